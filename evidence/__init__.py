@@ -1,0 +1,1 @@
+"""What a run leaves: the append-only file, the report, the comparison."""

@@ -1,0 +1,1 @@
+"""What hangs it all on Locust: options, seats, listener, drain, progress, web."""

@@ -1,0 +1,1 @@
+"""What is measured. Pure functions of events: knows neither Locust nor HTTP."""

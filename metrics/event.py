@@ -1,0 +1,102 @@
+"""The Event: one thing that a coordinator did. The unit of evidence, and all that metrics see."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["ok", "failed", "skipped", "unmet", "cut"]
+"""ok: every step answered. failed: a step did not. skipped: the partner was never there or is gone.
+unmet: the partner was there and silent until the deadline. cut: the end of the run came first."""
+
+Arm = Literal["memory", "control"]
+ParseStatus = Literal["parsed", "unparseable", "failed"]
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One result of a search, in rank order within its list. Smaller distances are closer."""
+
+    id: str
+    corpus: str
+    distance: float
+
+
+class StepRecord(msgspec.Struct):
+    """One call to a service as the evidence keeps it.
+
+    ``latency_ms`` is the service's own time; ``queue_ms`` the wait for an LLM slot before it.
+    ``request`` and ``response`` are kept with ``--evidence full`` only.
+    """
+
+    name: str
+    time: datetime
+    latency_ms: float
+    error: str | None = None
+    queue_ms: float = 0.0
+    request: str | None = None
+    response: str | None = None
+
+
+class Event(msgspec.Struct, kw_only=True):
+    """One event. Only ``ok`` events enter quality metrics; all are counted.
+
+    ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies.
+    ``seq`` counts from 1 on each worker's boot; ``worker`` names worker and boot, so that the two
+    identify an event. ``top_k`` is None where no search succeeded. ``expected`` is the id that
+    should come back (handover: what the colleague recorded; fresh resume: its id). ``users`` is the
+    number of concurrent users when the event ended. ``variant`` is the wording of the demands
+    that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
+    the same worker) that this one is compared with: a reissue's baseline, the memory arm of a
+    control, the first query of a swap.
+    """
+
+    seq: int = 0
+    worker: str = ""
+    time: datetime
+    round: int
+    trio: int
+    variant: int | None = None
+    phase: str
+    arm: Arm | None = None
+    coordinator: str
+    namespace: str | None = None
+    contract: str | None = None
+    role: str | None = None
+    query: str | None = None
+    k: int
+    top_k: list[Hit] | None = None
+    per_corpus_counts: dict[str, int] | None = None
+    corpus_sizes: dict[str, int] | None = None
+    expected: str | None = None
+    exclude_ids: list[str] | None = None
+    boosted: int | None = None
+    injected: int | None = None
+    rating: int | None = None
+    parse_status: ParseStatus | None = None
+    users: int = 0
+    outcome: Outcome = "ok"
+    error: str | None = None
+    latency_ms: float = 0.0
+    trace_id: str | None = None
+    paired_seq: int | None = None
+    steps: list[StepRecord] = []
+
+    @property
+    def cell(self) -> tuple[str, str]:
+        """The cell (contract, role) that the event belongs to; empty words where it has none."""
+        return (self.contract or "", self.role or "")
+
+    def ids(self) -> list[str]:
+        """The ids of ``top_k`` in rank order; empty where there is no list."""
+        return [hit.id for hit in self.top_k] if self.top_k else []
+
+
+def utc(unix_seconds: float) -> datetime:
+    """``unix_seconds`` as an aware datetime in UTC."""
+    return datetime.fromtimestamp(unix_seconds, UTC)
+
+
+encoder = msgspec.json.Encoder(decimal_format="number")
+decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

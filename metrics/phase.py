@@ -1,0 +1,45 @@
+"""The ten phases of a round, in their order: names, trace titles and tags."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Phase(msgspec.Struct, frozen=True):
+    """One phase: ``name`` in events and options, ``title`` and ``tags`` on its trace.
+
+    ``needs`` are the phases that must run before it can mean anything.
+    """
+
+    name: str
+    number: str
+    words: str
+    word_tag: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name of the phase's trace."""
+        return f"multi_coord_stress phase {self.number} {self.words}"
+
+    @property
+    def tags(self) -> tuple[str, str, str]:
+        """The tags of the phase's trace; each of them, and the name, also chooses the phase."""
+        return ("stress", f"phase-{self.number}", self.word_tag)
+
+
+PHASES: dict[str, Phase] = {
+    phase.name: phase
+    for phase in (
+        Phase("baseline", "1", "baseline", "baseline"),
+        Phase("fresh_resume", "1b", "fresh resume", "fresh"),
+        Phase("inbox", "1c", "inbox burst", "inbox"),
+        Phase("surge", "2", "surge", "surge"),
+        Phase("swap", "2b", "swap", "swap"),
+        Phase("merge", "3", "merge", "merge"),
+        Phase("handover", "4", "handover", "handover", ("baseline",)),
+        Phase("handover_paraphrase", "4b", "handover paraphrase", "handover", ("baseline",)),
+        Phase("split", "5", "split", "split"),
+        Phase("reissue", "6", "reissue", "reissue", ("baseline",)),
+    )
+}

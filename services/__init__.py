@@ -1,0 +1,1 @@
+"""What is called: wire types, transport, gateway and Ollama."""

@@ -1,0 +1,1 @@
+"""The stack that is started when no --host is given: a real server in its own process."""

@@ -1,0 +1,20 @@
+"""What can be wrong with a service, or with what a user gave us.
+
+MisuseError                  the input is wrong: said in one line, exit code 2
+└─ ServiceRefusalError       a service is missing, or not what it should be, before the run starts
+TransportError               one call failed: becomes the step's ``error``, never leaves services/
+"""
+
+from __future__ import annotations
+
+
+class MisuseError(Exception):
+    """The input is wrong. The message names the place, what was found, what was expected."""
+
+
+class ServiceRefusalError(MisuseError):
+    """A service that the run needs is missing or answers what no such service answers."""
+
+
+class TransportError(Exception):
+    """One call failed; the message is the reason as the report shows it."""

@@ -1,0 +1,29 @@
+"""W3C trace context: ids that every request carries and that need no talking to agree on."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+
+import msgspec
+
+
+def phase_trace_id(run_uid: str, trio: int, round_: int, phase: str) -> str:
+    """The trace of a trio's phase in a round, as 32 hex digits; the same on every worker."""
+    return sha256(f"{run_uid}/{trio}/{round_}/{phase}".encode()).hexdigest()[:32]
+
+
+def new_span_id() -> str:
+    """A random span id, 16 hex digits, never all zero."""
+    return os.urandom(8).hex().replace("0000000000000000", "0000000000000001")
+
+
+class TraceContext(msgspec.Struct, frozen=True):
+    """The trace that a call belongs to. ``sampled`` False tells services not to record it."""
+
+    trace_id: str
+    sampled: bool = True
+
+    def traceparent(self, span_id: str) -> str:
+        """The header's value for a call whose span is ``span_id``."""
+        return f"00-{self.trace_id}-{span_id}-{'01' if self.sampled else '00'}"

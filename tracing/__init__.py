@@ -1,0 +1,1 @@
+"""Langfuse: settings, traces, buffers, delivery, spool. Best effort, never in the way."""

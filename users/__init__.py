@@ -1,0 +1,1 @@
+"""Who acts: personas, their phases, the scenario, and what bob needs from alice."""

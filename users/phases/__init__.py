@@ -1,0 +1,1 @@
+"""The ten phases of a round, one file each."""
