@@ -1,0 +1,110 @@
+"""Names of a run's files: ``multi_coord_stress_NNN``, NNN the next free number or the run's id."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from services.errors import MisuseError
+
+STEM = "multi_coord_stress"
+_NUMBERED = re.compile(rf"{STEM}_(\d+)\.")
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class ReportPaths(msgspec.Struct, frozen=True):
+    """Where one run leaves its files. ``run_id`` is the number as text (``007``) or --run-id."""
+
+    folder: Path
+    run_id: str
+
+    @property
+    def json(self) -> Path:
+        """The JSON document."""
+        return self._file("json")
+
+    @property
+    def markdown(self) -> Path:
+        """The Markdown report."""
+        return self._file("md")
+
+    @property
+    def html(self) -> Path:
+        """The HTML report."""
+        return self._file("html")
+
+    @property
+    def events(self) -> Path:
+        """The append-only file of the master or of a local run."""
+        return self._file("events.jsonl")
+
+    def segment(self, worker: str) -> Path:
+        """The append-only file of ``worker``, beside the main one."""
+        return self._file(f"{_NOT_IN_NAMES.sub('-', worker)}.events.jsonl")
+
+    def _file(self, ending: str) -> Path:
+        return self.folder / f"{STEM}_{self.run_id}.{ending}"
+
+
+def claim(folder: Path, run_id: str | None = None) -> ReportPaths:
+    """The paths of a new run, claimed by creating its empty events file.
+
+    Two runs that claim at once get different numbers; nothing that is there is overwritten.
+    Raises MisuseError where ``run_id`` is no plain name or taken, or ``folder`` cannot be written.
+    """
+    if run_id is not None and not _RUN_ID.fullmatch(run_id):
+        raise MisuseError(
+            f"--run-id {run_id!r}: expected letters, digits, '-' and '_', a letter or digit first, "
+            "at most 100 of them; it becomes part of file names"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _claim_number(folder) if run_id is None else _claim_id(folder, run_id)
+    except OSError as error:
+        raise MisuseError(
+            f"--report-dir {folder}: cannot write there: {error.strerror}; "
+            "expected a folder that this user may write to"
+        ) from error
+
+
+def release(paths: ReportPaths) -> None:
+    """Give up a claim whose run never began."""
+    paths.events.unlink(missing_ok=True)
+
+
+def _claim_number(folder: Path) -> ReportPaths:
+    number = _highest_number(folder) + 1
+    while not _create(paths := ReportPaths(folder, f"{number:03d}")):
+        number += 1
+    return paths
+
+
+def _claim_id(folder: Path, run_id: str) -> ReportPaths:
+    paths = ReportPaths(folder, run_id)
+    if not _create(paths):
+        raise MisuseError(
+            f"--run-id {run_id}: {folder} already holds a run of this id; expected a new one, "
+            "for a run is never overwritten"
+        )
+    return paths
+
+
+def _highest_number(folder: Path) -> int:
+    found = (_NUMBERED.match(path.name) for path in folder.iterdir())
+    return max((int(match[1]) for match in found if match), default=0)
+
+
+def _create(paths: ReportPaths) -> bool:
+    """Whether the claim is ours: its events file was created, and no report of it is there."""
+    try:
+        paths.events.open("xb").close()
+    except FileExistsError:
+        return False
+    # A run that began and ended since the folder was read has left its report and no events file.
+    if any(path.exists() for path in (paths.json, paths.markdown, paths.html)):
+        paths.events.unlink()
+        return False
+    return True

@@ -1,0 +1,139 @@
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from made_events import made_event
+
+from evidence import segment as segment_module
+from evidence.segment import Segment
+from metrics.event import decoder
+from services.errors import MisuseError
+
+FIRST = {"run_uid": "u", "record": "segment"}
+
+
+def lines(path):
+    return path.read_bytes().splitlines()
+
+
+def test_events_and_records_stand_in_their_order_and_come_back_whole(tmp_path):
+    segment = Segment(tmp_path / "x.events.jsonl", FIRST)
+    event = made_event(7, role='a "quoted"\nrole')
+    segment.append(event)
+    segment.record({"record": "users", "time": 1.5, "users": 3})
+    segment.close()
+    first, second, third = lines(segment.path)
+    assert first == b'{"record":"segment","run_uid":"u"}'
+    assert decoder.decode(second) == event
+    assert json.loads(third) == {"record": "users", "time": 1.5, "users": 3}
+    assert segment.events == 1
+    assert segment.bytes_written == segment.path.stat().st_size
+
+
+def test_nothing_touches_the_disk_before_flush_or_size(tmp_path):
+    segment = Segment(tmp_path / "x", FIRST)
+    segment.append(made_event())
+    assert len(lines(segment.path)) == 1
+    segment.flush()
+    assert len(lines(segment.path)) == 2
+    while len(lines(segment.path)) == 2:
+        segment.append(made_event())
+    assert segment.bytes_written > segment_module.FLUSH_BYTES
+    segment.close()
+
+
+def test_a_file_that_holds_something_is_refused(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("{}\n")
+    with pytest.raises(MisuseError, match="already holds events"):
+        Segment(path, FIRST)
+    assert path.read_text() == "{}\n"
+
+
+def test_a_folder_that_is_missing_is_refused(tmp_path):
+    with pytest.raises(MisuseError, match="cannot be written: No such file"):
+        Segment(tmp_path / "none" / "x", FIRST)
+
+
+class FullDisk:
+    """Stands for os.write on a disk with ``room`` bytes left."""
+
+    def __init__(self, room):
+        self.room = room
+        self.write = os.write
+
+    def __call__(self, descriptor, data):
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = min(self.room, len(data))
+        self.room -= taken
+        return self.write(descriptor, data[:taken])
+
+
+def test_a_full_disk_is_said_and_counted_and_raises_nothing(tmp_path, monkeypatch):
+    segment = Segment(tmp_path / "x", FIRST)
+    monkeypatch.setattr(os, "write", FullDisk(room=100))
+    for seq in range(3):
+        segment.append(made_event(seq))
+    segment.flush()
+    assert segment.error == f"{segment.path}: No space left on device"
+    segment.close()
+    assert segment.lost == 3
+    assert len(lines(segment.path)) == 2  # the second is torn
+
+
+def test_a_disk_that_has_room_again_loses_nothing(tmp_path, monkeypatch):
+    segment = Segment(tmp_path / "x", FIRST)
+    monkeypatch.setattr(os, "write", disk := FullDisk(room=100))
+    for seq in range(3):
+        segment.append(made_event(seq))
+    segment.flush()
+    disk.room = 1_000_000
+    segment.close()
+    assert segment.lost == 0
+    assert "No space left" in segment.error
+    assert [decoder.decode(line).seq for line in lines(segment.path)[1:]] == [0, 1, 2]
+
+
+def test_a_full_disk_bounds_what_is_held_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(segment_module, "FLUSH_BYTES", 1000)
+    monkeypatch.setattr(segment_module, "HELD_BYTES", 20_000)
+    segment = Segment(tmp_path / "x", FIRST)
+    monkeypatch.setattr(os, "write", FullDisk(room=0))
+    for seq in range(100):
+        segment.append(made_event(seq))
+    held = segment._waiting.count(b"\n")
+    assert len(segment._waiting) < 22_000
+    assert segment.lost == 100 - held > 0
+    segment.close()
+    assert segment.lost == segment.events == 100
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+sys.path[:0] = ["tests/evidence"]
+from made_events import made_event
+from evidence.segment import Segment
+segment = Segment(Path(sys.argv[1]), {"record": "segment"})
+for seq in range(1, 101):
+    segment.append(made_event(seq))
+segment.flush()
+print("flushed", flush=True)
+for seq in range(101, 10**9):
+    segment.append(made_event(seq))
+"""
+
+
+def test_after_sigkill_everything_flushed_is_there(tmp_path):
+    path = tmp_path / "x"
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        writer.send_signal(signal.SIGKILL)
+    whole = path.read_bytes().split(b"\n")[1:-1]
+    assert [decoder.decode(line).seq for line in whole[:100]] == list(range(1, 101))
