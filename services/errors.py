@@ -3,6 +3,7 @@
 MisuseError                  the input is wrong: said in one line, exit code 2
 └─ ServiceRefusalError       a service is missing, or not what it should be, before the run starts
 TransportError               one call failed: becomes the step's ``error``, never leaves services/
+└─ NoAnswerError             not a byte of the answer came; never leaves the transport's files
 """
 
 from __future__ import annotations
@@ -18,3 +19,7 @@ class ServiceRefusalError(MisuseError):
 
 class TransportError(Exception):
     """One call failed; the message is the reason as the report shows it."""
+
+
+class NoAnswerError(TransportError):
+    """The connection ended before the first byte of an answer."""

@@ -1,0 +1,103 @@
+"""The LLM, over Ollama's API: structured answers at temperature 0."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import Any
+
+import msgspec
+
+from services import prompts, validity, wire, wire_llm
+from services.call import Answer, OnStep, call, fill
+from services.reason import DECODE_ERRORS, json_fault
+from services.step import Step
+from services.traceparent import TraceContext
+from services.transport import Transport
+
+CHAT = "/api/chat"
+
+PARSED_DEMAND_SCHEMA = wire_llm.schema_of(wire_llm.ParsedDemand)
+JUDGEMENT_SCHEMA = wire_llm.schema_of(wire_llm.Judgement)
+PARAPHRASE_SCHEMA = wire_llm.schema_of(wire_llm.Paraphrase)
+
+
+class Ollama:
+    """Its calls as Steps. Content that is not what was asked for is ``unparseable``, no error.
+
+    ``slots`` caps the calls in flight of this process; the wait for one is the step's ``queue_ms``.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        model: str,
+        seed: int,
+        slots: AbstractContextManager[Any],
+        on_step: OnStep,
+    ) -> None:
+        self._transport = transport
+        self._model = model
+        self._options = wire_llm.ChatOptions(temperature=0, seed=seed)
+        self._slots = slots
+        self._on_step = on_step
+
+    def parse_demand(self, body: str, trace: TraceContext) -> Step[wire_llm.ParsedDemand]:
+        """Step ``llm.parse_demand``: what the message ``body`` asks for."""
+        request = self._request(prompts.PARSE_DEMAND, body, PARSED_DEMAND_SCHEMA)
+        return self._chat("llm.parse_demand", request, trace, wire_llm.parsed_demand_decoder)
+
+    def judge_top1(
+        self, body: str, hit: wire.Result, trace: TraceContext
+    ) -> Step[wire_llm.Judgement]:
+        """Step ``llm.judge_top1``: how well the top ``hit`` serves the message ``body``."""
+        question = {"body": body, "hit": {"id": hit.id, "metadata": hit.metadata}}
+        request = self._request(
+            prompts.JUDGE_TOP1, wire.encode(question).decode(), JUDGEMENT_SCHEMA
+        )
+        return self._chat("llm.judge_top1", request, trace, wire_llm.judgement_decoder)
+
+    def paraphrase(self, query: str, trace: TraceContext) -> Step[wire_llm.Paraphrase]:
+        """Step ``llm.paraphrase``: ``query`` in other words."""
+        request = self._request(prompts.PARAPHRASE, query, PARAPHRASE_SCHEMA)
+        return self._chat("llm.paraphrase", request, trace, wire_llm.paraphrase_decoder)
+
+    def _request(self, system: str, user: str, schema: dict[str, Any]) -> wire_llm.ChatRequest:
+        return wire_llm.ChatRequest(
+            model=self._model,
+            messages=[
+                wire_llm.ChatMessage("system", system),
+                wire_llm.ChatMessage("user", user),
+            ],
+            format=schema,
+            options=self._options,
+        )
+
+    def _chat(
+        self,
+        name: str,
+        request: wire_llm.ChatRequest,
+        trace: TraceContext,
+        decoder: msgspec.json.Decoder[Answer],
+    ) -> Step[Answer]:
+        body = wire.encode(request)
+        asked = time.perf_counter()
+        with self._slots:
+            queue_ms = (time.perf_counter() - asked) * 1000
+            step, reply = call(self._transport, name, CHAT, body, trace)
+        step.queue_ms = queue_ms
+        if reply:
+            fill(step, reply, wire_llm.chat_decoder, validity.chat_fault)
+        if step.answer:
+            read_content(step, step.answer.message.content, decoder)
+        self._on_step(step)
+        return step
+
+
+def read_content(step: Step[Any], content: str, decoder: msgspec.json.Decoder[Any]) -> None:
+    """Decode what the model wrote into ``step``: the answer, or why it is unparseable."""
+    try:
+        step.answer = decoder.decode(content)
+    except DECODE_ERRORS as error:
+        step.answer = None
+        step.unparseable = f"content: {json_fault(error)}"

@@ -1,0 +1,69 @@
+"""Why a call failed, in words short and steady enough to be counted by."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from services.transport import Reply
+from services.wire import error_decoder
+
+ERROR_TEXT_CHARACTERS = 200
+ID_CHARACTERS = 80
+REDIRECTS = range(300, 400)
+GZIP_START = b"\x1f\x8b"
+
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes that are not the JSON that was asked for."""
+
+
+def clip(text: str, characters: int = ID_CHARACTERS) -> str:
+    """``text`` on one line, without control characters, cut after ``characters``."""
+    line = " ".join(text.split())
+    line = "".join(character if character.isprintable() else "�" for character in line)
+    return line if len(line) <= characters else line[: characters - 1] + "…"
+
+
+def status_fault(reply: Reply) -> str | None:
+    """The reason that a status other than 2xx is, with the service's own words; None for 2xx."""
+    if 200 <= reply.status < 300:  # noqa: PLR2004  (2xx)
+        return None
+    if reply.status in REDIRECTS:
+        return f"redirect {reply.status} not followed"
+    try:
+        words = error_decoder.decode(reply.body).error
+    except DECODE_ERRORS:
+        return f"HTTP {reply.status} ({content_type(reply)})"
+    return f"HTTP {reply.status}: {clip(words, ERROR_TEXT_CHARACTERS)}"
+
+
+def decode_fault(reply: Reply, error: Exception) -> str:
+    """The reason that a 2xx body is which ``error`` was raised for."""
+    if not reply.body:
+        return f"{reply.status} but empty"
+    if reply.body.startswith(GZIP_START):
+        return f"{reply.status} but gzip, which was not asked for"
+    return f"{reply.status} but {json_fault(error)} ({content_type(reply)})"
+
+
+def json_fault(error: Exception) -> str:
+    """What is wrong with bytes that should be JSON; positions that differ by call are left out."""
+    if isinstance(error, msgspec.ValidationError):
+        return type_fault(str(error))
+    if "truncated" in str(error):
+        return "JSON cut short"
+    return "not JSON"
+
+
+def type_fault(message: str) -> str:
+    """Msgspec's own words, with the place of a fault but not the number of its element."""
+    expected, _, place = message.replace("`", "").partition(" - at $")
+    words = expected[:1].lower() + expected[1:]
+    where = re.sub(r"\[\d+\]", "[]", place).lstrip(".")
+    return f"{where}: {words}" if where else words
+
+
+def content_type(reply: Reply) -> str:
+    """The media type that ``reply`` claims to be, without parameters."""
+    return clip(reply.content_type.partition(";")[0]) or "no content type"

@@ -1,0 +1,106 @@
+"""HTTP/1.1 over gevent's sockets: one keep-alive connection per user and service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.base_url import parse_base_url, sendable
+from services.errors import NoAnswerError, TransportError
+from services.transport_connection import Connection, connect
+from services.transport_parser import Reply
+
+__all__ = ["Reply", "Transport"]
+
+SIZE_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class Transport:
+    """Calls one service. It belongs to one greenlet, and raises TransportError only.
+
+    ``connect_timeout_s`` holds for name, TCP and TLS together, ``timeout_s`` from the first byte
+    sent to the last one received. Redirects are not followed. A request is sent a second time only
+    where its connection had served before and ended without a byte of an answer. A greenlet that
+    is killed in a call takes its connection with it.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connect_timeout_s: float,
+        timeout_s: float,
+        headers: Mapping[str, str] = {},
+        size_limit_bytes: int = SIZE_LIMIT_BYTES,
+    ) -> None:
+        self._url = parse_base_url(base_url)
+        self.base_url = str(self._url)
+        self._connect_timeout_s = connect_timeout_s
+        self._timeout_s = timeout_s
+        self._size_limit_bytes = size_limit_bytes
+        self._headers = header_lines(
+            {
+                "Host": self._url.authority,
+                "User-Agent": "multi-coordinator-stress",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                **headers,
+            }
+        )
+        self._idle: Connection | None = None
+
+    def post(self, path: str, body: bytes, traceparent: str | None = None) -> Reply:
+        """The answer to a POST of ``body``, which is JSON."""
+        head = self._head("POST", path, traceparent)
+        length = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        return self._call(head + length + body)
+
+    def get(self, path: str, traceparent: str | None = None) -> Reply:
+        """The answer to a GET."""
+        return self._call(self._head("GET", path, traceparent) + b"\r\n")
+
+    def close(self) -> None:
+        """Close the idle connection. A later call opens another."""
+        if self._idle:
+            self._idle.close()
+            self._idle = None
+
+    def _head(self, method: str, path: str, traceparent: str | None) -> bytes:
+        if not sendable(path):
+            raise TransportError("a path that no request line can carry")
+        line = f"{method} {self._url.prefix}{path} HTTP/1.1\r\n"
+        trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
+        return (line + trace + self._headers).encode("ascii")
+
+    def _call(self, request: bytes) -> Reply:
+        connection, self._idle = self._idle, None
+        if connection and connection.reusable:
+            try:
+                return self._exchange(connection, request)
+            except NoAnswerError:
+                pass
+        elif connection:
+            connection.close()
+        return self._exchange(self._connect(), request)
+
+    def _connect(self) -> Connection:
+        return connect(self._url, self._connect_timeout_s, self._timeout_s, self._size_limit_bytes)
+
+    def _exchange(self, connection: Connection, request: bytes) -> Reply:
+        try:
+            reply = connection.exchange(request)
+        except BaseException:
+            connection.close()
+            raise
+        if connection.reusable and self._idle is None:
+            self._idle = connection
+        else:
+            connection.close()
+        return reply
+
+
+def header_lines(headers: Mapping[str, str]) -> str:
+    """``headers`` as they go out; a line break in one would begin another, and is refused."""
+    for name, value in headers.items():
+        if not (sendable(name) and value.isascii() and value.isprintable()) or ":" in name:
+            raise ValueError(f"header {name!r}: characters that no header can carry")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())

@@ -1,0 +1,98 @@
+"""One keep-alive connection: requests go out and answers come back, one pair at a time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+
+from gevent import Timeout, get_hub, getcurrent
+
+from services.base_url import BaseUrl
+from services.errors import NoAnswerError, TransportError
+from services.transport_parser import Reply, ReplyParser
+from services.transport_stream import Stream, open_stream
+
+
+class Connection:
+    """A stream and the parser of what comes back on it.
+
+    After any exception it is dirty, and only fit to be closed.
+    """
+
+    def __init__(self, stream: Stream, timeout_s: float, size_limit_bytes: int) -> None:
+        self._stream = stream
+        self._timeout_s = timeout_s
+        self._parser = ReplyParser(size_limit_bytes)
+        # A timer of libev (and so gevent.Timeout) that was stopped starts again with what was left,
+        # but for one that repeats. This one throws a Timeout that has no timer of its own.
+        self._timer = get_hub().loop.timer(timeout_s, timeout_s)
+        self._timeout = Timeout(None)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may go out: nothing came in that nobody asked for, no end."""
+        return self._parser.keep_alive and not self._stream.readable
+
+    def exchange(self, request: bytes) -> Reply:
+        """The answer to ``request``, complete within the time-out."""
+        self._parser.begin()
+        self._timer.again(getcurrent().throw, self._timeout, update=True)
+        try:
+            return self._exchange(request)
+        except Timeout as timeout:
+            if timeout is not self._timeout:
+                raise
+            inside = " inside the answer" if self._parser.seen else ""
+            raise TransportError(f"time-out after {self._timeout_s:g} s{inside}") from None
+        finally:
+            self._timer.stop()
+
+    def _exchange(self, request: bytes) -> Reply:
+        parser, stream = self._parser, self._stream
+        try:
+            stream.send(request)
+            while not parser.complete:
+                if data := stream.receive():
+                    parser.feed(data)
+                else:
+                    parser.end()
+        except OSError as error:
+            if parser.seen:
+                raise TransportError(f"{os_fault(error)} inside the answer") from None
+            raise NoAnswerError(f"{os_fault(error)} without an answer") from None
+        return parser.reply()
+
+    def close(self) -> None:
+        """Give the socket and the timer back."""
+        self._timer.close()
+        self._stream.close()
+
+
+def connect(
+    url: BaseUrl, connect_timeout_s: float, timeout_s: float, size_limit_bytes: int
+) -> Connection:
+    """A new connection: name looked up, TCP and TLS agreed within ``connect_timeout_s``."""
+    timeout = Timeout.start_new(connect_timeout_s)
+    try:
+        stream = open_stream(url)
+    except Timeout as raised:
+        if raised is not timeout:
+            raise
+        raise TransportError(f"no connection within {connect_timeout_s:g} s") from None
+    except OSError as error:
+        raise TransportError(os_fault(error)) from None
+    finally:
+        timeout.close()
+    return Connection(stream, timeout_s, size_limit_bytes)
+
+
+def os_fault(error: OSError) -> str:
+    """The reason that an error of the network is, without addresses or numbers."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS: certificate refused, {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or error.strerror}"
+    if isinstance(error, socket.gaierror):
+        return f"DNS: {error.strerror}"
+    return os.strerror(error.errno).lower() if error.errno else str(error)

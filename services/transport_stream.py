@@ -1,0 +1,121 @@
+"""The bytes of one connection: a socket that waits in gevent's hub, in the clear or under TLS."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from typing import Protocol
+
+import gevent.socket
+import gevent.ssl
+from gevent import get_hub, getcurrent
+from greenlet import greenlet
+
+from services.base_url import BaseUrl
+
+RECEIVE_BYTES = 64 * 1024
+READ = 1
+
+
+class Stream(Protocol):
+    """Bytes out, bytes in. ``readable`` says that something came while nobody waited for it."""
+
+    readable: bool
+
+    def send(self, data: bytes) -> None:
+        """Send all of ``data``."""
+
+    def receive(self) -> bytes:
+        """The next bytes; none where the other side closed."""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+
+
+class PlainStream:
+    """A TCP socket with one read watcher for all its life.
+
+    gevent's own ``recv`` starts and stops a watcher around every wait, which costs two epoll_ctl
+    calls per answer. A watcher that stays also tells when an idle connection was closed.
+    """
+
+    def __init__(self, sock: gevent.socket.socket) -> None:
+        self._sock = sock
+        self._hub = get_hub()
+        self._waiter: greenlet | None = None
+        self.readable = False
+        self._watcher = self._hub.loop.io(sock.fileno(), READ)
+        self._watcher.start(self._on_readable)
+
+    def _on_readable(self) -> None:
+        if self._waiter is None:
+            self._watcher.stop()
+            self.readable = True
+        else:
+            self._waiter.switch()
+
+    def send(self, data: bytes) -> None:
+        self._sock.sendall(data)
+
+    def receive(self) -> bytes:
+        if self.readable:
+            self.readable = False
+            self._watcher.start(self._on_readable)
+        else:
+            self._wait()
+        return self._sock.recv(RECEIVE_BYTES)
+
+    def _wait(self) -> None:
+        self._waiter = getcurrent()
+        try:
+            self._hub.switch()
+        finally:
+            self._waiter = None
+
+    def close(self) -> None:
+        self._watcher.stop()
+        self._watcher.close()
+        self._sock.close()
+
+
+class TlsStream:
+    """A verified TLS socket. Its records may hold more than the socket shows, so gevent waits."""
+
+    readable = False
+
+    def __init__(self, sock: gevent.ssl.SSLSocket) -> None:
+        self._sock = sock
+
+    def send(self, data: bytes) -> None:
+        self._sock.sendall(data)
+
+    def receive(self) -> bytes:
+        return self._sock.recv(RECEIVE_BYTES)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """The one context of the process: certificates and host names verified.
+
+    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name authorities of one's own, as OpenSSL has it.
+    """
+    context = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    return context
+
+
+def open_stream(url: BaseUrl) -> Stream:
+    """A connection to the host of ``url``; the caller sees to the time-out."""
+    sock = gevent.socket.create_connection((url.host, url.port))
+    try:
+        sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+        if url.scheme == "https":
+            sock = tls_context().wrap_socket(sock, server_hostname=url.host)
+            return TlsStream(sock)
+        return PlainStream(sock)
+    except BaseException:
+        sock.close()
+        raise

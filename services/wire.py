@@ -1,0 +1,163 @@
+"""What goes over the wire: one struct for each request and answer of the gateway and of Ollama.
+
+Optional fields are left out of a request where they have their default. Every field of an answer
+is required, unknown ones are ignored. JSON has no NaN and no infinity, and msgspec takes neither.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+class SearchRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``POST /v1/matrix/search``: the ``k`` nearest of ``corpora``, with or without a memory."""
+
+    query_text: str
+    corpora: list[str]
+    k: int
+    per_corpus_k: int | None = None
+    use_playbook: bool = False
+    playbook_corpus: str | None = None
+    playbook_top_k: int | None = None
+    playbook_max_distance: float | None = None
+    playbook_max_inject_distance: float | None = None
+    exclude_ids: list[str] = []
+    query_role: str | None = None
+
+
+class Result(msgspec.Struct):
+    """One hit. ``metadata`` is a JSON object, kept as it came."""
+
+    id: str
+    corpus: str
+    distance: float
+    metadata: msgspec.Raw
+
+
+class SearchAnswer(msgspec.Struct):
+    """The hits in rank order; ``playbook_*`` say how many the memory boosted and injected."""
+
+    results: list[Result]
+    per_corpus_counts: dict[str, Count]
+    playbook_boosted: Count
+    playbook_injected: Count
+
+
+class RecordRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``POST /v1/matrix/playbooks/record``: ``answer_id`` was the answer, in memory ``corpus``."""
+
+    query_text: str
+    answer_id: str
+    answer_corpus: str
+    score: float
+    corpus: str
+    role: str | None = None
+    tags: list[str] = []
+
+
+class RecordAnswer(msgspec.Struct):
+    """The memory's own id of what it recorded."""
+
+    playbook_id: str
+
+
+class InboxRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """``POST /v1/observer/inbox``: an ``email`` or ``sms`` that reached a coordinator."""
+
+    type: str
+    sender: str
+    subject: str
+    body: str
+    priority: str | None = None
+    tag: str | None = None
+
+
+class InboxAnswer(msgspec.Struct):
+    """The inbox's own id of what it accepted."""
+
+    id: str
+
+
+class EmbedRequest(msgspec.Struct):
+    """``POST /v1/embed``."""
+
+    texts: list[str]
+
+
+class EmbedAnswer(msgspec.Struct):
+    """One vector of ``dimension`` numbers for each text."""
+
+    vectors: list[list[float]]
+    dimension: Count
+
+
+class CreateIndexRequest(msgspec.Struct):
+    """``POST /v1/vectors/index``; 409 says that it is there already."""
+
+    name: str
+    dimension: int
+
+
+class IndexItem(msgspec.Struct):
+    """A vector with its id and what is known of it."""
+
+    id: str
+    vector: list[float]
+    metadata: dict[str, Any]
+
+
+class IndexAddRequest(msgspec.Struct):
+    """``POST /v1/vectors/index/{name}/add``."""
+
+    items: list[IndexItem]
+
+
+class IndexAddAnswer(msgspec.Struct):
+    """How many items the index took."""
+
+    added: Count
+
+
+class Corpus(msgspec.Struct):
+    """A corpus that the gateway can search, and the number of its items."""
+
+    name: str
+    size: Count
+
+
+class CorporaAnswer(msgspec.Struct):
+    """``GET /v1/matrix/corpora``."""
+
+    corpora: list[Corpus]
+
+    def sizes(self) -> dict[str, int]:
+        """The number of items by corpus."""
+        return {corpus.name: corpus.size for corpus in self.corpora}
+
+
+class HealthAnswer(msgspec.Struct):
+    """``GET /health``; ``ok`` is the only good ``status``."""
+
+    status: str
+
+
+class ErrorAnswer(msgspec.Struct):
+    """What both services answer with any 4xx or 5xx."""
+
+    error: str
+
+
+search_decoder = msgspec.json.Decoder(SearchAnswer)
+record_decoder = msgspec.json.Decoder(RecordAnswer)
+inbox_decoder = msgspec.json.Decoder(InboxAnswer)
+embed_decoder = msgspec.json.Decoder(EmbedAnswer)
+index_add_decoder = msgspec.json.Decoder(IndexAddAnswer)
+corpora_decoder = msgspec.json.Decoder(CorporaAnswer)
+health_decoder = msgspec.json.Decoder(HealthAnswer)
+error_decoder = msgspec.json.Decoder(ErrorAnswer)
+encode = msgspec.json.Encoder().encode

@@ -1,0 +1,96 @@
+"""What goes over the wire to Ollama (``/api/chat``, ``/api/tags``), and what its content holds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class ChatMessage(msgspec.Struct):
+    """One message of a conversation."""
+
+    role: str
+    content: str
+
+
+class ChatOptions(msgspec.Struct):
+    """``temperature`` 0 and a ``seed``: the same question gets the same answer."""
+
+    temperature: float
+    seed: int
+
+
+class ChatRequest(msgspec.Struct):
+    """``POST /api/chat``; ``format`` is the JSON schema that the content has to follow."""
+
+    model: str
+    messages: list[ChatMessage]
+    format: dict[str, Any]
+    options: ChatOptions
+    stream: Literal[False] = False
+
+
+class ChatAnswer(msgspec.Struct):
+    """The one message of an answer that is ``done``; its content is JSON in a string."""
+
+    message: ChatMessage
+    done: bool
+
+
+class ModelDetails(msgspec.Struct):
+    """``family`` is ``rules`` where the stand-in of the embedded stack answers."""
+
+    family: str | None = None
+
+
+class Model(msgspec.Struct):
+    """A model that Ollama has, as ``NAME:TAG``."""
+
+    name: str
+    details: ModelDetails = msgspec.field(default_factory=ModelDetails)
+
+
+class TagsAnswer(msgspec.Struct):
+    """``GET /api/tags``."""
+
+    models: list[Model]
+
+
+class ParsedDemand(msgspec.Struct):
+    """What a message asks for."""
+
+    role: str
+    count: Annotated[int, Meta(ge=0)]
+    location: str
+    certs: list[str]
+    skills: list[str]
+    shift: str
+
+
+class Judgement(msgspec.Struct):
+    """How well a hit serves a message: 1 not at all, 5 fully."""
+
+    rating: Annotated[int, Meta(ge=1, le=5)]
+    reason: str
+
+
+class Paraphrase(msgspec.Struct):
+    """The same query in other words."""
+
+    paraphrase: str
+
+
+chat_decoder = msgspec.json.Decoder(ChatAnswer)
+tags_decoder = msgspec.json.Decoder(TagsAnswer)
+parsed_demand_decoder = msgspec.json.Decoder(ParsedDemand)
+judgement_decoder = msgspec.json.Decoder(Judgement)
+paraphrase_decoder = msgspec.json.Decoder(Paraphrase)
+
+
+def schema_of(answer: type[msgspec.Struct]) -> dict[str, Any]:
+    """The JSON schema of a flat struct, without ``$ref``, which Ollama does not follow."""
+    _, components = msgspec.json.schema_components([answer])
+    schema: dict[str, Any] = components[answer.__name__]
+    return schema
