@@ -1,0 +1,104 @@
+"""What must hold of the services before the first user starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+from services.base_url import parse_base_url
+from services.errors import ServiceRefusalError, TransportError
+from services.gateway import CORPORA
+from services.reason import DECODE_ERRORS, clip, content_type, json_fault, status_fault
+from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
+from services.transport import Reply, Transport
+from services.wire import corpora_decoder
+from services.wire_llm import tags_decoder
+
+Answer = TypeVar("Answer")
+
+TAGS = "/api/tags"
+CONNECT_TIMEOUT_S = 5.0
+TIMEOUT_S = 10.0
+SHOWN_CHARACTERS = 60
+UNAUTHORIZED = 401
+
+
+class LanguageModel(msgspec.Struct, frozen=True):
+    """The model that will answer. ``rule_based``: the stand-in, which is no language model."""
+
+    name: str
+    rule_based: bool
+
+
+def check_gateway(url: str, corpora_needed: Iterable[str], place: str = "--host") -> dict[str, int]:
+    """The sizes of all corpora at ``url``; ServiceRefusalError where a needed one is missing.
+
+    ``place`` is where the URL was given, and begins every message, which is one line.
+    """
+    where = f"{place} {parse_base_url(url, place)}"
+    sizes = fetch(url, where, CORPORA, GATEWAY_TOKEN, corpora_decoder).sizes()
+    if missing := [name for name in corpora_needed if name not in sizes]:
+        raise ServiceRefusalError(f"{where}: no corpus {listed(missing)}; there is {listed(sizes)}")
+    return sizes
+
+
+def check_llm(url: str, model: str, place: str = "--llm-host") -> LanguageModel:
+    """The model that Ollama at ``url`` takes ``model`` for: without a tag, its ``latest``."""
+    where = f"{place} {parse_base_url(url, place)}"
+    tags = fetch(url, where, TAGS, LLM_TOKEN, tags_decoder)
+    models = {found.name: found for found in tags.models}
+    found = models.get(model) or models.get(f"{model}:latest")
+    if found is None:
+        raise ServiceRefusalError(
+            f"{where}: no model {clip(model)}; there is {listed(models)}; "
+            f"get it with: ollama pull {clip(model)}"
+        )
+    return LanguageModel(found.name, rule_based=found.details.family == "rules")
+
+
+def fetch(
+    url: str, where: str, path: str, token: str, decoder: msgspec.json.Decoder[Answer]
+) -> Answer:
+    """What ``url`` answers to a GET of ``path``; ServiceRefusalError says why it is not that."""
+    reply = get(url, path, token, where)
+    if reply.status == UNAUTHORIZED:
+        raise ServiceRefusalError(f"{where}: HTTP 401 to {path}; is {token} set, and right?")
+    if status_fault(reply):
+        raise ServiceRefusalError(
+            f"{where}: HTTP {reply.status} to {path} ({opening(reply)}); expected 200"
+        )
+    try:
+        return decoder.decode(reply.body)
+    except DECODE_ERRORS as error:
+        raise ServiceRefusalError(
+            f"{where}: {json_fault(error)} in the answer to {path} ({opening(reply)})"
+        ) from None
+
+
+def get(url: str, path: str, token: str, where: str) -> Reply:
+    """The reply, by the same transport that the run uses; ServiceRefusalError where none came."""
+    transport = Transport(
+        url,
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+        timeout_s=TIMEOUT_S,
+        headers=authorization(token),
+    )
+    try:
+        return transport.get(path)
+    except TransportError as error:
+        raise ServiceRefusalError(f"{where}: no answer, {error}") from None
+    finally:
+        transport.close()
+
+
+def opening(reply: Reply) -> str:
+    """The content type and how the body begins."""
+    words = clip(reply.body[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace"), SHOWN_CHARACTERS)
+    return f"{content_type(reply)} {words!r}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """``names`` in order, with commas."""
+    return ", ".join(sorted(clip(name) for name in names)) or "none"
