@@ -27,3 +27,8 @@ class TraceContext(msgspec.Struct, frozen=True):
     def traceparent(self, span_id: str) -> str:
         """The header's value for a call whose span is ``span_id``."""
         return f"00-{self.trace_id}-{span_id}-{'01' if self.sampled else '00'}"
+
+
+def is_sampled(trace_id: str, rate: float) -> bool:
+    """Whether a sampling ``rate`` in [0, 1] keeps the trace: whole traces, alike on every worker."""
+    return int(trace_id[-13:], 16) < rate * 16**13

@@ -1,0 +1,57 @@
+"""How a run begins: its number, its uid, the ground it stands on."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from evidence.numbering import claim
+from evidence.policy import parse_policy
+from harness.ground import Ground
+from harness.master_run import MasterRun
+from harness.settings import Settings
+from users.run import Run
+
+DEFAULT_PREFIX = "playbook_"
+
+
+def begin_run(settings: Settings, ground: Ground, mode: str) -> MasterRun:
+    """Claim the next number and make the run that every worker will be sent.
+
+    Raises MisuseError where the report folder cannot be written.
+    """
+    parse_policy(settings.evidence)
+    paths = claim(settings.report_dir, settings.run_id or None)
+    uid = uuid4().hex
+    own = f"{uid[:8]}_" if settings.gateway_url else ""
+    run = Run(
+        uid=uid,
+        label=paths.run_id,
+        gateway_url=ground.gateway_url,
+        llm_url=ground.llm_url,
+        llm_model=settings.llm_model,
+        scenario=settings.scenario,
+        phases=settings.phases,
+        rounds=settings.rounds,
+        seed=settings.seed,
+        top_k=settings.top_k,
+        # A stranger's system keeps what a run writes: the run's own id keeps two runs apart there.
+        playbook_prefix=settings.playbook_prefix or DEFAULT_PREFIX + own,
+        fresh_prefix="f-" + own.replace("_", "-"),
+        timeout_s=settings.timeout_s,
+        wait_deadline_s=settings.wait_deadline_s,
+        think_from_s=settings.think_from_s,
+        think_to_s=settings.think_to_s,
+        trace_sample=settings.trace_sample,
+    )
+    return MasterRun(settings, run, ground, paths, mode)
+
+
+def writes(run: Run) -> str:
+    """One line that says what the run will leave in the system under test."""
+    scenario = run.scenario
+    return (
+        f"This run writes to {run.gateway_url}: playbook namespaces {run.playbook_prefix}"
+        f"{{{','.join(scenario.personas)}}}[_N], resumes {run.fresh_prefix}* in "
+        f"{scenario.fresh_corpus}, and observer inbox records; nothing of it can be deleted "
+        "over this API"
+    )

@@ -1,0 +1,49 @@
+"""The drain: every worker stops, hands over all it has and says so, before Locust lets it go.
+
+Locust's own end loses data: it sends ``quit`` and waits half a second. This happens before that,
+in ``test_stopping`` on the master, while its message loop is alive.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+import gevent
+
+from harness.conductor import Conductor
+from harness.master_run import MasterRun
+from harness.messages import Drain
+
+GRACE_S = 30.0
+"""Beyond the stop time-out: for the last deltas of a busy worker."""
+POLL_S = 0.05
+
+logger = logging.getLogger(__name__)
+
+
+def drain(conductor: Conductor, run: MasterRun, stop_timeout_s: float) -> None:
+    """Wait until every worker has drained or is lost, by a deadline; who is missing is then known."""
+    conductor.post.send(Drain(run.run.uid))
+    deadline_s = stop_timeout_s + GRACE_S
+    if not wait_until(lambda: _nobody_left(conductor, run), deadline_s):
+        for part in run.roll.waiting():
+            part.lost = True
+            logger.error("%s did not hand over within %.0f s", part.name, deadline_s)
+    run.drained = True
+
+
+def _nobody_left(conductor: Conductor, run: MasterRun) -> bool:
+    conductor.look_for_lost()
+    return not run.roll.waiting()
+
+
+def wait_until(condition: Callable[[], bool], deadline_s: float) -> bool:
+    """Whether the condition came true by the deadline."""
+    end_s = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end_s:
+            return False
+        gevent.sleep(POLL_S)
+    return True

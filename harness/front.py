@@ -1,0 +1,37 @@
+"""Hangs our listeners on Locust's own events: options, the lifecycle, and the end."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from locust import events
+from locust.env import Environment
+from locust.runners import Runner
+
+from harness.lifecycle import EXIT_MISUSE, Lifecycle
+from harness.options import add_options
+from services.errors import MisuseError
+
+
+def hang_up() -> None:
+    """Called once by the locustfile. Nothing starts yet: ``--processes`` forks after this."""
+    events.init_command_line_parser.add_listener(add_options)
+    events.init.add_listener(on_init)
+
+
+def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
+    """Check all input, and refuse a run that is wrong before its first user.
+
+    Workers get their options with the first spawn, and are told what they need by the master.
+    """
+    lifecycle = Lifecycle(environment, runner)
+    if lifecycle.conductor is None:
+        return lifecycle
+    try:
+        lifecycle.prepare()
+    except MisuseError as fault:
+        lifecycle.leave()
+        sys.stderr.write(f"mcstress: {fault}\n")
+        raise SystemExit(EXIT_MISUSE) from None
+    return lifecycle

@@ -1,0 +1,74 @@
+"""The ground a run stands on: the services under test, reached and looked at before it starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from services.embedded.process import EmbeddedStack
+
+from harness.settings import Settings
+from services.reach import LanguageModel, check_gateway, check_llm
+
+
+class Ground(msgspec.Struct):
+    """Where the services are, and what they said of themselves.
+
+    ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
+    it. ``candidates`` is the number of workers of each role, where the stack knows it.
+    """
+
+    settings: Settings
+    gateway_url: str
+    llm_url: str
+    corpus_sizes: dict[str, int]
+    model: LanguageModel
+    candidates: dict[str, int] | None = None
+    stack: EmbeddedStack | None = None
+
+    def services(self) -> dict[str, Any]:
+        """What the report says of each service: where it is, and whether it is the real thing."""
+        settings = self.settings
+        return {
+            "gateway": {"url": settings.gateway_url, "embedded": not settings.gateway_url},
+            "llm": {
+                "url": settings.llm_url,
+                "embedded": not settings.llm_url,
+                "model": self.model.name,
+                "rule_based": self.model.rule_based,
+            },
+        }
+
+    def leave(self) -> None:
+        """Stop what was started."""
+        if self.stack is not None:
+            self.stack.stop()
+
+
+def prepare(settings: Settings) -> Ground:
+    """Start the embedded stack where it is wanted, and check every service.
+
+    Raises ServiceRefusalError for the first that is missing or wrong; nothing is left running then.
+    """
+    stack = None
+    if not settings.gateway_url or not settings.llm_url:
+        stack = EmbeddedStack.start(seed=settings.seed)
+    try:
+        return _look(settings, stack)
+    except BaseException:
+        if stack is not None:
+            stack.stop()
+        raise
+
+
+def _look(settings: Settings, stack: EmbeddedStack | None) -> Ground:
+    gateway_url = settings.gateway_url or (stack.url if stack else "")
+    llm_url = settings.llm_url or (stack.llm_url if stack else "")
+    return Ground(
+        settings=settings,
+        gateway_url=gateway_url,
+        llm_url=llm_url,
+        corpus_sizes=check_gateway(gateway_url, settings.scenario.corpora),
+        model=check_llm(llm_url, settings.llm_model),
+        stack=stack,
+    )

@@ -1,0 +1,128 @@
+"""The listeners that turn Locust's test_start, test_stopping, test_stop and quitting into runs."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.runners import (
+    STATE_CLEANUP,
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    MasterRunner,
+    Runner,
+    WorkerRunner,
+)
+
+from harness.beginning import begin_run, writes
+from harness.conductor import Conductor
+from harness.drain import drain
+from harness.finale import finish
+from harness.ground import Ground, prepare
+from harness.messages import Post
+from harness.node import Node
+from harness.settings import Settings, read_settings
+from services.errors import MisuseError
+
+EXIT_CODES = {"pass": 0, "fail": 3, "unknown": 4}
+EXIT_MISUSE = 2
+BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
+
+logger = logging.getLogger(__name__)
+
+
+class Lifecycle:
+    """One per environment. The master conducts, a worker takes part, a local runner does both."""
+
+    def __init__(self, environment: Environment, runner: Runner) -> None:
+        self.environment = environment
+        self.runner = runner
+        post = Post(runner)
+        worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)
+        self.conductor = None if worker else Conductor(environment, runner, post)
+        self.node = None if master else Node(environment, runner, post)
+        self.ground: Ground | None = None
+        events = environment.events
+        events.test_start.add_listener(self.on_test_start)
+        events.test_stopping.add_listener(self.on_test_stopping)
+        events.test_stop.add_listener(self.on_test_stop)
+        events.quitting.add_listener(self.on_quitting)
+
+    def settings(self) -> Settings:
+        """What the options say now; the web form may have changed them. Raises MisuseError."""
+        options = self.environment.parsed_options
+        if options is None:
+            raise MisuseError("this environment has no options; expected those of harness.options")
+        return read_settings(options, self.environment.host)
+
+    def prepare(self) -> None:
+        """Check everything, and make the ground ready before the first user; raises MisuseError."""
+        self.ground = prepare(self.settings())
+
+    def on_test_start(self, **_: Any) -> None:
+        """Begin a run; where it cannot, say why and stop the test: Locust would swallow it."""
+        if self.conductor is not None:
+            try:
+                self._conduct(self.conductor)
+            except MisuseError as fault:
+                self._refuse(fault)
+                return
+        if self.node is not None:
+            self.node.begin()
+
+    def _conduct(self, conductor: Conductor) -> None:
+        settings = self.settings()
+        if self.ground is None or self.ground.settings != settings:
+            self.leave()
+            self.ground = prepare(settings)
+        run = begin_run(settings, self.ground, "local" if self.node else "distributed")
+        if settings.gateway_url:
+            logger.warning(writes(run.run))
+        conductor.conduct(run)
+        if self.node is not None:
+            self.node.local_segment = run.segment
+
+    def _refuse(self, fault: MisuseError) -> None:
+        logger.error("the run was refused: %s", fault)
+        self.environment.process_exit_code = EXIT_MISUSE
+        options = self.environment.parsed_options
+        gevent.spawn(self.runner.quit if options and options.headless else self.runner.stop)
+
+    def on_test_stopping(self, **_: Any) -> None:
+        """On the master: drain while its message loop is alive."""
+        if self.node is None:
+            self._drain()
+
+    def _drain(self) -> None:
+        if self.conductor is not None and (run := self.conductor.current) is not None:
+            run.ending = True
+            drain(self.conductor, run, self.environment.stop_timeout)
+
+    def on_test_stop(self, **_: Any) -> None:
+        """Make the report, once. On a local runner the users have stopped by now."""
+        if self.conductor is None or self.conductor.current is None:
+            return
+        if self.node is not None:
+            self._drain()
+        verdict = finish(self.conductor, self.conductor.current)
+        self.environment.process_exit_code = EXIT_CODES[verdict]
+        self.conductor.rest()
+        self.leave()
+
+    def on_quitting(self, **_: Any) -> None:
+        """Locust ends while users may still be at it; stopping them makes the report.
+
+        Fired before the master's own listener of the same, which then finds all done. Locust reads
+        the exit code when this returns.
+        """
+        if self.conductor is not None and self.runner.state in BUSY:
+            self.runner.quit()
+        self.leave()
+
+    def leave(self) -> None:
+        """Stop the embedded stack, where there is one."""
+        if self.ground is not None:
+            self.ground.leave()
+            self.ground = None

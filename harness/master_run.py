@@ -1,0 +1,90 @@
+"""One run as the master (or the local runner) holds it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+from metrics.figures import Figures
+
+from evidence.numbering import ReportPaths
+from evidence.segment import Segment
+from harness.ground import Ground
+from harness.messages import Delta, Welcome
+from harness.partners import Partners
+from harness.roll import Roll, WorkerPart
+from harness.seats import Seats
+from harness.settings import Settings
+from users.run import Run
+
+CORPORA_POLL_S = 5.0
+
+
+class MasterRun:
+    """Settings, seats, roll, merged figures and the main evidence file of one run."""
+
+    def __init__(
+        self, settings: Settings, run: Run, ground: Ground, paths: ReportPaths, mode: str
+    ) -> None:
+        self.settings = settings
+        self.run = run
+        self.ground = ground
+        self.paths = paths
+        self.mode = mode
+        self.started_s = time.time()
+        self.ended_s: float | None = None
+        self.seats = Seats()
+        self.partners = Partners(run.scenario.handovers, self.seats)
+        self.roll = Roll()
+        self.figures = Figures(run.top_k)
+        self.users_timeline: list[tuple[int, int]] = []
+        self.spawned = False
+        self.drained = False
+        self.ending = False
+        self.stopped_by = ""
+        self.user_errors: list[str] = []
+        self.segment = Segment(paths.events, self.first_record())
+
+    def first_record(self) -> dict[str, Any]:
+        """The line that a report can be made from when nothing else is left."""
+        return {
+            "record": "run",
+            "run": self.description(),
+            "scenario": msgspec.to_builtins(self.run.scenario),
+        }
+
+    def description(self) -> dict[str, Any]:
+        """The document's ``run`` section."""
+        raise NotImplementedError
+
+    def welcome(self, part: WorkerPart) -> Welcome:
+        """What a worker needs to take part."""
+        settings = self.settings
+        return Welcome(
+            run=self.run,
+            worker=part.name,
+            segment_path=str(self.paths.segment(part.name).resolve()),
+            evidence=settings.evidence,
+            llm_parallel=settings.llm_parallel,
+            langfuse_env=str(settings.langfuse_env.absolute()),
+            spool_path=str(
+                self.paths.events.with_suffix("").with_suffix(f".{part.name}.spool.jsonl").resolve()
+            ),
+            corpora_poll_s=CORPORA_POLL_S,
+            corpus_sizes=self.ground.corpus_sizes,
+        )
+
+    def take(self, delta: Delta, part: WorkerPart) -> None:
+        """Merge what a worker saw, once."""
+        if part.takes(delta):
+            self.figures.merge(Figures.from_state(delta.state))
+            self.user_errors += delta.user_errors
+
+    def tick(self, users: int) -> None:
+        """Note the number of living coordinators, once a second."""
+        second = int(time.time())
+        if not self.users_timeline or self.users_timeline[-1][0] != second:
+            self.users_timeline.append((second, users))
+            self.segment.record({"record": "users", "time": second, "users": users})
+        self.segment.flush()

@@ -1,0 +1,206 @@
+"""What master and workers say to one another, typed.
+
+A worker:   Hello, Lease, Release, BeginRound, Done, Publish, Delta, Drained, Piece, Traced
+The master: Welcome, Granted, Partner, Published, Spawned, Revoked, Users, Drain, SendPiece, Trace
+
+Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
+called in place, so one path serves every mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from locust.runners import Runner
+
+from users.board import Recordings
+from users.run import Run
+from users.seat import Seat
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """A worker has begun the test and asks for the run."""
+
+    boot: str
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """The run, and what the worker needs to keep evidence and traces of it."""
+
+    run: Run
+    worker: str
+    segment_path: str
+    evidence: str
+    llm_parallel: int
+    langfuse_env: str
+    spool_path: str
+    corpora_poll_s: float
+    corpus_sizes: dict[str, int]
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A user asks for a seat. ``ticket`` comes back with the grant."""
+
+    run_uid: str
+    persona: str
+    ticket: int
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """The seat for a ticket."""
+
+    ticket: int
+    seat: Seat
+    users: int
+
+
+class Release(msgspec.Struct, frozen=True):
+    """A user stopped; the seat is free."""
+
+    run_uid: str
+    seat: Seat
+
+
+class Revoked(msgspec.Struct, frozen=True):
+    """The worker was taken for lost; all seats that it held are free for others."""
+
+
+class BeginRound(msgspec.Struct, frozen=True):
+    """A seat's holder begins a round."""
+
+    run_uid: str
+    seat: Seat
+    round: int
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A seat's holder has done all its rounds."""
+
+    run_uid: str
+    seat: Seat
+
+
+class Publish(msgspec.Struct, frozen=True):
+    """What a seat recorded in a round, for the master to pass on."""
+
+    run_uid: str
+    recordings: Recordings
+
+
+class Published(msgspec.Struct, frozen=True):
+    """The same, for the worker of a partner who waits for it."""
+
+    recordings: Recordings
+
+
+class Partner(msgspec.Struct, frozen=True):
+    """A seat was leased, to begin with ``first_round``, or is empty (None)."""
+
+    persona: str
+    trio: int
+    first_round: int | None
+
+
+class Spawned(msgspec.Struct, frozen=True):
+    """Whether every user that was asked for is there."""
+
+    complete: bool
+
+
+class Users(msgspec.Struct, frozen=True):
+    """The number of living coordinators."""
+
+    users: int
+
+
+class Delta(msgspec.Struct, frozen=True):
+    """What a worker's metrics saw since its last delta. ``number`` counts from 1 on each boot."""
+
+    run_uid: str
+    worker: str
+    boot: str
+    number: int
+    events_made: int
+    user_errors: list[str]
+    tracing: dict[str, Any]
+    state: dict[str, Any]
+
+
+class Drain(msgspec.Struct, frozen=True):
+    """Stop your users and hand over all you have."""
+
+    run_uid: str
+
+
+class Drained(msgspec.Struct, frozen=True):
+    """All is handed over: these are the totals."""
+
+    run_uid: str
+    worker: str
+    boot: str
+    deltas: int
+    events_made: int
+    events_kept: int
+    events_lost: int
+    segment_path: str
+    segment_bytes: int
+    evidence_fault: str | None
+
+
+class SendPiece(msgspec.Struct, frozen=True):
+    """Send the piece of your segment that begins at ``offset``."""
+
+    run_uid: str
+    offset: int
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A piece of a segment; empty at its end."""
+
+    run_uid: str
+    worker: str
+    offset: int
+    content: bytes
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """Send the scores of your traces, and finish tracing."""
+
+    run_uid: str
+    verdict: str
+    session: bool
+
+
+class Traced(msgspec.Struct, frozen=True):
+    """The worker's observations are delivered, spooled or past the deadline."""
+
+    run_uid: str
+    worker: str
+    counts: dict[str, Any]
+
+
+Said = TypeVar("Said", bound=msgspec.Struct)
+Handler = Callable[[Said, str], None]
+
+
+class Post:
+    """Sends and receives these messages over a Locust runner."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def send(self, message: msgspec.Struct, to: str | None = None) -> None:
+        """Send; ``to`` names a worker, None is every worker or the master."""
+        kind = f"mcstress.{type(message).__name__}"
+        self._runner.send_message(kind, msgspec.msgpack.encode(message), to)
+
+    def listen(self, kind: type[Said], handler: Handler[Said], *, concurrent: bool = False) -> None:
+        """Call ``handler(message, sender)``. One that is not concurrent must never wait."""
+        decoder = msgspec.msgpack.Decoder(kind)
+
+        def on_message(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001  (Locust's)
+            handler(decoder.decode(msg.data), msg.node_id)
+
+        self._runner.register_message(f"mcstress.{kind.__name__}", on_message, concurrent)

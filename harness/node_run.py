@@ -1,0 +1,175 @@
+"""A node's part of one run: what its users see as their surroundings, and what it hands over."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import gevent
+import gevent.lock
+from gevent.event import AsyncResult
+
+from harness.messages import (
+    BeginRound,
+    Delta,
+    Done,
+    Drained,
+    Lease,
+    Post,
+    Publish,
+    Release,
+    Trace,
+    Welcome,
+)
+from harness.recorder import Recorder
+from harness.traces import finish_tracing
+from services.gateway import Gateway
+from services.step import Step
+from services.token import GATEWAY_TOKEN
+from services.wire import CreateIndexRequest
+from users.board import Board, Recordings
+from users.entrance import connection
+from users.run import Run
+from users.seat import Seat
+
+LEASE_DEADLINE_S = 60.0
+
+
+class NodeRun:
+    """``users.coordinator.Surroundings`` of one process in one run."""
+
+    def __init__(self, welcome: Welcome, boot: str, post: Post, recorder: Recorder) -> None:
+        self.welcome = welcome
+        self.boot = boot
+        self.recorder = recorder
+        self.board = Board()
+        self.llm_slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
+        self.user_errors: list[str] = []
+        self.deltas = 0
+        self.drained = False
+        self._post = post
+        self._tickets = count(1)
+        self._asked: dict[int, AsyncResult[Seat]] = {}
+        self._seats: set[Seat] = set()
+        self._indices: set[str] = set()
+        self._sizes = dict(welcome.corpus_sizes)
+        self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
+
+    @property
+    def run(self) -> Run:
+        """The run that is on."""
+        return self.welcome.run
+
+    def lease(self, persona: str) -> Seat:
+        """Ask the master for a seat; raises where it does not answer."""
+        ticket = next(self._tickets)
+        asked = self._asked[ticket] = AsyncResult()
+        try:
+            self._post.send(Lease(self.run.uid, persona, ticket))
+            seat = asked.get(timeout=LEASE_DEADLINE_S)
+        finally:
+            self._asked.pop(ticket, None)
+        self._seats.add(seat)
+        return seat
+
+    def granted(self, ticket: int, seat: Seat) -> None:
+        """Hand the seat to the user who asked; give it back where she is gone."""
+        if asked := self._asked.get(ticket):
+            asked.set(seat)
+        else:
+            self._post.send(Release(self.run.uid, seat))
+
+    def give_back(self, seat: Seat) -> None:
+        """The seat's holder stopped."""
+        if seat in self._seats:
+            self._seats.discard(seat)
+            self._post.send(Release(self.run.uid, seat))
+
+    def revoke(self) -> None:
+        """The master took us for lost; the seats are others' now."""
+        self._seats.clear()
+
+    def holds(self, seat: Seat) -> bool:
+        """Whether the seat is still this process's."""
+        return seat in self._seats
+
+    def begin_round(self, seat: Seat, round_: int) -> None:
+        """Tell the master how far the seat is."""
+        self._post.send(BeginRound(self.run.uid, seat, round_))
+
+    def done(self, seat: Seat) -> None:
+        """Tell the master that the seat has done its rounds."""
+        self._post.send(Done(self.run.uid, seat))
+
+    def publish(self, recordings: Recordings) -> None:
+        """Tell the master, who tells the workers of those that wait for it."""
+        self._post.send(Publish(self.run.uid, recordings))
+
+    def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
+        """The sizes of the corpora as last seen; a corpus never seen is left out."""
+        key = tuple(corpora)
+        found = self._sizes_of.get(key)
+        if found is None:
+            found = {name: self._sizes[name] for name in corpora if name in self._sizes}
+            self._sizes_of[key] = found
+        return found
+
+    def ensure_index(self, gateway: Gateway, name: str, dimension: int) -> None:
+        """Make the vector index once; that it is there already is a success."""
+        if name not in self._indices:
+            if gateway.create_index(CreateIndexRequest(name, dimension)).error is None:
+                self._indices.add(name)
+
+    def poll_sizes(self) -> None:
+        """Look at the corpora now and then, so that a pair whose corpora changed is known."""
+        run = self.run
+        gateway = Gateway(connection(run.gateway_url, run.timeout_s, GATEWAY_TOKEN), _unheard)
+        while True:
+            gevent.sleep(self.welcome.corpora_poll_s)
+            answer = gateway.corpora().answer
+            if answer is not None and (sizes := answer.sizes()) != self._sizes:
+                self._sizes, self._sizes_of = sizes, {}
+
+    def hand_over(self) -> Delta:
+        """Write out the evidence, and what was seen since the last delta, for the master."""
+        recorder = self.recorder
+        state = recorder.figures.take().state()
+        if not recorder.policy.keeps_all:
+            recorder.segment.record({"record": "delta", "state": state})
+        recorder.segment.flush()
+        self.deltas += 1
+        errors, self.user_errors = self.user_errors, []
+        return Delta(
+            run_uid=self.run.uid,
+            worker=recorder.worker,
+            boot=self.boot,
+            number=self.deltas,
+            events_made=recorder.events_made,
+            user_errors=errors,
+            tracing=recorder.tracing_counts(),
+            state=state,
+        )
+
+    def totals(self) -> Drained:
+        """What was handed over in all."""
+        recorder, segment = self.recorder, self.recorder.segment
+        return Drained(
+            run_uid=self.run.uid,
+            worker=recorder.worker,
+            boot=self.boot,
+            deltas=self.deltas,
+            events_made=recorder.events_made,
+            events_kept=segment.events - segment.lost,
+            events_lost=segment.lost,
+            segment_path=str(segment.path.resolve()),
+            segment_bytes=segment.bytes_written,
+            evidence_fault=segment.error,
+        )
+
+    def finish_tracing(self, trace: Trace) -> dict[str, Any]:
+        """Send the scores and flush; what became of every observation."""
+        return finish_tracing(self.recorder.tracer, trace)
+
+
+def _unheard(_: Step[object]) -> None:
+    """Looking at corpora is no step."""

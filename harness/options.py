@@ -1,0 +1,97 @@
+"""The options that Locust's command line, environment and web form get from us."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from locust.argument_parser import LocustArgumentParser
+
+DEFAULT_REPORT_DIR = "reports/reality-tests"
+DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
+
+
+def add_options(parser: LocustArgumentParser) -> None:
+    """Add every option of docs/options.md. No argument group: Locust would lose them."""
+
+    def add(*names: str, hidden: bool = False, **how: Any) -> None:
+        variable = "MCSTRESS_" + names[0].lstrip("-").upper().replace("-", "_")
+        parser.add_argument(*names, include_in_web_ui=not hidden, env_var=variable, **how)
+
+    add("--llm-host", metavar="URL", default="", help="Ollama; empty: the embedded stand-in")
+    add("--llm-model", metavar="NAME", default="qwen2.5", help="the model that parses and judges")
+    add(
+        "--scenario",
+        metavar="NAME or FILE",
+        default="three_cities",
+        help="a scenario of scenarios/, or a TOML file",
+    )
+    add("--rounds", type=int, metavar="N", default=0, help="rounds a coordinator; 0: until stopped")
+    add("--seed", type=int, metavar="N", default=42, help="decides everything random in a run")
+    add(
+        "--check",
+        metavar="EXPR",
+        action="append",
+        default=[],
+        help='a check in place of the scenario\'s: "determinism.mean_jaccard >= 0.95"; repeatable',
+    )
+    add("--top-k", type=int, metavar="N", default=0, help="results a search; 0: the scenario's")
+    add(
+        "--think-time",
+        metavar="MIN-MAX",
+        default="0",
+        help="seconds between a coordinator's events: 2, or 1-5",
+    )
+    _add_hidden(add)
+
+
+def _add_hidden(add: Any) -> None:
+    """Add the options that the web form does not show."""
+    add("--report-dir", hidden=True, metavar="DIR", default=DEFAULT_REPORT_DIR, help="for reports")
+    add("--run-id", hidden=True, metavar="ID", default="", help="in place of the next free number")
+    add(
+        "--evidence",
+        hidden=True,
+        metavar="POLICY",
+        default="all",
+        help="events kept: all, full (with bodies), sample=0.1, none; metrics see all of them",
+    )
+    add(
+        "--playbook-prefix",
+        hidden=True,
+        metavar="TEXT",
+        default="",
+        help="of namespaces; empty: playbook_, with --host playbook_<run>_",
+    )
+    add("--timeout", hidden=True, type=float, metavar="S", default=30.0, help="for one answer")
+    add("--wait-deadline", hidden=True, type=float, metavar="S", default=60.0, help="for a partner")
+    add(
+        "--llm-parallel",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=4,
+        help="LLM calls in flight per process",
+    )
+    add("--junit", hidden=True, metavar="FILE", default="", help="checks as JUnit XML")
+    add(
+        "--json-progress",
+        hidden=True,
+        action="store_true",
+        default=False,
+        help="progress as JSON lines on standard error",
+    )
+    add(
+        "--langfuse-env",
+        hidden=True,
+        metavar="FILE",
+        default=DEFAULT_LANGFUSE_ENV,
+        help="KEY=VALUE file with LANGFUSE_URL, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY",
+    )
+    add(
+        "--trace-sample",
+        hidden=True,
+        type=float,
+        metavar="X",
+        default=1.0,
+        help="share of traces sent to Langfuse, 0 to 1",
+    )

@@ -1,0 +1,59 @@
+"""Who waits for whose recordings, as the master sees it."""
+
+from __future__ import annotations
+
+from harness.seats import Seats
+from users.board import Recordings
+from users.scenario import Handover
+from users.seat import Seat
+
+ROUNDS_KEPT_UNASKED = 2
+"""Rounds kept of a seat whose partner is not there yet."""
+
+
+class Partners:
+    """Keeps what was recorded until the partner who takes over has gone past it."""
+
+    def __init__(self, handovers: list[Handover], seats: Seats) -> None:
+        self._seats = seats
+        self._takers: dict[str, set[str]] = {}
+        self._givers: dict[str, set[str]] = {}
+        for handover in handovers:
+            self._takers.setdefault(handover.from_persona, set()).add(handover.to_persona)
+            self._givers.setdefault(handover.to_persona, set()).add(handover.from_persona)
+        self._recordings: dict[tuple[str, int], dict[int, Recordings]] = {}
+
+    def takers_of(self, seat: Seat) -> list[str]:
+        """The workers of those who take over from the seat."""
+        leases = (self._seats.at(taker, seat.trio) for taker in self._takers.get(seat.persona, ()))
+        return sorted({lease.worker for lease in leases if lease is not None})
+
+    def givers_of(self, seat: Seat) -> list[tuple[str, int | None]]:
+        """The personas that the seat takes over from, and the first round of who holds them now."""
+        given = []
+        for giver in sorted(self._givers.get(seat.persona, ())):
+            lease = self._seats.at(giver, seat.trio)
+            given.append((giver, lease.seat.first_round if lease else None))
+        return given
+
+    def put(self, recordings: Recordings) -> list[str]:
+        """Keep what was recorded; the workers to pass it on to."""
+        takers = self._takers.get(recordings.persona, set())
+        if not takers:
+            return []
+        rounds = self._recordings.setdefault((recordings.persona, recordings.trio), {})
+        rounds[recordings.round] = recordings
+        leases = [self._seats.at(taker, recordings.trio) for taker in takers]
+        reached = [lease.round for lease in leases if lease is not None]
+        oldest = min(reached, default=recordings.round - ROUNDS_KEPT_UNASKED + 1)
+        for past in [known for known in rounds if known < oldest]:
+            del rounds[past]
+        return sorted({lease.worker for lease in leases if lease is not None})
+
+    def recordings_for(self, seat: Seat) -> list[Recordings]:
+        """All that is kept of those whom the seat takes over from."""
+        return [
+            recordings
+            for giver in sorted(self._givers.get(seat.persona, ()))
+            for recordings in self._recordings.get((giver, seat.trio), {}).values()
+        ]

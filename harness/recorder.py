@@ -1,0 +1,62 @@
+"""The recorder: hears every event of a process and passes it to metrics, evidence and tracing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from metrics.figures import Figures
+from tracing.tracer import Tracer
+
+from evidence.policy import EvidencePolicy
+from evidence.segment import Segment
+from metrics.event import Event
+from services.step import Step
+
+
+class Recorder:
+    """Stamps each event with its number, its worker and the users of the moment.
+
+    Runs on the user's greenlet: everything here is arithmetic and appending.
+    """
+
+    def __init__(
+        self,
+        worker: str,
+        figures: Figures,
+        segment: Segment,
+        policy: EvidencePolicy,
+        tracer: Tracer | None,
+    ) -> None:
+        self.worker = worker
+        self.figures = figures
+        self.segment = segment
+        self.policy = policy
+        self.tracer = tracer
+        self.users = 0
+        self.events_made = 0
+
+    def on_event(self, event: Event, steps: Sequence[Step[Any]]) -> None:
+        """Take one event and its steps."""
+        self.events_made += 1
+        event.seq = self.events_made
+        event.worker = self.worker
+        event.users = self.users
+        self.figures.add(event)
+        if self.policy.keeps(event):
+            if self.policy.keeps_bodies:
+                _keep_bodies(event, steps)
+            self.segment.append(event)
+        if self.tracer is not None:
+            self.tracer.record(event, steps)
+
+    def tracing_counts(self) -> dict[str, Any]:
+        """What became of the observations so far; empty where there is no tracing."""
+        return msgspec.to_builtins(self.tracer.counts()) if self.tracer else {}
+
+
+def _keep_bodies(event: Event, steps: Sequence[Step[Any]]) -> None:
+    for kept, step in zip(event.steps, steps, strict=True):
+        kept.request = step.request.decode("utf-8", "replace")
+        kept.response = step.response.decode("utf-8", "replace")

@@ -1,0 +1,101 @@
+"""Who sits where: the master leases seats, the lowest free number first, and takes them back."""
+
+from __future__ import annotations
+
+import heapq
+
+import msgspec
+
+from users.seat import Seat
+
+Place = tuple[str, int]
+"""(persona, trio number)."""
+
+
+class Lease(msgspec.Struct):
+    """A living coordinator's seat: on which worker, and how far she is."""
+
+    seat: Seat
+    worker: str
+    round: int = 0
+    done: bool = False
+
+
+class Seats:
+    """All seats of a run. No two living coordinators ever share one.
+
+    A seat leased again gets the next generation, and begins after the last round that any holder
+    of it began.
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[str, list[int]] = {}
+        self._made: dict[str, int] = {}
+        self._generations: dict[Place, int] = {}
+        self._last_rounds: dict[Place, int] = {}
+        self._leases: dict[Place, Lease] = {}
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    def lease(self, persona: str, worker: str) -> Seat:
+        """Give the worker the lowest free seat of the persona."""
+        free = self._free.setdefault(persona, [])
+        if free:
+            trio = heapq.heappop(free)
+        else:
+            trio = self._made[persona] = self._made.get(persona, 0) + 1
+        place = (persona, trio)
+        generation = self._generations[place] = self._generations.get(place, 0) + 1
+        seat = Seat(persona, trio, generation, self._last_rounds.get(place, 0) + 1)
+        self._leases[place] = Lease(seat, worker)
+        return seat
+
+    def release(self, seat: Seat) -> bool:
+        """Take the seat back; False where this generation no longer holds it."""
+        if self.holder(seat) is None:
+            return False
+        del self._leases[seat.persona, seat.trio]
+        heapq.heappush(self._free[seat.persona], seat.trio)
+        return True
+
+    def holder(self, seat: Seat) -> Lease | None:
+        """The lease of exactly this seat and generation."""
+        lease = self._leases.get((seat.persona, seat.trio))
+        return lease if lease and lease.seat.generation == seat.generation else None
+
+    def at(self, persona: str, trio: int) -> Lease | None:
+        """Who holds the seat now."""
+        return self._leases.get((persona, trio))
+
+    def begin_round(self, seat: Seat, round_: int) -> None:
+        """Note how far the seat is; kept beyond its lease."""
+        place = (seat.persona, seat.trio)
+        self._last_rounds[place] = max(round_, self._last_rounds.get(place, 0))
+        if lease := self.holder(seat):
+            lease.round = round_
+
+    def done(self, seat: Seat) -> None:
+        """Note that the seat's holder has done all its rounds."""
+        if lease := self.holder(seat):
+            lease.done = True
+
+    def all_done(self) -> bool:
+        """Whether there are living seats and each has done its rounds."""
+        return bool(self._leases) and all(lease.done for lease in self._leases.values())
+
+    def of_worker(self, worker: str) -> list[Seat]:
+        """The seats that the worker holds."""
+        return [lease.seat for lease in self._leases.values() if lease.worker == worker]
+
+    def leases(self) -> list[Lease]:
+        """Every living coordinator's."""
+        return list(self._leases.values())
+
+    def ever_held(self) -> dict[str, int]:
+        """How many seats of each persona were ever leased, for what the run should have done."""
+        return dict(self._made)
+
+    def namespaces_held(self) -> int:
+        """How many namespaces were given out in the run."""
+        return sum(self._generations.values())

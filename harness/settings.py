@@ -1,0 +1,176 @@
+"""What the options say, checked: everything that can be refused before the first user starts."""
+
+from __future__ import annotations
+
+import math
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from metrics.checks import Check, CheckSyntaxError, parse_check
+
+from harness.selection import choose_phases
+from services.base_url import parse_base_url
+from services.errors import MisuseError
+from users.scenario import Scenario
+from users.scenario_file import load_scenario
+
+MIN_TOP_K, MAX_TOP_K = 1, 1000
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """One run's settings, from Locust's parsed options. ``gateway_url`` "" is the embedded stack."""
+
+    scenario: Scenario
+    scenario_source: str
+    phases: list[str]
+    checks: list[Check]
+    gateway_url: str
+    llm_url: str
+    llm_model: str
+    rounds: int
+    seed: int
+    top_k: int
+    think_from_s: float
+    think_to_s: float
+    report_dir: Path
+    run_id: str
+    evidence: str
+    playbook_prefix: str
+    timeout_s: float
+    wait_deadline_s: float
+    llm_parallel: int
+    junit: str
+    json_progress: bool
+    langfuse_env: Path
+    trace_sample: float
+
+
+def read_settings(options: Namespace, host: str | None) -> Settings:
+    """Check all the options at once. Raises MisuseError for the first that is wrong."""
+    scenario = load_scenario(options.scenario)
+    think_from_s, think_to_s = _think_time(options.think_time)
+    return Settings(
+        scenario=scenario,
+        scenario_source=options.scenario,
+        phases=choose_phases(
+            getattr(options, "tags", None) or [], getattr(options, "exclude_tags", None) or []
+        ),
+        checks=_checks(scenario, options.check),
+        gateway_url=_url("--host", host),
+        llm_url=_url("--llm-host", options.llm_host),
+        llm_model=_text("--llm-model", options.llm_model),
+        rounds=_at_least(0, "--rounds", options.rounds),
+        seed=_whole("--seed", options.seed),
+        top_k=_top_k(options.top_k, scenario),
+        think_from_s=think_from_s,
+        think_to_s=think_to_s,
+        report_dir=Path(options.report_dir),
+        run_id=options.run_id,
+        evidence=options.evidence,
+        playbook_prefix=options.playbook_prefix,
+        timeout_s=_seconds("--timeout", options.timeout),
+        wait_deadline_s=_seconds("--wait-deadline", options.wait_deadline),
+        llm_parallel=_at_least(1, "--llm-parallel", options.llm_parallel),
+        junit=options.junit,
+        json_progress=bool(options.json_progress),
+        langfuse_env=Path(options.langfuse_env),
+        trace_sample=_share("--trace-sample", options.trace_sample),
+    )
+
+
+def _checks(scenario: Scenario, expressions: list[str] | str) -> list[Check]:
+    """The checks of the command line, or the scenario's thresholds where there are none."""
+    if isinstance(expressions, str):
+        expressions = [line for line in expressions.splitlines() if line.strip()]
+    needs = {threshold.check.split()[0]: threshold.needs for threshold in scenario.thresholds}
+    try:
+        if expressions:
+            return [_with_needs(parse_check(text), needs) for text in expressions]
+        return [parse_check(item.check, needs=item.needs) for item in scenario.thresholds]
+    except CheckSyntaxError as fault:
+        place = "--check" if expressions else f"scenario {scenario.name}, thresholds"
+        raise MisuseError(f"{place}: {fault}") from fault
+
+
+def _with_needs(check: Check, needs: dict[str, int]) -> Check:
+    """A check of a metric that the scenario also checks needs as many samples."""
+    return msgspec.structs.replace(check, needs=needs.get(check.metric, check.needs))
+
+
+def _top_k(value: Any, scenario: Scenario) -> int:
+    top_k = _whole("--top-k", value) or scenario.top_k
+    if not MIN_TOP_K <= top_k <= MAX_TOP_K:
+        raise MisuseError(f"--top-k: found {top_k}, expected {MIN_TOP_K} to {MAX_TOP_K}")
+    if scenario.record_rank > top_k:
+        raise MisuseError(
+            f"--top-k: found {top_k}, expected at least the scenario's record_rank, "
+            f"{scenario.record_rank}"
+        )
+    return top_k
+
+
+def _think_time(text: str) -> tuple[float, float]:
+    """``2`` or ``1-5``, in seconds."""
+    parts = [part.strip() for part in str(text).split("-")]
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1:
+        numbers *= 2
+    if len(numbers) != 2 or numbers[0] > numbers[1]:  # noqa: PLR2004  (from and to)
+        raise MisuseError(f"--think-time: found {text!r}, expected seconds as 2 or as 1-5")
+    return numbers[0], numbers[1]
+
+
+def _url(option: str, value: Any) -> str:
+    """A base URL; nothing stands for the embedded stack."""
+    return str(parse_base_url(value, option)) if value else ""
+
+
+def _whole(option: str, value: Any) -> int:
+    """The web form sends text, and checks nothing."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise MisuseError(f"{option}: found {value!r}, expected a whole number") from None
+
+
+def _real(option: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise MisuseError(f"{option}: found {value!r}, expected a number")
+    return number
+
+
+def _at_least(least: int, option: str, value: Any) -> int:
+    number = _whole(option, value)
+    if number < least:
+        raise MisuseError(f"{option}: found {number}, expected {least} or more")
+    return number
+
+
+def _seconds(option: str, value: Any) -> float:
+    seconds = _real(option, value)
+    if seconds <= 0:
+        raise MisuseError(f"{option}: found {value!r}, expected seconds above 0")
+    return seconds
+
+
+def _share(option: str, value: Any) -> float:
+    share = _real(option, value)
+    if not 0 <= share <= 1:
+        raise MisuseError(f"{option}: found {value!r}, expected 0 to 1")
+    return share
+
+
+def _text(option: str, value: Any) -> str:
+    text = str(value or "").strip()
+    if not text:
+        raise MisuseError(f"{option}: found nothing, expected a name")
+    return text

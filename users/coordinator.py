@@ -1,0 +1,148 @@
+"""A coordinator: a seat with its wording, its services, and its part of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import gevent.lock
+
+from metrics.event import Event
+from services.gateway import Gateway
+from services.ollama import Ollama
+from services.step import Step
+from services.traceparent import TraceContext, is_sampled, phase_trace_id
+from services.transport import Transport
+from services.wire import Result
+from users.board import Board, Recordings
+from users.run import Run
+from users.scenario import Contract, Resume, Variant
+from users.seat import Seat
+
+
+class Fire(Protocol):
+    """Locust's event hook: hands the event and its steps to all who listen."""
+
+    def __call__(self, *, event: Event, steps: list[Step[Any]]) -> None:
+        """Tell of one event."""
+
+
+class Surroundings(Protocol):
+    """What the harness offers to every coordinator of a process."""
+
+    @property
+    def run(self) -> Run:
+        """The run that is on."""
+
+    @property
+    def board(self) -> Board:
+        """What partners recorded."""
+
+    @property
+    def llm_slots(self) -> gevent.lock.BoundedSemaphore:
+        """The LLM calls that may be in flight."""
+
+    def lease(self, persona: str) -> Seat:
+        """A seat, when the run has begun; blocks until then."""
+
+    def give_back(self, seat: Seat) -> None:
+        """The seat's holder stopped."""
+
+    def holds(self, seat: Seat) -> bool:
+        """Whether the seat is still this process's; the master may have taken it for lost."""
+
+    def begin_round(self, seat: Seat, round_: int) -> None:
+        """The seat's holder begins a round."""
+
+    def done(self, seat: Seat) -> None:
+        """The seat's holder has done all its rounds and idles."""
+
+    def publish(self, recordings: Recordings) -> None:
+        """Tell partners, on whatever worker, what was recorded."""
+
+    def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
+        """The sizes of the corpora as last seen."""
+
+    def ensure_index(self, gateway: Gateway, name: str, dimension: int) -> None:
+        """Make the vector index where this process has not done so yet."""
+
+
+class Coordinator:
+    """One living coordinator. Knows neither Langfuse nor Jaccard: it does things and says so."""
+
+    def __init__(
+        self,
+        seat: Seat,
+        around: Surroundings,
+        gateway: Gateway,
+        ollama: Ollama,
+        *,
+        fire: Fire,
+        interruptible: Callable[[], AbstractContextManager[None]],
+        connections: list[Transport],
+    ) -> None:
+        self.seat = seat
+        self.around = around
+        self.run: Run = around.run
+        self.gateway = gateway
+        self.ollama = ollama
+        self.fire = fire
+        self.interruptible = interruptible
+        self.connections = connections
+        self.namespace = seat.namespace(self.run.playbook_prefix)
+        self.variant: Variant = self.run.scenario.variant_of(seat.trio)
+        self.contract: Contract = self.variant.contract_of(seat.persona)
+        self.round = seat.first_round
+        self.baselines: dict[str, int] = {}
+        self._thoughts = 0
+
+    def begin_round(self) -> None:
+        """Forget the last round's baselines and tell the master where we are."""
+        self.baselines.clear()
+        self.around.begin_round(self.seat, self.round)
+
+    def finish_round(self) -> bool:
+        """Go on to the next round; whether this was the last one."""
+        self.round += 1
+        rounds = self.run.rounds
+        return rounds > 0 and self.round >= self.seat.first_round + rounds
+
+    def think_s(self) -> float:
+        """Seconds to wait before the next event."""
+        run = self.run
+        if run.think_to_s <= 0:
+            return 0.0
+        self._thoughts += 1
+        drawn = run.draw("think", self.seat.name, self._thoughts) / 2**64
+        return run.think_from_s + (run.think_to_s - run.think_from_s) * drawn
+
+    def close(self) -> None:
+        """Close her connections."""
+        for connection in self.connections:
+            connection.close()
+
+    def trace(self, phase: str) -> TraceContext:
+        """The trace that this round's calls of ``phase`` belong to."""
+        trace_id = phase_trace_id(self.run.uid, self.seat.trio, self.round, phase)
+        return TraceContext(trace_id, is_sampled(trace_id, self.run.trace_sample))
+
+    def choose(self, results: list[Result]) -> Result | None:
+        """Her choice: the hit at ``record_rank``, or the last one where there are fewer."""
+        return results[: self.run.scenario.record_rank][-1] if results else None
+
+    def resumes(self) -> list[Resume]:
+        """The new resumes that reach her this round, each a person of its own."""
+        names = self.run.scenario.names
+        mine = [resume for resume in self.variant.resumes if resume.persona == self.seat.persona]
+        drawn = [
+            self.run.draw("name", self.seat.trio, self.seat.persona, self.round, number)
+            for number in range(len(mine))
+        ]
+        return [
+            resume.of(
+                f"{names.first[draw % len(names.first)]} "
+                f"{names.last[draw // len(names.first) % len(names.last)]}"
+            )
+            for resume, draw in zip(mine, drawn, strict=True)
+        ]

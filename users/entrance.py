@@ -1,0 +1,85 @@
+"""How a Locust user becomes a coordinator: a seat, and connections of her own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from locust.env import Environment
+from locust.event import EventHook
+
+from services.gateway import Gateway
+from services.ollama import Ollama
+from services.step import Step
+from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
+from services.transport import Transport
+from users.coordinator import Coordinator, Surroundings
+
+if TYPE_CHECKING:
+    from users.persona import CoordinatorUser
+
+
+def coordination_hook(environment: Environment) -> EventHook:
+    """Our own event beside Locust's, fired with each Event and its steps."""
+    events: Any = environment.events
+    if not hasattr(events, "coordination"):
+        events.coordination = EventHook()
+    hook: EventHook = events.coordination
+    return hook
+
+
+class StepError(Exception):
+    """A step that failed, as Locust's statistics show it."""
+
+
+def enter(user: CoordinatorUser) -> Coordinator:
+    """Lease a seat (which waits until the run has begun) and connect nothing yet."""
+    environment: Any = user.environment
+    around: Surroundings = environment.node.current_run()
+    seat = around.lease(user.persona)
+    run = around.run
+    on_step = reporter(user.environment, user)
+    to_gateway = connection(run.gateway_url, run.timeout_s, GATEWAY_TOKEN)
+    to_llm = connection(run.llm_url, run.timeout_s, LLM_TOKEN)
+    ollama = Ollama(
+        to_llm,
+        model=run.llm_model,
+        seed=run.seed,
+        slots=around.llm_slots,
+        on_step=on_step,
+    )
+    return Coordinator(
+        seat,
+        around,
+        Gateway(to_gateway, on_step),
+        ollama,
+        fire=coordination_hook(user.environment).fire,
+        connections=[to_gateway, to_llm],
+        interruptible=user.interruptible,
+    )
+
+
+def connection(url: str, timeout_s: float, token: str) -> Transport:
+    """A connection to ``url``, with the token that the environment variable ``token`` may hold."""
+    headers = authorization(token)
+    return Transport(url, connect_timeout_s=timeout_s, timeout_s=timeout_s, headers=headers)
+
+
+def reporter(environment: Environment, user: CoordinatorUser) -> Callable[[Step[Any]], None]:
+    """What tells Locust's own statistics of each step, under the step's name."""
+    fire = environment.events.request.fire
+
+    def report(step: Step[Any]) -> None:
+        fire(
+            request_type="POST",
+            name=step.name,
+            response_time=step.latency_ms,
+            response_length=len(step.response),
+            response=step,
+            context=user.context(),
+            exception=StepError(step.error) if step.error else None,
+            start_time=step.start_s,
+            url=step.url,
+        )
+
+    return report

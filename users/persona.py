@@ -1,0 +1,102 @@
+"""Alice, bob and carol: Locust users, each with one driver that walks through the phases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from locust import User, task
+from locust.exception import StopUser
+from locust.user.task import (
+    LOCUST_STATE_RUNNING,
+    LOCUST_STATE_STOPPING,
+    LOCUST_STATE_WAITING,
+)
+
+from users.coordinator import Coordinator
+from users.entrance import enter
+from users.phases import WALKS
+
+IDLE_S = 3600.0
+
+
+class CoordinatorUser(User):
+    """A coordinator as Locust runs it. Subclasses name the persona.
+
+    The only task is one round; Locust's own waits between two events are the think time, and the
+    points at which a user can be stopped without cutting an event.
+    """
+
+    abstract = True
+    persona: str
+    coordinator: Coordinator | None = None
+    _idle = False
+
+    def wait_time(self) -> float:
+        """Seconds until the next event; long where all rounds are done."""
+        if self._idle or self.coordinator is None:
+            return IDLE_S if self._idle else 0.0
+        return self.coordinator.think_s()
+
+    @task
+    def round(self) -> None:
+        """One round; idles for good after the last."""
+        if self._idle:
+            return
+        me = self.coordinator = self.coordinator or enter(self)
+        for _ in walk_round(me):
+            self.wait()
+        if me.finish_round():
+            self._idle = True
+            me.around.done(me.seat)
+            return
+        if not me.around.holds(me.seat):
+            me.close()
+            self.coordinator = None
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """While this lasts, a stop ends the user at once, though inside a task."""
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_WAITING
+        try:
+            yield
+        finally:
+            if self._state == LOCUST_STATE_WAITING:
+                self._state = LOCUST_STATE_RUNNING
+
+    def on_stop(self) -> None:
+        """Give the seat back."""
+        if self.coordinator is not None:
+            self.coordinator.close()
+            self.coordinator.around.give_back(self.coordinator.seat)
+            self.coordinator = None
+
+
+def walk_round(me: Coordinator) -> Iterator[None]:
+    """The chosen phases of one round in their order, event by event."""
+    me.begin_round()
+    for phase in me.run.phases:
+        for _ in WALKS[phase](me):
+            yield
+            if not me.around.holds(me.seat):
+                return
+
+
+class AliceUser(CoordinatorUser):
+    """Holds alpha; bob takes it over with her memory."""
+
+    persona = "alice"
+
+
+class BobUser(CoordinatorUser):
+    """Holds beta; takes over alice's contract."""
+
+    persona = "bob"
+
+
+class CarolUser(CoordinatorUser):
+    """Holds gamma."""
+
+    persona = "carol"

@@ -1,0 +1,34 @@
+"""Phase 1b: a new resume is embedded and added; does the matching query find it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.wire import EmbedRequest, IndexAddRequest, IndexItem
+from users.act import Act
+from users.coordinator import Coordinator
+from users.scenario import Resume
+
+
+def fresh_resume(me: Coordinator) -> Iterator[None]:
+    """One event for each resume that reaches her."""
+    for number, resume in enumerate(me.resumes(), start=1):
+        resume_id = f"{me.run.fresh_prefix}{me.seat.name}-{me.round}-{number}"
+        with Act(me, "fresh_resume", contract=me.contract.name, query=resume.query) as act:
+            act.event.expected = resume_id
+            if _add(act, resume, resume_id):
+                scenario = me.run.scenario
+                act.search(resume.query, corpora=[*scenario.corpora, scenario.fresh_corpus])
+        yield
+
+
+def _add(act: Act, resume: Resume, resume_id: str) -> bool:
+    """Whether the resume was embedded and taken into the index."""
+    me, fresh_corpus = act.coordinator, act.coordinator.run.scenario.fresh_corpus
+    embedded = act.take(me.gateway.embed(EmbedRequest(texts=[resume.text]), act.trace)).answer
+    if embedded is None:
+        return False
+    me.around.ensure_index(me.gateway, fresh_corpus, embedded.dimension)
+    item = IndexItem(id=resume_id, vector=embedded.vectors[0], metadata=resume.metadata)
+    added = me.gateway.index_add(fresh_corpus, IndexAddRequest(items=[item]), act.trace)
+    return act.take(added).error is None

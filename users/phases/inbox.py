@@ -1,0 +1,69 @@
+"""Phase 1c: an email or SMS arrives, is parsed into a demand, searched for, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.wire import InboxRequest, ParsedDemand, SearchAnswer
+from users.act import Act
+from users.coordinator import Coordinator
+from users.scenario import InboxMessage
+
+URGENCY = ("urgent", "high", "medium", "low")
+
+
+def inbox(me: Coordinator) -> Iterator[None]:
+    """One event for each message that reaches her, the most urgent first."""
+    messages = [message for message in me.variant.inbox if message.persona == me.seat.persona]
+    for message in sorted(messages, key=lambda message: URGENCY.index(message.priority)):
+        with Act(me, "inbox", contract=me.contract.name) as act:
+            _handle(act, message)
+        yield
+
+
+def _handle(act: Act, message: InboxMessage) -> None:
+    if not _accepted(act, message):
+        return
+    demand = _parsed(act, message)
+    if demand is None:
+        return
+    act.event.role = demand.role
+    answer = act.search(_query(demand))
+    if answer is not None and answer.results:
+        _judge(act, message, answer)
+
+
+def _accepted(act: Act, message: InboxMessage) -> bool:
+    request = InboxRequest(
+        type=message.type,
+        sender=message.sender,
+        subject=message.subject,
+        body=message.body,
+        priority=message.priority,
+        tag=act.coordinator.seat.name,
+    )
+    return act.take(act.coordinator.gateway.inbox(request, act.trace)).error is None
+
+
+def _parsed(act: Act, message: InboxMessage) -> ParsedDemand | None:
+    step = act.take(act.coordinator.ollama.parse_demand(message.body, act.trace))
+    if step.error:
+        act.event.parse_status = "failed"
+    else:
+        act.event.parse_status = "unparseable" if step.unparseable else "parsed"
+    return step.answer
+
+
+def _query(demand: ParsedDemand) -> str:
+    """The words that a parsed demand is searched by."""
+    parts = [f"{demand.count} {demand.role}", f"in {demand.location}" if demand.location else ""]
+    parts += [", ".join(demand.certs), ", ".join(demand.skills)]
+    parts += [f"{demand.shift} shift" if demand.shift else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _judge(act: Act, message: InboxMessage, answer: SearchAnswer) -> None:
+    """Rate the top hit against the message's own words, not against what was parsed from them."""
+    ollama = act.coordinator.ollama
+    judged = act.take(ollama.judge_top1(message.body, answer.results[0], act.trace)).answer
+    act.event.rating = judged.rating if judged else None
