@@ -73,8 +73,16 @@ class Segment:
         if len(self._waiting) > FLUSH_BYTES and not self._has_room():
             self.lost += 1
             return
-        encoder.encode_into(line, self._waiting, -1)
-        self._waiting += b"\n"
+        length = len(self._waiting)
+        try:
+            encoder.encode_into(line, self._waiting, -1)
+        except UnicodeEncodeError as error:
+            # Half a surrogate pair from a service has no place in JSON, and must stop no user.
+            del self._waiting[length:]
+            self.lost += 1
+            self.error = self.error or f"{self.path}: {error}"
+        else:
+            self._waiting += b"\n"
 
     def _has_room(self) -> bool:
         self.flush()
