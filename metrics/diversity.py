@@ -1,0 +1,129 @@
+"""Diversity: different needs get different people.
+
+Jaccards of baseline lists, pairs formed within a trio and a round: one role in two contracts (9),
+two roles in one contract (18). The estimate is ΣS/ΣN over all pairs, lower is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import fsum
+from typing import Any
+
+from metrics.chance import chance_jaccard
+from metrics.overlap_figure import Cell, Sum, interval, sums_by_group
+from metrics.tally import Accumulator, Tally
+
+SAME_ROLE = "same_role_across_contracts"
+DIFFERENT_ROLES = "different_roles_within_contract"
+FIGURES = (SAME_ROLE, DIFFERENT_ROLES)
+
+CellPair = tuple[Cell, Cell]
+
+
+def figure_of(a: Cell, b: Cell) -> str | None:
+    """The figure that a pair of cells belongs to; None where both contract and role differ."""
+    if a[1] == b[1]:
+        return SAME_ROLE
+    return DIFFERENT_ROLES if a[0] == b[0] else None
+
+
+class Diversity(Accumulator):
+    """Pairs of baseline lists by the sizes of what they share and hold together.
+
+    ``pairs``: figure, trio's unit, shared, union. ``cells``: contract, role, contract, role,
+    shared, union. ``missing``: figure, of pairs that lack a list since a search did not succeed.
+    ``pools``: lists by the size of the corpora that they came from.
+    """
+
+    def __init__(self) -> None:
+        self.pairs: Tally[tuple[str, int, int, int]] = Tally()
+        self.cells: Tally[tuple[str, str, str, str, int, int]] = Tally()
+        self.missing: Tally[tuple[str]] = Tally()
+        self.pools: Tally[tuple[int]] = Tally()
+
+    def add_pair(self, a: Cell, b: Cell, unit: int, sizes: tuple[int, int]) -> None:
+        """Count a pair of lists with its (shared, union); ``a`` sorts before ``b``."""
+        self.cells[(*a, *b, *sizes)] += 1
+        if figure := figure_of(a, b):
+            self.pairs[(figure, unit, *sizes)] += 1
+
+    def add_missing(self, a: Cell, b: Cell) -> None:
+        """Count a pair that was attempted and lacks a list."""
+        if figure := figure_of(a, b):
+            self.missing[(figure,)] += 1
+
+    def result(
+        self, k: int, planned: Mapping[str, int], candidates: Mapping[str, int] | None
+    ) -> dict[str, Any]:
+        """Both figures; ``planned`` by figure is the least that was planned."""
+        cells = self._cell_sums()
+        pool = [(chance_jaccard(k, n), count) for (n,), count in self.pools.items() if n]
+        return {
+            figure: self._figure(
+                figure,
+                k,
+                planned.get(f"diversity.{figure}", 0),
+                {pair: total for pair, total in cells.items() if figure_of(*pair) == figure},
+            )
+            | _chance(k, figure, cells, pool, candidates)
+            for figure in FIGURES
+        }
+
+    def _figure(
+        self, figure: str, k: int, planned: int, cells: Mapping[CellPair, Sum]
+    ) -> dict[str, Any]:
+        rows = [(u, s, all_, n) for (f, u, s, all_), n in self.pairs.items() if f == figure]
+        trios = sums_by_group(rows)
+        pairs = sum(n for _, n in trios.values())
+        ci95, label = interval(trios, cells, k)
+        return {
+            "mean_jaccard": fsum(s for s, _ in trios.values()) / pairs if pairs else None,
+            "pairs": pairs,
+            "planned": max(planned, pairs + self.missing[(figure,)]),
+            "ci95": ci95 and list(ci95),
+            "ci95_label": label,
+            "trios": len(trios),
+            "sharing_pairs": sum(row[3] for row in rows if row[1]),
+            "empty_pairs": sum(row[3] for row in rows if not row[2]),
+        }
+
+    def _cell_sums(self) -> dict[CellPair, Sum]:
+        return sums_by_group(
+            (((ca, ra), (cb, rb)), s, u, n) for (ca, ra, cb, rb, s, u), n in self.cells.items()
+        )
+
+    def heat_map(self) -> dict[str, Any]:
+        """Every pair of cells: ``cells`` sorted, ``pairs`` by the cells' positions there."""
+        sums = self._cell_sums()
+        cells = sorted({cell for pair in sums for cell in pair})
+        number = {cell: index for index, cell in enumerate(cells)}
+        return {
+            "cells": [{"contract": contract, "role": role} for contract, role in cells],
+            "pairs": [
+                {"a": number[a], "b": number[b], "mean_jaccard": total / n, "pairs": n}
+                for (a, b), (total, n) in sums.items()
+            ],
+        }
+
+
+def _chance(
+    k: int,
+    figure: str,
+    cells: Mapping[CellPair, Sum],
+    whole: Iterable[tuple[float, int]],
+    candidates: Mapping[str, int] | None,
+) -> dict[str, Any]:
+    """What random lists would have, and the pool it was worked out for."""
+    if figure == SAME_ROLE and candidates:
+        roles = [(a[1], n) for (a, b), (_, n) in cells.items() if figure_of(a, b) == SAME_ROLE]
+        if roles and all(role in candidates for role, _ in roles):
+            by_role = [(chance_jaccard(k, candidates[role]), n) for role, n in roles]
+            return {"chance": _weighted(by_role), "chance_pool": "candidates of the role"}
+    chance = _weighted(list(whole))
+    return {"chance": chance, "chance_pool": None if chance is None else "whole corpora"}
+
+
+def _weighted(values: list[tuple[float, int]]) -> float | None:
+    count = sum(n for _, n in values)
+    return fsum(value * n for value, n in values) / count if count else None

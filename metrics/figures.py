@@ -1,0 +1,140 @@
+"""Figures: every metric of a run, streaming and mergeable. The front door of this room.
+
+    figures = Figures(k=8)
+    figures.add(event)          # as events come, or as they are read back
+    figures.merge(delta)        # what a worker handed over
+    figures.result()["metrics"]["determinism"]["mean_jaccard"]
+
+All states are integers and strings: adding them in any order gives the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from metrics.event import Event
+from metrics.load_curve import load_curve
+from metrics.observer import Observer, Sums
+from metrics.rounds import Rounds
+from metrics.timeline import Users
+
+Results = dict[str, Any]
+
+
+class DifferentKError(ValueError):
+    """Lists of another length than the run's were offered: their figures cannot be compared."""
+
+
+class Figures:
+    """All accumulators. ``k`` is the length of lists; ``cells`` the number of (contract, role).
+
+    ``folds=False`` is a worker's: it keeps baseline lists unpaired, for the master to pair with
+    those of other workers, and ``take`` hands over all that was counted. ``cells`` lets a folding
+    one drop the lists of a trio's round once all have come; the figures are the same without.
+    """
+
+    def __init__(self, k: int, *, folds: bool = True, cells: int | None = None) -> None:
+        self.k = k
+        self.folds = folds
+        self._cells = cells
+        self._sums = Sums(cells)
+        self._observer = Observer(folds=folds)
+
+    def add(self, event: Event) -> None:
+        """Count an event. Both events of a pair are added to the same Figures, in their order."""
+        if event.k != self.k:
+            raise DifferentKError(
+                f"event {event.seq} of {event.worker or 'this run'} has k = {event.k}; "
+                f"this run's is {self.k}, and lists of different lengths cannot be compared"
+            )
+        self._observer.add(event, self._sums)
+
+    def take(self) -> Figures:
+        """What was counted since the last take; what waits for its counterpart stays."""
+        if self.folds:
+            raise RuntimeError("lists that were paired here cannot be handed over: folds=False can")
+        taken = Figures(self.k, folds=False)
+        taken._sums, self._sums = self._sums, Sums()
+        return taken
+
+    def merge(self, other: Figures) -> None:
+        """Add what ``other`` counted."""
+        if other.k != self.k:
+            raise DifferentKError(f"figures for k = {other.k} cannot join those for k = {self.k}")
+        if other.folds and not self.folds:
+            raise RuntimeError("figures with folds=False cannot take in lists that were paired")
+        mine, theirs = self._sums, other._sums
+        mine.bands.merge(theirs.bands)
+        mine.timeline.merge(theirs.timeline)
+        mine.worst.merge(theirs.worst)
+        mine.faults.merge(theirs.faults)
+        self._take_in(theirs.rounds, paired=other.folds)
+
+    def _take_in(self, rounds: Rounds, *, paired: bool) -> None:
+        sums = self._sums
+        if paired:
+            sums.rounds.join(rounds, sums.bands)
+            return
+        for key, cell, listed in rounds:
+            if self.folds:
+                sums.rounds.pair(key, cell, listed, sums.bands, sums.faults)
+            else:
+                sums.rounds.hold(key, cell, listed)
+
+    def state(self) -> dict[str, Any]:
+        """All that was counted, as JSON or msgpack takes it: integers, strings, lists, dicts."""
+        sums = self._sums
+        parts = {
+            "bands": sums.bands.state(),
+            "timeline": sums.timeline.state(),
+            "worst": sums.worst.state(),
+            "faults": sums.faults.state(),
+            "rounds": sums.rounds.state(),
+        }
+        filled = {name: part for name, part in parts.items() if part}
+        return {"k": self.k, "folds": self.folds, **filled}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The Figures whose ``state()`` this is."""
+        figures = cls(state["k"], folds=state["folds"])
+        sums = figures._sums
+        sums.bands.restore(state.get("bands", {}))
+        if timeline := state.get("timeline"):
+            sums.timeline.restore(timeline)
+        sums.worst.restore(state.get("worst", []))
+        sums.faults.restore(state.get("faults", []))
+        for key, cell, listed in Rounds.from_state(state.get("rounds", [])):
+            sums.rounds.hold(key, cell, listed)
+        return figures
+
+    def result(
+        self,
+        users_timeline: Users | None = None,
+        planned: Mapping[str, int] | None = None,
+        candidates: Mapping[str, int] | None = None,
+    ) -> Results:
+        """Every figure (see docs/metrics.md); changes nothing.
+
+        ``users_timeline``: [unix second, users] once a second. ``planned``: the least number of
+        samples that was planned, by figure ("determinism", "handover.verbatim", …).
+        ``candidates``: how many workers there are for each role, where that is known.
+        """
+        sums, total = self._sums, self._sums.bands.joined()
+        return {
+            "metrics": total.result(self.k, planned or {}, candidates),
+            "latency": total.latency.result(),
+            "load_curve": load_curve(sums.bands, self.k, users_timeline, candidates),
+            "heat_map": total.diversity.heat_map(),
+            "worst_reissues": sums.worst.result(),
+            "timeline": sums.timeline.result(users_timeline),
+            "faults": self._faults(total.determinism.changed.total()),
+        }
+
+    def _faults(self, changed: int) -> dict[str, int]:
+        counted = {name: self._sums.faults[(name,)] for name in FAULTS}
+        return {**counted, "changed_corpora_pairs": changed}
+
+
+FAULTS = ("repeated_ids", "nothing_found", "nothing_expected", "repeated_lists", "late_lists")

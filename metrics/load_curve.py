@@ -1,0 +1,83 @@
+"""The load curve: every metric by band of concurrent users, quality against load.
+
+An event belongs to the band of the users there were when it ended, a pair to its later event's. A
+band of under 10 s joins the one below.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from metrics.band import EDGES, Band, Bands, band_of
+from metrics.timeline import Users
+
+SHORTEST_BAND_S = 10
+
+
+def seconds_by_band(users: Users) -> dict[int, float]:
+    """How long each band lasted, from [unix second, users] rows; the last row counts one second."""
+    seconds: dict[int, float] = defaultdict(float)
+    nexts = [row[0] for row in users[1:]] + [users[-1][0] + 1] if users else []
+    for (second, count), until in zip(users, nexts, strict=True):
+        if count:
+            seconds[band_of(count)] += until - second
+    return seconds
+
+
+def load_curve(
+    bands: Bands, k: int, users: Users | None, candidates: Mapping[str, int] | None
+) -> list[dict[str, Any]]:
+    """One entry per band with events, ascending; ``users_to`` belongs to the band.
+
+    Each has ``seconds`` and ``requests_per_s`` (steps by seconds), None without a users timeline,
+    then the sections of ``metrics``, and ``latency``.
+    """
+    seconds = seconds_by_band(users) if users else None
+    return [
+        {
+            "users_from": members[0],
+            "users_to": _highest(members[-1]),
+            **_pace(bands_joined, _duration(seconds, members)),
+            **bands_joined.result(k, {}, candidates),
+            "latency": bands_joined.latency.result(),
+        }
+        for members in _groups(sorted(bands), seconds)
+        for bands_joined in [_joined(bands, members)]
+    ]
+
+
+def _groups(edges: list[int], seconds: Mapping[int, float] | None) -> list[list[int]]:
+    """The bands that stand as one; the lowest has none below and stands however short."""
+    groups: list[list[int]] = []
+    for edge in edges:
+        if groups and seconds is not None and seconds.get(edge, 0) < SHORTEST_BAND_S:
+            groups[-1].append(edge)
+        else:
+            groups.append([edge])
+    return groups
+
+
+def _joined(bands: Bands, members: list[int]) -> Band:
+    if len(members) == 1:
+        return bands[members[0]]
+    joined = Band()
+    for edge in members:
+        joined.merge(bands[edge])
+    return joined
+
+
+def _duration(seconds: Mapping[int, float] | None, members: list[int]) -> float | None:
+    return None if seconds is None else sum(seconds.get(edge, 0) for edge in members)
+
+
+def _pace(band: Band, seconds: float | None) -> dict[str, float | None]:
+    steps = sum(histogram.count for histogram in band.latency.steps.values())
+    return {"seconds": seconds, "requests_per_s": steps / seconds if seconds else None}
+
+
+def _highest(edge: int) -> int:
+    """The highest number of users in the band that begins at ``edge``."""
+    return EDGES[min(bisect_right(EDGES, edge), len(EDGES) - 1)] - 1

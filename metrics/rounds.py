@@ -1,0 +1,126 @@
+"""Baseline lists that wait for the others of their trio and round, to be paired with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from metrics import jaccard
+from metrics.band import Bands
+from metrics.overlap_figure import Cell
+from metrics.tally import Tally
+
+LISTS_KEPT = 200_000
+"""Lists that wait at most, about 60 MB; beyond it the oldest rounds are given up."""
+
+TrioRound = tuple[int, int]
+
+
+class Listed(NamedTuple):
+    """One cell's baseline: when it began, and the band of users and trio's unit it counts for.
+
+    ``pool`` is the size of the corpora searched, 0 where unknown; ``ids`` are distinct, and None
+    where the search did not succeed.
+    """
+
+    time_us: int
+    users_from: int
+    unit: int
+    pool: int
+    ids: tuple[str, ...] | None
+
+
+class Rounds:
+    """Waiting lists by (trio, round) and cell.
+
+    A list is paired with those of its trio and round that are there, when it comes: what has come
+    is always counted, in any order. A round with ``cells`` lists is complete and dropped. One that
+    never becomes complete waits until too many do; lists that come after that are counted as late,
+    and lack the pairs with those given up.
+    """
+
+    def __init__(self, cells: int | None = None) -> None:
+        self._cells = cells
+        self._lists = 0
+        self._given_up: dict[int, int] = {}
+        self.waiting: dict[TrioRound, dict[Cell, Listed]] = {}
+
+    def hold(self, key: TrioRound, cell: Cell, listed: Listed) -> None:
+        """Keep a list without pairing it: another will."""
+        self._lists += 1
+        self.waiting.setdefault(key, {})[cell] = listed
+
+    def pair(
+        self, key: TrioRound, cell: Cell, listed: Listed, bands: Bands, faults: Tally[tuple[str]]
+    ) -> None:
+        """Pair a list with those of its trio and round; keep it for those that come later."""
+        present = self.waiting.setdefault(key, {})
+        if cell in present:
+            faults[("repeated_lists",)] += 1
+            return
+        if key[1] <= self._given_up.get(key[0], -1):
+            faults[("late_lists",)] += 1
+        if listed.pool and listed.ids is not None:
+            bands[listed.users_from].diversity.pools[(listed.pool,)] += 1
+        _pair_all(cell, listed, present, bands)
+        self._keep(key, {cell: listed})
+
+    def join(self, other: Rounds, bands: Bands) -> None:
+        """Take in lists that were paired among themselves: pair them with those here."""
+        for key, lists in other.waiting.items():
+            present = dict(self.waiting.get(key, {}))
+            for cell, listed in lists.items():
+                _pair_all(cell, listed, present, bands)
+            self._keep(key, lists)
+
+    def _keep(self, key: TrioRound, lists: dict[Cell, Listed]) -> None:
+        present = self.waiting.setdefault(key, {})
+        self._lists += len(lists)
+        present.update(lists)
+        if self._cells is not None and len(present) >= self._cells:
+            self._lists -= len(self.waiting.pop(key))
+        if self._lists > LISTS_KEPT:
+            self._give_up_oldest()
+
+    def _give_up_oldest(self) -> None:
+        newest = {key: max(one.time_us for one in ls.values()) for key, ls in self.waiting.items()}
+        for key in sorted(newest, key=lambda key: (newest[key], key)):
+            if self._lists <= LISTS_KEPT * 9 // 10:
+                break
+            self._lists -= len(self.waiting.pop(key))
+            self._given_up[key[0]] = max(key[1], self._given_up.get(key[0], -1))
+
+    def __iter__(self) -> Iterator[tuple[TrioRound, Cell, Listed]]:
+        for key in sorted(self.waiting):
+            for cell in sorted(self.waiting[key]):
+                yield key, cell, self.waiting[key][cell]
+
+    def state(self) -> list[list[Any]]:
+        """One row per waiting list, sorted."""
+        return [
+            [*key, *cell, *listed[:4], None if listed.ids is None else list(listed.ids)]
+            for key, cell, listed in self
+        ]
+
+    @classmethod
+    def from_state(cls, rows: list[list[Any]]) -> Rounds:
+        """The lists that ``state()`` gave, held."""
+        rounds = cls()
+        for trio, number, contract, role, time_us, users_from, unit, pool, ids in rows:
+            kept = None if ids is None else tuple(ids)
+            listed = Listed(time_us, users_from, unit, pool, kept)
+            rounds.hold((trio, number), (contract, role), listed)
+        return rounds
+
+
+def _pair_all(cell: Cell, listed: Listed, present: dict[Cell, Listed], bands: Bands) -> None:
+    """Count the pairs of a list with others; each belongs to the band of its later list."""
+    ids = None if listed.ids is None else frozenset(listed.ids)
+    for other_cell, other in present.items():
+        later = listed if (listed.time_us, cell) > (other.time_us, other_cell) else other
+        diversity = bands[later.users_from].diversity
+        first, second = (cell, other_cell) if cell < other_cell else (other_cell, cell)
+        if ids is None or other.ids is None:
+            diversity.add_missing(first, second)
+        else:
+            diversity.add_pair(first, second, listed.unit, jaccard.overlap(ids, other.ids))

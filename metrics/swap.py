@@ -1,0 +1,40 @@
+"""Swap: a client rejects a list. Does any rejected id return? Lower is better, and 0 is right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metrics import jaccard
+from metrics.intervals import wilson
+from metrics.tally import Accumulator, Tally
+
+
+class Swap(Accumulator):
+    """``pairs``: shared, union of the rejected list and the one after it.
+
+    ``after``: "swaps" counts the lists after a rejection, "returned" the rejected ids in them.
+    ``attempted``: "first" and "second" queries that were not cut off.
+    """
+
+    def __init__(self) -> None:
+        self.pairs: Tally[tuple[int, int]] = Tally()
+        self.after: Tally[tuple[str]] = Tally()
+        self.attempted: Tally[tuple[str]] = Tally()
+
+    def result(self, planned: int = 0) -> dict[str, Any]:
+        """The figure's section. ``returned`` is None where no list came after a rejection.
+
+        A swap is two queries; one that was skipped does not say which it was, so that the swaps
+        attempted are half the queries, rounded up, or the second ones where those are more.
+        """
+        swaps, pairs = self.after[("swaps",)], self.pairs.total()
+        mean = jaccard.mean(self.pairs)
+        attempted = max(-(-self.attempted.total() // 2), self.attempted[("second",)])
+        return {
+            "swaps": swaps,
+            "planned": max(planned, attempted),
+            "returned": self.after[("returned",)] if swaps else None,
+            "pairs": pairs,
+            "mean_jaccard": mean,
+            "ci95": None if mean is None else list(wilson(min(mean, 1.0), pairs)),
+        }

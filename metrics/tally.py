@@ -1,0 +1,58 @@
+"""Tally and Accumulator: integer states that add up to the same bits in any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Protocol, Self, TypeVar
+
+Key = TypeVar("Key", bound=tuple[Any, ...])
+
+
+class Mergeable(Protocol):
+    """What can be added up, written down as JSON and read back."""
+
+    def merge(self, other: Any) -> None:
+        """Add ``other`` to this."""
+
+    def state(self) -> Any:
+        """Integers, strings, lists and dicts with string keys; falsy where nothing was added."""
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave."""
+
+
+class Tally(Counter[Key]):
+    """How often each key (a tuple of strings and integers) was seen."""
+
+    def merge(self, other: Tally[Key]) -> None:
+        """Add ``other``'s counts to these."""
+        for key, count in other.items():
+            self[key] += count
+
+    def state(self) -> list[list[Any]]:
+        """One row per key, ``[*key, count]``, sorted."""
+        return sorted([*key, count] for key, count in self.items())
+
+    def restore(self, state: list[list[Any]]) -> None:
+        """Add the rows that ``state()`` gave."""
+        for *key, count in state:
+            self[tuple(key)] += count  # type: ignore[index]  # a row has its key's parts
+
+
+class Accumulator:
+    """Attributes that are Mergeable, merged and written down one by one."""
+
+    def merge(self, other: Self) -> None:
+        """Add all that ``other`` holds."""
+        for name, part in vars(other).items():
+            getattr(self, name).merge(part)
+
+    def state(self) -> dict[str, Any]:
+        """The states of the attributes that hold anything, by name."""
+        states = ((name, part.state()) for name, part in vars(self).items())
+        return {name: state for name, state in states if state}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Add what ``state()`` gave."""
+        for name, part in state.items():
+            getattr(self, name).restore(part)

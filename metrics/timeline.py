@@ -1,0 +1,149 @@
+"""Timeline: latency and events over time, in at most 120 slots, mergeable exactly.
+
+Slots begin at multiples of their width since 1970, so that all workers cut time alike. When more
+than 120 would be needed, the width doubles and neighbours join; the width in the end depends on
+the first and the last second only, not on the order of events.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from metrics import jaccard
+from metrics.event import Event
+from metrics.histogram import Histograms
+from metrics.rates import rate
+from metrics.tally import Accumulator, Tally
+
+SLOTS = 120
+ARMS = ("memory", "control")
+PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
+
+Users = Sequence[Sequence[int]]
+"""The users timeline: [unix second, users], ascending, once a second."""
+
+
+class Slot(Accumulator):
+    """What began within one stretch of time.
+
+    ``determinism``: shared, union. ``handover``: arm, hit at top-1 (0 or 1), both kinds together.
+    """
+
+    def __init__(self) -> None:
+        self.steps = Histograms()
+        self.failed: Tally[tuple[()]] = Tally()
+        self.outcomes: Tally[tuple[str]] = Tally()
+        self.determinism: Tally[tuple[int, int]] = Tally()
+        self.handover: Tally[tuple[str, int]] = Tally()
+
+    def add(self, event: Event) -> None:
+        """Count an event and its steps."""
+        self.outcomes[(event.outcome,)] += 1
+        for step in event.steps:
+            self.steps[step.name].record(step.latency_ms)
+            if step.error is not None:
+                self.failed[()] += 1
+
+    def result(self) -> dict[str, Any]:
+        """The slot's figures."""
+        latency = {name: self.steps[name].summary() for name in sorted(self.steps)}
+        return {
+            "events": self.outcomes.total(),
+            "not_ok": self.outcomes.total() - self.outcomes[("ok",)],
+            "steps": sum(summary["count"] for summary in latency.values()),
+            "failed": self.failed[()],
+            "latency": {
+                name.replace(".", "_"): {key: summary[key] for key in ("count", *PERCENTILES)}
+                for name, summary in latency.items()
+            },
+            "determinism": {
+                "pairs": self.determinism.total(),
+                "mean_jaccard": jaccard.mean(self.determinism),
+            },
+            "handover": {arm: self._arm(arm) for arm in ARMS},
+        }
+
+    def _arm(self, arm: str) -> dict[str, Any]:
+        top1 = self.handover[arm, 1]
+        queries = top1 + self.handover[arm, 0]
+        return {"queries": queries, "top1": top1, "top1_rate": rate(top1, queries)}
+
+
+class Timeline:
+    """Slots of 2**``doublings`` seconds by their number since 1970."""
+
+    def __init__(self) -> None:
+        self.doublings = 0
+        self.slots: dict[int, Slot] = {}
+
+    def at(self, second: int) -> Slot:
+        """The slot of a Unix second."""
+        slot = self.slots.get(second >> self.doublings)
+        if slot is None:
+            self.slots[second >> self.doublings] = Slot()
+            self._fit()
+            slot = self.slots[second >> self.doublings]
+        return slot
+
+    def _fit(self) -> None:
+        first, last = min(self.slots), max(self.slots)
+        doublings = self.doublings
+        while (last >> doublings - self.doublings) - (first >> doublings - self.doublings) >= SLOTS:
+            doublings += 1
+        self._widen(doublings)
+
+    def _widen(self, doublings: int) -> None:
+        """Join slots until they are 2**``doublings`` seconds wide."""
+        if doublings == self.doublings:
+            return
+        narrow, self.slots = self.slots, {}
+        self._take_in(narrow, doublings - self.doublings)
+        self.doublings = doublings
+
+    def _take_in(self, slots: dict[int, Slot], shift: int) -> None:
+        for number, slot in slots.items():
+            self.slots.setdefault(number >> shift, Slot()).merge(slot)
+
+    def merge(self, other: Timeline) -> None:
+        """Add ``other``'s slots to these."""
+        if other.slots:
+            self._widen(max(self.doublings, other.doublings))
+            self._take_in(other.slots, self.doublings - other.doublings)
+            self._fit()
+
+    def state(self) -> dict[str, Any]:
+        """``{"doublings": n, "slots": {number: state}}``; empty where nothing was added."""
+        slots = {str(number): self.slots[number].state() for number in sorted(self.slots)}
+        return {"doublings": self.doublings, "slots": slots} if slots else {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Add what ``state()`` gave."""
+        other = Timeline()
+        other.doublings = state["doublings"]
+        for number, slot in state["slots"].items():
+            other.slots.setdefault(int(number), Slot()).restore(slot)
+        self.merge(other)
+
+    def result(self, users: Users | None) -> dict[str, Any]:
+        """``{"slot_s": width, "slots": [{"time": unix second, "users": mean, …}]}``, ascending."""
+        by_slot: dict[int, list[int]] = defaultdict(list)
+        for second, count in users or ():
+            by_slot[int(second) >> self.doublings].append(count)
+        return {
+            "slot_s": 1 << self.doublings,
+            "slots": [
+                {
+                    "time": number << self.doublings,
+                    "seconds": len(by_slot[number]) or None,
+                    "users": _mean(by_slot[number]),
+                    **self.slots[number].result(),
+                }
+                for number in sorted(self.slots)
+            ],
+        }
+
+
+def _mean(values: list[int]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,226 @@
+"""A made run: events of trios over rounds, with all outcomes, drawn from a seed.
+
+``FAULTLESS`` is the seed's round as DESIGN.md section 3 counts it; with faults, searches fail, lists
+are short, empty or hold an id twice, corpora change, waits end without an answer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from random import Random
+
+import msgspec
+
+from metrics.event import Event, Hit, StepRecord, utc
+
+K = 8
+CONTRACTS = {
+    "alice": "alpha_milwaukee_distribution",
+    "bob": "beta_indianapolis_manufacturing",
+    "carol": "gamma_chicago_construction",
+}
+SHARED = ["warehouse worker", "admin assistant", "heavy equipment operator"]
+SPECIALISTS = {
+    "alice": "industrial electrician",
+    "bob": "bilingual safety coordinator",
+    "carol": "drone surveyor",
+}
+START_S = 1_760_000_000.25
+SIZES = {"workers": 5000, "ethereal_workers": 10000}
+REASONS = ["503 Service Unavailable", "no answer within 30 s", "connection closed"]
+
+
+def roles_of(persona: str) -> list[str]:
+    return [*SHARED, SPECIALISTS[persona]]
+
+
+class MadeRun:
+    """Makes the events of whole rounds, in an order that each user's own events keep."""
+
+    def __init__(self, seed: int = 1, *, faults: float = 0.0, change: float = 0.3) -> None:
+        self.random = Random(seed)
+        self.faults = faults
+        self.change = change
+        self.seqs: dict[str, int] = {}
+        self.pools = {
+            role: [f"w-{role[:2]}{n:03d}" for n in range(40)]
+            for role in {*SHARED, *SPECIALISTS.values()}
+        }
+        self.commons = [f"e-{n:05d}" for n in range(30)]
+
+    def rounds(self, trios: int, rounds: int, *, variants: int | None = 4) -> list[Event]:
+        """The events of ``trios`` over ``rounds``, users interleaved in time."""
+        users = [(persona, trio) for trio in range(1, trios + 1) for persona in CONTRACTS]
+        events: list[Event] = []
+        for number in range(1, rounds + 1):
+            for persona, trio in users:
+                variant = None if variants is None else (trio - 1) % variants + 1
+                events += self.round(persona, trio, number, variant)
+        return sorted(events, key=lambda event: (event.time, event.worker, event.seq))
+
+    def round(self, persona: str, trio: int, number: int, variant: int | None) -> list[Event]:
+        """One round of one user, alone on a worker of its own."""
+        seat = persona if trio == 1 else f"{persona}-{trio}"
+        clock = START_S + 40 * (number - 1) + self.random.random() * 7
+        made: list[Event] = []
+
+        def make(phase: str, **fields) -> Event:
+            nonlocal clock
+            event = self.event(phase, clock, seat, trio, number, variant, fields)
+            clock += self.random.random() + 0.001
+            made.append(event)
+            return event
+
+        contract = CONTRACTS[persona]
+        lists: dict[str, list[str]] = {}
+        seqs: dict[str, int] = {}
+        for role in roles_of(persona):
+            lists[role] = self.list_for(role)
+            event = make("baseline", contract=contract, role=role, found=lists[role])
+            seqs[role] = event.seq
+        for _ in range(1):
+            fresh = f"f-{seat}-{number}"
+            found = self.maybe(0.7, fresh, self.list_for(SHARED[0]))
+            make("fresh_resume", contract=contract, expected=fresh, found=found)
+        for _ in range(2):
+            make("inbox", contract=contract, found=self.list_for(SHARED[1]))
+        for role in roles_of(persona):
+            make("surge", contract=contract, role=role, found=self.list_for(role))
+        if persona == "alice":
+            self.swap(make, contract)
+            for name in ("alice", "bob"):
+                for role in SHARED:
+                    found = self.list_for(role)
+                    make("merge", contract=CONTRACTS[name], role=role, found=found)
+        if persona == "bob":
+            self.handovers(make)
+        for role in roles_of(persona)[: 2 if persona == "bob" else 1]:
+            make("split", contract=CONTRACTS["carol"], role=role, found=self.list_for(role))
+        for role in roles_of(persona):
+            found = self.changed(lists[role])
+            paired = seqs[role] if self.random.random() < 0.8 else None
+            make("reissue", contract=contract, role=role, found=found, paired_seq=paired)
+        return made
+
+    def swap(self, make, contract: str) -> None:
+        first = make("swap", contract=contract, role=SHARED[2], found=self.list_for(SHARED[2]))
+        if first.top_k is None:
+            make("swap", contract=contract, role=SHARED[2], outcome="skipped")
+            return
+        found = self.maybe(
+            0.2, self.random.choice(first.ids() or ["w-x"]), self.list_for(SHARED[2])
+        )
+        rejected = first.ids()
+        paired = first.seq
+        make("swap", contract=contract, role=SHARED[2], found=found, exclude_ids=rejected,
+             paired_seq=paired)  # fmt: skip
+
+    def handovers(self, make) -> None:
+        for phase, chance in (("handover", 0.9), ("handover_paraphrase", 0.6)):
+            for role in roles_of("alice"):
+                expected = self.random.choice(self.pools[role])
+                paired = None
+                for arm, likely in (("memory", chance), ("control", 0.3)):
+                    found = self.maybe(likely, expected, self.list_for(role))
+                    event = make(
+                        phase, contract=CONTRACTS["alice"], role=role, arm=arm, expected=expected,
+                        found=found, paired_seq=paired, boosted=int(arm == "memory"), injected=0,
+                    )  # fmt: skip
+                    paired = event.seq if self.random.random() < 0.8 else None
+
+    def list_for(self, role: str) -> list[str]:
+        return self.random.sample(self.pools[role], 6) + self.random.sample(self.commons, 2)
+
+    def changed(self, ids: list[str]) -> list[str]:
+        """The list again, sometimes with another id or order."""
+        again = list(ids)
+        if self.random.random() < self.change:
+            again[self.random.randrange(len(again))] = self.random.choice(self.commons + ["w-new"])
+        if self.random.random() < self.change / 2:
+            self.random.shuffle(again)
+        return again
+
+    def maybe(self, likely: float, wanted: str, ids: list[str]) -> list[str]:
+        """``ids``, likely with ``wanted`` at the top, else perhaps further down."""
+        if self.random.random() < likely:
+            return [wanted, *ids[:-1]]
+        return [*ids[:-1], wanted] if self.random.random() < 0.5 else ids
+
+    def event(self, phase, clock, seat, trio, number, variant, fields) -> Event:
+        fields = dict(fields)
+        found = fields.pop("found", None)
+        worker = f"{seat}#1"
+        seq = self.seqs[worker] = self.seqs.get(worker, 0) + 1
+        event = Event(
+            seq=seq, worker=worker, time=utc(round(clock, 6)), round=number, trio=trio,
+            variant=variant, phase=phase, coordinator=seat, k=K, query=f"{phase} of {seat}",
+            corpus_sizes=dict(SIZES), trace_id=f"{number:032x}",
+            users=self.random.choice([1, 3, 4, 7, 25, 30]), **fields,
+        )  # fmt: skip
+        if event.outcome == "ok":
+            event.top_k = [Hit(i, "workers", 0.1 + n / 100) for n, i in enumerate(found)]
+        self.take_steps(event)
+        if self.random.random() < self.faults:
+            self.spoil(event)
+        event.latency_ms = sum(step.latency_ms for step in event.steps)
+        return event
+
+    def take_steps(self, event: Event) -> None:
+        names = {
+            "baseline": ["matrix.search", "playbook.record"],
+            "fresh_resume": ["embed", "index.add", "matrix.search"],
+            "inbox": ["observerd.inbox.record", "llm.parse_demand", "matrix.search",
+                      "llm.judge_top1"],
+        }.get(event.phase, ["matrix.search"])  # fmt: skip
+        if event.outcome in ("skipped", "unmet"):
+            return
+        for name in names:
+            queue_ms = self.random.choice([0.0, 3.5]) if name.startswith("llm.") else 0.0
+            latency_ms = self.random.lognormvariate(1, 1)
+            event.steps.append(StepRecord(name, event.time, latency_ms, queue_ms=queue_ms))
+        if event.phase == "inbox":
+            event.parse_status, event.rating = "parsed", self.random.randint(1, 5)
+
+    def spoil(self, event: Event) -> None:
+        """One of the things that go wrong."""
+        kind = self.random.choice(
+            ["failed", "failed", "cut", "skipped", "unmet", "short", "empty", "twice", "grown",
+             "unparseable", "unrated"]
+        )  # fmt: skip
+        if kind in ("failed", "cut", "skipped", "unmet"):
+            event.outcome, event.top_k = kind, None
+            event.steps = event.steps[: self.random.randint(0, len(event.steps))]
+            event.rating = event.parse_status = None
+            if kind == "failed" and event.steps:
+                event.steps[-1].error = self.random.choice(REASONS)
+        elif kind == "short" and event.top_k:
+            event.top_k = event.top_k[: self.random.randrange(1, K)]
+        elif kind == "empty":
+            event.top_k = [] if event.top_k else None
+        elif kind == "twice" and event.top_k:
+            event.top_k = [*event.top_k[:-1], event.top_k[0]]
+        elif kind == "grown":
+            event.corpus_sizes = {**SIZES, "workers": 5001}
+        elif kind == "unparseable" and event.phase == "inbox":
+            event.parse_status, event.rating, event.top_k = "unparseable", None, None
+            event.steps = event.steps[:2]
+        elif kind == "unrated" and event.phase == "inbox":
+            event.rating = None
+
+
+def again(events: list[Event]) -> list[Event]:
+    """The events as JSON lines and back."""
+    encoder, decoder = msgspec.json.Encoder(), msgspec.json.Decoder(Event)
+    return [decoder.decode(encoder.encode(event)) for event in events]
+
+
+def users_timeline(events: list[Event]) -> list[list[int]]:
+    """A row a second from the first event to the last, with what users there were."""
+    first = int(min(event.time for event in events).timestamp())
+    last = int(max(event.time for event in events).timestamp())
+    users = {int(event.time.timestamp()): event.users for event in events}
+    return [[second, users.get(second, 3)] for second in range(first, last + 1)]
+
+
+def at(second: float) -> datetime:
+    return utc(START_S + second)
