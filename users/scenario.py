@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
+from msgspec import Meta
+
+from services.errors import MisuseError
+
+Text = Annotated[str, Meta(pattern=r"\S")]
+"""Text that says something."""
+
+PersonaName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*\Z")]
+"""A name that can stand in a namespace, a seat and a class: small letters and digits."""
+
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Distance = Annotated[float, Meta(ge=0, le=2)]
+MessageType = Literal["email", "sms"]
+Priority = Literal["urgent", "high", "medium", "low"]
+ParaphrasesBy = Literal["scenario", "llm"]
+
+NAME = "{name}"
+PRIORITIES: tuple[Priority, ...] = ("urgent", "high", "medium", "low")
 
 
 class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one contract needs of one role, in one variant's wording."""
 
-    role: str
-    headcount: int
-    location: str
-    certs: list[str]
-    skills: list[str]
-    shift: str
-    query: str
-    paraphrases: list[str]
-    surge_query: str
+    role: Text
+    headcount: Count
+    location: Text
+    certs: list[Text]
+    skills: list[Text]
+    shift: Text
+    query: Text
+    paraphrases: Annotated[list[Text], Meta(min_length=1)]
+    surge_query: Text
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A contract, the persona that holds it, and its demands in the order of its roles."""
 
-    name: str
-    persona: str
+    name: Text
+    persona: PersonaName
     demands: list[Demand]
 
     def demand(self, role: str) -> Demand:
@@ -32,74 +52,94 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A new resume, what it says, and the query that should find it."""
+    """A new resume, what it says, and the query that should find it.
 
-    persona: str
-    text: str
-    query: str
+    Text and query hold ``{name}``: every trio and round brings another person, and a query that
+    fits two of them has no right answer.
+    """
+
+    persona: PersonaName
+    text: Text
+    query: Text
     metadata: dict[str, str]
+
+    def of(self, name: str) -> Resume:
+        """The resume of somebody called ``name``, who stands wherever it says ``{name}``."""
+        return msgspec.structs.replace(
+            self,
+            text=self.text.replace(NAME, name),
+            query=self.query.replace(NAME, name),
+            metadata={key: said.replace(NAME, name) for key, said in self.metadata.items()},
+        )
 
 
 class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An email or SMS that reaches a coordinator; ``priority`` decides the order."""
 
-    persona: str
-    type: str
-    sender: str
-    subject: str
-    body: str
-    priority: str
+    persona: PersonaName
+    type: MessageType
+    sender: Text
+    body: Text
+    priority: Priority
+    subject: str = ""
 
 
 class Swap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A client rejects the list of one cell; its persona asks again without those hits."""
 
-    persona: str
-    contract: str
-    role: str
+    persona: PersonaName
+    contract: Text
+    role: Text
 
 
 class Merge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Contracts become one: ``persona`` searches the ``roles`` of all of them."""
 
-    persona: str
-    contracts: list[str]
-    roles: list[str]
+    persona: PersonaName
+    contracts: Annotated[list[Text], Meta(min_length=2)]
+    roles: Annotated[list[Text], Meta(min_length=1)]
 
 
 class Handover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``to_persona`` takes over ``contract`` with the memory of ``from_persona``."""
 
-    from_persona: str
-    to_persona: str
-    contract: str
+    from_persona: PersonaName
+    to_persona: PersonaName
+    contract: Text
 
 
 class SplitShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``roles`` of ``contract`` that fall to ``persona`` when it is divided."""
 
-    contract: str
-    persona: str
-    roles: list[str]
+    contract: Text
+    persona: PersonaName
+    roles: Annotated[list[Text], Meta(min_length=1)]
 
 
 class Playbook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How searches use the playbook memory (WIRE.md), sent with each of them."""
 
-    top_k: int
-    max_distance: float
-    max_inject_distance: float
+    top_k: Count
+    max_distance: Distance
+    max_inject_distance: Distance
+
+
+class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the people of new resumes are called: any first name with any last name."""
+
+    first: Annotated[list[Text], Meta(min_length=1)]
+    last: Annotated[list[Text], Meta(min_length=1)]
 
 
 class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A check in its text form, and the samples below which it is unknown."""
 
-    check: str
-    needs: int
+    check: Text
+    needs: Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One wording of all that a trio says. ``number`` counts from 1."""
+    """One wording of all that a trio says. ``number`` counts from 1; ``inbox`` is by priority."""
 
     number: int
     contracts: list[Contract]
@@ -115,7 +155,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return next(contract for contract in self.contracts if contract.persona == persona)
 
 
-class Scenario(msgspec.Struct, frozen=True):
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A scenario with its variants spelt out. ``load_scenario`` makes it from a TOML file."""
 
     name: str
@@ -126,6 +166,8 @@ class Scenario(msgspec.Struct, frozen=True):
     fresh_corpus: str
     personas: list[str]
     playbook: Playbook
+    names: Names
+    paraphrases_by: ParaphrasesBy
     swaps: list[Swap]
     merges: list[Merge]
     handovers: list[Handover]
@@ -136,3 +178,12 @@ class Scenario(msgspec.Struct, frozen=True):
     def variant_of(self, trio: int) -> Variant:
         """The wording that ``trio`` (counted from 1) uses."""
         return self.variants[(trio - 1) % len(self.variants)]
+
+    def with_top_k(self, top_k: int) -> Scenario:
+        """The same with lists of ``top_k``; MisuseError where the recorded rank is not in them."""
+        if top_k < self.record_rank:
+            raise MisuseError(
+                f"--top-k: found {top_k}, expected at least {self.record_rank}, the rank that "
+                f"coordinators of the scenario {self.name} record (record_rank)"
+            )
+        return msgspec.structs.replace(self, top_k=top_k)

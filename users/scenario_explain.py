@@ -1,0 +1,114 @@
+"""What msgspec says of a scenario's file, in the words of the file's author."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from users.scenario_fault import describe, entry, suggestion
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "str | null": "text",
+    "array | null": "a list",
+}
+_UNITS = {"array": "entries", "str": "characters"}
+_PATTERNS = {r"\S": "text that is not empty"}
+_NAME_PATTERN = "a name of small letters and digits, beginning with a letter"
+_SEGMENT = re.compile(r"\.(?P<key>\w+)|\[(?P<index>\d+|\.\.\.)\]")
+
+
+def explain(error: msgspec.ValidationError, raw: object, root: type) -> str:
+    """Where in the file ``raw`` (to become a ``root``) ``error`` is, what is there, what should be.
+
+    msgspec says ``Expected `int`, got `str` - at `$.variants[0].contracts[1].location```.
+    """
+    text, _, path = str(error).rpartition(" - at ")
+    if not text:
+        text, path = str(error), ""
+    return _Walk(raw, root).to(path.strip("`").removeprefix("$")).fault(text)
+
+
+class _Walk:
+    """A way into the file's data and, beside it, into the types it should have."""
+
+    def __init__(self, value: Any, kind: Any) -> None:
+        self.value, self.kind, self.place = value, kind, ""
+
+    def to(self, path: str) -> _Walk:
+        for step in _SEGMENT.finditer(path):
+            if step["key"]:
+                self._into_key(step["key"])
+            else:
+                self._into_entry(step["index"])
+        return self
+
+    def fault(self, text: str) -> str:
+        name = (re.search(r"field `(.+)`", text) or [text, ""])[1]
+        if text.startswith("Object contains unknown field"):
+            known = [field.name for field in msgspec.structs.fields(self.kind)]
+            return (
+                f"{self._at(name)}: found a key that is not known here, "
+                f"expected one of {', '.join(known)}{suggestion(name, known)}"
+            )
+        if text.startswith("Object missing required field"):
+            return f"{self._at(name)}: the key is missing; found {_keys(self.value)}"
+        return f"{self.place or 'the file'}: found {describe(self.value)}, {self._expected(text)}"
+
+    def _at(self, key: str) -> str:
+        return f"{self.place}.{key}" if self.place else key
+
+    def _into_key(self, key: str) -> None:
+        self.place, self.value = self._at(key), self.value[key]
+        self.kind = _bare(get_type_hints(self.kind, include_extras=True)[key])
+
+    def _into_entry(self, index: str) -> None:
+        self.kind = _bare(get_args(self.kind)[-1])
+        if index == "...":  # msgspec does not say which key of a table of texts it means
+            key = next(key for key, value in self.value.items() if not isinstance(value, str))
+            self.place, self.value = self._at(key), self.value[key]
+            return
+        self.value = self.value[int(index)]
+        self.place = f"{self.place}{entry('', _name_of(self.value, int(index)))}"
+
+    def _expected(self, text: str) -> str:
+        if text.startswith("Invalid enum value"):
+            known = get_args(self.kind)
+            return f"expected one of {', '.join(known)}{suggestion(self.value, known)}"
+        parts = re.fullmatch(r"Expected `(.+?)`(.*)", text, re.DOTALL)
+        if parts is None:
+            return f"expected otherwise: {text}"
+        kind, rest = parts.groups()
+        if "matching regex" in rest:
+            return f"expected {_PATTERNS.get(rest.split(chr(39))[1], _NAME_PATTERN)}"
+        if rest.startswith(" of length >= "):
+            return f"expected at least {rest.rsplit(maxsplit=1)[-1]} {_UNITS[kind]}"
+        limit = rest.replace(" >= ", ", at least ").replace(" <= ", ", at most ")
+        return f"expected {_KINDS.get(kind, kind)}{limit.partition(', got')[0]}"
+
+
+def _bare(kind: Any) -> Any:
+    """``kind`` without its constraints and without None."""
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    options = [option for option in get_args(kind) if option is not type(None)]
+    return _bare(options[0]) if type(None) in get_args(kind) else kind
+
+
+def _name_of(value: object, index: int) -> str | int:
+    """What an entry of a list is called in messages: its name or role, else its number."""
+    if isinstance(value, dict):
+        name = value.get("name", value.get("role"))
+        return name if isinstance(name, str) and name.strip() else index
+    return index
+
+
+def _keys(table: dict[str, object]) -> str:
+    return f"only {', '.join(table)}" if table else "nothing"

@@ -1,0 +1,83 @@
+"""A scenario from its TOML file: found, read, checked, spelt out."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.errors import MisuseError
+from users.scenario import Scenario
+from users.scenario_check import name_faults
+from users.scenario_explain import explain
+from users.scenario_fault import FaultError, suggestion
+from users.scenario_keys import ScenarioFile
+from users.scenario_text import spelt_out
+from users.variant_check import repeated_faults, variant_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
+
+
+def load_scenario(name_or_file: str, folder: Path = FOLDER) -> Scenario:
+    """The scenario called ``name_or_file`` in ``folder``, or in the file of that path.
+
+    MisuseError where there is none or where it is wrong: the file, the key, what was found there
+    and what was expected. Entries without a name are counted from 1.
+    """
+    path = _path(name_or_file, folder)
+    try:
+        file = _parsed(_text(path))
+        _refuse(name_faults(file))
+        _refuse(variant_faults(file))
+        scenario = spelt_out(path.stem, file)
+        _refuse(repeated_faults(scenario))
+    except FaultError as fault:
+        raise MisuseError(f"{path}: {fault}") from None
+    return scenario
+
+
+def _path(name_or_file: str, folder: Path) -> Path:
+    """A file of that path, or else the one in ``folder`` of that name."""
+    given, named = Path(name_or_file), folder / f"{name_or_file}.toml"
+    if given.is_file():
+        return given
+    if named.is_file():
+        return named
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    raise MisuseError(
+        f'--scenario: found "{name_or_file}", which is no file, expected one or the name of a '
+        f"scenario in {folder}: {', '.join(known) or 'there is none'}"
+        f"{suggestion(given.stem, known)}"
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise FaultError(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise FaultError(f"found byte {error.start} to be no UTF-8, expected text in it") from None
+
+
+def _parsed(text: str) -> ScenarioFile:
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FaultError(f"is no TOML: {error}") from None
+    try:
+        return msgspec.convert(raw, ScenarioFile)
+    except msgspec.ValidationError as error:
+        raise FaultError(explain(error, raw, ScenarioFile)) from None
+
+
+def _refuse(faults: Iterator[str]) -> None:
+    """FaultError with the first of ``faults``; the others often follow from it."""
+    fault = next(faults, None)
+    if fault:
+        raise FaultError(fault)

@@ -1,0 +1,88 @@
+"""The keys of a scenario's TOML file, and what each of them may be. See docs/scenario.md."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from users.scenario import (
+    Count,
+    Handover,
+    InboxMessage,
+    Merge,
+    Names,
+    ParaphrasesBy,
+    PersonaName,
+    Playbook,
+    Resume,
+    SplitShare,
+    Swap,
+    Text,
+    Threshold,
+)
+
+Paraphrases = Annotated[list[Text], Meta(min_length=1)]
+
+
+class FileDemand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A demand; the sentences that it lacks are its variant's."""
+
+    role: Text
+    headcount: Count
+    shift: Text
+    certs: list[Text]
+    skills: list[Text]
+    in_other_words: Text | None = None
+    query: Text | None = None
+    paraphrases: Paraphrases | None = None
+    surge_query: Text | None = None
+
+
+class FileSite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a variant places a contract, and what is demanded there."""
+
+    name: Text
+    location: Text
+    demands: list[FileDemand]
+
+
+class FileVariant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A variant; its sentences have placeholders, which each demand fills in."""
+
+    contracts: list[FileSite]
+    resumes: list[Resume] = []
+    inbox: list[InboxMessage] = []
+    query: Text | None = None
+    paraphrases: Paraphrases | None = None
+    surge_query: Text | None = None
+
+
+class FileContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A contract: who holds it, and its roles, the same in every variant."""
+
+    name: Text
+    persona: PersonaName
+    roles: Annotated[list[Text], Meta(min_length=1)]
+
+
+class ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole file."""
+
+    title: Text
+    top_k: Count
+    record_rank: Count
+    corpora: Annotated[list[Text], Meta(min_length=1)]
+    fresh_corpus: Text
+    personas: Annotated[list[PersonaName], Meta(min_length=1)]
+    playbook: Playbook
+    names: Names
+    contracts: list[FileContract]
+    variants: Annotated[list[FileVariant], Meta(min_length=1)]
+    paraphrases_by: ParaphrasesBy = "scenario"
+    swaps: list[Swap] = []
+    merges: list[Merge] = []
+    handovers: list[Handover] = []
+    splits: list[SplitShare] = []
+    thresholds: list[Threshold] = []
