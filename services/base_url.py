@@ -44,7 +44,9 @@ def parse_base_url(text: str, place: str = "URL") -> BaseUrl:
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or port == 0:
         raise MisuseError(f"{place}: found {shown(text)}; {EXPECTED}")
     if parts.query or parts.fragment or not sendable(parts.path):
-        raise MisuseError(f"{place}: found {shown(text)}, with more than a path; {EXPECTED}")
+        raise MisuseError(
+            f"{place}: found {shown(text)}, which holds more than host and path; {EXPECTED}"
+        )
     return BaseUrl(
         scheme=parts.scheme,
         host=ascii_host(parts.hostname, place),
@@ -56,10 +58,10 @@ def parse_base_url(text: str, place: str = "URL") -> BaseUrl:
 def ascii_host(host: str, place: str) -> str:
     """``host`` as it goes into a header and to the resolver; foreign letters in IDNA."""
     try:
-        name = host.encode("idna").decode("ascii") if not host.isascii() else host
+        name = host.encode("idna").decode("ascii")
     except UnicodeError:
-        raise MisuseError(f"{place}: no host can be called {host!r}; {EXPECTED}") from None
-    if not sendable(name):
+        name = ""
+    if not name or not sendable(name):
         raise MisuseError(f"{place}: no host can be called {host!r}; {EXPECTED}")
     return name
 

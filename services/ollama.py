@@ -52,9 +52,9 @@ class Ollama:
     ) -> Step[wire_llm.Judgement]:
         """Step ``llm.judge_top1``: how well the top ``hit`` serves the message ``body``."""
         question = {"body": body, "hit": {"id": hit.id, "metadata": hit.metadata}}
-        request = self._request(
-            prompts.JUDGE_TOP1, wire.encode(question).decode(), JUDGEMENT_SCHEMA
-        )
+        # Metadata is passed on unread, and may hold bytes that are no UTF-8.
+        text = wire.encode(question).decode("utf-8", "replace")
+        request = self._request(prompts.JUDGE_TOP1, text, JUDGEMENT_SCHEMA)
         return self._chat("llm.judge_top1", request, trace, wire_llm.judgement_decoder)
 
     def paraphrase(self, query: str, trace: TraceContext) -> Step[wire_llm.Paraphrase]:
@@ -88,7 +88,7 @@ class Ollama:
         step.queue_ms = queue_ms
         if reply:
             fill(step, reply, wire_llm.chat_decoder, validity.chat_fault)
-        if step.answer:
+        if step.answer is not None:
             read_content(step, step.answer.message.content, decoder)
         self._on_step(step)
         return step

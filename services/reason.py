@@ -51,6 +51,10 @@ def json_fault(error: Exception) -> str:
     """What is wrong with bytes that should be JSON; positions that differ by call are left out."""
     if isinstance(error, msgspec.ValidationError):
         return type_fault(str(error))
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    if isinstance(error, RecursionError):
+        return "JSON nested too deep"
     if "truncated" in str(error):
         return "JSON cut short"
     return "not JSON"

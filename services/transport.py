@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from services.base_url import parse_base_url, sendable
@@ -12,6 +13,12 @@ from services.transport_parser import Reply
 __all__ = ["Reply", "Transport"]
 
 SIZE_LIMIT_BYTES = 64 * 1024 * 1024
+STALE_S = 1.0
+"""A connection that was closed while idle shows it within a round trip; one that ends later had
+taken the request, and asking again could do its work twice."""
+BLANK = b"[token]"
+TOKEN_BYTES = 8
+"""Anything shorter is no secret, and blanking it would tear words apart."""
 
 
 class Transport:
@@ -19,8 +26,9 @@ class Transport:
 
     ``connect_timeout_s`` holds for name, TCP and TLS together, ``timeout_s`` from the first byte
     sent to the last one received. Redirects are not followed. A request is sent a second time only
-    where its connection had served before and ended without a byte of an answer. A greenlet that
-    is killed in a call takes its connection with it.
+    where its connection had served before and ended at once, without a byte of an answer: then the
+    other side had closed it while it lay idle. A greenlet that is killed in a call takes its
+    connection with it. What a service repeats of its bearer token is blanked in the reply.
     """
 
     def __init__(
@@ -46,6 +54,8 @@ class Transport:
                 **headers,
             }
         )
+        token = headers.get("Authorization", "").rpartition(" ")[2].encode()
+        self._token = token if len(token) >= TOKEN_BYTES else b""
         self._idle: Connection | None = None
 
     def post(self, path: str, body: bytes, traceparent: str | None = None) -> Reply:
@@ -74,10 +84,12 @@ class Transport:
     def _call(self, request: bytes) -> Reply:
         connection, self._idle = self._idle, None
         if connection and connection.reusable:
+            begin = time.perf_counter()
             try:
                 return self._exchange(connection, request)
             except NoAnswerError:
-                pass
+                if time.perf_counter() - begin > STALE_S:
+                    raise
         elif connection:
             connection.close()
         return self._exchange(self._connect(), request)
@@ -95,7 +107,13 @@ class Transport:
             self._idle = connection
         else:
             connection.close()
-        return reply
+        return self._without_token(reply)
+
+    def _without_token(self, reply: Reply) -> Reply:
+        if not self._token or self._token not in reply.body:
+            return reply
+        body = reply.body.replace(self._token, BLANK)
+        return Reply(reply.status, body, reply.content_type)
 
 
 def header_lines(headers: Mapping[str, str]) -> str:

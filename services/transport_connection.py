@@ -14,6 +14,10 @@ from services.transport_parser import Reply, ReplyParser
 from services.transport_stream import Stream, open_stream
 
 
+class DeadlineError(Exception):
+    """Thrown into the greenlet whose answer is overdue. No OSError, unlike TimeoutError."""
+
+
 class Connection:
     """A stream and the parser of what comes back on it.
 
@@ -24,25 +28,23 @@ class Connection:
         self._stream = stream
         self._timeout_s = timeout_s
         self._parser = ReplyParser(size_limit_bytes)
-        # A timer of libev (and so gevent.Timeout) that was stopped starts again with what was left,
-        # but for one that repeats. This one throws a Timeout that has no timer of its own.
+        self._broken = False
+        # A stopped timer of libev, and so gevent.Timeout, starts again with what was left of it;
+        # only one that repeats can be had again in full.
         self._timer = get_hub().loop.timer(timeout_s, timeout_s)
-        self._timeout = Timeout(None)
 
     @property
     def reusable(self) -> bool:
         """Whether another request may go out: nothing came in that nobody asked for, no end."""
-        return self._parser.keep_alive and not self._stream.readable
+        return self._parser.keep_alive and not self._stream.readable and not self._broken
 
     def exchange(self, request: bytes) -> Reply:
         """The answer to ``request``, complete within the time-out."""
         self._parser.begin()
-        self._timer.again(getcurrent().throw, self._timeout, update=True)
+        self._timer.again(getcurrent().throw, DeadlineError, update=True)
         try:
             return self._exchange(request)
-        except Timeout as timeout:
-            if timeout is not self._timeout:
-                raise
+        except DeadlineError:
             inside = " inside the answer" if self._parser.seen else ""
             raise TransportError(f"time-out after {self._timeout_s:g} s{inside}") from None
         finally:
@@ -51,7 +53,7 @@ class Connection:
     def _exchange(self, request: bytes) -> Reply:
         parser, stream = self._parser, self._stream
         try:
-            stream.send(request)
+            self._send(request)
             while not parser.complete:
                 if data := stream.receive():
                     parser.feed(data)
@@ -62,6 +64,13 @@ class Connection:
                 raise TransportError(f"{os_fault(error)} inside the answer") from None
             raise NoAnswerError(f"{os_fault(error)} without an answer") from None
         return parser.reply()
+
+    def _send(self, request: bytes) -> None:
+        try:
+            self._stream.send(request)
+        except ConnectionError:
+            # A service may answer a request, and close, before it has read all of it.
+            self._broken = True
 
     def close(self) -> None:
         """Give the socket and the timer back."""

@@ -23,7 +23,7 @@ class Stream(Protocol):
     readable: bool
 
     def send(self, data: bytes) -> None:
-        """Send all of ``data``."""
+        """Send all of ``data``, waiting for room where there is none."""
 
     def receive(self) -> bytes:
         """The next bytes; none where the other side closed."""
@@ -55,7 +55,9 @@ class PlainStream:
             self._waiter.switch()
 
     def send(self, data: bytes) -> None:
-        self._sock.sendall(data)
+        sent = self._sock.send(data)
+        if sent < len(data):
+            self._sock.sendall(data[sent:])
 
     def receive(self) -> bytes:
         if self.readable:
