@@ -44,8 +44,8 @@ class RunFile(Protocol):
 class History:
     """A run that left ``.events.jsonl`` files. ``order`` tells what was torn or repeated.
 
-    ``head`` holds ``run`` and ``scenario``, as the first line says; for a worker's segment alone
-    only the run's uid. ``unfinished`` are the files without a last record: their process died.
+    ``head`` holds ``run``, ``scenario`` and what else the first line says; for a worker's segment
+    alone only the run's uid. ``unfinished`` are the files without a last record: their process died.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -53,7 +53,8 @@ class History:
         self.order = TimeOrder(paths)
         first = first_record(self.path)
         if first["record"] == "run":
-            self.head = {"run": first["run"], "scenario": first["scenario"]}
+            self.head = {"run": first["run"], "scenario": first["scenario"], **first}
+            del self.head["record"]
         else:
             self.head = {"run": {"run_uid": first["run_uid"]}, "scenario": {}}
 

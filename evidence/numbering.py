@@ -45,6 +45,10 @@ class ReportPaths(msgspec.Struct, frozen=True):
         """The append-only file of ``worker``, beside the main one."""
         return self._file(f"{_NOT_IN_NAMES.sub('-', worker)}.events.jsonl")
 
+    def spool(self, worker: str) -> Path:
+        """Where the observations of ``worker`` wait that Langfuse did not take."""
+        return self._file(f"{_NOT_IN_NAMES.sub('-', worker)}.spool.jsonl")
+
     def _file(self, ending: str) -> Path:
         return self.folder / f"{STEM}_{self.run_id}.{ending}"
 

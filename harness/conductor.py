@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 import gevent
 import msgspec
@@ -30,7 +31,8 @@ class Conductor:
         self.runner = runner
         self.post = post
         self.current: MasterRun | None = None
-        self._ticker: gevent.Greenlet | None = None
+        self._ticker: gevent.Greenlet[..., None] | None = None
+        self.on_piece: Callable[[said.Piece], None] | None = None
         self._spawned_at_s: float | None = None
         post.listen(said.Hello, self._on_hello)
         post.listen(said.Lease, self._on_lease)
@@ -41,6 +43,7 @@ class Conductor:
         post.listen(said.Delta, self._on_delta)
         post.listen(said.Drained, self._on_drained)
         post.listen(said.Traced, self._on_traced)
+        post.listen(said.Piece, self._on_piece)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
 
     def conduct(self, run: MasterRun) -> None:
@@ -76,7 +79,7 @@ class Conductor:
     def _to(self, part: WorkerPart) -> str | None:
         return part.client_id if isinstance(self.runner, MasterRunner) else None
 
-    def _tell(self, run: MasterRun, worker: str, message: msgspec.Struct) -> None:
+    def tell(self, run: MasterRun, worker: str, message: msgspec.Struct) -> None:
         part = run.roll.parts.get(worker)
         if part is not None:
             self.post.send(message, self._to(part))
@@ -87,17 +90,17 @@ class Conductor:
         if run is None or part is None:
             return
         seat = run.seats.lease(lease.persona, part.name)
-        self._tell(run, part.name, said.Granted(lease.ticket, seat, len(run.seats)))
+        self.tell(run, part.name, said.Granted(lease.ticket, seat, len(run.seats)))
         for giver, first_round in run.partners.givers_of(seat):
-            self._tell(run, part.name, said.Partner(giver, seat.trio, first_round))
+            self.tell(run, part.name, said.Partner(giver, seat.trio, first_round))
         for recordings in run.partners.recordings_for(seat):
-            self._tell(run, part.name, said.Published(recordings))
+            self.tell(run, part.name, said.Published(recordings))
         self._tell_takers(run, seat, seat.first_round)
         self._tell_spawned(run)
 
     def _tell_takers(self, run: MasterRun, seat: Seat, first_round: int | None) -> None:
         for worker in run.partners.takers_of(seat):
-            self._tell(run, worker, said.Partner(seat.persona, seat.trio, first_round))
+            self.tell(run, worker, said.Partner(seat.persona, seat.trio, first_round))
 
     def _on_release(self, release: said.Release, _: str) -> None:
         if run := self._run_of(release.run_uid):
@@ -119,7 +122,7 @@ class Conductor:
     def _on_publish(self, publish: said.Publish, _: str) -> None:
         if run := self._run_of(publish.run_uid):
             for worker in run.partners.put(publish.recordings):
-                self._tell(run, worker, said.Published(publish.recordings))
+                self.tell(run, worker, said.Published(publish.recordings))
 
     def _on_delta(self, delta: said.Delta, sender: str) -> None:
         run = self._run_of(delta.run_uid)
@@ -134,7 +137,7 @@ class Conductor:
         """A worker that was only silent (frozen, cut off) goes on, without its old seats."""
         part.lost = False
         logger.warning("%s is back; its users lease new seats", part.name)
-        self._tell(run, part.name, said.Revoked())
+        self.tell(run, part.name, said.Revoked())
 
     def _on_drained(self, drained: said.Drained, sender: str) -> None:
         run = self._run_of(drained.run_uid)
@@ -148,6 +151,10 @@ class Conductor:
         part = run.roll.of_client(sender) if run else None
         if part is not None:
             part.tracing, part.traced = traced.counts, True
+
+    def _on_piece(self, piece: said.Piece, _: str) -> None:
+        if self.on_piece is not None and self._run_of(piece.run_uid) is not None:
+            self.on_piece(piece)
 
     def _on_spawning_complete(self, **_: object) -> None:
         self._spawned_at_s = time.monotonic()

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def drain(conductor: Conductor, run: MasterRun, stop_timeout_s: float) -> None:
-    """Wait until every worker has drained or is lost, by a deadline; who is missing is then known."""
+    """Wait until every worker has drained or is lost, by a deadline."""
     conductor.post.send(Drain(run.run.uid))
     deadline_s = stop_timeout_s + GRACE_S
     if not wait_until(lambda: _nobody_left(conductor, run), deadline_s):

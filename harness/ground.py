@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from services.embedded.process import EmbeddedStack
 
@@ -25,19 +23,6 @@ class Ground(msgspec.Struct):
     model: LanguageModel
     candidates: dict[str, int] | None = None
     stack: EmbeddedStack | None = None
-
-    def services(self) -> dict[str, Any]:
-        """What the report says of each service: where it is, and whether it is the real thing."""
-        settings = self.settings
-        return {
-            "gateway": {"url": settings.gateway_url, "embedded": not settings.gateway_url},
-            "llm": {
-                "url": settings.llm_url,
-                "embedded": not settings.llm_url,
-                "model": self.model.name,
-                "rule_based": self.model.rule_based,
-            },
-        }
 
     def leave(self) -> None:
         """Stop what was started."""

@@ -106,8 +106,8 @@ class Lifecycle:
             return
         if self.node is not None:
             self._drain()
-        verdict = finish(self.conductor, self.conductor.current)
-        self.environment.process_exit_code = EXIT_CODES[verdict]
+        head = finish(self.conductor, self.conductor.current)
+        self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
         self.conductor.rest()
         self.leave()
 

@@ -6,16 +6,17 @@ import time
 from typing import Any
 
 import msgspec
-from metrics.figures import Figures
 
 from evidence.numbering import ReportPaths
 from evidence.segment import Segment
+from harness.description import describe
 from harness.ground import Ground
 from harness.messages import Delta, Welcome
 from harness.partners import Partners
 from harness.roll import Roll, WorkerPart
 from harness.seats import Seats
 from harness.settings import Settings
+from metrics.figures import Figures
 from users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -37,12 +38,13 @@ class MasterRun:
         self.seats = Seats()
         self.partners = Partners(run.scenario.handovers, self.seats)
         self.roll = Roll()
-        self.figures = Figures(run.top_k)
+        self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
         self.spawned = False
         self.drained = False
         self.ending = False
         self.stopped_by = ""
+        self.trace_url = ""
         self.user_errors: list[str] = []
         self.segment = Segment(paths.events, self.first_record())
 
@@ -50,13 +52,11 @@ class MasterRun:
         """The line that a report can be made from when nothing else is left."""
         return {
             "record": "run",
-            "run": self.description(),
+            "run": msgspec.to_builtins(describe(self)),
             "scenario": msgspec.to_builtins(self.run.scenario),
+            "thresholds": [msgspec.to_builtins(check) for check in self.settings.checks],
+            "candidates": self.ground.candidates,
         }
-
-    def description(self) -> dict[str, Any]:
-        """The document's ``run`` section."""
-        raise NotImplementedError
 
     def welcome(self, part: WorkerPart) -> Welcome:
         """What a worker needs to take part."""
@@ -68,9 +68,7 @@ class MasterRun:
             evidence=settings.evidence,
             llm_parallel=settings.llm_parallel,
             langfuse_env=str(settings.langfuse_env.absolute()),
-            spool_path=str(
-                self.paths.events.with_suffix("").with_suffix(f".{part.name}.spool.jsonl").resolve()
-            ),
+            spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,
             corpus_sizes=self.ground.corpus_sizes,
         )
@@ -88,3 +86,8 @@ class MasterRun:
             self.users_timeline.append((second, users))
             self.segment.record({"record": "users", "time": second, "users": users})
         self.segment.flush()
+
+
+def cells(run: Run) -> int:
+    """How many (contract, role) cells a trio's round has."""
+    return sum(len(contract.demands) for contract in run.scenario.variants[0].contracts)

@@ -170,7 +170,6 @@ class Trace(msgspec.Struct, frozen=True):
 
     run_uid: str
     verdict: str
-    session: bool
 
 
 class Traced(msgspec.Struct, frozen=True):

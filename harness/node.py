@@ -11,7 +11,6 @@ import gevent
 from gevent.event import AsyncResult
 from locust.env import Environment
 from locust.runners import Runner, WorkerRunner
-from metrics.figures import Figures
 
 from evidence.policy import parse_policy
 from evidence.segment import Segment
@@ -19,6 +18,7 @@ from harness import messages as said
 from harness.node_run import NodeRun
 from harness.recorder import Recorder
 from harness.traces import open_tracer
+from metrics.figures import Figures
 from users.entrance import coordination_hook
 
 WELCOME_DEADLINE_S = 120.0
@@ -36,7 +36,7 @@ class Node:
         self._post = post
         self._run: NodeRun | None = None
         self._coming: AsyncResult[NodeRun] = AsyncResult()
-        self._greenlets: list[gevent.Greenlet] = []
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
         post.listen(said.Welcome, self._on_welcome)
         post.listen(said.Granted, self._on_granted)
         post.listen(said.Revoked, self._on_revoked)
@@ -58,7 +58,10 @@ class Node:
 
     def current_run(self) -> NodeRun:
         """What users of this process see; blocks until the master's welcome is there."""
-        return self._coming.get(timeout=WELCOME_DEADLINE_S)
+        run = self._coming.get(timeout=WELCOME_DEADLINE_S)
+        if run is None:
+            raise RuntimeError("the master sent no run")
+        return run
 
     def _on_welcome(self, welcome: said.Welcome, _: str) -> None:
         if self._run is not None and self._run.run.uid == welcome.run.uid:

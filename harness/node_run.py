@@ -69,6 +69,8 @@ class NodeRun:
             seat = asked.get(timeout=LEASE_DEADLINE_S)
         finally:
             self._asked.pop(ticket, None)
+        if seat is None:
+            raise RuntimeError("the master granted no seat")
         self._seats.add(seat)
         return seat
 
@@ -116,9 +118,10 @@ class NodeRun:
 
     def ensure_index(self, gateway: Gateway, name: str, dimension: int) -> None:
         """Make the vector index once; that it is there already is a success."""
-        if name not in self._indices:
-            if gateway.create_index(CreateIndexRequest(name, dimension)).error is None:
-                self._indices.add(name)
+        if name in self._indices:
+            return
+        if gateway.create_index(CreateIndexRequest(name, dimension)).error is None:
+            self._indices.add(name)
 
     def poll_sizes(self) -> None:
         """Look at the corpora now and then, so that a pair whose corpora changed is known."""

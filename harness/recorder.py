@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from metrics.figures import Figures
 from tracing.tracer import Tracer
 
 from evidence.policy import EvidencePolicy
 from evidence.segment import Segment
 from metrics.event import Event
+from metrics.figures import Figures
 from services.step import Step
 
 

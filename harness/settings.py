@@ -20,7 +20,7 @@ MIN_TOP_K, MAX_TOP_K = 1, 1000
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """One run's settings, from Locust's parsed options. ``gateway_url`` "" is the embedded stack."""
+    """One run's settings, from Locust's parsed options. A URL of "" is the embedded stack."""
 
     scenario: Scenario
     scenario_source: str

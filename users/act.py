@@ -105,7 +105,7 @@ class Act:
             request.playbook_max_distance = playbook.max_distance
             request.playbook_max_inject_distance = playbook.max_inject_distance
             request.query_role = role
-        request.exclude_ids = exclude_ids
+        request.exclude_ids = exclude_ids or []
         event.query, event.exclude_ids = query, exclude_ids
         event.corpus_sizes = self.coordinator.around.corpus_sizes(corpora)
         step = self.take(self.coordinator.gateway.search(request, self.trace))

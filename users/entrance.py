@@ -23,7 +23,7 @@ def coordination_hook(environment: Environment) -> EventHook:
     """Our own event beside Locust's, fired with each Event and its steps."""
     events: Any = environment.events
     if not hasattr(events, "coordination"):
-        events.coordination = EventHook()
+        events.coordination = EventHook()  # type: ignore[no-untyped-call]  # Locust has no types
     hook: EventHook = events.coordination
     return hook
 

@@ -45,7 +45,7 @@ class CoordinatorUser(User):
             return
         me = self.coordinator = self.coordinator or enter(self)
         for _ in walk_round(me):
-            self.wait()
+            self.wait()  # type: ignore[no-untyped-call]  # Locust gives it no types
         if me.finish_round():
             self._idle = True
             me.around.done(me.seat)

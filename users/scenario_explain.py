@@ -22,6 +22,7 @@ _KINDS = {
 _UNITS = {"array": "entries", "str": "characters"}
 _PATTERNS = {r"\S": "text that is not empty"}
 _NAME_PATTERN = "a name of small letters and digits, beginning with a letter"
+_PATH = re.compile(r" - at `\$([^`]*)`\Z")
 _SEGMENT = re.compile(r"\.(?P<key>\w+)|\[(?P<index>\d+|\.\.\.)\]")
 
 
@@ -30,10 +31,14 @@ def explain(error: msgspec.ValidationError, raw: object, root: type) -> str:
 
     msgspec says ``Expected `int`, got `str` - at `$.variants[0].contracts[1].location```.
     """
-    text, _, path = str(error).rpartition(" - at ")
-    if not text:
-        text, path = str(error), ""
-    return _Walk(raw, root).to(path.strip("`").removeprefix("$")).fault(text)
+    text, path = _said(str(error))
+    return _Walk(raw, root).to(path).fault(text)
+
+
+def _said(error: str) -> tuple[str, str]:
+    """What is wrong, and the path to it, which is empty for the file as a whole."""
+    path = _PATH.search(error)
+    return (error[: path.start()], path[1]) if path else (error, "")
 
 
 class _Walk:

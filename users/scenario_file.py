@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -31,13 +31,21 @@ def load_scenario(name_or_file: str, folder: Path = FOLDER) -> Scenario:
     """
     path = _path(name_or_file, folder)
     try:
-        file = _parsed(_text(path))
-        _refuse(name_faults(file))
-        _refuse(variant_faults(file))
-        scenario = spelt_out(path.stem, file)
-        _refuse(repeated_faults(scenario))
+        return scenario_of(path.stem, _parsed(_text(path)))
     except FaultError as fault:
         raise MisuseError(f"{path}: {fault}") from None
+
+
+def scenario_of(name: str, raw: dict[str, Any]) -> Scenario:
+    """The scenario in a file's data; FaultError where it is wrong."""
+    try:
+        file = msgspec.convert(raw, ScenarioFile)
+    except msgspec.ValidationError as error:
+        raise FaultError(explain(error, raw, ScenarioFile)) from None
+    _refuse(name_faults(file))
+    _refuse(variant_faults(file))
+    scenario = spelt_out(name, file)
+    _refuse(repeated_faults(scenario))
     return scenario
 
 
@@ -65,15 +73,11 @@ def _text(path: Path) -> str:
         raise FaultError(f"found byte {error.start} to be no UTF-8, expected text in it") from None
 
 
-def _parsed(text: str) -> ScenarioFile:
+def _parsed(text: str) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FaultError(f"is no TOML: {error}") from None
-    try:
-        return msgspec.convert(raw, ScenarioFile)
-    except msgspec.ValidationError as error:
-        raise FaultError(explain(error, raw, ScenarioFile)) from None
 
 
 def _refuse(faults: Iterator[str]) -> None:

@@ -1,4 +1,4 @@
-"""Phase 1b: a new resume is embedded and added; does the matching query find it?"""
+"""Phase 1b: a new resume is embedded and added, and the matching query should find it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.wire import InboxRequest, ParsedDemand, SearchAnswer
+from services.wire import InboxRequest, SearchAnswer
+from services.wire_llm import ParsedDemand
 from users.act import Act
 from users.coordinator import Coordinator
 from users.scenario import InboxMessage
