@@ -9,10 +9,13 @@ from msgspec import Meta
 
 from services.errors import MisuseError
 
-Text = Annotated[str, Meta(pattern=r"\S")]
+NOT_EMPTY = r"\S"
+PLAIN_NAME = r"^[a-z][a-z0-9]*\Z"
+
+Text = Annotated[str, Meta(pattern=NOT_EMPTY)]
 """Text that says something."""
 
-PersonaName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*\Z")]
+PersonaName = Annotated[str, Meta(pattern=PLAIN_NAME)]
 """A name that can stand in a namespace, a seat and a class: small letters and digits."""
 
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from users.scenario import NOT_EMPTY, PLAIN_NAME
 from users.scenario_fault import describe, entry, suggestion
 
 _KINDS = {
@@ -19,9 +20,11 @@ _KINDS = {
     "str | null": "text",
     "array | null": "a list",
 }
+_MATCHED = {
+    repr(NOT_EMPTY): "text that is not empty",
+    repr(PLAIN_NAME): "a name of small letters and digits, beginning with a letter",
+}
 _UNITS = {"array": "entries", "str": "characters"}
-_PATTERNS = {r"\S": "text that is not empty"}
-_NAME_PATTERN = "a name of small letters and digits, beginning with a letter"
 _PATH = re.compile(r" - at `\$([^`]*)`\Z")
 _SEGMENT = re.compile(r"\.(?P<key>\w+)|\[(?P<index>\d+|\.\.\.)\]")
 
@@ -92,7 +95,7 @@ class _Walk:
             return f"expected otherwise: {text}"
         kind, rest = parts.groups()
         if "matching regex" in rest:
-            return f"expected {_PATTERNS.get(rest.split(chr(39))[1], _NAME_PATTERN)}"
+            return f"expected {_MATCHED[rest.removeprefix(' matching regex ')]}"
         if rest.startswith(" of length >= "):
             return f"expected at least {rest.rsplit(maxsplit=1)[-1]} {_UNITS[kind]}"
         limit = rest.replace(" >= ", ", at least ").replace(" <= ", ", at most ")
