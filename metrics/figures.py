@@ -10,12 +10,16 @@ All states are integers and strings: adding them in any order gives the same bit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from metrics.check import Check
 from metrics.event import Event
+from metrics.faults import FAULTS
 from metrics.load_curve import load_curve
+from metrics.load_reading import healthy_checks, load_curve_reading
 from metrics.observer import Observer, Sums
+from metrics.readings import readings
 from metrics.rounds import Rounds
 from metrics.timeline import Users
 
@@ -114,27 +118,25 @@ class Figures:
         users_timeline: Users | None = None,
         planned: Mapping[str, int] | None = None,
         candidates: Mapping[str, int] | None = None,
+        checks: Sequence[Check] | None = None,
     ) -> Results:
         """Every figure (see docs/metrics.md); changes nothing.
 
         ``users_timeline``: [unix second, users] once a second. ``planned``: the least number of
         samples that was planned, by figure ("determinism", "handover.verbatim", …).
         ``candidates``: how many workers there are for each role, where that is known.
+        ``checks`` are what the load curve is read by; without, the seed's healthy ranges.
         """
         sums, total = self._sums, self._sums.bands.joined()
-        return {
+        curve = load_curve(sums.bands, self.k, users_timeline, candidates)
+        results = {
             "metrics": total.result(self.k, planned or {}, candidates),
             "latency": total.latency.result(),
-            "load_curve": load_curve(sums.bands, self.k, users_timeline, candidates),
+            "load_curve": curve,
+            "load_curve_reading": load_curve_reading(curve, checks or healthy_checks()),
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),
             "timeline": sums.timeline.result(users_timeline),
-            "faults": self._faults(total.determinism.changed.total()),
+            "faults": {name: sums.faults[(name,)] for name in FAULTS},
         }
-
-    def _faults(self, changed: int) -> dict[str, int]:
-        counted = {name: self._sums.faults[(name,)] for name in FAULTS}
-        return {**counted, "changed_corpora_pairs": changed}
-
-
-FAULTS = ("repeated_ids", "nothing_found", "nothing_expected", "repeated_lists", "late_lists")
+        return {**results, "readings": readings(results)}

@@ -41,8 +41,10 @@ class Inbox(Accumulator):
         ratings = {str(rating): self.ratings[(rating,)] for rating in RATINGS}
         rated = self.ratings.total()
         accepted = self.messages[("accepted",)]
+        messages = self.messages[("attempted",)]
         return {
-            "planned": max(planned, self.messages[("attempted",)]),
+            "messages": messages,
+            "planned": max(planned, messages),
             "accepted": accepted,
             "parsed": self.messages[("parsed",)],
             "unparseable": self.messages[("unparseable",)],

@@ -8,16 +8,14 @@ from typing import NamedTuple
 from metrics.band import Band, Bands, band_of
 from metrics.determinism import Pair
 from metrics.event import Event
+from metrics.faults import Faults
 from metrics.handover import KINDS
 from metrics.jaccard import overlap
 from metrics.pairing import Pairing, compact
 from metrics.rates import TOP1, place
 from metrics.rounds import Listed, Rounds
-from metrics.tally import Tally
 from metrics.timeline import Slot, Timeline
 from metrics.worst import WorstReissues, time_us
-
-Faults = Tally[tuple[str]]
 
 
 class Sums:
@@ -27,7 +25,7 @@ class Sums:
         self.bands = Bands()
         self.timeline = Timeline()
         self.worst = WorstReissues()
-        self.faults: Faults = Tally()
+        self.faults = Faults()
         self.rounds = Rounds(cells)
 
 
@@ -93,6 +91,7 @@ class Observer:
         pair = Pair(baseline.ids, seen.ids)
         if _changed(baseline.corpus_sizes, event.corpus_sizes):
             determinism.changed[pair.shared, pair.union] += 1
+            sums.faults[("changed_corpora_pairs",)] += 1
             return
         determinism.add(unit_of(event), pair)
         seen.slot.determinism[pair.shared, pair.union] += 1

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from metrics import jaccard
 from metrics.band import Bands
+from metrics.faults import Faults
 from metrics.overlap_figure import Cell
-from metrics.tally import Tally
 
 LISTS_KEPT = 200_000
 """Lists that wait at most, about 60 MB; beyond it the oldest rounds are given up."""
@@ -51,7 +51,7 @@ class Rounds:
         self.waiting.setdefault(key, {})[cell] = listed
 
     def pair(
-        self, key: TrioRound, cell: Cell, listed: Listed, bands: Bands, faults: Tally[tuple[str]]
+        self, key: TrioRound, cell: Cell, listed: Listed, bands: Bands, faults: Faults
     ) -> None:
         """Pair a list with those of its trio and round; keep it for those that come later."""
         present = self.waiting.setdefault(key, {})

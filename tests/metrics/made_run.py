@@ -1,7 +1,7 @@
 """A made run: events of trios over rounds, with all outcomes, drawn from a seed.
 
-``FAULTLESS`` is the seed's round as DESIGN.md section 3 counts it; with faults, searches fail, lists
-are short, empty or hold an id twice, corpora change, waits end without an answer.
+Without faults it is the seed's round as DESIGN.md section 3 counts it; with faults, searches fail,
+lists are short, empty or hold an id twice, corpora change, waits end without an answer.
 """
 
 from __future__ import annotations
@@ -66,22 +66,30 @@ class MadeRun:
 
         def make(phase: str, **fields) -> Event:
             nonlocal clock
-            event = self.event(phase, clock, seat, trio, number, variant, fields)
+            event = self.event(phase, clock, (seat, trio, number, variant), fields)
             clock += self.random.random() + 0.001
             made.append(event)
             return event
 
         contract = CONTRACTS[persona]
-        lists: dict[str, list[str]] = {}
-        seqs: dict[str, int] = {}
+        lists = {role: self.list_for(role) for role in roles_of(persona)}
+        seqs = {
+            role: make("baseline", contract=contract, role=role, found=found).seq
+            for role, found in lists.items()
+        }
+        self.others(make, persona, seat, number)
         for role in roles_of(persona):
-            lists[role] = self.list_for(role)
-            event = make("baseline", contract=contract, role=role, found=lists[role])
-            seqs[role] = event.seq
-        for _ in range(1):
-            fresh = f"f-{seat}-{number}"
-            found = self.maybe(0.7, fresh, self.list_for(SHARED[0]))
-            make("fresh_resume", contract=contract, expected=fresh, found=found)
+            found = self.changed(lists[role])
+            paired = seqs[role] if self.random.random() < 0.8 else None
+            make("reissue", contract=contract, role=role, found=found, paired_seq=paired)
+        return made
+
+    def others(self, make, persona: str, seat: str, number: int) -> None:
+        """The phases between baseline and reissue."""
+        contract = CONTRACTS[persona]
+        fresh = f"f-{seat}-{number}"
+        found = self.maybe(0.7, fresh, self.list_for(SHARED[0]))
+        make("fresh_resume", contract=contract, expected=fresh, found=found)
         for _ in range(2):
             make("inbox", contract=contract, found=self.list_for(SHARED[1]))
         for role in roles_of(persona):
@@ -90,17 +98,11 @@ class MadeRun:
             self.swap(make, contract)
             for name in ("alice", "bob"):
                 for role in SHARED:
-                    found = self.list_for(role)
-                    make("merge", contract=CONTRACTS[name], role=role, found=found)
+                    make("merge", contract=CONTRACTS[name], role=role, found=self.list_for(role))
         if persona == "bob":
             self.handovers(make)
         for role in roles_of(persona)[: 2 if persona == "bob" else 1]:
             make("split", contract=CONTRACTS["carol"], role=role, found=self.list_for(role))
-        for role in roles_of(persona):
-            found = self.changed(lists[role])
-            paired = seqs[role] if self.random.random() < 0.8 else None
-            make("reissue", contract=contract, role=role, found=found, paired_seq=paired)
-        return made
 
     def swap(self, make, contract: str) -> None:
         first = make("swap", contract=contract, role=SHARED[2], found=self.list_for(SHARED[2]))
@@ -135,7 +137,7 @@ class MadeRun:
         """The list again, sometimes with another id or order."""
         again = list(ids)
         if self.random.random() < self.change:
-            again[self.random.randrange(len(again))] = self.random.choice(self.commons + ["w-new"])
+            again[self.random.randrange(len(again))] = self.random.choice([*self.commons, "w-new"])
         if self.random.random() < self.change / 2:
             self.random.shuffle(again)
         return again
@@ -146,7 +148,8 @@ class MadeRun:
             return [wanted, *ids[:-1]]
         return [*ids[:-1], wanted] if self.random.random() < 0.5 else ids
 
-    def event(self, phase, clock, seat, trio, number, variant, fields) -> Event:
+    def event(self, phase, clock, who, fields) -> Event:
+        seat, trio, number, variant = who
         fields = dict(fields)
         found = fields.pop("found", None)
         worker = f"{seat}#1"

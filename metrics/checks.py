@@ -1,0 +1,134 @@
+"""Checks judged: pass, fail, unknown or skipped, and the verdict of a run.
+
+The point value decides; where the interval crosses the threshold, the outcome says so. What cannot
+be judged is unknown, never pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from metrics.check import OPERATORS, Check, CheckSyntaxError, parse_check
+from metrics.names import METRICS, find
+
+__all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
+
+Verdict = Literal["pass", "fail", "unknown", "skipped"]
+
+PLANNED_SHARE = 0.8
+"""Of the samples that were planned, the share below which a figure says nothing."""
+
+
+class CheckOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a check, and why. ``crosses``: ci95 holds values on both sides."""
+
+    check: str
+    metric: str
+    operator: str
+    threshold: float
+    verdict: Verdict
+    value: float | None
+    samples: int
+    needs: int
+    planned: int | None
+    ci95: list[float] | None
+    crosses: bool
+    reason: str
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a run's results hold of one figure."""
+
+    value: float | None = None
+    samples: int = 0
+    planned: int | None = None
+    ci95: list[float] | None = None
+
+    def crosses(self, threshold: float) -> bool:
+        """Whether the interval holds values on both sides of ``threshold``."""
+        return self.ci95 is not None and self.ci95[0] < threshold < self.ci95[1]
+
+    def is_short_of(self, needs: int) -> bool:
+        """Whether there are fewer samples than needed, or too few of those planned."""
+        return self.samples < needs or self.samples < PLANNED_SHARE * (self.planned or 0)
+
+    def shortage(self, needs: int) -> str:
+        """Why there is too little to judge by."""
+        if self.samples < needs:
+            return f"{self.samples} samples, and it needs {needs}"
+        if self.is_short_of(needs):
+            return f"{self.samples} samples of {self.planned} planned: under {PLANNED_SHARE:.0%}"
+        return f"{self.samples} samples do not give this figure"
+
+
+def evaluate(
+    checks: Iterable[Check],
+    results: Mapping[str, Any],
+    *,
+    selected_phases: Collection[str],
+    complete: bool,
+) -> list[CheckOutcome]:
+    """What becomes of each check. ``complete``: every event of every worker is in ``results``."""
+    return [_safely(check, results, selected_phases, complete=complete) for check in checks]
+
+
+def _safely(
+    check: Check, results: Mapping[str, Any], phases: Collection[str], *, complete: bool
+) -> CheckOutcome:
+    try:
+        return _judge(check, results, phases, complete=complete)
+    except Exception as fault:  # noqa: BLE001  (a checker that crashes is unknown, never pass)
+        reason = f"the check itself failed: {type(fault).__name__}: {fault}"
+        return _outcome(check, "unknown", reason)
+
+
+def _judge(
+    check: Check, results: Mapping[str, Any], phases: Collection[str], *, complete: bool
+) -> CheckOutcome:
+    metric = METRICS[check.metric]
+    seen = Seen(
+        value=find(results, metric.name),
+        samples=find(results, metric.samples) or 0,
+        planned=find(results, metric.planned) if metric.planned else None,
+        ci95=find(results, metric.interval) if metric.interval else None,
+    )
+    if not complete:
+        return _outcome(check, "unknown", "events or workers are missing", seen)
+    if not set(metric.phases).intersection(phases):
+        return _outcome(check, "skipped", "not chosen: " + ", ".join(metric.phases), seen)
+    if seen.value is None or seen.is_short_of(check.needs):
+        return _outcome(check, "unknown", seen.shortage(check.needs), seen)
+    held = OPERATORS[check.operator](seen.value, check.threshold)
+    reason = f"{seen.value:.4g} over {seen.samples} samples"
+    if seen.ci95 and seen.crosses(check.threshold):
+        reason += "; the interval [{:.3f}, {:.3f}] crosses the threshold".format(*seen.ci95)
+    return _outcome(check, "pass" if held else "fail", reason, seen)
+
+
+def _outcome(check: Check, verdict: Verdict, reason: str, seen: Seen | None = None) -> CheckOutcome:
+    seen = seen or Seen()
+    return CheckOutcome(
+        check=check.text,
+        metric=check.metric,
+        operator=check.operator,
+        threshold=check.threshold,
+        verdict=verdict,
+        value=seen.value,
+        samples=seen.samples,
+        needs=check.needs,
+        planned=seen.planned,
+        ci95=seen.ci95,
+        crosses=seen.crosses(check.threshold),
+        reason=reason,
+    )
+
+
+def overall(outcomes: Iterable[CheckOutcome]) -> Literal["pass", "fail", "unknown"]:
+    """Fail if one failed, else unknown if one is unknown, else pass."""
+    verdicts = {outcome.verdict for outcome in outcomes}
+    if "fail" in verdicts:
+        return "fail"
+    return "unknown" if "unknown" in verdicts else "pass"
