@@ -44,8 +44,8 @@ class RunFile(Protocol):
 class History:
     """A run that left ``.events.jsonl`` files. ``order`` tells what was torn or repeated.
 
-    ``head`` holds ``run``, ``scenario`` and what else the first line says; for a worker's segment
-    alone only the run's uid. ``unfinished`` are the files without a last record: their process died.
+    ``head`` holds what the first line says: ``run``, ``scenario`` and more; of a worker's segment
+    alone only the run's uid. ``unfinished`` are files without a last record: their process died.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:

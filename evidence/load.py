@@ -1,0 +1,94 @@
+"""The section on load: quality and latency by band of concurrent users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from evidence import words
+from evidence.section import Document, Section, Table
+
+Band = dict[str, Any]
+
+_SPEED = ["Users", "Seconds", "Steps/s", "Failed", "Search p50 ms", "p95 ms", "p99 ms"]
+_QUALITY = ["Users", "Same role", "Two roles", "Determinism", "Freshness"]
+_BANDS_NOTE = (
+    "A pair counts in the band of its later event; a band of under 10 s joins the one below."
+)
+_CELLS_NOTE = (
+    "Same role, two roles, determinism: mean Jaccard; freshness: rate in the top-K; handover: rate "
+    "at top-1; each with its 95 % interval and its samples."
+)
+_LEARNING = ["Users", "Her words", "Control", "Other words", "Control"]
+
+
+def load(document: Document) -> Section:
+    """One row per band, in three tables; a cell is value, interval, samples."""
+    bands: list[Band] = document.get("load_curve", [])
+    reading = document.get("load_curve_reading")
+    return Section(
+        key="load_curve",
+        title="Load curve",
+        question="Does quality hold under load?",
+        tables=[
+            Table(_SPEED, [_speed(band) for band in bands]),
+            Table(_QUALITY, [_quality(band) for band in bands]),
+            Table(_LEARNING, [_learning(band) for band in bands]),
+        ]
+        if bands
+        else [],
+        notes=[*([reading] if reading else []), _BANDS_NOTE, _CELLS_NOTE],
+    )
+
+
+def users_of(band: Band) -> str:
+    """``50 to 99``."""
+    low, high = band["users_from"], band["users_to"]
+    return words.count(low) if low == high else f"{words.count(low)} to {words.count(high)}"
+
+
+def _speed(band: Band) -> list[Any]:
+    search = band["latency"].get("matrix_search", {})
+    return [
+        users_of(band),
+        words.count(band.get("seconds")),
+        words.per_second(band.get("requests_per_s")),
+        words.percent(band["errors"].get("rate")),
+        *(words.milliseconds(search.get(key)) for key in ("p50_ms", "p95_ms", "p99_ms")),
+    ]
+
+
+def _quality(band: Band) -> list[Any]:
+    diversity, determinism, freshness = band["diversity"], band["determinism"], band["freshness"]
+    return [
+        users_of(band),
+        _jaccard(diversity["same_role_across_contracts"]),
+        _jaccard(diversity["different_roles_within_contract"]),
+        _jaccard(determinism),
+        _cell(freshness.get("top_k_rate"), freshness.get("ci95"), freshness.get("resumes")),
+    ]
+
+
+def _learning(band: Band) -> list[Any]:
+    return [
+        users_of(band),
+        *(
+            _cell(
+                band["handover"][kind].get(f"{arm}top1_rate"),
+                band["handover"][kind].get(f"{arm}ci95"),
+                band["handover"][kind].get(f"{arm}queries"),
+            )
+            for kind in ("verbatim", "paraphrase")
+            for arm in ("", "control_")
+        ),
+    ]
+
+
+def _jaccard(figure: dict[str, Any]) -> str:
+    return _cell(figure.get("mean_jaccard"), figure.get("ci95"), figure.get("pairs"))
+
+
+def _cell(value: float | None, ci95: Sequence[float] | None, samples: int | None) -> str:
+    if value is None:
+        return words.NONE
+    return f"{words.score(value)} {words.interval(ci95)} ({words.count(samples)})"

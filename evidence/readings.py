@@ -1,0 +1,64 @@
+"""What a figure means, as metrics/ says it in the document's ``readings``, and how good that is.
+
+Readings help to read; they decide nothing. What decides are the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+Tone = Literal["good", "fair", "bad", "none"]
+
+_TONES: dict[str, Tone] = {
+    "healthy": "good",
+    "acceptable": "fair",
+    "high": "fair",
+    "unknown": "none",
+}
+_ORDER: tuple[Tone, ...] = ("bad", "fair", "good", "none")
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A few words, and how good they are."""
+
+    words: str
+    tone: Tone
+
+
+def reading(document: dict[str, Any], name: str) -> Reading:
+    """The reading of the figure at ``name``."""
+    found = document.get("readings", {}).get(name)
+    if found is None:
+        return Reading("no reading", "none")
+    return Reading(f"{found['word']}: {found['meaning']}", _TONES.get(found["word"], "bad"))
+
+
+def healthy(document: dict[str, Any], name: str) -> str:
+    """``(healthy < 0.3)``; empty where the figure has no range."""
+    found = document.get("readings", {}).get(name)
+    return f" (healthy {found['healthy']})" if found else ""
+
+
+def lift(ci95: Sequence[float] | None) -> Reading:
+    """Whether the memory, and not retrieval, is what finds: by lift's interval."""
+    if ci95 is None:
+        return Reading("no control to compare with", "none")
+    if ci95[0] > 0:
+        return Reading("the memory is what finds them", "good")
+    if ci95[1] < 0:
+        return Reading("the memory makes it worse", "bad")
+    return Reading("not proven that the memory finds them", "fair")
+
+
+def verdict(word: str) -> Reading:
+    """A check's or a run's verdict."""
+    tones: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "fair"}
+    return Reading(word, tones.get(word, "none"))
+
+
+def worst(*readings: Reading) -> Reading:
+    """The reading that matters most: bad before fair before good before nothing."""
+    return min(readings, key=lambda reading: _ORDER.index(reading.tone))

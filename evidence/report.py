@@ -1,0 +1,39 @@
+"""The door to a run's report: JSON, Markdown and HTML, each whole on disk or not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from evidence.atomic import write_text
+from evidence.document import replace_head, write_document
+from evidence.history import RunFile
+from evidence.markdown import markdown
+from evidence.numbering import ReportPaths
+from evidence.section import Document
+from evidence.time_order import TimeOrder
+
+
+def write_report(paths: ReportPaths, head: Document, source: Sequence[Path] | RunFile) -> int:
+    """Write the reports of a run; the number of events in its JSON.
+
+    ``head`` is the document (DESIGN.md section 6) without ``events``; ``source`` the events files
+    of the run, or the run as ``read_run`` gave it. The files of ``source`` stay.
+    """
+    count = write_document(paths.json, head, _raw_events(source))
+    _write_views(paths, head)
+    return count
+
+
+def update_head(paths: ReportPaths, head: Document) -> None:
+    """Write the reports anew with ``head``; the events in the JSON stay as they are."""
+    replace_head(paths.json, head)
+    _write_views(paths, head)
+
+
+def _raw_events(source: Sequence[Path] | RunFile) -> Iterable[bytes]:
+    return TimeOrder(source).raw_events() if isinstance(source, Sequence) else source.raw_events()
+
+
+def _write_views(paths: ReportPaths, head: Document) -> None:
+    write_text(paths.markdown, markdown(head))

@@ -1,0 +1,79 @@
+"""The document's ``run``: what ran, against what, how. harness/ fills it, the reports read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.errors import MisuseError
+
+
+class Service(msgspec.Struct, kw_only=True):
+    """A service under test. ``embedded``: our own stand-in, started with the run.
+
+    ``note`` says in a few words what a reader must know of it ("rule-based, no language model").
+    """
+
+    name: str
+    url: str = ""
+    embedded: bool = False
+    note: str = ""
+
+
+class CoordinatorNote(msgspec.Struct, kw_only=True):
+    """A coordinator (``alice-2``), and the namespace where she recorded."""
+
+    name: str
+    namespace: str
+
+
+class RunSection(msgspec.Struct, kw_only=True):
+    """One run. Times are UTC; texts that are unknown are empty, lists too.
+
+    ``run_id`` is the number NNN or --run-id. ``corpora`` are sizes at the start. ``settings`` are
+    the options in force, ``versions`` those of Python, Locust and the rest: shown as they are, and
+    never a secret among them. ``trace_url`` is the Langfuse project's (``https://…/project/x``).
+    ``stopped_by`` says in words why the run ended; ``stopped_by`` empty: it did not.
+    ``user_errors`` are exceptions that users of this program ran into: each is a fault of ours.
+    """
+
+    run_uid: str = ""
+    run_id: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+    mode: str = ""
+    workers: int = 0
+    stopped_by: str = ""
+    k: int = 0
+    seed: int = 0
+    rounds: int = 0
+    phases: list[str] = []
+    coordinators: list[CoordinatorNote] = []
+    peak_users: int = 0
+    corpora: dict[str, int] = {}
+    services: list[Service] = []
+    settings: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+    evidence: str = "all"
+    evidence_path: str = ""
+    trace_url: str = ""
+    user_errors: list[str] = []
+
+    @property
+    def session_link(self) -> str:
+        """Where Langfuse shows all traces of the run; empty where that is not known."""
+        return f"{self.trace_url}/sessions/{self.run_uid}" if self.trace_url else ""
+
+    def trace_link(self, trace_id: str | None) -> str | None:
+        """Where Langfuse shows a trace; None where that is not known."""
+        return f"{self.trace_url}/traces/{trace_id}" if self.trace_url and trace_id else None
+
+
+def run_section(head: dict[str, Any]) -> RunSection:
+    """The ``run`` of a document's head, typed. Raises MisuseError where it is none."""
+    try:
+        return msgspec.convert(head.get("run", {}), RunSection)
+    except msgspec.ValidationError as error:
+        raise MisuseError(f"run: {error}; expected the run section of a report") from error

@@ -1,0 +1,67 @@
+"""Sections of a report: what Markdown and HTML both show, said once."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from evidence.readings import Reading
+
+Document = dict[str, Any]
+"""The head of a run's JSON document (DESIGN.md section 6)."""
+
+
+_FIGURE = re.compile(r"[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|\u2013$")
+
+
+class Verbatim(str):
+    """Text that a service or a scenario chose: shown as it is, never as markup."""
+
+    __slots__ = ()
+
+
+class Link(Verbatim):
+    """A URL that a reader may follow."""
+
+    __slots__ = ()
+
+
+class Table(msgspec.Struct):
+    """A table. Cells are text, Verbatim, or a Reading; the first of a row is its name."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Which columns hold figures, to be set flush right."""
+        columns = zip(*self.rows, strict=True) if self.rows else ([] for _ in self.columns)
+        return [all(map(_is_figure, column)) for column in columns]
+
+
+class Section(msgspec.Struct, kw_only=True):
+    """One part of a report.
+
+    ``answer`` answers ``question``, where there is one. ``notes`` are sentences below the table.
+    """
+
+    key: str
+    title: str
+    question: str = ""
+    answer: Reading | None = None
+    tables: list[Table] = []
+    notes: list[str] = []
+
+
+def _is_figure(cell: Any) -> bool:
+    return type(cell) is str and (not cell or _FIGURE.match(cell) is not None)
+
+
+def figures(document: Document, path: str) -> dict[str, Any]:
+    """The part of the document's metrics at a dotted ``path``; empty where it is not there."""
+    found: Any = document.get("metrics", {})
+    for key in path.split("."):
+        found = found.get(key) or {}
+    return dict(found)

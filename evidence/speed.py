@@ -1,0 +1,114 @@
+"""Sections on speed and failure: latency by step and phase, and what failed why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evidence import words
+from evidence.readings import reading
+from evidence.section import Document, Section, Table, Verbatim, figures
+from metrics.phase import PHASES
+
+STEPS = (
+    "matrix.search",
+    "playbook.record",
+    "observerd.inbox.record",
+    "llm.parse_demand",
+    "llm.judge_top1",
+    "llm.paraphrase",
+    "embed",
+    "index.add",
+)
+_BY_KEY = {step.replace(".", "_"): step for step in STEPS}
+PERCENTILES = {
+    "p50_ms": "p50",
+    "p90_ms": "p90",
+    "p95_ms": "p95",
+    "p99_ms": "p99",
+    "p999_ms": "p99.9",
+    "max_ms": "max",
+}
+_COLUMNS = ["count", *PERCENTILES.values()]
+_PERCENTILE_NOTE = (
+    "Each percentile is at most 1 % off; one that the count cannot carry is not printed. Failed "
+    "steps count with the time that they took."
+)
+_MOST_REASONS = 20
+
+
+def step_name(key: str) -> str:
+    """A step by its key in ``latency``: ``matrix_search`` is matrix.search."""
+    return _BY_KEY.get(key, key)
+
+
+def steps_of(latency: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Summaries by step's name, in the order of STEPS, others after."""
+    own = {key: value for key, value in latency.items() if key not in ("queue", "phases")}
+    order = {**dict.fromkeys(key for key in _BY_KEY if key in own), **dict.fromkeys(own)}
+    return {step_name(key): own[key] for key in order}
+
+
+def latency(document: Document) -> Section:
+    """Latency by step, by phase, and the waits for an LLM slot."""
+    figure = document.get("latency", {})
+    tables = [Table(["Step, ms", *_COLUMNS], _rows(steps_of(figure)))]
+    waits = {step_name(key): value for key, value in figure.get("queue", {}).items()}
+    if any(summary.get("max_ms") for summary in waits.values()):
+        tables.append(Table(["Wait for an LLM slot, ms", *_COLUMNS], _rows(waits)))
+    phases = figure.get("phases", {})
+    named = {words.spaced(name): phases[name] for name in PHASES if name in phases}
+    tables.append(Table(["Event by phase, ms", *_COLUMNS], _rows(named)))
+    return Section(
+        key="latency",
+        title="Latency",
+        question="How fast is it?",
+        tables=tables,
+        notes=[_PERCENTILE_NOTE, "No latency from an intended start: this run had no schedule."],
+    )
+
+
+def _rows(summaries: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
+    return [
+        [
+            Verbatim(name),
+            words.count(summary["count"]),
+            *(words.milliseconds(summary.get(key)) for key in PERCENTILES),
+        ]
+        for name, summary in summaries.items()
+    ]
+
+
+def errors(document: Document) -> Section:
+    """Failed steps by step and reason, and what became of the events."""
+    figure = figures(document, "errors")
+    reasons = figure.get("by_reason", [])
+    notes = [_overall(figure)] if figure else []
+    if len(reasons) > _MOST_REASONS:
+        rest = sum(row["count"] for row in reasons[_MOST_REASONS:])
+        notes.append(
+            f"{words.plural(len(reasons) - _MOST_REASONS, 'other reason')} with "
+            f"{words.plural(rest, 'failed step')} stand in the JSON."
+        )
+    rows: list[list[Any]] = [
+        [Verbatim(row["step"] or words.NONE), Verbatim(row["reason"]), words.count(row["count"])]
+        for row in reasons[:_MOST_REASONS]
+    ]
+    return Section(
+        key="errors",
+        title="Failed steps",
+        question="What failed?",
+        answer=reading(document, "errors.rate"),
+        tables=[Table(["Step", "Reason", "Count"], rows)] if rows else [],
+        notes=notes,
+    )
+
+
+def _overall(figure: dict[str, Any]) -> str:
+    if not figure.get("steps"):
+        return "No step was made."
+    return (
+        f"{words.of(figure['failed'], figure['steps'])} steps failed: "
+        f"{words.percent(figure['rate'])}, 95 % interval "
+        f"{words.percent(figure['ci95'][0])} to {words.percent(figure['ci95'][1])}."
+    )

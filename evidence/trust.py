@@ -1,0 +1,188 @@
+"""Sections on what the figures rest on: checks, completeness, faults, and what was not covered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evidence import readings, words
+from evidence.run_section import RunSection
+from evidence.section import Document, Section, Table, Verbatim, figures
+from metrics.phase import PHASES
+
+_CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
+_TRACING = ("made", "sampled_out", "delivered", "read_back", "spooled")
+_FEWEST_TRIOS = 5
+
+
+def checks(document: Document) -> Section:
+    """Every check with its verdict and the reason."""
+    return Section(
+        key="checks",
+        title="Checks",
+        tables=[Table(_CHECK_COLUMNS, [_check(check) for check in document.get("checks", [])])],
+    )
+
+
+def _check(check: dict[str, Any]) -> list[Any]:
+    value = check["value"]
+    return [
+        Verbatim(check["check"]),
+        words.NONE if value is None else f"{value:.4g}",
+        words.interval(check["ci95"]),
+        words.count(check["samples"]),
+        readings.verdict(check["verdict"]),
+        check["reason"],
+    ]
+
+
+def verdict_words(document: Document) -> str:
+    """The verdict in a sentence: how many checks did what, and the ones that failed."""
+    outcomes: list[dict[str, Any]] = document.get("checks", [])
+    if not outcomes:
+        return "no check was made"
+    by_verdict = {
+        verdict: [check for check in outcomes if check["verdict"] == verdict]
+        for verdict in ("fail", "unknown", "pass", "skipped")
+    }
+    verbs = {"fail": "failed", "unknown": "unknown", "pass": "passed", "skipped": "skipped"}
+    counted = [f"{len(found)} {verbs[verdict]}" for verdict, found in by_verdict.items() if found]
+    told = f"{words.plural(len(outcomes), 'check')}: {words.sentence_list(counted)}"
+    faults = document.get("completeness", {}).get("faults")
+    return f"{told}; incomplete: {faults[0]}" if faults else told
+
+
+def completeness(document: Document, run: RunSection) -> Section:
+    """Events made and merged, workers, observations traced, and counted faults."""
+    figure = document.get("completeness", {})
+    tables = [Table(["Events", "Count"], _events(figure))]
+    workers = figure.get("workers", [])
+    if len(workers) > 1 or any(worker.get("lost") for worker in workers):
+        tables.append(Table(["Worker", "Events", "State"], [_worker(part) for part in workers]))
+    tables.append(Table(["Trace observations", "Count"], _tracing(figure.get("tracing", {}))))
+    faults = {kind: n for kind, n in document.get("faults", {}).items() if n}
+    if faults:
+        rows = [[words.spaced(kind), words.count(n)] for kind, n in faults.items()]
+        tables.append(Table(["Counted faults", "Count"], rows))
+    return Section(
+        key="completeness",
+        title="Completeness",
+        question="Is everything in it?",
+        answer=_complete(figure),
+        tables=tables,
+        notes=[*figure.get("faults", []), *_sum_note(figure.get("tracing", {})), *run.user_errors],
+    )
+
+
+def _complete(figure: dict[str, Any]) -> readings.Reading:
+    if figure.get("complete"):
+        return readings.Reading("complete: every event made is in the figures", "good")
+    return readings.Reading("incomplete: something is missing, so that no check can pass", "bad")
+
+
+def _events(figure: dict[str, Any]) -> list[list[Any]]:
+    named = {
+        "events_made": "made by the coordinators",
+        "events_merged": "in the figures",
+        "events_kept": "kept as evidence",
+    }
+    return [[name, words.count(figure.get(key))] for key, name in named.items() if key in figure]
+
+
+def _worker(worker: dict[str, Any]) -> list[Any]:
+    missing = worker.get("reports_missing")
+    state = readings.Reading("complete", "good")
+    if missing:
+        state = readings.Reading(f"{words.plural(missing, 'report')} never arrived", "bad")
+    if worker.get("lost"):
+        state = readings.Reading("lost", "bad")
+    return [Verbatim(worker["name"]), words.count(worker.get("events")), state]
+
+
+def _tracing(tracing: dict[str, Any]) -> list[list[Any]]:
+    rows = [[words.spaced(key), words.count(tracing.get(key))] for key in _TRACING]
+    dropped = _dropped(tracing)
+    by_reason = ", ".join(f"{reason}: {n:,}" for reason, n in dropped.items() if n)
+    total = words.count(sum(dropped.values()))
+    return [*rows, ["dropped", f"{total} ({by_reason})" if by_reason else total]]
+
+
+def _dropped(tracing: dict[str, Any]) -> dict[str, int]:
+    dropped = tracing.get("dropped") or {}
+    return dropped if isinstance(dropped, dict) else {"any reason": dropped}
+
+
+def _sum_note(tracing: dict[str, Any]) -> list[str]:
+    """A sentence where the observations do not add up."""
+    parts = [tracing.get(key) or 0 for key in ("sampled_out", "delivered", "spooled")]
+    accounted = sum(parts) + sum(_dropped(tracing).values())
+    made = tracing.get("made") or 0
+    if made == accounted:
+        return []
+    return [f"{made:,} trace observations were made and {accounted:,} are accounted for."]
+
+
+def not_covered(document: Document, run: RunSection) -> Section:
+    """What a reader might take for tested and was not."""
+    return Section(
+        key="not_covered",
+        title="What this run did not cover",
+        notes=[
+            *_phases(document, run),
+            *_services(run),
+            *_outcomes(document),
+            *_reach(document, run),
+            *_kept(run),
+            "Latency from an intended start: there was no schedule.",
+        ],
+    )
+
+
+def _phases(document: Document, run: RunSection) -> list[str]:
+    left_out = [words.spaced(name) for name in PHASES if run.phases and name not in run.phases]
+    ran = figures(document, "events.by_phase")
+    idle = [words.spaced(name) for name in run.phases if not ran.get(name)]
+    notes = [f"Phases not chosen: {words.sentence_list(left_out)}."] if left_out else []
+    return notes + ([f"Chosen and never ran: {words.sentence_list(idle)}."] if idle else [])
+
+
+def _services(run: RunSection) -> list[str]:
+    return [
+        f"A real {service.name}: it was embedded"
+        + (f" ({service.note})" if service.note else "")
+        + ", so that these figures describe our stand-in."
+        for service in run.services
+        if service.embedded
+    ]
+
+
+def _outcomes(document: Document) -> list[str]:
+    reasons = {
+        "failed": "failed",
+        "skipped": "skipped for want of a partner",
+        "unmet": "whose partner stayed silent",
+        "cut": "cut off by the end of the run",
+    }
+    counted = figures(document, "events.by_outcome")
+    said = [f"{counted[key]:,} {text}" for key, text in reasons.items() if counted.get(key)]
+    return [f"Events in no quality figure: {words.sentence_list(said)}."] if said else []
+
+
+def _reach(document: Document, run: RunSection) -> list[str]:
+    notes = []
+    trios = figures(document, "diversity.same_role_across_contracts").get("trios", 0)
+    if 0 < trios < _FEWEST_TRIOS:
+        asked = "one wording was" if trios == 1 else f"{trios} wordings were"
+        notes.append(f"Other wordings of the demands: only {asked} asked.")
+    if len(document.get("load_curve", [])) == 1:
+        users = words.plural(run.peak_users, "concurrent user")
+        notes.append(f"Load: it did not vary, with {users} at most.")
+    return notes
+
+
+def _kept(run: RunSection) -> list[str]:
+    notes = []
+    if run.evidence not in ("all", "full"):
+        notes.append(f"Evidence of every event: kept was {run.evidence}; the figures saw all.")
+    if not run.trace_url:
+        notes.append("Traces: no Langfuse project is known.")
+    return notes

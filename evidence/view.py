@@ -1,0 +1,129 @@
+"""A report as its readers see it, before it is Markdown or HTML."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from evidence import load, quality, readings, speed, trust, words
+from evidence.run_section import RunSection, run_section
+from evidence.section import Document, Link, Section, Verbatim
+
+_COORDINATORS_NAMED = 12
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A line at the top of a report; each part is text, Verbatim where others chose it."""
+
+    name: str
+    parts: list[str]
+
+
+class View(msgspec.Struct):
+    """Title, verdict, facts, and the sections in their order."""
+
+    title: str
+    verdict: readings.Reading
+    verdict_words: str
+    facts: list[Fact]
+    sections: list[Section]
+    run: RunSection
+
+
+def view(document: Document, generated: datetime | None = None) -> View:
+    """The view of a document's head; ``generated`` is now unless told."""
+    run = run_section(document)
+    return View(
+        title=f"Multi-Coordinator Stress Test — Run {run.run_id}",
+        verdict=readings.verdict(document.get("verdict", "unknown")),
+        verdict_words=trust.verdict_words(document),
+        facts=_facts(document, run, generated or datetime.now(UTC)),
+        sections=[
+            trust.checks(document),
+            quality.diversity(document),
+            quality.determinism(document),
+            quality.learning(document),
+            quality.freshness(document),
+            quality.swap_and_inbox(document),
+            speed.latency(document),
+            load.load(document),
+            speed.errors(document),
+            trust.completeness(document, run),
+            trust.not_covered(document, run),
+        ],
+        run=run,
+    )
+
+
+def _facts(document: Document, run: RunSection, generated: datetime) -> list[Fact]:
+    events = document.get("metrics", {}).get("events", {}).get("total")
+    facts = [
+        Fact("Generated", [f"{generated:%Y-%m-%d %H:%M:%S} UTC"]),
+        Fact("Ran", _ran(run)),
+        Fact("Coordinators", _coordinators(run)),
+        Fact("Contracts", _contracts(document)),
+        Fact("Corpora", _corpora(run)),
+        Fact("K", [str(run.k)]),
+        Fact("Seed, rounds", [f"{run.seed}, {run.rounds or 'until stopped'}"]),
+        Fact("Services", _services(run)),
+        Fact("Events captured", [words.count(events)]),
+        Fact("Evidence", [Verbatim(run.evidence_path)]),
+        Fact("Run", [Verbatim(run.run_uid)]),
+        Fact("Traces", [Link(run.session_link)]),
+    ]
+    return [fact for fact in facts if any(fact.parts)]
+
+
+def _ran(run: RunSection) -> list[str]:
+    if run.started is None:
+        return []
+    told = f"{run.started:%Y-%m-%d %H:%M:%S} UTC"
+    if run.ended is not None:
+        told += f" for {words.duration((run.ended - run.started).total_seconds())}"
+    if run.mode:
+        told += f", {run.mode}"
+    if run.workers > 1:
+        told += f" with {run.workers} workers"
+    return [f"{told}, ended by: {run.stopped_by}" if run.stopped_by else told]
+
+
+def _coordinators(run: RunSection) -> list[str]:
+    parts: list[str] = []
+    for one in run.coordinators[:_COORDINATORS_NAMED]:
+        parts += [", " if parts else "", Verbatim(one.name), " in ", Verbatim(one.namespace)]
+    if len(run.coordinators) > _COORDINATORS_NAMED:
+        parts.append(" and more")
+    return [*parts, f"; {words.plural(run.peak_users, 'user')} at most"]
+
+
+def _contracts(document: Document) -> list[str]:
+    variants = document.get("scenario", {}).get("variants") or [{}]
+    return _joined([contract["name"] for contract in variants[0].get("contracts", [])])
+
+
+def _corpora(run: RunSection) -> list[str]:
+    parts: list[str] = []
+    for name, size in run.corpora.items():
+        parts += [", " if parts else "", Verbatim(name), f" ({size:,})"]
+    return parts
+
+
+def _services(run: RunSection) -> list[str]:
+    parts: list[str] = []
+    for service in run.services:
+        parts += ["; " if parts else "", Verbatim(service.name), _kind_of(service.embedded)]
+        parts += [" at ", Verbatim(service.url)] if service.url and not service.embedded else []
+        parts += [" (", Verbatim(service.note), ")"] if service.note else []
+    return parts
+
+
+def _kind_of(embedded: bool) -> str:
+    return " embedded, a stand-in of ours" if embedded else " real"
+
+
+def _joined(names: list[str]) -> list[str]:
+    parts: list[str] = []
+    for name in names:
+        parts += [", " if parts else "", Verbatim(name)]
+    return parts

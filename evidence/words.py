@@ -1,0 +1,85 @@
+"""Numbers as the reports write them, the same in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+NONE = "–"  # noqa: RUF001  (what a table shows for nothing)
+"""Stands where there is no figure."""
+
+
+def score(value: float | None) -> str:
+    """A Jaccard or another value in [0, 1]."""
+    return NONE if value is None else f"{value:.3f}"
+
+
+def chance(value: float | None) -> str:
+    """A Jaccard so small that its two leading digits are what matters."""
+    return NONE if value is None else f"{value:.2g}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of two rates."""
+    return NONE if value is None else f"{value:+.3f}".replace("-", "\u2212")
+
+
+def interval(ci95: Sequence[float] | None, *, signs: bool = False) -> str:
+    """A 95 % interval."""
+    if ci95 is None:
+        return NONE
+    low, high = (signed(end) if signs else score(end) for end in ci95)
+    return f"[{low}, {high}]"
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency in ms, to three significant digits and never finer than a microsecond."""
+    if value is None:
+        return NONE
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3  # noqa: PLR2004  (the digits' own steps)
+    return f"{value:,.{digits}f}"
+
+
+def count(value: float | None) -> str:
+    """A whole number."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def per_second(value: float | None) -> str:
+    """A pace."""
+    return NONE if value is None else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"  # noqa: PLR2004  (three digits)
+
+
+def percent(value: float | None) -> str:
+    """A share."""
+    return NONE if value is None else f"{value:.2%}".replace("%", " %")
+
+
+def of(part: int | None, whole: int | None) -> str:
+    """``3 of 4``."""
+    return NONE if part is None or not whole else f"{part:,} of {whole:,}"
+
+
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """``1 trio``, ``2 trios``."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_left:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{whole} s"
+
+
+def sentence_list(items: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *first, last = items or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def spaced(name: str) -> str:
+    """A key as a person reads it: ``handover_paraphrase`` is "handover paraphrase"."""
+    return name.replace("_", " ")
