@@ -115,7 +115,11 @@ def open_stream(url: BaseUrl) -> Stream:
     try:
         sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
         if url.scheme == "https":
-            sock = tls_context().wrap_socket(sock, server_hostname=url.host)
+            # Shaken hands within wrap_socket, a socket that is interrupted there is left open.
+            sock = tls_context().wrap_socket(
+                sock, server_hostname=url.host, do_handshake_on_connect=False
+            )
+            sock.do_handshake()
             return TlsStream(sock)
         return PlainStream(sock)
     except BaseException:

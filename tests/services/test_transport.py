@@ -1,0 +1,457 @@
+"""The transport against a server that sends exactly what it is told to."""
+
+import contextlib
+import re
+import socket
+import time
+
+import gevent
+import psutil
+import pytest
+from standins.raw_server import CLOSE, HOLD, RESET, RawServer, answer, script
+from standins.until import until
+
+from services import transport as transport_module
+from services.errors import MisuseError, TransportError
+from services.transport import Reply, Transport
+
+OK = b"HTTP/1.1 200 OK\r\n"
+JSON = "application/json"
+
+
+@pytest.fixture(autouse=True)
+def _no_hang():
+    with gevent.Timeout(20):
+        yield
+
+
+@pytest.fixture
+def transport_to():
+    """Makes transports with short time-outs, and closes them after the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(server=None, base_url=None, **options):
+            options = {"connect_timeout_s": 2, "timeout_s": 2, **options}
+            transport = Transport(base_url or server.url, **options)
+            return stack.enter_context(contextlib.closing(transport))
+
+        yield make
+
+
+def sockets_to(port):
+    """How many sockets of this process lead to ``port``, connected or on their way."""
+    connections = psutil.Process().net_connections("tcp")
+    return sum(bool(found.raddr) and found.raddr.port == port for found in connections)
+
+
+@contextlib.contextmanager
+def full_listener():
+    """The port of a listener whose queue is full, so that a connect waits."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+GOOD_ANSWERS = {
+    "content length": ([answer(b"{}")], Reply(200, b"{}", JSON), True),
+    "byte by byte": ([bytes([b]) for b in answer(b"{}")], Reply(200, b"{}", JSON), True),
+    "no body": ([answer(b"")], Reply(200, b"", JSON), True),
+    "chunked": (
+        [OK + b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n1\r\n \r\n0\r\n\r\n"],
+        Reply(200, b"{} ", ""),
+        True,
+    ),
+    "chunked with trailers": (
+        [
+            OK + b"content-type: a/b\r\nTransfer-Encoding: Chunked\r\n\r\n",
+            b"1\r\n{\r\n1\r\n}\r\n0\r\nContent-Type: c/d\r\nX-Sum: 1\r\n\r\n",
+        ],
+        Reply(200, b"{}", "a/b"),
+        True,
+    ),
+    "until the connection closes": ([OK + b"\r\n{", b"}", CLOSE], Reply(200, b"{}", ""), False),
+    "Connection: close": (
+        [answer(b"{}", "200 OK", "Connection: close")],
+        Reply(200, b"{}", JSON),
+        False,
+    ),
+    "HTTP/1.0": ([b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}"], Reply(200, b"{}", ""), False),
+    "HTTP/1.0 keep-alive": (
+        [b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n{}"],
+        Reply(200, b"{}", ""),
+        True,
+    ),
+    "interim answers": (
+        [
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Type: a/b\r\n\r\n",
+            OK + b"Content-Length: 2\r\n\r\n{}",
+        ],
+        Reply(200, b"{}", ""),
+        True,
+    ),
+    "204": ([b"HTTP/1.1 204 No Content\r\n\r\n"], Reply(204, b"", ""), True),
+    "304": ([b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"], Reply(304, b"", ""), True),
+    "redirect": ([answer(b"", "302 Found", "Location: /there")], Reply(302, b"", JSON), True),
+    "more bytes than its length": ([answer(b"{}") + b"}}}"], Reply(200, b"{}", JSON), False),
+    "a second answer unasked": (
+        [answer(b"{}") + answer(b"[]", "500 x")],
+        Reply(200, b"{}", JSON),
+        False,
+    ),
+    "no reason phrase": (
+        [b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n{}"],
+        Reply(200, b"{}", ""),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("acts", "reply", "keeps"), GOOD_ANSWERS.values(), ids=GOOD_ANSWERS)
+def test_a_good_answer_is_read_and_its_connection_kept(acts, reply, keeps, transport_to):
+    with RawServer(script(acts)) as server:
+        transport = transport_to(server)
+        assert [transport.post("/x", b"{}") for _ in range(3)] == [reply] * 3
+        assert server.connections == (1 if keeps else 3)
+        transport.close()
+        until(lambda: server.hangups == 1 or not keeps)
+
+
+BAD_ANSWERS = {
+    "closed at once": ([CLOSE], "connection closed without an answer"),
+    "reset at once": ([RESET], "connection reset by peer without an answer"),
+    "closed in the status": ([b"HTTP/1.1 2", CLOSE], "connection closed inside the headers"),
+    "closed in the headers": ([OK + b"Content-Le", CLOSE], "connection closed inside the headers"),
+    "closed after an interim answer": (
+        [b"HTTP/1.1 100 Continue\r\n\r\n", CLOSE],
+        "connection closed inside the headers",
+    ),
+    "closed before the body": (
+        [OK + b"Content-Length: 9\r\n\r\n", CLOSE],
+        "body cut short: 0 of 9 bytes",
+    ),
+    "closed in the body": ([answer(b"{}" * 150)[:-180], CLOSE], "body cut short: 120 of 300 bytes"),
+    "reset in the body": (
+        [answer(b"{}")[:-1], 0.05, RESET],
+        "connection reset by peer inside the answer",
+    ),
+    "closed in a chunk": (
+        [OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}", CLOSE],
+        "body cut short: 2 bytes, the last chunk missing",
+    ),
+    "closed before the last chunk": (
+        [OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", CLOSE],
+        "body cut short: 2 bytes, the last chunk missing",
+    ),
+    "bad chunk size": (
+        [OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"],
+        "bad HTTP: .+",
+    ),
+    "huge chunk size": (
+        [OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 17 + b"\r\n"],
+        "bad HTTP: .+",
+    ),
+    "negative length": (
+        [OK + b"Content-Length: -1\r\n\r\n"],
+        "bad HTTP: .+",
+    ),
+    "two lengths": (
+        [OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"],
+        "bad HTTP: .+",
+    ),
+    "no HTTP": ([b"SSH-2.0-OpenSSH_9.6\r\n"], "bad HTTP: .+"),
+    "huge headers": ([OK + b"X: y\r\n" * 20_000], "headers over 65536 bytes"),
+    "endless interim answers": (
+        [b"HTTP/1.1 100 Continue\r\n\r\n" * 4000],
+        "headers over 65536 bytes",
+    ),
+    "switched protocol": (
+        [b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"],
+        "HTTP 101: the protocol was switched without asking",
+    ),
+    "too large": ([answer(b"x" * 300_000)], "answer over 200000 bytes"),
+    "endless trailers": (
+        [OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 50_000],
+        "answer over 200000 bytes",
+    ),
+    "silence": ([HOLD], "time-out after 0.3 s"),
+    "silence in the body": ([answer(b"{}")[:-1], HOLD], "time-out after 0.3 s inside the answer"),
+    "slow drip": ([OK, *[b"X: y\r\n", 0.02] * 100], "time-out after 0.3 s inside the answer"),
+}
+
+
+@pytest.mark.parametrize(("acts", "reason"), BAD_ANSWERS.values(), ids=BAD_ANSWERS)
+def test_a_bad_answer_is_one_reason_and_the_next_call_starts_afresh(acts, reason, transport_to):
+    with RawServer(script([answer(b"1")], acts, [answer(b"2")])) as server:
+        transport = transport_to(server, timeout_s=0.3, size_limit_bytes=200_000)
+        fresh = transport_to(server, timeout_s=0.3, size_limit_bytes=200_000)
+        assert transport.post("/x", b"").body == b"1"
+        begin = time.monotonic()
+        with pytest.raises(TransportError) as caught:
+            fresh.post("/x", b"")
+        assert re.fullmatch(reason, str(caught.value))
+        assert time.monotonic() - begin < 1.5
+        assert fresh.post("/x", b"").body == b"2"
+        assert (server.connections, len(server.requests)) == (3, 3)
+
+
+def test_what_goes_out_is_one_request_with_its_headers(transport_to):
+    with RawServer(script([answer(b"{}")])) as server:
+        transport = transport_to(
+            server,
+            base_url=f"{server.url}/lake/",
+            headers={"X-Own": "ü".encode("ascii", "replace").decode()},
+        )
+        transport.post("/v1/x", b'{"a": 1}', "00-" + "1" * 32 + "-" + "2" * 16 + "-01")
+        transport.get("/v1/y")
+        post, get = server.requests
+    assert (post.method, post.path, post.body) == ("POST", "/lake/v1/x", b'{"a": 1}')
+    assert post.headers == {
+        "host": f"127.0.0.1:{server.port}",
+        "user-agent": "multi-coordinator-stress",
+        "accept": JSON,
+        "accept-encoding": "identity",
+        "x-own": "?",
+        "traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+        "content-type": JSON,
+        "content-length": "8",
+    }
+    assert (get.method, get.path, get.body) == ("GET", "/lake/v1/y", b"")
+    assert not {"traceparent", "content-type", "content-length"} & set(get.headers)
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a\r\nX: y", "/a\n", "/\x00", "/ü"])
+def test_a_path_cannot_bring_a_header_in(path, transport_to):
+    with RawServer(script([answer(b"{}")])) as server:
+        with pytest.raises(TransportError, match="no request line can carry"):
+            transport_to(server).get(path)
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X\n": "a"}, {"X:": "a"}, {"X": "ü"}])
+def test_a_header_cannot_bring_another_in(headers):
+    with pytest.raises(ValueError, match="no header can carry"):
+        Transport("http://h", connect_timeout_s=1, timeout_s=1, headers=headers)
+
+
+def test_a_kept_connection_has_the_whole_time_out_each_time(transport_to):
+    with RawServer(script([0.25, answer(b"{}")])) as server:
+        transport = transport_to(server, timeout_s=0.4)
+        for _ in range(4):
+            assert transport.post("/x", b"").status == 200
+        assert server.connections == 1
+
+
+def test_a_connection_closed_while_idle_is_seen_and_replaced_without_sending_on_it(transport_to):
+    with RawServer(script([answer(b"1"), CLOSE], [answer(b"2")])) as server:
+        transport = transport_to(server)
+        transport.post("/x", b"")
+        until(lambda: transport._idle._stream.readable)
+        assert transport.post("/x", b"").body == b"2"
+        assert (server.connections, len(server.requests)) == (2, 2)
+
+
+@pytest.mark.parametrize("end", [CLOSE, RESET])
+def test_a_kept_connection_that_ends_without_an_answer_is_tried_once_more(end, transport_to):
+    with RawServer(script([answer(b"1")], [end], [answer(b"2")])) as server:
+        transport = transport_to(server)
+        assert [transport.post("/x", b"").body for _ in range(2)] == [b"1", b"2"]
+        assert (server.connections, len(server.requests)) == (2, 3)
+
+
+def test_it_is_tried_only_once_more(transport_to):
+    with RawServer(script([answer(b"1")], [CLOSE])) as server:
+        transport = transport_to(server)
+        transport.post("/x", b"")
+        with pytest.raises(TransportError, match=r"^connection closed without an answer$"):
+            transport.post("/x", b"")
+        assert len(server.requests) == 3
+
+
+def test_a_fresh_connection_is_never_tried_again(transport_to):
+    with RawServer(script([CLOSE])) as server:
+        with pytest.raises(TransportError, match="without an answer"):
+            transport_to(server).post("/x", b"")
+        assert len(server.requests) == 1
+
+
+def test_a_service_that_had_time_to_work_is_not_asked_again(monkeypatch, transport_to):
+    monkeypatch.setattr(transport_module, "STALE_S", 0.05)
+    with RawServer(script([answer(b"1")], [0.2, CLOSE])) as server:
+        transport = transport_to(server)
+        transport.post("/x", b"")
+        with pytest.raises(TransportError, match="without an answer"):
+            transport.post("/x", b"")
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("acts", [[b"H", CLOSE], [OK, HOLD]])
+def test_an_answer_that_has_begun_is_never_asked_for_again(acts, transport_to):
+    with RawServer(script([answer(b"1")], acts)) as server:
+        transport = transport_to(server, timeout_s=0.2)
+        transport.post("/x", b"")
+        with pytest.raises(TransportError):
+            transport.post("/x", b"")
+        assert len(server.requests) == 2
+
+
+class OthersTimeoutError(BaseException):
+    """Thrown into a greenlet by somebody else."""
+
+
+@pytest.mark.parametrize("acts", [[HOLD], [OK, HOLD]])
+@pytest.mark.parametrize("thrown", [gevent.GreenletExit(), gevent.Timeout(9), OthersTimeoutError()])
+def test_what_is_thrown_into_a_call_takes_the_connection_with_it(acts, thrown, transport_to):
+    with RawServer(script([answer(b"1")], acts, [answer(b"2")])) as server:
+        transport = transport_to(server)
+        transport.post("/x", b"")
+        caught = []
+
+        def call():
+            try:
+                transport.post("/x", b"")
+            except BaseException as error:  # noqa: BLE001  (whatever was thrown)
+                caught.append(error)
+
+        caller = gevent.spawn(call)
+        until(lambda: len(server.requests) == 2)
+        caller.kill(thrown)
+        assert caught == [thrown]
+        until(lambda: server.hangups == 1)
+        assert transport.post("/x", b"").body == b"2"
+
+
+def test_a_greenlet_killed_while_connecting_leaves_nothing_open(transport_to):
+    with full_listener() as port:
+        before = sockets_to(port)
+        transport = transport_to(base_url=f"http://127.0.0.1:{port}", connect_timeout_s=9)
+        caller = gevent.spawn(transport.get, "/")
+        until(lambda: sockets_to(port) == before + 1)
+        caller.kill()
+        assert isinstance(caller.value, gevent.GreenletExit)
+        until(lambda: sockets_to(port) == before)
+
+
+def test_nobody_accepts_within_the_connect_time_out(transport_to):
+    with full_listener() as port:
+        transport = transport_to(base_url=f"http://127.0.0.1:{port}", connect_timeout_s=0.3)
+        with pytest.raises(TransportError, match=r"^no connection within 0\.3 s$"):
+            transport.get("/")
+
+
+def test_nobody_listens():
+    with RawServer(script([HOLD])) as server:
+        url = server.url
+    with pytest.raises(TransportError, match=r"^connection refused$"):
+        Transport(url, connect_timeout_s=1, timeout_s=1).get("/")
+
+
+def test_a_name_that_nobody_has():
+    transport = Transport("http://nobody.invalid", connect_timeout_s=5, timeout_s=1)
+    with pytest.raises(TransportError, match=r"^DNS: "):
+        transport.get("/")
+
+
+def test_ipv6(transport_to):
+    with RawServer(script([answer(b"{}")]), host="::1") as server:
+        assert transport_to(server).get("/").status == 200
+        assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
+
+
+def test_a_large_request_arrives_whole(transport_to):
+    body = bytes(range(256)) * 80_000
+    with RawServer(script([answer(b"{}")])) as server:
+        assert transport_to(server, timeout_s=15).post("/x", body).status == 200
+        assert server.requests[0].body == body
+
+
+def test_an_answer_that_comes_before_the_request_is_read_counts(transport_to):
+    refusal = answer({"error": "too large"}, "413 Content Too Large", "Connection: close")
+    with RawServer(script([HOLD]), greeting=[refusal, CLOSE]) as server:
+        reply = transport_to(server).post("/x", b"x" * 20_000_000)
+        assert reply.status == 413
+
+
+def test_a_large_answer_arrives_whole(transport_to):
+    body = bytes(range(256)) * 80_000
+    with RawServer(script([answer(body)])) as server:
+        assert transport_to(server, timeout_s=15).get("/x").body == body
+
+
+def test_two_greenlets_that_share_one_by_mistake_get_their_own_answers(transport_to):
+    def echo(request):
+        return [0.02, answer(request.body)]
+
+    with RawServer(echo) as server:
+        transport = transport_to(server)
+        calls = [gevent.spawn(transport.post, "/x", b"%d" % i) for i in range(5)]
+        gevent.joinall(calls)
+        assert [call.value.body for call in calls] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_token_that_the_service_repeats_is_blanked(transport_to):
+    def repeat(request):
+        return [answer({"error": f"bad {request.headers['authorization']}"}, "401 x")]
+
+    with RawServer(repeat) as server:
+        headers = {"Authorization": "Bearer very-secret"}
+        reply = transport_to(server, headers=headers).get("/")
+        assert server.requests[0].headers["authorization"] == "Bearer very-secret"
+        assert reply.body == b'{"error": "bad Bearer [token]"}'
+
+
+def test_a_bad_base_url_is_misuse():
+    with pytest.raises(MisuseError):
+        Transport("localhost:80", connect_timeout_s=1, timeout_s=1)
+
+
+@contextlib.contextmanager
+def descriptors_taken(highest):
+    """All descriptors up to ``highest`` are in use; skips where the system allows no more."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2 * highest:
+        pytest.skip(f"the hard limit of descriptors is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * highest), hard))
+    held = []
+    try:
+        for _ in range(3):
+            while not held or held[-1].fileno() <= highest:
+                held.append(socket.socket())
+            gevent.sleep(0)  # what other tests left is closed now; fill its place too
+            held.append(socket.socket())
+        yield
+    finally:
+        for sock in held:
+            sock.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_descriptors_above_1024_keep_their_connections(transport_to):
+    with descriptors_taken(1100), RawServer(script([answer(b"{}")])) as server:
+        transport = transport_to(server)
+        for _ in range(5):
+            assert transport.get("/").status == 200
+        assert transport._idle._stream._sock.fileno() > 1024
+        assert server.connections == 1
+
+
+def test_no_descriptor_left_is_a_reason(transport_to):
+    resource = pytest.importorskip("resource")
+    with RawServer(script([answer(b"{}")])) as server:
+        transport = transport_to(server)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket() as probe:
+            lowest = probe.fileno()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        try:
+            with pytest.raises(TransportError, match="too many open files"):
+                transport.get("/")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert transport.get("/").status == 200
