@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from evidence.readings import Reading
 from evidence.section import Document, Link, Verbatim
@@ -73,7 +74,7 @@ def _cell(value: Any) -> str:
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=PackageLoader("evidence"),
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
         # Markdown is no HTML: _cell escapes what Markdown reads.
         autoescape=False,  # noqa: S701
         finalize=_cell,

@@ -176,12 +176,11 @@ def _rate(figure: dict[str, Any], hits: str, queries: str, rate: str, ci95: str)
 
 def _lift(document: Document, kind: str) -> list[Any]:
     figure = figures(document, f"handover.{kind}")
-    p = figure.get("mcnemar_p")
     return [
         _KINDS[kind],
         words.signed(figure.get("lift")),
         words.interval(figure.get("lift_ci95"), signs=True),
-        words.NONE if p is None else f"{p:.3g}",
+        words.p_value(figure.get("mcnemar_p")),
         words.count(figure.get("by_boost")),
         words.count(figure.get("by_injection")),
         readings.lift(figure.get("lift_ci95")),

@@ -13,7 +13,7 @@ Document = dict[str, Any]
 """The head of a run's JSON document (DESIGN.md section 6)."""
 
 
-_FIGURE = re.compile(r"[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|\u2013$")
+_FIGURE = re.compile(r"(?:< )?[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|\u2013$")
 
 
 class Verbatim(str):

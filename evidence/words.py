@@ -18,6 +18,13 @@ def chance(value: float | None) -> str:
     return NONE if value is None else f"{value:.2g}"
 
 
+def p_value(value: float | None) -> str:
+    """A probability under "no difference"."""
+    if value is None:
+        return NONE
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004  (the last that shows)
+
+
 def signed(value: float | None) -> str:
     """A difference of two rates."""
     return NONE if value is None else f"{value:+.3f}".replace("-", "\u2212")

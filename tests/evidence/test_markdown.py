@@ -1,0 +1,132 @@
+import os
+import re
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+from made_report import MadeRun, head_of, run_section
+
+from evidence.markdown import code, escape, markdown
+from evidence.run_section import Service
+
+GOLDEN = Path(__file__).with_name("golden_report.md")
+GENERATED = datetime(2026, 9, 21, 12, 2, tzinfo=UTC)
+
+
+CODE_SPAN = re.compile(r"`[^`\n]+`")
+
+
+@pytest.fixture(scope="module")
+def head():
+    return head_of(MadeRun(failing=0.02, users=[3, 60]).events(trios=2, rounds=4))
+
+
+def run_with(head, **changes):
+    return head | {"run": msgspec.to_builtins(run_section(**changes))}
+
+
+def test_it_is_the_golden_report(golden_head):
+    """Where the change is meant: WRITE_GOLDEN=1 pytest …, and look at the difference."""
+    text = markdown(golden_head, GENERATED)
+    if os.environ.get("WRITE_GOLDEN"):
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
+def test_title_and_verdict_come_first(head):
+    lines = markdown(head).splitlines()
+    assert lines[0] == "# Multi-Coordinator Stress Test — Run 007"
+    assert lines[2].startswith("**FAIL** — 6 checks: ")
+
+
+def test_it_says_which_services_were_real_and_which_embedded(head):
+    text = markdown(head)
+    assert "`gateway` embedded, a stand-in of ours; `LLM` real at `http://127.0.0.1:11434`" in text
+    assert "- A real gateway: it was embedded" in text
+    real = [Service(name="gateway", url="http://gw")]
+    assert "embedded" not in markdown(run_with(head, services=real))
+
+
+def test_an_incomplete_run_says_so_at_the_top_and_why(head):
+    faults = ["worker-2 was lost; 40 events are known of it"]
+    completeness = head["completeness"] | {"complete": False, "faults": faults}
+    text = markdown(head | {"completeness": completeness, "verdict": "unknown"})
+    assert "**UNKNOWN**" in text.splitlines()[2]
+    assert "incomplete: worker-2 was lost" in text.splitlines()[2]
+    assert "**incomplete: something is missing, so that no check can pass**" in text
+
+
+def test_observations_that_do_not_add_up_are_told(head):
+    tracing = {"made": 10, "delivered": 5, "spooled": 2, "dropped": {"spool full": 1}}
+    text = markdown(head | {"completeness": head["completeness"] | {"tracing": tracing}})
+    assert "| dropped | 1 (spool full: 1) |" in text
+    assert "- 10 trace observations were made and 8 are accounted for." in text
+
+
+def test_what_was_not_covered_names_phases_evidence_and_traces(head):
+    phases = ["baseline", "reissue", "merge"]
+    text = markdown(run_with(head, phases=phases, evidence="sample=0.1", trace_url=""))
+    part = text.split("## What this run did not cover")[1]
+    assert "- Phases not chosen: fresh resume, inbox, surge, swap, handover, " in part
+    assert "- Chosen and never ran: merge." in part
+    assert "kept was sample=0.1; the figures saw all" in part
+    assert "no Langfuse project is known" in part
+
+
+def test_a_run_that_measured_nothing_still_has_its_report():
+    text = markdown({"run": {"run_id": "001"}})
+    assert text.startswith("# Multi-Coordinator Stress Test — Run 001\n\n**UNKNOWN** — no check")
+
+
+HOSTILE = ["a|b`c", "<script>alert(1)</script>", "@everyone #12 **bold** [x](http://evil) ~~s~~",
+           "line\n# heading\n\n| a |", "\u202eevil\x1b[31m", "_a_ &lt; \\| `"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_others_chose_never_becomes_markup(head, text):
+    reasons = [{"step": text, "reason": text, "count": 3}]
+    errors = head["metrics"]["errors"] | {"by_reason": reasons}
+    checks = [head["checks"][0] | {"reason": text, "check": text}]
+    completeness = head["completeness"] | {"faults": [text], "complete": False}
+    hostile = head | {
+        "metrics": head["metrics"] | {"errors": errors},
+        "checks": checks,
+        "completeness": completeness,
+    }
+    report = markdown(run_with(hostile, evidence_path=text, user_errors=[text]))
+    assert "<script" not in CODE_SPAN.sub("", report)
+    assert "\n# heading" not in report
+    assert "**bold**" not in CODE_SPAN.sub("", report)
+    assert "\u202e" not in report
+    assert "\x1b" not in report
+    rows = [line for line in report.splitlines() if line.startswith("|")]
+    tables = report.count("| --- |")
+    assert tables
+    for before, row in pairwise(rows):
+        if "---" in row:
+            assert before.count("|") == row.count("|")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("plain [0.1, 0.2] (12) < 0.30 a_b x@k", "plain [0.1, 0.2] (12) < 0.30 a_b x@k"),
+        ("a [x](u)", "a [x&#93;(u)"),
+        ("*a* | b", "&#42;a&#42; &#124; b"),
+        ("<b> &amp; @me #1", "&#60;b> &#38;amp; &#64;me &#35;1"),
+        ("_a_ a_b", "&#95;a&#95; a_b"),
+        ("- item", "&#45; item"),
+    ],
+)
+def test_escape(text, written):
+    assert escape(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("a*b", "`a*b`"), ("a|b", "<code>a&#124;b</code>"), (" \n ", ""), ("`", "<code>&#96;</code>")],
+)
+def test_code(text, written):
+    assert code(text) == written
