@@ -72,18 +72,8 @@ class Band(Accumulator):
 class Bands(dict[int, Band]):
     """Bands by their lowest number of users."""
 
-    def __init__(self) -> None:
-        self._by_users: dict[int, Band] = {}
-
     def __missing__(self, users_from: int) -> Band:
         band = self[users_from] = Band()
-        return band
-
-    def at(self, users: int) -> Band:
-        """The band that ``users`` concurrent users belong to."""
-        band = self._by_users.get(users)
-        if band is None:
-            band = self._by_users[users] = self[band_of(users)]
         return band
 
     def merge(self, other: Bands) -> None:

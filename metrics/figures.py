@@ -18,9 +18,10 @@ from metrics.event import Event
 from metrics.faults import FAULTS
 from metrics.load_curve import load_curve
 from metrics.load_reading import healthy_checks, load_curve_reading
-from metrics.observer import Observer, Sums
+from metrics.observer import Observer
 from metrics.readings import readings
 from metrics.rounds import Rounds
+from metrics.sums import Sums
 from metrics.timeline import Users
 
 Results = dict[str, Any]
@@ -68,12 +69,10 @@ class Figures:
             raise DifferentKError(f"figures for k = {other.k} cannot join those for k = {self.k}")
         if other.folds and not self.folds:
             raise RuntimeError("figures with folds=False cannot take in lists that were paired")
-        mine, theirs = self._sums, other._sums
-        mine.bands.merge(theirs.bands)
-        mine.timeline.merge(theirs.timeline)
-        mine.worst.merge(theirs.worst)
-        mine.faults.merge(theirs.faults)
-        self._take_in(theirs.rounds, paired=other.folds)
+        self._sums.settle()
+        other._sums.settle()
+        self._sums.merge(other._sums)
+        self._take_in(other._sums.rounds, paired=other.folds)
 
     def _take_in(self, rounds: Rounds, *, paired: bool) -> None:
         sums = self._sums
@@ -88,29 +87,14 @@ class Figures:
 
     def state(self) -> dict[str, Any]:
         """All that was counted, as JSON or msgpack takes it: integers, strings, lists, dicts."""
-        sums = self._sums
-        parts = {
-            "bands": sums.bands.state(),
-            "timeline": sums.timeline.state(),
-            "worst": sums.worst.state(),
-            "faults": sums.faults.state(),
-            "rounds": sums.rounds.state(),
-        }
-        filled = {name: part for name, part in parts.items() if part}
-        return {"k": self.k, "folds": self.folds, **filled}
+        self._sums.settle()
+        return {"k": self.k, "folds": self.folds, **self._sums.state()}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """The Figures whose ``state()`` this is."""
         figures = cls(state["k"], folds=state["folds"])
-        sums = figures._sums
-        sums.bands.restore(state.get("bands", {}))
-        if timeline := state.get("timeline"):
-            sums.timeline.restore(timeline)
-        sums.worst.restore(state.get("worst", []))
-        sums.faults.restore(state.get("faults", []))
-        for key, cell, listed in Rounds.from_state(state.get("rounds", [])):
-            sums.rounds.hold(key, cell, listed)
+        figures._sums.restore(dict(state))
         return figures
 
     def result(
@@ -120,13 +104,14 @@ class Figures:
         candidates: Mapping[str, int] | None = None,
         checks: Sequence[Check] | None = None,
     ) -> Results:
-        """Every figure (see docs/metrics.md); changes nothing.
+        """Every figure (see docs/metrics.md); changes nothing that counts.
 
         ``users_timeline``: [unix second, users] once a second. ``planned``: the least number of
         samples that was planned, by figure ("determinism", "handover.verbatim", …).
         ``candidates``: how many workers there are for each role, where that is known.
         ``checks`` are what the load curve is read by; without, the seed's healthy ranges.
         """
+        self._sums.settle()
         sums, total = self._sums, self._sums.bands.joined()
         curve = load_curve(sums.bands, self.k, users_timeline, candidates)
         results = {

@@ -7,22 +7,46 @@ counted. It takes some 100 bytes for each bucket in use: a few hundred of 5,053 
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from math import exp, log
 from typing import Any
 
+import numpy as np
+
 GROWTH = 1.005
-PER_BUCKET = log(GROWTH)
 LOWEST_MS = 0.001
 HIGHEST_MS = 86_400_000.0
 UNDER = -1
-BEYOND = int(log(HIGHEST_MS / LOWEST_MS) / PER_BUCKET) + 1
+"""The bucket of what is below the lowest edge; that of the highest edge holds what is beyond it."""
+
+EDGES_MS: list[float] = [
+    LOWEST_MS * exp(bucket * log(GROWTH))
+    for bucket in range(int(log(HIGHEST_MS / LOWEST_MS) / log(GROWTH)) + 2)
+]
+BEYOND = len(EDGES_MS) - 1
+
 PERCENTILES = {"p50_ms": 500, "p90_ms": 900, "p95_ms": 950, "p99_ms": 990, "p999_ms": 999}
 """The percentiles of a summary, in thousandths."""
 
 WHOLE = 1000
+TO_MIDDLE: float = GROWTH**0.5
 
-_SCALE = 1.0 / PER_BUCKET
-_OFFSET = -log(LOWEST_MS) * _SCALE
+_EDGES = np.array(EDGES_MS)
+_WORTH_AN_ARRAY = 32
+
+
+class Counts(Counter[int]):
+    """How many of some latencies fell into each bucket, and the largest of them, in ns."""
+
+    def __init__(self, latencies_ms: Sequence[float]) -> None:
+        # Comparing with the same edges either way puts a latency into the same bucket.
+        if len(latencies_ms) < _WORTH_AN_ARRAY:
+            super().__init__([bisect_right(EDGES_MS, latency) - 1 for latency in latencies_ms])
+        else:
+            super().__init__((np.searchsorted(_EDGES, latencies_ms, side="right") - 1).tolist())
+        self.max_ns = round(max(latencies_ms, default=0.0) * 1e6)
 
 
 class Histogram:
@@ -40,16 +64,19 @@ class Histogram:
         self.max_ns = 0
         self._known: tuple[int, dict[str, Any]] = (0, {})
 
-    def record(self, latency_ms: float) -> None:
-        """Count one latency."""
-        if LOWEST_MS <= latency_ms < HIGHEST_MS:
-            bucket = int(log(latency_ms) * _SCALE + _OFFSET)
-        else:
-            bucket = UNDER if latency_ms < LOWEST_MS else BEYOND
+    def record(self, *latencies_ms: float) -> None:
+        """Count latencies."""
+        self.add(Counts(latencies_ms))
+
+    def add(self, counts: Counts) -> None:
+        """Count latencies that were counted by bucket."""
+        self._add(counts, counts.max_ns)
+
+    def _add(self, counts: Mapping[int, int], max_ns: int) -> None:
         buckets = self.buckets
-        buckets[bucket] = buckets.get(bucket, 0) + 1
-        if latency_ms * 1e6 > self.max_ns:
-            self.max_ns = round(latency_ms * 1e6)
+        for bucket, count in counts.items():
+            buckets[bucket] = buckets.get(bucket, 0) + count
+        self.max_ns = max(self.max_ns, max_ns)
 
     @property
     def count(self) -> int:
@@ -79,7 +106,7 @@ class Histogram:
         max_ms = self.max_ns / 1e6
         if bucket in (UNDER, BEYOND):
             return 0.0 if bucket == UNDER else max_ms
-        return min(LOWEST_MS * exp((bucket + 0.5) * PER_BUCKET), max_ms)
+        return min(EDGES_MS[bucket] * TO_MIDDLE, max_ms)
 
     def summary(self) -> dict[str, Any]:
         """``count``, ``p50_ms`` … ``p999_ms``, ``max_ms``; worked out only after a change."""
@@ -91,10 +118,7 @@ class Histogram:
 
     def merge(self, other: Histogram) -> None:
         """Add ``other``'s counts to these."""
-        buckets = self.buckets
-        for bucket, count in other.buckets.items():
-            buckets[bucket] = buckets.get(bucket, 0) + count
-        self.max_ns = max(self.max_ns, other.max_ns)
+        self._add(other.buckets, other.max_ns)
 
     def state(self) -> list[Any]:
         """``[max_ns, [bucket, count, bucket, count, …]]``, sorted; empty where there is nothing."""
@@ -104,10 +128,8 @@ class Histogram:
 
     def restore(self, state: list[Any]) -> None:
         """Add what ``state()`` gave."""
-        self.max_ns = max(self.max_ns, state[0])
-        flat, buckets = state[1], self.buckets
-        for bucket, count in zip(flat[::2], flat[1::2], strict=True):
-            buckets[bucket] = buckets.get(bucket, 0) + count
+        max_ns, flat = state
+        self._add(dict(zip(flat[::2], flat[1::2], strict=True)), max_ns)
 
 
 class Histograms(dict[str, Histogram]):
@@ -130,3 +152,7 @@ class Histograms(dict[str, Histogram]):
         """Add what ``state()`` gave."""
         for name, histogram in state.items():
             self[name].restore(histogram)
+
+    def summaries(self) -> dict[str, Any]:
+        """The summaries by name, sorted; dots are underscores, as JSON and checks have them."""
+        return {name.replace(".", "_"): self[name].summary() for name in sorted(self)}

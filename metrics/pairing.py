@@ -7,7 +7,8 @@ is empty again when the next begins.
 from __future__ import annotations
 
 from sys import intern
-from typing import NamedTuple
+
+import msgspec
 
 from metrics.event import Event
 from metrics.overlap_figure import Cell
@@ -15,7 +16,7 @@ from metrics.overlap_figure import Cell
 Ids = tuple[str, ...]
 
 
-class Remembered(NamedTuple):
+class Remembered(msgspec.Struct, frozen=True):
     """The part of an event that its counterpart needs; ``place`` is for handovers."""
 
     phase: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from metrics import jaccard
 from metrics.band import Bands
@@ -16,7 +18,7 @@ LISTS_KEPT = 200_000
 TrioRound = tuple[int, int]
 
 
-class Listed(NamedTuple):
+class Listed(msgspec.Struct, frozen=True):
     """One cell's baseline: when it began, and the band of users and trio's unit it counts for.
 
     ``pool`` is the size of the corpora searched, 0 where unknown; ``ids`` are distinct, and None
@@ -98,19 +100,17 @@ class Rounds:
     def state(self) -> list[list[Any]]:
         """One row per waiting list, sorted."""
         return [
-            [*key, *cell, *listed[:4], None if listed.ids is None else list(listed.ids)]
+            [*key, *cell, *sizes, None if ids is None else list(ids)]
             for key, cell, listed in self
+            for *sizes, ids in [msgspec.structs.astuple(listed)]
         ]
 
-    @classmethod
-    def from_state(cls, rows: list[list[Any]]) -> Rounds:
-        """The lists that ``state()`` gave, held."""
-        rounds = cls()
-        for trio, number, contract, role, time_us, users_from, unit, pool, ids in rows:
+    def restore(self, state: list[list[Any]]) -> None:
+        """Hold the lists that ``state()`` gave."""
+        for trio, number, contract, role, time_us, users_from, unit, pool, ids in state:
             kept = None if ids is None else tuple(ids)
             listed = Listed(time_us, users_from, unit, pool, kept)
-            rounds.hold((trio, number), (contract, role), listed)
-        return rounds
+            self.hold((trio, number), (contract, role), listed)
 
 
 def _pair_all(cell: Cell, listed: Listed, present: dict[Cell, Listed], bands: Bands) -> None:

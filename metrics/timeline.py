@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from metrics import jaccard
-from metrics.event import Event
 from metrics.histogram import Histograms
 from metrics.rates import rate
 from metrics.tally import Accumulator, Tally
@@ -38,24 +37,16 @@ class Slot(Accumulator):
         self.determinism: Tally[tuple[int, int]] = Tally()
         self.handover: Tally[tuple[str, int]] = Tally()
 
-    def add(self, event: Event) -> None:
-        """Count an event and its steps."""
-        self.outcomes[(event.outcome,)] += 1
-        for step in event.steps:
-            self.steps[step.name].record(step.latency_ms)
-            if step.error is not None:
-                self.failed[()] += 1
-
     def result(self) -> dict[str, Any]:
         """The slot's figures."""
-        latency = {name: self.steps[name].summary() for name in sorted(self.steps)}
+        latency = self.steps.summaries()
         return {
             "events": self.outcomes.total(),
             "not_ok": self.outcomes.total() - self.outcomes[("ok",)],
             "steps": sum(summary["count"] for summary in latency.values()),
             "failed": self.failed[()],
             "latency": {
-                name.replace(".", "_"): {key: summary[key] for key in ("count", *PERCENTILES)}
+                name: {key: summary[key] for key in ("count", *PERCENTILES)}
                 for name, summary in latency.items()
             },
             "determinism": {
@@ -121,8 +112,8 @@ class Timeline:
     def restore(self, state: dict[str, Any]) -> None:
         """Add what ``state()`` gave."""
         other = Timeline()
-        other.doublings = state["doublings"]
-        for number, slot in state["slots"].items():
+        other.doublings = state.get("doublings", 0)
+        for number, slot in state.get("slots", {}).items():
             other.slots.setdefault(int(number), Slot()).restore(slot)
         self.merge(other)
 

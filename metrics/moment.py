@@ -1,0 +1,67 @@
+"""A moment: one second under one band of users. What counts for both is kept here at first.
+
+Appending a latency is a tenth of the price of finding its bucket: a second's worth is bucketed at
+once, and then added to the band's histograms and to the timeline's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from metrics.band import Band
+from metrics.event import Event
+from metrics.histogram import Counts
+from metrics.tally import Tally
+from metrics.timeline import Slot
+
+LLM_STEPS = frozenset({"llm.parse_demand", "llm.judge_top1", "llm.paraphrase"})
+
+Latencies = defaultdict[str, list[float]]
+
+
+class Moment:
+    """Events by phase and outcome, latencies by name, and what else the timeline shows."""
+
+    def __init__(self, users_from: int, band: Band) -> None:
+        self.users_from = users_from
+        self.band = band
+        self.events: Tally[tuple[str, str]] = Tally()
+        self.steps: Latencies = defaultdict(list)
+        self.queue: Latencies = defaultdict(list)
+        self.phases: Latencies = defaultdict(list)
+        self.failed = 0
+        self.determinism: Tally[tuple[int, int]] = Tally()
+        self.handover: Tally[tuple[str, int]] = Tally()
+
+    def add(self, event: Event) -> None:
+        """Count an event and its steps, whatever became of it."""
+        self.events[event.phase, event.outcome] += 1
+        steps = event.steps
+        for step in steps:
+            name = step.name
+            self.steps[name].append(step.latency_ms)
+            if name in LLM_STEPS:
+                self.queue[name].append(step.queue_ms)
+            if step.error is not None:
+                self.failed += 1
+                self.band.errors.add(name, step.error)
+        if steps and event.outcome != "cut":
+            self.phases[event.phase].append(event.latency_ms)
+
+    def settle(self, slot: Slot) -> None:
+        """Add all that was kept to the band and to the timeline's slot."""
+        latency = self.band.latency
+        for name, latencies in self.steps.items():
+            counts = Counts(latencies)
+            latency.steps[name].add(counts)
+            slot.steps[name].add(counts)
+        for kept, histograms in ((self.queue, latency.queue), (self.phases, latency.phases)):
+            for name, latencies in kept.items():
+                histograms[name].add(Counts(latencies))
+        self.band.events.merge(self.events)
+        for (_, outcome), count in self.events.items():
+            slot.outcomes[(outcome,)] += count
+        if self.failed:
+            slot.failed[()] += self.failed
+        slot.determinism.merge(self.determinism)
+        slot.handover.merge(self.handover)
