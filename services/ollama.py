@@ -10,7 +10,7 @@ import msgspec
 
 from services import prompts, validity, wire, wire_llm
 from services.call import Answer, OnStep, call, fill
-from services.reason import DECODE_ERRORS, json_fault
+from services.reason import DECODE_ERRORS, text_fault
 from services.step import Step
 from services.traceparent import TraceContext
 from services.transport import Transport
@@ -100,4 +100,4 @@ def read_content(step: Step[Any], content: str, decoder: msgspec.json.Decoder[An
         step.answer = decoder.decode(content)
     except DECODE_ERRORS as error:
         step.answer = None
-        step.unparseable = f"content: {json_fault(error)}"
+        step.unparseable = text_fault(error, "content")

@@ -10,7 +10,7 @@ import msgspec
 from services.base_url import parse_base_url
 from services.errors import ServiceRefusalError, TransportError
 from services.gateway import CORPORA
-from services.reason import DECODE_ERRORS, clip, content_type, json_fault, status_fault
+from services.reason import DECODE_ERRORS, clip, content_type, status_fault, text_fault
 from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
 from services.transport import Reply, Transport
 from services.wire import corpora_decoder
@@ -73,7 +73,7 @@ def fetch(
         return decoder.decode(reply.body)
     except DECODE_ERRORS as error:
         raise ServiceRefusalError(
-            f"{where}: {json_fault(error)} in the answer to {path} ({opening(reply)})"
+            f"{where}: {path} answers {opening(reply)}; {text_fault(error, 'answer')}"
         ) from None
 
 

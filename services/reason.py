@@ -40,6 +40,8 @@ def status_fault(reply: Reply) -> str | None:
 
 def decode_fault(reply: Reply, error: Exception) -> str:
     """The reason that a 2xx body is which ``error`` was raised for."""
+    if isinstance(error, msgspec.ValidationError):
+        return text_fault(error, "answer")
     if not reply.body:
         return f"{reply.status} but empty"
     if reply.body.startswith(GZIP_START):
@@ -47,10 +49,15 @@ def decode_fault(reply: Reply, error: Exception) -> str:
     return f"{reply.status} but {json_fault(error)} ({content_type(reply)})"
 
 
+def text_fault(error: Exception, whole: str) -> str:
+    """What is wrong with a text, which is called ``whole``, and where in it, by its ``error``."""
+    if isinstance(error, msgspec.ValidationError):
+        return type_fault(error, whole)
+    return f"{whole}: {json_fault(error)}"
+
+
 def json_fault(error: Exception) -> str:
     """What is wrong with bytes that should be JSON; positions that differ by call are left out."""
-    if isinstance(error, msgspec.ValidationError):
-        return type_fault(str(error))
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     if isinstance(error, RecursionError):
@@ -60,12 +67,12 @@ def json_fault(error: Exception) -> str:
     return "not JSON"
 
 
-def type_fault(message: str) -> str:
-    """Msgspec's own words, with the place of a fault but not the number of its element."""
-    expected, _, place = message.replace("`", "").partition(" - at $")
-    words = expected[:1].lower() + expected[1:]
-    where = re.sub(r"\[\d+\]", "[]", place).lstrip(".")
-    return f"{where}: {words}" if where else words
+def type_fault(error: msgspec.ValidationError, whole: str) -> str:
+    """Msgspec's words after the place of the fault, without the number of its element."""
+    words, _, place = str(error).replace("`", "").partition(" - at $")
+    words = words.replace("Object missing required", "missing")
+    where = re.sub(r"\[\d+\]", "[]", place).lstrip(".") or whole
+    return f"{where}: {words[:1].lower()}{words[1:]}"
 
 
 def content_type(reply: Reply) -> str:

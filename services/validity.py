@@ -52,4 +52,4 @@ def health_fault(answer: HealthAnswer) -> str | None:
 
 def chat_fault(answer: ChatAnswer) -> str | None:
     """A message that is not done."""
-    return None if answer.done else "done: false in an answer that was not to be streamed"
+    return None if answer.done else "done: false where nothing was to be streamed"
