@@ -13,6 +13,7 @@ from locust.runners import STATE_MISSING, STATE_SPAWNING, MasterRunner, Runner
 
 from harness import messages as said
 from harness.master_run import MasterRun
+from harness.progress import Progress
 from harness.roll import WorkerPart
 from users.seat import Seat
 
@@ -31,6 +32,7 @@ class Conductor:
         self.runner = runner
         self.post = post
         self.current: MasterRun | None = None
+        self.progress: Progress | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
         self.on_piece: Callable[[said.Piece], None] | None = None
         self._spawned_at_s: float | None = None
@@ -46,9 +48,9 @@ class Conductor:
         post.listen(said.Piece, self._on_piece)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
 
-    def conduct(self, run: MasterRun) -> None:
+    def conduct(self, run: MasterRun, progress: Progress) -> None:
         """From now on this run is on."""
-        self.current = run
+        self.current, self.progress = run, progress
         self._spawned_at_s = None
         self._ticker = gevent.spawn(self._tick_forever)
 
@@ -56,6 +58,8 @@ class Conductor:
         """The run is over."""
         if self._ticker is not None:
             self._ticker.kill()
+        if self.progress is not None:
+            self.progress.close()
         self.current = None
 
     def _run_of(self, run_uid: str) -> MasterRun | None:
@@ -90,6 +94,7 @@ class Conductor:
         if run is None or part is None:
             return
         seat = run.seats.lease(lease.persona, part.name)
+        run.note_users(len(run.seats))
         self.tell(run, part.name, said.Granted(lease.ticket, seat, len(run.seats)))
         for giver, first_round in run.partners.givers_of(seat):
             self.tell(run, part.name, said.Partner(giver, seat.trio, first_round))
@@ -177,10 +182,13 @@ class Conductor:
             run = self.current
             if run is not None and not run.drained:
                 self.look_for_lost()
-                run.tick(len(run.seats))
+                run.note_users(len(run.seats))
+                run.segment.flush()
                 self.post.send(said.Users(len(run.seats)))
                 self._tell_spawned(run)
                 self._end_where_done(run)
+                if self.progress is not None:
+                    self.progress.tick(run)
             gevent.sleep(TICK_S)
 
     def look_for_lost(self) -> None:

@@ -23,6 +23,7 @@ from harness.finale import finish
 from harness.ground import Ground, prepare
 from harness.messages import Post
 from harness.node import Node
+from harness.progress import Progress, open_display
 from harness.settings import Settings, read_settings
 from services.errors import MisuseError
 
@@ -80,9 +81,15 @@ class Lifecycle:
         run = begin_run(settings, self.ground, "local" if self.node else "distributed")
         if settings.gateway_url:
             logger.warning(writes(run.run))
-        conductor.conduct(run)
+        conductor.conduct(run, self._progress(settings))
         if self.node is not None:
             self.node.local_segment = run.segment
+
+    def _progress(self, settings: Settings) -> Progress:
+        options = self.environment.parsed_options
+        headless = bool(options and options.headless)
+        display = open_display(json_progress=settings.json_progress, headless=headless)
+        return Progress(display, options.run_time if options else None)
 
     def _refuse(self, fault: MisuseError) -> None:
         logger.error("the run was refused: %s", fault)

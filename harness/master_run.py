@@ -16,6 +16,7 @@ from harness.partners import Partners
 from harness.roll import Roll, WorkerPart
 from harness.seats import Seats
 from harness.settings import Settings
+from harness.traces import SessionTraces
 from metrics.figures import Figures
 from users.run import Run
 
@@ -40,11 +41,13 @@ class MasterRun:
         self.roll = Roll()
         self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
+        self._noted: tuple[int, int] | None = None
         self.spawned = False
         self.drained = False
         self.ending = False
         self.stopped_by = ""
-        self.trace_url = ""
+        self.traces = SessionTraces(settings, run, paths.spool("master"))
+        self.read_back: int | None = None
         self.user_errors: list[str] = []
         self.segment = Segment(paths.events, self.first_record())
 
@@ -79,12 +82,22 @@ class MasterRun:
             self.figures.merge(Figures.from_state(delta.state))
             self.user_errors += delta.user_errors
 
-    def tick(self, users: int) -> None:
-        """Note the number of living coordinators, once a second."""
+    def note_users(self, users: int) -> None:
+        """Note the number of living coordinators; a second is told once, by its highest number."""
         second = int(time.time())
-        if not self.users_timeline or self.users_timeline[-1][0] != second:
+        if self._noted is not None and self._noted[0] == second:
+            self._noted = (second, max(users, self._noted[1]))
+            return
+        self.tell_users()
+        self._noted = (second, users)
+
+    def tell_users(self) -> None:
+        """Write down the second that was noted last."""
+        if self._noted is not None:
+            second, users = self._noted
             self.users_timeline.append((second, users))
             self.segment.record({"record": "users", "time": second, "users": users})
+        self._noted = None
         self.segment.flush()
 
 

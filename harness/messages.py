@@ -166,10 +166,9 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """Send the scores of your traces, and finish tracing."""
+    """Finish tracing."""
 
     run_uid: str
-    verdict: str
 
 
 class Traced(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from harness.node_run import NodeRun
 from harness.recorder import Recorder
 from harness.traces import open_tracer
 from metrics.figures import Figures
-from users.entrance import coordination_hook
+from users.entrance import coordination_hook, open_gate
 
 WELCOME_DEADLINE_S = 120.0
 DELTA_INTERVAL_S = 1.0
@@ -49,6 +49,7 @@ class Node:
         post.listen(said.Trace, self._on_trace, concurrent=True)
         environment.events.user_error.add_listener(self._on_user_error)
         coordination_hook(environment).add_listener(self._on_event)
+        open_gate(environment, self.current_run)
 
     def begin(self) -> None:
         """Ask for the run that has begun (``test_start``)."""
@@ -148,7 +149,7 @@ class Node:
         """Finish tracing, by its deadline, and say what became of every observation."""
         run = self._run
         if run is not None and run.run.uid == trace.run_uid:
-            counts = run.finish_tracing(trace)
+            counts = run.finish_tracing()
             self._post.send(said.Traced(trace.run_uid, run.recorder.worker, counts))
 
     def _leave(self) -> None:

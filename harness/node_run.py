@@ -18,7 +18,6 @@ from harness.messages import (
     Post,
     Publish,
     Release,
-    Trace,
     Welcome,
 )
 from harness.recorder import Recorder
@@ -169,9 +168,9 @@ class NodeRun:
             evidence_fault=segment.error,
         )
 
-    def finish_tracing(self, trace: Trace) -> dict[str, Any]:
-        """Send the scores and flush; what became of every observation."""
-        return finish_tracing(self.recorder.tracer, trace)
+    def finish_tracing(self) -> dict[str, Any]:
+        """Flush; what became of every observation."""
+        return finish_tracing(self.recorder.tracer)
 
 
 def _unheard(_: Step[object]) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from tracing.tracer import Tracer
 
 from evidence.policy import EvidencePolicy
 from evidence.segment import Segment
+from harness.scores import Scores
 from metrics.event import Event
 from metrics.figures import Figures
 from services.step import Step
+from tracing.tracer import Tracer
 
 
 class Recorder:
@@ -34,6 +35,7 @@ class Recorder:
         self.segment = segment
         self.policy = policy
         self.tracer = tracer
+        self._scores = Scores(tracer) if tracer else None
         self.users = 0
         self.events_made = 0
 
@@ -48,8 +50,9 @@ class Recorder:
             if self.policy.keeps_bodies:
                 _keep_bodies(event, steps)
             self.segment.append(event)
-        if self.tracer is not None:
+        if self.tracer is not None and self._scores is not None:
             self.tracer.record(event, steps)
+            self._scores.add(event, steps)
 
     def tracing_counts(self) -> dict[str, Any]:
         """What became of the observations so far; empty where there is no tracing."""

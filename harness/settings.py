@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from metrics.checks import Check, CheckSyntaxError, parse_check
 
 from harness.selection import choose_phases
+from metrics.checks import Check, CheckSyntaxError, parse_check
 from services.base_url import parse_base_url
 from services.errors import MisuseError
 from users.scenario import Scenario
@@ -82,15 +82,15 @@ def read_settings(options: Namespace, host: str | None) -> Settings:
 
 def _checks(scenario: Scenario, expressions: list[str] | str) -> list[Check]:
     """The checks of the command line, or the scenario's thresholds where there are none."""
-    if isinstance(expressions, str):
-        expressions = [line for line in expressions.splitlines() if line.strip()]
+    lines = [expressions] if isinstance(expressions, str) else expressions
+    texts = [text for line in lines for text in line.splitlines() if text.strip()]
     needs = {threshold.check.split()[0]: threshold.needs for threshold in scenario.thresholds}
     try:
-        if expressions:
-            return [_with_needs(parse_check(text), needs) for text in expressions]
+        if texts:
+            return [_with_needs(parse_check(text), needs) for text in texts]
         return [parse_check(item.check, needs=item.needs) for item in scenario.thresholds]
     except CheckSyntaxError as fault:
-        place = "--check" if expressions else f"scenario {scenario.name}, thresholds"
+        place = "--check" if texts else f"scenario {scenario.name}, thresholds"
         raise MisuseError(f"{place}: {fault}") from fault
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from locust.env import Environment
 from locust.event import EventHook
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
     from users.persona import CoordinatorUser
 
 
+Gate = Callable[[], Surroundings]
+"""Gives the surroundings of the run that is on; blocks until one is."""
+
+_gates: WeakKeyDictionary[Environment, Gate] = WeakKeyDictionary()
+
+
+def open_gate(environment: Environment, gate: Gate) -> None:
+    """Let the users of ``environment`` in by ``gate``."""
+    _gates[environment] = gate
+
+
 def coordination_hook(environment: Environment) -> EventHook:
     """Our own event beside Locust's, fired with each Event and its steps."""
     events: Any = environment.events
     if not hasattr(events, "coordination"):
-        events.coordination = EventHook()  # type: ignore[no-untyped-call]  # Locust has no types
+        events.coordination = EventHook()
     hook: EventHook = events.coordination
     return hook
 
@@ -34,8 +46,7 @@ class StepError(Exception):
 
 def enter(user: CoordinatorUser) -> Coordinator:
     """Lease a seat (which waits until the run has begun) and connect nothing yet."""
-    environment: Any = user.environment
-    around: Surroundings = environment.node.current_run()
+    around = _gates[user.environment]()
     seat = around.lease(user.persona)
     run = around.run
     on_step = reporter(user.environment, user)

@@ -18,6 +18,8 @@ from users.entrance import enter
 from users.phases import WALKS
 
 IDLE_S = 3600.0
+PAUSE_S = 0.5
+"""Before a coordinator who lost her seat, or never got one, asks again."""
 
 
 class CoordinatorUser(User):
@@ -34,9 +36,9 @@ class CoordinatorUser(User):
 
     def wait_time(self) -> float:
         """Seconds until the next event; long where all rounds are done."""
-        if self._idle or self.coordinator is None:
-            return IDLE_S if self._idle else 0.0
-        return self.coordinator.think_s()
+        if self._idle:
+            return IDLE_S
+        return self.coordinator.think_s() if self.coordinator else PAUSE_S
 
     @task
     def round(self) -> None:

@@ -1,0 +1,61 @@
+"""``mcstress``: what is done beside a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.options import DEFAULT_LANGFUSE_ENV
+from services.errors import MisuseError
+
+EXIT_MISUSE = 2
+
+
+class Group(click.Group):
+    """A misuse is one line on standard error and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MisuseError as fault:
+            sys.stderr.write(f"mcstress: {fault}\n")
+            raise SystemExit(EXIT_MISUSE) from None
+
+
+@click.group(cls=Group)
+@click.version_option(package_name="multi-coordinator-stress", prog_name="mcstress")
+def main() -> None:
+    """Reports, comparison, replay, the embedded stack, and a check without load."""
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def report(file: Path) -> None:
+    """Make the report of FILE: the .events.jsonl of a run that was cut off, or a run's .json."""
+    from harness.report_again import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
+
+    click.echo(report_again(file))
+
+
+@main.command()
+@click.option("--port", type=int, default=0, help="0: a free one")
+@click.option("--data", type=click.Path(path_type=Path), default=None, help="survives a restart")
+@click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
+def stack(port: int, data: Path | None, seed: int) -> None:
+    """Serve the embedded stack alone, in the foreground, until Ctrl-C."""
+    from services.embedded.__main__ import serve  # noqa: PLC0415  (numpy's tables load slowly)
+
+    serve(port=port, data_dir=data, seed=seed)
+
+
+@main.command()
+@click.argument("spool", type=click.Path(path_type=Path))
+@click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)
+def replay(spool: Path, langfuse_env: Path) -> None:
+    """Send the observations that a run left in SPOOL to Langfuse, each once."""
+    from harness.replay import replay_spool  # noqa: PLC0415  (httpx loads slowly)
+
+    click.echo(replay_spool(spool, langfuse_env))

@@ -1,0 +1,78 @@
+"""Whether all that was made has arrived: counted where it was made and where it came in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.master_run import MasterRun
+from harness.roll import WorkerPart
+
+TRACED = ("made", "sampled_out", "delivered", "spooled")
+
+
+def completeness(run: MasterRun, events_merged: int, events_kept: int) -> dict[str, Any]:
+    """The report's completeness section. ``complete`` is what verdicts depend on."""
+    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
+    events_made = sum(part.events_made for part in parts)
+    return {
+        "complete": not (faults := _faults(run, parts, events_merged, events_kept)),
+        "faults": faults,
+        "events_made": events_made,
+        "events_merged": events_merged,
+        "events_kept": events_kept,
+        "workers": [_worker(part) for part in parts],
+        "user_errors": len(run.user_errors),
+        "tracing": tracing(parts) | {"on": run.traces.on, "read_back": run.read_back},
+    }
+
+
+def _faults(
+    run: MasterRun, parts: list[WorkerPart], events_merged: int, events_kept: int
+) -> list[str]:
+    faults = [fault for part in parts for fault in faults_of(part)]
+    made = sum(part.events_made for part in parts)
+    if made != events_merged:
+        faults.append(f"{made} events were made and {events_merged} are in the figures")
+    kept = sum(part.drained.events_kept for part in parts if part.drained)
+    if all(part.drained for part in parts) and kept != events_kept:
+        faults.append(f"{kept} events were kept and {events_kept} are in the report")
+    if run.segment.error:
+        faults.append(f"evidence: {run.segment.error}")
+    return faults + [f"a coordinator broke down: {error}" for error in sorted({*run.user_errors})]
+
+
+def faults_of(part: WorkerPart) -> list[str]:
+    """What is missing of one worker."""
+    faults = []
+    if part.drained is None:
+        faults.append(f"{part.name} was lost; {part.events_told} events are known of it")
+    elif part.drained.evidence_fault:
+        faults.append(f"evidence of {part.name}: {part.drained.evidence_fault}")
+    if gaps := part.gaps():
+        faults.append(f"{gaps} reports of {part.name} never arrived")
+    return faults
+
+
+def _worker(part: WorkerPart) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "boot": part.boot,
+        "events": part.events_made,
+        "lost": part.drained is None,
+        "reports": part.deltas,
+        "reports_missing": part.gaps(),
+        "reports_repeated": part.deltas_repeated,
+        "tracing": part.tracing or None,
+    }
+
+
+def tracing(parts: list[WorkerPart]) -> dict[str, Any]:
+    """Observations over all workers; ``dropped`` by reason. Zeros where there was no tracing."""
+    total: dict[str, Any] = {
+        name: sum(part.tracing.get(name, 0) for part in parts) for name in TRACED
+    }
+    dropped: dict[str, int] = {}
+    for part in parts:
+        for reason, number in part.tracing.get("dropped", {}).items():
+            dropped[reason] = dropped.get(reason, 0) + number
+    return {**total, "dropped": dropped}

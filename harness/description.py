@@ -1,0 +1,95 @@
+"""The report's ``run`` section: what was run, against what, with what."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from evidence.run_section import CoordinatorNote, RunSection, Service
+from metrics.event import utc
+from users.seat import Seat
+
+if TYPE_CHECKING:
+    from harness.ground import Ground
+    from harness.master_run import MasterRun
+
+PACKAGES = ("multi-coordinator-stress", "locust", "gevent", "msgspec", "httptools", "numpy")
+COORDINATORS_NAMED = 30
+"""Of ten thousand coordinators, the first few tell the pattern of all."""
+
+
+def describe(run: MasterRun) -> RunSection:
+    """Plain data; no secret is in it, for tokens and keys never become settings."""
+    shared = run.run
+    return RunSection(
+        run_uid=shared.uid,
+        run_id=shared.label,
+        started=utc(run.started_s),
+        ended=utc(run.ended_s) if run.ended_s else None,
+        mode=run.mode,
+        workers=len(run.roll.parts),
+        stopped_by=run.stopped_by,
+        k=shared.top_k,
+        seed=shared.seed,
+        rounds=shared.rounds,
+        phases=shared.phases,
+        coordinators=_coordinators(run),
+        peak_users=max((users for _, users in run.users_timeline), default=0),
+        corpora=run.ground.corpus_sizes,
+        services=services(run.ground),
+        settings=settings(run),
+        versions=versions(),
+        evidence=run.settings.evidence,
+        evidence_path=str(run.paths.json),
+        trace_url=run.traces.url,
+        user_errors=sorted({*run.user_errors}),
+    )
+
+
+def services(ground: Ground) -> list[Service]:
+    """Each service: where it is, and whether it is the real thing."""
+    given, model = ground.settings, ground.model
+    note = f"model {model.name}" + (", rule-based, no language model" if model.rule_based else "")
+    return [
+        Service(name="gateway", url=given.gateway_url, embedded=not given.gateway_url),
+        Service(name="LLM", url=given.llm_url, embedded=not given.llm_url, note=note),
+    ]
+
+
+def settings(run: MasterRun) -> dict[str, Any]:
+    """The options in force that are not elsewhere in the section."""
+    given = run.settings
+    return {
+        "scenario": given.scenario_source,
+        "record_rank": run.run.scenario.record_rank,
+        "variants": len(run.run.scenario.variants),
+        "think_time_s": [given.think_from_s, given.think_to_s],
+        "timeout_s": given.timeout_s,
+        "wait_deadline_s": given.wait_deadline_s,
+        "llm_parallel": given.llm_parallel,
+        "playbook_prefix": run.run.playbook_prefix,
+        "trace_sample": given.trace_sample,
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    """What it ran on."""
+    packages = {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), "platform": platform.platform(), **packages}
+
+
+def _coordinators(run: MasterRun) -> list[CoordinatorNote]:
+    prefix, seats = run.run.playbook_prefix, run.seats.ever_held()
+    named = [
+        Seat(persona, trio)
+        for trio in range(1, max(seats.values(), default=0) + 1)
+        for persona in run.run.scenario.personas
+        if trio <= seats.get(persona, 0)
+    ]
+    return [
+        CoordinatorNote(name=seat.name, namespace=seat.namespace(prefix))
+        for seat in named[:COORDINATORS_NAMED]
+    ]

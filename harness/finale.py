@@ -1,0 +1,99 @@
+"""The end of a run: figures, checks and verdict, and the report that holds them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import gevent
+import msgspec
+
+from evidence.history import History, files_of_run
+from evidence.report import update_head, write_report
+from harness.completeness import completeness, tracing
+from harness.conductor import Conductor
+from harness.description import describe
+from harness.drain import wait_until
+from harness.master_run import MasterRun, cells
+from harness.messages import Trace
+from harness.pieces import gather
+from harness.plan import plan
+from harness.recount import recount
+from metrics.checks import evaluate, overall
+from metrics.figures import Figures
+
+TRACED_DEADLINE_S = 20.0
+
+logger = logging.getLogger(__name__)
+
+
+def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
+    """Write the report, and again when tracing is accounted for; its document without events."""
+    run.ended_s = time.time()
+    run.tell_users()
+    run.segment.close()
+    segments = gather(conductor, run)
+    # In a thread: the message loop and the web page go on while a large report is written.
+    pool = gevent.get_hub().threadpool
+    history = pool.apply(lambda: History(files_of_run(run.paths.events)))
+    figures = pool.apply(_figures, (run, history, len(segments)))
+    head = make_head(run, figures, len(history.order))
+    pool.apply(write_report, (run.paths, head, history))
+    if _trace(conductor, run, head["verdict"]):
+        head = make_head(run, figures, len(history.order))
+        pool.apply(update_head, (run.paths, head))
+    for segment in segments:
+        segment.unlink(missing_ok=True)
+    return head
+
+
+def _figures(run: MasterRun, history: History, files: int) -> Figures:
+    """What the workers handed over; where one is lost, what their files hold: it may be more."""
+    if not run.roll.lost() or files < 1 + len(run.roll.parts):
+        return run.figures
+    counted = Figures(run.run.top_k, cells=cells(run.run))
+    recount(history, counted)
+    return counted
+
+
+def make_head(run: MasterRun, figures: Figures, events_kept: int) -> dict[str, Any]:
+    """The report's document without its events."""
+    shared = run.run
+    results = figures.result(
+        run.users_timeline, plan(shared, run.seats.ever_held()), run.ground.candidates
+    )
+    counted = completeness(run, results["metrics"]["events"]["total"], events_kept)
+    checks = evaluate(
+        run.settings.checks,
+        results,
+        selected_phases=shared.phases,
+        complete=counted["complete"],
+    )
+    head = {
+        "run": msgspec.to_builtins(describe(run)),
+        "scenario": msgspec.to_builtins(shared.scenario),
+        "verdict": overall(checks),
+        "checks": msgspec.to_builtins(checks),
+        **results,
+        "completeness": counted,
+        "users": run.users_timeline,
+        "thresholds": msgspec.to_builtins(run.settings.checks),
+        "candidates": run.ground.candidates,
+    }
+    if run.settings.evidence not in ("all", "full"):
+        head["state"] = figures.state()
+    return head
+
+
+def _trace(conductor: Conductor, run: MasterRun, verdict: str) -> bool:
+    """Have every worker finish tracing, by a deadline; whether there was any tracing."""
+    if not run.traces.on:
+        return False
+    traced = [part for part in run.roll.parts.values() if part.drained]
+    conductor.post.send(Trace(run.run.uid))
+    run.traces.close(verdict)
+    if not wait_until(lambda: all(part.traced for part in traced), TRACED_DEADLINE_S):
+        logger.warning("tracing was not accounted for within %.0f s", TRACED_DEADLINE_S)
+    run.read_back = run.traces.read_back(tracing(list(run.roll.parts.values()))["delivered"])
+    return True

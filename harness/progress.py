@@ -1,0 +1,141 @@
+"""What one sees while a headless run goes on: one line, or JSON lines for machines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Protocol
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from harness.master_run import MasterRun
+from metrics.phase import PHASES
+
+
+class Glance(msgspec.Struct):
+    """The figures that matter while a run goes on. What has no samples yet is None."""
+
+    elapsed_s: float
+    phase: str | None
+    round: int
+    events: int
+    users: int
+    requests_per_s: float
+    p95_ms: float | None
+    determinism: float | None
+    handover: float | None
+    failed: int
+    left_s: float | None = None
+
+
+class Display(Protocol):
+    """Shows glances."""
+
+    def show(self, glance: Glance) -> None:
+        """Show the newest."""
+
+    def close(self) -> None:
+        """Leave the screen as it was."""
+
+
+class JsonLines:
+    """For machines: a JSON object a line on standard error."""
+
+    def show(self, glance: Glance) -> None:
+        """Write it."""
+        sys.stderr.write(msgspec.json.encode(glance).decode() + "\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Nothing to put back."""
+
+
+class Line:
+    """For people: one line that is written over."""
+
+    def __init__(self) -> None:
+        # Refreshed by us: a refresher thread and gevent's patched locks do not go together.
+        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+        self._live.start()
+
+    def show(self, glance: Glance) -> None:
+        """Write over the last one."""
+        self._live.update(Text(words(glance), no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def close(self) -> None:
+        """Leave the screen as it was."""
+        self._live.stop()
+
+
+def open_display(*, json_progress: bool, headless: bool) -> Display | None:
+    """JSON where asked for, a line on a terminal, else nothing."""
+    if json_progress:
+        return JsonLines()
+    return Line() if headless and sys.stderr.isatty() else None
+
+
+class Progress:
+    """Looks at a run once a second, where there is a display."""
+
+    def __init__(self, display: Display | None, run_time_s: float | None) -> None:
+        self._display = display
+        self._run_time_s = run_time_s
+        self._last = (time.monotonic(), 0)
+
+    def tick(self, run: MasterRun) -> None:
+        """Show the newest figures."""
+        if self._display is not None:
+            self._display.show(self._glance(run, run.figures.result()))
+
+    def close(self) -> None:
+        """The run is over."""
+        if self._display is not None:
+            self._display.close()
+
+    def _glance(self, run: MasterRun, results: dict[str, Any]) -> Glance:
+        metrics = results["metrics"]
+        elapsed_s = time.time() - run.started_s
+        left_s = max(0.0, self._run_time_s - elapsed_s) if self._run_time_s else None
+        return Glance(
+            elapsed_s=round(elapsed_s, 1),
+            phase=furthest(metrics["events"]["by_phase"]),
+            round=max((lease.round for lease in run.seats.leases()), default=0),
+            events=metrics["events"]["total"],
+            users=len(run.seats),
+            requests_per_s=self._pace_per_s(metrics["errors"]["steps"]),
+            p95_ms=results["latency"].get("matrix_search", {}).get("p95_ms"),
+            determinism=metrics["determinism"]["mean_jaccard"],
+            handover=metrics["handover"]["verbatim"]["top1_rate"],
+            failed=metrics["errors"]["failed"],
+            left_s=left_s if left_s is None else round(left_s, 1),
+        )
+
+    def _pace_per_s(self, steps: int) -> float:
+        now_s = time.monotonic()
+        (before_s, steps_before), self._last = self._last, (now_s, steps)
+        return round((steps - steps_before) / max(now_s - before_s, 0.001), 1)
+
+
+def furthest(by_phase: dict[str, int]) -> str | None:
+    """The last phase, in a round's order, that has events."""
+    return next((name for name in reversed(PHASES) if by_phase.get(name)), None)
+
+
+def words(glance: Glance) -> str:
+    """The line as people read it."""
+    parts: list[Any] = [
+        glance.phase or "starting",
+        f"round {glance.round}",
+        f"{glance.events:,} events",
+        f"{glance.users:,} users",
+        f"{glance.requests_per_s:,.0f} req/s",
+        None if glance.p95_ms is None else f"p95 {glance.p95_ms:.3g} ms",
+        None if glance.determinism is None else f"determinism {glance.determinism:.3f}",
+        None if glance.handover is None else f"handover {glance.handover:.0%}",
+        f"{glance.failed:,} failed" if glance.failed else None,
+        None if glance.left_s is None else f"{glance.left_s:.0f} s left",
+    ]
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,78 @@
+"""Locust as a user starts it: a real process in its own session, its exit code, its report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class LocustRun:
+    """One ``locust`` process. Use as a context: whatever it started ends with it."""
+
+    def __init__(self, *arguments: object, report_dir: Path, **environment: str) -> None:
+        self.report_dir = report_dir
+        command = [sys.executable, "-m", "locust", "-f", str(CHECKOUT / "locustfile.py")]
+        command += ["--report-dir", str(report_dir), *map(str, arguments)]
+        self._log = (report_dir.parent / f"locust-{time.monotonic_ns()}.log").open("w+")
+        self.process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **environment},
+        )
+
+    def __enter__(self) -> LocustRun:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self._log.close()
+
+    def send(self, signal_: signal.Signals) -> None:
+        """Send a signal to the process alone."""
+        self.process.send_signal(signal_)
+
+    def wait(self, timeout_s: float = 120) -> int:
+        """The exit code."""
+        return self.process.wait(timeout_s)
+
+    @property
+    def output(self) -> str:
+        """All that it has printed."""
+        return Path(self._log.name).read_text()
+
+    def document(self, number: str = "001") -> dict:
+        """The JSON of a run."""
+        path = self.report_dir / f"multi_coord_stress_{number}.json"
+        assert path.exists(), self.output
+        return json.loads(path.read_text())
+
+
+def run_locust(*arguments: object, report_dir: Path, timeout_s: float = 120, **env: str):
+    """Run to the end: (exit code, document or None, output)."""
+    with LocustRun(*arguments, report_dir=report_dir, **env) as run:
+        code = run.wait(timeout_s)
+        path = report_dir / "multi_coord_stress_001.json"
+        return code, json.loads(path.read_text()) if path.exists() else None, run.output
+
+
+def until(condition: Callable[[], object], timeout_s: float = 60, what: str = "") -> object:
+    """What the condition says once it is true; fails at the deadline."""
+    end = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < end, f"not within {timeout_s} s: {what or condition}"
+        time.sleep(0.05)
+    return found
