@@ -16,6 +16,10 @@ def shared(a, b):
     return Fraction(len({*a} & {*b}))
 
 
+def jaccard(a, b):
+    return shared(a, b) / len({*a} | {*b})
+
+
 def mean(numbers):
     return sum(numbers, Fraction()) / len(numbers)
 

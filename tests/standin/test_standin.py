@@ -34,10 +34,6 @@ def client():
         yield make
 
 
-def jaccard(a, b):
-    return shared(a, b) / len({*a} | {*b})
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_a_round_has_the_figures_that_are_expected(client, mode):
     with Standin(mode) as standin:
