@@ -33,7 +33,7 @@ ORDER = (
 
 
 def made_events(count: int, trios: int = 100, seed: int = 1) -> list[Event]:
-    """At least ``count`` events: whole rounds of ``trios``, 73 events each (DESIGN.md section 3)."""
+    """At least ``count`` events: whole rounds of ``trios``, 73 events each (DESIGN.md, 3)."""
     random = Random(seed)
     lists = _Lists(random)
     events: list[Event] = []
