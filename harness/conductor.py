@@ -14,7 +14,7 @@ from locust.runners import STATE_MISSING, STATE_SPAWNING, MasterRunner, Runner
 from harness import messages as said
 from harness.master_run import MasterRun
 from harness.progress import Progress
-from harness.roll import WorkerPart
+from harness.roll import LOCAL, WorkerPart
 from users.seat import Seat
 
 TICK_S = 1.0
@@ -34,7 +34,8 @@ class Conductor:
         self.current: MasterRun | None = None
         self.progress: Progress | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
-        self.on_piece: Callable[[said.Piece], None] | None = None
+        self.on_piece: dict[str, Callable[[said.Piece], None]] = {}
+        self.on_early_leave: Callable[[MasterRun, WorkerPart], None] | None = None
         self._spawned_at_s: float | None = None
         post.listen(said.Hello, self._on_hello)
         post.listen(said.Lease, self._on_lease)
@@ -78,7 +79,7 @@ class Conductor:
         runner = self.runner
         if isinstance(runner, MasterRunner):
             return f"worker-{runner.get_worker_index(client_id)}"
-        return "local"
+        return LOCAL
 
     def _to(self, part: WorkerPart) -> str | None:
         return part.client_id if isinstance(self.runner, MasterRunner) else None
@@ -150,6 +151,8 @@ class Conductor:
         if part is not None:
             part.drained = drained
             part.lost = False
+            if run is not None and not run.ending and self.on_early_leave is not None:
+                gevent.spawn(self.on_early_leave, run, part)
 
     def _on_traced(self, traced: said.Traced, sender: str) -> None:
         run = self._run_of(traced.run_uid)
@@ -158,8 +161,8 @@ class Conductor:
             part.tracing, part.traced = traced.counts, True
 
     def _on_piece(self, piece: said.Piece, _: str) -> None:
-        if self.on_piece is not None and self._run_of(piece.run_uid) is not None:
-            self.on_piece(piece)
+        if self._run_of(piece.run_uid) is not None and piece.worker in self.on_piece:
+            self.on_piece[piece.worker](piece)
 
     def _on_spawning_complete(self, **_: object) -> None:
         self._spawned_at_s = time.monotonic()
@@ -196,13 +199,19 @@ class Conductor:
         run, runner = self.current, self.runner
         if run is None or not isinstance(runner, MasterRunner):
             return
+        for part in run.roll.parts.values():
+            if part.drained is not None:
+                self._free_all(run, part)
         for part in run.roll.waiting():
             client = runner.clients.get(part.client_id)
             if client is None or client.state == STATE_MISSING:
                 part.lost = True
                 logger.error("%s is lost: %d events known of it", part.name, part.events_told)
-                for seat in run.seats.of_worker(part.name):
-                    self._free(run, seat)
+                self._free_all(run, part)
+
+    def _free_all(self, run: MasterRun, part: WorkerPart) -> None:
+        for seat in run.seats.of_worker(part.name):
+            self._free(run, seat)
 
     def _end_where_done(self, run: MasterRun) -> None:
         """End the test when spawning is complete and every living seat has done its rounds."""

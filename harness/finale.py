@@ -16,14 +16,12 @@ from harness.conductor import Conductor
 from harness.description import describe
 from harness.drain import wait_until
 from harness.master_run import MasterRun, cells
-from harness.messages import Trace
-from harness.pieces import gather
+from harness.messages import Dismissed, Trace
+from harness.pieces import TRACED_DEADLINE_S, gather
 from harness.plan import plan
 from harness.recount import recount
 from metrics.checks import evaluate, overall
 from metrics.figures import Figures
-
-TRACED_DEADLINE_S = 20.0
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +41,7 @@ def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
     if _trace(conductor, run, head["verdict"]):
         head = make_head(run, figures, len(history.order))
         pool.apply(update_head, (run.paths, head))
+    conductor.post.send(Dismissed(run.run.uid))
     for segment in segments:
         segment.unlink(missing_ok=True)
     return head
@@ -53,7 +52,9 @@ def _figures(run: MasterRun, history: History, files: int) -> Figures:
     if not run.roll.lost() or files < 1 + len(run.roll.parts):
         return run.figures
     counted = Figures(run.run.top_k, cells=cells(run.run))
-    recount(history, counted)
+    by_worker = recount(history, counted)
+    for part in run.roll.lost():
+        part.events_told = max(part.events_told, by_worker[part.name])
     return counted
 
 

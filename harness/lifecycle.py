@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import gevent
@@ -23,6 +24,7 @@ from harness.finale import finish
 from harness.ground import Ground, prepare
 from harness.messages import Post
 from harness.node import Node
+from harness.pieces import see_off
 from harness.progress import Progress, open_display
 from harness.settings import Settings, read_settings
 from services.errors import MisuseError
@@ -45,6 +47,8 @@ class Lifecycle:
         self.conductor = None if worker else Conductor(environment, runner, post)
         self.node = None if master else Node(environment, runner, post)
         self.ground: Ground | None = None
+        if self.conductor is not None:
+            self.conductor.on_early_leave = partial(see_off, self.conductor)
         events = environment.events
         events.test_start.add_listener(self.on_test_start)
         events.test_stopping.add_listener(self.on_test_stopping)
@@ -124,7 +128,9 @@ class Lifecycle:
         Fired before the master's own listener of the same, which then finds all done. Locust reads
         the exit code when this returns.
         """
-        if self.conductor is not None and self.runner.state in BUSY:
+        if self.conductor is None and self.node is not None:
+            self.node.leave_early()
+        elif self.runner.state in BUSY:
             self.runner.quit()
         self.leave()
 

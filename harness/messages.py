@@ -1,7 +1,8 @@
 """What master and workers say to one another, typed.
 
 A worker:   Hello, Lease, Release, BeginRound, Done, Publish, Delta, Drained, Piece, Traced
-The master: Welcome, Granted, Partner, Published, Spawned, Revoked, Users, Drain, SendPiece, Trace
+The master: Welcome, Granted, Partner, Published, Spawned, Revoked, Users, Drain, SendPiece, Trace,
+            Dismissed
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
 called in place, so one path serves every mode.
@@ -177,6 +178,12 @@ class Traced(msgspec.Struct, frozen=True):
     run_uid: str
     worker: str
     counts: dict[str, Any]
+
+
+class Dismissed(msgspec.Struct, frozen=True):
+    """The master has all that the worker had; it may go."""
+
+    run_uid: str
 
 
 Said = TypeVar("Said", bound=msgspec.Struct)

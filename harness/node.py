@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 import gevent
 from gevent.event import AsyncResult
+from gevent.event import Event as Signal
 from locust.env import Environment
 from locust.runners import Runner, WorkerRunner
 
@@ -24,6 +26,9 @@ from users.entrance import coordination_hook, open_gate
 WELCOME_DEADLINE_S = 120.0
 DELTA_INTERVAL_S = 1.0
 PIECE_BYTES = 1 << 20
+DISMISSAL_DEADLINE_S = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 class Node:
@@ -37,6 +42,7 @@ class Node:
         self._run: NodeRun | None = None
         self._coming: AsyncResult[NodeRun] = AsyncResult()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._dismissed = Signal()
         post.listen(said.Welcome, self._on_welcome)
         post.listen(said.Granted, self._on_granted)
         post.listen(said.Revoked, self._on_revoked)
@@ -47,6 +53,7 @@ class Node:
         post.listen(said.Drain, self._on_drain, concurrent=True)
         post.listen(said.SendPiece, self._on_send_piece, concurrent=True)
         post.listen(said.Trace, self._on_trace, concurrent=True)
+        post.listen(said.Dismissed, self._on_dismissed)
         environment.events.user_error.add_listener(self._on_user_error)
         coordination_hook(environment).add_listener(self._on_event)
         open_gate(environment, self.current_run)
@@ -55,6 +62,7 @@ class Node:
         """Ask for the run that has begun (``test_start``)."""
         self._leave()
         self._coming = AsyncResult()
+        self._dismissed.clear()
         self._post.send(said.Hello(self.boot))
 
     def current_run(self) -> NodeRun:
@@ -125,8 +133,11 @@ class Node:
 
     def _on_drain(self, drain: said.Drain, _: str) -> None:
         """Stop the users, send what is left, and say that this was all."""
-        run = self._run
-        if run is None or run.run.uid != drain.run_uid or run.drained:
+        if self._run is not None and self._run.run.uid == drain.run_uid:
+            self._hand_over_all(self._run)
+
+    def _hand_over_all(self, run: NodeRun) -> None:
+        if run.drained:
             return
         run.drained = True
         if isinstance(self.runner, WorkerRunner):
@@ -134,6 +145,21 @@ class Node:
         gevent.killall(self._greenlets)
         self._post.send(run.hand_over())
         self._post.send(run.totals())
+
+    def leave_early(self) -> None:
+        """Hand over all the same when this process ends by a signal to it alone.
+
+        Ctrl-C in a terminal reaches every worker of ``--processes`` beside the master.
+        """
+        run = self._run
+        if run is not None:
+            self._hand_over_all(run)
+            if not self._dismissed.wait(DISMISSAL_DEADLINE_S):
+                logger.warning("the master did not say that it has all of %s", run.recorder.worker)
+
+    def _on_dismissed(self, dismissed: said.Dismissed, _: str) -> None:
+        if self._run is not None and self._run.run.uid == dismissed.run_uid:
+            self._dismissed.set()
 
     def _on_send_piece(self, asked: said.SendPiece, _: str) -> None:
         run = self._run

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from evidence.history import RunFile, events_of
 from metrics.figures import Figures
 
 
-def recount(run: RunFile, figures: Figures) -> int:
-    """Add all that the run's files hold to ``figures``; the number of events that they hold.
+def recount(run: RunFile, figures: Figures) -> Counter[str]:
+    """Add all that the run's files hold to ``figures``; how many events they hold, by worker.
 
     Where evidence was sampled, the metrics' own state, which saw every event, stands in the files
     beside the sample, and the sample itself is not counted a second time.
@@ -16,9 +18,9 @@ def recount(run: RunFile, figures: Figures) -> int:
     for state in run.states():
         figures.merge(Figures.from_state(state))
         states += 1
-    events = 0
+    events: Counter[str] = Counter()
     for event in events_of(run):
-        events += 1
+        events[event.worker] += 1
         if not states:
             figures.add(event)
     return events

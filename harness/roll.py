@@ -8,6 +8,8 @@ import msgspec
 
 from harness.messages import Delta, Drained
 
+LOCAL = "local"
+
 
 class WorkerPart(msgspec.Struct):
     """One worker's part of a run. ``client_id`` is Locust's; ``name`` ours, as in events.
@@ -18,6 +20,7 @@ class WorkerPart(msgspec.Struct):
     name: str
     client_id: str
     boot: str
+    local: bool = False
     deltas: int = 0
     deltas_repeated: int = 0
     deltas_missing: int = 0
@@ -62,7 +65,8 @@ class Roll:
     def enter(self, name: str, client_id: str, boot: str) -> WorkerPart:
         """Enter a worker; entering twice is once."""
         self._names[client_id] = name
-        return self.parts.setdefault(name, WorkerPart(name, client_id, boot))
+        local = name == LOCAL
+        return self.parts.setdefault(name, WorkerPart(name, client_id, boot, local))
 
     def of_client(self, client_id: str) -> WorkerPart | None:
         """The part of Locust's client."""
