@@ -1,0 +1,79 @@
+"""Against services that behave in a known way, the report has the figures that arithmetic says."""
+
+from __future__ import annotations
+
+import pytest
+from endtoend.locust_run import run_locust
+from standin.expected import EXPECTED
+from standin.process import Standin
+
+TRIO = ("--headless", "-u", 3, "-r", 3, "--only-summary")
+
+
+def figure(document: dict, path: str):
+    value = document["metrics"]
+    for name in path.split("."):
+        value = value[name]
+    return value
+
+
+@pytest.mark.parametrize("mode", EXPECTED)
+def test_one_round_has_the_figures_of_arithmetic(mode, tmp_path):
+    expected = EXPECTED[mode]
+    with Standin(mode) as standin:
+        code, document, output = run_locust(
+            *TRIO,
+            *("--rounds", 1, "--host", standin.url, "--llm-host", standin.url),
+            report_dir=tmp_path / "reports",
+        )
+        calls = standin.calls()
+    assert document, output
+    found = {path: figure(document, path) for path in expected.metrics}
+    assert found == {
+        path: pytest.approx(value) if isinstance(value, float) else value
+        for path, value in expected.metrics.items()
+    }
+    assert {name: calls.get(name, 0) for name in expected.calls} == expected.calls
+    failing = {check["metric"] for check in document["checks"] if check["verdict"] == "fail"}
+    assert failing == expected.failing
+    assert not [check for check in document["checks"] if check["verdict"] == "unknown"]
+    assert code == expected.exit_code, output
+    assert document["completeness"]["complete"]
+
+
+def test_an_llm_that_answers_prose_fails_the_check_that_asks_for_it(tmp_path):
+    with Standin("prose") as standin:
+        code, document, output = run_locust(
+            *TRIO,
+            *("--rounds", 1, "--host", standin.url, "--llm-host", standin.url),
+            *("--check", "inbox.unparseable == 0"),
+            report_dir=tmp_path / "reports",
+        )
+    assert code == 3, output
+    assert [check["verdict"] for check in document["checks"]] == ["fail"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["500", "html", "cut_json", "cut_body", "wrong_types", "id_twice", "nan", "too_many"],
+)
+def test_an_answer_that_is_not_what_it_should_be_is_a_failed_step_and_the_run_goes_on(
+    fault, tmp_path
+):
+    with Standin("healthy", fault=fault, fault_steps=["matrix.search"], fault_every=2) as standin:
+        code, document, output = run_locust(
+            *TRIO,
+            *("--rounds", 1, "--host", standin.url, "--llm-host", standin.url),
+            report_dir=tmp_path / "reports",
+        )
+        faulted = standin.faulted()["matrix.search"]
+    assert document, output
+    errors = document["metrics"]["errors"]
+    failed = [event for event in document["events"] if event["outcome"] == "failed"]
+    assert faulted > 20
+    assert errors["by_step"]["matrix_search"]["failed"] == faulted == errors["failed"]
+    assert sum(row["failed"] for row in errors["by_reason"]) == faulted
+    assert all(event["top_k"] is None and event["error"] for event in failed)
+    assert {step["error"] for event in failed for step in event["steps"] if step["error"]}
+    assert code in (3, 4)
+    assert "error report" in output.lower()
