@@ -10,13 +10,12 @@ from users.act import Act
 from users.coordinator import Coordinator
 from users.scenario import InboxMessage
 
-URGENCY = ("urgent", "high", "medium", "low")
-
 
 def inbox(me: Coordinator) -> Iterator[None]:
-    """One event for each message that reaches her, the most urgent first."""
-    messages = [message for message in me.variant.inbox if message.persona == me.seat.persona]
-    for message in sorted(messages, key=lambda message: URGENCY.index(message.priority)):
+    """One event for each message that reaches her; the scenario has the most urgent first."""
+    for message in me.variant.inbox:
+        if message.persona != me.seat.persona:
+            continue
         with Act(me, "inbox", contract=me.contract.name) as act:
             _handle(act, message)
         yield
@@ -59,8 +58,13 @@ def _query(demand: ParsedDemand) -> str:
     """The words that a parsed demand is searched by."""
     parts = [f"{demand.count} {demand.role}", f"in {demand.location}" if demand.location else ""]
     parts += [", ".join(demand.certs), ", ".join(demand.skills)]
-    parts += [f"{demand.shift} shift" if demand.shift else ""]
+    parts += [_shift(demand.shift)]
     return ", ".join(part for part in parts if part)
+
+
+def _shift(shift: str) -> str:
+    """An LLM may write "night" as well as "night shift"."""
+    return shift if not shift or "shift" in shift.lower() else f"{shift} shift"
 
 
 def _judge(act: Act, message: InboxMessage, answer: SearchAnswer) -> None:
