@@ -22,7 +22,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 
 _NAME = re.compile(r"\s*([A-Za-z_][\w.]*)")
 _OPERATOR = re.compile(r"\s*([<>=!]+)")
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])")
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.%])")
 
 
 class CheckSyntaxError(ValueError):

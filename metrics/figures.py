@@ -97,6 +97,12 @@ class Figures:
         figures._sums.restore(dict(state))
         return figures
 
+    def glance(self) -> Results:
+        """``metrics`` and ``latency`` over all bands only: a few ms, for a line of progress."""
+        self._sums.settle()
+        total = self._sums.bands.joined()
+        return {"metrics": total.result(self.k, {}, None), "latency": total.latency.result()}
+
     def result(
         self,
         users_timeline: Users | None = None,

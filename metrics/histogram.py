@@ -2,18 +2,18 @@
 
 Buckets grow by 0.5 %, and a bucket stands for its geometric middle: a percentile is at most
 0.25 % off from 1 µs to one day. Below 1 µs it reads 0, beyond a day it reads the maximum; both are
-counted. It takes some 100 bytes for each bucket in use: a few hundred of 5,053 in practice.
+counted. It takes 8 bytes for each bucket between the lowest and the highest in use: 4 KB for a
+spread of ten times, 40 KB for all 5,053.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import exp, log
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 GROWTH = 1.005
 LOWEST_MS = 0.001
@@ -34,19 +34,33 @@ WHOLE = 1000
 TO_MIDDLE: float = GROWTH**0.5
 
 _EDGES = np.array(EDGES_MS)
-_WORTH_AN_ARRAY = 32
 
 
-class Counts(Counter[int]):
-    """How many of some latencies fell into each bucket, and the largest of them, in ns."""
+class Counts:
+    """How many latencies fell into each bucket, from the bucket ``first`` on.
 
-    def __init__(self, latencies_ms: Sequence[float]) -> None:
-        # Comparing with the same edges either way puts a latency into the same bucket.
-        if len(latencies_ms) < _WORTH_AN_ARRAY:
-            super().__init__([bisect_right(EDGES_MS, latency) - 1 for latency in latencies_ms])
-        else:
-            super().__init__((np.searchsorted(_EDGES, latencies_ms, side="right") - 1).tolist())
-        self.max_ns = round(max(latencies_ms, default=0.0) * 1e6)
+    ``max_ns`` is the largest of them. Buckets are found by comparing with the edges, which gives
+    the same on every machine; a logarithm might not.
+    """
+
+    __slots__ = ("first", "max_ns", "numbers")
+
+    def __init__(self, first: int, numbers: NDArray[np.int64], max_ns: int) -> None:
+        self.first = first
+        self.numbers = numbers
+        self.max_ns = max_ns
+
+    @classmethod
+    def of(cls, latencies_ms: Sequence[float]) -> Counts:
+        """The counts of at least one latency."""
+        buckets = np.searchsorted(_EDGES, latencies_ms, side="right") - 1
+        first = int(buckets.min())
+        return cls(first, np.bincount(buckets - first), round(max(latencies_ms) * 1e6))
+
+    @property
+    def end(self) -> int:
+        """The bucket after the last."""
+        return self.first + len(self.numbers)
 
 
 class Histogram:
@@ -57,79 +71,94 @@ class Histogram:
     recorded: below that it is the maximum under another name.
     """
 
-    __slots__ = ("_known", "buckets", "max_ns")
+    __slots__ = ("_counts", "_known")
 
     def __init__(self) -> None:
-        self.buckets: dict[int, int] = {}
-        self.max_ns = 0
+        self._counts: Counts | None = None
         self._known: tuple[int, dict[str, Any]] = (0, {})
 
     def record(self, *latencies_ms: float) -> None:
         """Count latencies."""
-        self.add(Counts(latencies_ms))
+        if latencies_ms:
+            self.add(Counts.of(latencies_ms))
 
     def add(self, counts: Counts) -> None:
         """Count latencies that were counted by bucket."""
-        self._add(counts, counts.max_ns)
-
-    def _add(self, counts: Mapping[int, int], max_ns: int) -> None:
-        buckets = self.buckets
-        for bucket, count in counts.items():
-            buckets[bucket] = buckets.get(bucket, 0) + count
-        self.max_ns = max(self.max_ns, max_ns)
+        mine = self._counts
+        if mine is None:
+            self._counts = Counts(counts.first, counts.numbers.copy(), counts.max_ns)
+            return
+        if counts.first < mine.first or counts.end > mine.end:
+            first, end = min(mine.first, counts.first), max(mine.end, counts.end)
+            wider = np.zeros(end - first, np.int64)
+            wider[mine.first - first : mine.end - first] = mine.numbers
+            mine.first, mine.numbers = first, wider
+        mine.numbers[counts.first - mine.first : counts.end - mine.first] += counts.numbers
+        mine.max_ns = max(mine.max_ns, counts.max_ns)
 
     @property
     def count(self) -> int:
         """How many latencies were recorded."""
-        return sum(self.buckets.values())
+        return 0 if self._counts is None else int(self._counts.numbers.sum())
 
     def percentile(self, thousandths: int) -> float | None:
         """The latency in ms that ``thousandths`` of the values do not exceed."""
-        return self._percentiles({"": thousandths})[""]
-
-    def _percentiles(self, wanted: dict[str, int]) -> dict[str, float | None]:
-        """The percentiles by name; the ``wanted`` thousandths ascend."""
-        count = self.count
-        values: dict[str, float | None] = dict.fromkeys(wanted)
-        below, bucket, buckets = 0, UNDER, iter(sorted(self.buckets))
-        for name, thousandths in wanted.items():
-            if count * (WHOLE - thousandths) < WHOLE:
-                break
-            while below * WHOLE < thousandths * count:
-                bucket = next(buckets)
-                below += self.buckets[bucket]
-            values[name] = self._middle(bucket)
-        return values
-
-    def _middle(self, bucket: int) -> float:
-        """The value in ms that a bucket stands for, never above the maximum."""
-        max_ms = self.max_ns / 1e6
-        if bucket in (UNDER, BEYOND):
-            return 0.0 if bucket == UNDER else max_ms
-        return min(EDGES_MS[bucket] * TO_MIDDLE, max_ms)
+        return _percentiles(self._counts, [thousandths])[0]
 
     def summary(self) -> dict[str, Any]:
         """``count``, ``p50_ms`` … ``p999_ms``, ``max_ms``; worked out only after a change."""
-        count = self.count
+        count, counts = self.count, self._counts
+        if counts is None:
+            return {"count": 0, **dict.fromkeys(PERCENTILES), "max_ms": None}
         if count != self._known[0]:
-            top = {"max_ms": self.max_ns / 1e6}
-            self._known = (count, {"count": count, **self._percentiles(PERCENTILES), **top})
-        return dict(self._known[1]) or {"count": 0, **dict.fromkeys(PERCENTILES), "max_ms": None}
+            values = _percentiles(counts, list(PERCENTILES.values()))
+            percentiles = dict(zip(PERCENTILES, values, strict=True))
+            self._known = (count, {"count": count, **percentiles, "max_ms": counts.max_ns / 1e6})
+        return dict(self._known[1])
 
     def merge(self, other: Histogram) -> None:
         """Add ``other``'s counts to these."""
-        self._add(other.buckets, other.max_ns)
+        if other._counts is not None:
+            self.add(other._counts)
 
     def state(self) -> list[Any]:
         """``[max_ns, [bucket, count, bucket, count, …]]``, sorted; empty where there is nothing."""
-        if not self.buckets:
+        counts = self._counts
+        if counts is None:
             return []
-        return [self.max_ns, [part for pair in sorted(self.buckets.items()) for part in pair]]
+        used = counts.numbers.nonzero()[0]
+        rows = np.stack((used + counts.first, counts.numbers[used]), axis=1)
+        return [counts.max_ns, rows.ravel().tolist()]
 
     def restore(self, state: list[Any]) -> None:
         """Add what ``state()`` gave."""
         max_ns, flat = state
-        self._add(dict(zip(flat[::2], flat[1::2], strict=True)), max_ns)
+        rows = np.array(flat, np.int64).reshape(-1, 2)
+        first, last = int(rows[0, 0]), int(rows[-1, 0])
+        numbers = np.zeros(last - first + 1, np.int64)
+        numbers[rows[:, 0] - first] = rows[:, 1]
+        self.add(Counts(first, numbers, max_ns))
+
+
+def _percentiles(counts: Counts | None, thousandths: Sequence[int]) -> list[float | None]:
+    """The percentiles in ms; None for those that the count cannot carry."""
+    if counts is None:
+        return [None for _ in thousandths]
+    up_to = counts.numbers.cumsum()
+    count = int(up_to[-1])
+    ranks = [-(-each * count // WHOLE) for each in thousandths]
+    buckets = (np.searchsorted(up_to, ranks) + counts.first).tolist()
+    return [
+        _middle(bucket, counts.max_ns / 1e6) if count * (WHOLE - each) >= WHOLE else None
+        for each, bucket in zip(thousandths, buckets, strict=True)
+    ]
+
+
+def _middle(bucket: int, max_ms: float) -> float:
+    """The value in ms that a bucket stands for, never above the maximum."""
+    if bucket in (UNDER, BEYOND):
+        return 0.0 if bucket == UNDER else max_ms
+    return min(EDGES_MS[bucket] * TO_MIDDLE, max_ms)
 
 
 class Histograms(dict[str, Histogram]):

@@ -52,12 +52,12 @@ class Moment:
         """Add all that was kept to the band and to the timeline's slot."""
         latency = self.band.latency
         for name, latencies in self.steps.items():
-            counts = Counts(latencies)
+            counts = Counts.of(latencies)
             latency.steps[name].add(counts)
             slot.steps[name].add(counts)
         for kept, histograms in ((self.queue, latency.queue), (self.phases, latency.phases)):
             for name, latencies in kept.items():
-                histograms[name].add(Counts(latencies))
+                histograms[name].add(Counts.of(latencies))
         self.band.events.merge(self.events)
         for (_, outcome), count in self.events.items():
             slot.outcomes[(outcome,)] += count

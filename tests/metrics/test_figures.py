@@ -193,3 +193,9 @@ def test_planned_is_what_was_attempted_and_at_least_what_the_plan_says():
     assert planned["inbox"]["planned"] == 70
     assert planned["freshness"]["planned"] == 90
     assert planned["diversity"]["same_role_across_contracts"]["planned"] == 500
+
+
+def test_a_glance_is_the_head_of_the_result():
+    figures = figures_of(MadeRun(14, faults=0.1).rounds(2, 2))
+    result = figures.result()
+    assert figures.glance() == {name: result[name] for name in ("metrics", "latency")}
