@@ -1,0 +1,172 @@
+"""The load curve: bands, how long they last, and where quality leaves its range."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_run import START_S, K, MadeRun, users_timeline
+
+from metrics.band import band_of
+from metrics.check import parse_check
+from metrics.event import utc
+from metrics.figures import Figures
+from metrics.load_curve import seconds_by_band
+
+
+@given(st.integers(1, 10**7))
+def test_bands_begin_at_1_2_5_10_and_so_on(users):
+    """Without a table: the largest of 1, 2 and 5 times a power of ten that is not above."""
+    power = 10 ** (len(str(users)) - 1)
+    assert band_of(users) == max(m * power for m in (1, 2, 5) if m * power <= users)
+
+
+def test_an_event_was_made_by_one_user_at_least():
+    assert band_of(0) == 1
+
+
+def test_a_band_lasts_until_the_next_row():
+    rows = [[100, 3], [101, 4], [102, 5], [105, 0], [107, 3]]
+    assert seconds_by_band(rows) == {2: 3.0, 5: 3.0}
+
+
+class Staircase:
+    """Rounds at 1, 5, 20, 50 and 200 users, a stretch of time each."""
+
+    STEPS = (1, 5, 20, 50, 200)
+
+    def __init__(self, *, identical_at, found_at, seconds=(30, 30, 30, 30, 30)) -> None:
+        self.figures, self.users = Figures(K), []
+        begin = int(START_S)
+        for number, (users, last) in enumerate(zip(self.STEPS, seconds, strict=True)):
+            run = MadeRun(number, change=1 - identical_at(users))
+            run.maybe = self.maybe(run, found_at(users))
+            for event in self.rounds(run, number):
+                event.users = users
+                event.time = utc(begin + run.random.random() * last)
+                self.figures.add(event)
+            self.users += [[begin + second, users] for second in range(last)]
+            begin += last
+        self.results = self.figures.result(self.users)
+
+    @staticmethod
+    def rounds(run, number):
+        """Six trios' rounds of their own: every user's events in their order."""
+        for persona in ("alice", "bob", "carol"):
+            for trio in range(1, 7):
+                yield from run.round(persona, trio, number + 1, trio)
+
+    @staticmethod
+    def maybe(run, likely):
+        return lambda _, wanted, ids: [wanted, *ids[:-1]] if run.random.random() < likely else ids
+
+
+def falling(users):
+    """What the system does: nothing changes below 50 users, then more and more."""
+    return {1: 1.0, 5: 1.0, 20: 1.0, 50: 0.6, 200: 0.2}[users]
+
+
+def test_the_curve_finds_where_quality_falls():
+    stairs = Staircase(identical_at=falling, found_at=falling)
+    curve = stairs.results["load_curve"]
+    assert [entry["users_from"] for entry in curve] == [1, 5, 20, 50, 200]
+    assert [entry["users_to"] for entry in curve] == [1, 9, 49, 99, 499]
+    for entry, users in zip(curve, Staircase.STEPS, strict=True):
+        # An id of eight is replaced by another at the chance, sometimes by itself: 7/9 on average.
+        low, high = entry["determinism"]["ci95"]
+        assert low <= 1 - (1 - falling(users)) * (1 - 7 / 9) <= high
+        assert entry["determinism"]["pairs"] == 72
+        verbatim = entry["handover"]["verbatim"]
+        low, high = verbatim["ci95"]
+        assert low <= falling(users) <= high
+        assert entry["seconds"] == 30
+        assert entry["requests_per_s"] == entry["errors"]["steps"] / 30
+        assert entry["latency"]["matrix_search"]["count"] > 0
+    reading = stairs.results["load_curve_reading"]
+    assert "determinism falls below 0.95 from 50 users on" in reading
+    assert "handover.verbatim.top1_rate falls below 0.95 from 50 users on" in reading
+    assert "handover.paraphrase.top1_rate falls below 0.5 from 200 users on" in reading
+    assert reading.endswith("(tried: 1 to 499 users).")
+
+
+def test_the_curve_says_that_nothing_happened():
+    stairs = Staircase(identical_at=lambda _: 1.0, found_at=lambda _: 1.0)
+    checks = [parse_check("determinism.mean_jaccard >= 0.95", 12), parse_check("errors.rate < 0.1")]
+    reading = stairs.figures.result(stairs.users, checks=checks)["load_curve_reading"]
+    healthy = "No figure left its healthy range within what was tried"
+    assert reading == f"{healthy} (tried: 1 to 499 users)."
+
+
+def test_a_dip_in_the_middle_is_no_fall_from_there_on():
+    stairs = Staircase(identical_at=lambda u: 0.1 if u == 5 else 1.0, found_at=lambda _: 1.0)
+    checks = [parse_check("determinism.mean_jaccard >= 0.95")]
+    reading = stairs.figures.result(stairs.users, checks=checks)["load_curve_reading"]
+    assert reading.startswith("determinism falls below 0.95 at 5 to 9 users (")
+
+
+def test_what_has_too_few_samples_is_named_and_not_judged():
+    events = MadeRun(1, change=1.0).rounds(1, 1)
+    checks = [parse_check("determinism.mean_jaccard >= 0.95", 1000)]
+    figures = Figures(K)
+    for event in events:
+        event.users = 3
+        figures.add(event)
+    reading = figures.result(checks=checks)["load_curve_reading"]
+    assert "2 to 4 users, one band only; too few samples to say: determinism" in reading
+    assert Figures(K).result()["load_curve_reading"] == "Nothing was measured."
+
+
+def test_a_band_under_ten_seconds_joins_the_one_below():
+    stairs = Staircase(
+        identical_at=lambda _: 1.0, found_at=lambda _: 1.0, seconds=(4, 9, 10, 9, 12)
+    )
+    curve = stairs.results["load_curve"]
+    spans = [(entry["users_from"], entry["users_to"], entry["seconds"]) for entry in curve]
+    assert spans == [(1, 9, 13), (20, 99, 19), (200, 499, 12)]
+    assert [entry["determinism"]["pairs"] for entry in curve] == [144, 144, 72]
+    assert (
+        sum(entry["errors"]["steps"] for entry in curve)
+        == (stairs.results["metrics"]["errors"]["steps"])
+    )
+
+
+def test_without_a_users_timeline_there_is_no_pace():
+    figures = Figures(K)
+    for event in MadeRun(2).rounds(2, 1):
+        figures.add(event)
+    assert {entry["requests_per_s"] for entry in figures.result()["load_curve"]} == {None}
+    assert {entry["seconds"] for entry in figures.result()["load_curve"]} == {None}
+
+
+def test_the_whole_is_the_sum_of_its_bands():
+    events = MadeRun(3, faults=0.1).rounds(4, 3)
+    figures = Figures(K)
+    for event in events:
+        figures.add(event)
+    results = figures.result(users_timeline(events))
+    for section, name in (
+        ("determinism", "pairs"), ("freshness", "resumes"), ("errors", "steps"),
+        ("inbox", "accepted"), ("swap", "swaps"), ("events", "total"),
+    ):  # fmt: skip
+        parts = [entry[section][name] for entry in results["load_curve"]]
+        assert sum(parts) == results["metrics"][section][name] > 0
+        assert len(parts) > 1
+
+
+@pytest.mark.parametrize("operator", ["<", "<=", ">", ">=", "==", "!="])
+def test_every_operator_has_words(operator):
+    events = MadeRun(1).rounds(1, 1)
+    figures = Figures(K)
+    for event in events:
+        figures.add(event)
+    value = figures.result()["metrics"]["events"]["total"]
+    threshold = {"<": 0, "<=": 0, ">": 10**6, ">=": 10**6, "==": -1, "!=": value}[operator]
+    for event in events:
+        event.users = 1
+    alike = Figures(K)
+    for event in events:
+        alike.add(event)
+    checks = [parse_check(f"events.total {operator} {threshold}")]
+    reading = alike.result(checks=checks)["load_curve_reading"]
+    assert reading.startswith("events.total ")
+    assert "at every load tried" in reading
