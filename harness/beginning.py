@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from evidence.numbering import claim
-from evidence.policy import parse_policy
+from evidence.numbering import claim, release
 from harness.ground import Ground
 from harness.master_run import MasterRun
 from harness.settings import Settings
@@ -14,12 +13,16 @@ from users.run import Run
 DEFAULT_PREFIX = "playbook_"
 
 
+def check_claim(settings: Settings) -> None:
+    """Refuse a report folder that cannot be written and an id that is wrong or taken."""
+    release(claim(settings.report_dir, settings.run_id or None))
+
+
 def begin_run(settings: Settings, ground: Ground, mode: str) -> MasterRun:
     """Claim the next number and make the run that every worker will be sent.
 
     Raises MisuseError where the report folder cannot be written.
     """
-    parse_policy(settings.evidence)
     paths = claim(settings.report_dir, settings.run_id or None)
     uid = uuid4().hex
     own = f"{uid[:8]}_" if settings.gateway_url else ""

@@ -17,7 +17,7 @@ from locust.runners import (
     WorkerRunner,
 )
 
-from harness.beginning import begin_run, writes
+from harness.beginning import begin_run, check_claim, writes
 from harness.conductor import Conductor
 from harness.drain import drain
 from harness.finale import finish
@@ -64,7 +64,9 @@ class Lifecycle:
 
     def prepare(self) -> None:
         """Check everything, and make the ground ready before the first user; raises MisuseError."""
-        self.ground = prepare(self.settings())
+        settings = self.settings()
+        check_claim(settings)
+        self.ground = prepare(settings)
 
     def on_test_start(self, **_: Any) -> None:
         """Begin a run; where it cannot, say why and stop the test: Locust would swallow it."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from evidence.policy import parse_policy
 from harness.selection import choose_phases
 from metrics.checks import Check, CheckSyntaxError, parse_check
 from services.base_url import parse_base_url
@@ -68,7 +69,7 @@ def read_settings(options: Namespace, host: str | None) -> Settings:
         think_to_s=think_to_s,
         report_dir=Path(options.report_dir),
         run_id=options.run_id,
-        evidence=options.evidence,
+        evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,
         timeout_s=_seconds("--timeout", options.timeout),
         wait_deadline_s=_seconds("--wait-deadline", options.wait_deadline),
@@ -120,7 +121,7 @@ def _think_time(text: str) -> tuple[float, float]:
         numbers = []
     if len(numbers) == 1:
         numbers *= 2
-    if len(numbers) != 2 or numbers[0] > numbers[1]:  # noqa: PLR2004  (from and to)
+    if len(numbers) != 2 or not 0 <= numbers[0] <= numbers[1] < math.inf:  # noqa: PLR2004  (from and to)
         raise MisuseError(f"--think-time: found {text!r}, expected seconds as 2 or as 1-5")
     return numbers[0], numbers[1]
 
@@ -128,6 +129,11 @@ def _think_time(text: str) -> tuple[float, float]:
 def _url(option: str, value: Any) -> str:
     """A base URL; nothing stands for the embedded stack."""
     return str(parse_base_url(value, option)) if value else ""
+
+
+def _policy(text: str) -> str:
+    parse_policy(text)
+    return text
 
 
 def _whole(option: str, value: Any) -> int:

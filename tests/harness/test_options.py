@@ -1,0 +1,122 @@
+"""Options: documented, all of them, and checked before the first user."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from locust.argument_parser import LocustArgumentParser
+
+from harness.beginning import check_claim
+from harness.options import add_options
+from harness.settings import read_settings
+from services.errors import MisuseError
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "options.md"
+OFF = ("0", "", "False")
+
+
+def parser() -> LocustArgumentParser:
+    parser = LocustArgumentParser(add_help=False)
+    add_options(parser)
+    return parser
+
+
+def documented() -> dict[str, tuple[str, bool]]:
+    """Option → (its row, whether it is hidden)."""
+    own = DOCS.read_text().split("## Locust's own")[0]
+    rows = re.findall(r"^\| `(--[a-z-]+)[^|]*?\|.*$", own, re.MULTILINE)
+    lines = {name: next(row for row in own.splitlines() if f"`{name}" in row[:25]) for name in rows}
+    return {name: (row, "(hidden)" in row) for name, row in lines.items()}
+
+
+def test_every_option_is_documented_and_every_documented_option_is_there():
+    actions = {action.option_strings[0]: action for action in parser()._actions}
+    assert actions.keys() == documented().keys()
+
+
+def test_docs_say_the_default_and_whether_the_web_form_has_it():
+    shown = parser().args_included_in_web_ui
+    for action in parser()._actions:
+        row, hidden = documented()[action.option_strings[0]]
+        assert hidden == (action.dest not in shown), row
+        if str(action.default) not in (*OFF, "[]"):
+            assert f"`{action.default}`" in row.split("|")[2], row
+        if action.metavar:
+            assert f"{action.option_strings[0]} {action.metavar}`" in row, row
+
+
+def options(**changed) -> Namespace:
+    chosen = parser().parse_args([])
+    return Namespace(**{**vars(chosen), **changed})
+
+
+def test_the_defaults_are_right():
+    settings = read_settings(options(), None)
+    assert settings.gateway_url == ""
+    assert len(settings.checks) == 8
+    assert settings.checks[0].needs == 9
+    assert len(settings.phases) == 10
+    assert (settings.top_k, settings.rounds, settings.seed) == (8, 0, 42)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"rounds": "-1"}, "--rounds: found -1, expected 0 or more"),
+        ({"rounds": "many"}, "--rounds: found 'many', expected a whole number"),
+        ({"seed": "x"}, "--seed: found 'x', expected a whole number"),
+        ({"top_k": 1}, "--top-k: found 1, expected at least the scenario's record_rank, 2"),
+        ({"top_k": -3}, "--top-k: found -3, expected 1 to 1000"),
+        ({"think_time": "5-1"}, "--think-time: found '5-1', expected seconds as 2 or as 1-5"),
+        ({"think_time": "soon"}, "--think-time: found 'soon'"),
+        ({"think_time": "nan"}, "--think-time: found 'nan'"),
+        ({"timeout": "0"}, "--timeout: found '0', expected seconds above 0"),
+        ({"wait_deadline": "inf"}, "--wait-deadline: found 'inf', expected a number"),
+        ({"llm_parallel": 0}, "--llm-parallel: found 0, expected 1 or more"),
+        ({"trace_sample": 1.5}, "--trace-sample: found 1.5, expected 0 to 1"),
+        ({"llm_model": " "}, "--llm-model: found nothing, expected a name"),
+        ({"llm_host": "ollama"}, "--llm-host: found 'ollama'"),
+        ({"evidence": "some"}, "--evidence 'some'"),
+        ({"scenario": "four_cities"}, "four_cities"),
+        ({"tags": ["inbx"]}, "--tags: found 'inbx'"),
+        ({"check": ["determinism.mean_jacard > 1"]}, "did you mean determinism.mean_jaccard"),
+        ({"check": ["errors.rate"]}, "--check: the check ends too early"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_place_what_was_found_and_what_was_expected(
+    changed, message
+):
+    with pytest.raises(MisuseError) as refusal:
+        read_settings(options(**changed), None)
+    assert message in str(refusal.value)
+
+
+def test_a_host_that_is_no_url_is_refused():
+    with pytest.raises(MisuseError, match="--host: found 'gateway'"):
+        read_settings(options(), "gateway")
+
+
+@pytest.mark.parametrize("run_id", ["../x", "a b", "x" * 200])
+def test_a_run_id_becomes_part_of_file_names(run_id, tmp_path):
+    with pytest.raises(MisuseError, match="--run-id"):
+        check_claim(read_settings(options(run_id=run_id, report_dir=tmp_path), None))
+
+
+def test_a_report_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    settings = read_settings(options(report_dir=tmp_path / "file" / "reports"), None)
+    with pytest.raises(MisuseError, match="--report-dir .*cannot write there"):
+        check_claim(settings)
+
+
+def test_the_web_form_sends_several_checks_in_one_box():
+    settings = read_settings(options(check="errors.rate <= 0.5\n\ndeterminism.pairs >= 1"), None)
+    assert [check.metric for check in settings.checks] == ["errors.rate", "determinism.pairs"]
+
+
+def test_a_check_of_the_users_own_needs_as_many_samples_as_the_scenarios():
+    settings = read_settings(options(check=["determinism.mean_jaccard > 0.5"]), None)
+    assert settings.checks[0].needs == 12
