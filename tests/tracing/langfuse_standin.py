@@ -1,0 +1,511 @@
+"""A strict stand-in for a Langfuse server, for tests: in this process, or as one of its own.
+
+    python tests/tracing/langfuse_standin.py --port 0 --version 4.16.0 --mode ok
+
+prints its URL. ``GET /admin/state`` shows what it holds and what it found wrong;
+``POST /admin/behave`` with {"mode": …} changes how it behaves. It knows three generations: 2.95
+(no OTLP), 3.x, and 4.x (takes no traces or observations by ingestion, and has its own reading).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import gzip
+import json
+import socket
+import struct
+import sys
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from langfuse_rules import attributes_of, event_faults, otlp_faults, spans_of
+
+PUBLIC_KEY = "pk-lf-5a7c1e90-stand-in"
+SECRET_KEY = "sk-lf-93b20df4-stand-in"
+PROJECT = "project-of-the-stand-in"
+OTLP = "/api/public/otel/v1/traces"
+INGESTION = "/api/public/ingestion"
+LARGEST_INGESTION = 4_500_000
+MODES = ("ok", "slow", "hang", "reset", "cut", "garbage", "partial", "status")
+"""slow: answers after ``seconds``. hang: never answers. reset: closes at once. cut: closes in the
+middle of its answer. garbage: 200 with a page. partial: takes two thirds. status: answers with
+``status`` (and ``retry_after``) to what needs keys."""
+
+
+class Behaviour:
+    """How the server behaves: ``mode`` for ``times`` requests, once ``after`` went well."""
+
+    def __init__(
+        self,
+        mode="ok",
+        *,
+        status=503,
+        retry_after=None,
+        seconds=10.0,
+        times=None,
+        after=0,
+        max_bytes=None,
+        posts_only=False,
+        event_status=500,
+    ):
+        if mode not in MODES:
+            raise ValueError(f"mode {mode!r} is none of {MODES}")
+        self.mode = mode
+        self.status = status
+        self.retry_after = retry_after
+        self.seconds = seconds
+        self.times = times
+        self.after = after
+        self.max_bytes = max_bytes
+        self.posts_only = posts_only
+        self.event_status = event_status
+
+    def now(self):
+        """The mode for the request that is being answered."""
+        if self.after > 0:
+            self.after -= 1
+            return "ok"
+        if self.times is not None:
+            self.times -= 1
+            if self.times < 0:
+                return "ok"
+        return self.mode
+
+
+class StandIn:
+    """The server. ``observations``, ``traces`` and ``scores`` by id; ``faults`` should be empty."""
+
+    def __init__(self, version="4.16.0", *, port=0, checked=True, **behaviour):
+        self.version_text = version
+        self.version = tuple(int(part) for part in version.split("."))
+        self.checked = checked
+        self.behaviour = Behaviour(**behaviour)
+        self.observations = {}
+        self.traces = {}
+        self.scores = {}
+        self.faults = []
+        self.requests = []
+        self.changed = threading.Event()
+        self.lock = threading.Lock()
+        handler = type("BoundHandler", (Handler,), {"standin": self})
+        self.server = Server(("127.0.0.1", port), handler)
+        self.port = self.server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Stop listening and let go of whoever hangs."""
+        self.changed.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def behave(self, mode="ok", **details):
+        """Behave otherwise from now on; who hangs is let go without an answer."""
+        self.behaviour = Behaviour(mode, **details)
+        self.changed.set()
+        self.changed = threading.Event()
+
+    @property
+    def env(self):
+        """The lines of an env file for this server."""
+        return (
+            f"LANGFUSE_URL={self.url}\nLANGFUSE_PUBLIC_KEY={PUBLIC_KEY}\n"
+            f"LANGFUSE_SECRET_KEY={SECRET_KEY}\n"
+        )
+
+    def state(self):
+        """Everything that it holds, as JSON."""
+        return {
+            "version": self.version_text,
+            "observations": self.observations,
+            "traces": self.traces,
+            "scores": self.scores,
+            "faults": self.faults,
+            "requests": self.requests,
+        }
+
+    def take_otlp(self, body, rejecting):
+        """Store the spans of a checked body, and say how many were rejected."""
+        spans = list(spans_of(body, []))
+        taken = [span for span in spans if not (rejecting and is_third(span["spanId"]))]
+        for span in taken:
+            self._store_span(span, attributes_of(span, []))
+        return len(spans) - len(taken)
+
+    def _store_span(self, span, attributes):
+        def of(prefix):
+            return {
+                key.removeprefix(prefix): value
+                for key, value in attributes.items()
+                if key.startswith(prefix)
+            }
+
+        detail = of("langfuse.observation.")
+        self._store_trace(
+            span["traceId"],
+            name=attributes["langfuse.trace.name"],
+            tags=attributes["langfuse.trace.tags"],
+            session=attributes["session.id"],
+            user=attributes["user.id"],
+            environment=attributes["langfuse.environment"],
+            metadata=of("langfuse.trace.metadata."),
+        )
+        self._store_observation(
+            span["spanId"],
+            trace=span["traceId"],
+            parent=span.get("parentSpanId"),
+            name=span["name"],
+            type=detail["type"].upper(),
+            start_s=int(span["startTimeUnixNano"]) / 1e9,
+            end_s=int(span["endTimeUnixNano"]) / 1e9,
+            input=detail.get("input"),
+            output=detail.get("output"),
+            level=detail.get("level", "DEFAULT"),
+            message=detail.get("status_message"),
+            model=detail.get("model.name"),
+            usage=json.loads(detail.get("usage_details", "{}")),
+            cost=json.loads(detail.get("cost_details", "{}")),
+            metadata=json.loads(detail.get("metadata", "{}")),
+        )
+
+    def take_event(self, event):
+        """Store a checked event of an ingestion batch."""
+        body, kind = event["body"], event["type"]
+        if kind == "trace-create":
+            self._store_trace(
+                body["id"],
+                name=body["name"],
+                tags=body["tags"],
+                session=body["sessionId"],
+                user=body["userId"],
+                environment=body.get("environment", "default"),
+                metadata=body.get("metadata", {}),
+            )
+        elif kind == "score-create":
+            received = self.scores.get(body["id"], {}).get("received", 0) + 1
+            self.scores[body["id"]] = {**body, "received": received}
+        else:
+            usage = body.get("usage") or {}
+            self._store_observation(
+                body["id"],
+                trace=body["traceId"],
+                parent=body.get("parentObservationId"),
+                name=body["name"],
+                type=kind.removesuffix("-create").upper(),
+                start_s=datetime.fromisoformat(body["startTime"]).timestamp(),
+                end_s=datetime.fromisoformat(body["endTime"]).timestamp(),
+                input=as_text(body.get("input")),
+                output=as_text(body.get("output")),
+                level=body.get("level", "DEFAULT"),
+                message=body.get("statusMessage"),
+                model=body.get("model"),
+                usage={key: usage[key] for key in ("input", "output", "total") if key in usage},
+                cost={key[:-4]: usage[key] for key in usage if key.endswith("Cost")},
+                metadata=body.get("metadata") or {},
+            )
+
+    def _store_trace(self, trace_id, **trace):
+        if self.traces.setdefault(trace_id, trace) != trace:
+            self.faults.append(f"trace {trace_id} was {self.traces[trace_id]} and is now {trace}")
+
+    def _store_observation(self, observation_id, **observation):
+        known = self.observations.get(observation_id)
+        received = known.pop("received") if known else 0
+        if known and known != observation:
+            self.faults.append(f"observation {observation_id} differs from when it came before")
+        self.observations[observation_id] = {**observation, "received": received + 1}
+
+
+def as_text(value):
+    """A body as it would be in OTLP."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+class Server(ThreadingHTTPServer):
+    """Threads that do not keep the process alive; clients that go away are no news."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request, client_address):
+        """Say nothing."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    standin: StandIn
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+    def do_GET(self):
+        """Health, projects, reading, admin."""
+        self.handle_one()
+
+    def do_POST(self):
+        """Ingestion, OTLP, admin."""
+        self.handle_one()
+
+    def handle_one(self):
+        """Answer one request in the way that the behaviour asks for."""
+        url = urlsplit(self.path)
+        self.body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if url.path.startswith("/admin/"):
+            self.admin(url.path)
+            return
+        with self.standin.lock:
+            behaviour = self.standin.behaviour
+            affected = not behaviour.posts_only or self.command == "POST"
+            mode = behaviour.now() if affected else "ok"
+            self.standin.requests.append([self.command, url.path, mode, len(self.body)])
+        getattr(self, f"when_{mode}")(url, behaviour)
+
+    def when_ok(self, url, behaviour):
+        """Answer as Langfuse does."""
+        if behaviour.max_bytes and len(self.body) > behaviour.max_bytes:
+            self.answer(413, {"message": "Body exceeded the limit"})
+        else:
+            self.route(url)
+
+    def when_slow(self, url, behaviour):
+        """Do what is asked, and say so late."""
+        changed = self.standin.changed
+        changed.wait(behaviour.seconds)
+        self.when_ok(url, behaviour)
+
+    def when_hang(self, _url, _behaviour):
+        """Never answer."""
+        self.standin.changed.wait()
+        self.close_connection = True
+
+    def when_reset(self, _url, _behaviour):
+        """Close at once, and not nicely."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def when_cut(self, _url, _behaviour):
+        """Close in the middle of the answer."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-le")
+        self.wfile.flush()
+        self.when_reset(_url, _behaviour)
+
+    def when_garbage(self, _url, _behaviour):
+        """Answer as some other web server does."""
+        self.answer(200, "<!doctype html><title>Welcome</title>", "text/html")
+
+    def when_status(self, url, behaviour):
+        """Answer with a status; health needs no keys and is well."""
+        if url.path == "/api/public/health":
+            self.when_ok(url, behaviour)
+            return
+        headers = {"retry-after": str(behaviour.retry_after)} if behaviour.retry_after else {}
+        self.answer(behaviour.status, {"message": "as told"}, **headers)
+
+    def when_partial(self, url, _behaviour):
+        """Take what comes, but for every third event or span."""
+        if url.path == INGESTION and self.allowed():
+            batch = json.loads(self.body)["batch"]
+            refused = {event["id"] for event in batch if is_third(event["id"])}
+            self.ingest([event for event in batch if event["id"] not in refused], refused)
+        elif url.path == OTLP and self.allowed():
+            self.export(rejecting=True)
+        else:
+            self.route(url)
+
+    def route(self, url):
+        """Answer an API route."""
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        standin = self.standin
+        match self.command, url.path:
+            case "GET", "/api/public/health":
+                self.answer(200, {"status": "OK", "version": standin.version_text})
+            case "GET", "/api/public/projects" if self.allowed():
+                self.projects()
+            case "GET", "/api/public/traces" if self.allowed() and standin.version < (4,):
+                self.list_traces(query)
+            case "GET", "/api/public/v2/observations" if self.allowed() and standin.version >= (4,):
+                self.list_observations(query)
+            case "POST", path if path == INGESTION and self.allowed():
+                self.ingest(json.loads(self.body)["batch"])
+            case "POST", path if path == OTLP and standin.version >= (3, 22) and self.allowed():
+                self.export()
+            case _ if not self.allowed():
+                self.answer(401, {"message": "Invalid credentials. As if we had been told."})
+            case _:
+                self.answer(404, {"message": "Not found"})
+
+    def allowed(self):
+        """Whether the Basic auth is right."""
+        pair = base64.b64encode(f"{PUBLIC_KEY}:{SECRET_KEY}".encode()).decode()
+        return self.headers.get("authorization") == f"Basic {pair}"
+
+    def projects(self):
+        """The project of the keys; servers before 3 say no more than its name."""
+        project = {"id": PROJECT, "name": "stand-in"}
+        if self.standin.version >= (3,):
+            project |= {"metadata": {}, "organization": {"id": "organization", "name": "tests"}}
+        self.answer(200, {"data": [project]})
+
+    def otlp_body(self):
+        """The body, unpacked."""
+        compressed = self.headers.get("content-encoding") == "gzip"
+        return json.loads(gzip.decompress(self.body) if compressed else self.body)
+
+    def export(self, *, rejecting=False):
+        """Take spans, or refuse the whole body; ``rejecting``, all but every third."""
+        if self.standin.version < (3, 63):
+            self.answer(400, {"error": "Failed to parse OTel Trace"})
+            return
+        body = self.otlp_body()
+        faults = otlp_faults(body) if self.standin.checked else []
+        if self.headers.get("content-type") != "application/json":
+            faults.append(f"content type {self.headers.get('content-type')}")
+        if self.headers.get("x-langfuse-ingestion-version") != "4":
+            faults.append("no x-langfuse-ingestion-version")
+        rejected = 0
+        with self.standin.lock:
+            self.standin.faults += faults
+            if not faults:
+                rejected = self.standin.take_otlp(body, rejecting)
+        if faults:
+            self.answer(400, {"error": faults[:3]})
+        elif rejected:
+            partial = {"rejectedSpans": str(rejected), "errorMessage": "as told"}
+            self.answer(200, {"partialSuccess": partial})
+        else:
+            self.answer(200, {})
+
+    def ingest(self, batch, refused=()):
+        """Take events, and answer for each of them."""
+        standin = self.standin
+        if len(self.body) > LARGEST_INGESTION:
+            self.answer(413, {"message": "Body exceeded 4.5mb limit"})
+            return
+        if self.headers.get("content-encoding"):
+            standin.faults.append("an ingestion body must not be compressed")
+        successes = []
+        errors = [error(name, standin.behaviour.event_status, "as told") for name in refused]
+        with standin.lock:
+            for event in batch:
+                faults = event_faults(event, standin.version) if standin.checked else []
+                if standin.version >= (4,) and event["type"] != "score-create":
+                    errors.append(error(event["id"], 400, "Event type not accepted"))
+                elif faults:
+                    standin.faults += faults
+                    errors.append(error(event.get("id", "unknown"), 400, "Invalid request data"))
+                else:
+                    standin.take_event(event)
+                    successes.append({"id": event["id"], "status": 201})
+        self.answer(207, {"successes": successes, "errors": errors})
+
+    def list_traces(self, query):
+        """Traces of a session with a tag, and the ids of their observations."""
+        standin = self.standin
+        found = [
+            {"id": trace_id, "name": trace["name"], "observations": of_trace(standin, trace_id)}
+            for trace_id, trace in standin.traces.items()
+            if trace["session"] == query["sessionId"] and query["tags"] in trace["tags"]
+        ]
+        page, limit = int(query["page"]), min(int(query["limit"]), 100)
+        pages = -(-len(found) // limit)
+        meta = {"page": page, "limit": limit, "totalItems": len(found), "totalPages": pages}
+        self.answer(200, {"data": found[(page - 1) * limit : page * limit], "meta": meta})
+
+    def list_observations(self, query):
+        """Observations of a session, a page at a time."""
+        (condition,) = json.loads(query["filter"])
+        assert condition["column"] == "sessionId"
+        assert (condition["type"], condition["operator"]) == ("string", "=")
+        standin = self.standin
+        found = [
+            {
+                "id": observation_id,
+                "traceId": each["trace"],
+                "startTime": datetime.fromtimestamp(each["start_s"], UTC).isoformat(),
+                "endTime": datetime.fromtimestamp(each["end_s"], UTC).isoformat(),
+                "projectId": PROJECT,
+                "parentObservationId": each["parent"],
+                "type": each["type"],
+            }
+            for observation_id, each in standin.observations.items()
+            if standin.traces[each["trace"]]["session"] == condition["value"]
+        ]
+        start, limit = int(query.get("cursor", 0)), min(int(query["limit"]), 1000)
+        more = {"cursor": str(start + limit)} if start + limit < len(found) else {}
+        self.answer(200, {"data": found[start : start + limit], "meta": more})
+
+    def admin(self, path):
+        """What tests in another process ask."""
+        if path == "/admin/behave":
+            self.standin.behave(**json.loads(self.body))
+        with self.standin.lock:
+            state = json.dumps(self.standin.state())
+        self.answer(200, state)
+
+    def answer(self, status, content, content_type="application/json", **headers):
+        """Send an answer."""
+        body = (content if isinstance(content, str) else json.dumps(content)).encode()
+        self.send_response(status)
+        for key, value in {"content-type": content_type, **headers}.items():
+            self.send_header(key, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def error(event_id, status, message):
+    """How a batch's answer says that an event was not taken."""
+    return {"id": event_id, "status": status, "message": message, "error": message}
+
+
+def is_third(name):
+    """Every third of random ids, always the same ones."""
+    return int(name[:8], 16) % 3 == 0
+
+
+def of_trace(standin, trace_id):
+    """The ids of a trace's observations."""
+    return [key for key, each in standin.observations.items() if each["trace"] == trace_id]
+
+
+def main():
+    """Serve until the process is told to end."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--version", default="4.16.0")
+    parser.add_argument("--mode", choices=MODES, default="ok")
+    parser.add_argument("--status", type=int, default=503)
+    parser.add_argument("--unchecked", action="store_true", help="take everything, for benchmarks")
+    options = parser.parse_args()
+    standin = StandIn(
+        options.version,
+        port=options.port,
+        checked=not options.unchecked,
+        mode=options.mode,
+        status=options.status,
+    )
+    with standin, contextlib.suppress(KeyboardInterrupt):
+        print(standin.url, flush=True)  # noqa: T201  (who started it reads this)
+        standin.thread.join()
+
+
+if __name__ == "__main__":
+    main()

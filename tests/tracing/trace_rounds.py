@@ -1,0 +1,94 @@
+"""Hand-made events with their steps: one round of one trio, as the personas would fire them."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from metrics.event import Event, utc
+from services.step import Step
+from services.traceparent import new_span_id, phase_trace_id
+from tracing.trace import TraceRun
+
+RUN = TraceRun(uid="run-3f9c", number="007", scenario="three_cities")
+INBOX_STEPS = ("observerd.inbox.record", "llm.parse_demand", "matrix.search", "llm.judge_top1")
+STEPS_OF_PHASE = {
+    "baseline": (12, ("matrix.search", "playbook.record")),
+    "fresh_resume": (3, ("embed", "index.add", "matrix.search")),
+    "inbox": (6, INBOX_STEPS),
+    "surge": (12, ("matrix.search",)),
+    "swap": (2, ("matrix.search",)),
+    "merge": (6, ("matrix.search",)),
+    "handover": (8, ("matrix.search",)),
+    "handover_paraphrase": (8, ("matrix.search",)),
+    "split": (4, ("matrix.search",)),
+    "reissue": (12, ("matrix.search",)),
+}
+STEPS_PER_ROUND = sum(events * len(steps) for events, steps in STEPS_OF_PHASE.values())
+
+
+def search_bodies(hits=8):
+    """A search's request and answer, of about the size that real ones have."""
+    request = {
+        "query_text": "12 warehouse workers in Milwaukee, forklift certified, night shift",
+        "corpora": ["workers", "ethereal_workers"],
+        "k": hits,
+    }
+    result = {"corpus": "workers", "distance": 0.1234567, "metadata": {"city": "Milwaukee"}}
+    results = [{"id": f"w-{rank:05}", **result} for rank in range(hits)]
+    counts = {"workers": 5, "ethereal_workers": 3}
+    answer = {"results": results, "per_corpus_counts": counts, "playbook_boosted": 0}
+    return json.dumps(request).encode(), json.dumps(answer).encode()
+
+
+def chat_bodies():
+    """A chat's request and answer, as Ollama has them."""
+    request = {"model": "qwen2.5", "messages": [{"role": "user", "content": "Übermorgen: 3"}]}
+    message = {"role": "assistant", "content": '{"rating": 4, "reason": "forklift"}'}
+    answer = {"model": "qwen2.5", "message": message, "prompt_eval_count": 71, "eval_count": 19}
+    return json.dumps(request).encode(), json.dumps(answer).encode()
+
+
+def step(name, start_s=None, **details):
+    """A step that went well, unless ``details`` say otherwise."""
+    request, response = chat_bodies() if name.startswith("llm.") else search_bodies()
+    return Step(
+        name=name,
+        start_s=time.time() if start_s is None else start_s,
+        latency_ms=details.pop("latency_ms", 3.5),
+        span_id=new_span_id(),
+        url="http://127.0.0.1:3110/v1/matrix/search",
+        **{"request": request, "response": response, "status": 200, **details},
+    )
+
+
+def event(phase="baseline", *, trio=1, round_=1, number=1, run=RUN, **details):
+    """An event of a phase."""
+    return Event(
+        seq=number,
+        worker="w1",
+        time=utc(time.time()),
+        round=round_,
+        trio=trio,
+        phase=phase,
+        coordinator="alice",
+        contract="alpha_milwaukee_distribution",
+        role="warehouse worker",
+        k=8,
+        trace_id=phase_trace_id(run.uid, trio, round_, phase),
+        **details,
+    )
+
+
+def round_events(*, trio=1, round_=1, run=RUN):
+    """Every event of one round with its steps, which follow one another."""
+    moment = time.time()
+    number = 0
+    for phase, (events, names) in STEPS_OF_PHASE.items():
+        for _ in range(events):
+            number += 1
+            steps = []
+            for name in names:
+                steps.append(step(name, moment))
+                moment += 0.004
+            yield event(phase, trio=trio, round_=round_, number=number, run=run), steps

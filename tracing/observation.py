@@ -1,0 +1,78 @@
+"""What is sent and spooled: observations and scores, in no server's dialect."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, Literal
+
+import msgspec
+
+from tracing.trace import ENVIRONMENT, Span, Trace
+
+Kind = Literal["span", "generation", "retriever"]
+Level = Literal["DEFAULT", "WARNING", "ERROR"]
+
+
+class Observation(msgspec.Struct, kw_only=True, tag="observation", tag_field="is", gc=False):
+    """One observation. ``input`` and ``output`` are texts, mostly JSON; times are Unix ns.
+
+    ``message`` explains a ``level`` other than DEFAULT. ``usage`` counts tokens (``input``,
+    ``output``), ``cost`` is in USD by the same names.
+    """
+
+    trace: Trace
+    span_id: str
+    parent_id: str | None = None
+    name: str
+    kind: Kind = "span"
+    start_ns: int
+    end_ns: int
+    input: str | None = None
+    output: str | None = None
+    level: Level = "DEFAULT"
+    message: str | None = None
+    model: str | None = None
+    usage: dict[str, int] = {}
+    cost: dict[str, float] = {}
+    metadata: dict[str, str] = {}
+
+    @classmethod
+    def of_span(cls, span: Span, start_s: float, end_s: float, **details: Any) -> Observation:
+        """The observation of a ``span`` whose work is done; times are Unix seconds."""
+        return cls(
+            trace=span.trace,
+            span_id=span.id,
+            parent_id=span.parent_id,
+            name=span.name,
+            start_ns=round(start_s * 1e9),
+            end_ns=round(end_s * 1e9),
+            **details,
+        )
+
+
+class Score(msgspec.Struct, kw_only=True, tag="score", tag_field="is"):
+    """A figure on a trace, or on one of its observations, or on a session.
+
+    A number is NUMERIC in Langfuse, a bool BOOLEAN, a text CATEGORICAL. The same target and name
+    have the same ``id``: a later value takes the place of an earlier one.
+    """
+
+    name: str
+    value: bool | float | str
+    trace_id: str | None = None
+    observation_id: str | None = None
+    session_id: str | None = None
+    comment: str | None = None
+    environment: str = ENVIRONMENT
+
+    @property
+    def id(self) -> str:
+        """The score's id, 32 hex digits."""
+        target = f"{self.trace_id}/{self.observation_id}/{self.session_id}/{self.name}"
+        return sha256(target.encode()).hexdigest()[:32]
+
+
+Entry = Observation | Score
+
+encoder = msgspec.json.Encoder()
+decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)

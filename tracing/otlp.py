@@ -1,0 +1,156 @@
+"""OpenTelemetry's traces as JSON, with Langfuse's attributes: what servers from 3.63 on take."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from tracing.observation import Entry, Observation, Score
+from tracing.reply import Reply, read_otlp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import httpx
+
+    from tracing.trace import Trace
+
+_INTERNAL = 1
+_STATUS_ERROR = 2
+_encode = msgspec.json.Encoder().encode
+
+
+class _Text(msgspec.Struct, gc=False):
+    stringValue: str  # noqa: N815  (OTLP's name)
+
+
+class _Attribute(msgspec.Struct, gc=False):
+    key: str
+    value: _Text
+
+
+class _Span(msgspec.Struct, omit_defaults=True, gc=False):
+    """A span in OTLP's own spelling; 64-bit integers are strings there."""
+
+    traceId: str  # noqa: N815
+    spanId: str  # noqa: N815
+    name: str
+    startTimeUnixNano: str  # noqa: N815
+    endTimeUnixNano: str  # noqa: N815
+    attributes: list[_Attribute | msgspec.Raw]
+    status: dict[str, int | str]
+    kind: int | None = None
+    parentSpanId: str | None = None  # noqa: N815
+
+
+class Otlp:
+    """Writes spans and bodies and reads the answer. What a trace's spans share is encoded once."""
+
+    path: ClassVar[str] = "/api/public/otel/v1/traces"
+    headers: ClassVar[Mapping[str, str]] = {"x-langfuse-ingestion-version": "4"}
+    takes_gzip: ClassVar[bool] = True
+
+    _KEPT_TRACES = 4096
+
+    def __init__(self) -> None:
+        self._of_trace: dict[str, list[msgspec.Raw]] = {}
+
+    def encode(self, observation: Entry) -> bytes:
+        """One observation as a span. Scores have no form in OTLP."""
+        if isinstance(observation, Score):
+            raise TypeError("a score is no span")
+        return _encode(
+            _Span(
+                traceId=observation.trace.id,
+                spanId=observation.span_id,
+                parentSpanId=observation.parent_id,
+                name=observation.name,
+                kind=_INTERNAL,
+                startTimeUnixNano=str(observation.start_ns),
+                endTimeUnixNano=str(observation.end_ns),
+                attributes=[*self._trace_attributes(observation.trace), *_attributes(observation)],
+                status=_status(observation),
+            )
+        )
+
+    def body(self, entries: Sequence[Entry], spans: Sequence[bytes]) -> bytes:  # noqa: ARG002  (batches need the entries)
+        """The body that carries ``spans``."""
+        scope = {"scope": {"name": "multi_coord_stress"}, "spans": [*map(msgspec.Raw, spans)]}
+        service = _shared("service.name", "multi-coordinator-stress")
+        return _encode(
+            {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [scope]}]}
+        )
+
+    def read(self, response: httpx.Response, entries: list[Entry]) -> Reply:
+        """The fate of ``entries`` from a 2xx answer."""
+        return read_otlp(response, entries)
+
+    def _trace_attributes(self, trace: Trace) -> list[msgspec.Raw]:
+        attributes = self._of_trace.get(trace.id)
+        if attributes is None:
+            if len(self._of_trace) >= self._KEPT_TRACES:
+                self._of_trace.clear()
+            attributes = self._of_trace[trace.id] = _trace_attributes(trace)
+        return attributes
+
+
+def _trace_attributes(trace: Trace) -> list[msgspec.Raw]:
+    """The trace's attributes, which go on every span: v4 filters observations by them."""
+    tags = {"arrayValue": {"values": [{"stringValue": tag} for tag in trace.tags]}}
+    texts = {
+        "langfuse.trace.name": trace.name,
+        "session.id": trace.session,
+        "user.id": trace.user,
+        "langfuse.environment": trace.environment,
+        **{f"langfuse.trace.metadata.{key}": value for key, value in trace.metadata.items()},
+    }
+    return [
+        msgspec.Raw(_encode({"key": "langfuse.trace.tags", "value": tags})),
+        *(_shared(key, value) for key, value in texts.items()),
+    ]
+
+
+def _attributes(observation: Observation) -> list[_Attribute | msgspec.Raw]:
+    """The attributes of one observation."""
+    attributes: list[_Attribute | msgspec.Raw] = [
+        _shared("langfuse.observation.type", observation.kind),
+        _json("langfuse.observation.metadata", observation.metadata),
+    ]
+    if observation.input is not None:
+        attributes.append(_alone("langfuse.observation.input", observation.input))
+    if observation.output is not None:
+        attributes.append(_alone("langfuse.observation.output", observation.output))
+    if observation.level != "DEFAULT":
+        attributes.append(_shared("langfuse.observation.level", observation.level))
+    if observation.message is not None:
+        attributes.append(_alone("langfuse.observation.status_message", observation.message))
+    if observation.model:
+        attributes.append(_shared("langfuse.observation.model.name", observation.model))
+    if observation.usage:
+        attributes.append(_json("langfuse.observation.usage_details", observation.usage))
+    if observation.cost:
+        attributes.append(_json("langfuse.observation.cost_details", observation.cost))
+    return attributes
+
+
+def _alone(key: str, text: str) -> _Attribute:
+    return _Attribute(key, _Text(text))
+
+
+@lru_cache(maxsize=4096)
+def _shared(key: str, text: str) -> msgspec.Raw:
+    """An attribute that many spans have, encoded once."""
+    return msgspec.Raw(_encode(_Attribute(key, _Text(text))))
+
+
+def _json(key: str, values: Mapping[str, object]) -> _Attribute:
+    """Several values as Langfuse takes them in one attribute: JSON in a string."""
+    return _Attribute(key, _Text(_encode(values).decode()))
+
+
+def _status(observation: Observation) -> dict[str, int | str]:
+    if observation.level != "ERROR":
+        return {}
+    return {"code": _STATUS_ERROR, "message": observation.message or ""}

@@ -1,0 +1,83 @@
+"""The bounded outbox between the users' greenlets and the sender."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gevent.event import Event as Flag
+
+from metrics.event import Event
+from services.step import Step
+from tracing.observation import Observation, Score
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Item: TypeAlias = tuple[Event, Step[Any]] | Observation | Score
+"""What waits: a step with its event, by reference, or what somebody made themselves."""
+
+_OVERHEAD_BYTES = 1000
+"""About what an item holds in memory beside its bodies."""
+
+
+class Outbox:
+    """First in, first out; bounded by items and by the bytes of their bodies.
+
+    ``ready`` is set when there is a post's worth, ``crowded`` while more than half is used: the
+    oldest then go to the spool.
+    """
+
+    def __init__(self, largest_items: int, largest_bytes: int, post: int) -> None:
+        self.ready = Flag()
+        self.crowded = Flag()
+        self.items = 0
+        self._bytes = 0
+        self._largest_items = largest_items
+        self._largest_bytes = largest_bytes
+        self._post = post
+        self._chunks: deque[tuple[Sequence[Item], int]] = deque()
+        self._room = Flag()
+        self._room.set()
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Append ``items``, which came together, whether there is room or not."""
+        size = sum(map(_size, items))
+        self._chunks.append((items, size))
+        self._changed(len(items), size)
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Let others make room, for so long at most; whether there is some."""
+        return bool(self._room.wait(timeout_s))
+
+    def take(self, largest: int) -> list[Item]:
+        """The oldest items, chunk by chunk: one chunk at least, ``largest`` items at most."""
+        taken: list[Item] = []
+        while self._chunks and (not taken or len(taken) + len(self._chunks[0][0]) <= largest):
+            items, size = self._chunks.popleft()
+            taken += items
+            self._changed(-len(items), -size)
+        return taken
+
+    def _changed(self, items: int, size: int) -> None:
+        self.items += items
+        self._bytes += size
+        used = max(self.items / self._largest_items, self._bytes / self._largest_bytes)
+        _set(self._room, used < 1)
+        _set(self.crowded, used > 1 / 2)
+        if self.items >= self._post:
+            self.ready.set()
+
+
+def _set(flag: Flag, value: bool) -> None:
+    if value is not flag.is_set():
+        (flag.set if value else flag.clear)()
+
+
+def _size(item: Item) -> int:
+    """About the bytes that an item holds in memory."""
+    if isinstance(item, tuple):
+        return len(item[1].request) + len(item[1].response) + _OVERHEAD_BYTES
+    if isinstance(item, Observation):
+        return len(item.input or "") + len(item.output or "") + _OVERHEAD_BYTES
+    return _OVERHEAD_BYTES

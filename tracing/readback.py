@@ -1,0 +1,113 @@
+"""Reading back how many observations of a run's session a server really has."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import msgspec
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+
+from tracing.official import Official, describe
+from tracing.server import Server
+
+if TYPE_CHECKING:
+    from tracing.notices import Notices
+    from tracing.settings import Settings
+
+FIRST_WITH_OBSERVATIONS_V2 = (4,)
+TRACES = "/api/public/traces"
+TAG = "stress"
+_PAGE = 100
+_TIMEOUT_S = 5.0
+
+
+class _Trace(msgspec.Struct):
+    observations: list[str]
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    total_pages: int
+
+
+class _Page(msgspec.Struct):
+    data: list[_Trace]
+    meta: _Meta
+
+
+def read_back(
+    settings: Settings, session: str, expected: int, within_s: float, notices: Notices
+) -> int | None:
+    """The number of observations in ``session``, asked for again until it is ``expected``.
+
+    After ``within_s`` the last number counts; None where none could be read by then.
+    """
+    reader = _Reader(settings, session, time.monotonic() + within_s)
+    retrying = Retrying(
+        wait=wait_exponential(multiplier=0.25, max=3),
+        stop=stop_after_delay(within_s),
+        retry=retry_if_result(lambda number: number is None or number < expected),
+        retry_error_callback=lambda _state: None,
+    )
+    retrying(reader.read)
+    reader.server.close()
+    if reader.fault:
+        notices.warn("read back", f"the observations cannot be read back: {reader.fault}")
+    return reader.last
+
+
+class _Reader:
+    """Counts once, in the way that the server's version has. ``last`` is the last full count."""
+
+    def __init__(self, settings: Settings, session: str, until_s: float) -> None:
+        self.last: int | None = None
+        self.fault = ""
+        self.server = Server(settings, timeout_s=_TIMEOUT_S)
+        self._official = Official(settings, self.server.http)
+        self._session = session
+        self._until_s = until_s
+
+    def read(self) -> int | None:
+        """The number of observations, or None and a ``fault``."""
+        number = self._count()
+        if isinstance(number, str):
+            self.fault = number
+            return None
+        self.last, self.fault = number, ""
+        return number
+
+    def _count(self) -> int | str:
+        reply = self.server.greet()
+        if reply:
+            return reply.faults[0].text
+        if self.server.version >= FIRST_WITH_OBSERVATIONS_V2:
+            return self._official.observations(self._session, self._until_s)
+        return self._observations_of_traces()
+
+    def _observations_of_traces(self) -> int | str:
+        """Older servers list traces, each with the ids of its observations."""
+        number, page = 0, 1
+        while time.monotonic() < self._until_s:
+            try:
+                found = self._traces(page)
+            except (httpx.HTTPError, msgspec.DecodeError) as error:
+                return f"{self.server.settings.url}{TRACES}: {describe(error)}"
+            number += sum(len(trace.observations) for trace in found.data)
+            if page >= found.meta.total_pages:
+                return number
+            page += 1
+        return "there was no time to count them all"
+
+    def _traces(self, page: int) -> _Page:
+        response = self.server.http.get(
+            TRACES,
+            params={
+                "sessionId": self._session,
+                "tags": TAG,
+                "fields": "core,observations",
+                "limit": _PAGE,
+                "page": page,
+            },
+        )
+        return msgspec.json.decode(response.raise_for_status().content, type=_Page)

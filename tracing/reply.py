@@ -1,0 +1,201 @@
+"""What a Langfuse server answered: who was delivered, who may try again, who was refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tracing.observation import Entry, Score
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import httpx
+
+KEYS = "keys"
+"""The kind of fault that lasts until a person mends it."""
+
+_LONGEST_EXCERPT = 200
+_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_NOT_ACCEPTED = "Event type not accepted"
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What went wrong: a ``kind`` that is warned of once in a while, and the ``text`` to say."""
+
+    kind: str
+    text: str
+
+
+class Reply(msgspec.Struct):
+    """The fate of entries that were sent.
+
+    ``again``: worth another try, after ``after_s`` where the server named a time. ``refused``: this
+    server will not take them. ``lost``: they cannot be sent at all, and why. ``too_large``: send
+    fewer at once. ``wrong_wire``: it does not speak this way of sending.
+    """
+
+    delivered: list[Entry] = []
+    again: list[Entry] = []
+    refused: list[Entry] = []
+    lost: list[tuple[Entry, str]] = []
+    faults: list[Fault] = []
+    after_s: float | None = None
+    too_large: bool = False
+    wrong_wire: bool = False
+
+    def join(self, other: Reply) -> None:
+        """Add the fate of further entries."""
+        self.delivered += other.delivered
+        self.again += other.again
+        self.refused += other.refused
+        self.lost += other.lost
+        self.faults += other.faults
+        self.after_s = max(filter(None, (self.after_s, other.after_s)), default=None)
+
+
+class _EventError(msgspec.Struct):
+    """Why one event of a batch was not taken."""
+
+    id: str
+    status: int = 0
+    message: str | None = None
+    error: Any = None
+
+
+class _EventSuccess(msgspec.Struct):
+    id: str
+
+
+class _BatchAnswer(msgspec.Struct):
+    successes: list[_EventSuccess]
+    errors: list[_EventError]
+
+
+class _PartialSuccess(msgspec.Struct, rename="camel"):
+    rejected_spans: int | str = 0
+    error_message: str = ""
+
+
+class _OtlpAnswer(msgspec.Struct, rename="camel"):
+    partial_success: _PartialSuccess | None = None
+    errors: list[_EventError] = []
+
+
+def read_status(response: httpx.Response, entries: list[Entry]) -> Reply | None:
+    """The reply where the status alone decides; None for 2xx, whose body decides."""
+    status = response.status_code
+    where = f"{response.request.url} answers {status}"
+    if response.is_success:
+        return None
+    if status in _PASSING or response.is_server_error:
+        fault = Fault(f"status {status}", f"{where}: trying again later")
+        return Reply(again=entries, faults=[fault], after_s=retry_after_s(response))
+    reply = Reply(refused=entries)
+    match status:
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            reply.too_large = True
+            fault = Fault("too large", f"{where}: too much at once")
+        case HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED:
+            reply.wrong_wire = True
+            fault = Fault("no such address", f"{where}: check LANGFUSE_URL")
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            fault = keys_fault(where, response.text)
+        case _ if response.has_redirect_location:
+            target = response.headers["location"].partition("?")[0]
+            fault = Fault("redirect", f"{where}: set LANGFUSE_URL to where it points, {target}")
+        case _:
+            text = f"{where}: it refuses what is sent: {excerpt(response.text)}"
+            fault = Fault(f"status {status}", text)
+    reply.faults = [fault]
+    return reply
+
+
+def keys_fault(where: str, said: str) -> Fault:
+    """The fault where a server takes the keys for wrong, or their project for blocked."""
+    hint = "check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
+    return Fault(KEYS, f"{where}: {hint}: {excerpt(said)}")
+
+
+def read_otlp(response: httpx.Response, entries: list[Entry]) -> Reply:
+    """The reply to spans. Where a part is rejected, nobody says which: ``too_large`` then."""
+    try:
+        answer = msgspec.json.decode(response.content or b"{}", type=_OtlpAnswer)
+    except msgspec.DecodeError:
+        return _no_langfuse(response, entries)
+    partial = answer.partial_success or _PartialSuccess()
+    rejected = int(partial.rejected_spans) or len(answer.errors)
+    if not rejected:
+        return Reply(delivered=entries)
+    said = partial.error_message or next((str(error.error) for error in answer.errors), "")
+    text = f"{rejected} of {len(entries)} observations were rejected: {excerpt(said)}"
+    some_taken = rejected < len(entries)
+    return Reply(refused=entries, faults=[Fault("rejected", text)], too_large=some_taken)
+
+
+def read_batch(response: httpx.Response, entries: Sequence[Entry]) -> Reply:
+    """The reply to an ingestion batch: a 207 that names every event, taken or not."""
+    try:
+        answer = msgspec.json.decode(response.content, type=_BatchAnswer)
+    except msgspec.DecodeError:
+        return _no_langfuse(response, list(entries))
+    taken = {success.id for success in answer.successes}
+    errors = {error.id: error for error in answer.errors}
+    reply = Reply(
+        wrong_wire=any(error.message == _NOT_ACCEPTED for error in answer.errors),
+        faults=_rejections(answer.errors, len(entries)),
+    )
+    for entry in entries:
+        error = errors.get(event_id(entry))
+        if error and _is_final(error.status):
+            reply.refused.append(entry)
+        elif error or event_id(entry) not in taken:
+            reply.again.append(entry)
+        else:
+            reply.delivered.append(entry)
+    return reply
+
+
+def _is_final(status: int) -> bool:
+    """Whether trying again is of no use."""
+    return 0 < status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PASSING
+
+
+def event_id(entry: Entry) -> str:
+    """The id by which a batch and its answer name an entry."""
+    return entry.id if isinstance(entry, Score) else entry.span_id
+
+
+def _rejections(errors: list[_EventError], sent: int) -> list[Fault]:
+    if not errors:
+        return []
+    said = excerpt(f"{errors[0].message or ''} {errors[0].error or ''}".strip())
+    return [Fault("rejected", f"{len(errors)} events beside {sent} entries were rejected: {said}")]
+
+
+def _no_langfuse(response: httpx.Response, entries: list[Entry]) -> Reply:
+    text = f"{response.request.url} answers {response.status_code} with what no Langfuse answers"
+    fault = Fault("no Langfuse", f"{text}: check LANGFUSE_URL: {excerpt(response.text)}")
+    return Reply(refused=entries, faults=[fault])
+
+
+def retry_after_s(response: httpx.Response) -> float | None:
+    """The seconds that the server asks to wait, from a number or a date; None if it does not."""
+    value = response.headers.get("retry-after", "")
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def excerpt(text: str) -> str:
+    """The beginning of ``text``, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_EXCERPT else f"{line[:_LONGEST_EXCERPT]}…"

@@ -1,0 +1,213 @@
+"""A Langfuse server: which generation it is, and how observations and scores get into it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal
+
+import httpx
+
+from tracing.ingestion import Batches
+from tracing.observation import Entry, Observation, Score
+from tracing.otlp import Otlp
+from tracing.reply import Fault, Reply, read_status
+from tracing.road import Manners, Road
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping, Sequence
+
+    from tracing.settings import Settings
+
+Wire = Literal["otlp", "ingestion"]
+Version = tuple[int, ...]
+
+FIRST_WITH_OTLP: Version = (3, 63)
+"""Servers from 3.22 on have the address, but take JSON only from 3.27 and gzip from 3.30, and read
+Langfuse's attributes later still; 3.63 is what the official SDK asks for. Before it, batches lose
+nothing."""
+FIRST_WITH_SESSION_SCORES: Version = (3, 53)
+
+NO_SESSION_SCORES = "the server has no scores on sessions"
+UNSERIALISABLE = "cannot be written as JSON"
+
+HEALTH = "/api/public/health"
+LARGEST_BODY = 4_000_000
+TIMEOUT_S = 2.0
+
+
+class Server:
+    """Sends to one server. Nothing here raises for what a server or a network does.
+
+    ``wire`` is how observations travel; where it is not given, the server's version decides, which
+    is asked for once, before the first of them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        manners: Manners | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        wire: Wire | None = None,
+    ) -> None:
+        self.settings = settings
+        self.version: Version = ()
+        self.wire = wire
+        self.http = _client(settings, timeout_s)
+        self._timeout_s = timeout_s
+        self._manners = manners or Manners()
+        self._roads: dict[Wire, Road] = {"otlp": Otlp(), "ingestion": Batches()}
+        self._largest_body = LARGEST_BODY
+        self._greeted = self._switched = False
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
+    def greet(self) -> Reply | None:
+        """Learn the server's version, once, without keys; a reply to nothing where that fails."""
+        if self._greeted:
+            return None
+        answer = self._call("GET", HEALTH)
+        if isinstance(answer, Fault):
+            return Reply(faults=[answer])
+        if (reply := read_status(answer, [])) and answer.status_code != HTTPStatus.NOT_FOUND:
+            return reply
+        self._greeted = True
+        self.version = _version(answer)
+        speaks_otlp = not self.version or self.version >= FIRST_WITH_OTLP
+        self.wire = self.wire or ("otlp" if speaks_otlp else "ingestion")
+        return None
+
+    def send(self, entries: Sequence[Entry]) -> Reply:
+        """Send ``entries`` in as few bodies as the server's limits allow."""
+        if reply := self.greet():
+            reply.again, reply.refused = list(entries), []
+            return reply
+        reply = self._send_observations([each for each in entries if isinstance(each, Observation)])
+        reply.join(self._send_scores([each for each in entries if isinstance(each, Score)]))
+        return reply
+
+    def _send_observations(self, observations: list[Observation]) -> Reply:
+        reply = self._send(self._roads[self.wire or "otlp"], observations)
+        if reply.wrong_wire and not self._switched:
+            self._switched = True
+            self.wire = "ingestion" if self.wire == "otlp" else "otlp"
+            refused, reply.refused = reply.refused, []
+            reply.join(self._send(self._roads[self.wire], refused))
+        return reply
+
+    def _send_scores(self, scores: list[Score]) -> Reply:
+        reply = Reply()
+        if self.version and self.version < FIRST_WITH_SESSION_SCORES:
+            on_sessions = [score for score in scores if score.session_id]
+            reply.lost = [(score, NO_SESSION_SCORES) for score in on_sessions]
+            scores = [score for score in scores if not score.session_id]
+        reply.join(self._send(self._roads["ingestion"], scores))
+        return reply
+
+    def _send(self, road: Road, entries: Sequence[Entry]) -> Reply:
+        """Encode ``entries`` and post them, a body at a time."""
+        reply = Reply()
+        fitting: list[tuple[Entry, bytes]] = []
+        size = 0
+        for number, entry in enumerate(entries, 1):
+            if reply.again:  # the server is in no state to take the rest
+                reply.again.append(entry)
+                continue
+            encoded = _encoded(road, entry)
+            if encoded is None:
+                reply.lost.append((entry, UNSERIALISABLE))
+                continue
+            if fitting and size + len(encoded) > self._largest_body:
+                reply.join(self._post(road, fitting))
+                fitting, size = [], 0
+            fitting.append((entry, encoded))
+            size += len(encoded)
+            if number % self._manners.slice_size == 0:
+                self._manners.breathe()
+        if fitting:
+            reply.join(self._post(road, fitting))
+        return reply
+
+    def _post(self, road: Road, encoded: list[tuple[Entry, bytes]]) -> Reply:
+        """Post one body; in halves where it is too large for the server."""
+        entries = [entry for entry, _ in encoded]
+        body = road.body(entries, [text for _, text in encoded])
+        headers = {"content-type": "application/json", **road.headers}
+        size = len(body)
+        if road.takes_gzip:
+            body = self._manners.compress(body)
+            headers["content-encoding"] = "gzip"
+        answer = self._call("POST", road.path, content=body, headers=headers)
+        if isinstance(answer, Fault):
+            return Reply(again=entries, faults=[answer])
+        reply = read_status(answer, entries) or road.read(answer, entries)
+        if not reply.too_large or len(entries) == 1:
+            return reply
+        if answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            self._largest_body = min(self._largest_body, size // 2)
+        half = len(encoded) // 2
+        reply = self._post(road, encoded[:half])
+        reply.join(self._post(road, encoded[half:]))
+        return reply
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response | Fault:
+        """One request; the time-out is for each of its steps, and four of it for the whole."""
+        try:
+            with self._manners.limit(4 * self._timeout_s):
+                return self.http.request(method, path, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            return call_fault(self.settings, error, self._timeout_s)
+
+
+def call_fault(settings: Settings, error: httpx.HTTPError, timeout_s: float) -> Fault:
+    """The fault where no answer came."""
+    if isinstance(error, httpx.TimeoutException):
+        return Fault("slow", f"{settings.url} gives no answer within {timeout_s:g} s")
+    return Fault(
+        "unreachable", f"{settings.url} cannot be reached: {error or type(error).__name__}"
+    )
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """The one TLS context of the process: each costs 17 ms and 0.7 MB."""
+    return httpx.create_ssl_context()
+
+
+def _client(settings: Settings, timeout_s: float) -> httpx.Client:
+    """An HTTP client that says nothing of its requests to the log."""
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return httpx.Client(
+        base_url=settings.url,
+        auth=httpx.BasicAuth(settings.public_key, settings.secret_key),
+        timeout=timeout_s,
+        verify=_tls(),
+    )
+
+
+def _encoded(road: Road, entry: Entry) -> bytes | None:
+    """The entry as ``road`` writes it; None where a text in it is no text."""
+    try:
+        return road.encode(entry)
+    except (UnicodeError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def _version(response: httpx.Response) -> Version:
+    """The version in a health answer; empty where it says none."""
+    numbers = re.search(r'"version"\s*:\s*"v?(\d+)\.(\d+)(?:\.(\d+))?', response.text)
+    return tuple(int(number) for number in numbers.groups("0")) if numbers else ()

@@ -1,0 +1,147 @@
+"""Where Langfuse is and who we are there, from the env file and the environment."""
+
+from __future__ import annotations
+
+import base64
+import io
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx
+from dotenv.parser import parse_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+URL_NAMES = ("LANGFUSE_URL", "LANGFUSE_HOST", "LANGFUSE_BASE_URL")
+PUBLIC_KEY = "LANGFUSE_PUBLIC_KEY"
+SECRET_KEY = "LANGFUSE_SECRET_KEY"  # noqa: S105  (the variable's name)
+NAMES = (*URL_NAMES, PUBLIC_KEY, SECRET_KEY)
+
+_LARGEST_FILE = 64 * 1024
+
+
+class UnusableFileError(Exception):
+    """The env file is there and cannot be used; the message is the reason, never a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A Langfuse project: its address, without a slash at the end, and its keys."""
+
+    url: str
+    public_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+
+    def redact(self, text: str) -> str:
+        """``text`` without the keys, in whatever form a server or a library echoes them."""
+        pair = f"{self.public_key}:{self.secret_key}".encode()
+        for secret in (base64.b64encode(pair).decode(), self.secret_key, self.public_key):
+            text = text.replace(secret, "***")
+        return text
+
+
+def load_settings(
+    env_file: Path, environ: Mapping[str, str]
+) -> tuple[Settings | None, tuple[str, ...]]:
+    """The settings, or None where tracing is off, and the warnings that the user should see.
+
+    The file wins over the environment, variable by variable. A file that cannot be used counts as
+    if it were missing; one warning names it and the reason, and never a value.
+    """
+    found, fault = _read(env_file)
+    merged = _merge(found, environ)
+    reason = fault or _lacking(merged) or _url_fault(merged["url"])
+    if _lacking(merged) or _url_fault(merged["url"]):
+        return None, (f"Langfuse tracing is off: {env_file} {reason}",)
+    settings = Settings(merged["url"].rstrip("/"), merged[PUBLIC_KEY], merged[SECRET_KEY])
+    if fault and fault != _MISSING:
+        return settings, (f"{env_file} {fault}: Langfuse's settings come from the environment",)
+    if found.get(SECRET_KEY) and env_file.stat().st_mode & stat.S_IROTH:
+        return settings, (f"{env_file} holds a secret key and others can read it: chmod 600 it",)
+    return settings, ()
+
+
+_MISSING = "is missing"
+
+
+def _read(env_file: Path) -> tuple[dict[str, str], str | None]:
+    """What the file sets, and the reason where it sets nothing."""
+    try:
+        return parse_env(_text(env_file)), None
+    except UnusableFileError as fault:
+        return {}, str(fault)
+
+
+def _text(env_file: Path) -> str:
+    try:
+        with env_file.open("rb") as stream:
+            content = stream.read(_LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise UnusableFileError(_MISSING) from None
+    except OSError as fault:
+        raise UnusableFileError(f"cannot be read: {fault.strerror}") from None
+    if len(content) > _LARGEST_FILE or b"\0" in content:
+        raise UnusableFileError("is not a file of KEY=VALUE lines")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UnusableFileError("is not text in UTF-8") from None
+
+
+def parse_env(text: str) -> dict[str, str]:
+    """The variables that KEY=VALUE lines set; a line that is neither that nor a comment is refused.
+
+    Raises
+    ------
+    UnusableFileError
+        With the number of the line, or that there is none.
+    """
+    variables = {}
+    for line in parse_stream(io.StringIO(text)):
+        if line.error or (line.key and line.value is None):
+            raise UnusableFileError(f"is broken: line {line.original.line} is not KEY=VALUE")
+        if line.key and line.value:
+            variables[line.key] = line.value
+    if not variables:
+        raise UnusableFileError("is empty")
+    return variables
+
+
+def _merge(found: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """The three settings, each from the file or else from the environment, or else empty."""
+
+    def first(*names: str) -> str:
+        sources = (source.get(name, "").strip() for source in (found, environ) for name in names)
+        return next(filter(None, sources), "")
+
+    return {
+        "url": first(*URL_NAMES),
+        PUBLIC_KEY: first(PUBLIC_KEY),
+        SECRET_KEY: first(SECRET_KEY),
+    }
+
+
+def _lacking(merged: Mapping[str, str]) -> str | None:
+    """The reason where a setting is in neither place."""
+    lacking = [
+        URL_NAMES[0] if name == "url" else name for name, value in merged.items() if not value
+    ]
+    if not lacking:
+        return None
+    return f"has no {' and no '.join(lacking)}, nor has the environment"
+
+
+def _url_fault(text: str) -> str | None:
+    """The reason where the address is none that can be called."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return f"has a {URL_NAMES[0]} that is no URL"
+    if url.scheme not in ("http", "https") or not url.host:
+        return f"has a {URL_NAMES[0]} that is no http:// or https:// address"
+    if url.userinfo or url.query or url.fragment:
+        return f"has a {URL_NAMES[0]} with more than a scheme, host, port and path in it"
+    return None

@@ -1,0 +1,257 @@
+"""The Tracer: what a process hands its events to, and what it gets back: counts and addresses."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from greenlet import getcurrent
+
+from services.traceparent import phase_trace_id
+from tracing.counts import Tally, TraceCounts
+from tracing.limits import Limits
+from tracing.notices import Border, Notices
+from tracing.observation import Observation, Score
+from tracing.outbox import Item, Outbox
+from tracing.overflow import Overflow
+from tracing.readback import read_back
+from tracing.sender import MANNERS, Sender, breathe
+from tracing.server import Server, Wire
+from tracing.spool import Spool
+from tracing.trace import TraceRun, keeps
+from tracing.translation import Translator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from metrics.event import Event
+    from services.step import Step
+    from tracing.settings import Settings
+
+_LONGEST_WAIT_FOR_ROOM_S = 1.0
+_SWEEP_SLICE = 500
+
+NO_ROOM = "outbox full"
+TOO_LATE = "after the end"
+
+
+class Tracer:
+    """Tracing of one process and one run.
+
+    The harness makes one in every process, after any fork, and says which steps were done::
+
+        tracer = Tracer(settings, TraceRun(uid, "007"), worker="w1", spool_path=path)
+        tracer.start()                        # before the users
+        tracer.record(event, steps)           # on the user's greenlet, after the event is stamped
+        tracer.score("determinism", 0.98, trace_id=event.trace_id)
+        tracer.score("verdict", "pass")       # no trace: on the run's session
+        counts = tracer.finish(deadline_s=10) # after the users: delivered, or else spooled
+
+    Nothing here raises or waits for the network. An event without steps (skipped, unmet) makes no
+    observation, so that ``made`` is exactly the number of steps.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        run: TraceRun,
+        *,
+        worker: str,
+        spool_path: Path,
+        sample: float = 1.0,
+        limits: Limits | None = None,
+        wire: Wire | None = None,
+    ) -> None:
+        self._settings = settings
+        self._run = run
+        self._worker = worker
+        self._spool_path = spool_path
+        self._sample = sample
+        self._limits = limits or Limits()
+        self._wire = wire
+        self._build()
+        _living.add(self)
+
+    def _build(self) -> None:
+        """Everything that belongs to this process alone."""
+        self._finished = False
+        self._buffers: dict[int, list[Item]] = {}
+        self._counts = TraceCounts()
+        self._notices = Notices(self._settings.redact)
+        self._border = Border(self._notices)
+        limits = self._limits
+        self._outbox = Outbox(limits.outbox_items, limits.outbox_bytes, limits.post)
+        overflow = Overflow(
+            Spool(self._spool_path, limits.spool_bytes, limits.spare_bytes),
+            counts=self._counts,
+            notices=self._notices,
+            translator=Translator(self._run, self._worker, limits.body_bytes),
+            breathe=breathe,
+        )
+        self._sender = Sender(
+            Server(self._settings, MANNERS, timeout_s=limits.timeout_s, wire=self._wire),
+            self._outbox,
+            overflow,
+            counts=self._counts,
+            notices=self._notices,
+            sweep=self._sweep,
+            limits=limits,
+        )
+
+    def forget(self) -> None:
+        """Begin anew with nothing, in a process that was forked from one that traced."""
+        self._sender.abandon()
+        self._spool_path = self._spool_path.with_suffix(f".{os.getpid()}.jsonl")
+        self._build()
+
+    def start(self) -> None:
+        """Begin to send; ask whether the keys are right, which delays nobody."""
+        if not self._sender.running:
+            self._sender.start()
+
+    def keeps(self, trace_id: str) -> bool:
+        """Whether a trace is sampled: what its ``traceparent`` tells the services."""
+        return keeps(trace_id, self._sample)
+
+    def record(self, event: Event, steps: Sequence[Step[Any]]) -> None:
+        """Note what ``event`` did, by reference: neither it nor its steps may change any more."""
+        try:
+            self._record(event, steps)
+        except Exception as fault:  # noqa: BLE001  (best-effort border: tracing harms no run)
+            self._border.caught(fault)
+
+    def add(self, observation: Observation) -> None:
+        """Note an observation of one's own (``Observation.of_span``)."""
+        self._counts.made += 1
+        if self._accepts(self._counts, observation.trace.id):
+            self._outbox.put([observation])
+
+    def score(
+        self,
+        name: str,
+        value: bool | float | str,
+        *,
+        trace_id: str | None = None,
+        observation_id: str | None = None,
+        comment: str | None = None,
+    ) -> None:
+        """Put a figure on a trace, or on one of its observations; else on the run's session.
+
+        The same name on the same target replaces what was there.
+        """
+        self._counts.scores.made += 1
+        if self._accepts(self._counts.scores, trace_id):
+            score = Score(name=name, value=value, trace_id=trace_id, comment=comment)
+            score.observation_id = observation_id
+            score.session_id = None if trace_id else self._run.uid
+            self._outbox.put([score])
+
+    def counts(self) -> TraceCounts:
+        """What became of everything up to now."""
+        return TraceCounts.total([self._counts])
+
+    def finish(self, deadline_s: float = 10.0) -> TraceCounts:
+        """Deliver what there is, from buffers of living and dead greenlets, or spool it.
+
+        Returns by the deadline. From then on made = sampled out + delivered + spooled + dropped.
+        """
+        if not self._finished:
+            self._finished = True
+            self.start()
+            self._sender.finish(deadline_s)
+        return self.counts()
+
+    def read_back(self, expected: int, within_s: float = 15.0) -> int | None:
+        """How many observations of the run Langfuse has, once it has ``expected`` or time is up.
+
+        None where it cannot be told. Servers ingest late: seconds, at times minutes.
+        """
+        return read_back(self._settings, self._run.uid, expected, within_s, self._notices)
+
+    @property
+    def project_url(self) -> str | None:
+        """The project's page, once the server has said which project the keys belong to."""
+        project = self._sender.project
+        return f"{self._settings.url}/project/{project.id}" if project else None
+
+    def trace_url(self, trace_id: str) -> str | None:
+        """The page of a trace, where the project is known."""
+        return f"{self.project_url}/traces/{trace_id}" if self.project_url else None
+
+    @property
+    def session_url(self) -> str | None:
+        """The page of the run's session, where the project is known."""
+        return f"{self.project_url}/sessions/{self._run.uid}" if self.project_url else None
+
+    def _record(self, event: Event, steps: Sequence[Step[Any]]) -> None:
+        if not steps:
+            return
+        counts = self._counts
+        counts.made += len(steps)
+        if self._finished or self._sample < 1:
+            trace_id = event.trace_id or self._trace_id(event)
+            if not self._accepts(counts, trace_id, len(steps)):
+                return
+        key = id(getcurrent())
+        buffer = self._buffers.get(key)
+        if buffer is None:
+            buffer = self._buffers[key] = []
+            self.start()
+        for step in steps:
+            buffer.append((event, step))
+        if len(buffer) >= self._limits.buffer:
+            del self._buffers[key]
+            self._hand_over(buffer)
+
+    def _trace_id(self, event: Event) -> str:
+        return phase_trace_id(self._run.uid, event.trio, event.round, event.phase)
+
+    def _accepts(self, tally: Tally, trace_id: str | None, number: int = 1) -> bool:
+        """Whether ``number`` things of a trace are to be sent; counted where they are not."""
+        if self._finished:
+            tally.drop(TOO_LATE, number)
+            return False
+        if trace_id and not self.keeps(trace_id):
+            tally.sampled_out += number
+            return False
+        self.start()
+        return True
+
+    def _hand_over(self, buffer: list[Item]) -> None:
+        """Move a full buffer to the outbox, which the spool keeps from being full for long."""
+        room = True
+        try:
+            room = self._outbox.wait_for_room(_LONGEST_WAIT_FOR_ROOM_S)
+        finally:  # a user that is stopped while it waits
+            if room:
+                self._outbox.put(buffer)
+            else:
+                self._counts.drop(NO_ROOM, len(buffer))
+
+    def _sweep(self) -> Iterator[None]:
+        """Move what all buffers hold to the outbox, a little at each turn."""
+        gathered: list[Item] = []
+        for _ in range(len(self._buffers)):
+            if not self._buffers:
+                break
+            gathered += self._buffers.popitem()[1]
+            if len(gathered) >= _SWEEP_SLICE:
+                self._outbox.put(gathered)
+                gathered = []
+                yield
+        if gathered:
+            self._outbox.put(gathered)
+
+
+_living: weakref.WeakSet[Tracer] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """A forked worker has its own sender, spool and counts, and nothing of its parent's."""
+    for tracer in list(_living):
+        tracer.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)
