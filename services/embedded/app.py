@@ -1,0 +1,43 @@
+"""The embedded stack as one application: gateway and Ollama API on one port."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from services.embedded.chat import Chat
+from services.embedded.gateway import Gateway
+from services.embedded.http import failed, no_route, refused
+from services.embedded.refusal import RefusalError
+from services.embedded.vectors import Vectors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.embedded.matrix import Matrix
+    from services.embedded.store import Store
+
+
+def make_app(matrix: Matrix, store: Store) -> Starlette:
+    """The application over ``matrix`` and ``store``, which it closes when it ends.
+
+    Every error is answered as ``{"error": …}``.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        store.close()
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            *Gateway(matrix, store).routes(),
+            *Chat().routes(),
+            *Vectors(matrix, store).routes(),
+        ],
+        exception_handlers={RefusalError: refused, HTTPException: no_route, Exception: failed},
+    )

@@ -1,0 +1,118 @@
+"""An embedding that needs no download: latent semantic analysis joined with character n-grams.
+
+Latent semantic analysis (S. Deerwester et al., 1990) learns from the corpus which words go
+together, so that other words for the same thing are close; its dimensions are weighted by the
+square root of their singular values (J. Caron, 2001). The n-grams keep apart names and spellings
+that the corpus has never seen. Each half is scaled to its share of a unit vector.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import log, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.embedded.ngrams import ngram_vector
+from services.embedded.svd import right_singular
+from services.embedded.terms import term_counts
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+Vector = NDArray[np.float32]
+Matrix = NDArray[np.float32]
+
+LATENT_DIMENSION = 128
+NGRAM_DIMENSION = 128
+DIMENSION = LATENT_DIMENSION + NGRAM_DIMENSION
+LATENT_SHARE = 0.8
+UNKNOWN_WEIGHT = 4.0
+UNKNOWN_WORDS_KEPT = 4096
+
+
+class Embedding:
+    """Texts to unit vectors of ``DIMENSION`` numbers. Made by ``fit_embedding``.
+
+    A term weighs ``(1 + log count) * log inverse document frequency``; one that the corpus does not
+    have, often a name, weighs ``UNKNOWN_WEIGHT`` times the median term and has its n-grams only.
+    """
+
+    dimension = DIMENSION
+
+    def __init__(self, rows: dict[str, int], weights: Vector, latent: Matrix) -> None:
+        """``rows`` maps terms to rows of ``latent`` and ``weights``, in this order."""
+        self._rows = rows
+        ngrams = np.stack([ngram_vector(term, NGRAM_DIMENSION) for term in rows])
+        self._table: Matrix = np.hstack([latent, ngrams]) * weights[:, np.newaxis]
+        self._unknown_weight = np.float32(UNKNOWN_WEIGHT * np.median(weights))
+        self._unknown = lru_cache(UNKNOWN_WORDS_KEPT)(self._unknown_row)
+
+    def encode(self, text: str) -> Vector:
+        """The unit vector of ``text``; zero where it has no words."""
+        known: list[int] = []
+        counts: list[float] = []
+        unknown: list[Vector] = []
+        for term, count in term_counts(text).items():
+            row = self._rows.get(term)
+            if row is None:
+                unknown.append(self._unknown(term) * np.float32(1 + log(count)))
+            else:
+                known.append(row)
+                counts.append(1 + log(count))
+        vector: Vector = np.array(counts, np.float32) @ self._table[known]
+        for row_of_unknown in unknown:
+            vector[LATENT_DIMENSION:] += row_of_unknown
+        return joined(vector)
+
+    def project(self, counts: Matrix) -> Matrix:
+        """The vectors of texts given as rows of ``1 + log count``, a column for each known term."""
+        vectors: Matrix = counts @ self._table
+        for vector in vectors:
+            joined(vector)
+        return vectors
+
+    def _unknown_row(self, term: str) -> Vector:
+        return ngram_vector(term, NGRAM_DIMENSION) * self._unknown_weight
+
+
+def fit_embedding(texts: list[str]) -> tuple[Embedding, Matrix]:
+    """The embedding that ``texts`` teach, and their own vectors, one row for each."""
+    documents = [term_counts(text) for text in texts]
+    rows = {term: row for row, term in enumerate(sorted(set().union(*documents)))}
+    counts = count_matrix(documents, rows)
+    frequencies = np.count_nonzero(counts, axis=0)
+    weights = np.log((1 + len(texts)) / (1 + frequencies)).astype(np.float32)
+    weighted = counts * weights
+    weighted /= np.linalg.norm(weighted, axis=1, keepdims=True)
+    vectors, singular_values = right_singular(weighted, LATENT_DIMENSION)
+    embedding = Embedding(rows, weights, vectors * np.sqrt(singular_values))
+    return embedding, embedding.project(counts)
+
+
+def count_matrix(documents: list[Counter[str]], rows: dict[str, int]) -> Matrix:
+    """``1 + log count`` of each term: a row for each document, a column for each term."""
+    matrix = np.zeros((len(documents), len(rows)), np.float32)
+    document = np.repeat(np.arange(len(documents)), [len(counts) for counts in documents])
+    term = [rows[term] for counts in documents for term in counts]
+    count = [count for counts in documents for count in counts.values()]
+    matrix[document, term] = 1 + np.log(np.array(count, np.float32))
+    return matrix
+
+
+def joined(vector: Vector) -> Vector:
+    """``vector``, in place, with each half at its share of length 1.
+
+    A half without a word leaves everything to the other; a vector without any stays zero.
+    """
+    latent, ngram = vector[:LATENT_DIMENSION], vector[LATENT_DIMENSION:]
+    latent_square, ngram_square = float(latent @ latent), float(ngram @ ngram)
+    share = LATENT_SHARE if ngram_square else 1.0
+    if latent_square:
+        latent *= np.float32(sqrt(share / latent_square))
+    if ngram_square:
+        rest = 1 - share if latent_square else 1.0
+        ngram *= np.float32(sqrt(rest / ngram_square))
+    return vector

@@ -1,0 +1,84 @@
+"""How well a worker fits a message, by counting what of the demand is met."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from services.embedded.demand import Demand, read_demand
+from services.embedded.lexicon import Lexicon, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ALL, ONE_MISSING, ROLE_ONLY, RELATED, NOTHING = 5, 4, 3, 2, 1
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """``rating`` 1 to 5, and one sentence that says why."""
+
+    rating: int
+    reason: str
+
+
+class JudgedHit(msgspec.Struct):
+    metadata: dict[str, Any] = {}
+
+
+class Question(msgspec.Struct):
+    """The message's own words, and the first hit of the search."""
+
+    body: str
+    hit: JudgedHit
+
+
+question_decoder = msgspec.json.Decoder(Question)
+
+
+def judge(question: Question, lexicon: Lexicon) -> Judgement:
+    """5: all met; 4: one thing missing; 3: the role fits; 2: something does; 1: nothing does."""
+    demand = read_demand(question.body, lexicon)
+    if not demand.role:
+        return Judgement(NOTHING, "The message names no role that the rules can read.")
+    worker = plain(" , ".join(words_of(question.hit.metadata)))
+    met, missing = compare(demand, worker, lexicon)
+    if demand.role in missing:
+        rating = RELATED if met else NOTHING
+        return Judgement(rating, f"Not a {demand.role}{listed('; fits', met)}.")
+    rating = {0: ALL, 1: ONE_MISSING}.get(len(missing), ROLE_ONLY)
+    return Judgement(rating, f"A {demand.role}{listed('; missing', missing) or ', all met'}.")
+
+
+def compare(demand: Demand, worker: str, lexicon: Lexicon) -> tuple[list[str], list[str]]:
+    """What of ``demand`` the words about the worker mention in any wording, and what not."""
+    books = (lexicon.roles, lexicon.certs, lexicon.skills, lexicon.shifts)
+    mentioned = {name for book in books for name in book.names(worker)}
+    city = demand.location.split(",")[0]
+    asked = [demand.role, city, *demand.certs, *demand.skills, demand.shift]
+    things = [thing for thing in asked if thing]
+    met = [thing for thing in things if thing in mentioned or stands_in(thing, worker)]
+    return met, [thing for thing in things if thing not in met]
+
+
+def stands_in(thing: str, words: str) -> bool:
+    """Whether ``words``, which are ``plain``, hold ``thing`` as words of its own."""
+    return re.search(rf"(?<!\w){re.escape(plain(thing))}(?!\w)", words) is not None
+
+
+def words_of(metadata: object) -> Iterator[str]:
+    """All texts in ``metadata``, at any depth."""
+    if isinstance(metadata, str):
+        yield metadata
+    elif isinstance(metadata, dict):
+        for value in metadata.values():
+            yield from words_of(value)
+    elif isinstance(metadata, list):
+        for value in metadata:
+            yield from words_of(value)
+
+
+def listed(before: str, things: list[str]) -> str:
+    """``things`` after ``before``, or nothing."""
+    return f"{before} {', '.join(things)}" if things else ""

@@ -1,0 +1,85 @@
+"""The matrix: one search over many corpora, with a memory of what was chosen before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.embedded.bodies import SearchAnswer, SearchBody
+from services.embedded.corpus import Corpus, Hit
+from services.embedded.playbook import Play, Playbook
+from services.embedded.recall import Recalled, RecallRules, apply_memory, keep_nearest
+from services.embedded.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from services.embedded.embedding import Embedding, Vector
+
+BAD_GATEWAY = 502
+NO_METADATA = msgspec.Raw(b"{}")
+
+
+class Matrix:
+    """Corpora by name, playbooks by namespace, and the embedding that all of them share.
+
+    It is called from one thread only, which is what makes adding while others search safe.
+    """
+
+    def __init__(self, embedding: Embedding, corpora: list[Corpus]) -> None:
+        self.embedding = embedding
+        self.corpora = {corpus.name: corpus for corpus in corpora}
+        self._playbooks: dict[str, Playbook] = {}
+
+    def record(self, namespace: str, play: Play) -> None:
+        """Remember ``play`` in ``namespace``, which begins with its first play."""
+        playbook = self._playbooks.get(namespace)
+        if playbook is None:
+            playbook = self._playbooks[namespace] = Playbook(self.embedding.dimension)
+        playbook.record(play, self.embedding.encode(play.query_text))
+
+    def search(self, body: SearchBody) -> SearchAnswer:
+        """The nearest of all corpora asked; RefusalError 502 where one of them does not exist."""
+        corpora = [self._corpus(name) for name in dict.fromkeys(body.corpora)]
+        vector = self.embedding.encode(body.query_text)
+        found: dict[str, Hit] = {}
+        counts: dict[str, int] = {}
+        for corpus in corpora:
+            hits = corpus.search(vector, body.per_corpus_k or body.k, body.exclude_ids)
+            counts[corpus.name] = len(hits)
+            for hit in hits:
+                keep_nearest(found, hit)
+        recalled = self._recall(found, vector, body)
+        results = sorted(recalled.hits.values())[: body.k]
+        ids = {hit.id for hit in results}
+        return SearchAnswer(
+            results=results,
+            per_corpus_counts=counts,
+            playbook_boosted=len(recalled.boosted & ids),
+            playbook_injected=len(recalled.injected & ids),
+        )
+
+    def _recall(self, found: dict[str, Hit], vector: Vector, body: SearchBody) -> Recalled:
+        playbook = self._playbooks.get(body.playbook_corpus or "") if body.use_playbook else None
+        if playbook is None:
+            return Recalled(found, set(), set())
+        excluded = set(body.exclude_ids)
+        recollections = [
+            recollection
+            for recollection in playbook.recall(vector, body.playbook_top_k)
+            if recollection.play.answer_id not in excluded
+        ]
+        rules = RecallRules(
+            body.playbook_max_distance, body.playbook_max_inject_distance, body.query_role
+        )
+        return apply_memory(found, recollections, rules, self._metadata_of)
+
+    def _metadata_of(self, play: Play) -> msgspec.Raw:
+        corpus = self.corpora.get(play.answer_corpus)
+        item = corpus.item(play.answer_id) if corpus else None
+        return item.metadata if item else NO_METADATA
+
+    def _corpus(self, name: str) -> Corpus:
+        corpus = self.corpora.get(name)
+        if corpus is None:
+            raise RefusalError(BAD_GATEWAY, f'corpus "{name}" does not exist')
+        return corpus

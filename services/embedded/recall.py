@@ -1,0 +1,73 @@
+"""What playbook memory does to a search: it boosts, it injects, and it minds the role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.embedded.corpus import Hit, rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.embedded.playbook import Play, Recollection
+
+Metadata = msgspec.Raw
+BOOST = 0.5
+
+
+class RecallRules(msgspec.Struct, frozen=True):
+    """How near a remembered query has to be, and the role that the search names, if any."""
+
+    max_distance: float
+    max_inject_distance: float
+    role: str | None
+
+
+class Recalled(msgspec.Struct):
+    """Hits by id with the memory's work done, and the ids on which it was done."""
+
+    hits: dict[str, Hit]
+    boosted: set[str]
+    injected: set[str]
+
+
+def apply_memory(
+    found: dict[str, Hit],
+    recollections: list[Recollection],
+    rules: RecallRules,
+    metadata_of: Callable[[Play], Metadata],
+) -> Recalled:
+    """``found``, what retrieval found by id, boosted and joined by what is remembered.
+
+    An answer remembered for several queries takes the one that brings it nearest.
+    """
+    recalled = Recalled(dict(found), set(), set())
+    for recollection in recollections:
+        play = recollection.play
+        if rules.role and play.role and rules.role != play.role:
+            continue
+        hit = found.get(play.answer_id)
+        if hit is not None and hit.corpus == play.answer_corpus:
+            if recollection.distance <= rules.max_distance:
+                keep_nearest(recalled.hits, at(hit, hit.distance, play))
+                recalled.boosted.add(hit.id)
+        elif recollection.distance <= rules.max_inject_distance:
+            joined = Hit(0.0, play.answer_id, play.answer_corpus, metadata_of(play))
+            keep_nearest(recalled.hits, at(joined, recollection.distance, play))
+            recalled.injected.add(joined.id)
+    return recalled
+
+
+def at(hit: Hit, distance: float, play: Play) -> Hit:
+    """``hit`` at ``distance`` times the factor that the play's score gives."""
+    nearer = rounded(distance * (1 - BOOST * play.score))
+    return Hit(nearer, hit.id, hit.corpus, hit.metadata)
+
+
+def keep_nearest(hits: dict[str, Hit], hit: Hit) -> None:
+    """Put ``hit`` among ``hits`` unless its id is there already and nearer."""
+    known = hits.get(hit.id)
+    if known is None or hit.distance < known.distance:
+        hits[hit.id] = hit

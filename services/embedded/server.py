@@ -1,0 +1,85 @@
+"""The server around the application: a loopback socket, uvicorn, and a word when it is ready."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from services.embedded.app import make_app
+from services.embedded.store import Store
+from services.embedded.system import build_matrix, restore
+from services.embedded.vocabulary import load_vocabulary
+from services.errors import ServiceRefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+BACKLOG = 4096
+KEEP_ALIVE_S = 600
+GRACE_S = 3
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+def run_server(
+    host: str, port: int, data_dir: Path | None, seed: int, announce: Callable[[str], None]
+) -> None:
+    """Serve until SIGINT or SIGTERM. ``announce`` gets the URL as soon as it answers.
+
+    ServiceRefusalError where the port or the folder cannot be used.
+    """
+    listener = bind(host, port)
+    store = Store(data_dir, seed)
+    matrix = build_matrix(load_vocabulary(), seed)
+    restore(matrix, store)
+    settle()
+    config = uvicorn.Config(
+        make_app(matrix, store),
+        loop="asyncio",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_level="error",
+        access_log=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    Server(config, lambda: announce(url)).run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on ``port``, or on a free one where it is 0; it listens when the server starts."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ServiceRefusalError(f"port {port} of {host}: {error.strerror}") from None
+    return listener
+
+
+def settle() -> None:
+    """Make room for a connection per user, and spare the collector what stays for good."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    gc.collect()
+    gc.freeze()

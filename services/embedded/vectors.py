@@ -1,0 +1,83 @@
+"""The routes for vectors: texts embedded, indexes created, items added."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.routing import Route
+
+from services.embedded import bodies
+from services.embedded.bodies import BAD_REQUEST, decode
+from services.embedded.corpus import Corpus
+from services.embedded.http import answer, read_body
+from services.embedded.items import checked_items, stored_items
+from services.embedded.refusal import RefusalError
+from services.embedded.store import Store
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from services.embedded.matrix import Matrix
+
+CREATED, NOT_FOUND, CONFLICT = 201, 404, 409
+AT_ONCE = 32
+"""Texts embedded, or items added, before others get their turn: a few milliseconds."""
+
+embed_decoder = msgspec.json.Decoder(bodies.EmbedBody)
+create_index_decoder = msgspec.json.Decoder(bodies.CreateIndexBody)
+add_decoder = msgspec.json.Decoder(bodies.AddBody)
+
+
+class Vectors:
+    """What a client does with vectors. All indexes have the dimension of the embedding."""
+
+    def __init__(self, matrix: Matrix, store: Store) -> None:
+        self.matrix = matrix
+        self.store = store
+        self.dimension = matrix.embedding.dimension
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1/embed", self.embed, methods=["POST"]),
+            Route("/v1/vectors/index/{name}/add", self.add, methods=["POST"]),
+            Route("/v1/vectors/index", self.create_index, methods=["POST"]),
+        ]
+
+    async def embed(self, request: Request) -> Response:
+        body = decode(await read_body(request), embed_decoder)
+        vectors: list[list[float]] = []
+        for start in range(0, len(body.texts), AT_ONCE):
+            texts = body.texts[start : start + AT_ONCE]
+            vectors += [self.matrix.embedding.encode(text).tolist() for text in texts]
+            await asyncio.sleep(0)
+        return answer({"vectors": vectors, "dimension": self.dimension})
+
+    async def create_index(self, request: Request) -> Response:
+        body = decode(await read_body(request), create_index_decoder)
+        if body.dimension != self.dimension:
+            raise RefusalError(
+                BAD_REQUEST,
+                f"dimension: found {body.dimension}, expected {self.dimension} as of /v1/embed",
+            )
+        if body.name in self.matrix.corpora:
+            raise RefusalError(CONFLICT, f'index "{body.name}" is there already')
+        self.matrix.corpora[body.name] = Corpus(body.name, self.dimension)
+        await self.store.run(Store.save_index, body.name)
+        return answer({"name": body.name, "dimension": self.dimension}, CREATED)
+
+    async def add(self, request: Request) -> Response:
+        """On disk first, then in the index: what was answered is never lost."""
+        name = request.path_params["name"]
+        corpus = self.matrix.corpora.get(name)
+        if corpus is None:
+            raise RefusalError(NOT_FOUND, f'index "{name}" does not exist')
+        body = decode(await read_body(request), add_decoder)
+        items, vectors = checked_items(body.items, self.dimension)
+        await self.store.run(Store.save_items, name, stored_items(items, vectors))
+        for start in range(0, len(items), AT_ONCE):
+            corpus.add(items[start : start + AT_ONCE], vectors[start : start + AT_ONCE])
+            await asyncio.sleep(0)
+        return answer({"added": len(items)})
