@@ -51,6 +51,22 @@ def stack(port: int, data: Path | None, seed: int) -> None:
     serve(port=port, data_dir=data, seed=seed)
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def check(options: tuple[str, ...]) -> None:
+    """Find without load what a run with the same OPTIONS would refuse."""
+    # Locust comes first: it patches ssl, which must not be in use by then.
+    import locust  # noqa: F401, PLC0415
+
+    from harness.check_command import check as run_check  # noqa: PLC0415
+
+    for line in run_check(options):
+        click.echo(f"ok  {line}")
+
+
 @main.command()
 @click.argument("spool", type=click.Path(path_type=Path))
 @click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)

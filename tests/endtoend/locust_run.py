@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +33,7 @@ class LocustRun:
             env={**os.environ, **environment},
         )
 
-    def __enter__(self) -> LocustRun:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

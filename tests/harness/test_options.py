@@ -108,7 +108,7 @@ def test_a_run_id_becomes_part_of_file_names(run_id, tmp_path):
 def test_a_report_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()
     settings = read_settings(options(report_dir=tmp_path / "file" / "reports"), None)
-    with pytest.raises(MisuseError, match="--report-dir .*cannot write there"):
+    with pytest.raises(MisuseError, match=r"--report-dir .*cannot write there"):
         check_claim(settings)
 
 
