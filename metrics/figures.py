@@ -83,7 +83,7 @@ class Figures:
             if self.folds:
                 sums.rounds.pair(key, cell, listed, sums.bands, sums.faults)
             else:
-                sums.rounds.hold(key, cell, listed)
+                sums.rounds.hold(key, cell, listed, sums.faults)
 
     def state(self) -> dict[str, Any]:
         """All that was counted, as JSON or msgpack takes it: integers, strings, lists, dicts."""

@@ -56,7 +56,7 @@ class Observer:
         if self._folds:
             sums.rounds.pair(key, event.cell, listed, sums.bands, sums.faults)
         else:
-            sums.rounds.hold(key, event.cell, listed)
+            sums.rounds.hold(key, event.cell, listed, sums.faults)
 
     def _reissue(self, event: Event, ids: Ids, moment: Moment, sums: Sums) -> None:
         determinism = moment.band.determinism

@@ -47,10 +47,14 @@ class Rounds:
         self._given_up: dict[int, int] = {}
         self.waiting: dict[TrioRound, dict[Cell, Listed]] = {}
 
-    def hold(self, key: TrioRound, cell: Cell, listed: Listed) -> None:
+    def hold(self, key: TrioRound, cell: Cell, listed: Listed, faults: Faults) -> None:
         """Keep a list without pairing it: another will."""
+        present = self.waiting.setdefault(key, {})
+        if cell in present:
+            faults[("repeated_lists",)] += 1
+            return
+        present[cell] = listed
         self._lists += 1
-        self.waiting.setdefault(key, {})[cell] = listed
 
     def pair(
         self, key: TrioRound, cell: Cell, listed: Listed, bands: Bands, faults: Faults
@@ -106,19 +110,22 @@ class Rounds:
         ]
 
     def restore(self, state: list[list[Any]]) -> None:
-        """Hold the lists that ``state()`` gave."""
+        """Keep the lists that ``state()`` gave as they were."""
         for trio, number, contract, role, time_us, users_from, unit, pool, ids in state:
             kept = None if ids is None else tuple(ids)
             listed = Listed(time_us, users_from, unit, pool, kept)
-            self.hold((trio, number), (contract, role), listed)
+            self.waiting.setdefault((trio, number), {})[contract, role] = listed
+            self._lists += 1
 
 
 def _pair_all(cell: Cell, listed: Listed, present: dict[Cell, Listed], bands: Bands) -> None:
     """Count the pairs of a list with others; each belongs to the band of its later list."""
     ids = None if listed.ids is None else frozenset(listed.ids)
     for other_cell, other in present.items():
-        later = listed if (listed.time_us, cell) > (other.time_us, other_cell) else other
-        diversity = bands[later.users_from].diversity
+        listed_later = listed.time_us > other.time_us
+        if listed.time_us == other.time_us:
+            listed_later = cell > other_cell
+        diversity = bands[listed.users_from if listed_later else other.users_from].diversity
         first, second = (cell, other_cell) if cell < other_cell else (other_cell, cell)
         if ids is None or other.ids is None:
             diversity.add_missing(first, second)

@@ -246,6 +246,13 @@ def test_a_second_list_of_a_cell_is_a_fault():
     seat = Seat()
     results = result_of(seat.event("baseline", ["a"]), seat.event("baseline", ["b"]))
     assert results["faults"]["repeated_lists"] == 1
+    worker, master = Figures(K, folds=False), Figures(K)
+    for found in (["a"], ["b"]):
+        worker.add(seat.event("baseline", found, role=SHARED[1]))
+    master.merge(worker.take())
+    worker.add(seat.event("baseline", ["c"], role=SHARED[1]))
+    master.merge(worker.take())
+    assert master.result()["faults"]["repeated_lists"] == 2
 
 
 def test_rounds_that_never_complete_do_not_fill_the_memory(monkeypatch):
@@ -259,9 +266,9 @@ def test_rounds_that_never_complete_do_not_fill_the_memory(monkeypatch):
     within = figures.result()["metrics"]["diversity"]["different_roles_within_contract"]
     assert within["pairs"] == 199 * 3
     assert figures.result()["faults"]["late_lists"] == 0
-    bob = Seat("bob")
-    figures.add(bob.event("baseline", ["a"], round=1, contract=BOB))
-    figures.add(bob.event("baseline", ["a"], round=199, contract=BOB))
+    bob, oldest = Seat("bob"), figures.state()["rounds"][0][1]
+    figures.add(bob.event("baseline", ["a"], round=oldest - 1, contract=BOB))
+    figures.add(bob.event("baseline", ["a"], round=oldest, contract=BOB))
     assert figures.result()["faults"]["late_lists"] == 1
     across = figures.result()["metrics"]["diversity"]["same_role_across_contracts"]
     assert across["pairs"] == 1

@@ -1,0 +1,74 @@
+"""Percentiles from log buckets against the exact ones: time, error and size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from sys import getsizeof
+from time import process_time
+
+import numpy as np
+
+from benchmarks.row import Row
+from metrics.histogram import PERCENTILES, Counts, Histogram
+
+SIZES = (10_000, 100_000, 1_000_000)
+BATCH = 1000
+"""Values that are bucketed at once: what a step takes in a second."""
+
+QUANTILES = [thousandths / 10 - 1e-9 for thousandths in PERCENTILES.values()]
+EXACT = "exact: kept and sorted"
+
+
+def run() -> list[Row]:
+    """Time per value, recorded in batches and read ten times; the worst error; the state's size."""
+    rows: list[Row] = []
+    for size in SIZES:
+        values = np.random.default_rng(size).lognormal(1.5, 1.0, size)
+        batches = [values[start : start + BATCH].tolist() for start in range(0, size, BATCH)]
+        rows += _rows(size, batches, values)
+    return rows
+
+
+def _rows(size: int, batches: list[list[float]], values: np.ndarray) -> list[Row]:
+    histogram, kept = Histogram(), list[float]()
+    ours_s = exact_s = 0.0
+    looks = max(1, len(batches) // 10)
+    for number, batch in enumerate(batches):
+        ours_s += _seconds(partial(_record, histogram, batch))
+        exact_s += _seconds(partial(kept.extend, batch))
+        if number % looks == looks - 1:
+            ours_s += _seconds(histogram.summary)
+            exact_s += _seconds(lambda: _exact(kept))
+    exact = _exact(values)
+    found = [histogram.percentile(thousandths) for thousandths in PERCENTILES.values()]
+    error = max(abs(ours - true) / true for ours, true in zip(found, exact, strict=True) if ours)
+    state = len(repr(histogram.state()))
+    return [
+        Row(f"percentiles, {size:,} values, 10 looks", ours_s / size * 1e9, "ns per value",
+            ours_s / exact_s, EXACT),
+        Row(f"percentiles, {size:,} values: worst error", 100 * error, "%"),
+        Row(f"percentiles, {size:,} values: state", state / 1000, "KB",
+            state / (getsizeof(kept) + 24 * len(kept)), EXACT),
+    ]  # fmt: skip
+
+
+def _record(histogram: Histogram, batch: list[float]) -> None:
+    histogram.add(Counts.of(batch))
+
+
+def _exact(values: list[float] | np.ndarray) -> list[float]:
+    """numpy's, on all values."""
+    return [float(x) for x in np.percentile(values, QUANTILES, method="inverted_cdf")]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = process_time()
+    work()
+    return process_time() - start
+
+
+if __name__ == "__main__":
+    for row in run():
+        ratio = "" if row.ratio is None else f"{row.ratio:8.4f} x {row.against}"
+        print(f"{row.name:45} {row.value:10.3f} {row.unit:14} {ratio}")
