@@ -6,6 +6,7 @@ events that are there already by copying their bytes.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -100,6 +101,14 @@ def raw_events(path: Path) -> Iterator[bytes]:
 def _head_text(head: dict[str, Any]) -> bytes:
     head = {"schema": SCHEMA} | head
     first = {key: head[key] for key in KEYS if key in head}
-    text = msgspec.json.format(encoder.encode(first | head), indent=2)
+    text = msgspec.json.format(_encoded(first | head), indent=2)
     text = _FLAT_LIST.sub(lambda match: b"[" + _BREAK.sub(b", ", match[1]) + b"]", text)
     return text.removesuffix(b"\n}") + b"," + _EVENTS
+
+
+def _encoded(head: dict[str, Any]) -> bytes:
+    try:
+        return encoder.encode(head)
+    except UnicodeEncodeError:
+        # Half a surrogate pair, as from a path of another encoding: it becomes "?".
+        return json.dumps(msgspec.to_builtins(head), ensure_ascii=False).encode("utf-8", "replace")

@@ -25,7 +25,6 @@ _LEARNING = ["Users", "Her words", "Control", "Other words", "Control"]
 def load(document: Document) -> Section:
     """One row per band, in three tables; a cell is value, interval, samples."""
     bands: list[Band] = document.get("load_curve", [])
-    reading = document.get("load_curve_reading")
     return Section(
         key="load_curve",
         title="Load curve",
@@ -37,7 +36,8 @@ def load(document: Document) -> Section:
         ]
         if bands
         else [],
-        notes=[*([reading] if reading else []), _BANDS_NOTE, _CELLS_NOTE],
+        lead=document.get("load_curve_reading", ""),
+        notes=[_BANDS_NOTE, _CELLS_NOTE],
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from evidence import readings, words
 from evidence.readings import healthy, reading, worst
-from evidence.section import Document, Section, Table, figures
+from evidence.section import Document, Headline, Section, Table, figures
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
 _DIFFERENT_ROLES = "diversity.different_roles_within_contract"
@@ -26,6 +26,7 @@ def diversity(document: Document) -> Section:
         title="Diversity",
         question="Do different needs get different people?",
         answer=worst(*(row[-1] for row in rows)),
+        headline=Headline(rows[0][1], rows[0][2]),
         tables=[Table(_PAIR_COLUMNS, rows)],
         notes=[*_trio_note(same), *_chance_note(same, different), *_empty_note(same, different)],
     )
@@ -99,6 +100,7 @@ def determinism(document: Document) -> Section:
         title="Determinism",
         question="Does the same query get the same people?",
         answer=answer,
+        headline=Headline(rows[0][1], rows[0][2]),
         tables=[
             Table(["Reissue against baseline", "Value", "95 % interval", "Pairs", "Reading"], rows)
         ],
@@ -151,6 +153,7 @@ def learning(document: Document) -> Section:
         title="Learning",
         question="Does a colleague find what was learnt?",
         answer=worst(*(row[-1] for row in [*arms, *lifts])),
+        headline=Headline(f"lift {lifts[0][1]}", lifts[0][2]),
         tables=[Table(_ARM_COLUMNS, arms), Table(_LIFT_COLUMNS, lifts)],
         notes=[*_trio_note(figures(document, "handover.verbatim")), _LIFT_NOTE],
     )
@@ -201,6 +204,9 @@ def freshness(document: Document) -> Section:
         title="Freshness",
         question="Are new resumes found?",
         answer=reading(document, key),
+        headline=Headline(
+            words.score(figure.get("top_k_rate")), words.interval(figure.get("ci95"))
+        ),
         tables=[Table(["New resumes found", "Rate, 95 % interval", "Reading"], rows)],
     )
 

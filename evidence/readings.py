@@ -18,6 +18,8 @@ _TONES: dict[str, Tone] = {
     "high": "fair",
     "unknown": "none",
 }
+_SIGNS = {">=": "≥", "<=": "≤", "==": "="}
+NO_BREAK = "\u00a0"
 _ORDER: tuple[Tone, ...] = ("bad", "fair", "good", "none")
 
 
@@ -37,9 +39,14 @@ def reading(document: dict[str, Any], name: str) -> Reading:
 
 
 def healthy(document: dict[str, Any], name: str) -> str:
-    """``(healthy < 0.3)``; empty where the figure has no range."""
+    """``(healthy < 0.3)``, in one piece; empty where the figure has no range."""
     found = document.get("readings", {}).get(name)
-    return f" (healthy {found['healthy']})" if found else ""
+    if found is None:
+        return ""
+    limit = found["healthy"]
+    for operator, sign in _SIGNS.items():
+        limit = limit.replace(operator, sign)
+    return f" (healthy {limit})".replace(" ", NO_BREAK).replace(NO_BREAK, " ", 1)
 
 
 def lift(ci95: Sequence[float] | None) -> Reading:

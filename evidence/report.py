@@ -8,6 +8,7 @@ from pathlib import Path
 from evidence.atomic import write_text
 from evidence.document import replace_head, write_document
 from evidence.history import RunFile
+from evidence.html import html
 from evidence.markdown import markdown
 from evidence.numbering import ReportPaths
 from evidence.section import Document
@@ -37,3 +38,4 @@ def _raw_events(source: Sequence[Path] | RunFile) -> Iterable[bytes]:
 
 def _write_views(paths: ReportPaths, head: Document) -> None:
     write_text(paths.markdown, markdown(head))
+    write_text(paths.html, html(head))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -64,11 +65,16 @@ class RunSection(msgspec.Struct, kw_only=True):
     @property
     def session_link(self) -> str:
         """Where Langfuse shows all traces of the run; empty where that is not known."""
-        return f"{self.trace_url}/sessions/{self.run_uid}" if self.trace_url else ""
+        return self._link("sessions", self.run_uid)
 
-    def trace_link(self, trace_id: str | None) -> str | None:
-        """Where Langfuse shows a trace; None where that is not known."""
-        return f"{self.trace_url}/traces/{trace_id}" if self.trace_url and trace_id else None
+    def trace_link(self, trace_id: str | None) -> str:
+        """Where Langfuse shows a trace; empty where that is not known."""
+        return self._link("traces", trace_id)
+
+    def _link(self, kind: str, name: str | None) -> str:
+        if not name or not self.trace_url.startswith(("https://", "http://")):
+            return ""
+        return f"{self.trace_url}/{kind}/{quote(name, safe='')}"
 
 
 def run_section(head: dict[str, Any]) -> RunSection:

@@ -41,16 +41,27 @@ class Table(msgspec.Struct):
         return [all(map(_is_figure, column)) for column in columns]
 
 
+class Headline(msgspec.Struct, frozen=True):
+    """A section's one figure, its interval, and what it is where its question does not say."""
+
+    value: str
+    interval: str = ""
+    label: str = ""
+
+
 class Section(msgspec.Struct, kw_only=True):
     """One part of a report.
 
-    ``answer`` answers ``question``, where there is one. ``notes`` are sentences below the table.
+    ``answer`` answers ``question``, where there is one; ``lead`` is a sentence before the tables,
+    ``notes`` are sentences below them.
     """
 
     key: str
     title: str
     question: str = ""
     answer: Reading | None = None
+    headline: Headline | None = None
+    lead: str = ""
     tables: list[Table] = []
     notes: list[str] = []
 

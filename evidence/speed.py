@@ -7,7 +7,7 @@ from typing import Any
 
 from evidence import words
 from evidence.readings import reading
-from evidence.section import Document, Section, Table, Verbatim, figures
+from evidence.section import Document, Headline, Section, Table, Verbatim, figures
 from metrics.phase import PHASES
 
 STEPS = (
@@ -63,9 +63,20 @@ def latency(document: Document) -> Section:
         key="latency",
         title="Latency",
         question="How fast is it?",
+        headline=_headline(figure),
         tables=tables,
         notes=[_PERCENTILE_NOTE, "No latency from an intended start: this run had no schedule."],
     )
+
+
+def _headline(latency: Mapping[str, Any]) -> Headline | None:
+    """The searches' 95th percentile, or the median where it is all that the count carries."""
+    search = latency.get("matrix_search")
+    if not search:
+        return None
+    key = "p50_ms" if search["p95_ms"] is None else "p95_ms"
+    value = words.milliseconds(search[key])
+    return Headline(f"{value} ms", label=f"{PERCENTILES[key]} of matrix.search")
 
 
 def _rows(summaries: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:

@@ -1,0 +1,169 @@
+"""The HTML report: one file that opens anywhere and asks nothing of a network.
+
+Jinja escapes every text; what reaches the plots goes through Bokeh's own escaping. A content
+security policy in the page forbids whatever might have slipped through to load or send anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from bokeh.embed import components
+from bokeh.model import Model
+from bokeh.resources import Resources
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from evidence import words
+from evidence.plots import quality, speed
+from evidence.plots.heat_map import MOST_CELLS, heat_map
+from evidence.readings import Reading
+from evidence.run_section import RunSection
+from evidence.section import Document, Link, Verbatim
+from evidence.view import view
+
+
+class Plot(msgspec.Struct, frozen=True):
+    """A plot that a section shows, and what its reader must know to read it."""
+
+    draw: Callable[[Document], Model | None]
+    caption: str
+
+
+PLOTS: Mapping[str, tuple[Plot, ...]] = {
+    "diversity": (
+        Plot(
+            quality.diversity,
+            "Mean Jaccard with its 95 % interval, and what chance would give. Orange: the edge of "
+            "the healthy range.",
+        ),
+        Plot(
+            heat_map,
+            "Mean Jaccard of every two cells (contract, role): the darker, the more people they "
+            f"share. At most {MOST_CELLS} cells are drawn.",
+        ),
+    ),
+    "determinism": (
+        Plot(
+            quality.determinism,
+            "Mean Jaccard of the reissues over time, and the users of the moment.",
+        ),
+    ),
+    "learning": (Plot(quality.handover, "Hits at top-1 by arm, with their 95 % intervals."),),
+    "freshness": (Plot(quality.freshness, "New resumes found, with their 95 % intervals."),),
+    "latency": (
+        Plot(speed.by_step, "Percentiles of each step; the line reaches to the largest latency."),
+        Plot(
+            speed.over_time,
+            "Line: p50; dots: p95 where there are samples enough; grey: users. A click on a name "
+            "fades its step.",
+        ),
+    ),
+    "load_curve": (
+        Plot(
+            speed.load_curve,
+            "Quality with its 95 % intervals above, latency of searches below, by users.",
+        ),
+    ),
+}
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """A plot's place in the page."""
+
+    div: Markup
+    caption: str
+
+
+class WorstReissue(msgspec.Struct, frozen=True):
+    """A reissue that changed, its two lists rank by rank; an id is marked that the other lacks."""
+
+    label: str
+    query: str
+    jaccard: str
+    rbo: str
+    ranks: list[tuple[str, bool, str, bool]]
+    link: str
+
+
+def html(document: Document, generated: datetime | None = None) -> str:
+    """The report of a document's head as a whole page."""
+    report = view(document, generated)
+    script, drawn = _drawn(document)
+    return _template().render(
+        report=report,
+        plots=drawn,
+        script=script,
+        library=_library() if script else "",
+        worst=[_worst(one, report.run) for one in document.get("worst_reissues", [])],
+        settings=[(key, str(value)) for key, value in report.run.settings.items()],
+        versions=[*report.run.versions.items()],
+    )
+
+
+def _drawn(document: Document) -> tuple[Markup, dict[str, list[Drawn]]]:
+    """The script that draws all plots, and the plots' places by section."""
+    found = [
+        (key, plot.caption, model)
+        for key, plots in PLOTS.items()
+        for plot in plots
+        if (model := plot.draw(document)) is not None
+    ]
+    if not found:
+        return Markup(), {}
+    script, divs = components([model for _, _, model in found])
+    places: dict[str, list[Drawn]] = {}
+    for (key, caption, _), div in zip(found, divs, strict=True):
+        places.setdefault(key, []).append(Drawn(_trusted(div), caption))
+    return _trusted(script), places
+
+
+@cache
+def _library() -> Markup:
+    return _trusted(Resources(mode="inline", components=["bokeh"]).render_js())
+
+
+def _trusted(text: str) -> Markup:
+    """Markup that Bokeh made."""
+    return Markup(text)  # noqa: S704  (Bokeh escapes the data within)
+
+
+def _worst(one: dict[str, Any], run: RunSection) -> WorstReissue:
+    return WorstReissue(
+        label=f"{one['coordinator']}, round {one['round']}: {one['role']}, {one['contract']}",
+        query=one["query"],
+        jaccard=words.score(one["jaccard"]),
+        rbo=words.score(one["rbo"]),
+        ranks=[*_side_by_side(one["baseline"], one["reissue"])],
+        link=run.trace_link(one["trace_id"]),
+    )
+
+
+def _side_by_side(before: list[str], after: list[str]) -> Iterator[tuple[str, bool, str, bool]]:
+    kept, again = set(before), set(after)
+    for rank in range(max(len(before), len(after))):
+        old = before[rank] if rank < len(before) else ""
+        new = after[rank] if rank < len(after) else ""
+        yield old, bool(old) and old not in again, new, bool(new) and new not in kept
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["reading"] = lambda value: isinstance(value, Reading)
+    environment.tests["verbatim"] = lambda value: isinstance(value, Verbatim)
+    environment.tests["link"] = lambda value: (
+        isinstance(value, Link) and value.startswith(("https://", "http://"))
+    )
+    return environment.get_template("report.html.jinja")

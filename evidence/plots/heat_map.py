@@ -1,0 +1,82 @@
+"""Every pair of cells (contract, role): how alike their baseline lists are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import ColumnDataSource, FactorRange, HoverTool
+from bokeh.plotting import figure
+
+from evidence.plots.style import BLUE, GREY, WHITE, chart, plain, short_names
+
+MOST_CELLS = 36
+"""A larger map is no longer read, and its file grows with the square."""
+
+_FAINTEST, _DARK = 0.04, 0.5
+
+
+def heat_map(document: dict[str, Any]) -> figure | None:
+    """The map as a plot; the darker, the more people two cells share."""
+    section = document.get("heat_map", {})
+    cells, pairs = section.get("cells", [])[:MOST_CELLS], section.get("pairs", [])
+    if not pairs:
+        return None
+    names = factors(cells)
+    shown = [pair for pair in pairs if max(pair["a"], pair["b"]) < len(cells)]
+    # Both halves are drawn: a reader looks along a row.
+    squares = [(pair, *ends) for pair in shown for ends in _both_ways(pair)]
+    source = ColumnDataSource(
+        {
+            "x": [names[x] for _, x, _ in squares],
+            "y": [names[y] for _, _, y in squares],
+            "value": [pair["mean_jaccard"] for pair, _, _ in squares],
+            "alpha": [max(pair["mean_jaccard"], _FAINTEST) for pair, _, _ in squares],
+            "ink": [WHITE if pair["mean_jaccard"] > _DARK else GREY for pair, _, _ in squares],
+            "label": [f"{pair['mean_jaccard']:.2f}" for pair, _, _ in squares],
+            "pairs": [pair["pairs"] for pair, _, _ in squares],
+        }
+    )
+    plot = chart(
+        height=140 + 30 * len(cells),
+        min_width=150 + 44 * len(cells),
+        x_range=FactorRange(factors=names, range_padding=0.01, group_padding=0.4),
+        y_range=FactorRange(factors=names[::-1], range_padding=0.01, group_padding=0.4),
+    )
+    square = plot.rect("x", "y", 0.96, 0.94, source=source, color=BLUE, alpha="alpha")
+    text: dict[str, Any] = {
+        "text_align": "center",
+        "text_baseline": "middle",
+        "text_font_size": "11px",
+    }
+    plot.text("x", "y", "label", source=source, color="ink", **text)
+    plot.add_tools(
+        HoverTool(
+            renderers=[square],
+            tooltips=[
+                ("cells", "@x and @y"),
+                ("mean Jaccard", "@value{0.000}"),
+                ("pairs", "@pairs"),
+            ],
+        )
+    )
+    return _finished(plot)
+
+
+def factors(cells: list[dict[str, str]]) -> list[tuple[str, str]]:
+    """The axis' names, by contract and role, contracts shortened as far as they stay apart."""
+    short = short_names([cell["contract"] for cell in cells])
+    return [(plain(short[cell["contract"]]), plain(cell["role"])) for cell in cells]
+
+
+def _both_ways(pair: dict[str, Any]) -> list[tuple[int, int]]:
+    return [(pair["a"], pair["b"]), (pair["b"], pair["a"])]
+
+
+def _finished(plot: figure) -> figure:
+    plot.xaxis.major_label_orientation = 1.0
+    plot.grid.visible = False
+    plot.axis.axis_line_color = None
+    plot.axis.major_tick_line_color = None
+    for axis in plot.axis:
+        axis.update(separator_line_color=None)
+    return plot

@@ -1,0 +1,121 @@
+"""Plots of diversity, handover and freshness, and of determinism over time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from bokeh.models import ColumnDataSource, HoverTool, LinearAxis, LinearScale, Range1d
+from bokeh.models.annotations import Span
+from bokeh.plotting import figure
+
+from evidence.plots.intervals import Estimate, bars, intervals
+from evidence.plots.style import BLUE, GREEN, GREY, ORANGE, chart, legend_above
+from evidence.section import figures
+
+_KINDS = {"verbatim": "her words", "paraphrase": "other words"}
+_NUMBER = re.compile(r"[\d.]+")
+
+
+def diversity(document: dict[str, Any]) -> figure | None:
+    """Both Jaccards with their intervals, and what chance would give."""
+    return intervals(list(_diversities(document)))
+
+
+def _diversities(document: dict[str, Any]) -> Iterator[Estimate]:
+    names = {
+        "same_role_across_contracts": "same role",
+        "different_roles_within_contract": "two roles",
+    }
+    for key, name in names.items():
+        figure_ = figures(document, f"diversity.{key}")
+        if figure_.get("mean_jaccard") is None:
+            continue
+        limit = healthy_limit(document, f"diversity.{key}.mean_jaccard")
+        yield Estimate(name, figure_["mean_jaccard"], figure_["ci95"], BLUE, limit)
+        if figure_.get("chance") is not None:
+            yield Estimate(f"{name}, chance", figure_["chance"], [figure_["chance"]] * 2, GREY)
+
+
+def handover(document: dict[str, Any]) -> figure | None:
+    """Hits at top-1 by kind of handover and arm."""
+    estimates = []
+    for kind, name in _KINDS.items():
+        figure_ = figures(document, f"handover.{kind}")
+        for arm, prefix, colour in (("memory", "", BLUE), ("control", "control_", GREY)):
+            rate, ci95 = figure_.get(f"{prefix}top1_rate"), figure_.get(f"{prefix}ci95")
+            if rate is not None and ci95 is not None:
+                estimates.append(Estimate((name, arm), rate, ci95, colour))
+    return bars(estimates)
+
+
+def freshness(document: dict[str, Any]) -> figure | None:
+    """New resumes found, in the top-K and at top-1."""
+    figure_ = figures(document, "freshness")
+    if figure_.get("top_k_rate") is None:
+        return None
+    limit = healthy_limit(document, "freshness.top_k_rate")
+    return intervals(
+        [
+            Estimate("in the top-K", figure_["top_k_rate"], figure_["ci95"], BLUE, limit),
+            Estimate("at top-1", figure_["top1_rate"], figure_["top1_ci95"], GREEN),
+        ]
+    )
+
+
+def determinism(document: dict[str, Any]) -> figure | None:
+    """Mean Jaccard of the reissues over time, beside the number of users."""
+    slots = document.get("timeline", {}).get("slots", [])
+    values = [slot["determinism"]["mean_jaccard"] for slot in slots]
+    if all(value is None for value in values):
+        return None
+    source = ColumnDataSource(
+        {
+            "time": [slot["time"] * 1000 for slot in slots],
+            "value": [float("nan") if value is None else value for value in values],
+            "pairs": [slot["determinism"]["pairs"] for slot in slots],
+            "users": [slot["users"] for slot in slots],
+        }
+    )
+    plot = chart(260, x_axis_type="datetime", y_range=(0, 1.05))
+    users_behind(plot, slots)
+    plot.line("time", "value", source=source, color=BLUE, line_width=2, legend_label="determinism")
+    dots = plot.scatter("time", "value", source=source, color=BLUE, size=6)
+    limit = healthy_limit(document, "determinism.mean_jaccard")
+    if limit is not None:
+        plot.add_layout(Span(location=limit, dimension="width", line_color=ORANGE, line_width=1.5))
+    tooltips = [("mean Jaccard", "@value{0.000}"), ("pairs", "@pairs"), ("users", "@users")]
+    plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
+    legend_above(plot)
+    return plot
+
+
+def users_behind(plot: figure, slots: list[dict[str, Any]]) -> None:
+    """Draw the users as a grey step behind the plot, on an axis of their own on the right."""
+    known = [slot for slot in slots if slot["users"] is not None]
+    if not known:
+        return
+    users = [slot["users"] for slot in known]
+    plot.extra_y_ranges = {"users": Range1d(start=0, end=max(users) * 1.15 or 1)}
+    plot.extra_y_scales = {"users": LinearScale()}
+    axis = LinearAxis(y_range_name="users", axis_label="users")
+    axis.axis_label_text_font_style = "normal"
+    axis.minor_tick_line_color = None
+    plot.add_layout(axis, "right")
+    plot.varea_step(
+        [slot["time"] * 1000 for slot in known],
+        [0] * len(known),
+        users,
+        step_mode="after",
+        y_range_name="users",
+        color=GREY,
+        alpha=0.18,
+        legend_label="users",
+    )
+
+
+def healthy_limit(document: dict[str, Any], name: str) -> float | None:
+    """The edge of a figure's healthy range; None where it has none."""
+    found = _NUMBER.search(document.get("readings", {}).get(name, {}).get("healthy", ""))
+    return float(found[0]) if found else None

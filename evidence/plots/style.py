@@ -1,0 +1,72 @@
+"""What all plots share: size, colours, and text that stays text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import Axis, FixedTicker, NumeralTickFormatter
+from bokeh.models.annotations import Legend
+from bokeh.plotting import figure
+
+BLUE, ORANGE, GREEN, RED = "#3b7dd8", "#dd8438", "#2f9e77", "#d0504a"
+PURPLE, TEAL, PINK, GREY = "#8a63c9", "#3aa6b9", "#c9629b", "#808893"
+WHITE = "#ffffff"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, TEAL, PINK, RED, GREY)
+LEAST_MS = 0.001
+"""A logarithmic axis has no zero: what is quicker than a microsecond stands here."""
+
+
+def chart(height: int = 280, **options: Any) -> figure:
+    """An empty plot as wide as the page, without tools but for the hovering."""
+    plot = figure(
+        height=height,
+        sizing_mode="stretch_width",
+        toolbar_location=None,
+        tools="",
+        min_border_right=12,
+        **options,
+    )
+    plot.xgrid.visible = False
+    for axis in plot.axis:
+        axis.axis_label_text_font_style = "normal"
+        axis.minor_tick_line_color = None
+    return plot
+
+
+def log_ticks(axis: Axis) -> None:
+    """Ticks of a logarithmic axis at 1, 2 and 5, written as plain numbers."""
+    decades = range(-3, 7)
+    axis.ticker = FixedTicker(
+        ticks=[step * 10.0**decade for decade in decades for step in (1, 2, 5)]
+    )
+    axis.formatter = NumeralTickFormatter(format="0,0.[000]")
+
+
+def legend_above(plot: figure) -> None:
+    """Put the plot's legend above it, in one line that hides what is clicked."""
+    legend: Legend = plot.legend[0]
+    legend.update(
+        orientation="horizontal",
+        ncols=4,
+        border_line_color=None,
+        padding=2,
+        spacing=12,
+        label_text_font_size="12px",
+        click_policy="mute",
+    )
+    plot.add_layout(legend, "above")
+
+
+def plain(text: str) -> str:
+    """``text`` without what Bokeh would take for TeX, and fetch a library for."""
+    return text.replace("$$", "$ $").replace("\\[", "\\ [").replace("\\(", "\\ (")
+
+
+def short_names(names: list[str]) -> dict[str, str]:
+    """Each name by as few of its leading words (``_`` apart) as tell it from the others."""
+    most = max((len(name.split("_")) for name in names), default=1)
+    for words in range(1, most):
+        short = ["_".join(name.split("_")[:words]) for name in names]
+        if len(set(short)) == len(set(names)):
+            return dict(zip(names, short, strict=True))
+    return {name: name for name in names}
