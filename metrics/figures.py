@@ -22,7 +22,7 @@ from metrics.observer import Observer
 from metrics.readings import readings
 from metrics.rounds import Rounds
 from metrics.sums import Sums
-from metrics.timeline import Users
+from metrics.users_timeline import Rows, UsersTimeline
 
 Results = dict[str, Any]
 
@@ -105,7 +105,7 @@ class Figures:
 
     def result(
         self,
-        users_timeline: Users | None = None,
+        users_timeline: Rows | None = None,
         planned: Mapping[str, int] | None = None,
         candidates: Mapping[str, int] | None = None,
         checks: Sequence[Check] | None = None,
@@ -119,7 +119,8 @@ class Figures:
         """
         self._sums.settle()
         sums, total = self._sums, self._sums.bands.joined()
-        curve = load_curve(sums.bands, self.k, users_timeline, candidates)
+        users = UsersTimeline(users_timeline)
+        curve = load_curve(sums.bands, self.k, users, candidates)
         results = {
             "metrics": total.result(self.k, planned or {}, candidates),
             "latency": total.latency.result(),
@@ -127,7 +128,7 @@ class Figures:
             "load_curve_reading": load_curve_reading(curve, checks or healthy_checks()),
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),
-            "timeline": sums.timeline.result(users_timeline),
+            "timeline": sums.timeline.result(users),
             "faults": {name: sums.faults[(name,)] for name in FAULTS},
         }
         return {**results, "readings": readings(results)}

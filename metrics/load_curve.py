@@ -7,35 +7,24 @@ band of under 10 s joins the one below.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from metrics.band import EDGES, Band, Bands, band_of
-from metrics.timeline import Users
+from metrics.band import EDGES, Band, Bands
+from metrics.users_timeline import UsersTimeline
 
 SHORTEST_BAND_S = 10
 
 
-def seconds_by_band(users: Users) -> dict[int, float]:
-    """How long each band lasted, from [unix second, users] rows; the last row counts one second."""
-    seconds: dict[int, float] = defaultdict(float)
-    nexts = [row[0] for row in users[1:]] + [users[-1][0] + 1] if users else []
-    for (second, count), until in zip(users, nexts, strict=True):
-        if count:
-            seconds[band_of(count)] += until - second
-    return seconds
-
-
 def load_curve(
-    bands: Bands, k: int, users: Users | None, candidates: Mapping[str, int] | None
+    bands: Bands, k: int, users: UsersTimeline, candidates: Mapping[str, int] | None
 ) -> list[dict[str, Any]]:
     """One entry per band with events, ascending; ``users_to`` belongs to the band.
 
     Each has ``seconds`` and ``requests_per_s`` (steps by seconds), None without a users timeline,
     then the sections of ``metrics``, and ``latency``.
     """
-    seconds = seconds_by_band(users) if users else None
+    seconds = users.by_band() if users else None
     return [
         {
             "users_from": members[0],

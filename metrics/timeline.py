@@ -7,21 +7,17 @@ the first and the last second only, not on the order of events.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
 from metrics import jaccard
 from metrics.histogram import Histograms
 from metrics.rates import rate
 from metrics.tally import Accumulator, Tally
+from metrics.users_timeline import UsersTimeline
 
 SLOTS = 120
 ARMS = ("memory", "control")
 PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
-
-Users = Sequence[Sequence[int]]
-"""The users timeline: [unix second, users], ascending, once a second."""
 
 
 class Slot(Accumulator):
@@ -117,24 +113,17 @@ class Timeline:
             other.slots.setdefault(int(number), Slot()).restore(slot)
         self.merge(other)
 
-    def result(self, users: Users | None) -> dict[str, Any]:
+    def result(self, users: UsersTimeline) -> dict[str, Any]:
         """``{"slot_s": width, "slots": [{"time": unix second, "users": mean, …}]}``, ascending."""
-        by_slot: dict[int, list[int]] = defaultdict(list)
-        for second, count in users or ():
-            by_slot[int(second) >> self.doublings].append(count)
+        by_slot = users.by_slot(self.doublings)
         return {
             "slot_s": 1 << self.doublings,
             "slots": [
                 {
                     "time": number << self.doublings,
-                    "seconds": len(by_slot[number]) or None,
-                    "users": _mean(by_slot[number]),
+                    **by_slot.get(number, {"seconds": None, "users": None}),
                     **self.slots[number].result(),
                 }
                 for number in sorted(self.slots)
             ],
         }
-
-
-def _mean(values: list[int]) -> float | None:
-    return sum(values) / len(values) if values else None

@@ -11,7 +11,7 @@ from metrics.band import band_of
 from metrics.check import parse_check
 from metrics.event import utc
 from metrics.figures import Figures
-from metrics.load_curve import seconds_by_band
+from metrics.users_timeline import UsersTimeline
 
 
 @given(st.integers(1, 10**7))
@@ -27,7 +27,10 @@ def test_an_event_was_made_by_one_user_at_least():
 
 def test_a_band_lasts_until_the_next_row():
     rows = [[100, 3], [101, 4], [102, 5], [105, 0], [107, 3]]
-    assert seconds_by_band(rows) == {2: 3.0, 5: 3.0}
+    assert UsersTimeline(rows).by_band() == {2: 3.0, 5: 3.0}
+    assert UsersTimeline(rows).by_slot(2)[25] == {"seconds": 3, "users": 4.0}
+    assert not UsersTimeline(None)
+    assert UsersTimeline([]).by_slot(0) == {}
 
 
 class Staircase:

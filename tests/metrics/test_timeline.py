@@ -14,6 +14,7 @@ from made_run import K, MadeRun, users_timeline
 from metrics.event import utc
 from metrics.figures import Figures
 from metrics.timeline import SLOTS, Timeline
+from metrics.users_timeline import UsersTimeline
 
 seconds = st.lists(st.integers(1_700_000_000, 1_700_000_000 + 10**6), min_size=1, max_size=60)
 
@@ -32,7 +33,7 @@ def test_width_and_slots_follow_from_first_and_last_alone(some, data):
     width = 1
     while max(some) // width - min(some) // width >= SLOTS:
         width *= 2
-    result = timeline.result(None)
+    result = timeline.result(UsersTimeline(None))
     assert result["slot_s"] == width
     expected = defaultdict(int)
     for second in some:
@@ -46,6 +47,11 @@ def test_width_and_slots_follow_from_first_and_last_alone(some, data):
         merged.merge(first)
         merged.merge(second)
         assert merged.state() == timeline.state()
+
+
+def test_a_hundred_and_twenty_slots_are_not_too_many():
+    assert of(range(120)).state()["doublings"] == 0
+    assert of(range(121)).state()["doublings"] == 1
 
 
 @pytest.mark.parametrize("stretch", [1, 40, 4000])
