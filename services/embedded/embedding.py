@@ -42,11 +42,10 @@ class Embedding:
 
     dimension = DIMENSION
 
-    def __init__(self, rows: dict[str, int], weights: Vector, latent: Matrix) -> None:
-        """``rows`` maps terms to rows of ``latent`` and ``weights``, in this order."""
+    def __init__(self, rows: dict[str, int], weights: Vector, table: Matrix) -> None:
+        """``rows`` maps terms to rows of ``table``, their vectors, and of their ``weights``."""
         self._rows = rows
-        ngrams = np.stack([ngram_vector(term, NGRAM_DIMENSION) for term in rows])
-        self._table: Matrix = np.hstack([latent, ngrams]) * weights[:, np.newaxis]
+        self._table = table * weights[:, np.newaxis]
         self._unknown_weight = np.float32(UNKNOWN_WEIGHT * np.median(weights))
         self._unknown = lru_cache(UNKNOWN_WORDS_KEPT)(self._unknown_row)
 
@@ -67,13 +66,6 @@ class Embedding:
             vector[LATENT_DIMENSION:] += row_of_unknown
         return joined(vector)
 
-    def project(self, counts: Matrix) -> Matrix:
-        """The vectors of texts given as rows of ``1 + log count``, a column for each known term."""
-        vectors: Matrix = counts @ self._table
-        for vector in vectors:
-            joined(vector)
-        return vectors
-
     def _unknown_row(self, term: str) -> Vector:
         return ngram_vector(term, NGRAM_DIMENSION) * self._unknown_weight
 
@@ -82,14 +74,18 @@ def fit_embedding(texts: list[str]) -> tuple[Embedding, Matrix]:
     """The embedding that ``texts`` teach, and their own vectors, one row for each."""
     documents = [term_counts(text) for text in texts]
     rows = {term: row for row, term in enumerate(sorted(set().union(*documents)))}
-    counts = count_matrix(documents, rows)
-    frequencies = np.count_nonzero(counts, axis=0)
+    matrix = count_matrix(documents, rows)
+    frequencies = np.count_nonzero(matrix, axis=0)
     weights = np.log((1 + len(texts)) / (1 + frequencies)).astype(np.float32)
-    weighted = counts * weights
-    weighted /= np.linalg.norm(weighted, axis=1, keepdims=True)
-    vectors, singular_values = right_singular(weighted, LATENT_DIMENSION)
-    embedding = Embedding(rows, weights, vectors * np.sqrt(singular_values))
-    return embedding, embedding.project(counts)
+    matrix *= weights
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    latent, singular_values = right_singular(matrix, LATENT_DIMENSION)
+    ngrams = np.stack([ngram_vector(term, NGRAM_DIMENSION) for term in rows])
+    table = np.hstack([latent * np.sqrt(singular_values), ngrams])
+    vectors: Matrix = matrix @ table
+    for vector in vectors:
+        joined(vector)
+    return Embedding(rows, weights, table), vectors
 
 
 def count_matrix(documents: list[Counter[str]], rows: dict[str, int]) -> Matrix:

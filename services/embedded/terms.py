@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 
 WORD = re.compile(r"[^\W_]+")
 SHORTEST_PLURAL = 4
+WORDS_KEPT = 16_384
 
 STOP_WORDS = frozenset(Path(__file__).with_name("stop_words.txt").read_text("utf-8").split())
 """Function words, numbers, and how needs are spoken of: they say nothing about a worker."""
 
 
-def terms(text: str) -> list[str]:
-    """The terms of ``text`` in their order, without stop words."""
-    return [singular(word) for word in WORD.findall(text.lower()) if word not in STOP_WORDS]
+def term_counts(text: str) -> Counter[str]:
+    """How often each term occurs in ``text``, stop words left out."""
+    counts = Counter(map(term, WORD.findall(text.lower())))
+    counts.pop("", None)
+    return counts
 
 
-def singular(word: str) -> str:
-    """``word`` without a plural s: crude, and the same for query and resume."""
+@lru_cache(WORDS_KEPT)
+def term(word: str) -> str:
+    """``word`` without a plural s, which is crude but the same everywhere; empty for stop words."""
+    if word in STOP_WORDS:
+        return ""
     if len(word) >= SHORTEST_PLURAL and word.endswith("s") and not word.endswith("ss"):
         return word[:-1]
     return word
-
-
-def term_counts(text: str) -> Counter[str]:
-    """How often each term occurs in ``text``."""
-    return Counter(terms(text))

@@ -75,10 +75,6 @@ class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: list[Role]
     names: Names
 
-    def cert(self, name: str) -> Cert:
-        """The certificate called ``name``."""
-        return next(cert for cert in self.certs if cert.name == name)
-
 
 @cache
 def load_vocabulary() -> Vocabulary:

@@ -58,6 +58,7 @@ class Recruiter:
     def __init__(self, vocabulary: Vocabulary, random: Random) -> None:
         self.vocabulary = vocabulary
         self.random = random
+        self.certs = {cert.name: cert for cert in vocabulary.certs}
         self.roles = Lot([(role, role.share) for role in vocabulary.roles])
         self.places = Lot(
             [
@@ -72,7 +73,7 @@ class Recruiter:
         random = self.random
         role = self.roles.draw(random)
         region, city = self.places.draw(random)
-        certs = [self.vocabulary.cert(name) for name in self._some(role.certs, 1, 2)]
+        certs = [self.certs[name] for name in self._some(role.certs, 1, 2)]
         skills = self._some(role.skills, 3, 4)
         shift = random.choice(self.vocabulary.shifts)
         names = self.vocabulary.names
