@@ -9,7 +9,6 @@ from evidence.report import update_head, write_report
 from evidence.segment import Segment
 from metrics.event import decoder, encoder
 
-
 UNDRAWN = {"run", "scenario", "verdict", "checks", "completeness"}
 
 

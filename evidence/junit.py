@@ -1,0 +1,56 @@
+"""Checks as JUnit XML: fail is a failure, unknown an error, skipped is skipped."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from evidence.atomic import atomic_file
+from evidence.run_section import run_section
+from evidence.section import Document
+from services.errors import MisuseError
+
+SUITE = "multi_coord_stress"
+_OUTCOMES = {"fail": "failure", "unknown": "error", "skipped": "skipped"}
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_junit(path: Path, document: Document) -> None:
+    """Write the checks of a document's head to ``path``. Raises MisuseError where it cannot."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(path) as file:
+            file.write(junit(document))
+    except OSError as error:
+        raise MisuseError(f"--junit {path}: cannot be written: {error.strerror}") from error
+
+
+def junit(document: Document) -> bytes:
+    """One suite with a test case for each check."""
+    run, checks = run_section(document), document.get("checks", [])
+    verdicts = Counter(check["verdict"] for check in checks)
+    suite = Element(
+        "testsuite",
+        name=SUITE,
+        tests=str(len(checks)),
+        failures=str(verdicts["fail"]),
+        errors=str(verdicts["unknown"]),
+        skipped=str(verdicts["skipped"]),
+    )
+    if run.started and run.ended:
+        suite.set("timestamp", run.started.replace(tzinfo=None).isoformat(timespec="seconds"))
+        suite.set("time", f"{(run.ended - run.started).total_seconds():.3f}")
+    for check in checks:
+        case = SubElement(suite, "testcase", classname=SUITE, name=_text(check["check"]))
+        if outcome := _OUTCOMES.get(check["verdict"]):
+            SubElement(case, outcome, message=_text(check["reason"]))
+    suites = Element("testsuites")
+    suites.append(suite)
+    indent(suites)
+    return bytes(tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _text(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)

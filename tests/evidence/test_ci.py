@@ -1,0 +1,82 @@
+import io
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from evidence.github import check_annotations, tell_github
+from evidence.junit import junit, write_junit
+from services.errors import MisuseError
+
+
+def check(verdict, text="determinism.mean_jaccard >= 0.95", reason="0.91 over 12 samples"):
+    return {"check": text, "verdict": verdict, "reason": reason}
+
+
+ALL = {
+    "run": {"started": "2026-09-21T12:00:00Z", "ended": "2026-09-21T12:01:35.5Z"},
+    "checks": [check(verdict) for verdict in ("pass", "fail", "unknown", "skipped", "fail")],
+}
+
+
+def test_junit_has_a_case_for_each_check():
+    suite = ET.fromstring(junit(ALL)).find("testsuite")
+    assert suite.attrib == {
+        "name": "multi_coord_stress",
+        "tests": "5",
+        "failures": "2",
+        "errors": "1",
+        "skipped": "1",
+        "timestamp": "2026-09-21T12:00:00",
+        "time": "95.500",
+    }
+    outcomes = [[child.tag for child in case] for case in suite]
+    assert outcomes == [[], ["failure"], ["error"], ["skipped"], ["failure"]]
+    assert suite[1].get("name") == "determinism.mean_jaccard >= 0.95"
+    assert suite[1][0].get("message") == "0.91 over 12 samples"
+
+
+def test_junit_takes_any_text():
+    hostile = 'a < b & "c" \x00\x1b\ud800 ]]> é\n'
+    suite = ET.fromstring(junit({"checks": [check("fail", hostile, hostile)]}))[0]
+    assert suite[0].get("name") == 'a < b & "c" \ufffd\ufffd\ufffd ]]> é\n'
+
+
+def test_junit_goes_where_it_was_asked_to(tmp_path):
+    path = tmp_path / "results" / "junit.xml"
+    write_junit(path, ALL)
+    assert path.read_bytes() == junit(ALL)
+    with pytest.raises(MisuseError, match=r"--junit .*: cannot be written: File exists"):
+        write_junit(path / "x.xml", ALL)
+
+
+def test_annotations_are_errors_and_warnings():
+    assert check_annotations(ALL) == [
+        "::error title=determinism.mean_jaccard >= 0.95::0.91 over 12 samples",
+        "::warning title=determinism.mean_jaccard >= 0.95::0.91 over 12 samples",
+        "::error title=determinism.mean_jaccard >= 0.95::0.91 over 12 samples",
+    ]
+
+
+def test_no_text_becomes_a_command():
+    (line,) = check_annotations({"checks": [check("fail", "a:b,c%\n::x::", "100 %\r\n::stop::")]})
+    assert line == "::error title=a%3Ab%2Cc%25%0A%3A%3Ax%3A%3A::100 %25%0D%0A::stop::"
+
+
+def test_the_summary_is_appended_and_annotations_are_printed(tmp_path):
+    summary, out = tmp_path / "summary.md", io.StringIO()
+    summary.write_text("before\n")
+    environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    tell_github(ALL, "# Report", environment, out)
+    assert summary.read_text() == "before\n# Report\n"
+    assert out.getvalue().count("::error") == 2
+
+
+def test_elsewhere_nothing_happens():
+    out = io.StringIO()
+    tell_github(ALL, "# Report", {}, out)
+    assert out.getvalue() == ""
+
+
+def test_a_summary_that_cannot_be_written_costs_a_warning(tmp_path, caplog):
+    tell_github(ALL, "# Report", {"GITHUB_STEP_SUMMARY": str(tmp_path)}, io.StringIO())
+    assert "GITHUB_STEP_SUMMARY" in caplog.text
