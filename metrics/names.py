@@ -131,7 +131,8 @@ def _handover(kind: str, phase: str) -> Iterator[MetricName]:
     yield of("by_boost", COUNT, "hits at top-1 that the control's list holds too")
     yield of("by_injection", COUNT, "hits at top-1 that the control's list does not hold")
     yield of("trios", COUNT, "trios with lists of their own; those of one variant count once")
-    boosted, injected = "results that the service says it boosted", "… says it injected"
+    boosted = "results that the service says it boosted"
+    injected = "results that the service says it injected"
     yield of("reported_boosted", COUNT, boosted, samples="queries")
     yield of("reported_injected", COUNT, injected, samples="queries")
 
@@ -213,7 +214,7 @@ def _percentiles(path: str, whose: str, phases: tuple[str, ...]) -> Iterator[Met
     of = _Section(path, phases, "count", None).name
     yield of("count", COUNT, f"samples of the {whose}")
     for leaf, percentile in PERCENTILE_WORDS.items():
-        yield of(leaf, "ms", f"{percentile} {whose}; lower is better")
+        yield of(leaf, "ms", f"{percentile} of the {whose}; lower is better")
 
 
 PERCENTILE_WORDS = {

@@ -1,0 +1,23 @@
+"""docs/metrics.md is what the code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metrics.document import table
+from metrics.readings import RANGES
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+
+
+def test_the_table_of_figures_is_the_codes():
+    assert DOCUMENT.endswith(table()), "run: python -m metrics.document"
+
+
+def test_every_healthy_range_is_in_the_document():
+    for name, ranges in RANGES.items():
+        row = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| `{name}` | "))
+        healthy, others = (cell.strip() for cell in row.split("|")[2:4])
+        operator, limit = healthy.split()
+        assert (operator, float(limit)) == (ranges[0].operator, ranges[0].limit)
+        assert all(other.word in others for other in ranges[1:])
