@@ -92,7 +92,7 @@ class Conductor:
     def _on_lease(self, lease: said.Lease, sender: str) -> None:
         run = self._run_of(lease.run_uid)
         part = run.roll.of_client(sender) if run else None
-        if run is None or part is None:
+        if run is None or part is None or run.reference.holds_back((lease, sender), run.seats):
             return
         seat = run.seats.lease(lease.persona, part.name)
         run.note_users(len(run.seats))
@@ -188,6 +188,8 @@ class Conductor:
                 run.note_users(len(run.seats))
                 run.segment.flush()
                 self.post.send(said.Users(len(run.seats)))
+                for lease, sender in run.reference.let_in():
+                    self._on_lease(lease, sender)
                 self._tell_spawned(run)
                 self._end_where_done(run)
                 if self.progress is not None:
@@ -215,7 +217,8 @@ class Conductor:
 
     def _end_where_done(self, run: MasterRun) -> None:
         """End the test when spawning is complete and every living seat has done its rounds."""
-        if run.ending or not run.spawned or not run.seats.all_done():
+        waiting = run.reference.waiting > 0
+        if run.ending or waiting or not run.spawned or not run.seats.all_done():
             return
         run.ending = True
         run.stopped_by = "rounds done"

@@ -13,6 +13,7 @@ from harness.description import describe
 from harness.ground import Ground
 from harness.messages import Delta, Welcome
 from harness.partners import Partners
+from harness.reference import Reference
 from harness.roll import Roll, WorkerPart
 from harness.seats import Seats
 from harness.settings import Settings
@@ -38,6 +39,7 @@ class MasterRun:
         self.ended_s: float | None = None
         self.seats = Seats()
         self.partners = Partners(run.scenario.handovers, self.seats)
+        self.reference = Reference(settings.reference_s)
         self.roll = Roll()
         self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
@@ -70,6 +72,7 @@ class MasterRun:
             segment_path=str(self.paths.segment(part.name).resolve()),
             evidence=settings.evidence,
             llm_parallel=settings.llm_parallel,
+            reference_s=settings.reference_s,
             langfuse_env=str(settings.langfuse_env.absolute()),
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,

@@ -35,6 +35,7 @@ class Welcome(msgspec.Struct, frozen=True):
     segment_path: str
     evidence: str
     llm_parallel: int
+    reference_s: float
     langfuse_env: str
     spool_path: str
     corpora_poll_s: float

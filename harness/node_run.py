@@ -65,7 +65,7 @@ class NodeRun:
         asked = self._asked[ticket] = AsyncResult()
         try:
             self._post.send(Lease(self.run.uid, persona, ticket))
-            seat = asked.get(timeout=LEASE_DEADLINE_S)
+            seat = asked.get(timeout=LEASE_DEADLINE_S + self.welcome.reference_s)
         finally:
             self._asked.pop(ticket, None)
         if seat is None:

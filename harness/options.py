@@ -7,6 +7,8 @@ from typing import Any
 from locust.argument_parser import LocustArgumentParser
 
 DEFAULT_REPORT_DIR = "reports/reality-tests"
+REFERENCE_S = 15.0
+"""A band of the load curve needs ten seconds of its own."""
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
 
 
@@ -40,6 +42,15 @@ def add_options(parser: LocustArgumentParser) -> None:
         metavar="MIN-MAX",
         default="0",
         help="seconds between a coordinator's events: 2, or 1-5",
+    )
+    add(
+        "--reference",
+        type=float,
+        nargs="?",
+        const=REFERENCE_S,
+        metavar="S",
+        default=0.0,
+        help="one trio alone for the first seconds, to compare load with; 0: all at once",
     )
     _add_hidden(add)
 

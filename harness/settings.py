@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True):
     top_k: int
     think_from_s: float
     think_to_s: float
+    reference_s: float
     report_dir: Path
     run_id: str
     evidence: str
@@ -67,6 +68,7 @@ def read_settings(options: Namespace, host: str | None) -> Settings:
         top_k=_top_k(options.top_k, scenario),
         think_from_s=think_from_s,
         think_to_s=think_to_s,
+        reference_s=_from_zero("--reference", options.reference),
         report_dir=Path(options.report_dir),
         run_id=options.run_id,
         evidence=_policy(options.evidence),
@@ -165,6 +167,13 @@ def _seconds(option: str, value: Any) -> float:
     seconds = _real(option, value)
     if seconds <= 0:
         raise MisuseError(f"{option}: found {value!r}, expected seconds above 0")
+    return seconds
+
+
+def _from_zero(option: str, value: Any) -> float:
+    seconds = _real(option, value)
+    if seconds < 0:
+        raise MisuseError(f"{option}: found {value!r}, expected seconds, 0 or more")
     return seconds
 
 
