@@ -88,7 +88,7 @@ class Progress:
     def tick(self, run: MasterRun) -> None:
         """Show the newest figures."""
         if self._display is not None:
-            self._display.show(self._glance(run, run.figures.result()))
+            self._display.show(self._glance(run, run.figures.glance()))
 
     def close(self) -> None:
         """The run is over."""

@@ -1,7 +1,7 @@
 """Intervals at 95 % and the exact test, as STATISTICS.md chose them by simulation.
 
-scipy, which has no types, is imported when the first interval is asked for: half a second and 60 MB
-that workers never need.
+scipy, which has no types, is imported by those who work out results only: it takes a third of a
+second and 60 MB that workers never need.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def mcnemar_p(memory_only: int, control_only: int) -> float:
 
 
 def prepare() -> None:
-    """Import scipy now: a third of a second that must not fall into a measured run."""
+    """Import scipy now: its third of a second must not fall into what is measured."""
     t_quantile(1)
     mcnemar_p(1, 0)
 
