@@ -1,10 +1,10 @@
-"""One timed call: bytes out, bytes in, and a Step of what came of it."""
+"""One call: bytes out, bytes in, and a Step of what came of it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -13,62 +13,78 @@ from services.reason import DECODE_ERRORS, decode_fault, status_fault
 from services.step import Step
 from services.traceparent import TraceContext, new_span_id
 from services.transport import Reply, Transport
+from services.wire import encode
 
+Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 OnStep = Callable[[Step[Any]], None]
-Check = Callable[[Answer], str | None]
+
+
+class Endpoint(msgspec.Struct, Generic[Request, Answer], frozen=True):
+    """What a service offers: the step's ``name``, where it is, and how its answer is read.
+
+    No ``decoder``: nothing is read. ``fault`` says what is wrong with an answer beyond its types,
+    given the request.
+    """
+
+    name: str
+    path: str
+    decoder: msgspec.json.Decoder[Answer] | None = None
+    fault: Callable[[Request, Answer], str | None] | None = None
 
 
 def call(
     transport: Transport,
-    name: str,
-    path: str,
-    body: bytes | None = None,
+    endpoint: Endpoint[Request, Answer],
+    request: Request,
     trace: TraceContext | None = None,
-) -> tuple[Step[Any], Reply | None]:
-    """A Step still without its answer, and the reply, None where ``step.error`` says why.
+    path: str | None = None,
+) -> Step[Answer]:
+    """A POST of ``request``, or a GET where it is None, to ``path`` or the endpoint's own.
 
-    A POST of ``body``, or a GET where it is None. Only sending and receiving are timed.
-    GreenletExit and its like go through.
+    Only sending and receiving are timed. GreenletExit and its like go through.
     """
+    path = path or endpoint.path
     span_id = new_span_id()
     traceparent = trace.traceparent(span_id) if trace else None
-    step: Step[Any] = Step(
-        name=name,
+    body = b"" if request is None else encode(request)
+    step: Step[Answer] = Step(
+        name=endpoint.name,
         start_s=time.time(),
         latency_ms=0.0,
         span_id=span_id,
         url=transport.base_url + path,
-        request=body or b"",
+        request=body,
     )
     begin = time.perf_counter()
     try:
-        if body is None:
+        if request is None:
             reply = transport.get(path, traceparent)
         else:
             reply = transport.post(path, body, traceparent)
     except TransportError as error:
         step.latency_ms = (time.perf_counter() - begin) * 1000
         step.error = str(error)
-        return step, None
+        return step
     step.latency_ms = (time.perf_counter() - begin) * 1000
-    step.status = reply.status
-    step.response = reply.body
-    step.error = status_fault(reply)
-    return step, None if step.error else reply
+    _read(step, reply, endpoint, request)
+    return step
 
 
-def fill(
-    step: Step[Answer],
-    reply: Reply,
-    decoder: msgspec.json.Decoder[Answer],
-    check: Check[Answer] | None = None,
+def _read(
+    step: Step[Answer], reply: Reply, endpoint: Endpoint[Request, Answer], request: Request
 ) -> None:
-    """Decode and check ``reply`` into ``step``: an answer, or the reason that it is none."""
+    """Take ``reply`` into ``step``: an answer, or the reason that it is none."""
+    step.status, step.response = reply.status, reply.body
+    step.error = status_fault(reply)
+    if step.error is not None or endpoint.decoder is None:
+        return
     try:
-        answer = decoder.decode(reply.body)
+        answer = endpoint.decoder.decode(reply.body)
     except DECODE_ERRORS as error:
         step.error = decode_fault(reply, error)
         return
-    step.error = check(answer) if check else None
-    step.answer = None if step.error else answer
+    if endpoint.fault is not None:
+        step.error = endpoint.fault(request, answer)
+    if step.error is None:
+        step.answer = answer

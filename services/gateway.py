@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-import msgspec
-
 from services import validity, wire
-from services.call import Answer, Check, OnStep, call, fill
+from services.call import Answer, Endpoint, OnStep, Request, call
 from services.step import Step
 from services.traceparent import TraceContext
 from services.transport import Transport
 
-SEARCH = "/v1/matrix/search"
-RECORD = "/v1/matrix/playbooks/record"
-CORPORA = "/v1/matrix/corpora"
-INBOX = "/v1/observer/inbox"
-EMBED = "/v1/embed"
-INDEX = "/v1/vectors/index"
-HEALTH = "/health"
+SEARCH = Endpoint("matrix.search", "/v1/matrix/search", wire.search_decoder, validity.search_fault)
+RECORD: Endpoint[wire.RecordRequest, wire.RecordAnswer] = Endpoint(
+    "playbook.record", "/v1/matrix/playbooks/record", wire.record_decoder
+)
+INBOX: Endpoint[wire.InboxRequest, wire.InboxAnswer] = Endpoint(
+    "observerd.inbox.record", "/v1/observer/inbox", wire.inbox_decoder
+)
+EMBED = Endpoint("embed", "/v1/embed", wire.embed_decoder, validity.embed_fault)
+INDEX_ADD = Endpoint(
+    "index.add", "/v1/vectors/index/{}/add", wire.index_add_decoder, validity.index_add_fault
+)
+CREATE_INDEX: Endpoint[wire.CreateIndexRequest, None] = Endpoint(
+    "index.create", "/v1/vectors/index"
+)
+CORPORA: Endpoint[None, wire.CorporaAnswer] = Endpoint(
+    "corpora", "/v1/matrix/corpora", wire.corpora_decoder
+)
+HEALTH = Endpoint("health", "/health", wire.health_decoder, validity.health_fault)
 CONFLICT = 409
 
 
@@ -34,87 +43,49 @@ class Gateway:
 
     def search(self, request: wire.SearchRequest, trace: TraceContext) -> Step[wire.SearchAnswer]:
         """Step ``matrix.search``: the nearest of the corpora."""
-        return self._timed(
-            "matrix.search",
-            SEARCH,
-            request,
-            trace,
-            wire.search_decoder,
-            check=lambda answer: validity.search_fault(answer, request.k),
-        )
+        return self._timed(SEARCH, request, trace)
 
     def record(self, request: wire.RecordRequest, trace: TraceContext) -> Step[wire.RecordAnswer]:
         """Step ``playbook.record``: remember an answer in a playbook corpus."""
-        return self._timed("playbook.record", RECORD, request, trace, wire.record_decoder)
+        return self._timed(RECORD, request, trace)
 
     def inbox(self, request: wire.InboxRequest, trace: TraceContext) -> Step[wire.InboxAnswer]:
         """Step ``observerd.inbox.record``: hand in an email or SMS."""
-        return self._timed("observerd.inbox.record", INBOX, request, trace, wire.inbox_decoder)
+        return self._timed(INBOX, request, trace)
 
     def embed(self, request: wire.EmbedRequest, trace: TraceContext) -> Step[wire.EmbedAnswer]:
         """Step ``embed``: a vector for each text."""
-        return self._timed(
-            "embed",
-            EMBED,
-            request,
-            trace,
-            wire.embed_decoder,
-            check=lambda answer: validity.embed_fault(answer, len(request.texts)),
-        )
+        return self._timed(EMBED, request, trace)
 
     def index_add(
         self, index: str, request: wire.IndexAddRequest, trace: TraceContext
     ) -> Step[wire.IndexAddAnswer]:
         """Step ``index.add``: put items into the corpus ``index``."""
-        return self._timed(
-            "index.add",
-            f"{INDEX}/{quote(index, safe='')}/add",
-            request,
-            trace,
-            wire.index_add_decoder,
-            check=lambda answer: validity.index_add_fault(answer, len(request.items)),
-        )
+        path = INDEX_ADD.path.format(quote(index, safe=""))
+        return self._timed(INDEX_ADD, request, trace, path)
 
     def create_index(self, request: wire.CreateIndexRequest) -> Step[None]:
         """Step ``index.create``, untimed; an index that is there already is no error."""
-        step, _ = call(self._transport, "index.create", INDEX, wire.encode(request))
+        step = call(self._transport, CREATE_INDEX, request)
         if step.status == CONFLICT:
             step.error = None
         return step
 
     def corpora(self) -> Step[wire.CorporaAnswer]:
         """Step ``corpora``, untimed: what there is to search, and how much of it."""
-        return self._fetched("corpora", CORPORA, wire.corpora_decoder)
+        return call(self._transport, CORPORA, None)
 
     def health(self) -> Step[wire.HealthAnswer]:
         """Step ``health``, untimed."""
-        return self._fetched("health", HEALTH, wire.health_decoder, check=validity.health_fault)
+        return call(self._transport, HEALTH, None)
 
     def _timed(
         self,
-        name: str,
-        path: str,
-        request: msgspec.Struct,
+        endpoint: Endpoint[Request, Answer],
+        request: Request,
         trace: TraceContext,
-        decoder: msgspec.json.Decoder[Answer],
-        *,
-        check: Check[Answer] | None = None,
+        path: str | None = None,
     ) -> Step[Answer]:
-        step, reply = call(self._transport, name, path, wire.encode(request), trace)
-        if reply:
-            fill(step, reply, decoder, check)
+        step = call(self._transport, endpoint, request, trace, path)
         self._on_step(step)
-        return step
-
-    def _fetched(
-        self,
-        name: str,
-        path: str,
-        decoder: msgspec.json.Decoder[Answer],
-        *,
-        check: Check[Answer] | None = None,
-    ) -> Step[Answer]:
-        step, reply = call(self._transport, name, path)
-        if reply:
-            fill(step, reply, decoder, check)
         return step

@@ -9,13 +9,16 @@ from typing import Any
 import msgspec
 
 from services import prompts, validity, wire, wire_llm
-from services.call import Answer, OnStep, call, fill
+from services.call import Answer, Endpoint, OnStep, call
 from services.reason import DECODE_ERRORS, text_fault
 from services.step import Step
 from services.traceparent import TraceContext
 from services.transport import Transport
 
 CHAT = "/api/chat"
+PARSE_DEMAND = Endpoint("llm.parse_demand", CHAT, wire_llm.chat_decoder, validity.chat_fault)
+JUDGE_TOP1 = Endpoint("llm.judge_top1", CHAT, wire_llm.chat_decoder, validity.chat_fault)
+PARAPHRASE = Endpoint("llm.paraphrase", CHAT, wire_llm.chat_decoder, validity.chat_fault)
 
 PARSED_DEMAND_SCHEMA = wire_llm.schema_of(wire_llm.ParsedDemand)
 JUDGEMENT_SCHEMA = wire_llm.schema_of(wire_llm.Judgement)
@@ -45,7 +48,7 @@ class Ollama:
     def parse_demand(self, body: str, trace: TraceContext) -> Step[wire_llm.ParsedDemand]:
         """Step ``llm.parse_demand``: what the message ``body`` asks for."""
         request = self._request(prompts.PARSE_DEMAND, body, PARSED_DEMAND_SCHEMA)
-        return self._chat("llm.parse_demand", request, trace, wire_llm.parsed_demand_decoder)
+        return self._chat(PARSE_DEMAND, request, trace, wire_llm.parsed_demand_decoder)
 
     def judge_top1(
         self, body: str, hit: wire.Result, trace: TraceContext
@@ -55,12 +58,12 @@ class Ollama:
         # Metadata is passed on unread, and may hold bytes that are no UTF-8.
         text = wire.encode(question).decode("utf-8", "replace")
         request = self._request(prompts.JUDGE_TOP1, text, JUDGEMENT_SCHEMA)
-        return self._chat("llm.judge_top1", request, trace, wire_llm.judgement_decoder)
+        return self._chat(JUDGE_TOP1, request, trace, wire_llm.judgement_decoder)
 
     def paraphrase(self, query: str, trace: TraceContext) -> Step[wire_llm.Paraphrase]:
         """Step ``llm.paraphrase``: ``query`` in other words."""
         request = self._request(prompts.PARAPHRASE, query, PARAPHRASE_SCHEMA)
-        return self._chat("llm.paraphrase", request, trace, wire_llm.paraphrase_decoder)
+        return self._chat(PARAPHRASE, request, trace, wire_llm.paraphrase_decoder)
 
     def _request(self, system: str, user: str, schema: dict[str, Any]) -> wire_llm.ChatRequest:
         return wire_llm.ChatRequest(
@@ -75,29 +78,30 @@ class Ollama:
 
     def _chat(
         self,
-        name: str,
+        endpoint: Endpoint[wire_llm.ChatRequest, wire_llm.ChatAnswer],
         request: wire_llm.ChatRequest,
         trace: TraceContext,
         decoder: msgspec.json.Decoder[Answer],
     ) -> Step[Answer]:
-        body = wire.encode(request)
         asked = time.perf_counter()
         with self._slots:
             queue_ms = (time.perf_counter() - asked) * 1000
-            step, reply = call(self._transport, name, CHAT, body, trace)
+            chat = call(self._transport, endpoint, request, trace)
+        step = with_content(chat, decoder)
         step.queue_ms = queue_ms
-        if reply:
-            fill(step, reply, wire_llm.chat_decoder, validity.chat_fault)
-        if step.answer is not None:
-            read_content(step, step.answer.message.content, decoder)
         self._on_step(step)
         return step
 
 
-def read_content(step: Step[Any], content: str, decoder: msgspec.json.Decoder[Any]) -> None:
-    """Decode what the model wrote into ``step``: the answer, or why it is unparseable."""
+def with_content(
+    chat: Step[wire_llm.ChatAnswer], decoder: msgspec.json.Decoder[Answer]
+) -> Step[Answer]:
+    """``chat`` with what the model wrote for its answer, or why that is unparseable."""
+    step: Step[Answer] = msgspec.structs.replace(chat, answer=None)  # type: ignore[arg-type]  # of another answer from here on
+    if chat.answer is None:
+        return step
     try:
-        step.answer = decoder.decode(content)
+        step.answer = decoder.decode(chat.answer.message.content)
     except DECODE_ERRORS as error:
-        step.answer = None
         step.unparseable = text_fault(error, "content")
+    return step

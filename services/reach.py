@@ -38,7 +38,7 @@ def check_gateway(url: str, corpora_needed: Iterable[str], place: str = "--host"
     ``place`` is where the URL was given, and begins every message, which is one line.
     """
     where = f"{place} {parse_base_url(url, place)}"
-    sizes = fetch(url, where, CORPORA, GATEWAY_TOKEN, corpora_decoder).sizes()
+    sizes = fetch(url, where, CORPORA.path, GATEWAY_TOKEN, corpora_decoder).sizes()
     if missing := [name for name in corpora_needed if name not in sizes]:
         raise ServiceRefusalError(f"{where}: no corpus {listed(missing)}; there is {listed(sizes)}")
     return sizes

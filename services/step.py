@@ -9,7 +9,7 @@ import msgspec
 Answer = TypeVar("Answer")
 
 
-class Step(msgspec.Struct, Generic[Answer]):
+class Step(msgspec.Struct, Generic[Answer], gc=False):
     """What one call did. Never raised, always returned: a service's fault is data here.
 
     ``answer`` is None exactly where ``error`` is set or, for LLM steps, where the content was

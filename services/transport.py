@@ -113,7 +113,7 @@ class Transport:
         if not self._token or self._token not in reply.body:
             return reply
         body = reply.body.replace(self._token, BLANK)
-        return Reply(reply.status, body, reply.content_type)
+        return Reply(reply.status, body, reply.received)
 
 
 def header_lines(headers: Mapping[str, str]) -> str:

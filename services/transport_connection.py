@@ -45,7 +45,7 @@ class Connection:
         try:
             return self._exchange(request)
         except DeadlineError:
-            inside = " inside the answer" if self._parser.seen else ""
+            inside = " inside the answer" if self._parser.received_bytes else ""
             raise TransportError(f"time-out after {self._timeout_s:g} s{inside}") from None
         finally:
             self._timer.stop()
@@ -60,7 +60,7 @@ class Connection:
                 else:
                     parser.end()
         except OSError as error:
-            if parser.seen:
+            if parser.received_bytes:
                 raise TransportError(f"{os_fault(error)} inside the answer") from None
             raise NoAnswerError(f"{os_fault(error)} without an answer") from None
         return parser.reply()

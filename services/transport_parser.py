@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import re
+
 import httptools
 import msgspec
 
 from services.errors import NoAnswerError, TransportError
 
 HEAD_LIMIT_BYTES = 64 * 1024
+END_OF_HEAD = b"\r\n\r\n"
+INTERIM = range(100, 200)
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """An answer. ``content_type`` is the header as it came, empty where there was none."""
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """An answer. ``received`` begins with its status line and headers, as they came.
+
+    They are looked into only where something is wrong, which keeps them off the hot path.
+    """
 
     status: int
     body: bytes
-    content_type: str
+    received: bytes = b""
+
+    @property
+    def content_type(self) -> str:
+        """The header as it came, empty where there was none."""
+        return self.header(b"content-type").decode("latin-1")
+
+    def header(self, name: bytes) -> bytes:
+        """The value of a header, empty where there is none; ``name`` in any case."""
+        head = self.received.partition(END_OF_HEAD)[0]
+        found = re.search(rb"(?i)\r\n%b:[ \t]*([^\r\n]*)" % name, head)
+        return found[1].rstrip() if found else b""
 
 
 class ReplyParser:
@@ -27,28 +45,25 @@ class ReplyParser:
     def __init__(self, size_limit_bytes: int) -> None:
         self._size_limit_bytes = size_limit_bytes
         self._llhttp = httptools.HttpResponseParser(self)
+        self._heads: list[bytes] = []
+        self._body: list[bytes] = []
         self.begin()
 
     def begin(self) -> None:
         """Forget the last answer."""
         self.complete = False
         self.keep_alive = False
-        self._received_bytes = 0
-        self._reset()
-
-    def _reset(self) -> None:
-        self._headers: dict[bytes, bytes] = {}
+        self.received_bytes = 0
         self._headers_complete = False
-        self._body = bytearray()
+        self._interims = 0
+        self._heads.clear()
+        self._body.clear()
 
-    @property
-    def seen(self) -> bool:
-        """Whether any byte of an answer came."""
-        return self._received_bytes > 0
-
-    def feed(self, data: bytes | memoryview) -> None:
+    def feed(self, data: bytes) -> None:
         """Take the next bytes. Whatever follows a complete answer ends the connection with it."""
-        self._received_bytes += len(data)
+        self.received_bytes += len(data)
+        if not self._headers_complete:
+            self._heads.append(data)
         try:
             self._llhttp.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -61,47 +76,45 @@ class ReplyParser:
             self._check_size()
 
     def _check_size(self) -> None:
-        if self._received_bytes > self._size_limit_bytes:
+        if self.received_bytes > self._size_limit_bytes:
             raise TransportError(f"answer over {self._size_limit_bytes} bytes")
-        if not self._headers_complete and self._received_bytes > HEAD_LIMIT_BYTES:
+        if not self._headers_complete and self.received_bytes > HEAD_LIMIT_BYTES:
             raise TransportError(f"headers over {HEAD_LIMIT_BYTES} bytes")
 
     def end(self) -> None:
         """The other side closed: a body of no declared length is complete, any other is cut."""
-        if not self.seen:
+        if not self.received_bytes:
             raise NoAnswerError("connection closed without an answer")
         if not self._headers_complete:
             raise TransportError("connection closed inside the headers")
-        length = self._headers.get(b"content-length")
-        if length is not None:
-            raise TransportError(f"body cut short: {len(self._body)} of {int(length)} bytes")
-        if b"chunked" in self._headers.get(b"transfer-encoding", b"").lower():
-            raise TransportError(f"body cut short: {len(self._body)} bytes, the last chunk missing")
+        reply = self.reply()
+        if length := reply.header(b"content-length"):
+            raise TransportError(f"body cut short: {len(reply.body)} of {int(length)} bytes")
+        if b"chunked" in reply.header(b"transfer-encoding").lower():
+            raise TransportError(f"body cut short: {len(reply.body)} bytes, the last chunk missing")
         self.complete = True
 
     def reply(self) -> Reply:
-        """The complete answer."""
-        content_type = self._headers.get(b"content-type", b"").decode("latin-1")
-        return Reply(self._llhttp.get_status_code(), bytes(self._body), content_type)
+        """The answer so far."""
+        received = b"".join(self._heads)
+        for _ in range(self._interims):
+            received = received.partition(END_OF_HEAD)[2]
+        return Reply(self._llhttp.get_status_code(), b"".join(self._body), received)
 
     def on_message_begin(self) -> None:
         if self.complete:
             raise TransportError("more bytes than the answer")
-        self._reset()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._headers_complete:
-            self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         self._headers_complete = True
 
     def on_body(self, data: bytes) -> None:
-        self._body += data
+        self._body.append(data)
 
     def on_message_complete(self) -> None:
-        if 100 <= self._llhttp.get_status_code() < 200:  # noqa: PLR2004  (interim)
+        if self._llhttp.get_status_code() in INTERIM:
             self._headers_complete = False
-            return
-        self.complete = True
-        self.keep_alive = self._llhttp.should_keep_alive()
+            self._interims += 1
+        else:
+            self.complete = True
+            self.keep_alive = self._llhttp.should_keep_alive()

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services.reason import clip
-from services.wire import EmbedAnswer, HealthAnswer, IndexAddAnswer, SearchAnswer
-from services.wire_llm import ChatAnswer
+from services.wire import (
+    EmbedAnswer,
+    EmbedRequest,
+    HealthAnswer,
+    IndexAddAnswer,
+    IndexAddRequest,
+    SearchAnswer,
+    SearchRequest,
+)
+from services.wire_llm import ChatAnswer, ChatRequest
 
 OBJECT_START = ord("{")
 
 
-def search_fault(answer: SearchAnswer, k: int) -> str | None:
+def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
     """More than ``k`` results, an id twice, or metadata that is no object."""
     results = answer.results
-    if len(results) > k:
-        return f"results: {len(results)} of at most {k}"
+    if len(results) > request.k:
+        return f"results: {len(results)} of at most {request.k}"
     if len({result.id for result in results}) < len(results):
         return f'results: id "{clip(first_twice(result.id for result in results))}" twice'
     for result in results:
@@ -30,26 +38,27 @@ def first_twice(ids: Iterable[str]) -> str:
     return next(id_ for id_ in ids if id_ in seen or seen.add(id_))  # type: ignore[func-returns-value]  # add's None lets the scan go on
 
 
-def embed_fault(answer: EmbedAnswer, texts: int) -> str | None:
+def embed_fault(request: EmbedRequest, answer: EmbedAnswer) -> str | None:
     """Another number of vectors than of texts, or a vector of another dimension."""
-    if len(answer.vectors) != texts:
-        return f"vectors: {len(answer.vectors)} for {texts} texts"
+    if len(answer.vectors) != len(request.texts):
+        return f"vectors: {len(answer.vectors)} for {len(request.texts)} texts"
     for vector in answer.vectors:
         if len(vector) != answer.dimension:
             return f"vectors: {len(vector)} numbers where dimension is {answer.dimension}"
     return None
 
 
-def index_add_fault(answer: IndexAddAnswer, items: int) -> str | None:
+def index_add_fault(request: IndexAddRequest, answer: IndexAddAnswer) -> str | None:
     """Fewer or more items added than were sent."""
-    return None if answer.added == items else f"added: {answer.added} of {items} items"
+    sent = len(request.items)
+    return None if answer.added == sent else f"added: {answer.added} of {sent} items"
 
 
-def health_fault(answer: HealthAnswer) -> str | None:
+def health_fault(_: None, answer: HealthAnswer) -> str | None:
     """Any status but ``ok``."""
     return None if answer.status == "ok" else f'status "{clip(answer.status)}" where "ok" was due'
 
 
-def chat_fault(answer: ChatAnswer) -> str | None:
+def chat_fault(_: ChatRequest, answer: ChatAnswer) -> str | None:
     """A message that is not done."""
     return None if answer.done else "done: false where nothing was to be streamed"

@@ -249,6 +249,7 @@ def test_an_index_that_takes_less_than_it_was_given_is_a_failed_step(gateway_of)
     ("reply", "error"),
     [
         (answer({}, "201 Created"), None),
+        (answer("", "201 Created"), None),
         (answer({"error": "there"}, "409 Conflict"), None),
         (answer({"error": "bad dimension"}, "400 x"), "HTTP 400: bad dimension"),
     ],

@@ -1,0 +1,98 @@
+"""Clients that POST the same search, each as its users would write it: one per user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import locust
+from geventhttpclient import HTTPClient
+from locust import FastHttpUser, HttpUser
+from locust.env import Environment
+
+from services.gateway import SEARCH, Gateway
+from services.traceparent import TraceContext
+from services.transport import Transport
+from services.transport_stream import tls_context
+from services.wire import SearchRequest, encode
+from users.entrance import reporter
+
+TRACE = TraceContext("0123456789abcdef" * 2)
+REQUEST = SearchRequest(
+    query_text="4 warehouse workers in Milwaukee, WI, forklift certified, night shift",
+    corpora=["workers", "ethereal_workers"],
+    k=8,
+    use_playbook=True,
+    playbook_corpus="playbook_alice",
+    playbook_top_k=3,
+    playbook_max_distance=0.5,
+    playbook_max_inject_distance=0.3,
+    query_role="warehouse worker",
+)
+BODY = encode(REQUEST)
+HEADERS = {"Content-Type": "application/json", "traceparent": TRACE.traceparent("1" * 16)}
+
+Search = Callable[[], object]
+MakeSearch = Callable[[str, Environment], Search]
+
+
+def transport_to(url: str) -> Transport:
+    """The transport as a coordinator has it."""
+    return Transport(url, connect_timeout_s=10, timeout_s=30)
+
+
+def our_step(url: str, environment: Environment) -> Search:
+    """A ``matrix.search`` step: sent, received, decoded, checked, and told to Locust."""
+    user = locust.User(environment)
+    gateway = Gateway(transport_to(url), reporter(environment, user))  # type: ignore[arg-type]  # any User has the context that it asks for
+    return lambda: gateway.search(REQUEST, TRACE)
+
+
+def our_step_untold(url: str, _: Environment) -> Search:
+    """The same without Locust's request event."""
+    gateway = Gateway(transport_to(url), lambda _: None)
+    return lambda: gateway.search(REQUEST, TRACE)
+
+
+def our_transport(url: str, _: Environment) -> Search:
+    """The transport alone: bytes out, bytes in."""
+    transport = transport_to(url)
+    return lambda: transport.post(SEARCH.path, BODY, HEADERS["traceparent"])
+
+
+def fast_http_user(url: str, environment: Environment) -> Search:
+    """Locust's FastHttpUser, which throws the answer away."""
+    client = type("Fast", (FastHttpUser,), {"host": url})(environment).client
+    return lambda: client.post(SEARCH.path, data=BODY, headers=HEADERS)
+
+
+def http_user(url: str, environment: Environment) -> Search:
+    """Locust's HttpUser, which throws the answer away."""
+    client = type("Slow", (HttpUser,), {"host": url})(environment).client
+    return lambda: client.post(SEARCH.path, data=BODY, headers=HEADERS)
+
+
+def httpx_client(url: str, _: Environment) -> Search:
+    """An httpx.Client of the user's own, with the SSL context of all; nobody is told."""
+    client = httpx.Client(base_url=url, verify=tls_context())
+    return lambda: client.post(SEARCH.path, content=BODY, headers=HEADERS)
+
+
+def geventhttpclient_client(url: str, _: Environment) -> Search:
+    """A geventhttpclient of the user's own; nobody is told."""
+    client = HTTPClient.from_url(url, concurrency=1)
+    return lambda: client.post(SEARCH.path, body=BODY, headers=HEADERS).read()
+
+
+FAST_HTTP_USER = "FastHttpUser, answer thrown away"
+
+SEARCHERS: dict[str, tuple[MakeSearch, int]] = {
+    FAST_HTTP_USER: (fast_http_user, 30),
+    "matrix.search step, with Locust's event": (our_step, 60),
+    "matrix.search step, without it": (our_step_untold, 60),
+    "our transport alone": (our_transport, 60),
+    "geventhttpclient": (geventhttpclient_client, 30),
+    "httpx.Client": (httpx_client, 6),
+    "HttpUser": (http_user, 6),
+}
+"""By name: how each user gets its client, and how many requests it makes in a turn."""
