@@ -55,6 +55,7 @@ class Reply(msgspec.Struct):
         self.refused += other.refused
         self.lost += other.lost
         self.faults += other.faults
+        self.wrong_wire = self.wrong_wire or other.wrong_wire
         self.after_s = max(filter(None, (self.after_s, other.after_s)), default=None)
 
 

@@ -87,7 +87,9 @@ class Sender:
         self._closing = Flag()
         self._deadline_s = float("inf")
         self._growing = wait_exponential_jitter(
-            initial=limits.first_wait_s, max=limits.longest_pause_s, jitter=limits.first_wait_s / 5
+            multiplier=limits.first_wait_s,
+            max=limits.longest_pause_s,
+            jitter=limits.first_wait_s / 5,
         )
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
 

@@ -97,7 +97,7 @@ class Server:
         if reply.wrong_wire and not self._switched:
             self._switched = True
             self.wire = "ingestion" if self.wire == "otlp" else "otlp"
-            refused, reply.refused = reply.refused, []
+            refused, reply.refused, reply.faults = reply.refused, [], []
             reply.join(self._send(self._roads[self.wire], refused))
         return reply
 

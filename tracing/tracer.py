@@ -126,7 +126,7 @@ class Tracer:
         """Note an observation of one's own (``Observation.of_span``)."""
         self._counts.made += 1
         if self._accepts(self._counts, observation.trace.id):
-            self._outbox.put([observation])
+            self._hand_over([observation], self._counts)
 
     def score(
         self,
@@ -146,7 +146,7 @@ class Tracer:
             score = Score(name=name, value=value, trace_id=trace_id, comment=comment)
             score.observation_id = observation_id
             score.session_id = None if trace_id else self._run.uid
-            self._outbox.put([score])
+            self._hand_over([score], self._counts.scores)
 
     def counts(self) -> TraceCounts:
         """What became of everything up to now."""
@@ -203,7 +203,7 @@ class Tracer:
             buffer.append((event, step))
         if len(buffer) >= self._limits.buffer:
             del self._buffers[key]
-            self._hand_over(buffer)
+            self._hand_over(buffer, counts)
 
     def _trace_id(self, event: Event) -> str:
         return phase_trace_id(self._run.uid, event.trio, event.round, event.phase)
@@ -219,7 +219,7 @@ class Tracer:
         self.start()
         return True
 
-    def _hand_over(self, buffer: list[Item]) -> None:
+    def _hand_over(self, buffer: list[Item], tally: Tally) -> None:
         """Move a full buffer to the outbox, which the spool keeps from being full for long."""
         room = True
         try:
@@ -228,7 +228,7 @@ class Tracer:
             if room:
                 self._outbox.put(buffer)
             else:
-                self._counts.drop(NO_ROOM, len(buffer))
+                tally.drop(NO_ROOM, len(buffer))
 
     def _sweep(self) -> Iterator[None]:
         """Move what all buffers hold to the outbox, a little at each turn."""

@@ -92,6 +92,7 @@ class StandIn:
         self.scores = {}
         self.faults = []
         self.requests = []
+        self.told = "as told"
         self.changed = threading.Event()
         self.lock = threading.Lock()
         handler = type("BoundHandler", (Handler,), {"standin": self})
@@ -112,6 +113,7 @@ class StandIn:
         self.changed.set()
         self.server.shutdown()
         self.server.server_close()
+        self.server.cut_connections()
         self.thread.join()
 
     def behave(self, mode="ok", **details):
@@ -242,6 +244,26 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
+    def __init__(self, *arguments):
+        self.connections = set()
+        super().__init__(*arguments)
+
+    def process_request(self, request, client_address):
+        """Remember the connection: a server that dies takes those that are open with it."""
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        """Forget the connection."""
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self):
+        """Close whatever is open."""
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request, client_address):
         """Say nothing."""
 
@@ -317,7 +339,9 @@ class Handler(BaseHTTPRequestHandler):
             self.when_ok(url, behaviour)
             return
         headers = {"retry-after": str(behaviour.retry_after)} if behaviour.retry_after else {}
-        self.answer(behaviour.status, {"message": "as told"}, **headers)
+        if 300 <= behaviour.status < 400:
+            headers["location"] = f"http://127.0.0.1:9{url.path}?secret=x"
+        self.answer(behaviour.status, {"message": self.standin.told}, **headers)
 
     def when_partial(self, url, _behaviour):
         """Take what comes, but for every third event or span."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
+
+import gevent
 
 from metrics.event import Event, utc
 from services.step import Step
@@ -56,9 +59,14 @@ def step(name, start_s=None, **details):
         name=name,
         start_s=time.time() if start_s is None else start_s,
         latency_ms=details.pop("latency_ms", 3.5),
-        span_id=new_span_id(),
-        url="http://127.0.0.1:3110/v1/matrix/search",
-        **{"request": request, "response": response, "status": 200, **details},
+        **{
+            "span_id": new_span_id(),
+            "url": "http://127.0.0.1:3110/v1/matrix/search",
+            "request": request,
+            "response": response,
+            "status": 200,
+            **details,
+        },
     )
 
 
@@ -92,3 +100,28 @@ def round_events(*, trio=1, round_=1, run=RUN):
                 steps.append(step(name, moment))
                 moment += 0.004
             yield event(phase, trio=trio, round_=round_, number=number, run=run), steps
+
+
+def wait_for(condition, within_s=5.0):
+    """Wait until ``condition`` holds, and return what it returned."""
+    end = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not come to that"
+        gevent.sleep(0.005)
+    return found
+
+
+def balanced(counts):
+    """Whether everything that was made is accounted for, scores as well."""
+    return all(
+        tally.made
+        == tally.sampled_out + tally.delivered + tally.spooled + sum(tally.dropped.values())
+        for tally in (counts, counts.scores)
+    )
+
+
+def free_port():
+    """A port on loopback where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
