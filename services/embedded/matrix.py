@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,10 +10,12 @@ import msgspec
 from services.embedded.bodies import SearchAnswer, SearchBody
 from services.embedded.corpus import Corpus, Hit
 from services.embedded.playbook import Play, Playbook
-from services.embedded.recall import Recalled, RecallRules, apply_memory, keep_nearest
+from services.embedded.recall import Recalled, RecallRules, apply_memory
 from services.embedded.refusal import RefusalError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from services.embedded.embedding import Embedding, Vector
 
 BAD_GATEWAY = 502
@@ -41,19 +44,14 @@ class Matrix:
         """The nearest of all corpora asked; RefusalError 502 where one of them does not exist."""
         corpora = [self._corpus(name) for name in dict.fromkeys(body.corpora)]
         vector = self.embedding.encode(body.query_text)
-        found: dict[str, Hit] = {}
-        counts: dict[str, int] = {}
-        for corpus in corpora:
-            hits = corpus.search(vector, body.per_corpus_k or body.k, body.exclude_ids)
-            counts[corpus.name] = len(hits)
-            for hit in hits:
-                keep_nearest(found, hit)
-        recalled = self._recall(found, vector, body)
+        count = body.per_corpus_k or body.k
+        hits = {corpus.name: corpus.search(vector, count, body.exclude_ids) for corpus in corpora}
+        recalled = self._recall(nearest_by_id(hits.values()), vector, body)
         results = sorted(recalled.hits.values())[: body.k]
         ids = {hit.id for hit in results}
         return SearchAnswer(
             results=results,
-            per_corpus_counts=counts,
+            per_corpus_counts={name: len(found) for name, found in hits.items()},
             playbook_boosted=len(recalled.boosted & ids),
             playbook_injected=len(recalled.injected & ids),
         )
@@ -83,3 +81,9 @@ class Matrix:
         if corpus is None:
             raise RefusalError(BAD_GATEWAY, f'corpus "{name}" does not exist')
         return corpus
+
+
+def nearest_by_id(lists: Iterable[list[Hit]]) -> dict[str, Hit]:
+    """All hits by id; of an id that several corpora have, the nearest."""
+    farthest_first = sorted(chain.from_iterable(lists), reverse=True)
+    return {hit.id: hit for hit in farthest_first}

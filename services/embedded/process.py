@@ -50,6 +50,11 @@ class EmbeddedStack:
         """Whether the process still runs."""
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
     def stop(self) -> None:
         """End the process, by force after some seconds; again does nothing.
 
