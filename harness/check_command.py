@@ -35,7 +35,8 @@ def parse(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("-T", "--tags", nargs="*", default=[])
     parser.add_argument("-E", "--exclude-tags", nargs="*", default=[])
     add_options(parser)
-    return parser.parse_args(list(arguments))
+    options: Namespace = parser.parse_args(list(arguments))
+    return options
 
 
 def _input(settings: Settings) -> list[str]:

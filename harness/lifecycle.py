@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,7 @@ from harness.node import Node
 from harness.pieces import see_off
 from harness.progress import Progress, open_display
 from harness.settings import Settings, read_settings
+from harness.telling import summary, tell
 from services.errors import MisuseError
 
 EXIT_CODES = {"pass": 0, "fail": 3, "unknown": 4}
@@ -47,6 +49,7 @@ class Lifecycle:
         self.conductor = None if worker else Conductor(environment, runner, post)
         self.node = None if master else Node(environment, runner, post)
         self.ground: Ground | None = None
+        self._last_words = ""
         if self.conductor is not None:
             self.conductor.on_early_leave = partial(see_off, self.conductor)
         events = environment.events
@@ -54,6 +57,7 @@ class Lifecycle:
         events.test_stopping.add_listener(self.on_test_stopping)
         events.test_stop.add_listener(self.on_test_stop)
         events.quitting.add_listener(self.on_quitting)
+        events.quit.add_listener(self.on_quit)
 
     def settings(self) -> Settings:
         """What the options say now; the web form may have changed them. Raises MisuseError."""
@@ -119,10 +123,25 @@ class Lifecycle:
             return
         if self.node is not None:
             self._drain()
-        head = finish(self.conductor, self.conductor.current)
+        run = self.conductor.current
+        head = finish(self.conductor, run)
+        tell(run, head)
+        self._say(summary(run, head))
         self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
         self.conductor.rest()
         self.leave()
+
+    def _say(self, text: str) -> None:
+        """In the web UI at once; headless at the very end, below Locust's own tables."""
+        options = self.environment.parsed_options
+        if options is not None and options.headless:
+            self._last_words = text
+        else:
+            sys.stderr.write(text)
+
+    def on_quit(self, **_: Any) -> None:
+        """The last thing that a headless run prints."""
+        sys.stderr.write(self._last_words)
 
     def on_quitting(self, **_: Any) -> None:
         """Locust ends while users may still be at it; stopping them makes the report.

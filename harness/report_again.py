@@ -36,7 +36,7 @@ def counted_again(run: RunFile) -> dict[str, Any]:
     except (KeyError, msgspec.ValidationError) as fault:
         raise MisuseError(f"{run.path}: {fault} in its head; expected the file of a run") from fault
     events = recount(run, figures).total()
-    users = run.users()
+    users = [(int(second), number) for second, number in run.users()]
     results = figures.result(users, _planned(stored.get("metrics", {})), stored["candidates"])
     counted = stored.get("completeness") or _cut_off(run, results["metrics"]["events"], events)
     outcomes = evaluate(

@@ -1,0 +1,43 @@
+"""Who is told of a run's end, beside the report: the terminal, JUnit's readers, GitHub."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from evidence.github import tell_github
+from evidence.junit import write_junit
+from evidence.markdown import markdown
+from harness.master_run import MasterRun
+
+MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
+
+
+def tell(run: MasterRun, head: dict[str, Any]) -> None:
+    """Write what CI asked for."""
+    if run.settings.junit:
+        write_junit(Path(run.settings.junit), head)
+    tell_github(head, markdown(head), os.environ, sys.stdout)
+
+
+def summary(run: MasterRun, head: dict[str, Any]) -> str:
+    """The figures that matter, for a terminal: a line a check, then where the report is."""
+    lines = [
+        f"{MARKS[check['verdict']]} {check['check']}: {check['reason']}" for check in head["checks"]
+    ]
+    counted = head["completeness"]
+    lines += [f"missing {fault}" for fault in counted["faults"]]
+    paths = run.paths
+    return "\n".join(
+        [
+            "",
+            f"Run {run.run.label}: {head['verdict'].upper()}, {counted['events_merged']:,} events",
+            *lines,
+            f"Report: {paths.markdown}",
+            f"        {paths.html}",
+            f"        {paths.json}",
+            "",
+        ]
+    )
