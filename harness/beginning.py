@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from uuid import uuid4
 
 from evidence.numbering import claim, release
 from harness.ground import Ground
 from harness.master_run import MasterRun
 from harness.settings import Settings
+from services.errors import MisuseError
 from users.run import Run
 
 DEFAULT_PREFIX = "playbook_"
 
 
 def check_claim(settings: Settings) -> None:
-    """Refuse a report folder that cannot be written and an id that is wrong or taken."""
+    """Refuse folders that cannot be written, and an id that is wrong or taken."""
     release(claim(settings.report_dir, settings.run_id or None))
+    folder = Path(settings.junit).absolute().parent
+    if settings.junit and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise MisuseError(f"--junit {settings.junit}: {folder} is no folder that can be written")
 
 
 def begin_run(settings: Settings, ground: Ground, mode: str) -> MasterRun:
