@@ -22,6 +22,7 @@ from markupsafe import Markup
 from evidence import words
 from evidence.plots import quality, speed
 from evidence.plots.heat_map import MOST_CELLS, heat_map
+from evidence.plots.load_curve import load_curve
 from evidence.readings import Reading
 from evidence.run_section import RunSection
 from evidence.section import Document, Link, Verbatim
@@ -66,7 +67,7 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
     ),
     "load_curve": (
         Plot(
-            speed.load_curve,
+            load_curve,
             "Quality with its 95 % intervals above, latency of searches below, by users.",
         ),
     ),

@@ -7,40 +7,54 @@ from typing import Any
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 
+from evidence.plots.series import REVERSED, Series
 from evidence.plots.style import BLUE, GREY, WHITE, chart, plain, short_names
 
 MOST_CELLS = 36
 """A larger map is no longer read, and its file grows with the square."""
 
+NAME = "heat_map"
 _FAINTEST, _DARK = 0.04, 0.5
 
 
 def heat_map(document: dict[str, Any]) -> figure | None:
     """The map as a plot; the darker, the more people two cells share."""
+    shown = squares(document)
+    return draw(shown) if shown.factors else None
+
+
+def squares(document: dict[str, Any]) -> Series:
+    """A square for every pair, both ways round."""
     section = document.get("heat_map", {})
-    cells, pairs = section.get("cells", [])[:MOST_CELLS], section.get("pairs", [])
-    if not pairs:
-        return None
+    pairs = section.get("pairs", [])
+    cells = section.get("cells", [])[:MOST_CELLS] if pairs else []
     names = factors(cells)
     shown = [pair for pair in pairs if max(pair["a"], pair["b"]) < len(cells)]
     # Both halves are drawn: a reader looks along a row.
-    squares = [(pair, *ends) for pair in shown for ends in _both_ways(pair)]
-    source = ColumnDataSource(
-        {
-            "x": [names[x] for _, x, _ in squares],
-            "y": [names[y] for _, _, y in squares],
-            "value": [pair["mean_jaccard"] for pair, _, _ in squares],
-            "alpha": [max(pair["mean_jaccard"], _FAINTEST) for pair, _, _ in squares],
-            "ink": [WHITE if pair["mean_jaccard"] > _DARK else GREY for pair, _, _ in squares],
-            "label": [f"{pair['mean_jaccard']:.2f}" for pair, _, _ in squares],
-            "pairs": [pair["pairs"] for pair, _, _ in squares],
-        }
-    )
+    both = [(pair, *ends) for pair in shown for ends in _both_ways(pair)]
+    data: dict[str, list[Any]] = {
+        "x": [names[x] for _, x, _ in both],
+        "y": [names[y] for _, _, y in both],
+        "value": [pair["mean_jaccard"] for pair, _, _ in both],
+        "alpha": [max(pair["mean_jaccard"], _FAINTEST) for pair, _, _ in both],
+        "ink": [WHITE if pair["mean_jaccard"] > _DARK else GREY for pair, _, _ in both],
+        "label": [f"{pair['mean_jaccard']:.2f}" for pair, _, _ in both],
+        "pairs": [pair["pairs"] for pair, _, _ in both],
+    }
+    height, min_width = 140 + 30 * len(cells), 150 + 44 * len(cells)
+    return Series(NAME, data, names, height=height, min_width=min_width)
+
+
+def draw(shown: Series) -> figure:
+    """The plot of squares."""
+    source = ColumnDataSource(shown.data, name=NAME)
+    spaces: dict[str, Any] = {"range_padding": 0.01, "group_padding": 0.4}
     plot = chart(
-        height=140 + 30 * len(cells),
-        min_width=150 + 44 * len(cells),
-        x_range=FactorRange(factors=names, range_padding=0.01, group_padding=0.4),
-        y_range=FactorRange(factors=names[::-1], range_padding=0.01, group_padding=0.4),
+        height=shown.height,
+        min_width=shown.min_width,
+        x_range=FactorRange(factors=shown.factors, name=NAME, **spaces),
+        y_range=FactorRange(factors=shown.factors[::-1], name=NAME + REVERSED, **spaces),
+        name=NAME,
     )
     square = plot.rect("x", "y", 0.96, 0.94, source=source, color=BLUE, alpha="alpha")
     text: dict[str, Any] = {

@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.models.annotations import TeeHead, Whisker
 from bokeh.plotting import figure
 
+from evidence.plots.series import Series
 from evidence.plots.style import BLUE, GREY, ORANGE, chart
 
 
@@ -27,7 +28,7 @@ def intervals(estimates: Sequence[Estimate]) -> figure | None:
     """A dot and a line each, the first on top; a bar stands at the edge of the healthy range."""
     if not estimates:
         return None
-    source = _source(estimates)
+    source = ColumnDataSource(columns(estimates))
     names = [one.name for one in reversed(estimates)]
     plot = chart(70 + 34 * len(names), y_range=FactorRange(factors=names), x_range=(-0.01, 1.02))
     limits = {one.name: one.limit for one in estimates if one.limit is not None}
@@ -48,13 +49,11 @@ def intervals(estimates: Sequence[Estimate]) -> figure | None:
     return plot
 
 
-def bars(estimates: Sequence[Estimate], height: int = 260) -> figure | None:
+def bars(shown: Series) -> figure:
     """A bar with a whisker each, under names of one word or two (group, word)."""
-    if not estimates:
-        return None
-    source = _source(estimates)
-    names = FactorRange(factors=[one.name for one in estimates], group_padding=0.6)
-    plot = chart(height, x_range=names, y_range=(0, 1.05))
+    source = ColumnDataSource(shown.data, name=shown.name)
+    names = FactorRange(factors=shown.factors, name=shown.name, group_padding=0.6)
+    plot = chart(260, x_range=names, y_range=(0, 1.05))
     drawn = plot.vbar(x="name", top="value", source=source, width=0.6, color="colour", alpha=0.85)
     head = TeeHead(size=8, line_color=GREY)
     ends: dict[str, Any] = {"upper": "high", "lower": "low", "source": source}
@@ -64,16 +63,15 @@ def bars(estimates: Sequence[Estimate], height: int = 260) -> figure | None:
     return plot
 
 
-def _source(estimates: Sequence[Estimate]) -> ColumnDataSource:
-    return ColumnDataSource(
-        {
-            "name": [one.name for one in estimates],
-            "value": [one.value for one in estimates],
-            "low": [one.ci95[0] for one in estimates],
-            "high": [one.ci95[1] for one in estimates],
-            "colour": [one.colour for one in estimates],
-        }
-    )
+def columns(estimates: Sequence[Estimate]) -> dict[str, list[Any]]:
+    """The estimates as a plot's columns."""
+    return {
+        "name": [one.name for one in estimates],
+        "value": [one.value for one in estimates],
+        "low": [one.ci95[0] for one in estimates],
+        "high": [one.ci95[1] for one in estimates],
+        "colour": [one.colour for one in estimates],
+    }
 
 
 def _hover(drawn: Any) -> HoverTool:

@@ -10,7 +10,8 @@ from bokeh.models import ColumnDataSource, HoverTool, LinearAxis, LinearScale, R
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
-from evidence.plots.intervals import Estimate, bars, intervals
+from evidence.plots.intervals import Estimate, bars, columns, intervals
+from evidence.plots.series import Series
 from evidence.plots.style import BLUE, GREEN, GREY, ORANGE, chart, legend_above
 from evidence.section import figures
 
@@ -40,6 +41,12 @@ def _diversities(document: dict[str, Any]) -> Iterator[Estimate]:
 
 def handover(document: dict[str, Any]) -> figure | None:
     """Hits at top-1 by kind of handover and arm."""
+    shown = handover_arms(document)
+    return bars(shown) if shown.factors else None
+
+
+def handover_arms(document: dict[str, Any]) -> Series:
+    """A bar for every kind of handover and arm that has queries."""
     estimates = []
     for kind, name in _KINDS.items():
         figure_ = figures(document, f"handover.{kind}")
@@ -47,7 +54,7 @@ def handover(document: dict[str, Any]) -> figure | None:
             rate, ci95 = figure_.get(f"{prefix}top1_rate"), figure_.get(f"{prefix}ci95")
             if rate is not None and ci95 is not None:
                 estimates.append(Estimate((name, arm), rate, ci95, colour))
-    return bars(estimates)
+    return Series("handover", columns(estimates), [one.name for one in estimates])
 
 
 def freshness(document: dict[str, Any]) -> figure | None:

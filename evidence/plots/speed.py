@@ -1,30 +1,20 @@
-"""Plots of latency: over time, by step, and by load beside quality."""
+"""Plots of latency: over time and by step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
-from bokeh.models.annotations import Whisker
-from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 
-from evidence.load import users_of
 from evidence.plots.quality import users_behind
-from evidence.plots.style import COLOURS, GREY, LEAST_MS, chart, legend_above, log_ticks, plain
+from evidence.plots.series import REVERSED, Series
+from evidence.plots.style import COLOURS, GREY, chart, drawable, legend_above, log_ticks, plain
 from evidence.speed import step_name, steps_of
 
-_MARKS = {"p50_ms": ("circle", "p50"), "p95_ms": ("diamond", "p95"), "p99_ms": ("square", "p99")}
+MARKS = {"p50_ms": ("circle", "p50"), "p95_ms": ("diamond", "p95"), "p99_ms": ("square", "p99")}
+BY_STEP = "by_step"
 _NOTHING = {"p50_ms": None, "p95_ms": None, "count": 0}
-_QUALITY: dict[str, tuple[str, str, str]] = {
-    "determinism": ("determinism", "mean_jaccard", "ci95"),
-    "same role": ("diversity.same_role_across_contracts", "mean_jaccard", "ci95"),
-    "handover, her words": ("handover.verbatim", "top1_rate", "ci95"),
-    "handover, control": ("handover.verbatim", "control_top1_rate", "control_ci95"),
-    "freshness": ("freshness", "top_k_rate", "ci95"),
-}
 
 
 def over_time(document: dict[str, Any]) -> figure | None:
@@ -64,119 +54,53 @@ def _step_over_time(plot: figure, key: str, colour: str, slots: list[dict[str, A
 
 def by_step(document: dict[str, Any]) -> figure | None:
     """p50, p95, p99 and the largest of each step, on one logarithmic axis."""
-    steps = steps_of(document.get("latency", {}))
-    steps = {plain(name): summary for name, summary in steps.items() if summary["count"]}
-    if not steps:
-        return None
+    shown = percentiles(document)
+    return draw_steps(shown) if shown.factors else None
+
+
+def percentiles(document: dict[str, Any]) -> Series:
+    """Every step's percentiles; NaN where its count cannot carry one."""
+    summaries = {
+        plain(name): summary
+        for name, summary in steps_of(document.get("latency", {})).items()
+        if summary["count"]
+    }
+    found = summaries.values()
+    data: dict[str, list[Any]] = {
+        "step": [*summaries],
+        "count": [summary["count"] for summary in found],
+        "low": [drawable(summary["p50_ms"] or summary["max_ms"]) for summary in found],
+        **{key: [drawable(summary[key]) for summary in found] for key in (*MARKS, "max_ms")},
+    }
+    return Series(BY_STEP, data, [*summaries], height=90 + 34 * len(summaries))
+
+
+def draw_steps(shown: Series) -> figure:
+    """The plot of steps."""
     plot = chart(
-        90 + 34 * len(steps),
+        shown.height,
+        name=BY_STEP,
         x_axis_type="log",
         x_axis_label="ms",
-        y_range=FactorRange(factors=[*reversed(steps)]),
+        y_range=FactorRange(factors=shown.factors[::-1], name=BY_STEP + REVERSED),
     )
     log_ticks(plot.xaxis[0])
-    _reach(plot, steps)
-    for key, (marker, label) in _MARKS.items():
-        _percentile(plot, steps, key, marker, label)
+    source = ColumnDataSource(shown.data, name=BY_STEP)
+    _reach(plot, source)
+    for (key, (marker, label)), colour in zip(MARKS.items(), COLOURS, strict=False):
+        style: dict[str, Any] = {"marker": marker, "color": colour, "legend_label": label}
+        dots = plot.scatter(key, "step", source=source, size=10, **style)
+        tooltips = [("", "@step"), (label, f"@{key}{{0.00}} ms"), ("count", "@count")]
+        plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
     plot.xgrid.visible = True
     plot.ygrid.visible = False
     legend_above(plot)
     return plot
 
 
-def _reach(plot: figure, steps: Mapping[str, Any]) -> None:
+def _reach(plot: figure, source: ColumnDataSource) -> None:
     """A line from each step's lowest percentile to its largest latency."""
-    low = [drawable(summary["p50_ms"] or summary["max_ms"]) for summary in steps.values()]
-    high = [drawable(summary["max_ms"]) for summary in steps.values()]
-    plot.segment(low, [*steps], high, [*steps], color=GREY, line_width=2, alpha=0.5)
-    plot.scatter(
-        high, [*steps], marker="dash", angle=1.5708, size=12, color=GREY, legend_label="max"
-    )
-
-
-def _percentile(plot: figure, steps: Mapping[str, Any], key: str, marker: str, label: str) -> None:
-    known = {name: summary for name, summary in steps.items() if summary[key] is not None}
-    if not known:
-        return
-    source = ColumnDataSource(
-        {
-            "step": [*known],
-            "value": [drawable(summary[key]) for summary in known.values()],
-            "count": [summary["count"] for summary in known.values()],
-        }
-    )
-    colour = COLOURS[[*_MARKS].index(key)]
-    style: dict[str, Any] = {"marker": marker, "color": colour, "legend_label": label}
-    dots = plot.scatter("value", "step", source=source, size=10, **style)
-    tooltips = [("", "@step"), (label, "@value{0.00} ms"), ("count", "@count")]
-    plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
-
-
-def load_curve(document: dict[str, Any]) -> UIElement | None:
-    """Quality above, latency of searches below, over the same bands of users."""
-    bands = document.get("load_curve", [])
-    if not bands:
-        return None
-    names = [users_of(band) for band in bands]
-    quality = chart(300, x_range=FactorRange(factors=names), y_range=(-0.02, 1.05))
-    for (name, place), colour in zip(_QUALITY.items(), COLOURS, strict=False):
-        _quality_by_band(quality, name, place, colour, bands)
-    legend_above(quality)
-    latency = _latency_by_band(bands, names, quality.x_range)
-    return column(quality, latency, sizing_mode="stretch_width")
-
-
-def _quality_by_band(
-    plot: figure, name: str, place: tuple[str, str, str], colour: str, bands: list[dict[str, Any]]
-) -> None:
-    path, value, ci95 = place
-    found = [(users_of(band), _at(band, path)) for band in bands]
-    known = [(users, part) for users, part in found if part[value] is not None]
-    source = ColumnDataSource(
-        {
-            "users": [users for users, _ in known],
-            "value": [part[value] for _, part in known],
-            "low": [part[ci95][0] for _, part in known],
-            "high": [part[ci95][1] for _, part in known],
-            "figure": [name] * len(known),
-        }
-    )
-    style: dict[str, Any] = {
-        "source": source,
-        "color": colour,
-        "legend_label": name,
-        "muted_alpha": 0.1,
-    }
-    plot.line("users", "value", line_width=2, **style)
-    dots = plot.scatter("users", "value", size=8, **style)
-    ends: dict[str, Any] = {"upper": "high", "lower": "low", "source": source}
-    heads: dict[str, Any] = {"upper_head": None, "lower_head": None}
-    plot.add_layout(Whisker(base="users", line_color=colour, line_alpha=0.45, **ends, **heads))
-    interval = ("95 % interval", "@low{0.000} to @high{0.000}")
-    tooltips = [("", "@figure"), ("value", "@value{0.000}"), interval, ("users", "@users")]
-    plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
-
-
-def _latency_by_band(bands: list[dict[str, Any]], names: list[str], x_range: Any) -> figure:
-    plot = chart(230, x_range=x_range, y_axis_type="log", y_axis_label="matrix.search, ms")
-    plot.xaxis.axis_label = "concurrent users"
-    log_ticks(plot.yaxis[0])
-    for (key, (_, label)), colour in zip(_MARKS.items(), COLOURS, strict=False):
-        values = [drawable(band["latency"].get("matrix_search", {}).get(key)) for band in bands]
-        style: dict[str, Any] = {"color": colour, "legend_label": label}
-        plot.line(names, values, line_width=2, **style)
-        plot.scatter(names, values, size=8, **style)
-    legend_above(plot)
-    return plot
-
-
-def _at(band: dict[str, Any], path: str) -> dict[str, Any]:
-    found: Any = band
-    for key in path.split("."):
-        found = found[key]
-    return dict(found)
-
-
-def drawable(value_ms: float | None) -> float:
-    """A latency on a logarithmic axis; NaN, a gap, where there is none."""
-    return float("nan") if value_ms is None else max(value_ms, LEAST_MS)
+    line: dict[str, Any] = {"color": GREY, "source": source}
+    plot.segment("low", "step", "max_ms", "step", line_width=2, alpha=0.5, **line)
+    end: dict[str, Any] = {"marker": "dash", "angle": 1.5708, "size": 12, "legend_label": "max"}
+    plot.scatter("max_ms", "step", **end, **line)

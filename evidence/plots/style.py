@@ -16,7 +16,7 @@ LEAST_MS = 0.001
 """A logarithmic axis has no zero: what is quicker than a microsecond stands here."""
 
 
-def chart(height: int = 280, **options: Any) -> figure:
+def chart(height: int | None = 280, **options: Any) -> figure:
     """An empty plot as wide as the page, without tools but for the hovering."""
     plot = figure(
         height=height,
@@ -70,3 +70,8 @@ def short_names(names: list[str]) -> dict[str, str]:
         if len(set(short)) == len(set(names)):
             return dict(zip(names, short, strict=True))
     return {name: name for name in names}
+
+
+def drawable(value_ms: float | None) -> float:
+    """A latency on a logarithmic axis; NaN, a gap, where there is none."""
+    return float("nan") if value_ms is None else max(value_ms, LEAST_MS)
