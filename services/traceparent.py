@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from hashlib import sha256
+from random import Random
 
 import msgspec
+
+_random = Random()
+os.register_at_fork(after_in_child=_random.seed)  # or workers would draw the same ids
 
 
 def phase_trace_id(run_uid: str, trio: int, round_: int, phase: str) -> str:
@@ -15,7 +19,7 @@ def phase_trace_id(run_uid: str, trio: int, round_: int, phase: str) -> str:
 
 def new_span_id() -> str:
     """A random span id, 16 hex digits, never all zero."""
-    return os.urandom(8).hex().replace("0000000000000000", "0000000000000001")
+    return f"{_random.getrandbits(64) or 1:016x}"
 
 
 class TraceContext(msgspec.Struct, frozen=True):
@@ -30,5 +34,5 @@ class TraceContext(msgspec.Struct, frozen=True):
 
 
 def is_sampled(trace_id: str, rate: float) -> bool:
-    """Whether a sampling ``rate`` in [0, 1] keeps the trace: whole traces, alike on every worker."""
+    """Whether a sampling ``rate`` in [0, 1] keeps the trace: whole, and alike on every worker."""
     return int(trace_id[-13:], 16) < rate * 16**13

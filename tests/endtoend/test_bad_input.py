@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from endtoend.locust_run import CHECKOUT, run_locust
 from standin.process import Standin
-from standins.raw_server import RawServer
+from tcp.raw_server import RawServer
 
 MCSTRESS = str(Path(sys.executable).with_name("mcstress"))
 

@@ -6,8 +6,8 @@ import time
 import gevent
 import msgspec
 import pytest
-from standins.raw_server import CLOSE, HOLD, RawServer, answer, routes, script
-from standins.until import until
+from tcp.raw_server import CLOSE, HOLD, RawServer, answer, routes, script
+from tcp.until import until
 
 from services import wire
 from services.gateway import Gateway

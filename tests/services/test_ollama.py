@@ -7,8 +7,8 @@ import gevent
 import msgspec
 import pytest
 from gevent.lock import BoundedSemaphore
-from standins.raw_server import CLOSE, RawServer, answer, script
-from standins.until import until
+from tcp.raw_server import CLOSE, RawServer, answer, script
+from tcp.until import until
 
 from services import wire_llm
 from services.ollama import Ollama

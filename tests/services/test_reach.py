@@ -2,7 +2,7 @@
 
 import gevent
 import pytest
-from standins.raw_server import CLOSE, RawServer, answer, routes, script
+from tcp.raw_server import CLOSE, RawServer, answer, routes, script
 
 from services import reach
 from services.errors import MisuseError, ServiceRefusalError

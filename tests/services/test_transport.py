@@ -8,8 +8,8 @@ import time
 import gevent
 import psutil
 import pytest
-from standins.raw_server import CLOSE, HOLD, RESET, RawServer, answer, script
-from standins.until import until
+from tcp.raw_server import CLOSE, HOLD, RESET, RawServer, answer, script
+from tcp.until import until
 
 from services import transport as transport_module
 from services.errors import MisuseError, TransportError

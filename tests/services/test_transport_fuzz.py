@@ -7,7 +7,7 @@ import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from standins.raw_server import CLOSE, RawServer
+from tcp.raw_server import CLOSE, RawServer
 
 from services.errors import TransportError
 from services.transport import Reply, Transport

@@ -5,9 +5,9 @@ import shutil
 
 import gevent
 import pytest
-from standins.certificate import certify
-from standins.raw_server import CLOSE, HOLD, RawServer, answer, script
-from standins.until import until
+from tcp.certificate import certify
+from tcp.raw_server import CLOSE, HOLD, RawServer, answer, script
+from tcp.until import until
 
 from services.errors import TransportError
 from services.transport import Transport
