@@ -43,6 +43,8 @@ class Lifecycle:
 
     def __init__(self, environment: Environment, runner: Runner) -> None:
         self.environment = environment
+        # Phases are excluded by choose_phases; Locust would drop the personas' only task.
+        environment.exclude_tags = []
         self.runner = runner
         post = Post(runner)
         worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)

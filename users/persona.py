@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from locust import User, task
+from locust import User, tag, task
 from locust.exception import StopUser
 from locust.user.task import (
     LOCUST_STATE_RUNNING,
@@ -13,10 +13,13 @@ from locust.user.task import (
     LOCUST_STATE_WAITING,
 )
 
+from metrics.phase import PHASES
 from users.coordinator import Coordinator
 from users.entrance import enter
 from users.phases import WALKS
 
+EVERY_TAG = sorted({tag for phase in PHASES.values() for tag in (phase.name, *phase.tags)})
+"""Tags choose phases, not tasks: Locust must not drop the one task there is for any of them."""
 IDLE_S = 3600.0
 PAUSE_S = 0.5
 """Before a coordinator who lost her seat, or never got one, asks again."""
@@ -40,6 +43,7 @@ class CoordinatorUser(User):
             return IDLE_S
         return self.coordinator.think_s() if self.coordinator else PAUSE_S
 
+    @tag(*EVERY_TAG)
     @task
     def round(self) -> None:
         """One round; idles for good after the last."""

@@ -1,0 +1,94 @@
+"""The ways in which Locust is started: one process, --processes, or a master and its workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+from endtoend.locust_run import LocustRun
+
+HEADLESS = ("--headless", "--only-summary")
+QUIET = ("--loglevel", "INFO")
+
+
+class Deployment:
+    """A master or local runner, and the workers that were started apart. Use as a context."""
+
+    def __init__(self, report_dir: Path) -> None:
+        self.report_dir = report_dir
+        report_dir.parent.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.master: LocustRun
+        self.workers: list[LocustRun] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Deployment:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def run(self, *arguments: object, **environment: str) -> LocustRun:
+        """One more Locust process, that ends with this context."""
+        run = LocustRun(*QUIET, *arguments, report_dir=self.report_dir, **environment)
+        return self._stack.enter_context(run)
+
+    def start_worker(self, *arguments: object, **environment: str) -> LocustRun:
+        """One more worker."""
+        worker = self.run("--worker", "--master-port", self.port, *arguments, **environment)
+        self.workers.append(worker)
+        return worker
+
+    def start_master(self, *arguments: object, workers: int, **environment: str) -> LocustRun:
+        """A master that expects ``workers``."""
+        ports = ("--master-bind-host", "127.0.0.1", "--master-bind-port", self.port)
+        expected = ("--expect-workers", workers)
+        self.master = self.run("--master", *ports, *expected, *arguments, **environment)
+        return self.master
+
+    def interrupt_all(self) -> None:
+        """Ctrl-C as a terminal sends it: to the whole foreground process group."""
+        for run in (self.master, *self.workers):
+            os.killpg(run.process.pid, signal.SIGINT)
+
+    @property
+    def output(self) -> str:
+        """What all its processes printed."""
+        return "\n".join(run.output for run in (self.master, *self.workers))
+
+
+def local(report_dir: Path, *arguments: object) -> Deployment:
+    """One process."""
+    deployment = Deployment(report_dir)
+    deployment.master = deployment.run(*HEADLESS, *arguments)
+    return deployment
+
+
+def processes(report_dir: Path, *arguments: object) -> Deployment:
+    """Locust forks two workers of its own."""
+    deployment = Deployment(report_dir)
+    port = ("--master-bind-port", deployment.port, "--master-port", deployment.port)
+    deployment.master = deployment.run("--processes", 2, *port, *HEADLESS, *arguments)
+    return deployment
+
+
+def apart(report_dir: Path, *arguments: object, workers: int = 2) -> Deployment:
+    """A master, and workers that were started by themselves."""
+    deployment = Deployment(report_dir)
+    deployment.start_master(*HEADLESS, *arguments, workers=workers)
+    for _ in range(workers):
+        deployment.start_worker()
+    return deployment
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+DEPLOYMENTS = {"local": local, "processes": processes, "apart": apart}
