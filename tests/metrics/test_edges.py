@@ -296,3 +296,16 @@ def test_reasons_beyond_a_thousand_are_counted_together_the_same_in_any_order():
     rows = errors._by_reason()
     assert sum(row["count"] for row in rows) == len(wordings)
     assert rows[-1]["step"] is None
+
+
+def test_a_swap_is_planned_once_however_far_it_came():
+    def planned(*events):
+        return result_of(*events)["metrics"]["swap"]["planned"]
+
+    seat = Seat()
+    alone = seat.event("swap", outcome="failed")
+    assert planned(alone) == 1
+    assert planned(alone, seat.event("swap", outcome="skipped", paired_seq=1)) == 1
+    second = seat.event("swap", ["b"], exclude_ids=["a"])
+    assert planned(second) == 1
+    assert planned(second, seat.event("swap", ["b"], exclude_ids=["a"])) == 2
