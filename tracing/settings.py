@@ -53,9 +53,9 @@ def load_settings(
     """
     found, fault = _read(env_file)
     merged = _merge(found, environ)
-    reason = fault or _lacking(merged) or _url_fault(merged["url"])
-    if _lacking(merged) or _url_fault(merged["url"]):
-        return None, (f"Langfuse tracing is off: {env_file} {reason}",)
+    reason = _reason(env_file, fault, merged)
+    if reason:
+        return None, (f"Langfuse tracing is off: {reason}",)
     settings = Settings(merged["url"].rstrip("/"), merged[PUBLIC_KEY], merged[SECRET_KEY])
     if fault and fault != _MISSING:
         return settings, (f"{env_file} {fault}: Langfuse's settings come from the environment",)
@@ -124,14 +124,16 @@ def _merge(found: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, st
     }
 
 
-def _lacking(merged: Mapping[str, str]) -> str | None:
-    """The reason where a setting is in neither place."""
-    lacking = [
-        URL_NAMES[0] if name == "url" else name for name, value in merged.items() if not value
-    ]
-    if not lacking:
-        return None
-    return f"has no {' and no '.join(lacking)}, nor has the environment"
+def _reason(env_file: Path, fault: str | None, merged: Mapping[str, str]) -> str | None:
+    """Why nothing can be traced; None where it can."""
+    names = {"url": URL_NAMES[0], PUBLIC_KEY: PUBLIC_KEY, SECRET_KEY: SECRET_KEY}
+    lacking = " and no ".join(names[key] for key, value in merged.items() if not value)
+    if lacking and fault:
+        return f"{env_file} {fault}, and the environment has no {lacking}"
+    if lacking:
+        return f"{env_file} has no {lacking}, nor has the environment"
+    wrong = _url_fault(merged["url"])
+    return f"{URL_NAMES[0]}, from {env_file} or the environment, {wrong}" if wrong else None
 
 
 def _url_fault(text: str) -> str | None:
@@ -139,9 +141,9 @@ def _url_fault(text: str) -> str | None:
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
-        return f"has a {URL_NAMES[0]} that is no URL"
+        return "is no URL"
     if url.scheme not in ("http", "https") or not url.host:
-        return f"has a {URL_NAMES[0]} that is no http:// or https:// address"
+        return "is no http:// or https:// address"
     if url.userinfo or url.query or url.fragment:
-        return f"has a {URL_NAMES[0]} with more than a scheme, host, port and path in it"
+        return "has more than a scheme, host, port and path"
     return None

@@ -273,6 +273,7 @@ class Handler(BaseHTTPRequestHandler):
 
     standin: StandIn
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes, 40 ms apart without this
 
     def log_message(self, *_):
         """Say nothing."""

@@ -1,0 +1,264 @@
+"""Buffers, sampling, forks and faults of our own: what happens before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import gevent
+import pytest
+from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
+from trace_rounds import RUN, balanced, event, round_events, step, wait_for
+
+from services.traceparent import phase_trace_id
+from tracing.counts import TraceCounts
+from tracing.notices import Notices
+from tracing.observation import Observation
+from tracing.trace import Trace, keeps
+
+CHECKOUT = Path(__file__).parents[2]
+NEVER_SWEEP = {"sweep_s": 3600.0}
+
+
+def test_fifty_steps_move_to_the_outbox(newest, trace_to):
+    tracer = trace_to(newest.url, limits=NEVER_SWEEP)
+    for number in range(49):
+        tracer.record(event("surge", number=number), [step("matrix.search")])
+    assert tracer._outbox.items == 0
+    tracer.record(event("inbox"), [step("matrix.search"), step("llm.judge_top1")])
+    assert tracer._outbox.items == 51
+    assert tracer.counts().made == 51
+
+
+def test_a_buffer_belongs_to_its_greenlet(newest, trace_to):
+    tracer = trace_to(newest.url, limits=NEVER_SWEEP)
+
+    def user():
+        for number in range(30):
+            tracer.record(event("surge", number=number), [step("matrix.search")])
+
+    gevent.joinall([gevent.spawn(user) for _ in range(3)])
+    assert tracer._outbox.items == 0
+    assert tracer.counts().pending == 90
+
+
+def test_buffers_of_the_dead_and_of_the_living_are_drained(newest, trace_to):
+    tracer = trace_to(newest.url, limits=NEVER_SWEEP)
+    ready, never = gevent.event.Event(), gevent.event.Event()
+
+    def user(stays):
+        tracer.record(event("surge"), [step("matrix.search")])
+        if stays:
+            ready.set()
+            never.wait()
+
+    gevent.spawn(user, stays=False).join()
+    killed = gevent.spawn(user, stays=True)
+    ready.wait()
+    killed.kill()
+    ready.clear()
+    living = gevent.spawn(user, stays=True)
+    ready.wait()
+    assert tracer.finish(5).delivered == 3
+    living.kill()
+
+
+def test_recording_waits_for_no_network(trace_to):
+    with StandIn(mode="hang") as standin:
+        tracer = trace_to(standin.url, limits={"timeout_s": 30.0})
+        wait_for(lambda: standin.requests)
+        began = time.process_time(), time.monotonic()
+        for number in range(1000):
+            tracer.record(event("surge", number=number), [step("matrix.search")])
+        assert time.monotonic() - began[1] < time.process_time() - began[0] + 1
+        assert balanced(tracer.finish(0.2))
+
+
+def test_the_outbox_is_bounded_and_the_spool_takes_the_rest(trace_to):
+    with StandIn(mode="hang") as standin:
+        limits = {"outbox_items": 400, "timeout_s": 30.0}
+        tracer = trace_to(standin.url, limits=limits)
+        for number in range(5000):  # never gives anyone else a turn
+            tracer.record(event("surge", number=number), [step("matrix.search")])
+            assert tracer._outbox.items <= 400 + 50
+        counts = tracer.finish(0.2)
+        assert balanced(counts)
+        assert (counts.spooled, counts.dropped) == (5000, {})
+
+
+def test_the_outbox_is_bounded_in_bytes(trace_to):
+    with StandIn(mode="hang") as standin:
+        limits = {"outbox_bytes": 10 << 20, "timeout_s": 30.0}
+        tracer = trace_to(standin.url, limits=limits)
+        body = b"x" * 100_000
+        for number in range(1000):
+            tracer.record(event("surge", number=number), [step("matrix.search", response=body)])
+            assert tracer._outbox._bytes <= (10 << 20) + 50 * 102_000
+        counts = tracer.finish(0.2)
+        assert (counts.spooled, counts.dropped) == (1000, {})
+
+
+def test_many_users_with_a_step_each(newest, trace_to):
+    newest.checked = False
+    tracer = trace_to(newest.url)
+
+    def user(number):
+        tracer.record(event("surge", number=number), [step("matrix.search")])
+
+    gevent.joinall([gevent.spawn(user, number) for number in range(3000)])
+    wait_for(lambda: not tracer._buffers)
+    counts = tracer.finish(10)
+    assert counts.delivered == len(newest.observations) == 3000
+
+
+def test_a_step_after_the_end_is_counted(newest, trace_to):
+    tracer = trace_to(newest.url)
+    tracer.record(event("surge"), [step("matrix.search")])
+    tracer.finish(5)
+    tracer.record(event("surge"), [step("matrix.search")])
+    tracer.score("verdict", "pass")
+    counts = tracer.finish(5)
+    assert balanced(counts)
+    assert (counts.made, counts.delivered, counts.dropped) == (2, 1, {"after the end": 1})
+
+
+def test_a_fault_of_ours_stops_here_and_is_counted(newest, trace_to, caplog, monkeypatch):
+    tracer = trace_to(newest.url)
+    tracer.record(event("surge"), [step("matrix.search"), "no step"])
+    tracer.record(None, [step("matrix.search")])
+    tracer.record(event("no such phase"), [step("matrix.search")])
+    wait_for(lambda: newest.observations)
+    monkeypatch.setattr(tracer._sender._server, "send", lambda _entries: 1 / 0)
+    tracer.record(event("surge"), [step("matrix.search")])
+    counts = tracer.finish(2)
+    assert balanced(counts)
+    assert (counts.made, counts.delivered, counts.spooled) == (5, 1, 1)
+    assert "a fault in tracing itself" in caplog.text
+    assert len(caplog.records) <= 3
+
+
+def test_sampling_keeps_whole_traces_everywhere(newest, trace_to):
+    first, second = (trace_to(newest.url, sample=0.3) for _ in range(2))
+    for trio in range(1, 9):
+        for number, (fired, steps) in enumerate(round_events(trio=trio)):
+            (first if number % 2 else second).record(fired, steps)
+            first.score("hit", 1.0, trace_id=fired.trace_id)
+    counts = TraceCounts.total([first.finish(10), second.finish(10)])
+    assert balanced(counts)
+    assert counts.sampled_out > 0
+    assert counts.delivered == len(newest.observations) > 0
+    kept = set(newest.traces)
+    wanted = {
+        phase_trace_id(RUN.uid, trio, 1, phase)
+        for trio in range(1, 9)
+        for phase in {fired.phase for fired, _ in round_events()}
+    }
+    assert kept == {trace for trace in wanted if int(trace, 16) < 0.3 * 2**128}
+    assert {score["traceId"] for score in newest.scores.values()} == kept
+
+
+@pytest.mark.parametrize(("sample", "kept"), [(0.0, 0), (1.0, 10_000), (0.25, 2500)])
+def test_sampling_keeps_its_share(sample, kept):
+    traces = [phase_trace_id(RUN.uid, trio, 1, "inbox") for trio in range(10_000)]
+    assert sum(keeps(trace, sample) for trace in traces) == pytest.approx(kept, abs=200)
+
+
+def test_hierarchies(standin, trace_to):
+    tracer = trace_to(standin.url)
+    trace = Trace.of_phase(RUN, 1, 1, "inbox")
+    outer = trace.span("burst")
+    inner = outer.child("message")
+    now = time.time()
+    tracer.add(Observation.of_span(inner, now, now + 1, input="hello", cost={"total": 0.25}))
+    tracer.add(Observation.of_span(outer, now, now + 2, kind="generation", cost={"total": 0.25}))
+    assert tracer.finish(5).delivered == 2
+    assert standin.observations[inner.id]["parent"] == outer.id
+    assert standin.observations[outer.id]["parent"] is None
+    assert standin.observations[inner.id]["trace"] == trace.id
+    assert standin.observations[outer.id]["cost"] == {"total": 0.25}
+    assert inner.traceparent == f"00-{trace.id}-{inner.id}-01"
+
+
+def test_a_forked_worker_has_its_own(tmp_path):
+    script = f"""
+        import locust, json, os, sys
+        sys.path.insert(0, {str(CHECKOUT / "tests" / "tracing")!r})
+        from pathlib import Path
+        import gevent, msgspec
+        from trace_rounds import RUN, event, step, wait_for
+        from tracing.settings import Settings
+        from tracing.tracer import Tracer
+        settings = Settings(sys.argv[1], {PUBLIC_KEY!r}, {SECRET_KEY!r})
+        spool = Path({str(tmp_path)!r}) / "run.spool.jsonl"
+        tracer = Tracer(settings, RUN, worker="w", spool_path=spool)
+        tracer.start()
+        wait_for(lambda: tracer.project_url)
+        for number in range(70):
+            tracer.record(event("surge", number=number), [step("matrix.search")])
+        child = os.fork()
+        for number in range(10 if child else 3):
+            tracer.record(event("surge", number=number), [step("matrix.search")])
+        counts = tracer.finish(5)
+        print(json.dumps([bool(child), msgspec.to_builtins(counts)]), flush=True)
+        if child:
+            os.waitpid(child, 0)
+        else:
+            os._exit(0)
+    """
+    with StandIn() as standin:
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script), standin.url],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        counts = dict(json.loads(line) for line in done.stdout.splitlines())
+        assert (counts[True]["made"], counts[True]["delivered"]) == (80, 80)
+        assert (counts[False]["made"], counts[False]["delivered"]) == (3, 3)
+        assert len(standin.observations) == 83
+        assert all(each["received"] == 1 for each in standin.observations.values())
+        assert standin.faults == []
+
+
+def test_nothing_starts_at_import():
+    script = "import tracing.tracer, threading, gc, gevent; print(threading.active_count())"
+    script += "\nprint(sum(isinstance(each, gevent.Greenlet) for each in gc.get_objects()))"
+    script += "\nimport sys; print('langfuse' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1", "0", "False"]
+
+
+def test_notices_are_quiet_for_half_a_minute(caplog):
+    now = [0.0]
+    notices = Notices(lambda text: text.replace("secret", "***"), clock=lambda: now[0])
+    for second in (0, 1, 29, 31, 32):
+        now[0] = second
+        notices.warn("slow", "secret is slow")
+        notices.warn("other", "other")
+    said = [record.message for record in caplog.records]
+    assert said == [
+        "Langfuse: *** is slow",
+        "Langfuse: other",
+        "Langfuse: *** is slow (2 more like it since the last warning)",
+        "Langfuse: other (2 more like it since the last warning)",
+    ]
+    assert notices.faults == {"slow": 5, "other": 5}
+
+
+def test_counts_add_up_over_workers():
+    first = TraceCounts(made=5, delivered=3, dropped={"a": 1}, spooled=1, spools=["x"])
+    second = TraceCounts(made=4, sampled_out=1, delivered=2, dropped={"a": 1}, spools=["y"])
+    second.scores.made = 2
+    total = TraceCounts.total([first, second])
+    assert (total.made, total.pending, total.dropped) == (9, 0, {"a": 2})
+    assert (total.scores.made, total.spools) == (2, ["x", "y"])
+    assert first.made == 5
