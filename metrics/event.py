@@ -40,7 +40,7 @@ class StepRecord(msgspec.Struct):
 
 
 class Event(msgspec.Struct, kw_only=True):
-    """One event. Only ``ok`` events enter quality metrics; all are counted.
+    """One event. All are counted; one with a list enters quality metrics, unless it was cut off.
 
     ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies.
     ``seq`` counts from 1 on each worker's boot; ``worker`` names worker and boot, so that the two

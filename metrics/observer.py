@@ -41,7 +41,7 @@ class Observer:
         moment.add(event)
         if event.outcome == "cut":
             return
-        ids = _list_of(event, sums.faults) if event.outcome == "ok" else None
+        ids = _list_of(event, sums.faults)
         observe = self._by_phase.get(event.phase)
         if observe is not None:
             observe(event, ids, moment, sums)
@@ -130,7 +130,10 @@ def unit_of(event: Event) -> int:
 
 
 def _list_of(event: Event, faults: Faults) -> list[str] | None:
-    """The event's ids in rank order, an id twice once; None where it has no list."""
+    """The event's ids in rank order, an id twice once; None where it has no list.
+
+    What fails after a search (a recording, a judge) does not take back the list that was found.
+    """
     if event.top_k is None:
         return None
     ids = [hit.id for hit in event.top_k]

@@ -13,7 +13,7 @@ ATTEMPTED = ("ok", "failed", "skipped", "unmet")
 
 def ids_of(event: Event) -> list[str] | None:
     """The ids in rank order, repeats left out; None where the event has no list that counts."""
-    if event.outcome != "ok" or event.top_k is None:
+    if event.outcome == "cut" or event.top_k is None:
         return None
     ids: list[str] = []
     for hit in event.top_k:

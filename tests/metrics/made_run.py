@@ -188,7 +188,7 @@ class MadeRun:
         """One of the things that go wrong."""
         kind = self.random.choice(
             ["failed", "failed", "cut", "skipped", "unmet", "short", "empty", "twice", "grown",
-             "unparseable", "unrated"]
+             "unparseable", "unrated", "failed after"]
         )  # fmt: skip
         if kind in ("failed", "cut", "skipped", "unmet"):
             event.outcome, event.top_k = kind, None
@@ -196,6 +196,9 @@ class MadeRun:
             event.rating = event.parse_status = None
             if kind == "failed" and event.steps:
                 event.steps[-1].error = self.random.choice(REASONS)
+        elif kind == "failed after":
+            event.outcome = "failed"
+            event.steps[-1].error = self.random.choice(REASONS)
         elif kind == "short" and event.top_k:
             event.top_k = event.top_k[: self.random.randrange(1, K)]
         elif kind == "empty":
