@@ -19,7 +19,7 @@ from evidence.section import Document, Link, Verbatim
 from evidence.view import view
 
 _SPECIAL = re.compile(
-    r"[\\`*|~]"  # emphasis, code, a table's border, strike-through
+    r"[\\`*|]|~(?=\S)|(?<=\S)~"  # emphasis, code, a table's border, strike-through
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
     r"|^[>#+-](?=\s)|^\[(?=[\sxX^])|](?=[(\[:])"  # a quote, heading or list; a link
     r"|<(?=[A-Za-z/!?])|&(?=[#A-Za-z])"  # HTML

@@ -7,7 +7,7 @@ from typing import Any
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 
-from evidence.plots.series import REVERSED, Series
+from evidence.plots.series import PLOT, RANGE, REVERSED, Series
 from evidence.plots.style import BLUE, GREY, WHITE, chart, plain, short_names
 
 MOST_CELLS = 36
@@ -52,9 +52,9 @@ def draw(shown: Series) -> figure:
     plot = chart(
         height=shown.height,
         min_width=shown.min_width,
-        x_range=FactorRange(factors=shown.factors, name=NAME, **spaces),
+        x_range=FactorRange(factors=shown.factors, name=NAME + RANGE, **spaces),
         y_range=FactorRange(factors=shown.factors[::-1], name=NAME + REVERSED, **spaces),
-        name=NAME,
+        name=NAME + PLOT,
     )
     square = plot.rect("x", "y", 0.96, 0.94, source=source, color=BLUE, alpha="alpha")
     text: dict[str, Any] = {

@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.models.annotations import TeeHead, Whisker
 from bokeh.plotting import figure
 
-from evidence.plots.series import Series
+from evidence.plots.series import RANGE, Series
 from evidence.plots.style import BLUE, GREY, ORANGE, chart
 
 
@@ -52,7 +52,7 @@ def intervals(estimates: Sequence[Estimate]) -> figure | None:
 def bars(shown: Series) -> figure:
     """A bar with a whisker each, under names of one word or two (group, word)."""
     source = ColumnDataSource(shown.data, name=shown.name)
-    names = FactorRange(factors=shown.factors, name=shown.name, group_padding=0.6)
+    names = FactorRange(factors=shown.factors, name=shown.name + RANGE, group_padding=0.6)
     plot = chart(260, x_range=names, y_range=(0, 1.05))
     drawn = plot.vbar(x="name", top="value", source=source, width=0.6, color="colour", alpha=0.85)
     head = TeeHead(size=8, line_color=GREY)

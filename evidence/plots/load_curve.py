@@ -11,7 +11,7 @@ from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 
 from evidence.load import users_of
-from evidence.plots.series import Series
+from evidence.plots.series import RANGE, Series
 from evidence.plots.speed import MARKS
 from evidence.plots.style import COLOURS, chart, drawable, legend_above, log_ticks
 
@@ -57,7 +57,7 @@ def _estimate(band: dict[str, Any], path: str, value: str, ci95: str) -> tuple[f
 def draw(shown: Series) -> UIElement:
     """Both plots, one above the other."""
     source = ColumnDataSource(shown.data, name=NAME)
-    users = FactorRange(factors=shown.factors, name=NAME)
+    users = FactorRange(factors=shown.factors, name=NAME + RANGE)
     quality = chart(300, x_range=users, y_range=(-0.02, 1.05))
     for (number, name), colour in zip(enumerate(_QUALITY), COLOURS, strict=False):
         _quality(quality, source, number, name, colour)

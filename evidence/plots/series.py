@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 
-REVERSED = " reversed"
+RANGE, REVERSED, PLOT = " range", " reversed", " plot"
+"""What a plot's models are named: the series' name (its ColumnDataSource), and these after it."""
 
 
 class Series(msgspec.Struct, frozen=True):
     """Columns of one length; a gap is NaN.
 
-    ``name`` is that of the plot's ColumnDataSource and of its FactorRange, which holds
-    ``factors``; a range with the factors in reverse adds REVERSED. ``height`` and ``min_width``
-    are the plot's, in pixels, where they depend on what is shown; such a plot has the name too.
+    ``factors`` are the names along an axis, RANGE in their order and REVERSED against it.
+    ``height`` and ``min_width`` are the PLOT's, in pixels, where they depend on what is shown.
     """
 
     name: str

@@ -8,7 +8,7 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 
 from evidence.plots.quality import users_behind
-from evidence.plots.series import REVERSED, Series
+from evidence.plots.series import PLOT, REVERSED, Series
 from evidence.plots.style import COLOURS, GREY, chart, drawable, legend_above, log_ticks, plain
 from evidence.speed import step_name, steps_of
 
@@ -79,7 +79,7 @@ def draw_steps(shown: Series) -> figure:
     """The plot of steps."""
     plot = chart(
         shown.height,
-        name=BY_STEP,
+        name=BY_STEP + PLOT,
         x_axis_type="log",
         x_axis_label="ms",
         y_range=FactorRange(factors=shown.factors[::-1], name=BY_STEP + REVERSED),

@@ -40,11 +40,23 @@ class MadeRun:
     """Events of whole rounds. The queries are the same in every run; ``seed`` draws the rest.
 
     ``change``: chance that a reissue loses a hit; ``found``: that the memory arm has its answer at
-    top-1; ``latency_ms``: the median; ``users`` by round.
+    top-1; ``latency_ms``: the median; ``users`` by round. ``sticky``: a run draws once for a query,
+    so that all its rounds answer alike.
     """
 
-    def __init__(self, seed=1, *, change=0.1, found=0.9, latency_ms=4.0, failing=0.0, users=None):
+    def __init__(
+        self,
+        seed=1,
+        *,
+        change=0.1,
+        found=0.9,
+        latency_ms=4.0,
+        failing=0.0,
+        users=None,
+        sticky=False,
+    ):
         self.random = Random(seed)
+        self.seed, self.sticky = seed, sticky
         self.change, self.found = change, found
         self.latency_ms, self.failing = latency_ms, failing
         self.users = users or [3]
@@ -74,7 +86,7 @@ class MadeRun:
             yield from self._handovers(make, trio)
         for event in base:
             ids = [hit.id for hit in event.top_k or []]
-            if ids and self.random.random() < self.change:
+            if ids and self._draw("reissue", trio, event.contract, event.role) < self.change:
                 ids[-1] = f"x-{self.random.randrange(10**6)}"
             yield make("reissue", event.role, ids, paired_seq=event.seq)
 
@@ -84,11 +96,14 @@ class MadeRun:
             for role in (*SHARED, SPECIALISTS["alice"]):
                 ids = fixed_ids(trio, contract, role)
                 best = [ids[1], ids[0], *ids[2:]]
-                got = best if self.random.random() < self.found else ids
+                got = best if self._draw(phase, trio, role) < self.found else ids
                 fields = {"contract": contract, "expected": ids[1]}
                 memory = make(phase, role, got, arm="memory", boosted=1, **fields)
                 yield memory
                 yield make(phase, role, ids, arm="control", paired_seq=memory.seq, **fields)
+
+    def _draw(self, *query):
+        return (Random(f"{self.seed}/{query}") if self.sticky else self.random).random()
 
     def _event(self, ids, *, phase, trio, contract, role, **fields):
         self.seq += 1

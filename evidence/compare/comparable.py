@@ -1,0 +1,97 @@
+"""Whether runs can be compared: what would make a difference mean nothing, or something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from evidence.history import RunFile
+from evidence.run_section import RunSection, run_section
+from services.errors import MisuseError
+
+Head = dict[str, Any]
+
+
+def _asked(head: Head) -> Any:
+    """All that decides what is asked; other parts of a scenario may be what is compared."""
+    return head.get("scenario", {}).get("variants")
+
+
+def _scenario_rest(head: Head) -> Any:
+    scenario = head.get("scenario", {})
+    return {key: value for key, value in scenario.items() if key not in _ASKED_KEYS}
+
+
+_ASKED_KEYS = ("name", "title", "variants", "thresholds", "top_k")
+
+_MUST_BE_ALIKE: dict[str, Callable[[Head], Any]] = {
+    "scenario": lambda head: head.get("scenario", {}).get("name"),
+    "the scenario's queries": _asked,
+    "K": lambda head: run_section(head).k,
+}
+_SHOULD_BE_ALIKE: dict[str, Callable[[RunSection], Any]] = {
+    "corpora": lambda run: run.corpora,
+    "services": lambda run: {one.name: one.note or one.embedded for one in run.services},
+    "seed": lambda run: run.seed,
+    "load (users at most)": lambda run: run.peak_users,
+    "rounds": lambda run: run.rounds,
+    "phases": lambda run: sorted(run.phases),
+    "workers": lambda run: run.workers,
+    "think time": lambda run: run.settings.get("think_time_s"),
+    "LLM calls in parallel": lambda run: run.settings.get("llm_parallel"),
+}
+
+
+def refuse_unlike(runs: Sequence[RunFile]) -> None:
+    """Raise MisuseError where the runs asked other questions or for lists of other lengths."""
+    first = runs[0]
+    for what, part in _MUST_BE_ALIKE.items():
+        for run in runs[1:]:
+            if part(run.head) != part(first.head):
+                raise MisuseError(
+                    f"{run.path}: {what} {_shown(part(run.head))}; {first.path} has "
+                    f"{_shown(part(first.head))}: such runs cannot be compared"
+                )
+
+
+def warnings(runs: Sequence[RunFile]) -> list[str]:
+    """What a reader must know before believing a difference."""
+    return [*_unlike(runs), *(warning for run in runs for warning in _incomplete(run))]
+
+
+def same_seed(runs: Sequence[RunFile]) -> bool:
+    """Whether the runs drew the same: only then are their queries pairs."""
+    return len({run_section(run.head).seed for run in runs}) == 1
+
+
+def _unlike(runs: Sequence[RunFile]) -> list[str]:
+    sections = [run_section(run.head) for run in runs]
+    found = []
+    for what, part in _SHOULD_BE_ALIKE.items():
+        values = [part(section) for section in sections]
+        if any(value != values[0] for value in values):
+            told = ", ".join(dict.fromkeys(_shown(value) for value in values))
+            found.append(f"{what} differ between the runs: {told}")
+    if any(_scenario_rest(run.head) != _scenario_rest(runs[0].head) for run in runs):
+        found.append("settings of the scenario differ between the runs")
+    return found
+
+
+def _incomplete(run: RunFile) -> list[str]:
+    completeness = run.head.get("completeness", {})
+    found = []
+    if not completeness.get("complete"):
+        reason = next(iter(completeness.get("faults", [])), "it does not say that it is complete")
+        found.append(f"{run.path} is incomplete: {reason}")
+    kept = run_section(run.head).evidence
+    if kept not in ("all", "full"):
+        found.append(f"{run.path} kept {kept} of its events: quality is compared on those")
+    return found
+
+
+def _shown(value: Any) -> str:
+    """A value, short enough for a line."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004  (half a line)

@@ -1,0 +1,186 @@
+"""The comparison of two sets of runs, ``a`` (before) and ``b`` (after): effect first.
+
+Quality is compared by query, speed by run: see ``paired`` and ``by_run``, and ``judge`` for what is
+called a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, log
+from statistics import fmean
+from typing import Any
+
+import msgspec
+
+from evidence.compare.by_run import RunTest, run_test
+from evidence.compare.comparable import refuse_unlike, same_seed, warnings
+from evidence.compare.figure import Better, Figure
+from evidence.compare.judge import judge, notes
+from evidence.compare.paired import paired_test
+from evidence.compare.queries import (
+    DETERMINISM,
+    DIFFERENT_ROLES,
+    FRESHNESS,
+    HANDOVER,
+    RATING,
+    RETURNED,
+    SAME_ROLE,
+    QueryScores,
+    query_scores,
+    side_means,
+)
+from evidence.history import RunFile, events_of
+from evidence.run_section import run_section
+from services.errors import MisuseError
+
+REGRESSION_EXIT_CODE = 5
+_PERCENTILES = ("p50_ms", "p95_ms")
+_LEAST_MS = 0.001
+
+_QUALITY: dict[str, tuple[Better, float]] = {
+    SAME_ROLE: ("lower", 1.0),
+    DIFFERENT_ROLES: ("lower", 1.0),
+    DETERMINISM: ("higher", 1.0),
+    **dict.fromkeys(HANDOVER.values(), ("higher", 1.0)),
+    FRESHNESS: ("higher", 1.0),
+    RATING: ("higher", 4.0),
+    RETURNED: ("lower", 1000.0),
+}
+"""Which way each figure is better, and the largest difference that it can have."""
+
+
+class Comparison(msgspec.Struct, kw_only=True):
+    """All figures of two sets of runs, named by their files; ``notes`` limit what they can say."""
+
+    a: list[str]
+    b: list[str]
+    warnings: list[str]
+    notes: list[str]
+    figures: list[Figure]
+
+    @property
+    def regressions(self) -> list[Figure]:
+        """What is proven to be worse in ``b``."""
+        return [figure for figure in self.figures if figure.verdict == "worse"]
+
+
+def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
+    """Compare runs ``b`` with runs ``a``.
+
+    Raises MisuseError where a side is empty, a file cannot be read, or the runs asked other things.
+    """
+    if not a or not b:
+        raise MisuseError("compare: expected at least one run on either side: A… -- B…")
+    runs = [*a, *b]
+    refuse_unlike(runs)
+    figures = [*_quality(a, b, paired=same_seed(runs)), *_speed(a, b)]
+    judge(figures)
+    return Comparison(
+        a=[str(run.path) for run in a],
+        b=[str(run.path) for run in b],
+        warnings=warnings(runs),
+        notes=notes(figures, (len(a), len(b)), paired=same_seed(runs)),
+        figures=figures,
+    )
+
+
+def _quality(a: Sequence[RunFile], b: Sequence[RunFile], *, paired: bool) -> list[Figure]:
+    scores_a, scores_b = [_scores(run) for run in a], [_scores(run) for run in b]
+    found = []
+    for name, (better, span) in _QUALITY.items():
+        before, after = side_means(scores_a, name), side_means(scores_b, name)
+        shared = sorted(before.keys() & after.keys())
+        if not shared:
+            continue
+        test = paired_test([after[query] - before[query] for query in shared], span)
+        figure = Figure(
+            name=name,
+            better=better,
+            unit="queries",
+            a=fmean(before[query] for query in shared),
+            b=fmean(after[query] for query in shared),
+            n_a=len(shared),
+            n_b=len(shared),
+            effect=test.effect,
+            ci95=test.ci95 if paired else None,
+            p=test.p if paired else None,
+            least_p=test.least_p if paired else None,
+        )
+        found.append(figure)
+    return found
+
+
+def _scores(run: RunFile) -> QueryScores:
+    variants = run.head.get("scenario", {}).get("variants") or [{}]
+    contracts = variants[0].get("contracts", [])
+    cells = sum(len(contract.get("demands", [])) for contract in contracts)
+    return query_scores(events_of(run), cells or None)
+
+
+def _speed(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[Figure]:
+    steps = dict.fromkeys(key for run in (*a, *b) for key in _latencies(run))
+    found = [
+        _by_run(f"latency.{step}.{percentile}", "lower", *values, relative=True)
+        for step in steps
+        for percentile in _PERCENTILES
+        if all(values := [_percentiles(side, step, percentile) for side in (a, b)])
+    ]
+    paces = [[pace for run in side if (pace := _steps_per_s(run))] for side in (a, b)]
+    if all(paces):
+        found.append(_by_run("steps_per_s", "higher", *paces, relative=True))
+    rates = [[rate for run in side if (rate := _error_rate(run)) is not None] for side in (a, b)]
+    if all(rates):
+        found.append(_by_run("errors.rate", "lower", *rates, relative=False))
+    return found
+
+
+def _latencies(run: RunFile) -> dict[str, Any]:
+    latency = run.head.get("latency", {})
+    return {key: value for key, value in latency.items() if key not in ("queue", "phases")}
+
+
+def _percentiles(side: Sequence[RunFile], step: str, percentile: str) -> list[float]:
+    found = [_latencies(run).get(step, {}).get(percentile) for run in side]
+    return [max(value, _LEAST_MS) for value in found if value is not None]
+
+
+def _steps_per_s(run: RunFile) -> float | None:
+    section = run_section(run.head)
+    if section.started is None or section.ended is None:
+        return None
+    seconds = (section.ended - section.started).total_seconds()
+    steps = run.head.get("metrics", {}).get("errors", {}).get("steps")
+    return steps / seconds if steps and seconds > 0 else None
+
+
+def _error_rate(run: RunFile) -> float | None:
+    rate: float | None = run.head.get("metrics", {}).get("errors", {}).get("rate")
+    return rate
+
+
+def _by_run(
+    name: str, better: Better, before: list[float], after: list[float], *, relative: bool
+) -> Figure:
+    test = _ratio_test(before, after) if relative else run_test(before, after)
+    return Figure(
+        name=name,
+        better=better,
+        unit="runs",
+        a=fmean(before),
+        b=fmean(after),
+        n_a=len(before),
+        n_b=len(after),
+        effect=test.effect,
+        ci95=test.ci95,
+        relative=relative,
+        p=test.p,
+        least_p=test.least_p,
+    )
+
+
+def _ratio_test(before: list[float], after: list[float]) -> RunTest:
+    """The test of the logarithms, and its effect and interval as b / a - 1."""
+    test = run_test([log(value) for value in before], [log(value) for value in after])
+    ci95 = None if test.ci95 is None else (exp(test.ci95[0]) - 1, exp(test.ci95[1]) - 1)
+    return RunTest(exp(test.effect) - 1, ci95, test.p, test.least_p)
