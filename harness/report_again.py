@@ -37,7 +37,8 @@ def counted_again(run: RunFile) -> dict[str, Any]:
         raise MisuseError(f"{run.path}: {fault} in its head; expected the file of a run") from fault
     events = recount(run, figures).total()
     users = [(int(second), number) for second, number in run.users()]
-    results = figures.result(users, _planned(stored.get("metrics", {})), stored["candidates"])
+    planned = _planned(stored.get("metrics", {}))
+    results = figures.result(users, planned, stored["candidates"], checks)
     counted = stored.get("completeness") or _cut_off(run, results["metrics"]["events"], events)
     outcomes = evaluate(
         checks,
