@@ -20,12 +20,14 @@ import gevent
 from locust.env import Environment
 
 from benchmarks import load_tools, parsers
+from benchmarks.coordinating import coordinators
 from benchmarks.row import Row
 from benchmarks.searchers import BODY, FAST_HTTP_USER, SEARCHERS, Search
 from services.gateway import SEARCH
 
 USERS = 50
 TURNS = 11
+ALL_IN = "matrix.search event, with metrics and evidence"
 
 Turn = Callable[[], float]
 
@@ -73,6 +75,16 @@ def search_turns(url: str) -> dict[str, Turn]:
     return turns
 
 
+def all_in_turn(url: str, folder: Path) -> Turn:
+    """A turn of whole events of one search: Locust told, decoded, counted and kept."""
+    environment = Environment()
+    environment.create_local_runner()
+    events = coordinators(url, environment, folder, USERS)
+    for event in events:
+        event()
+    return search_turn(events, 60)
+
+
 def tool_turns(url: str, folder: Path) -> dict[str, Turn]:
     """A turn of each load generator that is installed."""
     body = folder / "body.json"
@@ -109,8 +121,10 @@ def rows(measured: Mapping[str, list[float]], unit: str, against: str) -> list[R
 
 def run() -> list[Row]:
     """Clients, load generators and parsers."""
-    with fixed_server() as url, tempfile.TemporaryDirectory() as folder:
-        clients = interleave(search_turns(url) | tool_turns(url, Path(folder)), TURNS)
+    with fixed_server() as url, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        turns = search_turns(url) | {ALL_IN: all_in_turn(url, folder)} | tool_turns(url, folder)
+        clients = interleave(turns, TURNS)
     bindings = {
         "parse with httptools": lambda: parsers.us_per_answer(parsers.httptools_parses()),
         "parse with geventhttpclient._parser": lambda: parsers.us_per_answer(

@@ -1,0 +1,120 @@
+"""Whole events as coordinators make them: one search each, counted by the metrics and kept.
+
+Everything is the product's own but the surroundings, which need no master here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import locust
+from locust.env import Environment
+
+from benchmarks.searchers import transport_to
+from evidence.policy import parse_policy
+from evidence.segment import Segment
+from harness.recorder import Recorder
+from metrics.event import Event
+from metrics.figures import Figures
+from services.gateway import Gateway
+from services.step import Step
+from users.act import Act
+from users.coordinator import Coordinator, Surroundings
+from users.entrance import coordination_hook, reporter
+from users.phases.reissue import reissue
+from users.phases.surge import surge
+from users.run import Run
+from users.scenario_file import load_scenario
+from users.seat import Seat
+
+EVENTS_A_DELTA = 10_000
+"""About what a worker sees between two deltas at full speed."""
+
+
+def coordinators(
+    url: str, environment: Environment, folder: Path, count: int
+) -> list[Callable[[], object]]:
+    """``count`` coordinators; each call is her next event."""
+    run = made_run(url)
+    sizes = dict.fromkeys(run.scenario.corpora, 5000)
+    around = cast("Surroundings", SimpleNamespace(run=run, corpus_sizes=lambda _: sizes))
+    coordination_hook(environment).add_listener(recorded(run, folder))
+    personas = run.scenario.personas
+    return [
+        coordinator(
+            Seat(personas[number % 3], number // 3 + 1), around, transport_to(url), environment
+        )
+        for number in range(count)
+    ]
+
+
+def made_run(url: str) -> Run:
+    """A run of the default scenario."""
+    scenario = load_scenario("three_cities")
+    return Run(
+        uid="benchmark",
+        label="benchmark",
+        gateway_url=url,
+        llm_url=url,
+        llm_model="none",
+        scenario=scenario,
+        phases=["baseline", "surge", "reissue"],
+        rounds=0,
+        seed=42,
+        top_k=scenario.top_k,
+        playbook_prefix="playbook_",
+        fresh_prefix="fresh_",
+        timeout_s=30,
+        wait_deadline_s=60,
+        think_from_s=0,
+        think_to_s=0,
+    )
+
+
+def recorded(run: Run, folder: Path) -> Callable[..., None]:
+    """A worker's listener: metrics and evidence, and now and then a delta."""
+    segment = Segment(folder / "events.jsonl", {"record": "segment"})
+    recorder = Recorder(
+        "benchmark", Figures(run.top_k, folds=False), segment, parse_policy("all"), None
+    )
+
+    def on_event(event: Event, steps: Sequence[Step[Any]]) -> None:
+        recorder.on_event(event, steps)
+        if recorder.events_made % EVENTS_A_DELTA == 0:
+            recorder.figures.take().state()
+
+    return on_event
+
+
+def coordinator(
+    seat: Seat, around: Surroundings, transport: Any, environment: Environment
+) -> Callable[[], object]:
+    """Her next event, at each call."""
+    user = locust.User(environment)
+    gateway = Gateway(transport, reporter(environment, user))  # type: ignore[arg-type]  # any User has the context that it asks for
+    me = Coordinator(
+        seat,
+        around,
+        gateway,
+        cast("Any", None),
+        fire=coordination_hook(environment).fire,
+        interruptible=cast("Any", None),
+        connections=[],
+    )
+    return events(me).__next__
+
+
+def events(me: Coordinator) -> Iterator[None]:
+    """Round after round: baseline without its recordings, surge, reissue."""
+    while True:
+        for demand in me.contract.demands:
+            with Act(me, "baseline", contract=me.contract.name, role=demand.role) as act:
+                act.search(demand.query)
+            me.baselines[demand.role] = act.event.seq
+            yield
+        yield from surge(me)
+        yield from reissue(me)
+        me.round += 1
