@@ -126,7 +126,7 @@ class Tracer:
         """Note an observation of one's own (``Observation.of_span``)."""
         self._counts.made += 1
         if self._accepts(self._counts, observation.trace.id):
-            self._hand_over([observation], self._counts)
+            self._buffer([observation])
 
     def score(
         self,
@@ -146,7 +146,7 @@ class Tracer:
             score = Score(name=name, value=value, trace_id=trace_id, comment=comment)
             score.observation_id = observation_id
             score.session_id = None if trace_id else self._run.uid
-            self._hand_over([score], self._counts.scores)
+            self._buffer([score])
 
     def counts(self) -> TraceCounts:
         """What became of everything up to now."""
@@ -194,16 +194,20 @@ class Tracer:
             trace_id = event.trace_id or self._trace_id(event)
             if not self._accepts(counts, trace_id, len(steps)):
                 return
+        self._buffer([(event, step) for step in steps])
+
+    def _buffer(self, items: list[Item]) -> None:
+        """Append to the buffer of this greenlet; a full one moves on."""
         key = id(getcurrent())
         buffer = self._buffers.get(key)
         if buffer is None:
-            buffer = self._buffers[key] = []
+            self._buffers[key] = buffer = items
             self.start()
-        for step in steps:
-            buffer.append((event, step))
+        else:
+            buffer += items
         if len(buffer) >= self._limits.buffer:
             del self._buffers[key]
-            self._hand_over(buffer, counts)
+            self._hand_over(buffer)
 
     def _trace_id(self, event: Event) -> str:
         return phase_trace_id(self._run.uid, event.trio, event.round, event.phase)
@@ -216,10 +220,9 @@ class Tracer:
         if trace_id and not self.keeps(trace_id):
             tally.sampled_out += number
             return False
-        self.start()
         return True
 
-    def _hand_over(self, buffer: list[Item], tally: Tally) -> None:
+    def _hand_over(self, buffer: list[Item]) -> None:
         """Move a full buffer to the outbox, which the spool keeps from being full for long."""
         room = True
         try:
@@ -228,7 +231,9 @@ class Tracer:
             if room:
                 self._outbox.put(buffer)
             else:
-                tally.drop(NO_ROOM, len(buffer))
+                scores = sum(isinstance(item, Score) for item in buffer)
+                self._counts.scores.drop(NO_ROOM, scores)
+                self._counts.drop(NO_ROOM, len(buffer) - scores)
 
     def _sweep(self) -> Iterator[None]:
         """Move what all buffers hold to the outbox, a little at each turn."""
