@@ -26,6 +26,26 @@ def completeness(run: MasterRun, events_merged: int, events_kept: int) -> dict[s
     }
 
 
+def completeness_so_far(run: MasterRun, events_merged: int) -> dict[str, Any]:
+    """The same while the run goes on: a worker is missed only where Locust misses it."""
+    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
+    faults = [fault for part in parts if part.lost for fault in faults_of(part)]
+    faults += [f"evidence: {run.segment.error}"] if run.segment.error else []
+    return {
+        "complete": not (faults := faults + _broken_down(run)),
+        "faults": faults,
+        "events_made": sum(part.events_made for part in parts),
+        "events_merged": events_merged,
+        "workers": [_worker(part) | {"lost": part.lost} for part in parts],
+        "user_errors": len(run.user_errors),
+        "tracing": tracing(parts) | {"on": run.traces.on},
+    }
+
+
+def _broken_down(run: MasterRun) -> list[str]:
+    return [f"a coordinator broke down: {error}" for error in sorted({*run.user_errors})]
+
+
 def _faults(
     run: MasterRun, parts: list[WorkerPart], events_merged: int, events_kept: int
 ) -> list[str]:
@@ -38,7 +58,7 @@ def _faults(
         faults.append(f"{kept} events were kept and {events_kept} are in the report")
     if run.segment.error:
         faults.append(f"evidence: {run.segment.error}")
-    return faults + [f"a coordinator broke down: {error}" for error in sorted({*run.user_errors})]
+    return faults + _broken_down(run)
 
 
 def faults_of(part: WorkerPart) -> list[str]:

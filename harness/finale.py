@@ -20,7 +20,7 @@ from harness.messages import Dismissed, Trace
 from harness.pieces import TRACED_DEADLINE_S, gather
 from harness.plan import plan
 from harness.recount import recount
-from metrics.checks import evaluate, overall
+from metrics.checks import CheckOutcome, evaluate, overall
 from metrics.figures import Figures
 
 logger = logging.getLogger(__name__)
@@ -60,20 +60,12 @@ def _figures(run: MasterRun, history: History, files: int) -> Figures:
 
 def make_head(run: MasterRun, figures: Figures, events_kept: int) -> dict[str, Any]:
     """The report's document without its events."""
-    shared = run.run
-    results = figures.result(
-        run.users_timeline, plan(shared, run.seats.ever_held()), run.ground.candidates
-    )
+    results = results_of(run, figures)
     counted = completeness(run, results["metrics"]["events"]["total"], events_kept)
-    checks = evaluate(
-        run.settings.checks,
-        results,
-        selected_phases=shared.phases,
-        complete=counted["complete"],
-    )
+    checks = judge(run, results, complete=counted["complete"])
     head = {
         "run": msgspec.to_builtins(describe(run)),
-        "scenario": msgspec.to_builtins(shared.scenario),
+        "scenario": msgspec.to_builtins(run.run.scenario),
         "verdict": overall(checks),
         "checks": msgspec.to_builtins(checks),
         **results,
@@ -85,6 +77,19 @@ def make_head(run: MasterRun, figures: Figures, events_kept: int) -> dict[str, A
     if run.settings.evidence not in ("all", "full"):
         head["state"] = figures.state()
     return head
+
+
+def results_of(run: MasterRun, figures: Figures) -> dict[str, Any]:
+    """Every figure of the run."""
+    planned = plan(run.run, run.seats.ever_held())
+    candidates, checks = run.ground.candidates, run.settings.checks
+    return figures.result(run.users_timeline, planned, candidates, checks)
+
+
+def judge(run: MasterRun, results: dict[str, Any], *, complete: bool) -> list[CheckOutcome]:
+    """What becomes of the run's checks."""
+    phases = run.run.phases
+    return evaluate(run.settings.checks, results, selected_phases=phases, complete=complete)
 
 
 def _trace(conductor: Conductor, run: MasterRun, verdict: str) -> bool:

@@ -23,15 +23,22 @@ def hang_up() -> None:
 def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     """Check all input, and refuse a run that is wrong before its first user.
 
-    Workers get their options with the first spawn, and are told what they need by the master.
+    With the web UI the services are looked at when its form is sent: it may name others. Workers
+    get their options with the first spawn, and are told what they need by the master.
     """
     lifecycle = Lifecycle(environment, runner)
     if lifecycle.conductor is None:
         return lifecycle
     try:
-        lifecycle.prepare()
+        settings = lifecycle.settings()
+        if environment.web_ui is None or vars(environment.parsed_options)["autostart"]:
+            lifecycle.prepare(settings)
     except MisuseError as fault:
         lifecycle.leave()
         sys.stderr.write(f"mcstress: {fault}\n")
         raise SystemExit(EXIT_MISUSE) from None
+    if environment.web_ui is not None:
+        from harness.web import open_web  # noqa: PLC0415  (Bokeh and scipy load slowly)
+
+        open_web(lifecycle, environment.web_ui)
     return lifecycle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import gevent
 from locust.env import Environment
@@ -13,6 +13,8 @@ from locust.runners import (
     STATE_CLEANUP,
     STATE_RUNNING,
     STATE_SPAWNING,
+    STATE_STOPPED,
+    STATE_STOPPING,
     MasterRunner,
     Runner,
     WorkerRunner,
@@ -22,6 +24,7 @@ from harness.beginning import begin_run, check_claim, writes
 from harness.conductor import Conductor
 from harness.drain import drain
 from harness.finale import finish
+from harness.finished import FinishedRuns
 from harness.ground import Ground, prepare
 from harness.messages import Post
 from harness.node import Node
@@ -33,7 +36,10 @@ from services.errors import MisuseError
 
 EXIT_CODES = {"pass": 0, "fail": 3, "unknown": 4}
 EXIT_MISUSE = 2
+OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
+
+Stage = Literal["ready", "running", "ending", "finished"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +57,7 @@ class Lifecycle:
         self.conductor = None if worker else Conductor(environment, runner, post)
         self.node = None if master else Node(environment, runner, post)
         self.ground: Ground | None = None
+        self.finished = FinishedRuns()
         self._last_words = ""
         if self.conductor is not None:
             self.conductor.on_early_leave = partial(see_off, self.conductor)
@@ -61,6 +68,14 @@ class Lifecycle:
         events.quitting.add_listener(self.on_quitting)
         events.quit.add_listener(self.on_quit)
 
+    @property
+    def stage(self) -> Stage:
+        """Where the run that is on stands, or else whether there was one."""
+        run = self.conductor.current if self.conductor else None
+        if run is None:
+            return "finished" if self.finished.runs else "ready"
+        return "ending" if run.ending or self.runner.state in OVER else "running"
+
     def settings(self) -> Settings:
         """What the options say now; the web form may have changed them. Raises MisuseError."""
         options = self.environment.parsed_options
@@ -68,11 +83,13 @@ class Lifecycle:
             raise MisuseError("this environment has no options; expected those of harness.options")
         return read_settings(options, self.environment.host)
 
-    def prepare(self) -> None:
+    def prepare(self, settings: Settings) -> Ground:
         """Check everything, and make the ground ready before the first user; raises MisuseError."""
-        settings = self.settings()
-        check_claim(settings)
-        self.ground = prepare(settings)
+        if self.ground is None or self.ground.settings != settings:
+            self.leave()
+            check_claim(settings)
+            self.ground = prepare(settings)
+        return self.ground
 
     def on_test_start(self, **_: Any) -> None:
         """Begin a run; where it cannot, say why and stop the test: Locust would swallow it."""
@@ -87,10 +104,8 @@ class Lifecycle:
 
     def _conduct(self, conductor: Conductor) -> None:
         settings = self.settings()
-        if self.ground is None or self.ground.settings != settings:
-            self.leave()
-            self.ground = prepare(settings)
-        run = begin_run(settings, self.ground, "local" if self.node else "distributed")
+        ground = self.prepare(settings)
+        run = begin_run(settings, ground, "local" if self.node else "distributed")
         if settings.gateway_url:
             logger.warning(writes(run.run))
         conductor.conduct(run, self._progress(settings))
@@ -126,12 +141,16 @@ class Lifecycle:
         if self.node is not None:
             self._drain()
         run = self.conductor.current
-        head = finish(self.conductor, run)
-        tell(run, head)
-        self._say(summary(run, head))
-        self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
-        self.conductor.rest()
-        self.leave()
+        try:
+            head = finish(self.conductor, run)
+            self.finished.add(run.paths, head)
+            tell(run, head)
+            self._say(summary(run, head))
+            self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
+        finally:
+            # Whatever went wrong, the web UI can start the next run.
+            self.conductor.rest()
+            self.leave()
 
     def _say(self, text: str) -> None:
         """In the web UI at once; headless at the very end, below Locust's own tables."""

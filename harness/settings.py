@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from services.errors import MisuseError
 from users.scenario import Scenario
 from users.scenario_file import load_scenario
 
+_APART = re.compile(r"[\n;,]")
+"""Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 
 
@@ -83,10 +86,10 @@ def read_settings(options: Namespace, host: str | None) -> Settings:
     )
 
 
-def _checks(scenario: Scenario, expressions: list[str] | str) -> list[Check]:
+def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:
     """The checks of the command line, or the scenario's thresholds where there are none."""
-    lines = [expressions] if isinstance(expressions, str) else expressions
-    texts = [text for line in lines for text in line.splitlines() if text.strip()]
+    lines = [expressions] if isinstance(expressions, str) else expressions or []
+    texts = [text for line in lines for text in _APART.split(line) if text.strip()]
     needs = {threshold.check.split()[0]: threshold.needs for threshold in scenario.thresholds}
     try:
         if texts:

@@ -1,0 +1,146 @@
+// Asks for the figures, again and again while anybody looks, and shows them.
+"use strict";
+
+const RUNNING_MS = 2000;
+const RESTING_MS = 5000;
+const ITEMS = JSON.parse(document.getElementById("items").textContent);
+const shown = new Map();
+const drawn = new Map();
+
+// Locust's own switch between light and dark counts here too.
+if (localStorage.theme) document.documentElement.dataset.theme = localStorage.theme;
+
+function changed(name, value) {
+  const text = JSON.stringify(value);
+  if (shown.get(name) === text) return false;
+  shown.set(name, text);
+  return true;
+}
+
+// Every text becomes a text node: nothing that a service said is ever markup.
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) if (value) made.setAttribute(name, value);
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+const MARKS = { good: "✓ ", fair: "≈ ", bad: "✗ ", none: "– " };
+
+function cell({ text, tone, href }) {
+  if (tone) return element("span", { class: tone }, MARKS[tone] + text);
+  if (href && /^https?:/.test(href)) return element("a", { href, rel: "noreferrer" }, text);
+  return text;
+}
+
+function table({ columns, numeric, rows }) {
+  const style = (number) => ({ class: numeric[number] && "figure" });
+  const head = columns.map((name, number) => element("th", style(number), name));
+  const body = rows.map((row) =>
+    element("tr", {}, ...row.map((one, number) => element("td", style(number), cell(one)))));
+  return element("div", { class: "wide" }, element("table", {},
+    element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body)));
+}
+
+function section({ title, question, answer, tables, notes }) {
+  const asked = element("p", {}, element("span", { class: "question" }, question), " ",
+    answer && element("span", { class: "answer" }, cell(answer)));
+  return element("section", {}, element("h2", {}, title), question ? asked : null,
+    ...tables.filter((one) => one.rows.length).map(table),
+    notes.length ? element("ul", { class: "notes" }, ...notes.map((note) => element("li", {}, note)))
+      : null);
+}
+
+function card({ question, value, interval, below }) {
+  return element("div", { class: "card" }, element("small", {}, question),
+    element("b", {}, value, " ", element("span", { class: "interval" }, interval)),
+    element("em", {}, cell(below)));
+}
+
+function report({ id, verdict, files }) {
+  const links = files.map(({ title, href }) => element("a", { href, target: "_blank" }, title));
+  return element("li", {}, `Run ${id}: `, cell(verdict), ...links);
+}
+
+function fill(id, value, make) {
+  if (changed(id, value)) document.getElementById(id).replaceChildren(...value.map(make).flat());
+}
+
+function showState({ stage, headline, verdict }) {
+  const state = document.getElementById("state");
+  const words = { ready: "ready", running: "running", ending: "ending" };
+  state.className = `verdict ${verdict ? verdict.tone : "none"}`;
+  state.firstElementChild.textContent = verdict ? verdict.text : words[stage];
+  state.lastElementChild.textContent = headline;
+}
+
+// JSON knows no NaN, and Bokeh would take null for 0.
+const column = (values) => values.map((value) => (value === null ? NaN : value));
+
+async function draw(name) {
+  if (!drawn.has(name)) {
+    const place = document.getElementById(`chart-${name}`);
+    drawn.set(name, Bokeh.embed.embed_item(ITEMS[name], place).then((views) => views.roots[0].model.document));
+  }
+  return drawn.get(name);
+}
+
+async function plot({ name, data, factors, height, min_width }) {
+  const place = document.querySelector(`figure[data-series="${name}"]`).parentElement;
+  place.hidden = !Object.values(data)[0].length;
+  if (place.hidden || !changed(`series ${name}`, [data, factors])) return;
+  const models = await draw(name);
+  const find = (suffix) => models.get_model_by_name(name + suffix);
+  const frame = { height, min_width };
+  for (const key of Object.keys(frame)) if (frame[key] !== null) find(" plot")[key] = frame[key];
+  for (const [suffix, names] of [[" range", factors], [" reversed", [...factors].reverse()]]) {
+    const range = find(suffix);
+    if (range) range.factors = names;
+  }
+  find("").data = Object.fromEntries(Object.entries(data).map(([key, values]) => [key, column(values)]));
+}
+
+async function show(content) {
+  showState(content);
+  fill("cards", content.cards, card);
+  fill("facts", content.facts, ({ name, parts }) =>
+    [element("dt", {}, name), element("dd", {}, ...parts.map(cell))]);
+  fill("sections", content.sections, section);
+  document.getElementById("reports").hidden = !content.reports.length;
+  if (changed("reports", content.reports)) {
+    document.querySelector("#reports ul").replaceChildren(...content.reports.map(report));
+  }
+  document.getElementById("charts").hidden = !content.series.some(({ data }) => data.x?.length || Object.values(data)[0].length);
+  for (const series of content.series) await plot(series);
+}
+
+function trouble(text) {
+  const place = document.getElementById("trouble");
+  place.textContent = text;
+  place.hidden = !text;
+}
+
+async function ask() {
+  const response = await fetch("figures", { cache: "no-store" });
+  const json = response.headers.get("Content-Type")?.startsWith("application/json");
+  if (response.redirected || !json) throw new Error("Locust asks for a login: reload this page");
+  return response.json();
+}
+
+async function refresh() {
+  let wait = RUNNING_MS;
+  try {
+    if (!document.hidden) {
+      const content = await ask();
+      await show(content);
+      if (content.stage === "ready" || content.stage === "finished") wait = RESTING_MS;
+      trouble("");
+    }
+  } catch (error) {
+    const gone = error instanceof TypeError && error.message.includes("fetch");
+    trouble(gone ? "No answer from Locust; trying again. The figures below are the last." : error.message);
+  }
+  setTimeout(refresh, wait);
+}
+
+refresh();

@@ -1,0 +1,27 @@
+"""Locust's own web UI with ours in it: the start form, the tab, the page of live charts."""
+
+from __future__ import annotations
+
+import logging
+
+from locust.web import WebUI
+
+from harness.lifecycle import Lifecycle
+from harness.web_form import StartForm
+from harness.web_page import Page
+from harness.web_snapshot import Snapshots
+from harness.web_tab import add_link, add_tab
+from metrics.intervals import prepare
+
+logger = logging.getLogger(__name__)
+
+
+def open_web(lifecycle: Lifecycle, web_ui: WebUI) -> None:
+    """Called before the web server starts. What loads slowly is loaded now, not during a run."""
+    prepare()
+    snapshots = Snapshots(lifecycle)
+    page = Page(web_ui, snapshots, lifecycle.finished)
+    StartForm(web_ui, lifecycle).guard()
+    add_tab(web_ui, snapshots)
+    add_link(web_ui)
+    logger.info("Coordination charts and reports at %s/ of the web interface", page.path)

@@ -1,0 +1,126 @@
+"""What the page shows beside its plots: where the run stands, its answers, tables and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from evidence import words
+from evidence.numbering import ReportPaths
+from evidence.readings import Reading, verdict
+from evidence.section import Link, Section, Table
+from evidence.view import View, view
+from harness.finished import FinishedRun
+from harness.web_series import all_series
+from harness.web_snapshot import Snapshot
+
+SECTIONS = (
+    "checks",
+    "diversity",
+    "determinism",
+    "learning",
+    "freshness",
+    "swap_and_inbox",
+    "errors",
+    "completeness",
+)
+"""The sections of the report that the page has too; plots show the others."""
+
+FACTS = ("Ran", "Services", "Evidence", "Traces")
+ENDINGS = {"html": "report", "md": "Markdown", "json": "JSON"}
+
+Content = dict[str, Any]
+
+
+def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
+    """All that the page needs, as JSON takes it; texts are texts, and nothing in it is markup."""
+    seen = view(snapshot.document) if snapshot.document else None
+    going_on = snapshot.stage in ("running", "ending")
+    return {
+        "stage": snapshot.stage,
+        "headline": _headline(snapshot, seen),
+        "verdict": _cell(seen.verdict) if seen and snapshot.stage == "finished" else None,
+        "cards": [_card(section) for section in seen.sections if section.headline] if seen else [],
+        "facts": _facts(seen) if seen else [],
+        "sections": [_section(one) for one in seen.sections if one.key in SECTIONS] if seen else [],
+        "series": all_series(snapshot.document, going_on=going_on),
+        "reports": [_report(run) for run in reversed(finished)],
+    }
+
+
+def _headline(snapshot: Snapshot, seen: View | None) -> str:
+    if seen is None:
+        return "No run yet. Start one in Locust; this page follows by itself."
+    name = f"Run {seen.run.run_id}"
+    if snapshot.stage == "finished":
+        return f"{name}, {seen.verdict_words}"
+    if snapshot.stage == "ending":
+        return f"{name} is ending: its workers hand over, its report is written"
+    events = words.count(snapshot.document["metrics"]["events"]["total"])
+    since = seen.run.started or datetime.now(UTC)
+    lasted = words.duration((datetime.now(UTC) - since).total_seconds())
+    return f"{name} is on for {lasted}: {events} events so far"
+
+
+def _facts(seen: View) -> list[dict[str, Any]]:
+    return [
+        {"name": fact.name, "parts": [_cell(part) for part in fact.parts]}
+        for fact in seen.facts
+        if fact.name in FACTS
+    ]
+
+
+def _card(section: Section) -> Content:
+    assert section.headline is not None
+    return {
+        "question": section.question,
+        "value": section.headline.value,
+        "interval": section.headline.interval,
+        "below": _cell(section.answer or section.headline.label),
+    }
+
+
+def _section(section: Section) -> Content:
+    return {
+        "title": section.title,
+        "question": section.question,
+        "answer": _cell(section.answer) if section.answer else None,
+        "tables": [_table(table) for table in section.tables],
+        "notes": section.notes,
+    }
+
+
+def _table(table: Table) -> Content:
+    return {
+        "columns": table.columns,
+        "numeric": table.numeric,
+        "rows": [[_cell(cell) for cell in row] for row in table.rows],
+    }
+
+
+def _cell(cell: object) -> dict[str, str]:
+    """``text``, with the ``tone`` of a reading, or the ``href`` of a link."""
+    if isinstance(cell, Reading):
+        return {"text": cell.words, "tone": cell.tone}
+    if isinstance(cell, Link):
+        return {"text": cell, "href": cell}
+    return {"text": str(cell)}
+
+
+def _report(run: FinishedRun) -> Content:
+    label = run.paths.run_id
+    return {
+        "id": label,
+        "verdict": _cell(verdict(run.verdict)),
+        "files": [
+            {"title": title, "href": f"reports/{label}.{ending}"}
+            for ending, title in ENDINGS.items()
+            if file_of(run.paths, ending).exists()
+        ],
+    }
+
+
+def file_of(paths: ReportPaths, ending: str) -> Any:
+    """A run's report with this ending, one of ENDINGS."""
+    return {"html": paths.html, "md": paths.markdown, "json": paths.json}[ending]

@@ -1,0 +1,130 @@
+"""The routes of the page of live charts; none is public where Locust asks for a login."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bokeh
+import msgspec
+from bokeh.resources import Resources
+from flask import Blueprint, Response, make_response, send_file
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from locust.web import WebUI
+
+from evidence import html
+from harness.finished import FinishedRuns
+from harness.web_charts import empty_charts
+from harness.web_content import ENDINGS, content, file_of
+from harness.web_rows import as_csv, rows
+from harness.web_snapshot import Snapshots
+
+TEMPLATES = Path(__file__).with_name("templates")
+STYLES = Path(html.__file__).with_name("templates")
+"""Where the report's style sheet is: the page looks like it."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
+    "style-src 'unsafe-inline'; img-src 'self' data: blob:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+A_DAY = "private, max-age=86400"
+SCRIPT = "text/javascript; charset=utf-8"
+TYPES = {"html": "text/html", "md": "text/plain", "json": "application/json"}
+
+
+class Page:
+    """Everything under ``/coordination/``. The page itself is made once, before any run."""
+
+    def __init__(self, web_ui: WebUI, snapshots: Snapshots, finished: FinishedRuns) -> None:
+        self._web_ui = web_ui
+        self._snapshots = snapshots
+        self._finished = finished
+        self._html = _render()
+        self._library = Resources(mode="inline", components=["bokeh"]).js_raw
+        self._content = (0, b"")
+        base = vars(web_ui.environment.parsed_options)["web_base_path"] or ""
+        self.path = f"{base.rstrip('/')}/coordination"
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        routes = Blueprint("coordination", __name__, url_prefix=self.path)
+
+        def add(rule: str, view: Callable[..., Response]) -> None:
+            guarded = self._web_ui.auth_required_if_enabled(view)
+            routes.add_url_rule(rule, view.__name__, guarded)
+
+        add("/", self.page)
+        add("/bokeh.js", self.library)
+        add("/page.js", self.script)
+        add("/figures", self.figures)
+        add("/figures.csv", self.table)
+        add("/reports/<name>", self.report)
+        assert self._web_ui.app is not None
+        self._web_ui.app.register_blueprint(routes)
+
+    def page(self) -> Response:
+        """The page, without figures."""
+        return _answer(self._html, "text/html; charset=utf-8")
+
+    def library(self) -> Response:
+        """Bokeh's JavaScript, out of its package; its version is in the page's link to it."""
+        response = _answer("\n".join(self._library), SCRIPT)
+        response.headers["Cache-Control"] = A_DAY
+        return response
+
+    def script(self) -> Response:
+        """What asks for the figures and shows them."""
+        return _answer((TEMPLATES / "page.js").read_text(), SCRIPT)
+
+    def figures(self) -> Response:
+        """The figures as JSON; NaN is null."""
+        snapshot = self._snapshots.newest()
+        if self._content[0] != snapshot.number:
+            made = msgspec.json.encode(content(snapshot, self._finished.runs))
+            self._content = (snapshot.number, made)
+        return _answer(self._content[1], "application/json")
+
+    def table(self) -> Response:
+        """The table of the tab as a CSV file, with all digits."""
+        document = self._snapshots.newest().document
+        response = _answer(as_csv(rows(document)), "text/csv; charset=utf-8")
+        name = document.get("run", {}).get("run_id", "none")
+        response.headers["Content-Disposition"] = f"attachment; filename=coordination_{name}.csv"
+        return response
+
+    def report(self, name: str) -> Response:
+        """A report of a run that this process has finished: ``001.html``."""
+        label, _, ending = name.rpartition(".")
+        for run in self._finished.runs:
+            if run.paths.run_id == label and ending in ENDINGS:
+                path: Path = file_of(run.paths, ending)
+                if path.exists():
+                    return send_file(path.resolve(), TYPES[ending], max_age=0)
+        return make_response("no such report of a run of this process", 404)
+
+
+def _answer(body: Any, mimetype: str) -> Response:
+    response = make_response(body)
+    response.headers.update({"Content-Type": mimetype, **HEADERS})
+    return response
+
+
+def _render() -> str:
+    environment = Environment(
+        loader=FileSystemLoader([TEMPLATES, STYLES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    charts = empty_charts()
+    return environment.get_template("page.html.jinja").render(
+        charts=charts,
+        items={chart.name: chart.item for chart in charts},
+        bokeh_version=bokeh.__version__,
+    )

@@ -1,0 +1,74 @@
+"""What the page's plots show now, as columns for plots that were drawn long before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from evidence.plots import heat_map, load_curve, speed
+from evidence.plots.quality import handover_arms
+from evidence.plots.series import Series
+from evidence.plots.style import drawable
+
+TIME = "time"
+PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
+ARRIVAL_S = 2.0
+"""How long a worker's figures may be under way: a slot younger than that is not whole yet."""
+
+GAP = float("nan")
+
+Document = dict[str, Any]
+Slot = Mapping[str, Any]
+
+
+def all_series(document: Document, *, going_on: bool) -> list[Series]:
+    """One for each plot; ``going_on`` leaves out what has not wholly arrived."""
+    return [
+        over_time(document, time.time() - ARRIVAL_S if going_on else None),
+        handover_arms(document),
+        speed.percentiles(document),
+        load_curve.bands(document),
+        heat_map.squares(document),
+    ]
+
+
+def over_time(document: Document, until_s: float | None = None) -> Series:
+    """Quality, load, and latency of searches, by slot of the timeline; times in Unix ms."""
+    timeline = document.get("timeline", {"slot_s": 1, "slots": []})
+    width_s: int = timeline["slot_s"]
+    slots = [
+        slot for slot in timeline["slots"] if until_s is None or slot["time"] + width_s <= until_s
+    ]
+    data = {name: [read(slot) for slot in slots] for name, read in COLUMNS.items()}
+    return Series(TIME, data)
+
+
+def _arm(arm: str, key: str) -> Callable[[Slot], Any]:
+    return lambda slot: _or_gap(slot["handover"][arm][key])
+
+
+def _percentile(key: str) -> Callable[[Slot], float]:
+    return lambda slot: drawable(slot["latency"].get("matrix_search", {}).get(key))
+
+
+def _requests_per_s(slot: Slot) -> float:
+    return slot["steps"] / slot["seconds"] if slot["seconds"] else GAP
+
+
+def _or_gap(value: float | None) -> float:
+    return GAP if value is None else value
+
+
+COLUMNS: Mapping[str, Callable[[Slot], Any]] = {
+    "time": lambda slot: slot["time"] * 1000,
+    "users": lambda slot: _or_gap(slot["users"]),
+    "requests_per_s": _requests_per_s,
+    "determinism": lambda slot: _or_gap(slot["determinism"]["mean_jaccard"]),
+    "determinism_n": lambda slot: slot["determinism"]["pairs"],
+    "memory": _arm("memory", "top1_rate"),
+    "memory_n": _arm("memory", "queries"),
+    "control": _arm("control", "top1_rate"),
+    "control_n": _arm("control", "queries"),
+    **{key: _percentile(key) for key in PERCENTILES},
+}
