@@ -12,6 +12,7 @@ from harness.options import DEFAULT_LANGFUSE_ENV
 from services.errors import MisuseError
 
 EXIT_MISUSE = 2
+EXIT_REGRESSION = 5
 
 
 class Group(click.Group):
@@ -49,6 +50,36 @@ def stack(port: int, data: Path | None, seed: int) -> None:
     from services.embedded.__main__ import serve  # noqa: PLC0415  (numpy's tables load slowly)
 
     serve(port=port, data_dir=data, seed=seed)
+
+
+class TwoSides(click.Command):
+    """Takes ``A… -- B…``: the parser would drop the ``--`` that stands between the sides."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep what follows the first ``--`` as the B side."""
+        if "--" in args:
+            cut = args.index("--")
+            args, ctx.obj = args[:cut], args[cut + 1 :]
+        return super().parse_args(ctx, args)
+
+
+@main.command(cls=TwoSides, options_metavar="[OPTIONS]", epilog="B: the files after --")
+@click.argument("a", nargs=-1, type=click.Path(path_type=Path), metavar="A.json... -- B.json...")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text")
+@click.option("--fail-on-regression", is_flag=True, help="exit code 5 where B is proven worse")
+@click.pass_context
+def compare(
+    ctx: click.Context, a: tuple[Path, ...], form: str, *, fail_on_regression: bool
+) -> None:
+    """Compare runs B with runs A: effect first, interval, and ~ where nothing is proven."""
+    from evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
+    from evidence.history import read_run  # noqa: PLC0415  (likewise)
+
+    b = [Path(name) for name in ctx.obj or []]
+    found = comparison.compare([read_run(path) for path in a], [read_run(path) for path in b])
+    click.echo(getattr(render, form)(found), nl=False)
+    if fail_on_regression and found.regressions:
+        raise SystemExit(EXIT_REGRESSION)
 
 
 @main.command(
