@@ -78,7 +78,7 @@ def connection(url: str, timeout_s: float, token: str) -> Transport:
 
 def reporter(environment: Environment, user: CoordinatorUser) -> Callable[[Step[Any]], None]:
     """What tells Locust's own statistics of each step, under the step's name."""
-    fire = environment.events.request.fire
+    fire: Any = environment.events.request.fire
 
     def report(step: Step[Any]) -> None:
         fire(
