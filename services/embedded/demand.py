@@ -15,6 +15,9 @@ NUMBER_WORDS = {
 
 NUMBER = r"\d{1,3}|" + "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 NUMBER_BEFORE = re.compile(rf"(?<![\w.])({NUMBER})(?:\s+[a-z]+){{0,2}}\s+$")
+NUMBER_OF_PEOPLE = re.compile(
+    rf"(?<![\w.])({NUMBER})\s+(?:people|persons|hands|openings|positions|of them|for)\b"
+)
 COUNTED_NOUN = re.compile(
     rf"(?<![\w.])({NUMBER})\s+((?:[a-z]+\s+){{0,3}}?[a-z]+)"
     r"(?=\s+(?:in|for|at|to|on|near|around|with|who|by|from)\b|[,.;:!?])"
@@ -53,15 +56,19 @@ def read_demand(text: str, lexicon: Lexicon) -> Demand:
 def read_role(words: str, lexicon: Lexicon) -> tuple[str, int, str]:
     """The role, how many of it, and ``words`` without the role's mentions.
 
-    A title with a number before it is the one asked for; else the first title; else a counted noun.
+    A title with a number before it is the one asked for; else the first title, with the number of
+    people wherever it stands; else a counted noun.
     """
-    # a title inside the name of a certificate ("certified flagger") is no role
-    titles = lexicon.roles.mentions(blanked(words, lexicon.certs.mentions(words)))
+    # nothing inside the name of a certificate ("certified flagger", "OSHA 10") is role or number
+    uncertified = blanked(words, lexicon.certs.mentions(words))
+    titles = lexicon.roles.mentions(uncertified)
     for title in titles:
         if number := NUMBER_BEFORE.search(words[: title.start]):
             return title.name, number_of(number.group(1)), blanked(words, titles)
     if titles:
-        return titles[0].name, 1, blanked(words, titles)
+        people = NUMBER_OF_PEOPLE.search(uncertified)
+        count = number_of(people.group(1)) if people else 1
+        return titles[0].name, count, blanked(words, titles)
     if noun := COUNTED_NOUN.search(words):
         return noun.group(2).removesuffix("s"), number_of(noun.group(1)), words
     return "", 1, words

@@ -36,10 +36,9 @@ def queries(matrix, vocabulary):
     return [matrix.embedding.encode(worker.text[:120]) for worker in workers]
 
 
-@pytest.mark.parametrize(("name", "prefix", "size"), CORPORA)
-def test_the_eight_nearest_are_found_with_a_recall_of_nearly_one(
-    matrix, vocabulary, queries, name, prefix, size
-):
+@pytest.mark.parametrize("made", CORPORA, ids=lambda made: made[0])
+def test_the_eight_nearest_are_found_with_a_recall_of_nearly_one(matrix, vocabulary, queries, made):
+    name, prefix, size = made
     workers = make_workers(vocabulary, 42, prefix, size)
     stored = np.array([matrix.embedding.encode(worker.text) for worker in workers])
     found = 0

@@ -34,22 +34,27 @@ def test_an_email_is_read_for_what_it_asks(lexicon):
 
 
 @pytest.mark.parametrize(
-    ("text", "role", "count", "location", "shift"),
+    ("text", "read"),
     [
-        ("Send a dozen order pickers to Carmel for nights", "warehouse worker", 12, "Carmel, IN", "night"),  # noqa: E501  # one case, one line
-        ("plumber wanted", "plumber", 1, "", ""),
-        ("Need three pastry chefs in New Orleans, LA, overnight", "pastry chef", 3, "New Orleans, LA", "night"),  # noqa: E501  # likewise
-        ("The receptionist says: 2 line cooks, please", "line cook", 2, "", ""),
-        ("certified flagger, OSHA-10, for the welders", "welder", 1, "", ""),
-        ("Hello, how are you?", "", 1, "", ""),
-        ("", "", 1, "", ""),
+        (
+            "Send a dozen order pickers to Carmel for nights",
+            ("warehouse worker", 12, "Carmel, IN", "night"),
+        ),
+        (
+            "Need three pastry chefs in New Orleans, LA, overnight",
+            ("pastry chef", 3, "New Orleans, LA", "night"),
+        ),
+        ("Painters near Gary, IN, 7 people, OSHA 10", ("painter", 7, "Gary, IN", "")),
+        ("plumber wanted", ("plumber", 1, "", "")),
+        ("The receptionist says: 2 line cooks, please", ("line cook", 2, "", "")),
+        ("certified flagger, OSHA-10, for the welders", ("welder", 1, "", "")),
+        ("Hello, how are you?", ("", 1, "", "")),
+        ("", ("", 1, "", "")),
     ],
-)  # fmt: skip
-def test_short_and_strange_texts(lexicon, text, role, count, location, shift):
+)
+def test_short_and_strange_texts(lexicon, text, read):
     demand = read_demand(text, lexicon)
-    assert (demand.role, demand.count, demand.location, demand.shift) == (
-        role, count, location, shift,
-    )  # fmt: skip
+    assert (demand.role, demand.count, demand.location, demand.shift) == read
 
 
 def test_the_demands_of_the_scenario_are_read_as_they_were_meant(lexicon):
