@@ -61,7 +61,7 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
         Plot(speed.by_step, "Percentiles of each step; the line reaches to the largest latency."),
         Plot(
             speed.over_time,
-            "Line: p50; dots: p95 where there are samples enough; grey: users. A click on a name "
+            "Dots: p50; rings: p95 where there are samples enough; grey: users. A click on a name "
             "fades its step.",
         ),
     ),

@@ -148,11 +148,13 @@ def learning(document: Document) -> Section:
     """What a colleague found of what was recorded, with the memory and without."""
     arms = [_arms(document, kind) for kind in _KINDS]
     lifts = [_lift(document, kind) for kind in _KINDS]
+    # A lift that is not proven takes nothing from the rates: four queries cannot prove any.
+    harmed = [row[-1] for row in lifts if row[-1].tone == "bad"]
     return Section(
         key="learning",
         title="Learning",
         question="Does a colleague find what was learnt?",
-        answer=worst(*(row[-1] for row in [*arms, *lifts])),
+        answer=worst(*(row[-1] for row in arms), *harmed),
         headline=Headline(f"lift {lifts[0][1]}", lifts[0][2]),
         tables=[Table(_ARM_COLUMNS, arms), Table(_LIFT_COLUMNS, lifts)],
         notes=[*_trio_note(figures(document, "handover.verbatim")), _LIFT_NOTE],
@@ -186,7 +188,7 @@ def _lift(document: Document, kind: str) -> list[Any]:
         words.p_value(figure.get("mcnemar_p")),
         words.count(figure.get("by_boost")),
         words.count(figure.get("by_injection")),
-        readings.lift(figure.get("lift_ci95")),
+        readings.lift(figure.get("lift"), figure.get("mcnemar_p")),
     ]
 
 

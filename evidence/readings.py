@@ -5,7 +5,6 @@ Readings help to read; they decide nothing. What decides are the checks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -18,6 +17,7 @@ _TONES: dict[str, Tone] = {
     "high": "fair",
     "unknown": "none",
 }
+ALPHA = 0.05
 _SIGNS = {">=": "≥", "<=": "≤", "==": "="}
 NO_BREAK = "\u00a0"
 _ORDER: tuple[Tone, ...] = ("bad", "fair", "good", "none")
@@ -49,15 +49,15 @@ def healthy(document: dict[str, Any], name: str) -> str:
     return f" (healthy {limit})".replace(" ", NO_BREAK).replace(NO_BREAK, " ", 1)
 
 
-def lift(ci95: Sequence[float] | None) -> Reading:
-    """Whether the memory, and not retrieval, is what finds: by lift's interval."""
-    if ci95 is None:
+def lift(difference: float | None, p: float | None) -> Reading:
+    """Whether the memory, and not retrieval, is what finds: by McNemar's test of the lift."""
+    if difference is None or p is None:
         return Reading("no control to compare with", "none")
-    if ci95[0] > 0:
+    if p > ALPHA:
+        return Reading("not proven that the memory finds them", "fair")
+    if difference > 0:
         return Reading("the memory is what finds them", "good")
-    if ci95[1] < 0:
-        return Reading("the memory makes it worse", "bad")
-    return Reading("not proven that the memory finds them", "fair")
+    return Reading("the memory makes it worse", "bad")
 
 
 def verdict(word: str) -> Reading:

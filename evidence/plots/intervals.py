@@ -53,8 +53,9 @@ def bars(shown: Series) -> figure:
     """A bar with a whisker each, under names of one word or two (group, word)."""
     source = ColumnDataSource(shown.data, name=shown.name)
     names = FactorRange(factors=shown.factors, name=shown.name + RANGE, group_padding=0.6)
-    plot = chart(260, x_range=names, y_range=(0, 1.05))
-    drawn = plot.vbar(x="name", top="value", source=source, width=0.6, color="colour", alpha=0.85)
+    plot = chart(260, x_range=names, y_range=(-0.02, 1.05))
+    drawn = plot.vbar(x="name", top="value", source=source, width=0.6, color="colour", alpha=0.5)
+    plot.scatter("name", "value", source=source, size=7, color="colour")
     head = TeeHead(size=8, line_color=GREY)
     ends: dict[str, Any] = {"upper": "high", "lower": "low", "source": source}
     plot.add_layout(Whisker(base="name", line_color=GREY, upper_head=head, lower_head=head, **ends))

@@ -24,6 +24,8 @@ _QUALITY: dict[str, tuple[str, str, str]] = {
     "freshness": ("freshness", "top_k_rate", "ci95"),
 }
 _GAP = float("nan")
+_APART = 0.04
+"""Between the figures of one band, by its width: no interval must cover another's."""
 
 
 def load_curve(document: dict[str, Any]) -> UIElement | None:
@@ -38,6 +40,7 @@ def bands(document: dict[str, Any]) -> Series:
     users = [users_of(band) for band in curve]
     data: dict[str, list[Any]] = {"users": users}
     for number, place in enumerate(_QUALITY.values()):
+        data[f"at_{number}"] = [(name, _APART * (number - len(_QUALITY) // 2)) for name in users]
         found = [_estimate(band, *place) for band in curve]
         for name, values in zip(("value", "low", "high"), range(3), strict=True):
             data[f"{name}_{number}"] = [estimate[values] for estimate in found]
@@ -66,13 +69,13 @@ def draw(shown: Series) -> UIElement:
 
 
 def _quality(plot: figure, source: ColumnDataSource, number: int, name: str, colour: str) -> None:
-    value, low, high = (f"{column}_{number}" for column in ("value", "low", "high"))
+    at, value, low, high = (f"{column}_{number}" for column in ("at", "value", "low", "high"))
     style: dict[str, Any] = {"source": source, "color": colour, "legend_label": name}
-    plot.line("users", value, line_width=2, muted_alpha=0.1, **style)
-    dots = plot.scatter("users", value, size=8, muted_alpha=0.1, **style)
+    plot.line(at, value, line_width=2, muted_alpha=0.1, **style)
+    dots = plot.scatter(at, value, size=8, muted_alpha=0.1, **style)
     ends: dict[str, Any] = {"upper": high, "lower": low, "source": source}
     heads: dict[str, Any] = {"upper_head": None, "lower_head": None}
-    plot.add_layout(Whisker(base="users", line_color=colour, line_alpha=0.45, **ends, **heads))
+    plot.add_layout(Whisker(base=at, line_color=colour, line_alpha=0.45, **ends, **heads))
     interval = ("95 % interval", f"@{low}{{0.000}} to @{high}{{0.000}}")
     tooltips = [(name, f"@{value}{{0.000}}"), interval, ("users", "@users")]
     plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))

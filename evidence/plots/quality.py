@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bokeh.models import ColumnDataSource, HoverTool, LinearAxis, LinearScale, Range1d
+from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
 from evidence.plots.intervals import Estimate, bars, columns, intervals
+from evidence.plots.over_time import middles, time_chart
 from evidence.plots.series import Series
-from evidence.plots.style import BLUE, GREEN, GREY, ORANGE, chart, legend_above
+from evidence.plots.style import BLUE, GREEN, GREY, ORANGE, legend_above
 from evidence.section import figures
 
 _KINDS = {"verbatim": "her words", "paraphrase": "other words"}
@@ -73,20 +74,20 @@ def freshness(document: dict[str, Any]) -> figure | None:
 
 def determinism(document: dict[str, Any]) -> figure | None:
     """Mean Jaccard of the reissues over time, beside the number of users."""
-    slots = document.get("timeline", {}).get("slots", [])
+    timeline = document.get("timeline", {})
+    slots = timeline.get("slots", [])
     values = [slot["determinism"]["mean_jaccard"] for slot in slots]
     if all(value is None for value in values):
         return None
     source = ColumnDataSource(
         {
-            "time": [slot["time"] * 1000 for slot in slots],
+            "time": middles(timeline),
             "value": [float("nan") if value is None else value for value in values],
             "pairs": [slot["determinism"]["pairs"] for slot in slots],
             "users": [slot["users"] for slot in slots],
         }
     )
-    plot = chart(260, x_axis_type="datetime", y_range=(0, 1.05))
-    users_behind(plot, slots)
+    plot = time_chart(timeline, 260, y_range=(0, 1.05))
     plot.line("time", "value", source=source, color=BLUE, line_width=2, legend_label="determinism")
     dots = plot.scatter("time", "value", source=source, color=BLUE, size=6)
     limit = healthy_limit(document, "determinism.mean_jaccard")
@@ -96,30 +97,6 @@ def determinism(document: dict[str, Any]) -> figure | None:
     plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
     legend_above(plot)
     return plot
-
-
-def users_behind(plot: figure, slots: list[dict[str, Any]]) -> None:
-    """Draw the users as a grey step behind the plot, on an axis of their own on the right."""
-    known = [slot for slot in slots if slot["users"] is not None]
-    if not known:
-        return
-    users = [slot["users"] for slot in known]
-    plot.extra_y_ranges = {"users": Range1d(start=0, end=max(users) * 1.15 or 1)}
-    plot.extra_y_scales = {"users": LinearScale()}
-    axis = LinearAxis(y_range_name="users", axis_label="users")
-    axis.axis_label_text_font_style = "normal"
-    axis.minor_tick_line_color = None
-    plot.add_layout(axis, "right")
-    plot.varea_step(
-        [slot["time"] * 1000 for slot in known],
-        [0] * len(known),
-        users,
-        step_mode="after",
-        y_range_name="users",
-        color=GREY,
-        alpha=0.18,
-        legend_label="users",
-    )
 
 
 def healthy_limit(document: dict[str, Any], name: str) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 
-from evidence.plots.quality import users_behind
+from evidence.plots.over_time import middles, time_chart
 from evidence.plots.series import PLOT, REVERSED, Series
 from evidence.plots.style import COLOURS, GREY, chart, drawable, legend_above, log_ticks, plain
 from evidence.speed import step_name, steps_of
@@ -18,27 +18,27 @@ _NOTHING = {"p50_ms": None, "p95_ms": None, "count": 0}
 
 
 def over_time(document: dict[str, Any]) -> figure | None:
-    """p50 (line) and p95 (dots) of each step over time, beside the users."""
-    slots = document.get("timeline", {}).get("slots", [])
+    """p50 (dots) and p95 (rings) of each step over time, beside the users."""
+    timeline = document.get("timeline", {})
+    slots = timeline.get("slots", [])
     steps = [*dict.fromkeys(key for slot in slots for key in slot["latency"])]
     if not steps:
         return None
-    plot = chart(320, x_axis_type="datetime", y_axis_type="log", y_axis_label="ms")
+    plot = time_chart(timeline, 320, y_axis_type="log", y_axis_label="ms")
     log_ticks(plot.yaxis[0])
-    users_behind(plot, slots)
     for key, colour in zip(steps, COLOURS, strict=False):
-        _step_over_time(plot, key, colour, slots)
+        _step_over_time(plot, key, colour, timeline)
     legend_above(plot)
     return plot
 
 
-def _step_over_time(plot: figure, key: str, colour: str, slots: list[dict[str, Any]]) -> None:
+def _step_over_time(plot: figure, key: str, colour: str, timeline: dict[str, Any]) -> None:
     name = plain(step_name(key))
     # A slot without the step stays in, as a gap: a line across it would show what nobody measured.
-    found = [slot["latency"].get(key, _NOTHING) for slot in slots]
+    found = [slot["latency"].get(key, _NOTHING) for slot in timeline["slots"]]
     source = ColumnDataSource(
         {
-            "time": [slot["time"] * 1000 for slot in slots],
+            "time": middles(timeline),
             "p50": [drawable(latency["p50_ms"]) for latency in found],
             "p95": [drawable(latency["p95_ms"]) for latency in found],
             "count": [latency["count"] for latency in found],
@@ -47,7 +47,8 @@ def _step_over_time(plot: figure, key: str, colour: str, slots: list[dict[str, A
     )
     style: dict[str, Any] = {"color": colour, "legend_label": name, "muted_alpha": 0.1}
     line = plot.line("time", "p50", source=source, line_width=2, **style)
-    dots = plot.scatter("time", "p95", source=source, size=5, fill_alpha=0.35, **style)
+    plot.scatter("time", "p50", source=source, size=5, **style)
+    dots = plot.scatter("time", "p95", source=source, size=6, fill_alpha=0, **style)
     tooltips = [("", "@step"), ("p50", "@p50{0.00} ms"), ("p95", "@p95{0.00} ms"), ("n", "@count")]
     plot.add_tools(HoverTool(renderers=[line, dots], tooltips=tooltips))
 

@@ -45,7 +45,7 @@ def figure(comparison, name):
 @pytest.mark.parametrize("sticky", [False, True])
 def test_quality_that_did_not_change_is_rarely_called_different(sticky):
     """``sticky``: rounds of a run answer alike, and are no witnesses of their own."""
-    repeats = 150
+    repeats = 100
     called = sum(
         any(
             one.verdict != "~"
@@ -70,7 +70,7 @@ def latencies(rng, slower=1.0):
 
 
 def test_speed_that_did_not_change_is_rarely_called_different():
-    repeats, called = 200, 0
+    repeats, called = 150, 0
     for seed in range(repeats):
         rng = Random(seed)
         a, b = ([MadeFile(latency=latencies(rng)) for _ in range(8)] for _ in range(2))
