@@ -28,7 +28,6 @@ class Connection:
         self._stream = stream
         self._timeout_s = timeout_s
         self._parser = ReplyParser(size_limit_bytes)
-        self._broken = False
         # A stopped timer of libev, and so gevent.Timeout, starts again with what was left of it;
         # only one that repeats can be had again in full.
         self._timer = get_hub().loop.timer(timeout_s, timeout_s)
@@ -36,7 +35,7 @@ class Connection:
     @property
     def reusable(self) -> bool:
         """Whether another request may go out: nothing came in that nobody asked for, no end."""
-        return self._parser.keep_alive and not self._stream.readable and not self._broken
+        return self._parser.keep_alive and not self._stream.readable
 
     def exchange(self, request: bytes) -> Reply:
         """The answer to ``request``, complete within the time-out."""
@@ -66,11 +65,10 @@ class Connection:
         return parser.reply()
 
     def _send(self, request: bytes) -> None:
-        try:
+        try:  # noqa: SIM105  (contextlib.suppress costs time, and this is every call)
             self._stream.send(request)
         except ConnectionError:
-            # A service may answer a request, and close, before it has read all of it.
-            self._broken = True
+            pass  # a service may answer, and close, before it has read all of a request
 
     def close(self) -> None:
         """Give the socket and the timer back."""

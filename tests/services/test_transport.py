@@ -8,7 +8,7 @@ import time
 import gevent
 import psutil
 import pytest
-from tcp.raw_server import CLOSE, HOLD, RESET, RawServer, answer, script
+from tcp.raw_server import CLOSE, HALF_CLOSE, HOLD, RESET, RawServer, answer, script
 from tcp.until import until
 
 from services import transport as transport_module
@@ -253,10 +253,11 @@ def test_a_kept_connection_has_the_whole_time_out_each_time(transport_to):
 
 
 def test_a_connection_closed_while_idle_is_seen_and_replaced_without_sending_on_it(transport_to):
-    with RawServer(script([answer(b"1"), CLOSE], [answer(b"2")])) as server:
+    with RawServer(script([answer(b"1"), HALF_CLOSE], [answer(b"2")])) as server:
         transport = transport_to(server)
         transport.post("/x", b"")
         until(lambda: transport._idle._stream.readable)
+        assert not transport._idle._stream._watcher.active, "or the hub would spin"
         assert transport.post("/x", b"").body == b"2"
         assert (server.connections, len(server.requests)) == (2, 2)
 
@@ -382,6 +383,29 @@ def test_an_answer_that_comes_before_the_request_is_read_counts(transport_to):
         assert reply.status == 413
 
 
+def test_an_answer_that_begins_before_the_request_is_sent_is_read_to_its_end(transport_to):
+    whole = answer(b"{}")
+    with RawServer(script([whole[9:]]), greeting=[whole[:9], 0.1]) as server:
+        assert transport_to(server).post("/x", b"x" * 20_000_000).body == b"{}"
+
+
+def test_a_time_out_ends_with_its_call(transport_to):
+    with RawServer(script([answer(b"{}")])) as server:
+        transport = transport_to(server, timeout_s=0.1)
+        transport.get("/")
+        gevent.sleep(0.25)
+        assert transport.get("/").status == 200
+        assert server.connections == 1
+
+
+def test_small_requests_are_not_held_back_by_the_kernel(transport_to):
+    with RawServer(script([answer(b"{}")])) as server:
+        transport = transport_to(server)
+        transport.get("/")
+        sock = transport._idle._stream._sock
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_large_answer_arrives_whole(transport_to):
     body = bytes(range(256)) * 80_000
     with RawServer(script([answer(body)])) as server:
@@ -397,6 +421,7 @@ def test_two_greenlets_that_share_one_by_mistake_get_their_own_answers(transport
         calls = [gevent.spawn(transport.post, "/x", b"%d" % i) for i in range(5)]
         gevent.joinall(calls)
         assert [call.value.body for call in calls] == [b"0", b"1", b"2", b"3", b"4"]
+        until(lambda: server.hangups == server.connections - 1)
 
 
 def test_a_token_that_the_service_repeats_is_blanked(transport_to):

@@ -5,7 +5,8 @@
 
 Requests are read as HTTP/1.1 with a content length and kept in ``server.requests``. What goes back
 is a list of acts: bytes are sent as they are, a float is waited for in seconds, and
-``CLOSE``, ``RESET`` and ``HOLD`` end it. It runs in the test's own process, in gevent's hub.
+``CLOSE``, ``RESET``, ``HALF_CLOSE`` and ``HOLD`` end it. It runs in the test's own process, in
+gevent's hub.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ class End(enum.Enum):
 
     CLOSE = "with a FIN"
     RESET = "with a RST"
+    HALF_CLOSE = "with a FIN, while requests are still read"
     HOLD = "when the client ends it; until then nothing is sent"
 
 
-CLOSE, RESET, HOLD = End
+CLOSE, RESET, HALF_CLOSE, HOLD = End
 
 Act = bytes | float | End
 
@@ -133,6 +135,8 @@ class RawServer:
                     linger = struct.pack("ii", 1, 0)
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                     return True
+                case End.HALF_CLOSE:
+                    sock.shutdown(socket.SHUT_WR)
                 case End.CLOSE:
                     return True
         return False
