@@ -71,8 +71,3 @@ class Span(msgspec.Struct, frozen=True):
     def traceparent(self) -> str:
         """The header that lets a service hang its own spans under this one."""
         return TraceContext(self.trace.id).traceparent(self.id)
-
-
-def keeps(trace_id: str, sample: float) -> bool:
-    """Whether a trace is among the ``sample`` (0 to 1) that is kept; the same on every worker."""
-    return int(trace_id[:8], 16) < sample * 2**32

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
-from services.traceparent import phase_trace_id
+from services.traceparent import is_sampled, phase_trace_id
 from tracing.counts import Tally, TraceCounts
 from tracing.limits import Limits
 from tracing.notices import Border, Notices
@@ -19,7 +19,7 @@ from tracing.readback import read_back
 from tracing.sender import MANNERS, Sender, breathe
 from tracing.server import Server, Wire
 from tracing.spool import Spool
-from tracing.trace import TraceRun, keeps
+from tracing.trace import TraceRun
 from tracing.translation import Translator
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Tracer:
 
     def keeps(self, trace_id: str) -> bool:
         """Whether a trace is sampled: what its ``traceparent`` tells the services."""
-        return keeps(trace_id, self._sample)
+        return is_sampled(trace_id, self._sample)
 
     def record(self, event: Event, steps: Sequence[Step[Any]]) -> None:
         """Note what ``event`` did, by reference: neither it nor its steps may change any more."""
