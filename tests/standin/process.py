@@ -52,5 +52,12 @@ class Standin:
 
     def told(self) -> dict[str, Any]:
         """All that it says of itself: calls, faulted, clients, most_clients, mode."""
-        with urlopen(f"{self.url}/standin", timeout=TIMEOUT_S) as answer:
+        return self._ask("")
+
+    def traceparents(self) -> list[tuple[str, str]]:
+        """The kind and the traceparent of every request that came with one, in their order."""
+        return [(kind, value) for kind, value in self._ask("/traceparents")]
+
+    def _ask(self, path: str) -> Any:
+        with urlopen(f"{self.url}/standin{path}", timeout=TIMEOUT_S) as answer:
             return json.load(answer)

@@ -1,7 +1,8 @@
 """The stand-in as a process: python tests/standin/server.py --mode MODE [--port 0].
 
 The first line that it prints is its URL; it answers all of WIRE.md, gateway and LLM, until it is
-stopped. ``GET /standin`` says what it has answered, ``POST /standin`` changes settings (modes.py).
+stopped. ``GET /standin`` says what it has answered, ``POST /standin`` changes settings (modes.py);
+``GET /standin/traceparents`` has the newest requests that came with that header.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections import deque
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -25,14 +27,17 @@ from standin.modes import MODES  # noqa: E402
 from standin.service import Service  # noqa: E402
 
 ADMIN = "/standin"
+TRACEPARENTS = "/standin/traceparents"
+KEPT_TRACEPARENTS = 50_000
 
 
 class Crowd:
-    """The open connections that have searched: one for each user."""
+    """The open connections that have searched: one for each user; and what requests came with."""
 
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
         self.most = 0
+        self.traceparents: deque[tuple[str, str]] = deque(maxlen=KEPT_TRACEPARENTS)
 
     def join(self, connection: Connection) -> None:
         """``connection`` has searched."""
@@ -46,7 +51,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, service: Service, crowd: Crowd) -> None:
         self._service, self._crowd = service, crowd
         self._parser = httptools.HttpRequestParser(self)
-        self._url, self._body = b"", b""
+        self._url, self._body, self._traceparent = b"", b"", b""
 
     def connection_made(self, transport: Any) -> None:
         """Keep the way back."""
@@ -67,6 +72,11 @@ class Connection(asyncio.Protocol):
         """A part of the path."""
         self._url += url
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, whole."""
+        if name.lower() == b"traceparent":
+            self._traceparent = value
+
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self._body += body
@@ -74,17 +84,22 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Answer."""
         method, path, body = self._parser.get_method().decode(), self._url.decode(), self._body
-        self._url, self._body = b"", b""
-        if path == ADMIN:
-            self._send(self._administer(method, body))
+        traceparent = self._traceparent.decode()
+        self._url, self._body, self._traceparent = b"", b"", b""
+        if path.startswith(ADMIN):
+            self._send(self._administer(method, path, body))
             return
         if path == "/v1/matrix/search":
             self._crowd.join(self)
         answer = self._service.answer(method, path, body, len(self._crowd.connections))
+        if traceparent:
+            self._crowd.traceparents.append((answer.kind, traceparent))
         fault = self._service.fault_for(answer.kind)
         self._send(spoilt(answer, fault, self._service.mode.slow_s))
 
-    def _administer(self, method: str, body: bytes) -> Reply:
+    def _administer(self, method: str, path: str, body: bytes) -> Reply:
+        if path == TRACEPARENTS:
+            return Reply(whole(HTTPStatus.OK, json.dumps([*self._crowd.traceparents]).encode()))
         if method == "POST":
             try:
                 self._service.set(json.loads(body))

@@ -184,6 +184,15 @@ def test_a_crowd_forgets_half(client):
         assert 160 <= found <= 240  # 4 standard deviations of 400 throws
 
 
+def test_it_keeps_the_trace_that_a_request_came_with(client):
+    with Standin() as standin:
+        one = client(standin)
+        steps = [one.search("a query"), one.inbox()]
+        assert one.gateway.corpora().error is None
+        told = [(step.name, TRACE.traceparent(step.span_id)) for step in steps]
+        assert standin.traceparents() == told
+
+
 def test_it_ends_with_whoever_started_it():
     with Standin() as standin:
         standin.process.stdin.close()
