@@ -68,6 +68,11 @@ def faults_of(part: WorkerPart) -> list[str]:
         faults.append(f"{part.name} was lost; {part.events_told} events are known of it")
     elif part.drained.evidence_fault:
         faults.append(f"evidence of {part.name}: {part.drained.evidence_fault}")
+    if part.drained is not None and part.evidence_missing:
+        faults.append(
+            f"{part.evidence_missing} of {part.drained.segment_bytes} bytes of the evidence of "
+            f"{part.name} never arrived; its machine has them in {part.drained.segment_path}"
+        )
     if gaps := part.gaps():
         faults.append(f"{gaps} reports of {part.name} never arrived")
     return faults

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import gevent
 import msgspec
+from gevent.event import Event as Signal
 from locust.env import Environment
 from locust.runners import STATE_MISSING, STATE_SPAWNING, MasterRunner, Runner
 
@@ -19,7 +20,7 @@ from users.seat import Seat
 
 TICK_S = 1.0
 ARRIVAL_GRACE_S = 5.0
-"""How long users that Locust calls spawned may take to ask for their seats."""
+"""Users that Locust calls spawned ask for their seats; so long after the last, no more will."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ class Conductor:
         self.on_piece: dict[str, Callable[[said.Piece], None]] = {}
         self.on_early_leave: Callable[[MasterRun, WorkerPart], None] | None = None
         self._spawned_at_s: float | None = None
+        self._arrived_at_s = 0.0
+        self._over = Signal()
+        self._over.set()
         post.listen(said.Hello, self._on_hello)
         post.listen(said.Lease, self._on_lease)
         post.listen(said.Release, self._on_release)
@@ -53,6 +57,7 @@ class Conductor:
         """From now on this run is on."""
         self.current, self.progress = run, progress
         self._spawned_at_s = None
+        self._over.clear()
         self._ticker = gevent.spawn(self._tick_forever)
 
     def rest(self) -> None:
@@ -62,18 +67,35 @@ class Conductor:
         if self.progress is not None:
             self.progress.close()
         self.current = None
+        self._over.set()
+
+    def wait_until_over(self) -> None:
+        """Block while a run is on."""
+        self._over.wait()
 
     def _run_of(self, run_uid: str) -> MasterRun | None:
         """The run that is on, where the message is of it and not a late one of the last."""
         run = self.current
         return run if run is not None and run.run.uid == run_uid else None
 
+    def _part(self, run_uid: str, sender: str) -> tuple[MasterRun, WorkerPart] | None:
+        """The run that is on, and the part in it of the worker who speaks."""
+        run = self._run_of(run_uid)
+        part = run.roll.of_client(sender) if run is not None else None
+        if run is None or part is None:
+            return None
+        if part.lost and not run.drained:
+            self._welcome_back(run, part)
+        return run, part
+
     def _on_hello(self, hello: said.Hello, sender: str) -> None:
         run = self.current
-        if run is None:
+        if run is None or run.ending:
             return
         part = run.roll.enter(self._name(sender), sender, hello.boot)
         self.post.send(run.welcome(part), self._to(part))
+        if run.spawned:
+            self.tell(run, part.name, said.Spawned(run.spawned))
 
     def _name(self, client_id: str) -> str:
         runner = self.runner
@@ -90,75 +112,88 @@ class Conductor:
             self.post.send(message, self._to(part))
 
     def _on_lease(self, lease: said.Lease, sender: str) -> None:
-        run = self._run_of(lease.run_uid)
-        part = run.roll.of_client(sender) if run else None
-        if run is None or part is None or run.reference.holds_back((lease, sender), run.seats):
+        found = self._part(lease.run_uid, sender)
+        if found is None or found[0].ending:
+            return
+        run, part = found
+        if run.reference.holds_back((lease, sender), run.seats):
             return
         seat = run.seats.lease(lease.persona, part.name)
+        self._arrived_at_s = time.monotonic()
         run.note_users(len(run.seats))
         self.tell(run, part.name, said.Granted(lease.ticket, seat, len(run.seats)))
-        for giver, first_round in run.partners.givers_of(seat):
-            self.tell(run, part.name, said.Partner(giver, seat.trio, first_round))
+        for giver in run.partners.givers_of(seat):
+            self.tell(run, part.name, self._partner(run, giver, seat.trio))
         for recordings in run.partners.recordings_for(seat):
             self.tell(run, part.name, said.Published(recordings))
-        self._tell_takers(run, seat, seat.first_round)
+        self._tell_takers(run, seat)
         self._tell_spawned(run)
 
-    def _tell_takers(self, run: MasterRun, seat: Seat, first_round: int | None) -> None:
+    def _tell_takers(self, run: MasterRun, seat: Seat) -> None:
+        partner = self._partner(run, seat.persona, seat.trio)
         for worker in run.partners.takers_of(seat):
-            self.tell(run, worker, said.Partner(seat.persona, seat.trio, first_round))
+            self.tell(run, worker, partner)
 
-    def _on_release(self, release: said.Release, _: str) -> None:
-        if run := self._run_of(release.run_uid):
-            self._free(run, release.seat)
+    def _partner(self, run: MasterRun, persona: str, trio: int) -> said.Partner:
+        lease = run.seats.at(persona, trio)
+        if lease is None:
+            return said.Partner(persona, trio, None)
+        last_round = lease.round if lease.done else None
+        return said.Partner(persona, trio, lease.seat.first_round, last_round)
+
+    def _on_release(self, release: said.Release, sender: str) -> None:
+        if found := self._part(release.run_uid, sender):
+            self._free(found[0], release.seat)
 
     def _free(self, run: MasterRun, seat: Seat) -> None:
         if run.seats.release(seat):
-            self._tell_takers(run, seat, None)
+            self._tell_takers(run, seat)
 
-    def _on_begin_round(self, begun: said.BeginRound, _: str) -> None:
-        if run := self._run_of(begun.run_uid):
-            run.seats.begin_round(begun.seat, begun.round)
+    def _on_begin_round(self, begun: said.BeginRound, sender: str) -> None:
+        if found := self._part(begun.run_uid, sender):
+            found[0].seats.begin_round(begun.seat, begun.round)
 
-    def _on_done(self, done: said.Done, _: str) -> None:
-        if run := self._run_of(done.run_uid):
+    def _on_done(self, done: said.Done, sender: str) -> None:
+        if found := self._part(done.run_uid, sender):
+            run = found[0]
             run.seats.done(done.seat)
+            self._tell_takers(run, done.seat)
             self._end_where_done(run)
 
-    def _on_publish(self, publish: said.Publish, _: str) -> None:
-        if run := self._run_of(publish.run_uid):
+    def _on_publish(self, publish: said.Publish, sender: str) -> None:
+        if found := self._part(publish.run_uid, sender):
+            run = found[0]
             for worker in run.partners.put(publish.recordings):
                 self.tell(run, worker, said.Published(publish.recordings))
 
     def _on_delta(self, delta: said.Delta, sender: str) -> None:
-        run = self._run_of(delta.run_uid)
-        part = run.roll.of_client(sender) if run else None
-        if run is None or part is None:
-            return
-        if part.lost:
-            self._welcome_back(run, part)
-        run.take(delta, part)
+        found = self._part(delta.run_uid, sender)
+        if found is not None and not found[0].drained:
+            found[0].take(delta, found[1])
 
     def _welcome_back(self, run: MasterRun, part: WorkerPart) -> None:
-        """A worker that was only silent (frozen, cut off) goes on, without its old seats."""
+        """A worker that was only silent (frozen, cut off) goes on, without its old seats.
+
+        One that Locust has forgotten meanwhile will get no more users: it may only hand over.
+        """
         part.lost = False
         logger.warning("%s is back; its users lease new seats", part.name)
         self.tell(run, part.name, said.Revoked())
+        if not self.is_there(part):
+            self.tell(run, part.name, said.Drain(run.run.uid))
 
     def _on_drained(self, drained: said.Drained, sender: str) -> None:
-        run = self._run_of(drained.run_uid)
-        part = run.roll.of_client(sender) if run else None
-        if part is not None:
-            part.drained = drained
-            part.lost = False
-            if run is not None and not run.ending and self.on_early_leave is not None:
-                gevent.spawn(self.on_early_leave, run, part)
+        found = self._part(drained.run_uid, sender)
+        if found is None or found[0].drained:
+            return
+        run, part = found
+        part.drained = drained
+        if not run.ending and self.on_early_leave is not None:
+            gevent.spawn(self.on_early_leave, run, part)
 
     def _on_traced(self, traced: said.Traced, sender: str) -> None:
-        run = self._run_of(traced.run_uid)
-        part = run.roll.of_client(sender) if run else None
-        if part is not None:
-            part.tracing, part.traced = traced.counts, True
+        if found := self._part(traced.run_uid, sender):
+            found[1].tracing, found[1].traced = traced.counts, True
 
     def _on_piece(self, piece: said.Piece, _: str) -> None:
         if self._run_of(piece.run_uid) is not None and piece.worker in self.on_piece:
@@ -174,7 +209,8 @@ class Conductor:
         runner = self.runner
         spawned = self._spawned_at_s is not None and runner.state != STATE_SPAWNING
         if spawned and self._spawned_at_s and len(run.seats) < runner.user_count:
-            spawned = time.monotonic() - self._spawned_at_s > ARRIVAL_GRACE_S
+            last_s = max(self._spawned_at_s, self._arrived_at_s)
+            spawned = time.monotonic() - last_s > ARRIVAL_GRACE_S
         if spawned != run.spawned:
             run.spawned = spawned
             self.post.send(said.Spawned(spawned))
@@ -191,10 +227,28 @@ class Conductor:
                 for lease, sender in run.reference.let_in():
                     self._on_lease(lease, sender)
                 self._tell_spawned(run)
+                self._close_ranks(run)
                 self._end_where_done(run)
                 if self.progress is not None:
                     self.progress.tick(run)
             gevent.sleep(TICK_S)
+
+    def _close_ranks(self, run: MasterRun) -> None:
+        """After many have left, bring those who stayed together in whole trios again."""
+        if run.run.rounds > 0 or not run.spawned:
+            return
+        for seat in run.seats.strays():
+            lease = run.seats.holder(seat)
+            if lease is not None and not lease.moves:
+                lease.moves = True
+                self.tell(run, lease.worker, said.Move(seat))
+
+    def is_there(self, part: WorkerPart) -> bool:
+        """Whether Locust hears of the worker."""
+        if not isinstance(self.runner, MasterRunner):
+            return True
+        client = self.runner.clients.get(part.client_id)
+        return client is not None and client.state != STATE_MISSING
 
     def look_for_lost(self) -> None:
         """Note who is missing, and give their seats to others."""
@@ -205,9 +259,8 @@ class Conductor:
             if part.drained is not None:
                 self._free_all(run, part)
         for part in run.roll.waiting():
-            client = runner.clients.get(part.client_id)
-            if client is None or client.state == STATE_MISSING:
-                part.lost = True
+            if not self.is_there(part):
+                part.lost, part.lost_s = True, time.monotonic()
                 logger.error("%s is lost: %d events known of it", part.name, part.events_told)
                 self._free_all(run, part)
 

@@ -18,25 +18,28 @@ from harness.messages import Drain
 
 GRACE_S = 30.0
 """Beyond the stop time-out: for the last deltas of a busy worker."""
+RETURN_S = 10.0
+"""How long one that fell silent is waited for: stopping thousands of users keeps a worker busy."""
 POLL_S = 0.05
 
 logger = logging.getLogger(__name__)
 
 
 def drain(conductor: Conductor, run: MasterRun, stop_timeout_s: float) -> None:
-    """Wait until every worker has drained or is lost, by a deadline."""
+    """Wait until every worker has drained or is lost, by a deadline; nothing is taken after it."""
     conductor.post.send(Drain(run.run.uid))
     deadline_s = stop_timeout_s + GRACE_S
     if not wait_until(lambda: _nobody_left(conductor, run), deadline_s):
         for part in run.roll.waiting():
-            part.lost = True
             logger.error("%s did not hand over within %.0f s", part.name, deadline_s)
+    for part in run.roll.lost():
+        part.lost = True
     run.drained = True
 
 
 def _nobody_left(conductor: Conductor, run: MasterRun) -> bool:
     conductor.look_for_lost()
-    return not run.roll.waiting()
+    return not run.roll.waiting(RETURN_S)
 
 
 def wait_until(condition: Callable[[], bool], deadline_s: float) -> bool:

@@ -10,7 +10,8 @@ import gevent
 import msgspec
 
 from evidence.history import History, files_of_run
-from evidence.report import update_head, write_report
+from evidence.numbering import ReportPaths
+from evidence.section import Document
 from harness.completeness import completeness, tracing
 from harness.conductor import Conductor
 from harness.description import describe
@@ -37,14 +38,28 @@ def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
     history = pool.apply(lambda: History(files_of_run(run.paths.events)))
     figures = pool.apply(_figures, (run, history, len(segments)))
     head = make_head(run, figures, len(history.order))
-    pool.apply(write_report, (run.paths, head, history))
+    pool.apply(_write, (run.paths, head, history))
     if _trace(conductor, run, head["verdict"]):
         head = make_head(run, figures, len(history.order))
-        pool.apply(update_head, (run.paths, head))
-    conductor.post.send(Dismissed(run.run.uid))
+        pool.apply(_write_again, (run.paths, head))
+    for part in run.roll.parts.values():
+        conductor.tell(run, part.name, Dismissed(run.run.uid, part.copied))
     for segment in segments:
         segment.unlink(missing_ok=True)
     return head
+
+
+def _write(paths: ReportPaths, head: Document, history: History) -> None:
+    # Loading Bokeh takes a second: workers do without it, and a thread does not keep them waiting.
+    from evidence.report import write_report  # noqa: PLC0415  (see above)
+
+    write_report(paths, head, history)
+
+
+def _write_again(paths: ReportPaths, head: Document) -> None:
+    from evidence.report import update_head  # noqa: PLC0415  (as above)
+
+    update_head(paths, head)
 
 
 def _figures(run: MasterRun, history: History, files: int) -> Figures:
@@ -53,6 +68,8 @@ def _figures(run: MasterRun, history: History, files: int) -> Figures:
         return run.figures
     counted = Figures(run.run.top_k, cells=cells(run.run))
     by_worker = recount(history, counted)
+    for record in history.records("delta"):
+        by_worker[record["worker"]] = max(by_worker[record["worker"]], record["events_made"])
     for part in run.roll.lost():
         part.events_told = max(part.events_told, by_worker[part.name])
     return counted
@@ -96,10 +113,14 @@ def _trace(conductor: Conductor, run: MasterRun, verdict: str) -> bool:
     """Have every worker finish tracing, by a deadline; whether there was any tracing."""
     if not run.traces.on:
         return False
-    traced = [part for part in run.roll.parts.values() if part.drained]
-    conductor.post.send(Trace(run.run.uid))
+    parts = [part for part in run.roll.parts.values() if part.drained and not part.traced]
+    for part in parts:
+        conductor.tell(run, part.name, Trace(run.run.uid))
     run.traces.close(verdict)
-    if not wait_until(lambda: all(part.traced for part in traced), TRACED_DEADLINE_S):
+    if not wait_until(
+        lambda: all(part.traced or not conductor.is_there(part) for part in parts),
+        TRACED_DEADLINE_S,
+    ):
         logger.warning("tracing was not accounted for within %.0f s", TRACED_DEADLINE_S)
     run.read_back = run.traces.read_back(tracing(list(run.roll.parts.values()))["delivered"])
     return True

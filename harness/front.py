@@ -9,6 +9,7 @@ from locust import events
 from locust.env import Environment
 from locust.runners import Runner
 
+from harness.interrupts import Interrupts
 from harness.lifecycle import EXIT_MISUSE, Lifecycle
 from harness.options import add_options
 from services.errors import MisuseError
@@ -28,7 +29,9 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     """
     lifecycle = Lifecycle(environment, runner)
     if lifecycle.conductor is None:
+        Interrupts(lifecycle.abandon, is_idle=lambda: False)
         return lifecycle
+    Interrupts(lifecycle.abandon, lifecycle.is_idle)
     try:
         settings = lifecycle.settings()
         if environment.web_ui is None or vars(environment.parsed_options)["autostart"]:

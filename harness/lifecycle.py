@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 import gevent
 from locust.env import Environment
+from locust.exception import StopTest
 from locust.runners import (
     STATE_CLEANUP,
+    STATE_INIT,
     STATE_RUNNING,
     STATE_SPAWNING,
     STATE_STOPPED,
@@ -94,6 +96,8 @@ class Lifecycle:
     def on_test_start(self, **_: Any) -> None:
         """Begin a run; where it cannot, say why and stop the test: Locust would swallow it."""
         if self.conductor is not None:
+            if self.conductor.current is not None:
+                raise StopTest("the last run is still being ended; start again when it is")
             try:
                 self._conduct(self.conductor)
             except MisuseError as fault:
@@ -125,31 +129,36 @@ class Lifecycle:
         gevent.spawn(self.runner.quit if options and options.headless else self.runner.stop)
 
     def on_test_stopping(self, **_: Any) -> None:
-        """On the master: drain while its message loop is alive."""
+        """On the master the whole end, while its message loop is alive and no worker is let go."""
         if self.node is None:
-            self._drain()
-
-    def _drain(self) -> None:
-        if self.conductor is not None and (run := self.conductor.current) is not None:
-            run.ending = True
-            drain(self.conductor, run, self.environment.stop_timeout)
+            self._end()
 
     def on_test_stop(self, **_: Any) -> None:
-        """Make the report, once. On a local runner the users have stopped by now."""
-        if self.conductor is None or self.conductor.current is None:
-            return
+        """On a local runner the users have stopped by now."""
         if self.node is not None:
-            self._drain()
-        run = self.conductor.current
+            self._end()
+
+    def _end(self) -> None:
+        """Drain and report, once: who else stops the test meanwhile finds that it is being done."""
+        conductor = self.conductor
+        run = conductor.current if conductor is not None else None
+        if conductor is None or run is None or run.closing:
+            return
+        run.ending = run.closing = True
+        if isinstance(self.runner, MasterRunner):
+            # Else Locust gives the users of a worker that leaves now to the others.
+            self.runner.update_state(STATE_STOPPING)
+        self.environment.process_exit_code = EXIT_MISUSE
         try:
-            head = finish(self.conductor, run)
+            drain(conductor, run, self.environment.stop_timeout)
+            head = finish(conductor, run)
             self.finished.add(run.paths, head)
             tell(run, head)
             self._say(summary(run, head))
             self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
         finally:
             # Whatever went wrong, the web UI can start the next run.
-            self.conductor.rest()
+            conductor.rest()
             self.leave()
 
     def _say(self, text: str) -> None:
@@ -163,6 +172,7 @@ class Lifecycle:
     def on_quit(self, **_: Any) -> None:
         """The last thing that a headless run prints."""
         sys.stderr.write(self._last_words)
+        self._last_words = ""
 
     def on_quitting(self, **_: Any) -> None:
         """Locust ends while users may still be at it; stopping them makes the report.
@@ -170,10 +180,25 @@ class Lifecycle:
         Fired before the master's own listener of the same, which then finds all done. Locust reads
         the exit code when this returns.
         """
-        if self.conductor is None and self.node is not None:
+        if self.conductor is not None:
+            if self.runner.state in BUSY:
+                self.runner.quit()
+            self._end()
+            # It may be another greenlet that is at it.
+            self.conductor.wait_until_over()
+        elif self.node is not None:
             self.node.leave_early()
-        elif self.runner.state in BUSY:
-            self.runner.quit()
+        self.leave()
+
+    def is_idle(self) -> bool:
+        """Whether a headless test has yet to begin: it waits for its services or workers."""
+        options = self.environment.parsed_options
+        headless = options is not None and options.headless
+        return headless and self.runner.state == STATE_INIT
+
+    def abandon(self) -> None:
+        """Give up what has not begun, and let the workers go that are there."""
+        self.runner.quit()
         self.leave()
 
     def leave(self) -> None:

@@ -37,8 +37,8 @@ class MasterRun:
         self.mode = mode
         self.started_s = time.time()
         self.ended_s: float | None = None
-        self.seats = Seats()
-        self.partners = Partners(run.scenario.handovers, self.seats)
+        self.seats = Seats(in_step=run.rounds == 0)
+        self.partners = Partners(run.scenario.handovers, self.seats, run.rounds)
         self.reference = Reference(settings.reference_s)
         self.roll = Roll()
         self.figures = Figures(run.top_k, cells=cells(run))
@@ -47,6 +47,7 @@ class MasterRun:
         self.spawned = False
         self.drained = False
         self.ending = False
+        self.closing = False
         self.stopped_by = ""
         self.traces = SessionTraces(settings, run, paths.spool("master"))
         self.read_back: int | None = None

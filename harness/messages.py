@@ -1,8 +1,8 @@
 """What master and workers say to one another, typed.
 
 A worker:   Hello, Lease, Release, BeginRound, Done, Publish, Delta, Drained, Piece, Traced
-The master: Welcome, Granted, Partner, Published, Spawned, Revoked, Users, Drain, SendPiece, Trace,
-            Dismissed
+The master: Welcome, Granted, Partner, Published, Spawned, Move, Revoked, Users, Drain, SendPiece,
+            Trace, Dismissed
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
 called in place, so one path serves every mode.
@@ -69,6 +69,12 @@ class Revoked(msgspec.Struct, frozen=True):
     """The worker was taken for lost; all seats that it held are free for others."""
 
 
+class Move(msgspec.Struct, frozen=True):
+    """After its round the seat's holder is to take a lower one, for its trio has gone."""
+
+    seat: Seat
+
+
 class BeginRound(msgspec.Struct, frozen=True):
     """A seat's holder begins a round."""
 
@@ -98,11 +104,15 @@ class Published(msgspec.Struct, frozen=True):
 
 
 class Partner(msgspec.Struct, frozen=True):
-    """A seat was leased, to begin with ``first_round``, or is empty (None)."""
+    """A seat was leased, to begin with ``first_round``, or is empty (None).
+
+    After ``last_round`` its holder has done all her rounds.
+    """
 
     persona: str
     trio: int
     first_round: int | None
+    last_round: int | None = None
 
 
 class Spawned(msgspec.Struct, frozen=True):
@@ -142,13 +152,13 @@ class Drained(msgspec.Struct, frozen=True):
     run_uid: str
     worker: str
     boot: str
-    deltas: int
-    events_made: int
-    events_kept: int
-    events_lost: int
-    segment_path: str
-    segment_bytes: int
-    evidence_fault: str | None
+    deltas: int = 0
+    events_made: int = 0
+    events_kept: int = 0
+    events_lost: int = 0
+    segment_path: str = ""
+    segment_bytes: int = 0
+    evidence_fault: str | None = None
 
 
 class SendPiece(msgspec.Struct, frozen=True):
@@ -182,9 +192,10 @@ class Traced(msgspec.Struct, frozen=True):
 
 
 class Dismissed(msgspec.Struct, frozen=True):
-    """The master has all that the worker had; it may go."""
+    """The worker may go. ``copied``: the master has a copy of its segment, which may be removed."""
 
     run_uid: str
+    copied: bool
 
 
 Said = TypeVar("Said", bound=msgspec.Struct)

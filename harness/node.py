@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 from uuid import uuid4
 
@@ -12,21 +12,26 @@ import gevent
 from gevent.event import AsyncResult
 from gevent.event import Event as Signal
 from locust.env import Environment
+from locust.exception import StopUser
 from locust.runners import Runner, WorkerRunner
 
 from evidence.policy import parse_policy
 from evidence.segment import Segment
 from harness import messages as said
 from harness.node_run import NodeRun
+from harness.own_segment import open_segment
 from harness.recorder import Recorder
 from harness.traces import open_tracer
 from metrics.figures import Figures
+from services.errors import MisuseError
 from users.entrance import coordination_hook, open_gate
 
 WELCOME_DEADLINE_S = 120.0
 DELTA_INTERVAL_S = 1.0
 PIECE_BYTES = 1 << 20
-DISMISSAL_DEADLINE_S = 60.0
+MASTER_SILENT_S = 15.0
+"""The master answers every second's heartbeat."""
+POLL_S = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +50,7 @@ class Node:
         self._dismissed = Signal()
         post.listen(said.Welcome, self._on_welcome)
         post.listen(said.Granted, self._on_granted)
+        post.listen(said.Move, self._on_move)
         post.listen(said.Revoked, self._on_revoked)
         post.listen(said.Partner, self._on_partner)
         post.listen(said.Published, self._on_published)
@@ -66,26 +72,45 @@ class Node:
         self._post.send(said.Hello(self.boot))
 
     def current_run(self) -> NodeRun:
-        """What users of this process see; blocks until the master's welcome is there."""
+        """What users of this process see; blocks until the master's welcome is there.
+
+        After the drain Locust may send more users, to replace those of a worker that left: what
+        they did would be in no report.
+        """
         run = self._coming.get(timeout=WELCOME_DEADLINE_S)
         if run is None:
             raise RuntimeError("the master sent no run")
+        if run.drained:
+            raise StopUser
         return run
 
     def _on_welcome(self, welcome: said.Welcome, _: str) -> None:
         if self._run is not None and self._run.run.uid == welcome.run.uid:
             return
-        policy = parse_policy(welcome.evidence)
+        try:
+            segment = self.local_segment or open_segment(welcome, self.boot)
+        except MisuseError as fault:
+            self._stand_aside(welcome, fault)
+            return
         recorder = Recorder(
             welcome.worker,
             Figures(welcome.run.top_k, folds=False),
-            self.local_segment or _open_segment(welcome, self.boot),
-            policy,
+            segment,
+            parse_policy(welcome.evidence),
             open_tracer(welcome),
         )
         self._run = NodeRun(welcome, self.boot, self._post, recorder)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
         self._coming.set(self._run)
+
+    def _stand_aside(self, welcome: said.Welcome, fault: MisuseError) -> None:
+        """Without evidence there is no taking part: say so, and let the users go."""
+        logger.error("%s takes no part: %s", welcome.worker, fault)
+        nothing = said.Drained(
+            welcome.run.uid, welcome.worker, self.boot, evidence_fault=f"takes no part: {fault}"
+        )
+        self._post.send(nothing)
+        self._coming.set_exception(StopUser())
 
     def _on_event(self, event: Any, steps: Any, **_: Any) -> None:
         if self._run is not None:
@@ -96,13 +121,19 @@ class Node:
             self._run.recorder.users = granted.users
             self._run.granted(granted.ticket, granted.seat)
 
+    def _on_move(self, move: said.Move, _: str) -> None:
+        if self._run is not None:
+            self._run.move(move.seat)
+
     def _on_revoked(self, _revoked: said.Revoked, _: str) -> None:
         if self._run is not None:
             self._run.revoke()
 
     def _on_partner(self, partner: said.Partner, _: str) -> None:
         if self._run is not None:
-            self._run.board.present(partner.persona, partner.trio, partner.first_round)
+            self._run.board.present(
+                partner.persona, partner.trio, partner.first_round, partner.last_round
+            )
 
     def _on_published(self, published: said.Published, _: str) -> None:
         if self._run is not None:
@@ -124,12 +155,8 @@ class Node:
         """Write and send what was seen, every second."""
         while True:
             gevent.sleep(DELTA_INTERVAL_S)
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        run = self._run
-        if run is not None:
-            self._post.send(run.hand_over())
+            if self._run is not None:
+                self._run.hand_over()
 
     def _on_drain(self, drain: said.Drain, _: str) -> None:
         """Stop the users, send what is left, and say that this was all."""
@@ -142,9 +169,8 @@ class Node:
         run.drained = True
         if isinstance(self.runner, WorkerRunner):
             self.runner.stop()
+        run.hand_over_all()
         gevent.killall(self._greenlets)
-        self._post.send(run.hand_over())
-        self._post.send(run.totals())
 
     def leave_early(self) -> None:
         """Hand over all the same when this process ends by a signal to it alone.
@@ -152,13 +178,28 @@ class Node:
         Ctrl-C in a terminal reaches every worker of ``--processes`` beside the master.
         """
         run = self._run
-        if run is not None:
-            self._hand_over_all(run)
-            if not self._dismissed.wait(DISMISSAL_DEADLINE_S):
-                logger.warning("the master did not say that it has all of %s", run.recorder.worker)
+        if run is None:
+            return
+        self._hand_over_all(run)
+        while not self._dismissed.wait(POLL_S):
+            if not self._hears_master():
+                segment = run.recorder.segment.path
+                logger.warning("the master is gone; what was not handed over is in %s", segment)
+                return
+
+    def _hears_master(self) -> bool:
+        """Whether messages still arrive: neither was this worker told to quit, nor is it alone."""
+        runner = self.runner
+        if not isinstance(runner, WorkerRunner) or not runner.greenlet:
+            return False
+        heard_s = runner.last_heartbeat_timestamp or 0.0
+        return time.time() - heard_s < MASTER_SILENT_S
 
     def _on_dismissed(self, dismissed: said.Dismissed, _: str) -> None:
-        if self._run is not None and self._run.run.uid == dismissed.run_uid:
+        run = self._run
+        if run is not None and run.run.uid == dismissed.run_uid:
+            if dismissed.copied:
+                run.recorder.segment.path.unlink(missing_ok=True)
             self._dismissed.set()
 
     def _on_send_piece(self, asked: said.SendPiece, _: str) -> None:
@@ -181,18 +222,6 @@ class Node:
     def _leave(self) -> None:
         """The run before is over; whoever still waits in it waits no more."""
         gevent.killall(self._greenlets)
+        if self._run is not None and self.local_segment is None:
+            self._run.recorder.segment.close()
         self._run = None
-
-
-def _open_segment(welcome: said.Welcome, boot: str) -> Segment:
-    """The worker's own file: in the run's folder, or where that is another machine's, apart."""
-    path = Path(welcome.segment_path)
-    if not path.parent.is_dir():
-        path = Path(gettempdir()) / path.name
-    record = {
-        "record": "segment",
-        "run_uid": welcome.run.uid,
-        "worker": welcome.worker,
-        "boot": boot,
-    }
-    return Segment(path, record)

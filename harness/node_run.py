@@ -21,6 +21,7 @@ from harness.messages import (
     Welcome,
 )
 from harness.recorder import Recorder
+from harness.roll import LOCAL
 from harness.traces import finish_tracing
 from services.gateway import Gateway
 from services.step import Step
@@ -47,9 +48,11 @@ class NodeRun:
         self.deltas = 0
         self.drained = False
         self._post = post
+        self._handing_over = gevent.lock.RLock()
         self._tickets = count(1)
         self._asked: dict[int, AsyncResult[Seat]] = {}
         self._seats: set[Seat] = set()
+        self._moving: set[Seat] = set()
         self._indices: set[str] = set()
         self._sizes = dict(welcome.corpus_sizes)
         self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
@@ -63,25 +66,30 @@ class NodeRun:
         """Ask the master for a seat; raises where it does not answer."""
         ticket = next(self._tickets)
         asked = self._asked[ticket] = AsyncResult()
+        seat: Seat | None = None
         try:
             self._post.send(Lease(self.run.uid, persona, ticket))
             seat = asked.get(timeout=LEASE_DEADLINE_S + self.welcome.reference_s)
         finally:
             self._asked.pop(ticket, None)
+            if seat is None and (granted := asked.value) is not None:
+                # The user was stopped before she could take it.
+                self.give_back(granted)
         if seat is None:
             raise RuntimeError("the master granted no seat")
-        self._seats.add(seat)
         return seat
 
     def granted(self, ticket: int, seat: Seat) -> None:
         """Hand the seat to the user who asked; give it back where she is gone."""
+        self._seats.add(seat)
         if asked := self._asked.get(ticket):
             asked.set(seat)
         else:
-            self._post.send(Release(self.run.uid, seat))
+            self.give_back(seat)
 
     def give_back(self, seat: Seat) -> None:
-        """The seat's holder stopped."""
+        """The seat's holder stopped, or moves."""
+        self._moving.discard(seat)
         if seat in self._seats:
             self._seats.discard(seat)
             self._post.send(Release(self.run.uid, seat))
@@ -89,6 +97,16 @@ class NodeRun:
     def revoke(self) -> None:
         """The master took us for lost; the seats are others' now."""
         self._seats.clear()
+        self._moving.clear()
+
+    def move(self, seat: Seat) -> None:
+        """The seat's holder is to take a lower one after her round."""
+        if seat in self._seats:
+            self._moving.add(seat)
+
+    def moves(self, seat: Seat) -> bool:
+        """Whether the seat's holder is to take a lower one."""
+        return seat in self._moving
 
     def holds(self, seat: Seat) -> bool:
         """Whether the seat is still this process's."""
@@ -132,12 +150,30 @@ class NodeRun:
             if answer is not None and (sizes := answer.sizes()) != self._sizes:
                 self._sizes, self._sizes_of = sizes, {}
 
-    def hand_over(self) -> Delta:
-        """Write out the evidence, and what was seen since the last delta, for the master."""
+    def hand_over(self) -> None:
+        """Write out the evidence, and send what was seen since the last delta."""
+        with self._handing_over:
+            self._post.send(self._delta())
+
+    def hand_over_all(self) -> None:
+        """The last delta, and what was handed over in all."""
+        self.hand_over()
+        if self.welcome.worker != LOCAL:
+            self.recorder.segment.close()
+        self._post.send(self._totals())
+
+    def _delta(self) -> Delta:
         recorder = self.recorder
         state = recorder.figures.take().state()
         if not recorder.policy.keeps_all:
-            recorder.segment.record({"record": "delta", "state": state})
+            recorder.segment.record(
+                {
+                    "record": "delta",
+                    "worker": recorder.worker,
+                    "events_made": recorder.events_made,
+                    "state": state,
+                }
+            )
         recorder.segment.flush()
         self.deltas += 1
         errors, self.user_errors = self.user_errors, []
@@ -152,8 +188,7 @@ class NodeRun:
             state=state,
         )
 
-    def totals(self) -> Drained:
-        """What was handed over in all."""
+    def _totals(self) -> Drained:
         recorder, segment = self.recorder, self.recorder.segment
         return Drained(
             run_uid=self.run.uid,

@@ -8,14 +8,19 @@ from users.scenario import Handover
 from users.seat import Seat
 
 ROUNDS_KEPT_UNASKED = 2
-"""Rounds kept of a seat whose partner is not there yet."""
+"""Rounds kept of a seat whose partner is not there yet, where rounds have no end."""
 
 
 class Partners:
-    """Keeps what was recorded until the partner who takes over has gone past it."""
+    """Keeps what was recorded until the partner who takes over has gone past it.
 
-    def __init__(self, handovers: list[Handover], seats: Seats) -> None:
+    Where there are ``rounds``, a partner who comes late begins with the first, and all are kept for
+    her; else she joins her trio in the round that it has reached.
+    """
+
+    def __init__(self, handovers: list[Handover], seats: Seats, rounds: int) -> None:
         self._seats = seats
+        self._kept_unasked = rounds or ROUNDS_KEPT_UNASKED
         self._takers: dict[str, set[str]] = {}
         self._givers: dict[str, set[str]] = {}
         for handover in handovers:
@@ -28,13 +33,9 @@ class Partners:
         leases = (self._seats.at(taker, seat.trio) for taker in self._takers.get(seat.persona, ()))
         return sorted({lease.worker for lease in leases if lease is not None})
 
-    def givers_of(self, seat: Seat) -> list[tuple[str, int | None]]:
-        """The personas that the seat takes over from, and the first round of who holds them now."""
-        given = []
-        for giver in sorted(self._givers.get(seat.persona, ())):
-            lease = self._seats.at(giver, seat.trio)
-            given.append((giver, lease.seat.first_round if lease else None))
-        return given
+    def givers_of(self, seat: Seat) -> list[str]:
+        """The personas that the seat takes over from."""
+        return sorted(self._givers.get(seat.persona, ()))
 
     def put(self, recordings: Recordings) -> list[str]:
         """Keep what was recorded; the workers to pass it on to."""
@@ -45,7 +46,7 @@ class Partners:
         rounds[recordings.round] = recordings
         leases = [self._seats.at(taker, recordings.trio) for taker in takers]
         reached = [lease.round for lease in leases if lease is not None]
-        oldest = min(reached, default=recordings.round - ROUNDS_KEPT_UNASKED + 1)
+        oldest = min(reached, default=recordings.round - self._kept_unasked + 1)
         for past in [known for known in rounds if known < oldest]:
             del rounds[past]
         return sorted({lease.worker for lease in leases if lease is not None})

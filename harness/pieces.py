@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from gevent.queue import Empty, Queue
+
+from evidence.lines import first_record
 from harness.conductor import Conductor
 from harness.drain import wait_until
 from harness.master_run import MasterRun
 from harness.messages import Dismissed, Piece, SendPiece, Trace
 from harness.roll import WorkerPart
+from services.errors import MisuseError
 
 PIECE_DEADLINE_S = 30.0
 TRACED_DEADLINE_S = 20.0
+POLL_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -30,33 +35,58 @@ def gather(conductor: Conductor, run: MasterRun) -> list[Path]:
 
 
 def bring(conductor: Conductor, run: MasterRun, part: WorkerPart) -> None:
-    """Have the file of a worker that has drained on this machine, whole."""
-    path = run.paths.segment(part.name)
-    if part.drained is not None and not _is_here(path, part.drained.segment_bytes):
-        _fetch(conductor, run, part, part.drained.segment_bytes)
+    """Have the file of a worker that has drained on this machine, whole; once."""
+    with part.bringing:
+        if part.drained is None or part.brought:
+            return
+        part.brought = True
+        if part.drained.segment_bytes and not _is_here(run.paths.segment(part.name), part):
+            part.copied = _fetch(conductor, run, part, part.drained.segment_bytes)
 
 
-def _is_here(path: Path, size: int) -> bool:
+def _is_here(path: Path, part: WorkerPart) -> bool:
     """Whether the worker wrote to this machine's disk, and all that it says."""
-    return path.is_file() and path.stat().st_size == size
+    if part.drained is None or not path.is_file():
+        return False
+    try:
+        boot = first_record(path).get("boot")
+    except MisuseError:
+        return False
+    return boot == part.boot and path.stat().st_size == part.drained.segment_bytes
 
 
-def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) -> None:
-    """Ask the worker for its file, one bounded piece after the other."""
-    arrived: list[Piece] = []
-    conductor.on_piece[part.name] = arrived.append
+def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) -> bool:
+    """Ask the worker for its file, one bounded piece after the other; whether all came."""
+    arrived: Queue[Piece] = Queue()
+    conductor.on_piece[part.name] = arrived.put
     offset = 0
     with run.paths.segment(part.name).open("wb") as file:
         while offset < size:
             conductor.tell(run, part.name, SendPiece(run.run.uid, offset))
-            if not wait_until(lambda: bool(arrived), PIECE_DEADLINE_S):
-                logger.error("%s sent no more of its evidence after %d bytes", part.name, offset)
-                return
-            content = arrived.pop().content
-            if not content:
-                return
-            file.write(content)
-            offset += len(content)
+            piece = _next(conductor, part, arrived, offset)
+            if piece is None or not piece.content:
+                part.evidence_missing = size - offset
+                logger.error("%s sent %d of %d bytes of its evidence", part.name, offset, size)
+                return False
+            file.write(piece.content)
+            offset += len(piece.content)
+    return True
+
+
+def _next(
+    conductor: Conductor, part: WorkerPart, arrived: Queue[Piece], offset: int
+) -> Piece | None:
+    """The piece that begins at ``offset``; None where the worker is gone or silent."""
+    for _ in range(int(PIECE_DEADLINE_S / POLL_S)):
+        try:
+            piece = arrived.get(timeout=POLL_S)
+        except Empty:
+            if not conductor.is_there(part):
+                return None
+            continue
+        if piece.offset == offset:
+            return piece
+    return None
 
 
 def see_off(conductor: Conductor, run: MasterRun, part: WorkerPart) -> None:
@@ -66,5 +96,5 @@ def see_off(conductor: Conductor, run: MasterRun, part: WorkerPart) -> None:
     bring(conductor, run, part)
     if run.traces.on:
         conductor.tell(run, part.name, Trace(run.run.uid))
-        wait_until(lambda: part.traced, TRACED_DEADLINE_S)
-    conductor.tell(run, part.name, Dismissed(run.run.uid))
+        wait_until(lambda: part.traced or not conductor.is_there(part), TRACED_DEADLINE_S)
+    conductor.tell(run, part.name, Dismissed(run.run.uid, part.copied))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
+from gevent.lock import RLock
 
 from harness.messages import Delta, Drained
 
@@ -14,7 +16,9 @@ LOCAL = "local"
 class WorkerPart(msgspec.Struct):
     """One worker's part of a run. ``client_id`` is Locust's; ``name`` ours, as in events.
 
-    A worker is ``lost`` while Locust misses it and it has not drained.
+    A worker is ``lost`` while Locust misses it and it has not drained; ``lost_s`` is since when, on
+    the monotonic clock. Its segment was ``brought`` when the master has seen to it: it is in place,
+    or ``copied`` from another machine but for ``evidence_missing`` bytes.
     """
 
     name: str
@@ -26,6 +30,11 @@ class WorkerPart(msgspec.Struct):
     deltas_missing: int = 0
     events_told: int = 0
     lost: bool = False
+    lost_s: float = 0.0
+    bringing: RLock = msgspec.field(default_factory=RLock)
+    brought: bool = False
+    copied: bool = False
+    evidence_missing: int = 0
     drained: Drained | None = None
     tracing: dict[str, Any] = {}
     traced: bool = False
@@ -73,9 +82,14 @@ class Roll:
         name = self._names.get(client_id)
         return self.parts[name] if name else None
 
-    def waiting(self) -> list[WorkerPart]:
-        """Those that have not drained and are not lost."""
-        return [part for part in self.parts.values() if part.drained is None and not part.lost]
+    def waiting(self, grace_s: float = 0.0) -> list[WorkerPart]:
+        """Those that have not drained and were not lost ``grace_s`` ago."""
+        lost_s = time.monotonic() - grace_s
+        return [
+            part
+            for part in self.parts.values()
+            if part.drained is None and (not part.lost or part.lost_s > lost_s)
+        ]
 
     def lost(self) -> list[WorkerPart]:
         """Those that never drained."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 
 import msgspec
 
@@ -13,27 +14,31 @@ Place = tuple[str, int]
 
 
 class Lease(msgspec.Struct):
-    """A living coordinator's seat: on which worker, and how far she is."""
+    """A living coordinator's seat: on which worker, how far she is, and whether she is to move."""
 
     seat: Seat
     worker: str
     round: int = 0
     done: bool = False
+    moves: bool = False
 
 
 class Seats:
     """All seats of a run. No two living coordinators ever share one.
 
     A seat leased again gets the next generation, and begins after the last round that any holder
-    of it began.
+    of it began. Where a run's rounds have no end (``in_step``), a new holder joins her trio in the
+    round that it has reached, so that partners who came at different times meet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_step: bool = False) -> None:
+        self._in_step = in_step
         self._free: dict[str, list[int]] = {}
         self._made: dict[str, int] = {}
         self._generations: dict[Place, int] = {}
         self._last_rounds: dict[Place, int] = {}
         self._leases: dict[Place, Lease] = {}
+        self._trios: dict[int, dict[str, Lease]] = {}
 
     def __len__(self) -> int:
         return len(self._leases)
@@ -47,15 +52,23 @@ class Seats:
             trio = self._made[persona] = self._made.get(persona, 0) + 1
         place = (persona, trio)
         generation = self._generations[place] = self._generations.get(place, 0) + 1
-        seat = Seat(persona, trio, generation, self._last_rounds.get(place, 0) + 1)
+        first_round = self._last_rounds.get(place, 0) + 1
+        if self._in_step:
+            first_round = max(first_round, self._reached(trio))
+        seat = Seat(persona, trio, generation, first_round)
         self._leases[place] = Lease(seat, worker)
+        self._trios.setdefault(trio, {})[persona] = self._leases[place]
         return seat
+
+    def _reached(self, trio: int) -> int:
+        return max((lease.round for lease in self._trios.get(trio, {}).values()), default=0)
 
     def release(self, seat: Seat) -> bool:
         """Take the seat back; False where this generation no longer holds it."""
         if self.holder(seat) is None:
             return False
         del self._leases[seat.persona, seat.trio]
+        del self._trios[seat.trio][seat.persona]
         heapq.heappush(self._free[seat.persona], seat.trio)
         return True
 
@@ -83,6 +96,16 @@ class Seats:
     def all_done(self) -> bool:
         """Whether there are living seats and each has done its rounds."""
         return bool(self._leases) and all(lease.done for lease in self._leases.values())
+
+    def strays(self) -> list[Seat]:
+        """Those who sit above free seats of their persona: after many left, their trios are torn.
+
+        Once they have moved down, the seats of each persona are the lowest again.
+        """
+        living = Counter(persona for persona, _ in self._leases)
+        return [
+            lease.seat for (persona, trio), lease in self._leases.items() if trio > living[persona]
+        ]
 
     def of_worker(self, worker: str) -> list[Seat]:
         """The seats that the worker holds."""

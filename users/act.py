@@ -6,7 +6,6 @@ from time import time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from gevent import GreenletExit
 from locust.exception import StopUser
 
 from metrics.event import Event, Hit, Outcome, StepRecord, utc
@@ -73,7 +72,8 @@ class Act:
         self.coordinator.fire(event=event, steps=self.steps)
 
     def _leave_by(self, kind: type[BaseException], fault: BaseException | None) -> None:
-        cut = issubclass(kind, (GreenletExit, StopUser))
+        # Beside Locust's own: GreenletExit, and a KeyboardInterrupt that hits whoever runs.
+        cut = issubclass(kind, StopUser) or not issubclass(kind, Exception)
         self.event.outcome = "cut" if cut else "failed"
         self.event.error = None if cut else f"{kind.__name__}: {fault}"
 

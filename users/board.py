@@ -30,7 +30,7 @@ class Board:
 
     def __init__(self) -> None:
         self._recordings: dict[tuple[str, int], dict[int, Recordings]] = {}
-        self._present: dict[tuple[str, int], int] = {}
+        self._present: dict[tuple[str, int], tuple[int, int | None]] = {}
         self._news: dict[tuple[str, int], Signal] = {}
         self._spawning_complete = False
 
@@ -41,13 +41,22 @@ class Board:
         rounds[recordings.round] = recordings
         self._tell(seat)
 
-    def present(self, persona: str, trio: int, first_round: int | None) -> None:
-        """A seat was leased, to begin with ``first_round``, or is empty (None)."""
+    def present(
+        self, persona: str, trio: int, first_round: int | None, last_round: int | None = None
+    ) -> None:
+        """A seat was leased, to begin with ``first_round``, or is empty (None).
+
+        After ``last_round`` its holder has done all her rounds.
+        """
         if first_round is None:
             self._present.pop((persona, trio), None)
         else:
-            self._present[persona, trio] = first_round
+            self._present[persona, trio] = (first_round, last_round)
         self._tell((persona, trio))
+
+    def newest(self, persona: str, trio: int) -> int:
+        """The latest round that the seat is known to have recorded; 0 where there is none."""
+        return max(self._recordings.get((persona, trio), ()), default=0)
 
     def spawning_complete(self, *, complete: bool) -> None:
         """From now on nobody new is to be expected (or again somebody is)."""
@@ -58,8 +67,8 @@ class Board:
     def wait(self, persona: str, trio: int, round_: int, deadline_s: float) -> Recordings | Absence:
         """The recordings of ``round_``, or why there will be none.
 
-        ``skipped``: the partner was never there, is gone, or began after that round; ``unmet``: the
-        partner was there and silent until the deadline (seconds from now).
+        ``skipped``: the partner was never there, is gone or done, or began after that round;
+        ``unmet``: the partner was there and silent until the deadline (seconds from now).
         """
         seat, end = (persona, trio), monotonic() + deadline_s
         rounds = self._recordings.setdefault(seat, {})
@@ -68,16 +77,18 @@ class Board:
         while True:
             if found := rounds.get(round_):
                 return found
-            first_round = self._present.get(seat)
-            if first_round is None and self._spawning_complete:
-                return "skipped"
-            if first_round is not None and first_round > round_:
+            present = self._present.get(seat)
+            if self._spawning_complete if present is None else _is_beyond(round_, *present):
                 return "skipped"
             left = end - monotonic()
             if left <= 0:
-                return "skipped" if first_round is None else "unmet"
+                return "skipped" if present is None else "unmet"
             self._news.setdefault(seat, Signal()).wait(left)
 
     def _tell(self, seat: tuple[str, int]) -> None:
         if signal := self._news.pop(seat, None):
             signal.set()
+
+
+def _is_beyond(round_: int, first_round: int, last_round: int | None) -> bool:
+    return round_ < first_round or (last_round is not None and round_ > last_round)

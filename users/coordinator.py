@@ -52,6 +52,9 @@ class Surroundings(Protocol):
     def holds(self, seat: Seat) -> bool:
         """Whether the seat is still this process's; the master may have taken it for lost."""
 
+    def moves(self, seat: Seat) -> bool:
+        """Whether the seat's holder is to give it back after her round and take a lower one."""
+
     def begin_round(self, seat: Seat, round_: int) -> None:
         """The seat's holder begins a round."""
 
@@ -94,8 +97,15 @@ class Coordinator:
         self.variant: Variant = self.run.scenario.variant_of(seat.trio)
         self.contract: Contract = self.variant.contract_of(seat.persona)
         self.round = seat.first_round
+        self._givers = [
+            handover.from_persona
+            for handover in self.run.scenario.handovers
+            if handover.to_persona == seat.persona
+        ]
         self.baselines: dict[str, int] = {}
         self._thoughts = 0
+        self._trace_of: tuple[str, int] | None = None
+        self._trace: TraceContext
 
     def begin_round(self) -> None:
         """Forget the last round's baselines and tell the master where we are."""
@@ -103,10 +113,19 @@ class Coordinator:
         self.around.begin_round(self.seat, self.round)
 
     def finish_round(self) -> bool:
-        """Go on to the next round; whether this was the last one."""
+        """Go on to the next round; whether this was the last one.
+
+        Where rounds have no end, whoever takes over from a quicker colleague goes on with the
+        latest round that she has recorded, and so never falls behind for good.
+        """
         self.round += 1
         rounds = self.run.rounds
-        return rounds > 0 and self.round >= self.seat.first_round + rounds
+        if rounds > 0:
+            return self.round >= self.seat.first_round + rounds
+        board = self.around.board
+        newest = [board.newest(giver, self.seat.trio) for giver in self._givers]
+        self.round = max(self.round, *newest, 0)
+        return False
 
     def think_s(self) -> float:
         """Seconds to wait before the next event."""
@@ -124,8 +143,11 @@ class Coordinator:
 
     def trace(self, phase: str) -> TraceContext:
         """The trace that this round's calls of ``phase`` belong to."""
-        trace_id = phase_trace_id(self.run.uid, self.seat.trio, self.round, phase)
-        return TraceContext(trace_id, is_sampled(trace_id, self.run.trace_sample))
+        if self._trace_of != (phase, self.round):
+            trace_id = phase_trace_id(self.run.uid, self.seat.trio, self.round, phase)
+            self._trace = TraceContext(trace_id, is_sampled(trace_id, self.run.trace_sample))
+            self._trace_of = (phase, self.round)
+        return self._trace
 
     def choose(self, results: list[Result]) -> Result | None:
         """Her choice: the hit at ``record_rank``, or the last one where there are fewer."""

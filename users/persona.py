@@ -50,15 +50,25 @@ class CoordinatorUser(User):
         if self._idle:
             return
         me = self.coordinator = self.coordinator or enter(self)
-        for _ in walk_round(me):
-            self.wait()  # type: ignore[no-untyped-call]  # Locust gives it no types
-        if me.finish_round():
+        try:
+            for _ in walk_round(me):
+                self.wait()  # type: ignore[no-untyped-call]  # Locust gives it no types
+        except StopUser:
+            raise
+        except Exception:
+            # A round that broke is over too: begun again, it would be counted twice.
+            self._go_on(me)
+            raise
+        self._go_on(me)
+
+    def _go_on(self, me: Coordinator) -> None:
+        """To the next round, to another seat, or to idle for good."""
+        is_last = me.finish_round()
+        if not me.around.holds(me.seat) or me.around.moves(me.seat):
+            self._give_back()
+        elif is_last:
             self._idle = True
             me.around.done(me.seat)
-            return
-        if not me.around.holds(me.seat):
-            me.close()
-            self.coordinator = None
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -74,6 +84,9 @@ class CoordinatorUser(User):
 
     def on_stop(self) -> None:
         """Give the seat back."""
+        self._give_back()
+
+    def _give_back(self) -> None:
         if self.coordinator is not None:
             self.coordinator.close()
             self.coordinator.around.give_back(self.coordinator.seat)

@@ -7,6 +7,7 @@ import signal
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 from endtoend.locust_run import LocustRun
 
@@ -25,7 +26,7 @@ class Deployment:
         self.workers: list[LocustRun] = []
         self._stack = ExitStack()
 
-    def __enter__(self) -> Deployment:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -15,7 +15,7 @@ Words = Callable[[Act, Demand], str | None]
 """The words for a demand; None where they could not be had."""
 
 REASONS: dict[Absence, str] = {
-    "skipped": "{partner} was never there, is gone, or began later",
+    "skipped": "{partner} was never there, is gone or done, or began later",
     "unmet": "{partner} recorded nothing of this round within {deadline_s:g} s",
 }
 

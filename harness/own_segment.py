@@ -1,0 +1,35 @@
+"""Where a worker keeps its part of the evidence."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from tempfile import gettempdir
+
+from evidence.segment import Segment
+from harness.messages import Welcome
+from services.errors import MisuseError
+
+logger = logging.getLogger(__name__)
+
+
+def open_segment(welcome: Welcome, boot: str) -> Segment:
+    """The worker's own file: in the run's folder, or where that is on another machine, apart.
+
+    Raises MisuseError where there is no room for it at all.
+    """
+    record = {
+        "record": "segment",
+        "run_uid": welcome.run.uid,
+        "worker": welcome.worker,
+        "boot": boot,
+    }
+    path = Path(welcome.segment_path)
+    if path.parent.is_dir():
+        try:
+            return Segment(path, record)
+        except MisuseError as fault:
+            logger.warning("%s", fault)
+    # Not by the run's number, which another master may use too.
+    apart = f"multi_coord_stress_{welcome.run.uid}.{welcome.worker}.{boot}.events.jsonl"
+    return Segment(Path(gettempdir()) / apart, record)
