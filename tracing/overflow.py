@@ -94,7 +94,8 @@ class Overflow:
         """Tell where observations went that are not in Langfuse."""
         path = str(self._spool.path)
         if stored:
-            self._notices.warn("spool", f"what is not delivered is in {path}: mcstress replay it")
+            number = self._counts.spooled + self._counts.scores.spooled
+            self._notices.warn("spool", f"not delivered, for mcstress replay: {number} in {path}")
             if path not in self._counts.spools:
                 self._counts.spools.append(path)
         if dropped:

@@ -82,10 +82,11 @@ class Behaviour:
 class StandIn:
     """The server. ``observations``, ``traces`` and ``scores`` by id; ``faults`` should be empty."""
 
-    def __init__(self, version="4.16.0", *, port=0, checked=True, **behaviour):
+    def __init__(self, version="4.16.0", *, port=0, checked=True, sink=False, **behaviour):
         self.version_text = version
         self.version = tuple(int(part) for part in version.split("."))
         self.checked = checked
+        self.sink = sink
         self.behaviour = Behaviour(**behaviour)
         self.observations = {}
         self.traces = {}
@@ -134,6 +135,7 @@ class StandIn:
         """Everything that it holds, as JSON."""
         return {
             "version": self.version_text,
+            "env": self.env,
             "observations": self.observations,
             "traces": self.traces,
             "scores": self.scores,
@@ -396,6 +398,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def export(self, *, rejecting=False):
         """Take spans, or refuse the whole body; ``rejecting``, all but every third."""
+        if self.standin.sink:
+            self.answer(200, {})
+            return
         if self.standin.version < (3, 63):
             self.answer(400, {"error": "Failed to parse OTel Trace"})
             return
@@ -518,12 +523,12 @@ def main():
     parser.add_argument("--version", default="4.16.0")
     parser.add_argument("--mode", choices=MODES, default="ok")
     parser.add_argument("--status", type=int, default=503)
-    parser.add_argument("--unchecked", action="store_true", help="take everything, for benchmarks")
+    parser.add_argument("--sink", action="store_true", help="take spans unread, for benchmarks")
     options = parser.parse_args()
     standin = StandIn(
         options.version,
         port=options.port,
-        checked=not options.unchecked,
+        sink=options.sink,
         mode=options.mode,
         status=options.status,
     )

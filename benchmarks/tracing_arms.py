@@ -1,0 +1,145 @@
+"""Ways to trace an event: not at all, ours, and the official SDK as its users use it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gevent
+from langfuse import Langfuse
+
+from benchmarks.fixed_server import search_body
+from benchmarks.searchers import BODY
+from metrics.event import Event, utc
+from services.step import Step
+from services.traceparent import new_span_id
+from tracing.settings import Settings
+from tracing.trace import TraceRun
+from tracing.tracer import Tracer
+
+Trace = Callable[[Event, Sequence[Step[Any]]], None]
+Arm = Callable[[], AbstractContextManager[tuple[Trace | None, Callable[[], object]]]]
+"""A way to trace, for one turn: what takes an event, and what waits until all that is to be done
+with what it took has been done."""
+
+STAND_IN = Path(__file__).parents[1] / "tests" / "tracing" / "langfuse_standin.py"
+PUBLIC_KEY = "pk-lf-5a7c1e90-stand-in"
+SECRET_KEY = "sk-lf-93b20df4-stand-in"
+NOBODY = "http://127.0.0.1:9"
+RUN = TraceRun(uid="benchmark", number="000", scenario="three_cities")
+
+CROWD = 12_000
+"""Events recorded before a turn where nobody takes them: the outbox is crowded then, as it is later
+in a run, and every further step goes to the spool."""
+
+OFF = "tracing off"
+UP = "tracing, server up"
+DOWN = "tracing, server down"
+HANGING = "tracing, server hanging"
+SDK = "official SDK, server up"
+
+
+@contextmanager
+def stand_in(mode: str = "ok") -> Iterator[str]:
+    """The URL of a server that takes everything unread, or hangs; a process of its own."""
+    command = [sys.executable, str(STAND_IN), "--sink", "--mode", mode]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def tracer_to(url: str, folder: Path, name: str) -> Tracer:
+    """Our tracer, begun."""
+    settings = Settings(url, PUBLIC_KEY, SECRET_KEY)
+    tracer = Tracer(settings, RUN, worker="w1", spool_path=folder / f"{name}.spool.jsonl")
+    tracer.start()
+    return tracer
+
+
+def official_sdk(url: str) -> tuple[Langfuse, Trace]:
+    """The SDK's client, and an event's steps as observations the way its documentation has it."""
+    client = Langfuse(base_url=url, public_key=PUBLIC_KEY, secret_key=SECRET_KEY)
+
+    def trace(event: Event, steps: Sequence[Step[Any]]) -> None:
+        for step in steps:
+            with client.start_as_current_observation(
+                name=step.name,
+                as_type="retriever",
+                input=step.request.decode(),
+                output=step.response.decode(),
+                metadata={"coordinator": event.coordinator, "role": event.role},
+            ):
+                pass
+
+    return client, trace
+
+
+@contextmanager
+def arms(folder: Path) -> Iterator[dict[str, Arm]]:
+    """Every arm by its name."""
+    with stand_in() as up, stand_in("hang") as hanging, stand_in() as sdk:
+        client, trace = official_sdk(sdk)
+        yield {
+            OFF: lambda: nullcontext((None, lambda: None)),
+            UP: partial(_ours, up, folder, 0),
+            DOWN: partial(_ours, NOBODY, folder, CROWD),
+            HANGING: partial(_ours, hanging, folder, CROWD),
+            SDK: lambda: nullcontext((trace, client.flush)),
+        }
+        client.shutdown()
+
+
+@contextmanager
+def _ours(url: str, folder: Path, crowd: int) -> Iterator[tuple[Trace, Callable[[], object]]]:
+    """Our tracer, with ``crowd`` events that nobody takes."""
+    tracer = tracer_to(url, folder, "turn")
+
+    def settle() -> None:
+        if not crowd:
+            tracer.finish(20.0)
+        while tracer.counts().pending > crowd:
+            gevent.sleep(0.02)
+
+    for number in range(crowd):
+        tracer.record(*made(number, BODY, search_body()))
+    while crowd and not tracer.counts().spooled:
+        gevent.sleep(0.02)
+    yield tracer.record, settle
+    tracer.finish(1.0)
+
+
+def made(number: int, request: bytes, response: bytes) -> tuple[Event, list[Step[Any]]]:
+    """An event of one search, with bodies of its own, as an answer brings them."""
+    now = time.time()
+    step: Step[Any] = Step(
+        name="matrix.search",
+        start_s=now,
+        latency_ms=2.5,
+        span_id=new_span_id(),
+        url="http://127.0.0.1:3110/v1/matrix/search",
+        request=bytes(bytearray(request)),
+        response=bytes(bytearray(response)),
+        status=200,
+    )
+    event = Event(
+        seq=number,
+        worker="w1",
+        time=utc(now),
+        round=1,
+        trio=1,
+        phase="surge",
+        coordinator="alice",
+        contract="alpha_milwaukee_distribution",
+        role="warehouse worker",
+        k=8,
+    )
+    return event, [step]
