@@ -65,7 +65,7 @@ def latency(document: Document) -> Section:
         question="How fast is it?",
         headline=_headline(figure),
         tables=tables,
-        notes=[_PERCENTILE_NOTE, "No latency from an intended start: this run had no schedule."],
+        notes=[_PERCENTILE_NOTE],
     )
 
 

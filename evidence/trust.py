@@ -132,7 +132,7 @@ def not_covered(document: Document, run: RunSection) -> Section:
             *_outcomes(document),
             *_reach(document, run),
             *_kept(run),
-            "Latency from an intended start: there was no schedule.",
+            *_schedule(run),
         ],
     )
 
@@ -186,3 +186,8 @@ def _kept(run: RunSection) -> list[str]:
     if not run.trace_url:
         notes.append("Traces: no Langfuse project is known.")
     return notes
+
+
+def _schedule(run: RunSection) -> list[str]:
+    scheduled = any(name.startswith("clock") and value for name, value in run.settings.items())
+    return [] if scheduled else ["Latency from an intended start: there was no schedule."]
