@@ -22,8 +22,8 @@ from services.embedded.vocabulary import load_vocabulary
 from services.transport import Reply, Transport
 
 CONNECTIONS = 50
-REQUESTS = 1_000
-TURNS = 5
+REQUESTS = 2_000
+TURNS = 3
 CORPORA = ["workers", "ethereal_workers"]
 OK = 200
 
