@@ -56,6 +56,8 @@ def _faults(
     kept = sum(part.drained.events_kept for part in parts if part.drained)
     if all(part.drained for part in parts) and kept != events_kept:
         faults.append(f"{kept} events were kept and {events_kept} are in the report")
+    if run.absent_users:
+        faults.append(f"{run.absent_users} users that were asked for never took part")
     if run.segment.error:
         faults.append(f"evidence: {run.segment.error}")
     return faults + _broken_down(run)

@@ -10,17 +10,16 @@ import gevent
 import msgspec
 from gevent.event import Event as Signal
 from locust.env import Environment
-from locust.runners import STATE_MISSING, STATE_SPAWNING, MasterRunner, Runner
+from locust.runners import STATE_MISSING, MasterRunner, Runner
 
 from harness import messages as said
+from harness.arrivals import Arrivals
 from harness.master_run import MasterRun
 from harness.progress import Progress
 from harness.roll import LOCAL, WorkerPart
 from users.seat import Seat
 
 TICK_S = 1.0
-ARRIVAL_GRACE_S = 5.0
-"""Users that Locust calls spawned ask for their seats; so long after the last, no more will."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +36,7 @@ class Conductor:
         self._ticker: gevent.Greenlet[..., None] | None = None
         self.on_piece: dict[str, Callable[[said.Piece], None]] = {}
         self.on_early_leave: Callable[[MasterRun, WorkerPart], None] | None = None
-        self._spawned_at_s: float | None = None
-        self._arrived_at_s = 0.0
+        self._arrivals = Arrivals(runner)
         self._over = Signal()
         self._over.set()
         post.listen(said.Hello, self._on_hello)
@@ -56,7 +54,7 @@ class Conductor:
     def conduct(self, run: MasterRun, progress: Progress) -> None:
         """From now on this run is on."""
         self.current, self.progress = run, progress
-        self._spawned_at_s = None
+        self._arrivals.begin()
         self._over.clear()
         self._ticker = gevent.spawn(self._tick_forever)
 
@@ -119,7 +117,7 @@ class Conductor:
         if run.reference.holds_back((lease, sender), run.seats):
             return
         seat = run.seats.lease(lease.persona, part.name)
-        self._arrived_at_s = time.monotonic()
+        self._arrivals.arrived()
         run.note_users(len(run.seats))
         self.tell(run, part.name, said.Granted(lease.ticket, seat, len(run.seats)))
         for giver in run.partners.givers_of(seat):
@@ -200,21 +198,21 @@ class Conductor:
             self.on_piece[piece.worker](piece)
 
     def _on_spawning_complete(self, **_: object) -> None:
-        self._spawned_at_s = time.monotonic()
+        self._arrivals.spawned()
         if self.current is not None:
             self._tell_spawned(self.current)
 
     def _tell_spawned(self, run: MasterRun) -> None:
         """Say whether everybody is there: a partner who is still on her way must be waited for."""
-        runner = self.runner
-        spawned = self._spawned_at_s is not None and runner.state != STATE_SPAWNING
-        if spawned and self._spawned_at_s and len(run.seats) < runner.user_count:
-            last_s = max(self._spawned_at_s, self._arrived_at_s)
-            spawned = time.monotonic() - last_s > ARRIVAL_GRACE_S
-        if spawned != run.spawned:
-            run.spawned = spawned
-            self.post.send(said.Spawned(spawned))
-            self._end_where_done(run)
+        there = len(run.seats) + run.reference.waiting
+        spawned = self._arrivals.are_complete(there)
+        if spawned == run.spawned:
+            return
+        run.spawned = spawned
+        self.post.send(said.Spawned(spawned))
+        if spawned and not any(part.lost or part.drained for part in run.roll.parts.values()):
+            run.absent_users = max(run.absent_users, self._arrivals.absent(there))
+        self._end_where_done(run)
 
     def _tick_forever(self) -> None:
         while True:

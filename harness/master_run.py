@@ -45,6 +45,7 @@ class MasterRun:
         self.users_timeline: list[tuple[int, int]] = []
         self._noted: tuple[int, int] | None = None
         self.spawned = False
+        self.absent_users = 0
         self.drained = False
         self.ending = False
         self.closing = False

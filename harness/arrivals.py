@@ -1,0 +1,44 @@
+"""Whether everybody is there: only then is nobody waited for, and may a run of rounds end."""
+
+from __future__ import annotations
+
+import time
+
+from locust.runners import STATE_SPAWNING, Runner
+
+GRACE_S = 15.0
+"""Users whom Locust has spawned ask for their seats; so long after the last, no more will."""
+
+
+class Arrivals:
+    """Compares the users that were asked for with those who took their seats.
+
+    Locust's own count is no help: it calls spawning complete before the workers have reported.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._last_s: float | None = None
+
+    def begin(self) -> None:
+        """A run begins; nobody is there."""
+        self._last_s = None
+
+    def spawned(self) -> None:
+        """Locust has sent out all users."""
+        self._last_s = time.monotonic()
+
+    def arrived(self) -> None:
+        """Somebody took a seat."""
+        if self._last_s is not None:
+            self._last_s = time.monotonic()
+
+    def absent(self, there: int) -> int:
+        """How many of those that were asked for have no seat."""
+        return max(0, self._runner.target_user_count - there)
+
+    def are_complete(self, there: int) -> bool:
+        """Whether all are there, or no more will come."""
+        if self._last_s is None or self._runner.state == STATE_SPAWNING:
+            return False
+        return not self.absent(there) or time.monotonic() - self._last_s > GRACE_S
