@@ -6,41 +6,53 @@ from collections.abc import Sequence
 from typing import Any
 
 from metrics.event import Event
+from metrics.handover import KINDS
 from metrics.jaccard import jaccard, overlap
+from metrics.observer import changed
+from metrics.pairing import Pairing, compact
+from metrics.rates import ABSENT, TOP1, place
 from services.step import Step
 from tracing.tracer import Tracer
 
 SEARCH = "matrix.search"
-HANDOVERS = ("handover", "handover_paraphrase")
+
+Said = list[tuple[str, float | bool]]
 
 
 class Scores:
-    """Scores each event's search as it comes. Best effort, as all tracing."""
+    """Scores each event's search as it comes, of the same events and pairs as the report."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._baselines: dict[tuple[str, str | None], list[str]] = {}
+        self._pairing = Pairing()
 
     def add(self, event: Event, steps: Sequence[Step[Any]]) -> None:
-        """Send what there is to say of the event."""
-        if event.phase == "baseline":
-            self._baselines[event.coordinator, event.role] = event.ids()
-        if event.outcome != "ok" or event.top_k is None:
-            return
-        for name, value in self._said_of(event):
-            self._tracer.score(
-                name, value, trace_id=event.trace_id, observation_id=_search_span(steps)
-            )
+        """Send what there is to say of the event. Best effort, as all tracing."""
+        try:
+            for name, value in self._said_of(event):
+                span_id = _search_span(steps)
+                self._tracer.score(name, value, trace_id=event.trace_id, observation_id=span_id)
+        except Exception as fault:  # noqa: BLE001  (best-effort border: tracing harms no run)
+            self._tracer.caught(fault)
 
-    def _said_of(self, event: Event) -> list[tuple[str, float | bool]]:
-        ids = event.ids()
-        if event.phase == "reissue":
-            baseline = self._baselines.pop((event.coordinator, event.role), None)
-            pair = None if baseline is None else overlap(frozenset(baseline), ids)
-            return [] if pair is None else [("determinism", jaccard(*pair))]
-        if event.phase in HANDOVERS and event.arm == "memory":
-            return [("handover_top1", ids[:1] == [event.expected])]
+    def _said_of(self, event: Event) -> Said:
+        if event.outcome == "cut" or event.top_k is None:
+            return []
+        ids = list(dict.fromkeys(event.ids()))
+        if event.phase == "baseline":
+            self._pairing.remember(event, compact(ids))
+        elif event.phase == "reissue":
+            return self._determinism(event, ids)
+        elif event.phase in KINDS and event.arm == "memory" and event.expected is not None:
+            at = place(ids, event.expected)
+            return [("handover_top1", at == TOP1), ("handover_top_k", at != ABSENT)]
         return [] if event.rating is None else [("judge_rating", float(event.rating))]
+
+    def _determinism(self, event: Event, ids: list[str]) -> Said:
+        baseline = self._pairing.recall(event, "baseline")
+        if baseline is None or changed(baseline.corpus_sizes, event.corpus_sizes):
+            return []
+        return [("determinism", jaccard(*overlap(frozenset(baseline.ids), ids)))]
 
 
 def _search_span(steps: Sequence[Step[Any]]) -> str | None:

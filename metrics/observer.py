@@ -65,7 +65,7 @@ class Observer:
         if baseline is None or ids is None:
             return
         pair = Pair(baseline.ids, ids)
-        if _changed(baseline.corpus_sizes, event.corpus_sizes):
+        if changed(baseline.corpus_sizes, event.corpus_sizes):
             determinism.changed[pair.shared, pair.union] += 1
             sums.faults[("changed_corpora_pairs",)] += 1
             return
@@ -145,5 +145,6 @@ def _list_of(event: Event, faults: Faults) -> list[str] | None:
     return ids
 
 
-def _changed(before: dict[str, int] | None, after: dict[str, int] | None) -> bool:
+def changed(before: dict[str, int] | None, after: dict[str, int] | None) -> bool:
+    """Whether the corpora of a pair's ends are known to differ in size."""
     return before is not None and after is not None and before != after

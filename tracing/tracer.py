@@ -122,6 +122,10 @@ class Tracer:
         except Exception as fault:  # noqa: BLE001  (best-effort border: tracing harms no run)
             self._border.caught(fault)
 
+    def caught(self, fault: Exception) -> None:
+        """Count and say a ``fault`` of whoever says what to trace: it stops at the caller's."""
+        self._border.caught(fault)
+
     def add(self, observation: Observation) -> None:
         """Note an observation of one's own (``Observation.of_span``)."""
         self._counts.made += 1
@@ -159,8 +163,9 @@ class Tracer:
         """
         if not self._finished:
             self._finished = True
-            self.start()
-            self._sender.finish(deadline_s)
+            with self._border:
+                self.start()
+                self._sender.finish(deadline_s)
         return self.counts()
 
     def read_back(self, expected: int, within_s: float = 15.0) -> int | None:
@@ -168,7 +173,9 @@ class Tracer:
 
         None where it cannot be told. Servers ingest late: seconds, at times minutes.
         """
-        return read_back(self._settings, self._run.uid, expected, within_s, self._notices)
+        with self._border:
+            return read_back(self._settings, self._run.uid, expected, within_s, self._notices)
+        return None
 
     @property
     def project_url(self) -> str | None:
