@@ -6,8 +6,7 @@ from typing import Any
 
 from harness.master_run import MasterRun
 from harness.roll import WorkerPart
-
-TRACED = ("made", "sampled_out", "delivered", "spooled")
+from harness.traces import total_counts
 
 
 def completeness(run: MasterRun, events_merged: int, events_kept: int) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def completeness(run: MasterRun, events_merged: int, events_kept: int) -> dict[s
         "events_kept": events_kept,
         "workers": [_worker(part) for part in parts],
         "user_errors": len(run.user_errors),
-        "tracing": tracing(parts) | {"on": run.traces.on, "read_back": run.read_back},
+        "tracing": tracing(run) | {"read_back": run.read_back},
     }
 
 
@@ -38,7 +37,7 @@ def completeness_so_far(run: MasterRun, events_merged: int) -> dict[str, Any]:
         "events_merged": events_merged,
         "workers": [_worker(part) | {"lost": part.lost} for part in parts],
         "user_errors": len(run.user_errors),
-        "tracing": tracing(parts) | {"on": run.traces.on},
+        "tracing": tracing(run),
     }
 
 
@@ -93,13 +92,8 @@ def _worker(part: WorkerPart) -> dict[str, Any]:
     }
 
 
-def tracing(parts: list[WorkerPart]) -> dict[str, Any]:
-    """Observations over all workers; ``dropped`` by reason. Zeros where there was no tracing."""
-    total: dict[str, Any] = {
-        name: sum(part.tracing.get(name, 0) for part in parts) for name in TRACED
-    }
-    dropped: dict[str, int] = {}
-    for part in parts:
-        for reason, number in part.tracing.get("dropped", {}).items():
-            dropped[reason] = dropped.get(reason, 0) + number
-    return {**total, "dropped": dropped}
+def tracing(run: MasterRun) -> dict[str, Any]:
+    """Observations and ``scores`` over all processes; the ``master`` makes scores only."""
+    master = run.traces.counts
+    told = [part.tracing for part in run.roll.parts.values() if part.tracing]
+    return {"on": run.traces.on, **total_counts([*told, master]), "master": master}

@@ -122,5 +122,5 @@ def _trace(conductor: Conductor, run: MasterRun, verdict: str) -> bool:
         TRACED_DEADLINE_S,
     ):
         logger.warning("tracing was not accounted for within %.0f s", TRACED_DEADLINE_S)
-    run.read_back = run.traces.read_back(tracing(list(run.roll.parts.values()))["delivered"])
+    run.read_back = run.traces.read_back(tracing(run)["delivered"])
     return True

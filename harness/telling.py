@@ -13,6 +13,7 @@ from evidence.markdown import markdown
 from harness.master_run import MasterRun
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
+TRACED = ("made", "sampled_out", "delivered", "spooled")
 
 
 def tell(run: MasterRun, head: dict[str, Any]) -> None:
@@ -29,6 +30,7 @@ def summary(run: MasterRun, head: dict[str, Any]) -> str:
     ]
     counted = head["completeness"]
     lines += [f"missing {fault}" for fault in counted["faults"]]
+    lines += traced(counted["tracing"])
     paths = run.paths
     return "\n".join(
         [
@@ -41,3 +43,15 @@ def summary(run: MasterRun, head: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def traced(tracing: dict[str, Any]) -> list[str]:
+    """What became of the trace observations, and where those are that wait."""
+    if not tracing["on"]:
+        return []
+    counts = {key.replace("_", " "): tracing[key] or None for key in TRACED}
+    counts |= {"dropped": sum(tracing["dropped"].values()) or None, "made": tracing["made"]}
+    counts["read back"] = tracing["read_back"]
+    told = [f"{number:,} {word}" for word, number in counts.items() if number is not None]
+    waiting = [f"        not delivered, for mcstress replay: {path}" for path in tracing["spools"]]
+    return [f"Traces: {', '.join(told)}", *waiting]

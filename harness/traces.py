@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 
 from harness.messages import Welcome
 from harness.settings import Settings
+from tracing.counts import TraceCounts
 from tracing.settings import load_settings
 from tracing.trace import TraceRun
 from tracing.tracer import Tracer
@@ -24,8 +26,14 @@ logger = logging.getLogger(__name__)
 
 
 def open_tracer(welcome: Welcome) -> Tracer | None:
-    """The tracer of a node; None without Langfuse. The master warns, so that it is said once."""
-    return _open(Path(welcome.langfuse_env), welcome.run, welcome.worker, Path(welcome.spool_path))
+    """The tracer of a node; None where the master traces nothing, or where this machine cannot."""
+    if not welcome.langfuse_env:
+        return None
+    spool = Path(welcome.spool_path)
+    tracer, warnings = _open(Path(welcome.langfuse_env), welcome.run, welcome.worker, spool)
+    if tracer is None:
+        logger.warning("%s: %s", welcome.worker, "; ".join(warnings))
+    return tracer
 
 
 def finish_tracing(tracer: Tracer | None) -> dict[str, Any]:
@@ -33,23 +41,39 @@ def finish_tracing(tracer: Tracer | None) -> dict[str, Any]:
     return msgspec.to_builtins(tracer.finish(FLUSH_DEADLINE_S)) if tracer else {}
 
 
-def _open(env_file: Path, run: Run, worker: str, spool: Path) -> Tracer | None:
-    settings, _ = load_settings(env_file, os.environ)
+def total_counts(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The sum of what processes said became of their observations and scores."""
+    told = (msgspec.convert(each, TraceCounts) for each in counts)
+    total: dict[str, Any] = msgspec.to_builtins(TraceCounts.total(told))
+    return total
+
+
+def _open(
+    env_file: Path, run: Run, worker: str, spool: Path
+) -> tuple[Tracer | None, tuple[str, ...]]:
+    """A tracer, and what the user should be warned of; without one, the reason."""
+    settings, warnings = load_settings(env_file, os.environ)
     if settings is None:
-        return None
+        return None, warnings
     trace_run = TraceRun(run.uid, run.label, run.scenario.name)
-    tracer = Tracer(settings, trace_run, worker=worker, spool_path=spool, sample=run.trace_sample)
-    tracer.start()
-    return tracer
+    try:
+        tracer = Tracer(
+            settings, trace_run, worker=worker, spool_path=spool, sample=run.trace_sample
+        )
+        tracer.start()
+    except Exception as fault:  # noqa: BLE001  (best-effort border: a run without tracing is a run)
+        reason = settings.redact(f"{type(fault).__name__}: {fault}")
+        return None, (f"Langfuse tracing is off: {reason}",)
+    return tracer, warnings
 
 
 class SessionTraces:
     """The master's part: the project's address, the verdict's score, and reading back."""
 
     def __init__(self, settings: Settings, run: Run, spool: Path) -> None:
-        for warning in load_settings(settings.langfuse_env, os.environ)[1]:
+        self._tracer, warnings = _open(settings.langfuse_env, run, "master", spool)
+        for warning in warnings:
             logger.warning("%s", warning)
-        self._tracer = _open(settings.langfuse_env, run, "master", spool)
 
     @property
     def on(self) -> bool:
@@ -61,6 +85,11 @@ class SessionTraces:
         """The project's page; empty where it is not known."""
         return (self._tracer.project_url or "") if self._tracer else ""
 
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What became of the master's own scores; it makes no observations."""
+        return total_counts([msgspec.to_builtins(self._tracer.counts())] if self._tracer else [])
+
     def close(self, verdict: str) -> None:
         """Put the verdict on the session."""
         if self._tracer is not None:
@@ -68,7 +97,10 @@ class SessionTraces:
             self._tracer.finish(FLUSH_DEADLINE_S)
 
     def read_back(self, delivered: int) -> int | None:
-        """How many observations of the run the server has; None where that cannot be told."""
-        if self._tracer is None or not delivered:
+        """How many observations of the run the server has; None where that cannot be told.
+
+        A server that did not take the verdict just now is not waited for a second time.
+        """
+        if self._tracer is None or not delivered or self._tracer.counts().scores.spooled:
             return None
         return self._tracer.read_back(delivered, READ_BACK_WITHIN_S)
