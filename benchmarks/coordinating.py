@@ -84,6 +84,7 @@ def recorded(run: Run, folder: Path) -> Callable[..., None]:
     def on_event(event: Event, steps: Sequence[Step[Any]]) -> None:
         recorder.on_event(event, steps)
         if recorder.events_made % EVENTS_A_DELTA == 0:
+            recorder.settle()
             recorder.figures.take().state()
 
     return on_event

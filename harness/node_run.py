@@ -164,6 +164,7 @@ class NodeRun:
 
     def _delta(self) -> Delta:
         recorder = self.recorder
+        recorder.settle()
         state = recorder.figures.take().state()
         if not recorder.policy.keeps_all:
             recorder.segment.record(
