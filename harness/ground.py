@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import msgspec
-from services.embedded.process import EmbeddedStack
 
 from harness.settings import Settings
-from services.reach import LanguageModel, check_gateway, check_llm
+from services.embedded.process import EmbeddedStack
+from services.reach import LanguageModel, check_gateway, check_llm, look_at_corpora
 
 
 class Ground(msgspec.Struct):
@@ -55,5 +55,6 @@ def _look(settings: Settings, stack: EmbeddedStack | None) -> Ground:
         llm_url=llm_url,
         corpus_sizes=check_gateway(gateway_url, settings.scenario.corpora),
         model=check_llm(llm_url, settings.llm_model),
+        candidates=look_at_corpora(gateway_url).candidates(settings.scenario.corpora),
         stack=stack,
     )

@@ -13,7 +13,7 @@ from services.gateway import CORPORA
 from services.reason import DECODE_ERRORS, clip, content_type, status_fault, text_fault
 from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
 from services.transport import Reply, Transport
-from services.wire import corpora_decoder
+from services.wire import CorporaAnswer, corpora_decoder
 from services.wire_llm import tags_decoder
 
 Answer = TypeVar("Answer")
@@ -38,10 +38,16 @@ def check_gateway(url: str, corpora_needed: Iterable[str], place: str = "--host"
     ``place`` is where the URL was given, and begins every message, which is one line.
     """
     where = f"{place} {parse_base_url(url, place)}"
-    sizes = fetch(url, where, CORPORA.path, GATEWAY_TOKEN, corpora_decoder).sizes()
+    sizes = look_at_corpora(url, place).sizes()
     if missing := [name for name in corpora_needed if name not in sizes]:
         raise ServiceRefusalError(f"{where}: no corpus {listed(missing)}; there is {listed(sizes)}")
     return sizes
+
+
+def look_at_corpora(url: str, place: str = "--host") -> CorporaAnswer:
+    """What the gateway at ``url`` says of its corpora; ServiceRefusalError where it does not."""
+    where = f"{place} {parse_base_url(url, place)}"
+    return fetch(url, where, CORPORA.path, GATEWAY_TOKEN, corpora_decoder)
 
 
 def check_llm(url: str, model: str, place: str = "--llm-host") -> LanguageModel:

@@ -7,6 +7,8 @@ What a search brings is kept from the garbage collector: it holds no cycle, and 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import msgspec
@@ -125,10 +127,14 @@ class IndexAddAnswer(msgspec.Struct):
 
 
 class Corpus(msgspec.Struct):
-    """A corpus that the gateway can search, and the number of its items."""
+    """A corpus that the gateway can search, and the number of its items.
+
+    ``roles`` is more than a gateway must say: how many of the items hold each role.
+    """
 
     name: str
     size: Count
+    roles: dict[str, Count] | None = None
 
 
 class CorporaAnswer(msgspec.Struct):
@@ -139,6 +145,16 @@ class CorporaAnswer(msgspec.Struct):
     def sizes(self) -> dict[str, int]:
         """The number of items by corpus."""
         return {corpus.name: corpus.size for corpus in self.corpora}
+
+    def candidates(self, names: Collection[str]) -> dict[str, int] | None:
+        """The number of items by role in the corpora ``names``; None where one does not say."""
+        said = [corpus.roles for corpus in self.corpora if corpus.name in names]
+        if None in said:
+            return None
+        total: Counter[str] = Counter()
+        for roles in said:
+            total.update(roles or {})
+        return dict(total)
 
 
 class HealthAnswer(msgspec.Struct):

@@ -8,6 +8,7 @@ from services import reach
 from services.errors import MisuseError, ServiceRefusalError
 from services.reach import LanguageModel, check_gateway, check_llm
 from services.token import GATEWAY_TOKEN, LLM_TOKEN
+from services.wire import CorporaAnswer, Corpus
 
 CORPORA = {"corpora": [{"name": "workers", "size": 5000}, {"name": "other", "size": 0}]}
 
@@ -132,3 +133,12 @@ def test_the_stand_in_is_known_by_its_family():
 def test_a_model_may_say_nothing_of_itself():
     with RawServer(routes(api_tags={"models": [{"name": "m:latest"}]})) as server:
         assert check_llm(server.url, "m") == LanguageModel("m:latest", rule_based=False)
+
+
+def test_candidates_are_summed_over_the_corpora_that_are_searched_and_only_where_all_say_them():
+    def answer(*corpora):
+        return CorporaAnswer([Corpus(name, 5, roles) for name, roles in corpora])
+
+    both = answer(("a", {"cook": 2, "baker": 1}), ("b", {"cook": 3}), ("c", None))
+    assert both.candidates(["a", "b"]) == {"cook": 5, "baker": 1}
+    assert both.candidates(["a", "c"]) is None
