@@ -33,7 +33,7 @@ def test_the_first_trio_sits_at_once_and_all_others_wait_in_line(clock):
     assert not first.holds_back(later[0], seats)
 
 
-def test_without_it_nobody_waits(clock):
+def test_without_it_nobody_waits():
     seats = Seats()
     seats.lease("alice", "worker")
     assert not Reference(0).holds_back(asked("alice", 1), seats)
