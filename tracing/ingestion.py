@@ -19,21 +19,41 @@ if TYPE_CHECKING:
 _encode = msgspec.json.encode
 
 
+class _Letter:
+    """A batch, uncompressed: these routes read a body as it comes."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.size = 0
+        self._events: list[bytes] = []
+
+    def add(self, entry: Entry, encoded: bytes) -> None:
+        self.entries.append(entry)
+        self._events.append(encoded)
+        self.size += len(encoded) + 1
+
+    def work(self) -> None:
+        """Nothing can be done before the end: a trace stands before its observations."""
+
+    def close(self) -> bytes:
+        observations = [entry for entry in self.entries if isinstance(entry, Observation)]
+        events = (*_trace_events(observations), *self._events)
+        return _encode({"batch": [*map(msgspec.Raw, events)]})
+
+
 class Batches:
     """Writes events and batches and reads the answer, which names every event."""
 
     path: ClassVar[str] = "/api/public/ingestion"
     headers: ClassVar[Mapping[str, str]] = {}
-    takes_gzip: ClassVar[bool] = False  # these routes read the body as it comes
 
     def encode(self, entry: Entry) -> bytes:
         """One entry as an event."""
         return _score_event(entry) if isinstance(entry, Score) else _observation_event(entry)
 
-    def body(self, entries: Sequence[Entry], events: Sequence[bytes]) -> bytes:
-        """The body that carries ``events``, with the traces they belong to before them."""
-        traces = _trace_events([entry for entry in entries if isinstance(entry, Observation)])
-        return _encode({"batch": [*map(msgspec.Raw, (*traces, *events))]})
+    def letter(self) -> _Letter:
+        """An empty batch."""
+        return _Letter()
 
     def read(self, response: httpx.Response, entries: list[Entry]) -> Reply:
         """The fate of ``entries`` from a 2xx answer."""

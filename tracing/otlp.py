@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +12,7 @@ from tracing.observation import Entry, Observation, Score
 from tracing.reply import Reply, read_otlp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import httpx
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _INTERNAL = 1
 _STATUS_ERROR = 2
+_GZIP = 31
 _encode = msgspec.json.Encoder().encode
 
 
@@ -45,12 +47,42 @@ class _Span(msgspec.Struct, omit_defaults=True, gc=False):
     parentSpanId: str | None = None  # noqa: N815
 
 
+class _Letter:
+    """A gzip stream, so that no body stands whole in memory.
+
+    Level 1: level 6 takes twice the time for a quarter less.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._stream = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+        self._compressed = [self._stream.compress(_HEAD)]
+        self._waiting: list[bytes] = []
+        self.size = len(_HEAD)
+
+    def add(self, entry: Entry, encoded: bytes) -> None:
+        self._waiting += (b",", encoded) if self.entries else (encoded,)
+        self.entries.append(entry)
+        self.size += len(encoded) + 1
+
+    def work(self) -> None:
+        self._compressed.append(self._stream.compress(b"".join(self._waiting)))
+        self._waiting.clear()
+
+    def close(self) -> bytes:
+        self._waiting.append(_TAIL)
+        self.work()
+        return b"".join((*self._compressed, self._stream.flush()))
+
+
 class Otlp:
     """Writes spans and bodies and reads the answer. What a trace's spans share is encoded once."""
 
     path: ClassVar[str] = "/api/public/otel/v1/traces"
-    headers: ClassVar[Mapping[str, str]] = {"x-langfuse-ingestion-version": "4"}
-    takes_gzip: ClassVar[bool] = True
+    headers: ClassVar[Mapping[str, str]] = {
+        "x-langfuse-ingestion-version": "4",
+        "content-encoding": "gzip",
+    }
 
     _KEPT_TRACES = 4096
 
@@ -75,13 +107,9 @@ class Otlp:
             )
         )
 
-    def body(self, entries: Sequence[Entry], spans: Sequence[bytes]) -> bytes:  # noqa: ARG002  (batches need the entries)
-        """The body that carries ``spans``."""
-        scope = {"scope": {"name": "multi_coord_stress"}, "spans": [*map(msgspec.Raw, spans)]}
-        service = _shared("service.name", "multi-coordinator-stress")
-        return _encode(
-            {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [scope]}]}
-        )
+    def letter(self) -> _Letter:
+        """An empty body."""
+        return _Letter()
 
     def read(self, response: httpx.Response, entries: list[Entry]) -> Reply:
         """The fate of ``entries`` from a 2xx answer."""
@@ -154,3 +182,15 @@ def _status(observation: Observation) -> dict[str, int | str]:
     if observation.level != "ERROR":
         return {}
     return {"code": _STATUS_ERROR, "message": observation.message or ""}
+
+
+def _envelope() -> tuple[bytes, bytes]:
+    """What stands before and after the spans of a body."""
+    service = _shared("service.name", "multi-coordinator-stress")
+    scope = {"scope": {"name": "multi_coord_stress"}, "spans": []}
+    resource = {"resource": {"attributes": [service]}, "scopeSpans": [scope]}
+    head, _, tail = _encode({"resourceSpans": [resource]}).rpartition(b"[]")
+    return head + b"[", b"]" + tail
+
+
+_HEAD, _TAIL = _envelope()

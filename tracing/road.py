@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     import httpx
@@ -16,7 +15,21 @@ if TYPE_CHECKING:
     from tracing.observation import Entry
     from tracing.reply import Reply
 
-_GZIP = 31
+
+class Letter(Protocol):
+    """A body while it is written. ``size`` is its length before compression."""
+
+    entries: list[Entry]
+    size: int
+
+    def add(self, entry: Entry, encoded: bytes, /) -> None:
+        """Append an entry that the road has encoded."""
+
+    def work(self) -> None:
+        """Do what can be done now with what was added."""
+
+    def close(self) -> bytes:
+        """The whole body, as it is sent."""
 
 
 class Road(Protocol):
@@ -24,32 +37,25 @@ class Road(Protocol):
 
     path: ClassVar[str]
     headers: ClassVar[Mapping[str, str]]
-    takes_gzip: ClassVar[bool]
 
     def encode(self, entry: Entry, /) -> bytes:
         """One entry."""
 
-    def body(self, entries: Sequence[Entry], encoded: Sequence[bytes], /) -> bytes:
-        """A body of encoded entries."""
+    def letter(self) -> Letter:
+        """An empty body."""
 
     def read(self, response: httpx.Response, entries: list[Entry], /) -> Reply:
         """The entries' fate from a 2xx answer."""
-
-
-def gzip(body: bytes) -> bytes:
-    """``body`` compressed fast rather than small: level 6 takes twice the time for a quarter."""
-    return zlib.compress(body, 1, _GZIP)
 
 
 @dataclass(frozen=True)
 class Manners:
     """How the process wants to be treated while a body is made and on its way.
 
-    ``breathe`` is called every ``slice_size`` entries, ``compress`` may work elsewhere, and
-    ``limit`` is a context that raises an ``httpx.TimeoutException`` after so many seconds.
+    ``breathe`` is called every ``slice_size`` entries; ``limit`` is a context that raises an
+    ``httpx.TimeoutException`` after so many seconds.
     """
 
     breathe: Callable[[], None] = lambda: None
-    compress: Callable[[bytes], bytes] = gzip
     limit: Callable[[float], AbstractContextManager[object]] = contextlib.nullcontext
-    slice_size: int = 25
+    slice_size: int = 50

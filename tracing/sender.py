@@ -14,7 +14,7 @@ from tenacity.wait import wait_exponential_jitter
 from tracing.notices import Border
 from tracing.official import Official, Project
 from tracing.reply import KEYS, Fault, Reply
-from tracing.road import Manners, gzip
+from tracing.road import Manners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,17 +40,11 @@ def breathe() -> None:
     gevent.sleep(_BREATH_S)
 
 
-def _compress(body: bytes) -> bytes:
-    """Gzip in a thread: zlib lets go of the interpreter, so that no user waits for it."""
-    compressed: bytes = gevent.get_hub().threadpool.apply(gzip, (body,))
-    return compressed
-
-
 def _limit(seconds: float) -> gevent.Timeout:
     return gevent.Timeout(seconds, httpx.ReadTimeout("no whole answer in time"))
 
 
-MANNERS = Manners(breathe=breathe, compress=_compress, limit=_limit, slice_size=SLICE)
+MANNERS = Manners(breathe=breathe, limit=_limit, slice_size=SLICE)
 
 
 class Sender:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import deque
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +15,7 @@ from tracing.ingestion import Batches
 from tracing.observation import Entry, Observation, Score
 from tracing.otlp import Otlp
 from tracing.reply import Fault, Reply, read_status
-from tracing.road import Manners, Road
+from tracing.road import Letter, Manners, Road
 
 if TYPE_CHECKING:
     import ssl
@@ -111,49 +112,53 @@ class Server:
         return reply
 
     def _send(self, road: Road, entries: Sequence[Entry]) -> Reply:
-        """Encode ``entries`` and post them, a body at a time."""
+        """Post ``entries``, a body at a time, until the server is in no state to take more."""
         reply = Reply()
-        fitting: list[tuple[Entry, bytes]] = []
-        size = 0
-        for number, entry in enumerate(entries, 1):
-            if reply.again:  # the server is in no state to take the rest
-                reply.again.append(entry)
-                continue
-            encoded = _encoded(road, entry)
-            if encoded is None:
-                reply.lost.append((entry, UNSERIALISABLE))
-                continue
-            if fitting and size + len(encoded) > self._largest_body:
-                reply.join(self._post(road, fitting))
-                fitting, size = [], 0
-            fitting.append((entry, encoded))
-            size += len(encoded)
-            if number % self._manners.slice_size == 0:
-                self._manners.breathe()
-        if fitting:
-            reply.join(self._post(road, fitting))
+        rest = deque(entries)
+        while rest and not reply.again:
+            reply.join(self._post(road, rest))
+        reply.again += rest
         return reply
 
-    def _post(self, road: Road, encoded: list[tuple[Entry, bytes]]) -> Reply:
-        """Post one body; in halves where it is too large for the server."""
-        entries = [entry for entry, _ in encoded]
-        body = road.body(entries, [text for _, text in encoded])
+    def _post(self, road: Road, rest: deque[Entry]) -> Reply:
+        """Post one body with as much of ``rest`` as fits, and take that off it."""
+        letter = road.letter()
+        lost = self._fill(letter, road, rest)
+        if not letter.entries:
+            return Reply(lost=lost)
         headers = {"content-type": "application/json", **road.headers}
-        size = len(body)
-        if road.takes_gzip:
-            body = self._manners.compress(body)
-            headers["content-encoding"] = "gzip"
-        answer = self._call("POST", road.path, content=body, headers=headers)
+        answer = self._call("POST", road.path, content=letter.close(), headers=headers)
         if isinstance(answer, Fault):
-            return Reply(again=entries, faults=[answer])
-        reply = read_status(answer, entries) or road.read(answer, entries)
-        if not reply.too_large or len(entries) == 1:
-            return reply
-        if answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            self._largest_body = min(self._largest_body, size // 2)
-        half = len(encoded) // 2
-        reply = self._post(road, encoded[:half])
-        reply.join(self._post(road, encoded[half:]))
+            return Reply(again=letter.entries, faults=[answer], lost=lost)
+        reply = read_status(answer, letter.entries) or road.read(answer, letter.entries)
+        if reply.too_large and len(letter.entries) > 1:
+            if answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                self._largest_body = min(self._largest_body, letter.size // 2)
+            reply = self._in_halves(road, letter.entries)
+        reply.lost = lost + reply.lost
+        return reply
+
+    def _fill(self, letter: Letter, road: Road, rest: deque[Entry]) -> list[tuple[Entry, str]]:
+        """Move entries from ``rest`` to ``letter`` while they fit; those that cannot be written."""
+        lost: list[tuple[Entry, str]] = []
+        while rest:
+            encoded = _encoded(road, rest[0])
+            if encoded is None:
+                lost.append((rest.popleft(), UNSERIALISABLE))
+                continue
+            if letter.entries and letter.size + len(encoded) > self._largest_body:
+                break
+            letter.add(rest.popleft(), encoded)
+            if len(letter.entries) % self._manners.slice_size == 0:
+                letter.work()
+                self._manners.breathe()
+        return lost
+
+    def _in_halves(self, road: Road, entries: list[Entry]) -> Reply:
+        """Post the halves of what was too much at once, or in part not wanted."""
+        half = len(entries) // 2
+        reply = self._send(road, entries[:half])
+        reply.join(self._send(road, entries[half:]))
         return reply
 
     def _call(

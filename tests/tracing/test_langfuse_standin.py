@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 import subprocess
 import sys
@@ -17,7 +18,6 @@ from trace_rounds import RUN, event, round_events, step
 from tracing.ingestion import Batches
 from tracing.observation import Score
 from tracing.otlp import Otlp
-from tracing.road import gzip
 from tracing.translation import Translator
 
 SCRIPT = Path(__file__).with_name("langfuse_standin.py")
@@ -33,8 +33,15 @@ def observation(**details):
 @pytest.fixture
 def body():
     """A good OTLP body of one span."""
-    road, made = Otlp(), observation()
-    return json.loads(road.body([made], [road.encode(made)]))
+    return json.loads(gzip.decompress(written(Otlp(), [observation()])))
+
+
+def written(road, entries):
+    """The body that carries ``entries``."""
+    letter = road.letter()
+    for entry in entries:
+        letter.add(entry, road.encode(entry))
+    return letter.close()
 
 
 def span_of(body):
@@ -120,9 +127,8 @@ EVENTS = {
     ],
 )
 def test_a_spoilt_event_has_faults(kind, spoil):
-    road = Batches()
     entries = [EVENTS.get(kind) or observation()]
-    batch = json.loads(road.body(entries, [road.encode(each) for each in entries]))["batch"]
+    batch = json.loads(written(Batches(), entries))["batch"]
     (found,) = (each for each in batch if each["type"] == kind)
     assert event_faults(found, (4,)) == []
     spoil(found)
@@ -142,10 +148,8 @@ def test_a_spoilt_event_has_faults(kind, spoil):
 def test_generations_and_keys(version, path, status):
     road = Otlp() if path == OTLP else Batches()
     made = [Translator(RUN, "w", 99).observation(*pair) for pair in [(event(), step("embed"))]]
-    body = road.body(made, [road.encode(each) for each in made])
+    body = written(road, made)
     headers = {"content-type": "application/json", **road.headers}
-    if path == OTLP:
-        body, headers = gzip(body), headers | {"content-encoding": "gzip"}
     with StandIn(version) as standin:
         url = standin.url + path
         assert httpx.post(url, content=body, headers=headers, auth=AUTH).status_code == status
@@ -157,10 +161,7 @@ def test_generations_and_keys(version, path, status):
 
 
 def test_the_newest_takes_no_traces_by_ingestion():
-    road, made = Batches(), observation()
-    body = road.body(
-        [made, EVENTS["score-create"]], [road.encode(made), road.encode(EVENTS["score-create"])]
-    )
+    body = written(Batches(), [observation(), EVENTS["score-create"]])
     with StandIn("4.16.0") as standin:
         answer = httpx.post(standin.url + INGESTION, content=body, auth=AUTH)
         assert answer.status_code == 207
