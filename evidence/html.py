@@ -68,7 +68,8 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
     "load_curve": (
         Plot(
             load_curve,
-            "Quality with its 95 % intervals above, latency of searches below, by users.",
+            "Quality with its 95 % intervals above, latency of searches below, by users. Memory "
+            "and control: hits of handover in her words, by arm.",
         ),
     ),
 }

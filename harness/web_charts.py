@@ -11,7 +11,15 @@ from typing import Any
 import msgspec
 from bokeh.embed import json_item
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, LinearAxis, LinearScale
+from bokeh.models import (
+    ColumnDataSource,
+    DataRange1d,
+    DatetimeTicker,
+    HoverTool,
+    LinearAxis,
+    LinearScale,
+    Range1d,
+)
 from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 
@@ -29,12 +37,12 @@ from evidence.plots.style import (
     legend_above,
     log_ticks,
 )
-from harness.web_series import PERCENTILES, TIME, over_time
+from harness.web_series import CROWD, PACES, PERCENTILES, TIME, over_time
 
 QUALITY: Mapping[str, tuple[str, str]] = {
     "determinism": ("determinism", BLUE),
-    "memory": ("handover, memory", GREEN),
-    "control": ("handover, control", GREY),
+    "memory": ("memory", GREEN),
+    "control": ("control", GREY),
 }
 
 
@@ -54,8 +62,8 @@ def empty_charts() -> list[Chart]:
             over_time,
             draw_over_time,
             "Quality over time, beside the load",
-            "Above: mean Jaccard of the reissues, hits at top-1 by arm. Middle: users (grey), "
-            "requests a second. Below: latency of matrix.search, ms.",
+            "Above: mean Jaccard of the reissues, hits of handover at top-1 by arm. Middle: users "
+            "(grey), requests a second. Below: latency of matrix.search, ms.",
         ),
         _empty(
             handover_arms,
@@ -73,7 +81,8 @@ def empty_charts() -> list[Chart]:
             load_curve.bands,
             load_curve.draw,
             "Load curve",
-            "Quality with its 95 % intervals above, latency of searches below, by users.",
+            "Quality with its 95 % intervals above, latency of searches below, by users. Memory "
+            "and control: hits of handover in her words, by arm.",
         ),
         _empty(
             heat_map.squares,
@@ -97,7 +106,7 @@ def _empty(
 def draw_over_time(shown: Series) -> UIElement:
     """Three plots over one axis of time."""
     source = ColumnDataSource(shown.data, name=TIME)
-    times = DataRange1d(range_padding=0.02)
+    times = DataRange1d(range_padding=0.02, default_span=10_000)
     plots = [_quality(source, times), _load(source, times), _latency(source, times)]
     return column(*plots, sizing_mode="stretch_width")
 
@@ -115,14 +124,14 @@ def _quality(source: ColumnDataSource, times: DataRange1d) -> figure:
 
 
 def _load(source: ColumnDataSource, times: DataRange1d) -> figure:
-    paces, crowd = DataRange1d(start=0), DataRange1d(start=0)
+    paces, crowd = (Range1d(start=0, end=1, name=TIME + name) for name in (PACES, CROWD))
     plot = _over(times, 170, y_axis_label="requests/s", y_range=paces)
     plot.extra_y_ranges = {"users": crowd}
     plot.extra_y_scales = {"users": LinearScale()}
     axis = LinearAxis(y_range_name="users", axis_label="users")
     axis.update(axis_label_text_font_style="normal", minor_tick_line_color=None)
     plot.add_layout(axis, "right")
-    users = plot.varea_step(
+    plot.varea_step(
         "time",
         0,
         "users",
@@ -136,7 +145,6 @@ def _load(source: ColumnDataSource, times: DataRange1d) -> figure:
     style: dict[str, Any] = {"source": source, "color": ORANGE, "legend_label": "requests/s"}
     plot.line("time", "requests_per_s", line_width=2, **style)
     dots = plot.scatter("time", "requests_per_s", size=4, **style)
-    paces.renderers, crowd.renderers = [dots], [users]
     tooltips = [("requests/s", "@requests_per_s{0.0}"), ("users", "@users{0.[0]}")]
     plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
     legend_above(plot)
@@ -161,4 +169,5 @@ def _over(times: DataRange1d, height: int, **options: Any) -> figure:
     """A plot whose left edge stands where that of the others does."""
     plot = chart(height, x_axis_type="datetime", x_range=times, **options)
     plot.min_border_left = 64
+    plot.xaxis.ticker = DatetimeTicker(desired_num_ticks=4)
     return plot

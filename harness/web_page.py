@@ -122,6 +122,8 @@ def _render() -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Bokeh's JSON defines a model where it first stands, and later only refers to it.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     charts = empty_charts()
     return environment.get_template("page.html.jinja").render(
         charts=charts,

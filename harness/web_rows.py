@@ -50,7 +50,7 @@ PARTS: Mapping[str, Mapping[str, str]] = {
         "inbox.mean_rating": "judge's mean rating, 1 to 5",
         "inbox.unrated": "unrated",
     },
-    "Errors": {"errors.rate": "failed steps"},
+    "Errors": {"errors.rate": "failed steps by all steps"},
 }
 """The figures shown, by their names in checks."""
 
@@ -148,7 +148,9 @@ def _completeness(counted: Mapping[str, Any]) -> Iterator[Row]:
     tracing = counted["tracing"]
     for key, figure in COUNTED.items():
         value = counted.get(key, tracing.get(key))
-        yield Row(part="Completeness", figure=figure, value=value)
+        off = key in tracing and not tracing["on"]
+        reading = "tracing is off" if off else ""
+        yield Row(part="Completeness", figure=figure, value=value, reading=reading)
     dropped = {reason: number for reason, number in tracing["dropped"].items() if number}
     yield Row(
         part="Completeness",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any
 
 from evidence.plots import heat_map, load_curve, speed
@@ -12,6 +13,9 @@ from evidence.plots.series import Series
 from evidence.plots.style import drawable
 
 TIME = "time"
+PACES, CROWD = " requests per second", " users"
+"""The ranges of the plot of load."""
+
 PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 ARRIVAL_S = 2.0
 """How long a worker's figures may be under way: a slot younger than that is not whole yet."""
@@ -41,7 +45,13 @@ def over_time(document: Document, until_s: float | None = None) -> Series:
         slot for slot in timeline["slots"] if until_s is None or slot["time"] + width_s <= until_s
     ]
     data = {name: [read(slot) for slot in slots] for name, read in COLUMNS.items()}
-    return Series(TIME, data)
+    ends = {PACES: _above(data["requests_per_s"]), CROWD: _above(data["users"])}
+    return Series(TIME, data, ends=ends)
+
+
+def _above(values: list[float]) -> float:
+    """The upper end of an axis from 0 that has room for all values."""
+    return 1.15 * max((value for value in values if isfinite(value)), default=0) or 1.0
 
 
 def _arm(arm: str, key: str) -> Callable[[Slot], Any]:

@@ -20,9 +20,12 @@ COLUMNS = {
     "samples": "Samples",
     "reading": "Reading",
 }
-LINK = """<a href="coordination/" style="position:fixed;right:16px;bottom:16px;z-index:1000;\
-padding:8px 14px;border-radius:18px;background:#3b7dd8;color:#fff;text-decoration:none;\
-font:14px system-ui,sans-serif">Coordination charts</a>"""
+LINK = """\
+<div style="position:sticky;bottom:0;z-index:1000;padding:0 16px 12px;pointer-events:none">\
+<a href="coordination/" style="pointer-events:auto;display:inline-block;padding:8px 14px;\
+border-radius:18px;background:#3b7dd8;color:#fff;text-decoration:none;\
+font:14px system-ui,sans-serif">Coordination charts</a></div>"""
+"""Below all else, and in sight while one scrolls, so that it never covers the page's end."""
 
 
 def add_tab(web_ui: WebUI, snapshots: Snapshots) -> None:

@@ -19,8 +19,8 @@ NAME = "load_curve"
 _QUALITY: dict[str, tuple[str, str, str]] = {
     "determinism": ("determinism", "mean_jaccard", "ci95"),
     "same role": ("diversity.same_role_across_contracts", "mean_jaccard", "ci95"),
-    "handover, her words": ("handover.verbatim", "top1_rate", "ci95"),
-    "handover, control": ("handover.verbatim", "control_top1_rate", "control_ci95"),
+    "memory": ("handover.verbatim", "top1_rate", "ci95"),
+    "control": ("handover.verbatim", "control_top1_rate", "control_ci95"),
     "freshness": ("freshness", "top_k_rate", "ci95"),
 }
 _GAP = float("nan")

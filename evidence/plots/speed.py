@@ -95,7 +95,7 @@ def draw_steps(shown: Series) -> figure:
         plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
     plot.xgrid.visible = True
     plot.ygrid.visible = False
-    legend_above(plot)
+    legend_above(plot, columns=4)
     return plot
 
 

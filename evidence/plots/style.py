@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bokeh.models import Axis, FixedTicker, NumeralTickFormatter
+from bokeh.models import Axis, LogTicker, NumeralTickFormatter
 from bokeh.models.annotations import Legend
 from bokeh.plotting import figure
 
@@ -34,24 +34,27 @@ def chart(height: int | None = 280, **options: Any) -> figure:
 
 
 def log_ticks(axis: Axis) -> None:
-    """Ticks of a logarithmic axis at 1, 2 and 5, written as plain numbers."""
-    decades = range(-3, 7)
-    axis.ticker = FixedTicker(
-        ticks=[step * 10.0**decade for decade in decades for step in (1, 2, 5)]
-    )
+    """A few ticks on a logarithmic axis, written as plain numbers."""
+    axis.ticker = LogTicker(desired_num_ticks=5)
     axis.formatter = NumeralTickFormatter(format="0,0.[000]")
 
 
-def legend_above(plot: figure) -> None:
-    """Put the plot's legend above it, in one line that hides what is clicked."""
+def legend_above(plot: figure, columns: int = 3) -> None:
+    """Put the plot's legend above it; a click on a name there fades what it names."""
     legend: Legend = plot.legend[0]
     legend.update(
         orientation="horizontal",
-        ncols=4,
+        ncols=columns,
         border_line_color=None,
         padding=2,
         spacing=12,
+        label_text_font="system-ui, sans-serif",
         label_text_font_size="12px",
+        # Bokeh's own are for white paper; these stand on dark as well.
+        label_text_color=GREY,
+        background_fill_color=None,
+        inactive_fill_color=GREY,
+        inactive_fill_alpha=0.35,
         click_policy="mute",
     )
     plot.add_layout(legend, "above")

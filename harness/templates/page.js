@@ -74,30 +74,40 @@ function showState({ stage, headline, verdict }) {
   state.lastElementChild.textContent = headline;
 }
 
+const isFull = ({ data }) => Object.values(data)[0].length > 0;
+
 // JSON knows no NaN, and Bokeh would take null for 0.
 const column = (values) => values.map((value) => (value === null ? NaN : value));
 
-async function draw(name) {
-  if (!drawn.has(name)) {
-    const place = document.getElementById(`chart-${name}`);
-    drawn.set(name, Bokeh.embed.embed_item(ITEMS[name], place).then((views) => views.roots[0].model.document));
-  }
-  return drawn.get(name);
-}
-
-async function plot({ name, data, factors, height, min_width }) {
-  const place = document.querySelector(`figure[data-series="${name}"]`).parentElement;
-  place.hidden = !Object.values(data)[0].length;
-  if (place.hidden || !changed(`series ${name}`, [data, factors])) return;
-  const models = await draw(name);
+// Filled before it is first drawn: some of Bokeh's ranges never settle over nothing.
+function fillIn(models, { name, data, factors, ends, height, min_width }) {
   const find = (suffix) => models.get_model_by_name(name + suffix);
-  const frame = { height, min_width };
-  for (const key of Object.keys(frame)) if (frame[key] !== null) find(" plot")[key] = frame[key];
+  for (const [key, value] of Object.entries({ height, min_width })) {
+    if (value !== null) find(" plot")[key] = value;
+  }
   for (const [suffix, names] of [[" range", factors], [" reversed", [...factors].reverse()]]) {
     const range = find(suffix);
     if (range) range.factors = names;
   }
-  find("").data = Object.fromEntries(Object.entries(data).map(([key, values]) => [key, column(values)]));
+  for (const [suffix, end] of Object.entries(ends)) find(suffix).end = end;
+  const columns = Object.entries(data).map(([key, values]) => [key, column(values)]);
+  find("").data = Object.fromEntries(columns);
+}
+
+async function plot(series) {
+  const { name } = series;
+  const place = document.getElementById(`chart-${name}`);
+  const box = place.closest(".chart");
+  box.hidden = !isFull(series);
+  if (box.hidden || !changed(`series ${name}`, series)) return;
+  if (drawn.has(name)) {
+    fillIn(drawn.get(name), series);
+  } else {
+    const models = Bokeh.require("document").Document.from_json(ITEMS[name].doc);
+    drawn.set(name, models);
+    fillIn(models, series);
+    await Bokeh.embed.add_document_standalone(models, place);
+  }
 }
 
 async function show(content) {
@@ -110,7 +120,7 @@ async function show(content) {
   if (changed("reports", content.reports)) {
     document.querySelector("#reports ul").replaceChildren(...content.reports.map(report));
   }
-  document.getElementById("charts").hidden = !content.series.some(({ data }) => data.x?.length || Object.values(data)[0].length);
+  document.getElementById("charts").hidden = !content.series.some(isFull);
   for (const series of content.series) await plot(series);
 }
 
