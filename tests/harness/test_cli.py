@@ -52,7 +52,8 @@ def test_the_two_sides_are_kept_apart(sides):
     assert sides == [(["a.json", "a2.json"], ["b.json"])]
 
 
-def test_a_regression_has_its_own_exit_code_where_it_is_asked_for(sides):
+@pytest.mark.usefixtures("sides")
+def test_a_regression_has_its_own_exit_code_where_it_is_asked_for():
     assert run("compare", "a.json", "--fail-on-regression", "--", "b.json").exit_code == 5
 
 
