@@ -33,8 +33,9 @@ MODULES = (
 )
 PACKAGES = ("locust", "gevent", "geventhttpclient", "httptools", "httpx", "msgspec", "numpy")
 INTRODUCTION = """\
-Measured on {machine}. Each table is one interleaved run: rank by ratios and by CPU time, for absolute
-figures swing with the neighbours. `make bench` writes this page; `python -m benchmarks NAME` runs one."""
+Measured on {machine}. Each table is one interleaved run: rank by ratios and by CPU time, for
+absolute figures swing with the neighbours. `make bench` writes this page;
+`python -m benchmarks NAME` runs one."""
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ROWS_OF = "benchmarks.rows_of"
 

@@ -15,7 +15,6 @@ from metrics.figures import Figures
 from services.step import Step
 from tracing.tracer import Tracer
 
-
 BATCH = 64
 """Under a millisecond of work: nobody's answer waits for it."""
 
