@@ -193,7 +193,7 @@ class Sender:
         elif reply.delivered:
             self._pause_s = 0.0
 
-    def _lengthen_pause(self, _state: RetryCallState) -> None:
+    def _lengthen_pause(self, _state: RetryCallState | None = None) -> None:
         """Leave the server alone for longer, from a second on."""
         self._pause_s = min(self._limits.longest_pause_s, max(1.0, self._pause_s * 2))
 
@@ -222,6 +222,7 @@ class Sender:
         reply = self._server.greet()
         if reply:
             self._settle(reply)
+            self._lengthen_pause()  # one try is enough then, above all at the end
             return
         with _limit(2 * self._limits.timeout_s):
             found = self._official.project()

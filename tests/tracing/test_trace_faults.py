@@ -241,3 +241,14 @@ def test_the_log_does_not_tell_of_every_request(newest, trace_to, caplog):
     record_round(tracer)
     tracer.finish(5)
     assert [each for each in caplog.records if each.name.startswith(("httpx", "httpcore"))] == []
+
+
+def test_a_server_that_never_answered_does_not_take_the_whole_deadline(trace_to):
+    with StandIn(mode="hang") as standin:
+        tracer = trace_to(standin.url, limits=HASTY)
+        wait_for(lambda: tracer._sender._pause_s)
+        record_round(tracer)
+        began = time.monotonic()
+        counts = finish_in_time(tracer, 20.0)
+        assert time.monotonic() - began < 5
+        assert counts.spooled == STEPS_PER_ROUND

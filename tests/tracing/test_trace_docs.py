@@ -1,0 +1,59 @@
+"""docs/tracing.md names what is there: variables, counts, reasons, limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tracing import sender, server, settings, spool, tracer
+from tracing.counts import Tally
+from tracing.limits import Limits
+
+TEXT = (Path(__file__).parents[2] / "docs" / "tracing.md").read_text()
+LIMITS = Limits()
+
+
+@pytest.mark.parametrize("name", settings.NAMES)
+def test_every_variable(name):
+    assert f"`{name}`" in TEXT
+
+
+@pytest.mark.parametrize("name", Tally.__struct_fields__)
+def test_every_count(name):
+    assert f"`{name}`" in TEXT
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        sender.FAULT,
+        server.NO_SESSION_SCORES,
+        server.UNSERIALISABLE,
+        spool.FULL,
+        spool.DISK_FULL,
+        tracer.NO_ROOM,
+        tracer.TOO_LATE,
+    ],
+)
+def test_every_reason(reason):
+    assert f"| `{reason}` |" in TEXT
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"{LIMITS.buffer} of them",
+        f"{LIMITS.outbox_items:,} observations and {LIMITS.outbox_bytes >> 20} MiB",
+        f"up to {LIMITS.post} at once",
+        f"nothing for {LIMITS.timeout_s:g} s",
+        f"a pause of up to {LIMITS.longest_pause_s:g} s",
+        f"cut at {LIMITS.body_bytes >> 10} KiB",
+        f"holds {LIMITS.spool_bytes >> 30} GiB",
+        f"under {LIMITS.spare_bytes >> 20} MiB",
+        ".".join(map(str, server.FIRST_WITH_OTLP)) + " and later",
+        "Before " + ".".join(map(str, server.FIRST_WITH_SESSION_SCORES)),
+    ],
+)
+def test_every_limit(words):
+    assert words in TEXT
