@@ -11,6 +11,7 @@ from metrics.phase import PHASES
 
 _CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
 _TRACING = ("made", "sampled_out", "delivered", "read_back", "spooled")
+_TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
 _FEWEST_TRIOS = 5
 
 
@@ -58,7 +59,14 @@ def completeness(document: Document, run: RunSection) -> Section:
     workers = figure.get("workers", [])
     if len(workers) > 1 or any(worker.get("lost") for worker in workers):
         tables.append(Table(["Worker", "Events", "State"], [_worker(part) for part in workers]))
-    tables.append(Table(["Trace observations", "Count"], _tracing(figure.get("tracing", {}))))
+    tracing = figure.get("tracing", {})
+    tables.append(Table(["Trace observations", "Count"], _tracing(tracing)))
+    traced = [worker for worker in workers if worker.get("tracing")]
+    if traced and len(workers) > 1:
+        tables.append(Table(_TRACED_BY, [_traced(worker) for worker in workers]))
+    if spools := tracing.get("spools"):
+        waiting = [[Verbatim(path)] for path in spools]
+        tables.append(Table(["Not delivered; mcstress replay sends it"], waiting))
     faults = {kind: n for kind, n in document.get("faults", {}).items() if n}
     if faults:
         rows = [[words.spaced(kind), words.count(n)] for kind, n in faults.items()]
@@ -69,7 +77,12 @@ def completeness(document: Document, run: RunSection) -> Section:
         question="Is everything in it?",
         answer=_complete(figure),
         tables=tables,
-        notes=[*figure.get("faults", []), *_sum_note(figure.get("tracing", {})), *run.user_errors],
+        notes=[
+            *figure.get("faults", []),
+            *_sum_note(tracing),
+            *_score_note(tracing.get("scores") or {}),
+            *run.user_errors,
+        ],
     )
 
 
@@ -104,6 +117,22 @@ def _tracing(tracing: dict[str, Any]) -> list[list[Any]]:
     by_reason = ", ".join(f"{reason}: {n:,}" for reason, n in dropped.items() if n)
     total = words.count(sum(dropped.values()))
     return [*rows, ["dropped", f"{total} ({by_reason})" if by_reason else total]]
+
+
+def _traced(worker: dict[str, Any]) -> list[Any]:
+    """What became of a worker's observations; a dash where it traced nothing."""
+    tracing = worker.get("tracing") or {}
+    counts = [tracing.get(key) for key in ("made", "sampled_out", "delivered", "spooled")]
+    counts.append(sum(_dropped(tracing).values()) if tracing else None)
+    return [Verbatim(worker["name"]), *map(words.count, counts)]
+
+
+def _score_note(scores: dict[str, Any]) -> list[str]:
+    """A sentence where scores are not in Langfuse that should be."""
+    made, spooled = scores.get("made", 0), scores.get("spooled", 0)
+    dropped = [f"{n:,} dropped ({reason})" for reason, n in _dropped(scores).items() if n]
+    missing = [f"{spooled:,} spooled"] * bool(spooled) + dropped
+    return [f"Of {made:,} scores on traces, {words.sentence_list(missing)}."] if missing else []
 
 
 def _dropped(tracing: dict[str, Any]) -> dict[str, int]:

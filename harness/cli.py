@@ -11,6 +11,7 @@ import click
 from harness.options import DEFAULT_LANGFUSE_ENV
 from services.errors import MisuseError
 
+EXIT_LEFT = 1
 EXIT_MISUSE = 2
 EXIT_REGRESSION = 5
 
@@ -99,10 +100,15 @@ def check(options: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("spool", type=click.Path(path_type=Path))
+@click.argument("spools", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)
-def replay(spool: Path, langfuse_env: Path) -> None:
-    """Send the observations that a run left in SPOOL to Langfuse, each once."""
+def replay(spools: tuple[Path, ...], langfuse_env: Path) -> None:
+    """Send what a run left in SPOOLS to Langfuse, each observation once."""
     from harness.replay import replay_spool  # noqa: PLC0415  (httpx loads slowly)
 
-    click.echo(replay_spool(spool, langfuse_env))
+    outcomes = []
+    for spool in spools:
+        outcomes.append(replay_spool(spool, langfuse_env))
+        click.echo(f"{spool}: {outcomes[-1]}")
+    if any(outcome.left for outcome in outcomes):
+        raise SystemExit(EXIT_LEFT)

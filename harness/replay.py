@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from services.errors import MisuseError
-from tracing.replay import replay
+from tracing.replay import ReplayOutcome, replay
 from tracing.settings import load_settings
 
 
-def replay_spool(spool: Path, langfuse_env: Path) -> str:
-    """Send what is in the spool; one line on what became of it."""
+def replay_spool(spool: Path, langfuse_env: Path) -> ReplayOutcome:
+    """Send what is in the spool. Raises MisuseError without settings or spool."""
     settings, warnings = load_settings(langfuse_env, os.environ)
     if settings is None:
         raise MisuseError("; ".join(warnings))
-    return str(replay(spool, settings))
+    return replay(spool, settings)

@@ -64,6 +64,30 @@ def test_observations_that_do_not_add_up_are_told(head):
     assert "- 10 trace observations were made and 8 are accounted for." in text
 
 
+def test_observations_are_told_worker_by_worker_with_what_waits_and_the_scores(head):
+    first = {"made": 7, "sampled_out": 1, "delivered": 6, "spooled": 0, "dropped": {}}
+    second = {"made": 3, "sampled_out": 0, "delivered": 0, "spooled": 2, "dropped": {"late": 1}}
+    scores = {"made": 8, "sampled_out": 3, "delivered": 2, "spooled": 2, "dropped": {"late": 1}}
+    names = {"worker-0": first, "worker-1": second, "worker-2": None}
+    workers = [
+        {"name": name, "events": 5, "lost": False, "tracing": tracing}
+        for name, tracing in names.items()
+    ]
+    tracing = {
+        "made": 10, "sampled_out": 1, "delivered": 6, "spooled": 2, "dropped": {"late": 1},
+        "scores": scores, "spools": ["/reports/run_001.worker-1.spool.jsonl"],
+    }  # fmt: skip
+    completeness = head["completeness"] | {"workers": workers, "tracing": tracing}
+    text = markdown(head | {"completeness": completeness})
+    assert "| `worker-0` | 7 | 1 | 6 | 0 | 0 |" in text
+    assert "| `worker-1` | 3 | 0 | 0 | 2 | 1 |" in text
+    assert "| `worker-2` | – | – | – | – | – |" in text  # noqa: RUF001  (no figure)
+    assert "mcstress replay" in text
+    assert "| `/reports/run_001.worker-1.spool.jsonl` |" in text
+    assert "- Of 8 scores on traces, 2 spooled and 1 dropped (late)." in text
+    assert "accounted for" not in text
+
+
 def test_what_was_not_covered_names_phases_evidence_and_traces(head):
     phases = ["baseline", "reissue", "merge"]
     text = markdown(run_with(head, phases=phases, evidence="sample=0.1", trace_url=""))
