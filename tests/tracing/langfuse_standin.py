@@ -25,7 +25,9 @@ from urllib.parse import parse_qs, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from langfuse_rules import attributes_of, event_faults, otlp_faults, spans_of
+from langfuse_behaviour import MODES, Behaviour
+from langfuse_rules import event_faults, otlp_faults
+from langfuse_store import Store, is_third
 
 PUBLIC_KEY = "pk-lf-5a7c1e90-stand-in"
 SECRET_KEY = "sk-lf-93b20df4-stand-in"
@@ -33,65 +35,18 @@ PROJECT = "project-of-the-stand-in"
 OTLP = "/api/public/otel/v1/traces"
 INGESTION = "/api/public/ingestion"
 LARGEST_INGESTION = 4_500_000
-MODES = ("ok", "slow", "hang", "reset", "cut", "garbage", "partial", "status")
-"""slow: answers after ``seconds``. hang: never answers. reset: closes at once. cut: closes in the
-middle of its answer. garbage: 200 with a page. partial: takes two thirds. status: answers with
-``status`` (and ``retry_after``) to what needs keys."""
 
 
-class Behaviour:
-    """How the server behaves: ``mode`` for ``times`` requests, once ``after`` went well."""
-
-    def __init__(
-        self,
-        mode="ok",
-        *,
-        status=503,
-        retry_after=None,
-        seconds=10.0,
-        times=None,
-        after=0,
-        max_bytes=None,
-        posts_only=False,
-        event_status=500,
-    ):
-        if mode not in MODES:
-            raise ValueError(f"mode {mode!r} is none of {MODES}")
-        self.mode = mode
-        self.status = status
-        self.retry_after = retry_after
-        self.seconds = seconds
-        self.times = times
-        self.after = after
-        self.max_bytes = max_bytes
-        self.posts_only = posts_only
-        self.event_status = event_status
-
-    def now(self):
-        """The mode for the request that is being answered."""
-        if self.after > 0:
-            self.after -= 1
-            return "ok"
-        if self.times is not None:
-            self.times -= 1
-            if self.times < 0:
-                return "ok"
-        return self.mode
-
-
-class StandIn:
-    """The server. ``observations``, ``traces`` and ``scores`` by id; ``faults`` should be empty."""
+class StandIn(Store):
+    """The server, and what it holds."""
 
     def __init__(self, version="4.16.0", *, port=0, checked=True, sink=False, **behaviour):
+        super().__init__()
         self.version_text = version
         self.version = tuple(int(part) for part in version.split("."))
         self.checked = checked
         self.sink = sink
         self.behaviour = Behaviour(**behaviour)
-        self.observations = {}
-        self.traces = {}
-        self.scores = {}
-        self.faults = []
         self.requests = []
         self.told = "as told"
         self.changed = threading.Event()
@@ -142,102 +97,6 @@ class StandIn:
             "faults": self.faults,
             "requests": self.requests,
         }
-
-    def take_otlp(self, body, rejecting):
-        """Store the spans of a checked body, and say how many were rejected."""
-        spans = list(spans_of(body, []))
-        taken = [span for span in spans if not (rejecting and is_third(span["spanId"]))]
-        for span in taken:
-            self._store_span(span, attributes_of(span, []))
-        return len(spans) - len(taken)
-
-    def _store_span(self, span, attributes):
-        def of(prefix):
-            return {
-                key.removeprefix(prefix): value
-                for key, value in attributes.items()
-                if key.startswith(prefix)
-            }
-
-        detail = of("langfuse.observation.")
-        self._store_trace(
-            span["traceId"],
-            name=attributes["langfuse.trace.name"],
-            tags=attributes["langfuse.trace.tags"],
-            session=attributes["session.id"],
-            user=attributes["user.id"],
-            environment=attributes["langfuse.environment"],
-            metadata=of("langfuse.trace.metadata."),
-        )
-        self._store_observation(
-            span["spanId"],
-            trace=span["traceId"],
-            parent=span.get("parentSpanId"),
-            name=span["name"],
-            type=detail["type"].upper(),
-            start_s=int(span["startTimeUnixNano"]) / 1e9,
-            end_s=int(span["endTimeUnixNano"]) / 1e9,
-            input=detail.get("input"),
-            output=detail.get("output"),
-            level=detail.get("level", "DEFAULT"),
-            message=detail.get("status_message"),
-            model=detail.get("model.name"),
-            usage=json.loads(detail.get("usage_details", "{}")),
-            cost=json.loads(detail.get("cost_details", "{}")),
-            metadata=json.loads(detail.get("metadata", "{}")),
-        )
-
-    def take_event(self, event):
-        """Store a checked event of an ingestion batch."""
-        body, kind = event["body"], event["type"]
-        if kind == "trace-create":
-            self._store_trace(
-                body["id"],
-                name=body["name"],
-                tags=body["tags"],
-                session=body["sessionId"],
-                user=body["userId"],
-                environment=body.get("environment", "default"),
-                metadata=body.get("metadata", {}),
-            )
-        elif kind == "score-create":
-            received = self.scores.get(body["id"], {}).get("received", 0) + 1
-            self.scores[body["id"]] = {**body, "received": received}
-        else:
-            usage = body.get("usage") or {}
-            self._store_observation(
-                body["id"],
-                trace=body["traceId"],
-                parent=body.get("parentObservationId"),
-                name=body["name"],
-                type=kind.removesuffix("-create").upper(),
-                start_s=datetime.fromisoformat(body["startTime"]).timestamp(),
-                end_s=datetime.fromisoformat(body["endTime"]).timestamp(),
-                input=as_text(body.get("input")),
-                output=as_text(body.get("output")),
-                level=body.get("level", "DEFAULT"),
-                message=body.get("statusMessage"),
-                model=body.get("model"),
-                usage={key: usage[key] for key in ("input", "output", "total") if key in usage},
-                cost={key[:-4]: usage[key] for key in usage if key.endswith("Cost")},
-                metadata=body.get("metadata") or {},
-            )
-
-    def _store_trace(self, trace_id, **trace):
-        if self.traces.setdefault(trace_id, trace) != trace:
-            self.faults.append(f"trace {trace_id} was {self.traces[trace_id]} and is now {trace}")
-
-    def _store_observation(self, observation_id, **observation):
-        known = self.observations.get(observation_id)
-        received = known.pop("received") if known else 0
-        if known and known != observation:
-            self.faults.append(f"observation {observation_id} differs from when it came before")
-        self.observations[observation_id] = {**observation, "received": received + 1}
-
-
-def as_text(value):
-    """A body as it would be in OTLP."""
-    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 class Server(ThreadingHTTPServer):
@@ -504,11 +363,6 @@ class Handler(BaseHTTPRequestHandler):
 def error(event_id, status, message):
     """How a batch's answer says that an event was not taken."""
     return {"id": event_id, "status": status, "message": message, "error": message}
-
-
-def is_third(name):
-    """Every third of random ids, always the same ones."""
-    return int(name[:8], 16) % 3 == 0
 
 
 def of_trace(standin, trace_id):
