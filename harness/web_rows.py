@@ -148,7 +148,7 @@ def _completeness(counted: Mapping[str, Any]) -> Iterator[Row]:
     tracing = counted["tracing"]
     for key, figure in COUNTED.items():
         value = counted.get(key, tracing.get(key))
-        off = key in tracing and not tracing["on"]
+        off = key in tracing and not tracing.get("on", True)
         reading = "tracing is off" if off else ""
         yield Row(part="Completeness", figure=figure, value=value, reading=reading)
     dropped = {reason: number for reason, number in tracing["dropped"].items() if number}

@@ -1,0 +1,132 @@
+"""What the web UI shows, from a document that does not change."""
+
+import csv
+import json
+import math
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from harness import web_snapshot
+from harness.web_charts import empty_charts
+from harness.web_content import content
+from harness.web_rows import CSV_COLUMNS, PARTS, as_csv, rows
+from harness.web_series import all_series, over_time
+from harness.web_snapshot import LEAST_S, MOST_S, Snapshot, Snapshots
+from metrics.names import METRICS, find
+
+GOLDEN = Path(__file__).parents[1] / "evidence" / "golden_head.json"
+
+
+@pytest.fixture(scope="module")
+def document():
+    return json.loads(GOLDEN.read_text())
+
+
+def test_each_plot_has_its_series_and_each_end_its_range(document):
+    charts = {chart.name: json.dumps(chart.item) for chart in empty_charts()}
+    series = all_series(document, going_on=False)
+    assert [one.name for one in series] == [*charts]
+    for one in series:
+        assert all(f'"{one.name}{suffix}"' in charts[one.name] for suffix in ("", *one.ends))
+        assert all(f'"{column}"' in charts[one.name] for column in one.data)
+        assert len({len(values) for values in one.data.values()}) == 1
+
+
+def test_a_slot_that_has_not_wholly_arrived_is_not_shown_yet(document):
+    slots, width_s = document["timeline"]["slots"], document["timeline"]["slot_s"]
+    end_s = slots[-1]["time"] + width_s
+    assert len(over_time(document, end_s).data["time"]) == len(slots)
+    assert len(over_time(document, end_s - 0.1).data["time"]) == len(slots) - 1
+    assert len(over_time(document).data["time"]) == len(slots)
+
+
+def test_the_columns_over_time_are_the_timelines(document):
+    slots = document["timeline"]["slots"]
+    data = over_time(document).data
+    assert data["time"] == [slot["time"] * 1000 for slot in slots]
+    for slot, memory, pace in zip(slots, data["memory"], data["requests_per_s"], strict=True):
+        queries = slot["handover"]["memory"]["queries"]
+        hits = slot["handover"]["memory"]["top1"]
+        assert memory == pytest.approx(hits / queries if queries else math.nan, nan_ok=True)
+        seconds = slot["seconds"]
+        assert pace == pytest.approx(slot["steps"] / seconds if seconds else math.nan, nan_ok=True)
+
+
+def test_the_table_has_every_figure_as_the_document_has_it(document):
+    table = rows(document)
+    shown = {row.name: row for row in table if row.part != "Checks" and row.name}
+    assert shown.keys() == {name for names in PARTS.values() for name in names}
+    for name, row in shown.items():
+        assert name in METRICS
+        assert row.value == find(document, name)
+    assert [row.figure for row in table if row.part == "Checks"] == [
+        check["check"] for check in document["checks"]
+    ]
+    assert all(isinstance(cell, str) for row in table for cell in row.shown().values())
+
+
+def test_the_csv_file_can_be_read_back(document):
+    table = rows(document)
+    read = list(csv.DictReader(StringIO(as_csv(table))))
+    assert [*read[0]] == CSV_COLUMNS
+    assert [row["figure"] for row in read] == [row.figure for row in table]
+    values = [float(row["value"]) if row["value"] else None for row in read]
+    assert values == [row.value for row in table]
+
+
+def test_before_the_first_run_there_is_nothing_but_a_hint():
+    told = content(Snapshot(1, "ready", {}), [])
+    assert told["headline"].startswith("No run yet")
+    assert told["cards"] == told["sections"] == told["reports"] == []
+    assert not any(next(iter(one.data.values())) for one in told["series"])
+    assert rows({}) == []
+
+
+class Watch:
+    """Stands for ``time``: moves by hand."""
+
+    def __init__(self, cost_s):
+        self.now_s, self.busy_s, self.cost_s = 100.0, 0.0, cost_s
+
+    def monotonic(self):
+        return self.now_s
+
+    def thread_time(self):
+        return self.busy_s
+
+    def document(self, run):
+        self.busy_s += self.cost_s
+        return {"run": run.run.uid}
+
+
+@pytest.mark.parametrize(
+    ("cost_s", "rest_s"), [(0.001, LEAST_S), (0.02, 4.0), (0.2, MOST_S)], ids=str
+)
+def test_figures_are_worked_out_when_asked_for_and_cost_a_small_share(monkeypatch, cost_s, rest_s):
+    watch = Watch(cost_s)
+    monkeypatch.setattr(web_snapshot, "time", watch)
+    monkeypatch.setattr(web_snapshot, "document_so_far", watch.document)
+    run = SimpleNamespace(run=SimpleNamespace(uid="a"))
+    lifecycle = SimpleNamespace(
+        stage="running",
+        conductor=SimpleNamespace(current=run),
+        finished=SimpleNamespace(runs=[], head={}),
+    )
+    snapshots = Snapshots(lifecycle)
+    assert watch.busy_s == 0
+    first = snapshots.newest()
+    watch.now_s += rest_s - 0.01
+    assert snapshots.newest() is first
+    watch.now_s += 0.01
+    assert snapshots.newest().number == first.number + 1
+    lifecycle.stage = "ending"
+    assert snapshots.newest().stage == "ending"
+    lifecycle.stage, lifecycle.conductor.current = "finished", None
+    lifecycle.finished.runs, lifecycle.finished.head = ["a run"], {"run": "final"}
+    last = snapshots.newest()
+    assert (last.stage, last.document) == ("finished", {"run": "final"})
+    watch.now_s += 1000
+    assert snapshots.newest() is last
