@@ -20,6 +20,8 @@ from harness.roll import LOCAL, WorkerPart
 from users.seat import Seat
 
 TICK_S = 1.0
+SILENT_S = 3.0
+"""Locust may still miss a worker that we have heard since: it looks at heartbeats alone."""
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ class Conductor:
         part = run.roll.of_client(sender) if run is not None else None
         if run is None or part is None:
             return None
+        part.heard_s = time.monotonic()
         if part.lost and not run.drained:
             self._welcome_back(run, part)
         return run, part
@@ -177,7 +180,8 @@ class Conductor:
         part.lost = False
         logger.warning("%s is back; its users lease new seats", part.name)
         self.tell(run, part.name, said.Revoked())
-        if not self.is_there(part):
+        runner = self.runner
+        if isinstance(runner, MasterRunner) and part.client_id not in runner.clients:
             self.tell(run, part.name, said.Drain(run.run.uid))
 
     def _on_drained(self, drained: said.Drained, sender: str) -> None:
@@ -257,7 +261,8 @@ class Conductor:
             if part.drained is not None:
                 self._free_all(run, part)
         for part in run.roll.waiting():
-            if not self.is_there(part):
+            silent = time.monotonic() - part.heard_s > SILENT_S
+            if silent and not self.is_there(part):
                 part.lost, part.lost_s = True, time.monotonic()
                 logger.error("%s is lost: %d events known of it", part.name, part.events_told)
                 self._free_all(run, part)

@@ -16,9 +16,10 @@ LOCAL = "local"
 class WorkerPart(msgspec.Struct):
     """One worker's part of a run. ``client_id`` is Locust's; ``name`` ours, as in events.
 
-    A worker is ``lost`` while Locust misses it and it has not drained; ``lost_s`` is since when, on
-    the monotonic clock. Its segment was ``brought`` when the master has seen to it: it is in place,
-    or ``copied`` from another machine but for ``evidence_missing`` bytes.
+    A worker is ``lost`` while Locust misses it and it has not drained; ``lost_s`` is since when,
+    ``heard_s`` when it was heard last, on the monotonic clock. Its segment was ``brought`` when the
+    master has seen to it: it is in place, or ``copied`` from another machine but for
+    ``evidence_missing`` bytes.
     """
 
     name: str
@@ -29,6 +30,7 @@ class WorkerPart(msgspec.Struct):
     deltas_repeated: int = 0
     deltas_missing: int = 0
     events_told: int = 0
+    heard_s: float = 0.0
     lost: bool = False
     lost_s: float = 0.0
     bringing: RLock = msgspec.field(default_factory=RLock)

@@ -46,8 +46,9 @@ class StepError(Exception):
 
 def enter(user: CoordinatorUser) -> Coordinator:
     """Lease a seat (which waits until the run has begun) and connect nothing yet."""
-    around = _gates[user.environment]()
-    seat = around.lease(user.persona)
+    with user.interruptible():
+        around = _gates[user.environment]()
+        seat = around.lease(user.persona)
     run = around.run
     on_step = reporter(user.environment, user)
     to_gateway = connection(run.gateway_url, run.timeout_s, GATEWAY_TOKEN)

@@ -70,17 +70,28 @@ class CoordinatorUser(User):
             self._idle = True
             me.around.done(me.seat)
 
+    def stop(self, force: bool = False) -> bool:
+        """Stop after the event that is on; at once where she waits.
+
+        Locust kills whoever waits, and she may wake in the same moment: the state tells her that
+        she must not begin anything, which would be cut.
+        """
+        if not force and self._state == LOCUST_STATE_WAITING:
+            self._state = LOCUST_STATE_STOPPING
+            self.group.killone(self.greenlet)
+            return True
+        return bool(super().stop(force))
+
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """While this lasts, a stop ends the user at once, though inside a task."""
         if self._state == LOCUST_STATE_STOPPING:
             raise StopUser
         self._state = LOCUST_STATE_WAITING
-        try:
-            yield
-        finally:
-            if self._state == LOCUST_STATE_WAITING:
-                self._state = LOCUST_STATE_RUNNING
+        yield
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_RUNNING
 
     def on_stop(self) -> None:
         """Give the seat back."""

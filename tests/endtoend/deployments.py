@@ -32,16 +32,26 @@ class Deployment:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def run(self, *arguments: object, **environment: str) -> LocustRun:
+    def run(
+        self, *arguments: object, within: tuple[str, ...] = (), **environment: str
+    ) -> LocustRun:
         """One more Locust process, that ends with this context."""
-        run = LocustRun(*QUIET, *arguments, report_dir=self.report_dir, **environment)
+        run = LocustRun(
+            *QUIET, *arguments, report_dir=self.report_dir, within=within, **environment
+        )
         return self._stack.enter_context(run)
 
-    def start_worker(self, *arguments: object, **environment: str) -> LocustRun:
+    def start_worker(self, *, within: tuple[str, ...] = (), **environment: str) -> LocustRun:
         """One more worker."""
-        worker = self.run("--worker", "--master-port", self.port, *arguments, **environment)
+        worker = self.run("--worker", "--master-port", self.port, within=within, **environment)
         self.workers.append(worker)
         return worker
+
+    def start_remote_worker(self, temporary: Path) -> LocustRun:
+        """A worker that sees nothing of the folder of reports, as on another machine."""
+        hide = 'mount -t tmpfs none "$0" && exec "$@"'
+        within = ("unshare", "-rm", "sh", "-c", hide, str(self.report_dir.parent))
+        return self.start_worker(within=within, TMPDIR=str(temporary))
 
     def start_master(self, *arguments: object, workers: int, **environment: str) -> LocustRun:
         """A master that expects ``workers``."""

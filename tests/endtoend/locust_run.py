@@ -16,11 +16,20 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class LocustRun:
-    """One ``locust`` process. Use as a context: whatever it started ends with it."""
+    """One ``locust`` process. Use as a context: whatever it started ends with it.
 
-    def __init__(self, *arguments: object, report_dir: Path, **environment: str) -> None:
+    ``within`` is a command that runs it in other surroundings, such as ``unshare``.
+    """
+
+    def __init__(
+        self,
+        *arguments: object,
+        report_dir: Path,
+        within: tuple[str, ...] = (),
+        **environment: str,
+    ) -> None:
         self.report_dir = report_dir
-        command = [sys.executable, "-m", "locust", "-f", str(CHECKOUT / "locustfile.py")]
+        command = [*within, sys.executable, "-m", "locust", "-f", str(CHECKOUT / "locustfile.py")]
         command += ["--report-dir", str(report_dir), *map(str, arguments)]
         self._log = (report_dir.parent / f"locust-{time.monotonic_ns()}.log").open("w+")
         self.process = subprocess.Popen(

@@ -1,0 +1,163 @@
+"""Workers and masters that are killed or freeze: what is missing is named, nothing counts twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+from endtoend.deployments import Deployment, apart, local
+from endtoend.locust_run import CHECKOUT, until
+from standin.modes import STEPS
+from standin.process import Standin
+
+MISSING_S = 30
+"""Locust misses a worker after four to nine seconds."""
+
+
+def calls(standin: Standin) -> int:
+    """Steps made at the service."""
+    return sum(number for step, number in standin.calls().items() if step in STEPS)
+
+
+def go_on(standin: Standin, more: int = 50) -> None:
+    """Wait until so many more steps were made."""
+    before = calls(standin)
+    until(lambda: calls(standin) >= before + more, what="more steps")
+
+
+def steps_of(document: dict) -> int:
+    """Steps in the report."""
+    return sum(len(event["steps"]) for event in document["events"])
+
+
+def check_nothing_is_double(document: dict) -> None:
+    """No event stands there twice; no namespace and no place in a round had two holders."""
+    events = document["events"]
+    assert max(Counter((event["worker"], event["seq"]) for event in events).values()) == 1
+    holders: dict[str, set] = {}
+    for event in events:
+        holders.setdefault(event["namespace"], set()).add((event["coordinator"], event["worker"]))
+    assert {len(who) for who in holders.values()} == {1}, holders
+    lists = Counter(
+        (event["trio"], event["round"], event["contract"], event["role"])
+        for event in events
+        if event["phase"] == "baseline"
+    )
+    assert max(lists.values()) == 1
+    assert document["faults"]["repeated_lists"] == 0
+    assert document["metrics"]["events"]["total"] == len(events)
+    assert document["completeness"]["events_merged"] == len(events)
+
+
+def test_a_worker_that_is_killed_is_named_and_makes_the_verdict_unknown(tmp_path):
+    with ExitStack() as stack:
+        services = [stack.enter_context(Standin()) for _ in range(2)]
+        midst, draining = (
+            stack.enter_context(
+                apart(
+                    tmp_path / name / "reports",
+                    *("-u", 6, "-r", 6, "--think-time", "0.05", "--stop-timeout", 10),
+                    *("--host", standin.url, "--llm-host", standin.url),
+                )
+            )
+            for name, standin in zip(("midst", "draining"), services, strict=True)
+        )
+        for standin in services:
+            go_on(standin, 100)
+        midst.workers[1].send(signal.SIGKILL)
+        until(lambda: "is lost" in midst.master.output, MISSING_S)
+        go_on(services[0], 20)
+        midst.master.send(signal.SIGTERM)
+        services[1].set(fault="slow", slow_s=2.0)
+        time.sleep(0.5)
+        draining.master.send(signal.SIGTERM)
+        time.sleep(0.5)
+        draining.workers[1].send(signal.SIGKILL)
+        for deployment, standin in zip((midst, draining), services, strict=True):
+            assert deployment.master.wait(60) == 4, deployment.output
+            check_one_lost(deployment, standin)
+
+
+def check_one_lost(deployment: Deployment, standin: Standin) -> None:
+    document = deployment.master.document()
+    assert document["verdict"] == "unknown"
+    assert {check["verdict"] for check in document["checks"]} == {"unknown"}
+    counted = document["completeness"]
+    lost = [worker for worker in counted["workers"] if worker["lost"]]
+    assert len(lost) == 1
+    assert any(fault.startswith(f"{lost[0]['name']} was lost") for fault in counted["faults"])
+    check_nothing_is_double(document)
+    by_worker = Counter(event["worker"] for event in document["events"])
+    # Its file is on this machine: all but the last second of it is in the report.
+    assert lost[0]["events"] == by_worker[lost[0]["name"]] > 10
+    assert steps_of(document) <= calls(standin)
+    assert len(list(deployment.report_dir.iterdir())) == 3
+
+
+def test_a_worker_that_froze_comes_back_with_new_seats_and_nothing_is_lost(tmp_path):
+    with Standin() as standin:
+        arguments = ("-u", 6, "-r", 6, "--think-time", "0.05", "--stop-timeout", 10)
+        services = ("--host", standin.url, "--llm-host", standin.url)
+        with apart(tmp_path / "reports", *arguments, *services) as deployment:
+            go_on(standin, 100)
+            frozen = deployment.workers[1]
+            frozen.send(signal.SIGSTOP)
+            until(lambda: "is lost" in deployment.master.output, MISSING_S)
+            go_on(standin, 20)
+            frozen.send(signal.SIGCONT)
+            until(lambda: "is back" in deployment.master.output)
+            go_on(standin, 200)
+            deployment.master.send(signal.SIGTERM)
+            deployment.master.wait(60)
+            document = deployment.master.document()
+        made = calls(standin)
+    assert document["completeness"]["complete"], document["completeness"]
+    assert steps_of(document) == made
+    check_nothing_is_double(document)
+    assert any(event["namespace"].endswith("_g2") for event in document["events"])
+
+
+def test_after_the_master_or_a_local_run_is_killed_the_report_is_made_from_what_it_left(tmp_path):
+    with ExitStack() as stack:
+        services = [stack.enter_context(Standin()) for _ in range(2)]
+        arguments = ("-u", 6, "-r", 6, "--think-time", "0.05")
+        deployments = [
+            stack.enter_context(
+                deploy(
+                    tmp_path / deploy.__name__ / "reports",
+                    *arguments,
+                    *("--host", standin.url, "--llm-host", standin.url),
+                )
+            )
+            for deploy, standin in zip((apart, local), services, strict=True)
+        ]
+        for deployment, standin in zip(deployments, services, strict=True):
+            go_on(standin, 200)
+            time.sleep(2)
+            before = calls(standin)
+            time.sleep(1.5)
+            for run in (deployment.master, *deployment.workers):
+                run.send(signal.SIGKILL)
+                run.process.wait()
+            found = report_again(deployment.report_dir)
+            assert found["verdict"] == "unknown"
+            assert not found["completeness"]["complete"]
+            assert "cut off" in " ".join(found["completeness"]["faults"])
+            assert before <= steps_of(found) <= calls(standin)
+            assert found["metrics"]["errors"]["steps"] == steps_of(found)
+            check_nothing_is_double(found)
+
+
+def report_again(report_dir: Path) -> dict:
+    """What ``mcstress report`` makes of the events that are there."""
+    file = report_dir / "multi_coord_stress_001.events.jsonl"
+    command = [str(Path(sys.executable).with_name("mcstress")), "report", str(file)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads((report_dir / "multi_coord_stress_001.json").read_text())

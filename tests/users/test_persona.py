@@ -1,0 +1,73 @@
+"""A coordinator who is stopped while she waits begins nothing more."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+import pytest
+from gevent.pool import Group
+from locust.env import Environment
+from locust.event import Events
+
+from users.persona import CoordinatorUser
+
+BRIEF_S = 0.02
+
+
+class Waiter(CoordinatorUser):
+    """Waits, then begins something that takes a while."""
+
+    abstract = False
+    persona = "alice"
+
+    def wait_time(self):
+        return BRIEF_S
+
+    def act(self):
+        self.wait()
+        self.begun = True
+        gevent.sleep(1)
+
+    begun = False
+
+
+class InterruptibleWaiter(Waiter):
+    """Waits for somebody else."""
+
+    def act(self):
+        with self.interruptible():
+            gevent.sleep(BRIEF_S)
+        self.begun = True
+        gevent.sleep(1)
+
+
+Waiter.tasks = [Waiter.act]  # in place of the round that Locust's metaclass hands down
+InterruptibleWaiter.tasks = [InterruptibleWaiter.act]
+
+
+@pytest.mark.parametrize("kind", [Waiter, InterruptibleWaiter])
+def test_she_who_wakes_in_the_moment_of_the_stop_begins_nothing(kind):
+    user = kind(Environment(user_classes=[kind], events=Events()))
+    greenlet = user.start(Group())
+    gevent.sleep(0)
+    gevent.spawn_later(0, user.stop)  # as Locust does
+    until = time.monotonic() + 2 * BRIEF_S
+    while time.monotonic() < until:
+        pass  # a busy process: her wait ends in the same turn of the loop in which she is stopped
+    greenlet.join(timeout=5)
+    assert greenlet.ready()
+    assert not user.begun
+
+
+@pytest.mark.parametrize("kind", [Waiter, InterruptibleWaiter])
+def test_she_who_is_at_something_ends_it_first(kind):
+    user = kind(Environment(user_classes=[kind], events=Events()))
+    greenlet = user.start(Group())
+    while not user.begun:
+        gevent.sleep(0.01)
+    assert not user.stop()
+    greenlet.join(timeout=0.2)
+    assert not greenlet.ready()
+    greenlet.join(timeout=5)
+    assert greenlet.ready()
