@@ -29,12 +29,6 @@ def found(*hits, **fields):
     return {"results": hits, **counts, "playbook_boosted": 0, "playbook_injected": 0, **fields}
 
 
-@pytest.fixture(autouse=True)
-def _no_hang():
-    with gevent.Timeout(20):
-        yield
-
-
 @pytest.fixture
 def steps():
     return []

@@ -35,12 +35,6 @@ def chat(content, **fields):
     return answer({"model": "m", "message": message, "done": True, "eval_count": 9, **fields})
 
 
-@pytest.fixture(autouse=True)
-def _no_hang():
-    with gevent.Timeout(20):
-        yield
-
-
 @pytest.fixture
 def steps():
     return []

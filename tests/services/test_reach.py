@@ -1,6 +1,5 @@
 """What is refused before the first user starts."""
 
-import gevent
 import pytest
 from tcp.raw_server import CLOSE, RawServer, answer, routes, script
 
@@ -17,12 +16,6 @@ def tags(*models):
     """Ollama's list of models; a pair names one with its family."""
     pairs = [model if isinstance(model, tuple) else (model, "qwen2") for model in models]
     return {"models": [{"name": name, "details": {"family": kind}} for name, kind in pairs]}
-
-
-@pytest.fixture(autouse=True)
-def _no_hang():
-    with gevent.Timeout(20):
-        yield
 
 
 def refusal(check, *arguments):

@@ -3,7 +3,6 @@
 import contextlib
 import shutil
 
-import gevent
 import pytest
 from tcp.certificate import certify
 from tcp.raw_server import CLOSE, HOLD, RawServer, answer, script
@@ -14,12 +13,6 @@ from services.transport import Transport
 from services.transport_stream import tls_context
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to certify with")
-
-
-@pytest.fixture(autouse=True)
-def _no_hang():
-    with gevent.Timeout(20):
-        yield
 
 
 @pytest.fixture(scope="module")

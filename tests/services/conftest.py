@@ -1,0 +1,27 @@
+"""Transports for tests: quick to give up, and closed when the test is over."""
+
+import contextlib
+
+import gevent
+import pytest
+
+from services.transport import Transport
+
+
+@pytest.fixture(autouse=True)
+def _no_hang():
+    with gevent.Timeout(20):
+        yield
+
+
+@pytest.fixture
+def transport_to():
+    """Makes transports with short time-outs, and closes them after the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(server=None, base_url=None, **options):
+            options = {"connect_timeout_s": 2, "timeout_s": 2, **options}
+            transport = Transport(base_url or server.url, **options)
+            return stack.enter_context(contextlib.closing(transport))
+
+        yield make
