@@ -113,10 +113,11 @@ def _trace(conductor: Conductor, run: MasterRun, verdict: str) -> bool:
     """Have every worker finish tracing, by a deadline; whether there was any tracing."""
     if not run.traces.on:
         return False
+    run.traces.say(verdict)
     parts = [part for part in run.roll.parts.values() if part.drained and not part.traced]
     for part in parts:
         conductor.tell(run, part.name, Trace(run.run.uid))
-    run.traces.close(verdict)
+    run.traces.close()
     if not wait_until(
         lambda: all(part.traced or not conductor.is_there(part) for part in parts),
         TRACED_DEADLINE_S,

@@ -114,7 +114,7 @@ class Lifecycle:
             logger.warning(writes(run.run))
         conductor.conduct(run, self._progress(settings))
         if self.node is not None:
-            self.node.local_segment = run.segment
+            self.node.local_segment, self.node.local_tracer = run.segment, run.traces.tracer
 
     def _progress(self, settings: Settings) -> Progress:
         options = self.environment.parsed_options

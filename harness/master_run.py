@@ -50,7 +50,7 @@ class MasterRun:
         self.ending = False
         self.closing = False
         self.stopped_by = ""
-        self.traces = SessionTraces(settings, run, paths.spool("master"))
+        self.traces = SessionTraces(settings, run, paths, local=mode == "local")
         self.read_back: int | None = None
         self.user_errors: list[str] = []
         self.segment = Segment(paths.events, self.first_record())

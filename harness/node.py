@@ -24,6 +24,7 @@ from harness.recorder import Recorder
 from harness.traces import open_tracer
 from metrics.figures import Figures
 from services.errors import MisuseError
+from tracing.tracer import Tracer
 from users.entrance import coordination_hook, open_gate
 
 WELCOME_DEADLINE_S = 120.0
@@ -43,6 +44,7 @@ class Node:
         self.runner = runner
         self.boot = uuid4().hex[:12]
         self.local_segment: Segment | None = None
+        self.local_tracer: Tracer | None = None
         self._post = post
         self._run: NodeRun | None = None
         self._coming: AsyncResult[NodeRun] = AsyncResult()
@@ -97,7 +99,7 @@ class Node:
             Figures(welcome.run.top_k, folds=False),
             segment,
             parse_policy(welcome.evidence),
-            open_tracer(welcome),
+            self.local_tracer or open_tracer(welcome),
         )
         self._run = NodeRun(welcome, self.boot, self._post, recorder)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from evidence.numbering import ReportPaths
 from harness.messages import Welcome
 from harness.settings import Settings
 from tracing.counts import TraceCounts
@@ -68,39 +69,49 @@ def _open(
 
 
 class SessionTraces:
-    """The master's part: the project's address, the verdict's score, and reading back."""
+    """The master's part: the project's address, the verdict's score, and reading back.
 
-    def __init__(self, settings: Settings, run: Run, spool: Path) -> None:
-        self._tracer, warnings = _open(settings.langfuse_env, run, "master", spool)
+    On a local runner the one ``tracer`` of the process also has its users' steps.
+    """
+
+    def __init__(self, settings: Settings, run: Run, paths: ReportPaths, *, local: bool) -> None:
+        name = "local" if local else "master"
+        self.tracer, warnings = _open(settings.langfuse_env, run, name, paths.spool(name))
+        self._local = local
         for warning in warnings:
             logger.warning("%s", warning)
 
     @property
     def on(self) -> bool:
         """Whether there is a Langfuse to send to."""
-        return self._tracer is not None
+        return self.tracer is not None
 
     @property
     def url(self) -> str:
         """The project's page; empty where it is not known."""
-        return (self._tracer.project_url or "") if self._tracer else ""
+        return (self.tracer.project_url or "") if self.tracer else ""
 
     @property
     def counts(self) -> dict[str, Any]:
-        """What became of the master's own scores; it makes no observations."""
-        return total_counts([msgspec.to_builtins(self._tracer.counts())] if self._tracer else [])
+        """What became of a master's own scores; it makes no observations."""
+        own = [self.tracer.counts()] if self.tracer is not None and not self._local else []
+        return total_counts(map(msgspec.to_builtins, own))
 
-    def close(self, verdict: str) -> None:
+    def say(self, verdict: str) -> None:
         """Put the verdict on the session."""
-        if self._tracer is not None:
-            self._tracer.score("verdict", verdict)
-            self._tracer.finish(FLUSH_DEADLINE_S)
+        if self.tracer is not None:
+            self.tracer.score("verdict", verdict)
+
+    def close(self) -> None:
+        """Deliver it, by the deadline; on a local runner that is the node's part."""
+        if self.tracer is not None and not self._local:
+            self.tracer.finish(FLUSH_DEADLINE_S)
 
     def read_back(self, delivered: int) -> int | None:
         """How many observations of the run the server has; None where that cannot be told.
 
-        A server that did not take the verdict just now is not waited for a second time.
+        A server that gave no answer just now is not waited for a second time.
         """
-        if self._tracer is None or not delivered or self._tracer.counts().scores.spooled:
+        if self.tracer is None or not delivered or not self.tracer.answered:
             return None
-        return self._tracer.read_back(delivered, READ_BACK_WITHIN_S)
+        return self.tracer.read_back(delivered, READ_BACK_WITHIN_S)

@@ -51,7 +51,7 @@ class Sender:
     """Moves items from the outbox to the server, or else to the overflow, and counts them.
 
     ``sweep`` brings the buffers' contents to the outbox, a part at each step. ``project`` is known
-    once the server said it.
+    once the server said it. ``answered``: in the end the server answered what was left to send.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Sender:
         limits: Limits,
     ) -> None:
         self.project: Project | None = None
+        self.answered = False
         self._server = server
         self._official = Official(server.settings, server.http)
         self._outbox = outbox
@@ -108,6 +109,7 @@ class Sender:
         self._closing.set()
         self._outbox.ready.set()
         self._greenlets[0].join(max(0.0, self._deadline_s - time.monotonic()))
+        self.answered = self._greenlets[0].ready() and not self._pause_s
         gevent.killall(self._greenlets)
         self._collect()
         self._overflow.add(self._outbox.take(self._outbox.items))

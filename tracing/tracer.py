@@ -6,6 +6,7 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from gevent.lock import RLock
 from greenlet import getcurrent
 
 from services.traceparent import is_sampled, phase_trace_id
@@ -77,6 +78,7 @@ class Tracer:
     def _build(self) -> None:
         """Everything that belongs to this process alone."""
         self._finished = False
+        self._finishing = RLock()
         self._buffers: dict[int, list[Item]] = {}
         self._counts = TraceCounts()
         self._notices = Notices(self._settings.redact)
@@ -161,11 +163,12 @@ class Tracer:
 
         Returns by the deadline. From then on made = sampled out + delivered + spooled + dropped.
         """
-        if not self._finished:
-            self._finished = True
-            with self._border:
-                self.start()
-                self._sender.finish(deadline_s)
+        with self._finishing:
+            if not self._finished:
+                self._finished = True
+                with self._border:
+                    self.start()
+                    self._sender.finish(deadline_s)
         return self.counts()
 
     def read_back(self, expected: int, within_s: float = 15.0) -> int | None:
@@ -176,6 +179,11 @@ class Tracer:
         with self._border:
             return read_back(self._settings, self._run.uid, expected, within_s, self._notices)
         return None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server still answered at ``finish``, so that it can be read back from."""
+        return self._sender.answered
 
     @property
     def project_url(self) -> str | None:

@@ -83,6 +83,16 @@ def test_dying_half_way(trace_to):
         assert len(reborn.observations | standin.observations) == counts.made
 
 
+def test_whoever_finishes_second_waits_for_the_first(newest, trace_to):
+    newest.behave("hang")
+    tracer = trace_to(newest.url, limits=HASTY)
+    record_round(tracer)
+    both = [gevent.spawn(tracer.finish, 0.5) for _ in range(2)]
+    gevent.joinall(both)
+    assert [balanced(greenlet.value) for greenlet in both] == [True, True]
+    assert not tracer.answered
+
+
 BEHAVIOURS = [
     {"mode": "hang"},
     {"mode": "hang", "posts_only": True},
