@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +17,7 @@ from locust.runners import Runner, WorkerRunner
 from evidence.policy import parse_policy
 from evidence.segment import Segment
 from harness import messages as said
+from harness.hearing import SILENT_S, Hearing
 from harness.node_run import NodeRun
 from harness.own_segment import open_segment
 from harness.recorder import Recorder
@@ -30,8 +30,6 @@ from users.entrance import coordination_hook, open_gate
 WELCOME_DEADLINE_S = 120.0
 DELTA_INTERVAL_S = 1.0
 PIECE_BYTES = 1 << 20
-MASTER_SILENT_S = 15.0
-"""The master answers every second's heartbeat."""
 POLL_S = 0.1
 
 logger = logging.getLogger(__name__)
@@ -42,6 +40,7 @@ class Node:
 
     def __init__(self, environment: Environment, runner: Runner, post: said.Post) -> None:
         self.runner = runner
+        self._hearing = Hearing(runner) if isinstance(runner, WorkerRunner) else None
         self.boot = uuid4().hex[:12]
         self.local_segment: Segment | None = None
         self.local_tracer: Tracer | None = None
@@ -154,11 +153,13 @@ class Node:
             self._run.user_errors.append(f"{type(exception).__name__}: {exception}")
 
     def _send_deltas(self) -> None:
-        """Write and send what was seen, every second."""
-        while True:
+        """Write and send what was seen, every second; stop where nobody hears it."""
+        while self._run is not None:
             gevent.sleep(DELTA_INTERVAL_S)
-            if self._run is not None:
-                self._run.hand_over()
+            self._run.hand_over()
+            if self._hearing is not None and self._hearing.is_lost(DELTA_INTERVAL_S):
+                logger.error("nothing was heard of the master for %g s: users stop", SILENT_S)
+                gevent.spawn(self._hand_over_all, self._run)
 
     def _on_drain(self, drain: said.Drain, _: str) -> None:
         """Stop the users, send what is left, and say that this was all."""
@@ -184,18 +185,10 @@ class Node:
             return
         self._hand_over_all(run)
         while not self._dismissed.wait(POLL_S):
-            if not self._hears_master():
+            if self._hearing is None or self._hearing.is_lost(POLL_S):
                 segment = run.recorder.segment.path
                 logger.warning("the master is gone; what was not handed over is in %s", segment)
                 return
-
-    def _hears_master(self) -> bool:
-        """Whether messages still arrive: neither was this worker told to quit, nor is it alone."""
-        runner = self.runner
-        if not isinstance(runner, WorkerRunner) or not runner.greenlet:
-            return False
-        heard_s = runner.last_heartbeat_timestamp or 0.0
-        return time.time() - heard_s < MASTER_SILENT_S
 
     def _on_dismissed(self, dismissed: said.Dismissed, _: str) -> None:
         run = self._run
