@@ -42,13 +42,13 @@ from users.entrance import coordination_hook
 
 USERS = 50
 EVENTS_EACH = 40
-TURNS = 6
+TURNS = 5
 PACED_PER_S = 1000
 PACED_S = 1.5
 PACED_TURNS = 2
 TICK_S = 0.002
 STEPS = 5000
-STEP_TURNS = 6
+STEP_TURNS = 4
 SDK_CALLS = 300
 YARDSTICK_CALLS = 500
 
@@ -167,7 +167,7 @@ def step_rows(folder: Path) -> Iterator[Row]:
     """
     answer = search_body()
     with stand_in() as ours, stand_in() as theirs:
-        client, trace = official_sdk(theirs)
+        client, trace = official_sdk(theirs, "steps")
         cost: dict[str, list[float]] = {YARDSTICK: [], RECORD: [], DELIVERY: [], SDK_CALL: []}
         for turn in range(STEP_TURNS):
             cost[YARDSTICK].append(_cpu_us(partial(json.loads, answer), YARDSTICK_CALLS))

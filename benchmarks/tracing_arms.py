@@ -19,6 +19,7 @@ from benchmarks.searchers import BODY
 from metrics.event import Event, utc
 from services.step import Step
 from services.traceparent import new_span_id
+from tracing.limits import Limits
 from tracing.settings import Settings
 from tracing.trace import TraceRun
 from tracing.tracer import Tracer
@@ -34,9 +35,10 @@ SECRET_KEY = "sk-lf-93b20df4-stand-in"
 NOBODY = "http://127.0.0.1:9"
 RUN = TraceRun(uid="benchmark", number="000", scenario="three_cities")
 
-CROWD = 12_000
-"""Events recorded before a turn where nobody takes them: the outbox is crowded then, as it is later
-in a run, and every further step goes to the spool."""
+SMALL = Limits(outbox_items=2000)
+CROWD = 1600
+"""Events recorded before a turn where nobody takes them: a small outbox is crowded then, as it is
+later in a run, and every further step goes to the spool."""
 
 OFF = "tracing off"
 UP = "tracing, server up"
@@ -57,17 +59,21 @@ def stand_in(mode: str = "ok") -> Iterator[str]:
             process.kill()
 
 
-def tracer_to(url: str, folder: Path, name: str) -> Tracer:
+def tracer_to(url: str, folder: Path, name: str, limits: Limits | None = None) -> Tracer:
     """Our tracer, begun."""
     settings = Settings(url, PUBLIC_KEY, SECRET_KEY)
-    tracer = Tracer(settings, RUN, worker="w1", spool_path=folder / f"{name}.spool.jsonl")
+    spool = folder / f"{name}.spool.jsonl"
+    tracer = Tracer(settings, RUN, worker="w1", spool_path=spool, limits=limits)
     tracer.start()
     return tracer
 
 
-def official_sdk(url: str) -> tuple[Langfuse, Trace]:
-    """The SDK's client, and an event's steps as observations the way its documentation has it."""
-    client = Langfuse(base_url=url, public_key=PUBLIC_KEY, secret_key=SECRET_KEY)
+def official_sdk(url: str, name: str) -> tuple[Langfuse, Trace]:
+    """The SDK's client, and an event's steps as observations the way its documentation has it.
+
+    It keeps one client per public key, so ``name`` makes another.
+    """
+    client = Langfuse(base_url=url, public_key=f"{PUBLIC_KEY}-{name}", secret_key=SECRET_KEY)
 
     def trace(event: Event, steps: Sequence[Step[Any]]) -> None:
         for step in steps:
@@ -87,7 +93,7 @@ def official_sdk(url: str) -> tuple[Langfuse, Trace]:
 def arms(folder: Path) -> Iterator[dict[str, Arm]]:
     """Every arm by its name."""
     with stand_in() as up, stand_in("hang") as hanging, stand_in() as sdk:
-        client, trace = official_sdk(sdk)
+        client, trace = official_sdk(sdk, "users")
         yield {
             OFF: lambda: nullcontext((None, lambda: None)),
             UP: partial(_ours, up, folder, 0),
@@ -101,7 +107,7 @@ def arms(folder: Path) -> Iterator[dict[str, Arm]]:
 @contextmanager
 def _ours(url: str, folder: Path, crowd: int) -> Iterator[tuple[Trace, Callable[[], object]]]:
     """Our tracer, with ``crowd`` events that nobody takes."""
-    tracer = tracer_to(url, folder, "turn")
+    tracer = tracer_to(url, folder, "turn", SMALL if crowd else None)
 
     def settle() -> None:
         if not crowd:
@@ -114,7 +120,7 @@ def _ours(url: str, folder: Path, crowd: int) -> Iterator[tuple[Trace, Callable[
     while crowd and not tracer.counts().spooled:
         gevent.sleep(0.02)
     yield tracer.record, settle
-    tracer.finish(1.0)
+    tracer.finish(0.2)
 
 
 def made(number: int, request: bytes, response: bytes) -> tuple[Event, list[Step[Any]]]:
