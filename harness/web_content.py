@@ -104,7 +104,7 @@ def _cell(cell: object) -> dict[str, str]:
     if isinstance(cell, Reading):
         return {"text": cell.words, "tone": cell.tone}
     if isinstance(cell, Link):
-        return {"text": cell, "href": cell}
+        return {"text": str(cell), "href": str(cell)}
     return {"text": str(cell)}
 
 

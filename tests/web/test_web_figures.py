@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from harness import web_snapshot
@@ -75,6 +76,16 @@ def test_the_csv_file_can_be_read_back(document):
     assert [row["figure"] for row in read] == [row.figure for row in table]
     values = [float(row["value"]) if row["value"] else None for row in read]
     assert values == [row.value for row in table]
+
+
+@pytest.mark.parametrize("stage", ["running", "ending", "finished"])
+def test_the_page_is_told_all_of_the_report(document, stage):
+    told = msgspec.json.decode(msgspec.json.encode(content(Snapshot(1, stage, document), [])))
+    assert len(told["cards"]) == 5
+    assert [one["title"] for one in told["sections"]][:2] == ["Checks", "Diversity"]
+    link = {"href": "https://langfuse.example/project/p1/sessions/0123456789abcdef"}
+    assert link.items() <= told["facts"][-1]["parts"][0].items()
+    assert (told["verdict"] is not None) == (stage == "finished")
 
 
 def test_before_the_first_run_there_is_nothing_but_a_hint():
