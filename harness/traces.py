@@ -31,7 +31,8 @@ def open_tracer(welcome: Welcome) -> Tracer | None:
     if not welcome.langfuse_env:
         return None
     spool = Path(welcome.spool_path)
-    tracer, warnings = _open(Path(welcome.langfuse_env), welcome.run, welcome.worker, spool)
+    env_file = Path(welcome.langfuse_env)
+    tracer, warnings = _open(env_file, welcome.run, welcome.worker, spool, learns_project=False)
     if tracer is None:
         logger.warning("%s: %s", welcome.worker, "; ".join(warnings))
     return tracer
@@ -50,7 +51,7 @@ def total_counts(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _open(
-    env_file: Path, run: Run, worker: str, spool: Path
+    env_file: Path, run: Run, worker: str, spool: Path, *, learns_project: bool
 ) -> tuple[Tracer | None, tuple[str, ...]]:
     """A tracer, and what the user should be warned of; without one, the reason."""
     settings, warnings = load_settings(env_file, os.environ)
@@ -59,7 +60,12 @@ def _open(
     trace_run = TraceRun(run.uid, run.label, run.scenario.name)
     try:
         tracer = Tracer(
-            settings, trace_run, worker=worker, spool_path=spool, sample=run.trace_sample
+            settings,
+            trace_run,
+            worker=worker,
+            spool_path=spool,
+            sample=run.trace_sample,
+            learns_project=learns_project,
         )
         tracer.start()
     except Exception as fault:  # noqa: BLE001  (best-effort border: a run without tracing is a run)
@@ -76,7 +82,8 @@ class SessionTraces:
 
     def __init__(self, settings: Settings, run: Run, paths: ReportPaths, *, local: bool) -> None:
         name = "local" if local else "master"
-        self.tracer, warnings = _open(settings.langfuse_env, run, name, paths.spool(name))
+        spool = paths.spool(name)
+        self.tracer, warnings = _open(settings.langfuse_env, run, name, spool, learns_project=True)
         self._local = local
         for warning in warnings:
             logger.warning("%s", warning)

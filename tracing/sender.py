@@ -64,11 +64,12 @@ class Sender:
         notices: Notices,
         sweep: Callable[[], Iterator[None]],
         limits: Limits,
+        learns_project: bool,
     ) -> None:
         self.project: Project | None = None
         self.answered = False
         self._server = server
-        self._official = Official(server.settings, server.http)
+        self._official = Official(server.settings, server.http) if learns_project else None
         self._outbox = outbox
         self._overflow = overflow
         self._counts = counts
@@ -221,6 +222,8 @@ class Sender:
 
     def _learn_project(self) -> None:
         """Ask whether the keys are right, and for the project's address."""
+        if self._official is None:
+            return
         reply = self._server.greet()
         if reply:
             self._settle(reply)

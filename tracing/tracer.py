@@ -50,6 +50,9 @@ class Tracer:
         tracer.score("verdict", "pass")       # no trace: on the run's session
         counts = tracer.finish(deadline_s=10) # after the users: delivered, or else spooled
 
+    ``learns_project``: ask whose the keys are, for addresses to link to; that loads the official
+    SDK, half a second during which nothing else runs, and so is for one process of a run.
+
     Nothing here raises or waits for the network. An event without steps (skipped, unmet) makes no
     observation, so that ``made`` is exactly the number of steps.
     """
@@ -64,6 +67,7 @@ class Tracer:
         sample: float = 1.0,
         limits: Limits | None = None,
         wire: Wire | None = None,
+        learns_project: bool = True,
     ) -> None:
         self._settings = settings
         self._run = run
@@ -72,6 +76,7 @@ class Tracer:
         self._sample = sample
         self._limits = limits or Limits()
         self._wire = wire
+        self._learns_project = learns_project
         self._build()
         _living.add(self)
 
@@ -100,6 +105,7 @@ class Tracer:
             notices=self._notices,
             sweep=self._sweep,
             limits=limits,
+            learns_project=self._learns_project,
         )
 
     def forget(self) -> None:

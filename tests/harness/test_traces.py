@@ -1,0 +1,80 @@
+"""Tracing as a worker opens it: quickly, or not at all and with the reason."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.messages import Welcome
+from harness.traces import open_tracer
+from users.run import Run
+from users.scenario_file import load_scenario
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+KEYS = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=pk\nLANGFUSE_SECRET_KEY=sk\n"
+
+
+def welcome(env_file, folder):
+    """What a master sends to its second worker."""
+    run = Run(
+        uid="u", label="001", gateway_url="", llm_url="", llm_model="m",
+        scenario=load_scenario("three_cities"), phases=[], rounds=1, seed=1, top_k=8,
+        playbook_prefix="p_", fresh_prefix="f-", timeout_s=1, wait_deadline_s=1, think_from_s=0,
+        think_to_s=0,
+    )  # fmt: skip
+    return Welcome(
+        run=run, worker="worker-1", segment_path="", evidence="all", llm_parallel=1, reference_s=0,
+        langfuse_env=env_file, spool_path=str(folder / "spool.jsonl"), corpora_poll_s=5,
+        corpus_sizes={},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def no_settings(monkeypatch):
+    """Nothing about Langfuse in the environment."""
+    for name in ("LANGFUSE_URL", "LANGFUSE_HOST", "LANGFUSE_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_worker_does_without_the_sdk(tmp_path):
+    """Loading it takes so long that on a busy machine Locust gave the worker up for lost."""
+    (tmp_path / "langfuse.env").write_text(KEYS)
+    script = f"""
+import locust, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_traces import open_tracer, welcome
+assert open_tracer(welcome({str(tmp_path / "langfuse.env")!r}, Path({str(tmp_path)!r})))
+print([name for name in sys.modules if name.startswith("langfuse")])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_a_worker_without_the_file_says_so(tmp_path, caplog):
+    missing = str(tmp_path / "missing.env")
+    assert open_tracer(welcome(missing, tmp_path)) is None
+    assert f"worker-1: Langfuse tracing is off: {missing} is missing" in caplog.text
+
+
+def test_where_the_master_traces_nothing_a_worker_is_silent(tmp_path, caplog):
+    assert open_tracer(welcome("", tmp_path)) is None
+    assert caplog.text == ""
+
+
+def test_a_tracer_that_cannot_be_made_is_no_reason_to_end(tmp_path, caplog, monkeypatch):
+    (tmp_path / "langfuse.env").write_text(KEYS)
+
+    def fail(*_, **__):
+        raise RuntimeError("no more memory for pk:sk")
+
+    monkeypatch.setattr("harness.traces.Tracer", fail)
+    assert open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)) is None
+    assert "worker-1: Langfuse tracing is off: RuntimeError: no more memory" in caplog.text
+    assert "pk:sk" not in caplog.text
