@@ -2,6 +2,7 @@
 
 import socket
 
+import psutil
 import pytest
 from browser import PLOTS_DRAWN
 from endtoend.locust_run import CHECKOUT, until
@@ -127,3 +128,17 @@ def test_what_others_named_stays_text(web, page, tmp_path):
     assert page.evaluate("window.hacked") is None
     assert page.errors() == []
     assert all(address.startswith(web.url) for address in page.requests())
+
+
+def test_an_empty_host_is_the_embedded_stack_and_lasts_as_long_as_its_run(web):
+    children = psutil.Process(web.process.pid).children
+    assert children() == []
+    figures = web.run_to_the_end(host="", llm_host="")
+    assert "gateway embedded" in "".join(part["text"] for part in figures["facts"][1]["parts"])
+    assert children() == []
+
+
+def test_nothing_is_left_running_where_locust_refuses_what_we_did_not(web):
+    answer = web.start(host="", llm_host="", spawn_rate="fast")
+    assert answer["message"].startswith("Invalid spawn_rate value")
+    assert psutil.Process(web.process.pid).children() == []

@@ -60,4 +60,4 @@ class WebRun(LocustRun):
         before = len(self.figures()["reports"])
         assert self.start(rounds=1, **form)["success"]
         until(lambda: len(self.figures()["reports"]) > before, what="a report")
-        return self.figures()
+        return self.until_stage("finished")
