@@ -157,9 +157,9 @@ class Lifecycle:
             self._say(summary(run, head))
             self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
         finally:
-            # Whatever went wrong, the web UI can start the next run.
-            conductor.rest()
+            # Whatever went wrong, the web UI can start the next run, once this one has left.
             self.leave()
+            conductor.rest()
 
     def _say(self, text: str) -> None:
         """In the web UI at once; headless at the very end, below Locust's own tables."""
@@ -203,6 +203,6 @@ class Lifecycle:
 
     def leave(self) -> None:
         """Stop the embedded stack, where there is one."""
-        if self.ground is not None:
-            self.ground.leave()
-            self.ground = None
+        ground, self.ground = self.ground, None
+        if ground is not None:
+            ground.leave()
