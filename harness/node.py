@@ -188,6 +188,7 @@ class Node:
             if self._hearing is None or self._hearing.is_lost(POLL_S):
                 segment = run.recorder.segment.path
                 logger.warning("the master is gone; what was not handed over is in %s", segment)
+                run.finish_tracing()
                 return
 
     def _on_dismissed(self, dismissed: said.Dismissed, _: str) -> None:

@@ -95,7 +95,9 @@ class Overflow:
         path = str(self._spool.path)
         if stored:
             number = self._counts.spooled + self._counts.scores.spooled
-            self._notices.warn("spool", f"not delivered, for mcstress replay: {number} in {path}")
+            self._notices.warn(
+                "spool", f"not delivered, for mcstress replay: {number} so far in {path}"
+            )
             if path not in self._counts.spools:
                 self._counts.spools.append(path)
         if dropped:

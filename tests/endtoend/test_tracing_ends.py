@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections import Counter
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from endtoend.deployments import Deployment, local, processes
+from endtoend.deployments import Deployment, apart, local, processes
 from endtoend.langfuse_process import Langfuse, check_accounts
 from endtoend.locust_run import until
 from standin.process import Standin
@@ -18,7 +19,7 @@ from standin.process import Standin
 from tracing.replay import replay
 from tracing.settings import load_settings
 
-RUN = ("-u", 9, "-r", 9, "--think-time", 0.05, "--stop-timeout", 10)
+RUN = ("-u", 9, "-r", 9, "--think-time", 0.2, "--stop-timeout", 10)
 """Three trios: on two workers, one of them has members on both."""
 TRIOS, ROUNDS, PHASES = 3, 2, 10
 
@@ -41,6 +42,7 @@ CUT_OFF = {
 }
 STUCK, SAMPLED = "SIGTERM while Langfuse hangs, --processes 2", "--trace-sample 0.5, --processes 2"
 NAMES = (*CUT_OFF, STUCK, SAMPLED)
+ORPHANED = "a worker without its master"
 AT_LEAST = 60
 """Observations that are delivered before a run is cut off."""
 
@@ -94,13 +96,14 @@ def ends(tmp_path_factory):
                 arguments += ("--trace-sample", 0.5, "--rounds", ROUNDS)
             start, _ = CUT_OFF.get(name, (processes, None))
             runs[name] = stack.enter_context(start(folder / "reports", *arguments))
+        orphan = orphaned(stack, services[STUCK].url, tmp_path_factory.mktemp("orphan"))
         for name in (*CUT_OFF, STUCK):
             until(lambda: len(servers[name].state()["observations"]) > AT_LEAST, what=name)  # noqa: B023  (called at once)
             if name == STUCK:
                 servers[name].behave("hang")
             _, cut_off = CUT_OFF.get(name, (None, terminate))
             cut_off(runs[name])
-        yield {
+        done = {
             name: End(
                 code=run.master.wait(),
                 document=run.master.document(),
@@ -112,6 +115,20 @@ def ends(tmp_path_factory):
             )
             for name, run in runs.items()
         }
+        orphan.workers[0].wait()
+        yield done | {ORPHANED: orphan}
+
+
+def orphaned(stack, url, folder):
+    """A worker that is ended when its master is gone, and Langfuse leaves it no hope."""
+    langfuse = stack.enter_context(Langfuse(mode="status", status=401))
+    arguments = ("--host", url, "--llm-host", url, "--langfuse-env", langfuse.env_file(folder))
+    run = stack.enter_context(apart(folder / "reports", *RUN, *arguments, workers=1))
+    spool = folder / "reports" / "multi_coord_stress_001.worker-0.spool.jsonl"
+    until(spool.exists, what="a spool")
+    run.master.send(signal.SIGKILL)
+    run.workers[0].send(signal.SIGTERM)
+    return run
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -132,10 +149,10 @@ def test_it_all_adds_up_worker_by_worker(ends, name):
 def test_all_that_was_made_is_delivered(ends, name):
     end = ends[name]
     tracing = end.document["completeness"]["tracing"]
-    assert tracing["made"] == tracing["delivered"] == tracing["read_back"] > AT_LEAST
-    assert len(end.stored["observations"]) == tracing["made"]
+    assert AT_LEAST < tracing["delivered"] <= tracing["read_back"] <= tracing["made"]
+    deliver_the_rest(end)
     assert end.observations == end.steps
-    assert len(end.stored["scores"]) == tracing["scores"]["made"] == tracing["scores"]["delivered"]
+    assert len(end.stored["scores"]) == tracing["scores"]["made"]
     headers = {header for _, header in end.asked}
     for span, each in end.stored["observations"].items():
         assert f"00-{each['trace']}-{span}-01" in headers
@@ -154,10 +171,7 @@ def test_what_a_hanging_server_does_not_take_is_spooled_by_each_process(ends):
     names = {path.name.split(".")[1] for path in spools}
     assert names == {"worker-0", "worker-1", "master"}
     end.langfuse.behave("ok")
-    settings, _ = load_settings(end.env_file, {})
-    for spool in spools:
-        assert replay(spool, settings).left == 0
-    end.stored = end.langfuse.state()
+    deliver_the_rest(end)
     assert end.observations == end.steps
     assert len(end.stored["scores"]) == tracing["scores"]["made"]
 
@@ -192,8 +206,35 @@ def test_services_are_told_which_traces_are_kept(ends):
     assert len(flags) == TRIOS * ROUNDS * PHASES
 
 
+def deliver_the_rest(end):
+    """Replay what a busy machine's server did not take in time."""
+    settings, _ = load_settings(end.env_file, {})
+    for spool in end.document["completeness"]["tracing"]["spools"]:
+        assert replay(Path(spool), settings).left == 0
+    end.stored = end.langfuse.state()
+
+
 def by_trace(stored):
     found = {}
     for each in stored["observations"].values():
         found.setdefault(each["trace"], []).append(each)
     return found
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_worker_whose_master_is_gone_spools_all_the_same(ends):
+    stem = "multi_coord_stress_001.worker-0"
+    folder = ends[ORPHANED].report_dir
+    events = lines_of(folder / f"{stem}.events.jsonl")
+    steps = Counter(
+        (event["trace_id"], step["name"]) for event in events for step in event.get("steps", ())
+    )
+    spooled = lines_of(folder / f"{stem}.spool.jsonl")
+    traced = Counter(
+        (each["trace"]["id"], each["name"]) for each in spooled if each["is"] == "observation"
+    )
+    assert traced.total() > AT_LEAST
+    assert traced == steps
