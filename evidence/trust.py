@@ -132,7 +132,7 @@ def _score_note(scores: dict[str, Any]) -> list[str]:
     made, spooled = scores.get("made", 0), scores.get("spooled", 0)
     dropped = [f"{n:,} dropped ({reason})" for reason, n in _dropped(scores).items() if n]
     missing = [f"{spooled:,} spooled"] * bool(spooled) + dropped
-    return [f"Of {made:,} scores on traces, {words.sentence_list(missing)}."] if missing else []
+    return [f"Of {made:,} scores on traces: {words.sentence_list(missing)}."] if missing else []
 
 
 def _dropped(tracing: dict[str, Any]) -> dict[str, int]:

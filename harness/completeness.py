@@ -95,5 +95,6 @@ def _worker(part: WorkerPart) -> dict[str, Any]:
 def tracing(run: MasterRun) -> dict[str, Any]:
     """Observations and ``scores`` over all processes; the ``master`` makes scores only."""
     master = run.traces.counts
-    told = [part.tracing for part in run.roll.parts.values() if part.tracing]
+    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
+    told = [part.tracing for part in parts if part.tracing]
     return {"on": run.traces.on, **total_counts([*told, master]), "master": master}

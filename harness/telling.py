@@ -13,7 +13,7 @@ from evidence.markdown import markdown
 from harness.master_run import MasterRun
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
-TRACED = ("made", "sampled_out", "delivered", "spooled")
+FATES = ("sampled_out", "delivered", "spooled")
 
 
 def tell(run: MasterRun, head: dict[str, Any]) -> None:
@@ -49,9 +49,12 @@ def traced(tracing: dict[str, Any]) -> list[str]:
     """What became of the trace observations, and where those are that wait."""
     if not tracing["on"]:
         return []
-    counts = {key.replace("_", " "): tracing[key] or None for key in TRACED}
-    counts |= {"dropped": sum(tracing["dropped"].values()) or None, "made": tracing["made"]}
-    counts["read back"] = tracing["read_back"]
-    told = [f"{number:,} {word}" for word, number in counts.items() if number is not None]
+    fates = {fate.replace("_", " "): tracing[fate] for fate in FATES}
+    fates["dropped"] = sum(tracing["dropped"].values())
+    fates["unaccounted for"] = tracing["made"] - sum(fates.values())
+    told = [f"{tracing['made']:,} made"]
+    told += [f"{number:,} {fate}" for fate, number in fates.items() if number]
+    if tracing["read_back"] is not None:
+        told.append(f"{tracing['read_back']:,} read back")
     waiting = [f"        not delivered, for mcstress replay: {path}" for path in tracing["spools"]]
     return [f"Traces: {', '.join(told)}", *waiting]

@@ -84,7 +84,7 @@ def test_observations_are_told_worker_by_worker_with_what_waits_and_the_scores(h
     assert "| `worker-2` | – | – | – | – | – |" in text  # noqa: RUF001  (no figure)
     assert "mcstress replay" in text
     assert "| `/reports/run_001.worker-1.spool.jsonl` |" in text
-    assert "- Of 8 scores on traces, 2 spooled and 1 dropped (late)." in text
+    assert "- Of 8 scores on traces: 2 spooled and 1 dropped (late)." in text
     assert "accounted for" not in text
 
 

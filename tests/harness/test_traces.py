@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.messages import Welcome
+from harness.telling import traced
 from harness.traces import open_tracer
 from users.run import Run
 from users.scenario_file import load_scenario
@@ -78,3 +79,17 @@ def test_a_tracer_that_cannot_be_made_is_no_reason_to_end(tmp_path, caplog, monk
     assert open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)) is None
     assert "worker-1: Langfuse tracing is off: RuntimeError: no more memory" in caplog.text
     assert "pk:sk" not in caplog.text
+
+
+def test_the_last_lines_of_a_run_tell_every_fate():
+    tracing = {
+        "on": True, "made": 1200, "sampled_out": 100, "delivered": 1000, "spooled": 50,
+        "dropped": {"spool full": 20, "after the end": 5}, "read_back": 0, "spools": ["/x.jsonl"],
+    }  # fmt: skip
+    first, second = traced(tracing)
+    assert first == (
+        "Traces: 1,200 made, 100 sampled out, 1,000 delivered, 50 spooled, 25 dropped, "
+        "25 unaccounted for, 0 read back"
+    )
+    assert second == "        not delivered, for mcstress replay: /x.jsonl"
+    assert traced(tracing | {"on": False}) == []
