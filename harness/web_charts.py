@@ -169,5 +169,5 @@ def _over(times: DataRange1d, height: int, **options: Any) -> figure:
     """A plot whose left edge stands where that of the others does."""
     plot = chart(height, x_axis_type="datetime", x_range=times, **options)
     plot.min_border_left = 64
-    plot.xaxis.ticker = DatetimeTicker(desired_num_ticks=4)
+    plot.xaxis.ticker = DatetimeTicker(desired_num_ticks=3)
     return plot
