@@ -41,7 +41,7 @@ RANGES: dict[str, tuple[Range, ...]] = {
     ),
     "handover.verbatim.top1_rate": (
         Range(">=", 0.95, "healthy", "a colleague finds what was learnt"),
-        Range(">=", 0.0, "low", "what was learnt does not reach a colleague"),
+        Range(">=", 0.0, "low", "what was learnt does not always reach a colleague"),
     ),
     "handover.paraphrase.top1_rate": (
         Range(">=", 0.5, "healthy", "what was learnt is found in other words too"),
@@ -49,7 +49,7 @@ RANGES: dict[str, tuple[Range, ...]] = {
     ),
     "freshness.top_k_rate": (
         Range(">=", 0.95, "healthy", "new resumes are found"),
-        Range(">=", 0.0, "low", "new resumes stay unseen"),
+        Range(">=", 0.0, "low", "not every new resume is found"),
     ),
     "swap.returned": (
         Range("==", 0, "healthy", "nobody who was rejected returns"),
