@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import random
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,9 +24,9 @@ class Langfuse:
     ``behaviour`` is that of langfuse_standin.py.
     """
 
-    def __init__(self, version: str = NEWEST, *, port: int = 0, **behaviour: Any) -> None:
+    def __init__(self, version: str = NEWEST, **behaviour: Any) -> None:
         self._version = version
-        self.port = port
+        self._port = port_of_its_own()
         self._behaviour = behaviour
         self.alive = False
 
@@ -39,13 +41,12 @@ class Langfuse:
             assert kind or not faults, faults
 
     def start(self) -> None:
-        """Listen, at the same address as before where there was one, with nothing stored."""
-        command = [sys.executable, str(SERVER), "--port", str(self.port)]
+        """Listen, always at the same address, with nothing stored."""
+        command = [sys.executable, str(SERVER), "--port", str(self._port)]
         command += ["--version", self._version]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().strip()
         assert self.url, f"the stand-in ended with {self.process.wait()}"
-        self.port = int(self.url.rpartition(":")[2])
         self.alive = True
         if self._behaviour:
             self.behave(**self._behaviour)
@@ -88,6 +89,15 @@ class Langfuse:
         path.write_text(self.env if text is None else text)
         path.chmod(0o600)
         return path
+
+
+def port_of_its_own() -> int:
+    """A free port that the system gives to nobody else while the server is dead."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def accounted(tally: dict[str, Any]) -> int:
