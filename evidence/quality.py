@@ -155,10 +155,15 @@ def learning(document: Document) -> Section:
         title="Learning",
         question="Does a colleague find what was learnt?",
         answer=worst(*(row[-1] for row in arms), *harmed),
-        headline=Headline(f"lift {lifts[0][1]}", lifts[0][2]),
+        headline=_found(figures(document, "handover.verbatim")),
         tables=[Table(_ARM_COLUMNS, arms), Table(_LIFT_COLUMNS, lifts)],
         notes=[*_trio_note(figures(document, "handover.verbatim")), _LIFT_NOTE],
     )
+
+
+def _found(figure: dict[str, Any]) -> Headline:
+    """The rate that the reading beside it is of."""
+    return Headline(words.score(figure.get("top1_rate")), words.interval(figure.get("ci95")))
 
 
 def _arms(document: Document, kind: str) -> list[Any]:

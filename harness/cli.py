@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
+from harness.exit_codes import EXIT_CODES, EXIT_MISUSE, EXIT_REGRESSION
 from harness.options import DEFAULT_LANGFUSE_ENV
 from services.errors import MisuseError
 
 EXIT_LEFT = 1
-EXIT_MISUSE = 2
-EXIT_REGRESSION = 5
 
 
 class Group(click.Group):
@@ -36,14 +35,16 @@ def main() -> None:
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def report(file: Path) -> None:
-    """Make the report of FILE: the .events.jsonl of a run that was cut off, or a run's .json."""
+    """Make the report of FILE, a cut-off run's .events.jsonl or a run's .json; exit by verdict."""
     from harness.report_again import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
 
-    click.echo(report_again(file))
+    verdict, told = report_again(file)
+    click.echo(told)
+    raise SystemExit(EXIT_CODES[verdict])
 
 
 @main.command()
-@click.option("--port", type=int, default=0, help="0: a free one")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one")
 @click.option("--data", type=click.Path(path_type=Path), default=None, help="survives a restart")
 @click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
 def stack(port: int, data: Path | None, seed: int) -> None:

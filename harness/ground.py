@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 
 from harness.settings import Settings
 from services.embedded.process import EmbeddedStack
 from services.reach import LanguageModel, check_gateway, check_llm, look_at_corpora
+
+logger = logging.getLogger(__name__)
 
 
 class Ground(msgspec.Struct):
@@ -37,6 +41,7 @@ def prepare(settings: Settings) -> Ground:
     """
     stack = None
     if not settings.gateway_url or not settings.llm_url:
+        logger.info("starting the embedded stack")
         stack = EmbeddedStack.start(seed=settings.seed)
     try:
         return _look(settings, stack)

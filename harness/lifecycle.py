@@ -25,6 +25,7 @@ from locust.runners import (
 from harness.beginning import begin_run, check_claim, writes
 from harness.conductor import Conductor
 from harness.drain import drain
+from harness.exit_codes import EXIT_CODES, EXIT_MISUSE
 from harness.finale import finish
 from harness.finished import FinishedRuns
 from harness.ground import Ground, prepare
@@ -36,8 +37,6 @@ from harness.settings import Settings, read_settings
 from harness.telling import summary, tell
 from services.errors import MisuseError
 
-EXIT_CODES = {"pass": 0, "fail": 3, "unknown": 4}
-EXIT_MISUSE = 2
 OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
 

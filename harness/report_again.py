@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from evidence.history import History, RunFile, read_run
+from evidence.history import History, RunFile, events_of, read_run
 from evidence.numbering import ReportPaths
 from evidence.report import write_report
+from harness.description import COORDINATORS_NAMED
 from harness.recount import recount
 from metrics.checks import Check, evaluate, overall
 from metrics.figures import Figures
@@ -18,13 +19,14 @@ from services.errors import MisuseError
 ENDINGS = (".events.jsonl", ".json")
 
 
-def report_again(file: Path) -> str:
-    """Count all figures again and write the report beside ``file``; one line that says so."""
+def report_again(file: Path) -> tuple[str, str]:
+    """Count all figures again and write the report beside ``file``: the verdict, and a line."""
     run = read_run(file)
     head = counted_again(run)
     paths = _paths(file)
     write_report(paths, head, run)
-    return f"{head['verdict']}: {paths.markdown}, {paths.html}, {paths.json}"
+    verdict = str(head["verdict"])
+    return verdict, f"{verdict}: {paths.markdown}, {paths.html}, {paths.json}"
 
 
 def counted_again(run: RunFile) -> dict[str, Any]:
@@ -48,11 +50,31 @@ def counted_again(run: RunFile) -> dict[str, Any]:
     )
     return {
         **stored,
+        "run": stored["run"] if "completeness" in stored else _as_seen(run, users),
         "verdict": overall(outcomes),
         "checks": msgspec.to_builtins(outcomes),
         **results,
         "completeness": counted,
         "users": users,
+    }
+
+
+def _as_seen(run: RunFile, users: list[tuple[int, int]]) -> dict[str, Any]:
+    """The run section of a run that was cut off: what its first line could not know yet."""
+    seen: dict[str, str] = {}
+    ended = None
+    for event in events_of(run):
+        if event.namespace and len(seen) < COORDINATORS_NAMED:
+            seen.setdefault(event.coordinator, event.namespace)
+        ended = event.time
+    return {
+        **run.head["run"],
+        "ended": ended,
+        "stopped_by": "cut off",
+        "peak_users": max((number for _, number in users), default=0),
+        "coordinators": [
+            {"name": name, "namespace": namespace} for name, namespace in sorted(seen.items())
+        ],
     }
 
 

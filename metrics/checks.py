@@ -12,14 +12,11 @@ from typing import Any, Literal
 import msgspec
 
 from metrics.check import OPERATORS, Check, CheckSyntaxError, parse_check
-from metrics.names import METRICS, find
+from metrics.names import METRICS, PLANNED_SHARE, find
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
 
 Verdict = Literal["pass", "fail", "unknown", "skipped"]
-
-PLANNED_SHARE = 0.8
-"""Of the samples that were planned, the share below which a figure says nothing."""
 
 
 class CheckOutcome(msgspec.Struct, frozen=True, kw_only=True):

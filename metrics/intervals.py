@@ -29,7 +29,10 @@ def wilson(mean: float, count: float) -> Interval:
     shrink = 1 + Z * Z / count
     centre = (mean + Z * Z / (2 * count)) / shrink
     half = Z / shrink * sqrt(max(mean * (1 - mean), 0.0) / count + (Z / (2 * count)) ** 2)
-    return _clip(centre - half, centre + half, 0.0)
+    # Exactly 0 and 1 at the ends, where rounding would leave the mean itself outside.
+    low = 0.0 if mean <= 0 else centre - half
+    high = 1.0 if mean >= 1 else centre + half
+    return _clip(low, high, 0.0)
 
 
 def bonett_price(memory_only: int, control_only: int, pairs: int) -> Interval:

@@ -31,6 +31,10 @@ STEP_PHASES: dict[str, tuple[str, ...]] = {
 """The phases that take each step; steps as JSON and checks spell them."""
 
 
+PLANNED_SHARE = 0.8
+"""Of the samples that were planned, the share below which a figure says nothing."""
+
+
 class MetricName(msgspec.Struct, frozen=True):
     """One figure. ``samples``, ``planned`` and ``interval`` are names of other figures.
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from metrics.check import OPERATORS
-from metrics.names import find
+from metrics.names import METRICS, PLANNED_SHARE, find
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -77,4 +77,14 @@ def read(name: str, value: float | None) -> dict[str, str]:
 
 def readings(results: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """The reading of every figure that has ranges, by its name."""
-    return {name: read(name, find(results, name)) for name in RANGES}
+    return {name: _reading(name, results) for name in RANGES}
+
+
+def _reading(name: str, results: Mapping[str, Any]) -> dict[str, str]:
+    """As a check would have it: where too few of those planned came, nothing can be said."""
+    said = read(name, find(results, name))
+    metric = METRICS[name]
+    samples, planned = find(results, metric.samples), find(results, metric.planned or "")
+    if not samples or not planned or samples >= PLANNED_SHARE * planned:
+        return said
+    return {**said, "word": "unknown", "meaning": f"only {samples:,} of {planned:,} planned"}

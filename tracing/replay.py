@@ -69,13 +69,16 @@ def replay(spool: Path, settings: Settings) -> ReplayOutcome:
     Raises
     ------
     MisuseError
-        There is no such spool, or a run or another replay is using it.
+        There is no such spool, it is none, or a run or another replay is using it.
     """
     done = spool.with_name(f"{spool.name}.delivered")
     if not spool.exists() and done.exists():
         with done.open("rb") as lines:
             return ReplayOutcome(before=sum(1 for _ in lines))
     with _locked(spool) as lines:
+        if not any(map(_parse, islice(lines, POST))):
+            raise MisuseError(f"{spool}: holds no observations; expected a spool of traces")
+        lines.seek(0)
         server = Server(settings)
         try:
             return _Replay(spool, done, lines, server).run()

@@ -26,6 +26,7 @@ def run(*arguments):
         (["compare"], "expected at least one run on either side"),
         (["replay", "nothing.jsonl", "--langfuse-env", "/nowhere"], "/nowhere is missing"),
         (["check", "--rounds", "x"], "--rounds"),
+        (["stack", "--port", "99999"], "99999 is not in the range"),
     ],
 )
 def test_misuse_is_one_line_and_exit_code_2(arguments, message):

@@ -192,3 +192,9 @@ def test_determinisms_interval_covers_the_truth(trios):
         (low, high), _ = intervals.over_trios(score, list(sums.values()))
         covered += low <= truth <= high
     assert covered / repeats >= 0.94 - 3.3 * sqrt(0.94 * 0.06 / repeats)
+
+
+def test_wilson_holds_its_own_mean_at_both_ends():
+    for count in range(1, 3000, 7):
+        assert wilson(0.0, count)[0] == 0.0
+        assert wilson(1.0, count)[1] == 1.0

@@ -239,3 +239,13 @@ def test_a_line_is_plain_json(spool_file):
     assert content["is"] == "observation"
     assert content["trace"]["name"] == "multi_coord_stress phase 2 surge"
     assert os.linesep not in line
+
+
+@pytest.mark.parametrize("content", ["", "# A page\n", '{"run": 1}\n{"events": []}\n'])
+def test_a_file_that_is_no_spool_is_left_alone(tmp_path, content):
+    page = tmp_path / "page.md"
+    page.write_text(content)
+    with pytest.raises(MisuseError, match="holds no observations; expected a spool"):
+        replay(page, Settings("http://127.0.0.1:1", "pk", "sk"))
+    assert page.read_text() == content
+    assert list(tmp_path.iterdir()) == [page]

@@ -1,0 +1,9 @@
+"""Exit codes, the same of ``locust`` and ``mcstress`` (docs/options.md)."""
+
+from __future__ import annotations
+
+EXIT_CODES = {"pass": 0, "fail": 3, "unknown": 4}
+"""By verdict."""
+
+EXIT_MISUSE = 2
+EXIT_REGRESSION = 5
