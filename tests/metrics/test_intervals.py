@@ -196,5 +196,5 @@ def test_determinisms_interval_covers_the_truth(trios):
 
 def test_wilson_holds_its_own_mean_at_both_ends():
     for count in range(1, 3000, 7):
-        assert wilson(0.0, count)[0] == 0.0
-        assert wilson(1.0, count)[1] == 1.0
+        assert intervals.wilson(0.0, count)[0] == 0.0
+        assert intervals.wilson(1.0, count)[1] == 1.0
