@@ -9,8 +9,9 @@ from locust import events
 from locust.env import Environment
 from locust.runners import Runner
 
+from harness.exit_codes import EXIT_MISUSE
 from harness.interrupts import Interrupts
-from harness.lifecycle import EXIT_MISUSE, Lifecycle
+from harness.lifecycle import Lifecycle
 from harness.options import add_options
 from services.errors import MisuseError
 
