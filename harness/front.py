@@ -10,8 +10,10 @@ from locust.env import Environment
 from locust.runners import Runner
 
 from harness.exit_codes import EXIT_MISUSE
+from harness.garbage import keep_quiet
 from harness.interrupts import Interrupts
 from harness.lifecycle import Lifecycle
+from harness.open_files import allow_all_open_files
 from harness.options import add_options
 from services.errors import MisuseError
 
@@ -28,6 +30,8 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     With the web UI the services are looked at when its form is sent: it may name others. Workers
     get their options with the first spawn, and are told what they need by the master.
     """
+    allow_all_open_files()
+    keep_quiet(environment)
     lifecycle = Lifecycle(environment, runner)
     if lifecycle.conductor is None:
         Interrupts(lifecycle.abandon, is_idle=lambda: False)

@@ -62,7 +62,9 @@ class Connection:
             if parser.received_bytes:
                 raise TransportError(f"{os_fault(error)} inside the answer") from None
             raise NoAnswerError(f"{os_fault(error)} without an answer") from None
-        return parser.reply()
+        reply = parser.reply()
+        parser.let_go()
+        return reply
 
     def _send(self, request: bytes) -> None:
         try:  # noqa: SIM105  (contextlib.suppress costs time, and this is every call)

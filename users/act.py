@@ -69,7 +69,9 @@ class Act:
             for step in self.steps
         ]
         event.latency_ms = sum(step.latency_ms for step in self.steps)
-        self.coordinator.fire(event=event, steps=self.steps)
+        # The phase may hold this act while its user thinks: bodies must not be held with it.
+        steps, self.steps = self.steps, []
+        self.coordinator.fire(event=event, steps=steps)
 
     def _leave_by(self, kind: type[BaseException], fault: BaseException | None) -> None:
         # Beside Locust's own: GreenletExit, and a KeyboardInterrupt that hits whoever runs.

@@ -1,6 +1,7 @@
 """What becomes of connections: kept, tried once more, killed, timed out, out of descriptors."""
 
 import contextlib
+import gc
 import socket
 
 import gevent
@@ -258,6 +259,14 @@ def descriptors_taken(highest):
         for sock in held:
             sock.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_an_answer_is_not_held_while_its_connection_waits(transport_to):
+    with RawServer(script([answer(b"x" * 5000)])) as server:
+        transport = transport_to(server)
+        body = transport.get("/").body
+        assert gc.get_referrers(body) == []
+        assert not transport._idle._parser._heads
 
 
 def test_descriptors_above_1024_keep_their_connections(transport_to):
