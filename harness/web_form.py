@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, jsonify, request
 from gevent.lock import BoundedSemaphore
+from locust.runners import MasterRunner
 from locust.web import WebUI
 
 from harness.drain import wait_until
@@ -77,6 +78,7 @@ class StartForm:
             if lifecycle.stage == "running":
                 self._refuse_changes(settings)
             else:
+                self._refuse_without_workers()
                 lifecycle.prepare(settings)
         except MisuseError as fault:
             return in_one_line(str(fault))
@@ -92,6 +94,16 @@ class StartForm:
     def _wait_for_the_end(self) -> None:
         if not wait_until(lambda: self._lifecycle.stage != "ending", ENDING_DEADLINE_S):
             raise MisuseError("the run before is still writing its report; try again in a moment")
+
+    def _refuse_without_workers(self) -> None:
+        """Locust would only log it."""
+        runner = self._lifecycle.runner
+        if isinstance(runner, MasterRunner) and not runner.worker_count:
+            pause_s = self._lifecycle.environment.stop_timeout
+            raise MisuseError(
+                "no worker is ready; start one, or wait: those of the last run come back "
+                f"{pause_s:g} s after it"
+            )
 
     def _refuse_changes(self, settings: Settings) -> None:
         """While a run is on, users, ramp and run time can change, and nothing else."""

@@ -155,16 +155,9 @@ class Coordinator:
 
     def resumes(self) -> list[Resume]:
         """The new resumes that reach her this round, each a person of its own."""
-        names = self.run.scenario.names
-        mine = [resume for resume in self.variant.resumes if resume.persona == self.seat.persona]
-        drawn = [
-            self.run.draw("name", self.seat.trio, self.seat.persona, self.round, number)
-            for number in range(len(mine))
-        ]
+        names, seat = self.run.scenario.names, self.seat
+        mine = [resume for resume in self.variant.resumes if resume.persona == seat.persona]
         return [
-            resume.of(
-                f"{names.first[draw % len(names.first)]} "
-                f"{names.last[draw // len(names.first) % len(names.last)]}"
-            )
-            for resume, draw in zip(mine, drawn, strict=True)
+            resume.of(names.by(self.run.draw("name", seat.trio, seat.persona, self.round, number)))
+            for number, resume in enumerate(mine)
         ]

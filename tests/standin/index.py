@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
 
@@ -28,9 +28,8 @@ class Indexes:
         return len(items)
 
     def find(self, name: str, query: str) -> list[str]:
-        """The ids of those whose first and last name stand in ``query``, the newest first."""
+        """The ids of those whose name, of two words or more, stands in ``query``, newest first."""
         named = self._by_name.get(name, {})
         words = query.replace(",", " ").split()
-        return [
-            id_ for first, last in pairwise(words) for id_ in named.get(f"{first} {last}", ())[::-1]
-        ]
+        stretches = (" ".join(words[i:j]) for i, j in combinations(range(len(words) + 1), 2))
+        return [id_ for stretch in stretches for id_ in named.get(stretch, ())[::-1]]
