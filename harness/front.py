@@ -33,10 +33,9 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     allow_all_open_files()
     keep_quiet(environment)
     lifecycle = Lifecycle(environment, runner)
+    Interrupts(lifecycle)
     if lifecycle.conductor is None:
-        Interrupts(lifecycle.abandon, is_idle=lambda: False)
         return lifecycle
-    Interrupts(lifecycle.abandon, lifecycle.is_idle)
     try:
         settings = lifecycle.settings()
         if environment.web_ui is None or vars(environment.parsed_options)["autostart"]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable
 from typing import Any
 
 import gevent
+
+from harness.lifecycle import Lifecycle
 
 TERMINATED = 128 + signal.SIGTERM
 INTERRUPTED = 128 + signal.SIGINT
@@ -20,22 +21,21 @@ class Interrupts:
 
     Ctrl-C reaches the main greenlet, where Locust waits for it: by default Python raises
     KeyboardInterrupt in whichever user happens to run, whose event would seem to have failed. A
-    second Ctrl-C gives up the report. Where nothing has begun (``is_idle``) there is nothing to
-    report: ``abandon`` cleans up, and the process ends at once.
+    second Ctrl-C gives up the report. Where nothing has begun there is nothing to report, and the
+    process ends at once.
     """
 
-    def __init__(self, abandon: Callable[[], None], is_idle: Callable[[], bool]) -> None:
-        self._abandon = abandon
-        self._is_idle = is_idle
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
         self._interrupted = False
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             gevent.signal_handler(signal.SIGINT, self._on_interrupt)
         gevent.signal_handler(signal.SIGTERM, self._on_terminate)
 
     def _on_interrupt(self) -> None:
-        if self._is_idle():
+        if self._lifecycle.is_idle():
             self._give_up(INTERRUPTED)
-        elif not self._interrupted:
+        elif not self._interrupted and not self._lifecycle.quitting:
             self._interrupted = True
             _raise_in_main(KeyboardInterrupt())
         else:
@@ -44,11 +44,11 @@ class Interrupts:
 
     def _on_terminate(self) -> None:
         # Later Locust listens too, and ends the test.
-        if self._is_idle():
+        if self._lifecycle.is_idle():
             self._give_up(TERMINATED)
 
     def _give_up(self, exit_code: int) -> None:
-        self._abandon()
+        self._lifecycle.abandon()
         _raise_in_main(SystemExit(exit_code))
 
 

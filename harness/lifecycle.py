@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 import gevent
+from gevent.event import Event as Signal
 from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import (
@@ -60,6 +61,7 @@ class Lifecycle:
         self.ground: Ground | None = None
         self.finished = FinishedRuns()
         self._last_words = ""
+        self.quitting = False
         if self.conductor is not None:
             self.conductor.on_early_leave = partial(see_off, self.conductor)
         events = environment.events
@@ -177,8 +179,12 @@ class Lifecycle:
         """Locust ends while users may still be at it; stopping them makes the report.
 
         Fired before the master's own listener of the same, which then finds all done. Locust reads
-        the exit code when this returns.
+        the exit code when this returns, and fires it once for every signal: the first who comes
+        ends the process, which is what the others wait for.
         """
+        if self.quitting:
+            Signal().wait()
+        self.quitting = True
         if self.conductor is not None:
             if self.runner.state in BUSY:
                 self.runner.quit()
@@ -192,8 +198,8 @@ class Lifecycle:
     def is_idle(self) -> bool:
         """Whether a headless test has yet to begin: it waits for its services or workers."""
         options = self.environment.parsed_options
-        headless = options is not None and options.headless
-        return headless and self.runner.state == STATE_INIT
+        begins = self.conductor is not None and options is not None and options.headless
+        return begins and self.runner.state == STATE_INIT
 
     def abandon(self) -> None:
         """Give up what has not begun, and let the workers go that are there."""

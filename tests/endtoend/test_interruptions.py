@@ -1,0 +1,102 @@
+"""Signals at awkward moments, and workers that come late."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from contextlib import ExitStack
+
+import psutil
+from endtoend.deployments import HEADLESS, Deployment, apart, local
+from endtoend.locust_run import until
+from endtoend.test_losses import calls, check_nothing_is_double, go_on, report_again, steps_of
+from standin.process import Standin
+
+
+def test_a_master_that_still_waits_for_workers_can_be_stopped_and_leaves_nothing(tmp_path):
+    with ExitStack() as stack:
+        waiting = {}
+        for signal_ in (signal.SIGINT, signal.SIGTERM):
+            deployment = stack.enter_context(Deployment(tmp_path / signal_.name / "reports"))
+            deployment.start_master(*HEADLESS, "-u", 3, "-r", 3, workers=2)
+            deployment.start_worker()
+            waiting[signal_] = deployment
+        for signal_, deployment in waiting.items():
+            until(lambda: "1 workers connected" in deployment.master.output)  # noqa: B023  (at once)
+            started = psutil.Process(deployment.master.process.pid).children(recursive=True)
+            assert started, "the embedded stack"
+            deployment.master.send(signal_)
+            assert deployment.master.wait(20) == 128 + signal_
+            assert deployment.workers[0].wait(20) == 0, "it was let go"
+            assert not psutil.wait_procs(started, timeout=10)[1]
+            assert "Traceback" not in deployment.output, deployment.output
+            assert not list(deployment.report_dir.glob("*"))
+
+
+def slow_deployments(tmp_path, stack):
+    """A local run and one with workers, with slow answers in flight."""
+    for deploy in (local, apart):
+        standin = stack.enter_context(Standin(fault="slow", slow_s=1.5))
+        deployment = deploy(
+            tmp_path / deploy.__name__ / "reports",
+            *("-u", 6, "-r", 6, "--stop-timeout", 10),
+            *("--host", standin.url, "--llm-host", standin.url),
+        )
+        yield stack.enter_context(deployment), standin
+
+
+def test_a_second_sigterm_makes_no_second_report_and_loses_none(tmp_path):
+    with ExitStack() as stack:
+        runs = list(slow_deployments(tmp_path, stack))
+        for deployment, standin in runs:
+            until(lambda: calls(standin) >= 6)  # noqa: B023  (called at once)
+            for _ in range(3):
+                deployment.master.send(signal.SIGTERM)
+                time.sleep(0.3)
+        for deployment, standin in runs:
+            assert deployment.master.wait(60) == 4, deployment.output
+            document = deployment.master.document()
+            assert steps_of(document) == calls(standin)
+            assert document["completeness"]["complete"]
+            assert "Traceback" not in deployment.output, deployment.output
+
+
+def test_a_second_ctrl_c_gives_up_the_report_and_leaves_what_it_can_be_made_from(tmp_path):
+    with ExitStack() as stack:
+        runs = list(slow_deployments(tmp_path, stack))
+        for deployment, standin in runs:
+            until(lambda: calls(standin) >= 12)  # noqa: B023  (called at once)
+            time.sleep(1.2)
+            deployment.master.send(signal.SIGINT)
+            time.sleep(0.5)
+            deployment.master.send(signal.SIGINT)
+            assert deployment.master.wait(10) == 128 + signal.SIGINT, deployment.output
+            assert "given up before the report" in deployment.master.output
+            assert not deployment.master.output.count("Traceback"), deployment.output
+            for worker in deployment.workers:
+                worker.send(signal.SIGKILL)
+                worker.process.wait()
+            assert report_again(deployment.report_dir)["verdict"] == "unknown"
+
+
+def test_a_worker_that_joins_late_takes_its_part(tmp_path):
+    with Standin() as standin:
+        arguments = ("-u", 9, "-r", 9, "--think-time", "0.02", "--stop-timeout", 5)
+        services = ("--host", standin.url, "--llm-host", standin.url)
+        with apart(tmp_path / "reports", *arguments, *services, workers=1) as deployment:
+            go_on(standin, 200)
+            deployment.start_worker()
+            until(lambda: "2 workers connected" in deployment.master.output)
+            go_on(standin, 900)
+            deployment.master.send(signal.SIGTERM)
+            deployment.master.wait(60)
+            document = deployment.master.document()
+            made = calls(standin)
+    assert document["completeness"]["complete"], document["completeness"]
+    assert steps_of(document) == made
+    check_nothing_is_double(document)
+    late = [event for event in document["events"] if event["worker"] == "worker-1"]
+    outcomes = Counter(event["outcome"] for event in late if event["phase"] == "handover")
+    assert outcomes["ok"] >= 8, "it knows who is there, and waits for nobody"
+    assert not outcomes["unmet"]
