@@ -1,0 +1,26 @@
+"""Where load breaks a service in a known way, the load curve says so, within its intervals."""
+
+from __future__ import annotations
+
+from endtoend.locust_run import run_locust
+from standin.process import Standin
+
+
+def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
+    with Standin("crowded", crowd=10) as standin:
+        _, document, output = run_locust(
+            *("--headless", "-u", 18, "-r", 18, "--run-time", 24, "--reference", 11),
+            *("--think-time", "0.1", "--stop-timeout", 5, "--only-summary"),
+            *("--host", standin.url, "--llm-host", standin.url),
+            report_dir=tmp_path / "reports",
+        )
+    assert document, output
+    alone, crowded = document["load_curve"][0], document["load_curve"][-1]
+    assert alone["users_from"] < 10 <= crowded["users_from"]
+    assert alone["determinism"]["mean_jaccard"] == 1.0
+    assert alone["handover"]["verbatim"]["top1_rate"] == 1.0
+    low, high = crowded["determinism"]["ci95"]
+    assert low <= 7 / 9 <= high
+    low, high = crowded["handover"]["verbatim"]["ci95"]
+    assert low <= 1 / 2 <= high
+    assert "determinism" in document["load_curve_reading"]
