@@ -6,6 +6,7 @@ import signal
 from contextlib import ExitStack
 
 import pytest
+from endtoend.accounts import EXIT_CODES
 from endtoend.deployments import DEPLOYMENTS, Deployment
 from endtoend.locust_run import until
 from standin.modes import STEPS
@@ -37,8 +38,6 @@ ENDS = {
     "Ctrl-C in a terminal": ((), Deployment.interrupt_all, "unknown"),
 }
 """How it ends, and the verdict: a round cut short has too few samples."""
-
-EXIT_CODES = {"pass": 0, "fail": 3, "unknown": 4}
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -8,9 +8,9 @@ from collections import Counter
 from contextlib import ExitStack
 
 import psutil
+from endtoend.accounts import calls, check_nothing_is_double, go_on, report_again, steps_of
 from endtoend.deployments import HEADLESS, Deployment, apart, local
 from endtoend.locust_run import until
-from endtoend.test_losses import calls, check_nothing_is_double, go_on, report_again, steps_of
 from standin.process import Standin
 
 

@@ -2,63 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
-from pathlib import Path
 
+from endtoend.accounts import (
+    calls,
+    check_nothing_is_double,
+    go_on,
+    kept_by_workers,
+    report_again,
+    steps_of,
+)
 from endtoend.deployments import Deployment, apart, local
-from endtoend.locust_run import CHECKOUT, until
-from standin.modes import STEPS
+from endtoend.locust_run import until
 from standin.process import Standin
 
 MISSING_S = 30
 """Locust misses a worker after four to nine seconds."""
-
-
-def calls(standin: Standin) -> int:
-    """Steps made at the service."""
-    return sum(number for step, number in standin.calls().items() if step in STEPS)
-
-
-def go_on(standin: Standin, more: int = 50) -> None:
-    """Wait until so many more steps were made."""
-    before = calls(standin)
-    until(lambda: calls(standin) >= before + more, what="more steps")
-
-
-def kept_by_workers(deployment: Deployment) -> list[int]:
-    """How many lines each worker's file has: written once a second."""
-    files = list(deployment.report_dir.glob("*.worker-*.events.jsonl"))
-    return [len(file.read_bytes().splitlines()) for file in files] or [0]
-
-
-def steps_of(document: dict) -> int:
-    """Steps in the report."""
-    return sum(len(event["steps"]) for event in document["events"])
-
-
-def check_nothing_is_double(document: dict) -> None:
-    """No event stands there twice; no namespace and no place in a round had two holders."""
-    events = document["events"]
-    assert max(Counter((event["worker"], event["seq"]) for event in events).values()) == 1
-    holders: dict[str, set] = {}
-    for event in events:
-        holders.setdefault(event["namespace"], set()).add((event["coordinator"], event["worker"]))
-    assert {len(who) for who in holders.values()} == {1}, holders
-    lists = Counter(
-        (event["trio"], event["round"], event["contract"], event["role"])
-        for event in events
-        if event["phase"] == "baseline"
-    )
-    assert max(lists.values()) == 1
-    assert document["faults"]["repeated_lists"] == 0
-    assert document["metrics"]["events"]["total"] == len(events)
-    assert document["completeness"]["events_merged"] == len(events)
 
 
 def test_a_worker_that_is_killed_is_named_and_makes_the_verdict_unknown(tmp_path):
@@ -158,12 +120,3 @@ def test_after_the_master_or_a_local_run_is_killed_the_report_is_made_from_what_
             assert before <= steps_of(found) <= calls(standin)
             assert found["metrics"]["errors"]["steps"] == steps_of(found)
             check_nothing_is_double(found)
-
-
-def report_again(report_dir: Path) -> dict:
-    """What ``mcstress report`` makes of the events that are there."""
-    file = report_dir / "multi_coord_stress_001.events.jsonl"
-    command = [str(Path(sys.executable).with_name("mcstress")), "report", str(file)]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    assert done.returncode == 4, done.stderr
-    return json.loads((report_dir / "multi_coord_stress_001.json").read_text())

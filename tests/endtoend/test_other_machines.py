@@ -7,9 +7,9 @@ import subprocess
 from collections import Counter
 
 import pytest
+from endtoend.accounts import check_nothing_is_double, go_on
 from endtoend.deployments import HEADLESS, Deployment
 from endtoend.locust_run import until
-from endtoend.test_losses import check_nothing_is_double, go_on
 from standin.modes import STEPS
 from standin.process import Standin
 

@@ -6,9 +6,9 @@ from collections import Counter
 
 import httpx
 import pytest
+from endtoend.accounts import calls, check_nothing_is_double, go_on, steps_of
 from endtoend.deployments import Deployment, free_port
 from endtoend.locust_run import until
-from endtoend.test_losses import calls, check_nothing_is_double, go_on, steps_of
 from standin.process import Standin
 
 BEGINNING, PEAK, REST = 6, 45, 9

@@ -1,0 +1,68 @@
+"""What was made at the service, held against what a report says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from endtoend.deployments import Deployment
+from endtoend.locust_run import CHECKOUT, until
+from standin.modes import STEPS
+from standin.process import Standin
+
+EXIT_CODES = {"pass": 0, "fail": 3, "unknown": 4}
+
+
+def calls(standin: Standin) -> int:
+    """Steps made at the service."""
+    return sum(number for step, number in standin.calls().items() if step in STEPS)
+
+
+def go_on(standin: Standin, more: int = 50) -> None:
+    """Wait until so many more steps were made."""
+    before = calls(standin)
+    until(lambda: calls(standin) >= before + more, what="more steps")
+
+
+def kept_by_workers(deployment: Deployment) -> list[int]:
+    """How many lines each worker's file has: written once a second."""
+    files = list(deployment.report_dir.glob("*.worker-*.events.jsonl"))
+    return [len(file.read_bytes().splitlines()) for file in files] or [0]
+
+
+def steps_of(document: dict) -> int:
+    """Steps in the report."""
+    return sum(len(event["steps"]) for event in document["events"])
+
+
+def check_nothing_is_double(document: dict) -> None:
+    """No event stands there twice; no namespace and no place in a round had two holders."""
+    events = document["events"]
+    assert max(Counter((event["worker"], event["seq"]) for event in events).values()) == 1
+    holders: dict[str, set] = {}
+    for event in events:
+        holders.setdefault(event["namespace"], set()).add((event["coordinator"], event["worker"]))
+    assert {len(who) for who in holders.values()} == {1}, holders
+    lists = Counter(
+        (event["trio"], event["round"], event["contract"], event["role"])
+        for event in events
+        if event["phase"] == "baseline"
+    )
+    assert max(lists.values()) == 1
+    assert document["faults"]["repeated_lists"] == 0
+    assert document["metrics"]["events"]["total"] == len(events)
+    assert document["completeness"]["events_merged"] == len(events)
+
+
+def report_again(report_dir: Path, ending: str = "events.jsonl") -> dict:
+    """What ``mcstress report`` makes of the run that is there."""
+    file = report_dir / f"multi_coord_stress_001.{ending}"
+    command = [str(Path(sys.executable).with_name("mcstress")), "report", str(file)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert not done.stderr
+    document = json.loads((report_dir / "multi_coord_stress_001.json").read_text())
+    assert done.returncode == EXIT_CODES[document["verdict"]]
+    return document
