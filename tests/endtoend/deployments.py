@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from endtoend.locust_run import LocustRun
+from endtoend.locust_run import CHECKOUT, LocustRun
 
 HEADLESS = ("--headless", "--only-summary")
 QUIET = ("--loglevel", "INFO")
@@ -18,8 +18,9 @@ QUIET = ("--loglevel", "INFO")
 class Deployment:
     """A master or local runner, and the workers that were started apart. Use as a context."""
 
-    def __init__(self, report_dir: Path) -> None:
+    def __init__(self, report_dir: Path, locustfile: Path = CHECKOUT / "locustfile.py") -> None:
         self.report_dir = report_dir
+        self.locustfile = locustfile
         report_dir.parent.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.master: LocustRun
@@ -37,7 +38,12 @@ class Deployment:
     ) -> LocustRun:
         """One more Locust process, that ends with this context."""
         run = LocustRun(
-            *QUIET, *arguments, report_dir=self.report_dir, within=within, **environment
+            *QUIET,
+            *arguments,
+            report_dir=self.report_dir,
+            within=within,
+            locustfile=self.locustfile,
+            **environment,
         )
         return self._stack.enter_context(run)
 
@@ -71,9 +77,9 @@ class Deployment:
         return "\n".join(run.output for run in (self.master, *self.workers))
 
 
-def local(report_dir: Path, *arguments: object) -> Deployment:
+def local(report_dir: Path, *arguments: object, **how: Path) -> Deployment:
     """One process."""
-    deployment = Deployment(report_dir)
+    deployment = Deployment(report_dir, **how)
     deployment.master = deployment.run(*HEADLESS, *arguments)
     return deployment
 
@@ -86,9 +92,9 @@ def processes(report_dir: Path, *arguments: object) -> Deployment:
     return deployment
 
 
-def apart(report_dir: Path, *arguments: object, workers: int = 2) -> Deployment:
+def apart(report_dir: Path, *arguments: object, workers: int = 2, **how: Path) -> Deployment:
     """A master, and workers that were started by themselves."""
-    deployment = Deployment(report_dir)
+    deployment = Deployment(report_dir, **how)
     deployment.start_master(*HEADLESS, *arguments, workers=workers)
     for _ in range(workers):
         deployment.start_worker()

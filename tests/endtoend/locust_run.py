@@ -26,10 +26,11 @@ class LocustRun:
         *arguments: object,
         report_dir: Path,
         within: tuple[str, ...] = (),
+        locustfile: Path = CHECKOUT / "locustfile.py",
         **environment: str,
     ) -> None:
         self.report_dir = report_dir
-        command = [*within, sys.executable, "-m", "locust", "-f", str(CHECKOUT / "locustfile.py")]
+        command = [*within, sys.executable, "-m", "locust", "-f", str(locustfile)]
         command += ["--report-dir", str(report_dir), *map(str, arguments)]
         self._log = (report_dir.parent / f"locust-{time.monotonic_ns()}.log").open("w+")
         self.process = subprocess.Popen(

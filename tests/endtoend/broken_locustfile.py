@@ -1,0 +1,19 @@
+"""A front door whose bob breaks down in his second round, as faulty code of our own would."""
+
+from harness.front import hang_up
+from users.persona import AliceUser, CarolUser
+from users.persona import BobUser as SoundBobUser
+
+__all__ = ["AliceUser", "BobUser", "CarolUser"]
+
+
+class BobUser(SoundBobUser):
+    """Breaks in the middle of an event."""
+
+    def wait(self) -> None:
+        super().wait()
+        if self.coordinator.round == 2 and self.coordinator.baselines:
+            raise ZeroDivisionError("bob broke down")
+
+
+hang_up()
