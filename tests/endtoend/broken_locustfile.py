@@ -1,13 +1,13 @@
 """A front door whose bob breaks down in his second round, as faulty code of our own would."""
 
 from harness.front import hang_up
+from users import persona
 from users.persona import AliceUser, CarolUser
-from users.persona import BobUser as SoundBobUser
 
 __all__ = ["AliceUser", "BobUser", "CarolUser"]
 
 
-class BobUser(SoundBobUser):
+class BobUser(persona.BobUser):
     """Breaks in the middle of an event."""
 
     def wait(self) -> None:
