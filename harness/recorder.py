@@ -41,17 +41,19 @@ class Recorder:
         self.policy = policy
         self.tracer = tracer
         self._scores = Scores(tracer) if tracer else None
+        self._keeps_bodies = policy.keeps_bodies
         self.users = 0
         self.events_made = 0
-        self._waiting: list[tuple[Event, Sequence[Step[Any]]]] = []
+        self._waiting: list[Event] = []
 
     def on_event(self, event: Event, steps: Sequence[Step[Any]]) -> None:
         """Take one event and its steps."""
-        self.events_made += 1
-        event.seq = self.events_made
+        self.events_made = event.seq = self.events_made + 1
         event.worker = self.worker
         event.users = self.users
-        self._waiting.append((event, steps))
+        if self._keeps_bodies:
+            _keep_bodies(event, steps)
+        self._waiting.append(event)
         if self.tracer is not None and self._scores is not None:
             self.tracer.record(event, steps)
             self._scores.add(event, steps)
@@ -60,14 +62,13 @@ class Recorder:
 
     def settle(self) -> None:
         """Count and keep the events that wait."""
-        waiting, self._waiting = self._waiting, []
-        add, keeps, append = self.figures.add, self.policy.keeps, self.segment.append
-        for event, steps in waiting:
+        events, self._waiting = self._waiting, []
+        add, append = self.figures.add, self.segment.append
+        for event in events:
             add(event)
-            if keeps(event):
-                if self.policy.keeps_bodies:
-                    _keep_bodies(event, steps)
-                append(event)
+        kept = events if self.policy.keeps_all else filter(self.policy.keeps, events)
+        for event in kept:
+            append(event)
 
     def tracing_counts(self) -> dict[str, Any]:
         """What became of the observations so far; empty where there is no tracing."""

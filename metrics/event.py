@@ -15,7 +15,7 @@ Arm = Literal["memory", "control"]
 ParseStatus = Literal["parsed", "unparseable", "failed"]
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """One result of a search, in rank order within its list. Smaller distances are closer."""
 
     id: str

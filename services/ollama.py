@@ -51,10 +51,10 @@ class Ollama:
         return self._chat(PARSE_DEMAND, request, trace, wire_llm.parsed_demand_decoder)
 
     def judge_top1(
-        self, body: str, hit: wire.Result, trace: TraceContext
+        self, body: str, hit: wire.JudgedHit, trace: TraceContext
     ) -> Step[wire_llm.Judgement]:
         """Step ``llm.judge_top1``: how well the top ``hit`` serves the message ``body``."""
-        question = {"body": body, "hit": {"id": hit.id, "metadata": hit.metadata}}
+        question = {"body": body, "hit": hit}
         # Metadata is passed on unread, and may hold bytes that are no UTF-8.
         text = wire.encode(question).decode("utf-8", "replace")
         request = self._request(prompts.JUDGE_TOP1, text, JUDGEMENT_SCHEMA)

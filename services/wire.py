@@ -3,6 +3,7 @@
 Optional fields are left out of a request where they have their default. Every field of an answer
 is required, unknown ones are ignored. JSON has no NaN and no infinity, and msgspec takes neither.
 What a search brings is kept from the garbage collector: it holds no cycle, and there is much of it.
+The metadata of its hits is not read with it: no figure needs it, only the judge of a top hit does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+
+from metrics.event import Hit
 
 Count = Annotated[int, Meta(ge=0)]
 
@@ -33,22 +36,26 @@ class SearchRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
     query_role: str | None = None
 
 
-class Result(msgspec.Struct, gc=False):
-    """One hit. ``metadata`` is a JSON object, kept as it came."""
-
-    id: str
-    corpus: str
-    distance: float
-    metadata: msgspec.Raw
-
-
 class SearchAnswer(msgspec.Struct, gc=False):
     """The hits in rank order; ``playbook_*`` say how many the memory boosted and injected."""
 
-    results: list[Result]
+    results: list[Hit]
     per_corpus_counts: dict[str, Count]
     playbook_boosted: Count
     playbook_injected: Count
+
+
+class JudgedHit(msgspec.Struct):
+    """A hit as a judge sees it. ``metadata`` is passed on as it came, and may be missing."""
+
+    id: str
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class JudgedAnswer(msgspec.Struct):
+    """The answer to a search, read once more for what a judge sees of it."""
+
+    results: list[JudgedHit]
 
 
 class RecordRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -170,6 +177,7 @@ class ErrorAnswer(msgspec.Struct):
 
 
 search_decoder = msgspec.json.Decoder(SearchAnswer)
+judged_decoder = msgspec.json.Decoder(JudgedAnswer)
 record_decoder = msgspec.json.Decoder(RecordAnswer)
 inbox_decoder = msgspec.json.Decoder(InboxAnswer)
 embed_decoder = msgspec.json.Decoder(EmbedAnswer)

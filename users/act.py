@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from metrics.event import Event, Hit, Outcome, StepRecord, utc
+from metrics.event import Event, Outcome, StepRecord, utc
 from services.step import Step
 from services.wire import RecordRequest, SearchAnswer, SearchRequest
 from users.coordinator import Coordinator
@@ -34,19 +34,18 @@ class Act:
         self.coordinator = coordinator
         self.trace = coordinator.trace(phase)
         self.steps: list[Step[Any]] = []
-        run = coordinator.run
         self.event = Event(
             time=utc(time()),
             round=coordinator.round,
             trio=coordinator.seat.trio,
             variant=coordinator.variant.number,
             phase=phase,
-            coordinator=coordinator.seat.name,
+            coordinator=coordinator.name,
             namespace=coordinator.namespace,
             contract=contract,
             role=role,
             query=query,
-            k=run.top_k,
+            k=coordinator.run.top_k,
             trace_id=self.trace.trace_id,
         )
 
@@ -62,15 +61,19 @@ class Act:
         event = self.event
         if kind is not None:
             self._leave_by(kind, fault)
-        elif failed := next((step for step in self.steps if step.error), None):
-            event.outcome, event.error = "failed", f"{failed.name}: {failed.error}"
-        event.steps = [
-            StepRecord(step.name, utc(step.start_s), step.latency_ms, step.error, step.queue_ms)
-            for step in self.steps
-        ]
-        event.latency_ms = sum(step.latency_ms for step in self.steps)
         # The phase may hold this act while its user thinks: bodies must not be held with it.
         steps, self.steps = self.steps, []
+        records, latency_ms, failed = [], 0.0, None
+        for step in steps:
+            name, error = step.name, step.error
+            start = utc(step.start_s)
+            records.append(StepRecord(name, start, step.latency_ms, error, step.queue_ms))
+            latency_ms += step.latency_ms
+            if error is not None and failed is None:
+                failed = f"{name}: {error}"
+        if failed is not None and kind is None:
+            event.outcome, event.error = "failed", failed
+        event.steps, event.latency_ms = records, latency_ms
         self.coordinator.fire(event=event, steps=steps)
 
     def _leave_by(self, kind: type[BaseException], fault: BaseException | None) -> None:
@@ -96,30 +99,29 @@ class Act:
 
         The event takes its list from here; an event has one search.
         """
-        scenario, event = self.coordinator.run.scenario, self.event
-        playbook = scenario.playbook
+        coordinator, event = self.coordinator, self.event
+        scenario = coordinator.run.scenario
         corpora = corpora or scenario.corpora
         request = SearchRequest(query_text=query, corpora=corpora, k=event.k)
         if memory is not None:
+            playbook = scenario.playbook
             request.use_playbook = True
             request.playbook_corpus = memory
             request.playbook_top_k = playbook.top_k
             request.playbook_max_distance = playbook.max_distance
             request.playbook_max_inject_distance = playbook.max_inject_distance
             request.query_role = role
-        request.exclude_ids = exclude_ids or []
+        if exclude_ids is not None:
+            request.exclude_ids = exclude_ids
         event.query, event.exclude_ids = query, exclude_ids
-        event.corpus_sizes = self.coordinator.around.corpus_sizes(corpora)
-        step = self.take(self.coordinator.gateway.search(request, self.trace))
-        if step.answer is not None:
-            self._keep(step.answer)
-        return step.answer
-
-    def _keep(self, answer: SearchAnswer) -> None:
-        event = self.event
-        event.top_k = [Hit(hit.id, hit.corpus, hit.distance) for hit in answer.results]
-        event.per_corpus_counts = answer.per_corpus_counts
-        event.boosted, event.injected = answer.playbook_boosted, answer.playbook_injected
+        event.corpus_sizes = coordinator.around.corpus_sizes(corpora)
+        step = coordinator.gateway.search(request, self.trace)
+        self.steps.append(step)
+        answer = step.answer
+        if answer is not None:
+            event.top_k, event.per_corpus_counts = answer.results, answer.per_corpus_counts
+            event.boosted, event.injected = answer.playbook_boosted, answer.playbook_injected
+        return answer
 
     def record(self, query: str, answer_id: str, answer_corpus: str, role: str) -> bool:
         """Record the choice in the coordinator's own namespace; whether it was taken."""

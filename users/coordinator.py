@@ -8,13 +8,12 @@ from typing import Any, Protocol
 
 import gevent.lock
 
-from metrics.event import Event
+from metrics.event import Event, Hit
 from services.gateway import Gateway
 from services.ollama import Ollama
 from services.step import Step
 from services.traceparent import TraceContext, is_sampled, phase_trace_id
 from services.transport import Transport
-from services.wire import Result
 from users.board import Board, Recordings
 from users.run import Run
 from users.scenario import Contract, Resume, Variant
@@ -86,6 +85,7 @@ class Coordinator:
         connections: list[Transport],
     ) -> None:
         self.seat = seat
+        self.name = seat.name
         self.around = around
         self.run: Run = around.run
         self.gateway = gateway
@@ -133,7 +133,7 @@ class Coordinator:
         if run.think_to_s <= 0:
             return 0.0
         self._thoughts += 1
-        drawn = run.draw("think", self.seat.name, self._thoughts) / 2**64
+        drawn = run.draw("think", self.name, self._thoughts) / 2**64
         return run.think_from_s + (run.think_to_s - run.think_from_s) * drawn
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class Coordinator:
             self._trace_of = (phase, self.round)
         return self._trace
 
-    def choose(self, results: list[Result]) -> Result | None:
+    def choose(self, results: list[Hit]) -> Hit | None:
         """Her choice: the hit at ``record_rank``, or the last one where there are fewer."""
         return results[: self.run.scenario.record_rank][-1] if results else None
 

@@ -98,9 +98,10 @@ def test_a_new_resume_is_found(gateway, steps):
     gateway.index_add("for_real", wire.IndexAddRequest([item]), TRACE)
     found = gateway.search(
         wire.SearchRequest(query_text=text, corpora=["for_real"], k=3), TRACE
-    ).answer
-    assert [result.id for result in found.results] == ["f-1"]
-    assert json.loads(bytes(found.results[0].metadata))["text"] == text
+    )
+    assert [hit.id for hit in found.answer.results] == ["f-1"]
+    top = wire.judged_decoder.decode(found.response).results[0]
+    assert json.loads(bytes(top.metadata))["text"] == text
     assert [step.error for step in steps] == [None] * 3
 
 
@@ -109,7 +110,7 @@ def test_a_message_is_taken_in_parsed_and_judged(gateway, ollama, steps):
     message = wire.InboxRequest(type="email", sender="a@b.example", subject="Urgent", body=body)
     gateway.inbox(message, TRACE)
     demand = ollama.parse_demand(body, TRACE).answer
-    top = gateway.search(search(), TRACE).answer.results[0]
+    top = wire.judged_decoder.decode(gateway.search(search(), TRACE).response).results[0]
     judgement = ollama.judge_top1(body, top, TRACE).answer
     paraphrase = ollama.paraphrase(QUERY, TRACE).answer
     assert (demand.role, demand.count, demand.location) == ("warehouse worker", 4, "Milwaukee, WI")

@@ -60,7 +60,8 @@ def test_a_search_is_a_step_with_all_that_went_over_the_wire(gateway_of, steps):
     assert (step.name, step.status, step.error) == ("matrix.search", 200, None)
     assert step.url == f"{server.url}/v1/matrix/search"
     assert [result.id for result in step.answer.results] == ["w-1", "w-2"]
-    assert msgspec.json.decode(step.answer.results[0].metadata) == {"name": "Ü"}
+    judged = wire.judged_decoder.decode(step.response).results[0]
+    assert msgspec.json.decode(judged.metadata) == {"name": "Ü"}
     assert step.answer.playbook_boosted == 1
     assert begin <= step.start_s <= end
     assert 50 <= step.latency_ms <= (end - begin) * 1000
@@ -103,6 +104,16 @@ def test_only_what_is_set_goes_out(gateway_of):
     }
 
 
+@pytest.mark.parametrize("fields", [{"metadata": None}, {"metadata": "x"}, {}])
+def test_metadata_is_for_the_judge_alone_and_may_be_anything(gateway_of, fields):
+    plain = {"id": "w-1", "corpus": "workers", "distance": 0.25, **fields}
+    with RawServer(script([answer(found(plain))])) as server:
+        step = gateway_of(server).search(SEARCH, TRACE)
+    assert (step.error, [hit.id for hit in step.answer.results]) == (None, ["w-1"])
+    judged = wire.judged_decoder.decode(step.response).results[0]
+    assert msgspec.json.decode(judged.metadata) == fields.get("metadata", {})
+
+
 def with_distance(text):
     """A search's answer whose second hit has the distance ``text``, JSON or not."""
     return answer(json.dumps(found(hit("w-1"), hit("w-2", distance="?"))).replace('"?"', text))
@@ -139,7 +150,6 @@ FAULTS = {
         "results[]: missing field distance",
     ),
     "a list": ([answer([])], "answer: expected object, got array"),
-    "metadata": ([answer(found(hit("w-1", metadata="x")))], "results: metadata that is no object"),
     "counts": ([answer(found(playbook_boosted=-1))], "playbook_boosted: expected int >= 0"),
     "an id twice": ([answer(found(hit("w-1"), hit("w-1")))], 'results: id "w-1" twice'),
     "too many": ([answer(found(hit("1"), hit("2"), hit("3")))], "results: 3 of at most 2"),

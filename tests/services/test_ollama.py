@@ -14,7 +14,7 @@ from services import wire_llm
 from services.ollama import Ollama
 from services.traceparent import TraceContext
 from services.transport import Transport
-from services.wire import Result
+from services.wire import JudgedHit
 
 TRACE = TraceContext("cd" * 16)
 DEMAND = {
@@ -73,7 +73,7 @@ def test_a_demand_is_parsed(ollama_of, steps):
 
 
 def test_a_hit_is_judged_by_its_metadata(ollama_of):
-    hit = Result("w-1", "workers", 0.1, msgspec.Raw(b'{"name": "\xff", "role": "x"}'))
+    hit = JudgedHit("w-1", msgspec.Raw(b'{"name": "\xff", "role": "x"}'))
     with RawServer(script([chat({"rating": 4, "reason": "fits"})])) as server:
         step = ollama_of(server).judge_top1('a "quoted" body', hit, TRACE)
         body = server.requests[0].json()
@@ -111,7 +111,7 @@ UNPARSEABLE = {
 def test_content_that_is_not_what_was_asked_for_is_neither_success_nor_failure(
     content, reason, ollama_of, steps
 ):
-    hit = Result("w-1", "workers", 0.1, msgspec.Raw(b"{}"))
+    hit = JudgedHit("w-1")
     with RawServer(script([chat(content)])) as server:
         step = ollama_of(server).judge_top1("body", hit, TRACE)
     assert steps == [step]

@@ -13,7 +13,7 @@ from users.scenario import Resume
 def fresh_resume(me: Coordinator) -> Iterator[None]:
     """One event for each resume that reaches her."""
     for number, resume in enumerate(me.resumes(), start=1):
-        resume_id = f"{me.run.fresh_prefix}{me.seat.name}-{me.round}-{number}"
+        resume_id = f"{me.run.fresh_prefix}{me.name}-{me.round}-{number}"
         with Act(me, "fresh_resume", contract=me.contract.name, query=resume.query) as act:
             act.event.expected = resume_id
             if _add(act, resume, resume_id):

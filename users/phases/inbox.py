@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.wire import InboxRequest, SearchAnswer
+from services.wire import InboxRequest, judged_decoder
 from services.wire_llm import ParsedDemand
 from users.act import Act
 from users.coordinator import Coordinator
@@ -30,7 +30,7 @@ def _handle(act: Act, message: InboxMessage) -> None:
     act.event.role = demand.role
     answer = act.search(_query(demand))
     if answer is not None and answer.results:
-        _judge(act, message, answer)
+        _judge(act, message)
 
 
 def _accepted(act: Act, message: InboxMessage) -> bool:
@@ -40,7 +40,7 @@ def _accepted(act: Act, message: InboxMessage) -> bool:
         subject=message.subject,
         body=message.body,
         priority=message.priority,
-        tag=act.coordinator.seat.name,
+        tag=act.coordinator.name,
     )
     return act.take(act.coordinator.gateway.inbox(request, act.trace)).error is None
 
@@ -67,8 +67,8 @@ def _shift(shift: str) -> str:
     return shift if not shift or "shift" in shift.lower() else f"{shift} shift"
 
 
-def _judge(act: Act, message: InboxMessage, answer: SearchAnswer) -> None:
+def _judge(act: Act, message: InboxMessage) -> None:
     """Rate the top hit against the message's own words, not against what was parsed from them."""
-    ollama = act.coordinator.ollama
-    judged = act.take(ollama.judge_top1(message.body, answer.results[0], act.trace)).answer
+    top = judged_decoder.decode(act.steps[-1].response).results[0]
+    judged = act.take(act.coordinator.ollama.judge_top1(message.body, top, act.trace)).answer
     act.event.rating = judged.rating if judged else None
