@@ -9,6 +9,7 @@ from random import Random
 import msgspec
 
 _random = Random()
+_bits = _random.getrandbits
 os.register_at_fork(after_in_child=_random.seed)  # or workers would draw the same ids
 
 
@@ -19,7 +20,7 @@ def phase_trace_id(run_uid: str, trio: int, round_: int, phase: str) -> str:
 
 def new_span_id() -> str:
     """A random span id, 16 hex digits, never all zero."""
-    return f"{_random.getrandbits(64) or 1:016x}"
+    return "%016x" % (_bits(64) or 1)  # noqa: UP031  (an f-string takes half as long again)
 
 
 class TraceContext(msgspec.Struct, frozen=True):

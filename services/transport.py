@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from services.base_url import parse_base_url, sendable
-from services.errors import NoAnswerError, TransportError
+from services.base_url import parse_base_url
+from services.errors import NoAnswerError
+from services.request_head import header_lines, request_heads
 from services.transport_connection import Connection, connect
 from services.transport_parser import Reply
 
@@ -45,7 +46,7 @@ class Transport:
         self._connect_timeout_s = connect_timeout_s
         self._timeout_s = timeout_s
         self._size_limit_bytes = size_limit_bytes
-        self._headers = header_lines(
+        lines = header_lines(
             {
                 "Host": self._url.authority,
                 "User-Agent": "multi-coordinator-stress",
@@ -54,32 +55,26 @@ class Transport:
                 **headers,
             }
         )
+        self._heads = request_heads(self._url.prefix, lines)
         token = headers.get("Authorization", "").rpartition(" ")[2].encode()
         self._token = token if len(token) >= TOKEN_BYTES else b""
         self._idle: Connection | None = None
 
     def post(self, path: str, body: bytes, traceparent: str | None = None) -> Reply:
         """The answer to a POST of ``body``, which is JSON."""
-        head = self._head("POST", path, traceparent)
-        length = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        return self._call(head + length + body)
+        rest = f"Content-Length: {len(body)}\r\n{trace_line(traceparent)}\r\n"
+        return self._call(self._heads["POST", path] + rest.encode("ascii") + body)
 
     def get(self, path: str, traceparent: str | None = None) -> Reply:
         """The answer to a GET."""
-        return self._call(self._head("GET", path, traceparent) + b"\r\n")
+        rest = f"{trace_line(traceparent)}\r\n"
+        return self._call(self._heads["GET", path] + rest.encode("ascii"))
 
     def close(self) -> None:
         """Close the idle connection. A later call opens another."""
         if self._idle:
             self._idle.close()
             self._idle = None
-
-    def _head(self, method: str, path: str, traceparent: str | None) -> bytes:
-        if not sendable(path):
-            raise TransportError("a path that no request line can carry")
-        line = f"{method} {self._url.prefix}{path} HTTP/1.1\r\n"
-        trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
-        return (line + trace + self._headers).encode("ascii")
 
     def _call(self, request: bytes) -> Reply:
         connection, self._idle = self._idle, None
@@ -107,18 +102,12 @@ class Transport:
             self._idle = connection
         else:
             connection.close()
-        return self._without_token(reply)
-
-    def _without_token(self, reply: Reply) -> Reply:
-        if not self._token or self._token not in reply.body:
-            return reply
-        body = reply.body.replace(self._token, BLANK)
-        return Reply(reply.status, body, reply.received)
+        if self._token and self._token in reply.body:
+            body = reply.body.replace(self._token, BLANK)
+            return Reply(reply.status, body, reply.received)
+        return reply
 
 
-def header_lines(headers: Mapping[str, str]) -> str:
-    """``headers`` as they go out; a line break in one would begin another, and is refused."""
-    for name, value in headers.items():
-        if not (sendable(name) and value.isascii() and value.isprintable()) or ":" in name:
-            raise ValueError(f"header {name!r}: characters that no header can carry")
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+def trace_line(traceparent: str | None) -> str:
+    """The header that joins a call to its trace, where it has one."""
+    return f"traceparent: {traceparent}\r\n" if traceparent else ""

@@ -52,7 +52,10 @@ class Connection:
     def _exchange(self, request: bytes) -> Reply:
         parser, stream = self._parser, self._stream
         try:
-            self._send(request)
+            try:  # noqa: SIM105  (contextlib.suppress costs time, and this is every call)
+                stream.send(request)
+            except ConnectionError:
+                pass  # a service may answer, and close, before it has read all of a request
             while not parser.complete:
                 if data := stream.receive():
                     parser.feed(data)
@@ -65,12 +68,6 @@ class Connection:
         reply = parser.reply()
         parser.let_go()
         return reply
-
-    def _send(self, request: bytes) -> None:
-        try:  # noqa: SIM105  (contextlib.suppress costs time, and this is every call)
-            self._stream.send(request)
-        except ConnectionError:
-            pass  # a service may answer, and close, before it has read all of a request
 
     def close(self) -> None:
         """Give the socket and the timer back."""

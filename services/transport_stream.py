@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ssl
 from typing import Protocol
@@ -9,10 +10,12 @@ from typing import Protocol
 import gevent.socket
 import gevent.ssl
 from gevent import get_hub, getcurrent
+from gevent.monkey import get_original
 from greenlet import greenlet
 
 from services.base_url import BaseUrl
 
+OsSocket = get_original("socket", "socket")
 RECEIVE_BYTES = 64 * 1024
 READ = 1
 
@@ -33,18 +36,20 @@ class Stream(Protocol):
 
 
 class PlainStream:
-    """A TCP socket with one read watcher for all its life.
+    """A TCP socket with one read watcher for all its life. It takes over ``sock``'s descriptor.
 
     gevent's own ``recv`` starts and stops a watcher around every wait, which costs two epoll_ctl
-    calls per answer. A watcher that stays also tells when an idle connection was closed.
+    calls per answer. A watcher that stays also tells when an idle connection was closed. The
+    socket underneath is the operating system's, which never waits: gevent's layer costs 0.4 µs.
     """
 
     def __init__(self, sock: gevent.socket.socket) -> None:
-        self._sock = sock
+        self._sock = OsSocket(fileno=sock.detach())
+        self._sock.setblocking(False)
         self._hub = get_hub()
         self._waiter: greenlet | None = None
         self.readable = False
-        self._watcher = self._hub.loop.io(sock.fileno(), READ)
+        self._watcher = self._hub.loop.io(self._sock.fileno(), READ)
         self._watcher.start(self._on_readable)
 
     def _on_readable(self) -> None:
@@ -55,17 +60,30 @@ class PlainStream:
             self._waiter.switch()
 
     def send(self, data: bytes) -> None:
-        sent = self._sock.send(data)
+        try:
+            sent = self._sock.send(data)
+        except BlockingIOError:
+            sent = 0
         if sent < len(data):
-            self._sock.sendall(data[sent:])
+            self._send_rest(memoryview(data)[sent:])
+
+    def _send_rest(self, rest: memoryview) -> None:
+        while rest:
+            gevent.socket.wait_write(self._sock.fileno())
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[self._sock.send(rest) :]
 
     def receive(self) -> bytes:
-        if self.readable:
-            self.readable = False
-            self._watcher.start(self._on_readable)
-        else:
-            self._wait()
-        return self._sock.recv(RECEIVE_BYTES)
+        while True:
+            if self.readable:
+                self.readable = False
+                self._watcher.start(self._on_readable)
+            else:
+                self._wait()
+            try:
+                return self._sock.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
 
     def _wait(self) -> None:
         self._waiter = getcurrent()

@@ -1,0 +1,44 @@
+"""Heads of requests: what every call of a service begins with, put together once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from services.base_url import sendable
+from services.errors import TransportError
+
+
+class RequestHeads(dict[tuple[str, str], bytes]):
+    """Request line and headers by method and path, for all users of one service.
+
+    They lack what differs by call, and the empty line at their end. Raises TransportError for a
+    path that no request line can carry.
+    """
+
+    def __init__(self, prefix: str, lines: str) -> None:
+        self._prefix = prefix
+        self._lines = lines
+
+    def __missing__(self, key: tuple[str, str]) -> bytes:
+        method, path = key
+        if not sendable(path):
+            raise TransportError("a path that no request line can carry")
+        kind = "Content-Type: application/json\r\n" if method == "POST" else ""
+        line = f"{method} {self._prefix}{path} HTTP/1.1\r\n"
+        head = self[key] = (line + self._lines + kind).encode("ascii")
+        return head
+
+
+@lru_cache(maxsize=64)
+def request_heads(prefix: str, lines: str) -> RequestHeads:
+    """The heads that go to ``prefix`` with these header ``lines``: one object for all who ask."""
+    return RequestHeads(prefix, lines)
+
+
+def header_lines(headers: Mapping[str, str]) -> str:
+    """``headers`` as they go out; a line break in one would begin another, and is refused."""
+    for name, value in headers.items():
+        if not (sendable(name) and value.isascii() and value.isprintable()) or ":" in name:
+            raise ValueError(f"header {name!r}: characters that no header can carry")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
