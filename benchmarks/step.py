@@ -23,6 +23,7 @@ from benchmarks import load_tools, parsers
 from benchmarks.coordinating import coordinators
 from benchmarks.row import Row
 from benchmarks.searchers import BODY, FAST_HTTP_USER, SEARCHERS, Search
+from harness.garbage import keep_quiet
 from services.gateway import SEARCH
 
 USERS = 50
@@ -79,9 +80,11 @@ def all_in_turn(url: str, folder: Path) -> Turn:
     """A turn of whole events of one search: Locust told, decoded, counted and kept."""
     environment = Environment()
     environment.create_local_runner()
+    keep_quiet(environment)
     events = coordinators(url, environment, folder, USERS)
     for event in events:
         event()
+    environment.events.spawning_complete.fire(user_count=USERS)
     return search_turn(events, 60)
 
 

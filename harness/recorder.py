@@ -63,12 +63,11 @@ class Recorder:
     def settle(self) -> None:
         """Count and keep the events that wait."""
         events, self._waiting = self._waiting, []
-        add, append = self.figures.add, self.segment.append
+        add = self.figures.add
         for event in events:
             add(event)
-        kept = events if self.policy.keeps_all else filter(self.policy.keeps, events)
-        for event in kept:
-            append(event)
+        kept = events if self.policy.keeps_all else list(filter(self.policy.keeps, events))
+        self.segment.extend(kept)
 
     def tracing_counts(self) -> dict[str, Any]:
         """What became of the observations so far; empty where there is no tracing."""

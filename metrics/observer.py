@@ -134,9 +134,10 @@ def _list_of(event: Event, faults: Faults) -> list[str] | None:
 
     What fails after a search (a recording, a judge) does not take back the list that was found.
     """
-    if event.top_k is None:
+    top_k = event.top_k
+    if top_k is None:
         return None
-    ids = [hit.id for hit in event.top_k]
+    ids = [hit.id for hit in top_k]
     if not ids:
         faults[("nothing_found",)] += 1
     elif len(set(ids)) != len(ids):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from metrics.band import Bands, band_of
-from metrics.event import Event
+from metrics.event import Event, utc
 from metrics.faults import Faults
 from metrics.moment import Moment
 from metrics.rounds import Rounds
@@ -26,22 +27,23 @@ class Sums:
         self.faults = Faults()
         self.rounds = Rounds(cells)
         self._moments: dict[tuple[int, int], Moment] = {}
-        self._last: tuple[int, int, Moment] | None = None
+        self._last: tuple[datetime, datetime, int, Moment] | None = None
         self._events = 0
 
     def moment_of(self, event: Event) -> Moment:
         """The moment that an event belongs to: the second it began in, its band of users."""
-        second, users, last = int(event.time.timestamp()), event.users, self._last
         self._events += 1
-        if last is not None and last[0] == second and last[1] == users:
-            return last[2]
+        if self._last is not None:
+            begin, end, users, last = self._last
+            if users == event.users and begin <= event.time < end:
+                return last
         if self._events > SETTLE_AT:
             self.settle()
-        key = (band_of(users), second)
-        moment = self._moments.get(key)
+        second, band = int(event.time.timestamp()), band_of(event.users)
+        moment = self._moments.get((band, second))
         if moment is None:
-            moment = self._moments[key] = Moment(key[0], self.bands[key[0]])
-        self._last = (second, users, moment)
+            moment = self._moments[band, second] = Moment(band, self.bands[band])
+        self._last = (utc(second), utc(second + 1), event.users, moment)
         return moment
 
     def settle(self) -> None:

@@ -20,7 +20,7 @@ def phase_trace_id(run_uid: str, trio: int, round_: int, phase: str) -> str:
 
 def new_span_id() -> str:
     """A random span id, 16 hex digits, never all zero."""
-    return "%016x" % (_bits(64) or 1)  # noqa: UP031  (an f-string takes half as long again)
+    return "%016x" % (_bits(64) or 1)  # an f-string takes half as long again
 
 
 class TraceContext(msgspec.Struct, frozen=True):

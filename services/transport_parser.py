@@ -44,9 +44,10 @@ class ReplyParser:
 
     def __init__(self, size_limit_bytes: int) -> None:
         self._size_limit_bytes = size_limit_bytes
-        self._llhttp = httptools.HttpResponseParser(self)
         self._heads: list[bytes] = []
         self._body: list[bytes] = []
+        self.on_body = self._body.append
+        self._llhttp = httptools.HttpResponseParser(self)
         self.begin()
 
     def begin(self) -> None:
@@ -111,9 +112,6 @@ class ReplyParser:
 
     def on_headers_complete(self) -> None:
         self._headers_complete = True
-
-    def on_body(self, data: bytes) -> None:
-        self._body.append(data)
 
     def on_message_complete(self) -> None:
         if self._llhttp.get_status_code() in INTERIM:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import socket
 import ssl
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from greenlet import greenlet
 
 from services.base_url import BaseUrl
 
-OsSocket = get_original("socket", "socket")
+OsSocket: type[socket.socket] = get_original("socket", "socket")
 RECEIVE_BYTES = 64 * 1024
 READ = 1
 

@@ -34,6 +34,29 @@ def test_events_and_records_stand_in_their_order_and_come_back_whole(tmp_path):
     assert segment.bytes_written == segment.path.stat().st_size
 
 
+def test_events_kept_at_once_stand_as_if_they_were_kept_one_by_one(tmp_path):
+    events = [made_event(seq, role=f"ümlaut\n{seq}") for seq in range(5)]
+    one_by_one, at_once = (Segment(tmp_path / name, FIRST) for name in ("one", "all"))
+    for event in events:
+        one_by_one.append(event)
+    at_once.extend(events[:3])
+    at_once.extend(events[3:])
+    at_once.extend([])
+    for segment in (one_by_one, at_once):
+        segment.close()
+    assert at_once.path.read_bytes() == one_by_one.path.read_bytes()
+    assert at_once.events == one_by_one.events == 5
+
+
+def test_of_events_kept_at_once_only_those_that_no_json_can_hold_are_lost(tmp_path):
+    segment = Segment(tmp_path / "x", FIRST)
+    segment.extend([made_event(1), made_event(2, role="half of a pair: \ud800"), made_event(3)])
+    segment.close()
+    assert [decoder.decode(line).seq for line in lines(segment.path)[1:]] == [1, 3]
+    assert (segment.events, segment.lost) == (3, 1)
+    assert "surrogates" in segment.error
+
+
 def test_nothing_touches_the_disk_before_flush_or_size(tmp_path):
     segment = Segment(tmp_path / "x", FIRST)
     segment.append(made_event())
@@ -99,15 +122,16 @@ def test_a_disk_that_has_room_again_loses_nothing(tmp_path, monkeypatch):
     assert [decoder.decode(line).seq for line in lines(segment.path)[1:]] == [0, 1, 2]
 
 
-def test_a_full_disk_bounds_what_is_held_back(tmp_path, monkeypatch):
+@pytest.mark.parametrize("at_once", [1, 10])
+def test_a_full_disk_bounds_what_is_held_back(tmp_path, monkeypatch, at_once):
     monkeypatch.setattr(segment_module, "FLUSH_BYTES", 1000)
     monkeypatch.setattr(segment_module, "HELD_BYTES", 20_000)
     segment = Segment(tmp_path / "x", FIRST)
     monkeypatch.setattr(os, "write", FullDisk(room=0))
-    for seq in range(100):
-        segment.append(made_event(seq))
+    for seq in range(0, 100, at_once):
+        segment.extend([made_event(seq + number) for number in range(at_once)])
     held = segment._waiting.count(b"\n")
-    assert len(segment._waiting) < 22_000
+    assert len(segment._waiting) < 20_000 + 1000 * at_once
     assert segment.lost == 100 - held > 0
     segment.close()
     assert segment.lost == segment.events == 100

@@ -96,9 +96,7 @@ def test_a_new_resume_is_found(gateway, steps):
     assert [gateway.create_index(index).error for _ in range(2)] == [None, None]
     item = wire.IndexItem(id="f-1", vector=vector.vectors[0], metadata={"text": text})
     gateway.index_add("for_real", wire.IndexAddRequest([item]), TRACE)
-    found = gateway.search(
-        wire.SearchRequest(query_text=text, corpora=["for_real"], k=3), TRACE
-    )
+    found = gateway.search(wire.SearchRequest(query_text=text, corpora=["for_real"], k=3), TRACE)
     assert [hit.id for hit in found.answer.results] == ["f-1"]
     top = wire.judged_decoder.decode(found.response).results[0]
     assert json.loads(bytes(top.metadata))["text"] == text
