@@ -6,6 +6,7 @@ Everything is the product's own but the surroundings, which need no master here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,9 +25,11 @@ from services.step import Step
 from users.act import Act
 from users.coordinator import Coordinator, Surroundings
 from users.entrance import coordination_hook, reporter
+from users.phases.deed import Deed
 from users.phases.reissue import reissue
 from users.phases.surge import surge
 from users.run import Run
+from users.scenario import Demand
 from users.scenario_file import load_scenario
 from users.seat import Seat
 
@@ -105,17 +108,26 @@ def coordinator(
         interruptible=cast("Any", None),
         connections=[],
     )
-    return events(me).__next__
+    deeds = rounds(me)
+
+    def next_event() -> None:
+        next(deeds)()
+
+    return next_event
 
 
-def events(me: Coordinator) -> Iterator[None]:
+def rounds(me: Coordinator) -> Iterator[Deed]:
     """Round after round: baseline without its recordings, surge, reissue."""
     while True:
         for demand in me.contract.demands:
-            with Act(me, "baseline", contract=me.contract.name, role=demand.role) as act:
-                act.search(demand.query)
-            me.baselines[demand.role] = act.event.seq
-            yield
+            yield partial(search, me, demand)
         yield from surge(me)
         yield from reissue(me)
         me.round += 1
+
+
+def search(me: Coordinator, demand: Demand) -> None:
+    """A baseline event without its recording."""
+    with Act(me, "baseline", contract=me.contract.name, role=demand.role) as act:
+        act.search(demand.query)
+    me.baselines[demand.role] = act.event.seq

@@ -11,6 +11,7 @@ from locust.runners import Runner
 
 from harness.exit_codes import EXIT_MISUSE
 from harness.garbage import keep_quiet
+from harness.greenlets import keep_no_pedigree
 from harness.interrupts import Interrupts
 from harness.lifecycle import Lifecycle
 from harness.open_files import allow_all_open_files
@@ -31,6 +32,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     get their options with the first spawn, and are told what they need by the master.
     """
     allow_all_open_files()
+    keep_no_pedigree()
     keep_quiet(environment)
     lifecycle = Lifecycle(environment, runner)
     Interrupts(lifecycle)

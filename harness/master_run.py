@@ -84,7 +84,8 @@ class MasterRun:
     def take(self, delta: Delta, part: WorkerPart) -> None:
         """Merge what a worker saw, once."""
         if part.takes(delta):
-            self.figures.merge(Figures.from_state(delta.state))
+            seen = delta.state
+            self.figures.merge(seen if isinstance(seen, Figures) else Figures.from_state(seen))
             self.user_errors += delta.user_errors
 
     def note_users(self, users: int) -> None:

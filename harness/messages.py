@@ -5,7 +5,7 @@ The master: Welcome, Granted, Partner, Published, Spawned, Move, Revoked, Users,
             Trace, Dismissed
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
-called in place, so one path serves every mode.
+called in place, with the message itself, so one path serves every mode.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
-from locust.runners import Runner
+from locust.runners import LocalRunner, Runner
 
 from users.board import Recordings
 from users.run import Run
@@ -128,7 +128,10 @@ class Users(msgspec.Struct, frozen=True):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """What a worker's metrics saw since its last delta. ``number`` counts from 1 on each boot."""
+    """What a worker's metrics saw since its last delta. ``number`` counts from 1 on each boot.
+
+    ``state`` is that of a ``Figures``; on a local runner, where nothing travels, itself.
+    """
 
     run_uid: str
     worker: str
@@ -137,7 +140,7 @@ class Delta(msgspec.Struct, frozen=True):
     events_made: int
     user_errors: list[str]
     tracing: dict[str, Any]
-    state: dict[str, Any]
+    state: Any
 
 
 class Drain(msgspec.Struct, frozen=True):
@@ -207,17 +210,20 @@ class Post:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
+        self._in_place = isinstance(runner, LocalRunner)
 
     def send(self, message: msgspec.Struct, to: str | None = None) -> None:
         """Send; ``to`` names a worker, None is every worker or the master."""
         kind = f"mcstress.{type(message).__name__}"
-        self._runner.send_message(kind, msgspec.msgpack.encode(message), to)
+        content = message if self._in_place else msgspec.msgpack.encode(message)
+        self._runner.send_message(kind, content, to)
 
     def listen(self, kind: type[Said], handler: Handler[Said], *, concurrent: bool = False) -> None:
         """Call ``handler(message, sender)``. One that is not concurrent must never wait."""
         decoder = msgspec.msgpack.Decoder(kind)
 
         def on_message(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001  (Locust's)
-            handler(decoder.decode(msg.data), msg.node_id)
+            message = msg.data if isinstance(msg.data, kind) else decoder.decode(msg.data)
+            handler(message, msg.node_id)
 
         self._runner.register_message(f"mcstress.{kind.__name__}", on_message, concurrent)

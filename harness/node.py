@@ -29,6 +29,9 @@ from users.entrance import coordination_hook, open_gate
 
 WELCOME_DEADLINE_S = 120.0
 DELTA_INTERVAL_S = 1.0
+EVENTS_A_DELTA = 1000
+"""What is handed over takes a few ms then, in which no answer is read."""
+LOOK_S = 0.1
 PIECE_BYTES = 1 << 20
 POLL_S = 0.1
 
@@ -153,13 +156,18 @@ class Node:
             self._run.user_errors.append(f"{type(exception).__name__}: {exception}")
 
     def _send_deltas(self) -> None:
-        """Write and send what was seen, every second; stop where nobody hears it."""
-        while self._run is not None:
-            gevent.sleep(DELTA_INTERVAL_S)
-            self._run.hand_over()
-            if self._hearing is not None and self._hearing.is_lost(DELTA_INTERVAL_S):
+        """Write and send what was seen, every second or sooner; stop where nobody hears it."""
+        while (run := self._run) is not None:
+            waited_s = 0.0
+            while not waited_s or (
+                waited_s < DELTA_INTERVAL_S and run.events_untold < EVENTS_A_DELTA
+            ):
+                gevent.sleep(LOOK_S)
+                waited_s += LOOK_S
+            run.hand_over()
+            if self._hearing is not None and self._hearing.is_lost(waited_s):
                 logger.error("nothing was heard of the master for %g s: users stop", SILENT_S)
-                gevent.spawn(self._hand_over_all, self._run)
+                gevent.spawn(self._hand_over_all, run)
 
     def _on_drain(self, drain: said.Drain, _: str) -> None:
         """Stop the users, send what is left, and say that this was all."""

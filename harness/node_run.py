@@ -46,6 +46,7 @@ class NodeRun:
         self.llm_slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.user_errors: list[str] = []
         self.deltas = 0
+        self._events_told = 0
         self.drained = False
         self._post = post
         self._handing_over = gevent.lock.RLock()
@@ -150,6 +151,11 @@ class NodeRun:
             if answer is not None and (sizes := answer.sizes()) != self._sizes:
                 self._sizes, self._sizes_of = sizes, {}
 
+    @property
+    def events_untold(self) -> int:
+        """Events since the last delta."""
+        return self.recorder.events_made - self._events_told
+
     def hand_over(self) -> None:
         """Write out the evidence, and send what was seen since the last delta."""
         with self._handing_over:
@@ -165,18 +171,19 @@ class NodeRun:
     def _delta(self) -> Delta:
         recorder = self.recorder
         recorder.settle()
-        state = recorder.figures.take().state()
+        seen = recorder.figures.take()
         if not recorder.policy.keeps_all:
             recorder.segment.record(
                 {
                     "record": "delta",
                     "worker": recorder.worker,
                     "events_made": recorder.events_made,
-                    "state": state,
+                    "state": seen.state(),
                 }
             )
         recorder.segment.flush()
         self.deltas += 1
+        self._events_told = recorder.events_made
         errors, self.user_errors = self.user_errors, []
         return Delta(
             run_uid=self.run.uid,
@@ -186,7 +193,7 @@ class NodeRun:
             events_made=recorder.events_made,
             user_errors=errors,
             tracing=recorder.tracing_counts(),
-            state=state,
+            state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
 
     def _totals(self) -> Drained:

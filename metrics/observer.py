@@ -50,7 +50,8 @@ class Observer:
         kept = None if ids is None else compact(ids)
         if kept is not None:
             self._pairing.remember(event, kept)
-        pool = sum(event.corpus_sizes.values()) if event.corpus_sizes else 0
+        sizes = event.corpus_sizes
+        pool = sum(sizes.values()) if sizes else 0
         listed = Listed(time_us(event), moment.users_from, unit_of(event), pool, kept)
         key = (event.trio, event.round)
         if self._folds:

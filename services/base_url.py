@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,6 +31,7 @@ class BaseUrl(msgspec.Struct, frozen=True):
         return f"{self.scheme}://{self.authority}{self.prefix}"
 
 
+@lru_cache(maxsize=64)
 def parse_base_url(text: str, place: str = "URL") -> BaseUrl:
     """``text`` as a base URL; ``place`` names it in the MisuseError that a bad one raises."""
     try:

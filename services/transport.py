@@ -62,13 +62,14 @@ class Transport:
 
     def post(self, path: str, body: bytes, traceparent: str | None = None) -> Reply:
         """The answer to a POST of ``body``, which is JSON."""
-        rest = f"Content-Length: {len(body)}\r\n{trace_line(traceparent)}\r\n"
+        trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
+        rest = f"{trace}Content-Length: {len(body)}\r\n\r\n"
         return self._call(self._heads["POST", path] + rest.encode("ascii") + body)
 
     def get(self, path: str, traceparent: str | None = None) -> Reply:
         """The answer to a GET."""
-        rest = f"{trace_line(traceparent)}\r\n"
-        return self._call(self._heads["GET", path] + rest.encode("ascii"))
+        trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
+        return self._call(self._heads["GET", path] + f"{trace}\r\n".encode("ascii"))
 
     def close(self) -> None:
         """Close the idle connection. A later call opens another."""
@@ -106,8 +107,3 @@ class Transport:
             body = reply.body.replace(self._token, BLANK)
             return Reply(reply.status, body, reply.received)
         return reply
-
-
-def trace_line(traceparent: str | None) -> str:
-    """The header that joins a call to its trace, where it has one."""
-    return f"traceparent: {traceparent}\r\n" if traceparent else ""

@@ -14,6 +14,7 @@ from gevent import get_hub, getcurrent
 from gevent.monkey import get_original
 from greenlet import greenlet
 
+from services.addresses import connected
 from services.base_url import BaseUrl
 
 OsSocket: type[socket.socket] = get_original("socket", "socket")
@@ -130,7 +131,7 @@ def tls_context() -> ssl.SSLContext:
 
 def open_stream(url: BaseUrl) -> Stream:
     """A connection to the host of ``url``; the caller sees to the time-out."""
-    sock = gevent.socket.create_connection((url.host, url.port))
+    sock = connected(url.host, url.port)
     try:
         sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
         if url.scheme == "https":

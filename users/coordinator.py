@@ -102,6 +102,9 @@ class Coordinator:
             for handover in self.run.scenario.handovers
             if handover.to_persona == seat.persona
         ]
+        self.gives = any(
+            handover.from_persona == seat.persona for handover in self.run.scenario.handovers
+        )
         self.baselines: dict[str, int] = {}
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None

@@ -16,7 +16,7 @@ from locust.user.task import (
 from metrics.phase import PHASES
 from users.coordinator import Coordinator
 from users.entrance import enter
-from users.phases import WALKS
+from users.phases import WALKS, Deed
 
 EVERY_TAG = sorted({tag for phase in PHASES.values() for tag in (phase.name, *phase.tags)})
 """Tags choose phases, not tasks: Locust must not drop the one task there is for any of them."""
@@ -51,7 +51,8 @@ class CoordinatorUser(User):
             return
         me = self.coordinator = self.coordinator or enter(self)
         try:
-            for _ in walk_round(me):
+            for deed in walk_round(me):
+                deed()
                 self.wait()  # type: ignore[no-untyped-call]  # Locust gives it no types
         except StopUser:
             raise
@@ -104,12 +105,12 @@ class CoordinatorUser(User):
             self.coordinator = None
 
 
-def walk_round(me: Coordinator) -> Iterator[None]:
-    """The chosen phases of one round in their order, event by event."""
+def walk_round(me: Coordinator) -> Iterator[Deed]:
+    """The chosen phases of one round in their order, deed by deed."""
     me.begin_round()
     for phase in me.run.phases:
-        for _ in WALKS[phase](me):
-            yield
+        for deed in WALKS[phase](me):
+            yield deed
             if not me.around.holds(me.seat):
                 return
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-from users.coordinator import Coordinator
 from users.phases.baseline import baseline
+from users.phases.deed import Deed, Walk
 from users.phases.fresh_resume import fresh_resume
 from users.phases.handover import handover, handover_paraphrase
 from users.phases.inbox import inbox
@@ -15,8 +13,7 @@ from users.phases.split import split
 from users.phases.surge import surge
 from users.phases.swap import swap
 
-Walk = Callable[[Coordinator], Iterator[None]]
-"""Performs a phase's events one by one; between two of them the user may think or be stopped."""
+__all__ = ["WALKS", "Deed", "Walk"]
 
 WALKS: dict[str, Walk] = {
     "baseline": baseline,

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from users.act import Act
 from users.board import Recordings
 from users.coordinator import Coordinator
+from users.phases.deed import Deed
 from users.scenario import Demand
 
 
-def baseline(me: Coordinator) -> Iterator[None]:
+def baseline(me: Coordinator) -> Iterator[Deed]:
     """One event a role, then tells partners what is recorded."""
     answers: dict[str, str] = {}
     for demand in me.contract.demands:
-        with Act(me, "baseline", contract=me.contract.name, role=demand.role) as act:
-            if recorded := _search_and_record(act, demand):
-                answers[demand.role] = recorded
-        me.baselines[demand.role] = act.event.seq
-        yield
-    me.around.publish(
-        Recordings(me.seat.persona, me.seat.trio, me.round, me.namespace, answers),
-    )
+        yield partial(_search_and_record, me, demand, answers)
+    if me.gives:
+        seat = me.seat
+        me.around.publish(Recordings(seat.persona, seat.trio, me.round, me.namespace, answers))
 
 
-def _search_and_record(act: Act, demand: Demand) -> str | None:
-    """The id that the playbook took, or None."""
-    answer = act.search(demand.query)
-    choice = act.coordinator.choose(answer.results) if answer else None
-    if choice is None:
-        return None
-    return choice.id if act.record(demand.query, choice.id, choice.corpus, demand.role) else None
+def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, str]) -> None:
+    """Note in ``answers`` the id that the playbook took."""
+    with Act(me, "baseline", contract=me.contract.name, role=demand.role) as act:
+        answer = act.search(demand.query)
+        choice = me.choose(answer.results) if answer else None
+        if choice and act.record(demand.query, choice.id, choice.corpus, demand.role):
+            answers[demand.role] = choice.id
+    me.baselines[demand.role] = act.event.seq

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from services.wire import EmbedRequest, IndexAddRequest, IndexItem
 from users.act import Act
 from users.coordinator import Coordinator
+from users.phases.deed import Deed
 from users.scenario import Resume
 
 
-def fresh_resume(me: Coordinator) -> Iterator[None]:
+def fresh_resume(me: Coordinator) -> Iterator[Deed]:
     """One event for each resume that reaches her."""
     for number, resume in enumerate(me.resumes(), start=1):
-        resume_id = f"{me.run.fresh_prefix}{me.name}-{me.round}-{number}"
-        with Act(me, "fresh_resume", contract=me.contract.name, query=resume.query) as act:
-            act.event.expected = resume_id
-            if _add(act, resume, resume_id):
-                scenario = me.run.scenario
-                act.search(resume.query, corpora=[*scenario.corpora, scenario.fresh_corpus])
-        yield
+        yield partial(_add_and_search, me, number, resume)
+
+
+def _add_and_search(me: Coordinator, number: int, resume: Resume) -> None:
+    resume_id = f"{me.run.fresh_prefix}{me.name}-{me.round}-{number}"
+    with Act(me, "fresh_resume", contract=me.contract.name, query=resume.query) as act:
+        act.event.expected = resume_id
+        if _add(act, resume, resume_id):
+            scenario = me.run.scenario
+            act.search(resume.query, corpora=[*scenario.corpora, scenario.fresh_corpus])
 
 
 def _add(act: Act, resume: Resume, resume_id: str) -> bool:

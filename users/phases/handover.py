@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 
 from users.act import Act
 from users.board import Absence, Recordings
 from users.coordinator import Coordinator
+from users.phases.deed import Deed
 from users.scenario import Demand, Handover
 
 Words = Callable[[Act, Demand], str | None]
@@ -28,12 +30,19 @@ class Asking(msgspec.Struct, frozen=True):
     words: Words
 
 
-def handover(me: Coordinator) -> Iterator[None]:
+class Asked(msgspec.Struct):
+    """What the memory arm leaves for its control: the event's number, and the words it used."""
+
+    seq: int = 0
+    query: str | None = None
+
+
+def handover(me: Coordinator) -> Iterator[Deed]:
     """Her words: two events a role, memory arm and control arm."""
     yield from _take_over(me, "handover", lambda _, demand: demand.query)
 
 
-def handover_paraphrase(me: Coordinator) -> Iterator[None]:
+def handover_paraphrase(me: Coordinator) -> Iterator[Deed]:
     """Other words, from the scenario or, where it says so, by the LLM."""
     by_llm = me.run.scenario.paraphrases_by == "llm"
     yield from _take_over(me, "handover_paraphrase", _by_llm if by_llm else _by_scenario)
@@ -50,14 +59,16 @@ def _by_llm(act: Act, demand: Demand) -> str | None:
     return step.answer.paraphrase if step.answer else None
 
 
-def _take_over(me: Coordinator, phase: str, words: Words) -> Iterator[None]:
+def _take_over(me: Coordinator, phase: str, words: Words) -> Iterator[Deed]:
     for handover_ in me.run.scenario.handovers:
         if handover_.to_persona != me.seat.persona:
             continue
         asking = Asking(phase, handover_, words)
         found = _recordings(me, asking)
         for demand in me.variant.contract(handover_.contract).demands:
-            yield from _ask(me, asking, demand, found)
+            asked = Asked()
+            yield partial(_ask_with_memory, me, asking, demand, found, asked)
+            yield partial(_ask_without, me, asking, demand, found, asked)
 
 
 def _recordings(me: Coordinator, asking: Asking) -> Recordings | Absence:
@@ -80,28 +91,36 @@ def _recordings(me: Coordinator, asking: Asking) -> Recordings | Absence:
         raise
 
 
-def _ask(
-    me: Coordinator, asking: Asking, demand: Demand, found: Recordings | Absence
-) -> Iterator[None]:
-    contract = asking.handover.contract
-    recordings = found if isinstance(found, Recordings) else None
-    expected = recordings.answers.get(demand.role) if recordings else None
-    with Act(me, asking.phase, contract=contract, role=demand.role) as memory:
-        memory.event.arm, memory.event.expected = "memory", expected
-        query = None
-        if recordings is None or expected is None:
-            _leave_out(memory, asking, found)
-        elif query := asking.words(memory, demand):
-            memory.search(query, memory=recordings.namespace, role=demand.role)
-    yield
-    with Act(me, asking.phase, contract=contract, role=demand.role, query=query) as control:
-        control.event.arm, control.event.expected = "control", expected
-        control.event.paired_seq = memory.event.seq
+def _ask_with_memory(
+    me: Coordinator, asking: Asking, demand: Demand, found: Recordings | Absence, asked: Asked
+) -> None:
+    with Act(me, asking.phase, contract=asking.handover.contract, role=demand.role) as act:
+        expected = _expected(found, demand)
+        act.event.arm, act.event.expected = "memory", expected
+        if not isinstance(found, Recordings) or expected is None:
+            _leave_out(act, asking, found)
+        elif query := asking.words(act, demand):
+            asked.query = query
+            act.search(query, memory=found.namespace, role=demand.role)
+    asked.seq = act.event.seq
+
+
+def _ask_without(
+    me: Coordinator, asking: Asking, demand: Demand, found: Recordings | Absence, asked: Asked
+) -> None:
+    contract, query = asking.handover.contract, asked.query
+    with Act(me, asking.phase, contract=contract, role=demand.role, query=query) as act:
+        act.event.arm, act.event.expected = "control", _expected(found, demand)
+        act.event.paired_seq = asked.seq
         if query is None:
-            _leave_out(control, asking, found)
+            _leave_out(act, asking, found)
         else:
-            control.search(query)
-    yield
+            act.search(query)
+
+
+def _expected(found: Recordings | Absence, demand: Demand) -> str | None:
+    """The id that the colleague recorded for a role."""
+    return found.answers.get(demand.role) if isinstance(found, Recordings) else None
 
 
 def _leave_out(act: Act, asking: Asking, found: Recordings | Absence) -> None:

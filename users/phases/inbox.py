@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from services.wire import InboxRequest, judged_decoder
 from services.wire_llm import ParsedDemand
 from users.act import Act
 from users.coordinator import Coordinator
+from users.phases.deed import Deed
 from users.scenario import InboxMessage
 
 
-def inbox(me: Coordinator) -> Iterator[None]:
+def inbox(me: Coordinator) -> Iterator[Deed]:
     """One event for each message that reaches her; the scenario has the most urgent first."""
     for message in me.variant.inbox:
-        if message.persona != me.seat.persona:
-            continue
-        with Act(me, "inbox", contract=me.contract.name) as act:
-            _handle(act, message)
-        yield
+        if message.persona == me.seat.persona:
+            yield partial(_handle, me, message)
 
 
-def _handle(act: Act, message: InboxMessage) -> None:
-    if not _accepted(act, message):
-        return
-    demand = _parsed(act, message)
-    if demand is None:
-        return
-    act.event.role = demand.role
-    answer = act.search(_query(demand))
-    if answer is not None and answer.results:
-        _judge(act, message)
+def _handle(me: Coordinator, message: InboxMessage) -> None:
+    with Act(me, "inbox", contract=me.contract.name) as act:
+        if not _accepted(act, message):
+            return
+        demand = _parsed(act, message)
+        if demand is None:
+            return
+        act.event.role = demand.role
+        answer = act.search(_query(demand))
+        if answer is not None and answer.results:
+            _judge(act, message)
 
 
 def _accepted(act: Act, message: InboxMessage) -> bool:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from users.act import Act
 from users.coordinator import Coordinator
+from users.phases.by_memory import search_by_memory
+from users.phases.deed import Deed
 
 
-def merge(me: Coordinator) -> Iterator[None]:
+def merge(me: Coordinator) -> Iterator[Deed]:
     """One event for each contract and shared role of the merges that are hers."""
     for merge_ in me.run.scenario.merges:
         if merge_.persona != me.seat.persona:
             continue
         for contract in merge_.contracts:
             for role in merge_.roles:
-                demand = me.variant.contract(contract).demand(role)
-                with Act(me, "merge", contract=contract, role=role) as act:
-                    act.search(demand.query, memory=me.namespace, role=role)
-                yield
+                query = me.variant.contract(contract).demand(role).query
+                yield partial(search_by_memory, me, "merge", contract, role, query)

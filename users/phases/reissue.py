@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from users.act import Act
 from users.coordinator import Coordinator
+from users.phases.deed import Deed
+from users.scenario import Demand
 
 
-def reissue(me: Coordinator) -> Iterator[None]:
+def reissue(me: Coordinator) -> Iterator[Deed]:
     """One event a role, paired with its baseline of this round."""
     for demand in me.contract.demands:
-        with Act(me, "reissue", contract=me.contract.name, role=demand.role) as act:
-            act.event.paired_seq = me.baselines.get(demand.role)
-            act.search(demand.query)
-        yield
+        yield partial(_search_again, me, demand)
+
+
+def _search_again(me: Coordinator, demand: Demand) -> None:
+    with Act(me, "reissue", contract=me.contract.name, role=demand.role) as act:
+        act.event.paired_seq = me.baselines.get(demand.role)
+        act.search(demand.query)

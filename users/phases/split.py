@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from users.act import Act
 from users.coordinator import Coordinator
+from users.phases.by_memory import search_by_memory
+from users.phases.deed import Deed
 
 
-def split(me: Coordinator) -> Iterator[None]:
+def split(me: Coordinator) -> Iterator[Deed]:
     """One event for each role that falls to her."""
     for share in me.run.scenario.splits:
         if share.persona != me.seat.persona:
             continue
         for role in share.roles:
-            demand = me.variant.contract(share.contract).demand(role)
-            with Act(me, "split", contract=share.contract, role=role) as act:
-                act.search(demand.query, memory=me.namespace, role=role)
-            yield
+            query = me.variant.contract(share.contract).demand(role).query
+            yield partial(search_by_memory, me, "split", share.contract, role, query)

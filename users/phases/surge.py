@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from users.act import Act
 from users.coordinator import Coordinator
+from users.phases.by_memory import search_by_memory
+from users.phases.deed import Deed
 
 
-def surge(me: Coordinator) -> Iterator[None]:
+def surge(me: Coordinator) -> Iterator[Deed]:
     """One event a role."""
+    contract = me.contract.name
     for demand in me.contract.demands:
-        with Act(me, "surge", contract=me.contract.name, role=demand.role) as act:
-            act.search(demand.surge_query, memory=me.namespace, role=demand.role)
-        yield
+        yield partial(search_by_memory, me, "surge", contract, demand.role, demand.surge_query)

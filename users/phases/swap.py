@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+from metrics.event import Event
 from users.act import Act
 from users.coordinator import Coordinator
+from users.phases.deed import Deed
+from users.scenario import Swap
 
 
-def swap(me: Coordinator) -> Iterator[None]:
+def swap(me: Coordinator) -> Iterator[Deed]:
     """Two events for each swap that is hers; the second names what was rejected."""
     for swap_ in me.run.scenario.swaps:
-        if swap_.persona != me.seat.persona:
-            continue
-        query = me.variant.contract(swap_.contract).demand(swap_.role).query
-        with Act(me, "swap", contract=swap_.contract, role=swap_.role) as first:
-            first.search(query, memory=me.namespace, role=swap_.role)
-        yield
-        with Act(me, "swap", contract=swap_.contract, role=swap_.role, query=query) as second:
-            second.event.paired_seq = first.event.seq
-            if first.event.top_k is None:
-                second.leave_out("skipped", "the list to reject was not found")
-            else:
-                rejected = first.event.ids()
-                second.search(query, memory=me.namespace, role=swap_.role, exclude_ids=rejected)
-        yield
+        if swap_.persona == me.seat.persona:
+            firsts: list[Event] = []
+            yield partial(_search, me, swap_, firsts)
+            yield partial(_search_without, me, swap_, firsts)
+
+
+def _search(me: Coordinator, swap_: Swap, firsts: list[Event]) -> None:
+    with Act(me, "swap", contract=swap_.contract, role=swap_.role) as act:
+        firsts.append(act.event)
+        act.search(_query(me, swap_), memory=me.namespace, role=swap_.role)
+
+
+def _search_without(me: Coordinator, swap_: Swap, firsts: list[Event]) -> None:
+    """The same query, without what the first of ``firsts`` listed."""
+    query, (first, *_) = _query(me, swap_), firsts
+    with Act(me, "swap", contract=swap_.contract, role=swap_.role, query=query) as act:
+        act.event.paired_seq = first.seq
+        if first.top_k is None:
+            act.leave_out("skipped", "the list to reject was not found")
+        else:
+            act.search(query, memory=me.namespace, role=swap_.role, exclude_ids=first.ids())
+
+
+def _query(me: Coordinator, swap_: Swap) -> str:
+    return me.variant.contract(swap_.contract).demand(swap_.role).query

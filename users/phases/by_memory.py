@@ -1,0 +1,12 @@
+"""What surge, merge and split have in common: a search with the coordinator's own memory on."""
+
+from __future__ import annotations
+
+from users.act import Act
+from users.coordinator import Coordinator
+
+
+def search_by_memory(me: Coordinator, phase: str, contract: str, role: str, query: str) -> None:
+    """One event of ``phase``: search for a role of a contract, with what she recorded herself."""
+    with Act(me, phase, contract=contract, role=role) as act:
+        act.search(query, memory=me.namespace, role=role)
