@@ -147,7 +147,7 @@ def test_the_products_llm_client_parses_judges_and_rewords(transport):
     assert (parsed.answer.role, parsed.answer.count) == ("painter", 2)
     gateway = Gateway(transport, lambda _step: None)
     asked = wire.SearchRequest(query_text=body, corpora=["workers"], k=1)
-    hit = gateway.search(asked, TRACE).answer.results[0]
+    hit = wire.judged_decoder.decode(gateway.search(asked, TRACE).response).results[0]
     judged = ollama.judge_top1(body, hit, TRACE)
     assert judged.answer.rating >= 3
     assert ollama.paraphrase(body, TRACE).answer.paraphrase != body
