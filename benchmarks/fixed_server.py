@@ -1,12 +1,14 @@
 """A server that costs as little as Python can: the same answer to every request.
 
-``python benchmarks/fixed_server.py`` prints the port it took and serves until it is ended.
+``python benchmarks/fixed_server.py [MS]`` prints the port it took and serves until it is ended;
+with MS, an answer takes so long, as a real service's does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sys
 
 K = 8
 PLACES = ("Milwaukee, WI", "Indianapolis, IN", "Chicago, IL")
@@ -52,7 +54,8 @@ class FixedAnswer(asyncio.Protocol):
 
     answer = search_answer()
 
-    def __init__(self) -> None:
+    def __init__(self, takes_ms: float) -> None:
+        self._takes_s = takes_ms / 1000
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,7 +69,11 @@ class FixedAnswer(asyncio.Protocol):
             if len(data) < whole:
                 break
             data = data[whole:]
-            self._transport.write(self.answer)
+            if self._takes_s:
+                loop = asyncio.get_running_loop()
+                loop.call_later(self._takes_s, self._transport.write, self.answer)
+            else:
+                self._transport.write(self.answer)
         self._unread = data
 
 
@@ -76,13 +83,13 @@ def content_length(head: bytes) -> int:
     return int(rest.partition(b"\r\n")[0]) if found else 0
 
 
-async def serve() -> None:
+async def serve(takes_ms: float) -> None:
     """Serve on a free port of the loopback, and print it."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(FixedAnswer, "127.0.0.1", 0)
+    server = await loop.create_server(lambda: FixedAnswer(takes_ms), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0))

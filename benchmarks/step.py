@@ -34,10 +34,10 @@ Turn = Callable[[], float]
 
 
 @contextlib.contextmanager
-def fixed_server() -> Iterator[str]:
+def fixed_server(takes_ms: float = 0) -> Iterator[str]:
     """The URL of a server that answers every request alike."""
-    path = Path(__file__).with_name("fixed_server.py")
-    process = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, Path(__file__).with_name("fixed_server.py"), str(takes_ms)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"

@@ -2,6 +2,8 @@
 
 Whole events of one search against a server of fixed answers, 50 users, as in ``step.py``; arms take
 turns. Wall time is what the users see; CPU time holds also what is delivered or spooled meanwhile.
+At full speed the generator has no core to spare, so that whatever is kept of a step is paid for in
+requests; behind a service that takes its time, as all do, it is not.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from tracing.tracer import Tracer
 from users.entrance import coordination_hook
 
 USERS = 50
+SERVICE_MS = 10
 EVENTS_EACH = 40
 TURNS = 5
 PACED_PER_S = 1000
@@ -72,6 +75,7 @@ class Bench:
     def __init__(self, url: str, folder: Path) -> None:
         environment = Environment()
         environment.create_local_runner()
+        folder.mkdir()
         self._trace: Trace | None = None
         self._events = coordinators(url, environment, folder, USERS)
         coordination_hook(environment).add_listener(self._on_event)
@@ -135,11 +139,16 @@ def quantile(values: list[float], share: float) -> float:
 
 def users_rows(folder: Path) -> Iterator[Row]:
     """Events of real users, at full speed and paced."""
-    with fixed_server() as url, arms(folder) as contenders:
-        bench = Bench(url, folder)
+    with (
+        fixed_server() as url,
+        fixed_server(SERVICE_MS) as service_url,
+        arms(folder) as contenders,
+    ):
+        bench, patient = Bench(url, folder / "full"), Bench(service_url, folder / "served")
         for arm in contenders.values():
             bench.turn(arm)
         full = [[bench.turn(arm) for arm in contenders.values()] for _ in range(TURNS)]
+        served = [[patient.turn(arm) for arm in contenders.values()] for _ in range(TURNS)]
         paced = [
             [bench.turn(arm, PACED_PER_S) for arm in contenders.values()]
             for _ in range(PACED_TURNS)
@@ -147,6 +156,8 @@ def users_rows(folder: Path) -> Iterator[Row]:
     names = list(contenders)
     yield from _rows("full speed, wall: ", names, full, "wall_us")
     yield from _rows("full speed, CPU: ", names, full, "cpu_us")
+    yield from _rows(f"a service of {SERVICE_MS} ms, wall: ", names, served, "wall_us")
+    yield from _rows(f"a service of {SERVICE_MS} ms, CPU: ", names, served, "cpu_us")
     yield from _rows(f"{PACED_PER_S:,} per s, CPU: ", names, paced, "cpu_us")
     for number, name in enumerate(names):
         late = min(turn[number].late_ms for turn in paced)
