@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,7 +20,7 @@ LLM_PREFIX = "llm."
 SEARCH = "matrix.search"
 
 _NO_SPAN = "0" * 16
-_HEX = frozenset("0123456789abcdef")
+_SPAN_ID = re.compile("[0-9a-f]{16}")
 
 Decoded = TypeVar("Decoded")
 
@@ -144,4 +145,4 @@ def _decoded(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded | N
 
 def _is_span_id(text: str) -> bool:
     """Whether servers take ``text`` as a span's id: v4 refuses a whole body for a bad one."""
-    return len(text) == len(_NO_SPAN) and _HEX.issuperset(text) and text != _NO_SPAN
+    return _SPAN_ID.fullmatch(text) is not None and text != _NO_SPAN
