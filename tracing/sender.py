@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracing.overflow import Overflow
     from tracing.server import Server
 
-SLICE = 50
+SLICE = 100
 SLICE_AT_END = 200
 FAULT = "fault in tracing"
 
