@@ -88,10 +88,10 @@ FAST_HTTP_USER = "FastHttpUser, answer thrown away"
 
 SEARCHERS: dict[str, tuple[MakeSearch, int]] = {
     FAST_HTTP_USER: (fast_http_user, 30),
-    "matrix.search step, with Locust's event": (our_step, 60),
-    "matrix.search step, without it": (our_step_untold, 60),
-    "our transport alone": (our_transport, 60),
-    "geventhttpclient": (geventhttpclient_client, 30),
+    "matrix.search step, with Locust's event": (our_step, 200),
+    "matrix.search step, without it": (our_step_untold, 200),
+    "our transport alone": (our_transport, 200),
+    "geventhttpclient": (geventhttpclient_client, 60),
     "httpx.Client": (httpx_client, 6),
     "HttpUser": (http_user, 6),
 }

@@ -1,36 +1,27 @@
 """A ``matrix.search`` step against other clients that send the same POST and read the answer.
 
-CPU time of the generator per request over 50 connections; the server is a process of its own. All
-take turns in one run, and a ratio is the median of the turns' ratios.
+CPU time of the generator per request over 50 connections; server and clients are processes of their
+own. All take turns in one run, and a ratio is the median of the turns' ratios.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
-import gevent
-from locust.env import Environment
-
 from benchmarks import load_tools, parsers
-from benchmarks.coordinating import coordinators
 from benchmarks.row import Row
-from benchmarks.searchers import BODY, FAST_HTTP_USER, SEARCHERS, Search
-from harness.garbage import keep_quiet
+from benchmarks.searchers import BODY, FAST_HTTP_USER, SEARCHERS
+from benchmarks.turns import ALL_IN, Turn, turns_of
 from services.gateway import SEARCH
 
-USERS = 50
 TURNS = 11
-ALL_IN = "matrix.search event, with metrics and evidence"
-
-Turn = Callable[[], float]
 
 
 @contextlib.contextmanager
@@ -44,48 +35,6 @@ def fixed_server(takes_ms: float = 0) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-
-
-def search_turn(searches: list[Search], requests: int) -> Turn:
-    """CPU µs per request where every user makes ``requests`` of them, all users at once."""
-
-    def user(search: Search) -> None:
-        for _ in range(requests):
-            search()
-
-    def turn() -> float:
-        gc.collect()
-        users = [gevent.spawn(user, search) for search in searches]
-        begin = time.process_time()
-        gevent.joinall(users, raise_error=True)
-        return (time.process_time() - begin) / (len(searches) * requests) * 1e6
-
-    return turn
-
-
-def search_turns(url: str) -> dict[str, Turn]:
-    """A turn of each client in Python, its connections already open."""
-    environment = Environment()
-    environment.create_local_runner()
-    turns = {}
-    for name, (make, requests) in SEARCHERS.items():
-        searches = [make(url, environment) for _ in range(USERS)]
-        for search in searches:
-            search()
-        turns[name] = search_turn(searches, requests)
-    return turns
-
-
-def all_in_turn(url: str, folder: Path) -> Turn:
-    """A turn of whole events of one search: Locust told, decoded, counted and kept."""
-    environment = Environment()
-    environment.create_local_runner()
-    keep_quiet(environment)
-    events = coordinators(url, environment, folder, USERS)
-    for event in events:
-        event()
-    environment.events.spawning_complete.fire(user_count=USERS)
-    return search_turn(events, 60)
 
 
 def tool_turns(url: str, folder: Path) -> dict[str, Turn]:
@@ -124,9 +73,14 @@ def rows(measured: Mapping[str, list[float]], unit: str, against: str) -> list[R
 
 def run() -> list[Row]:
     """Clients, load generators and parsers."""
-    with fixed_server() as url, tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        turns = search_turns(url) | {ALL_IN: all_in_turn(url, folder)} | tool_turns(url, folder)
+    with ExitStack() as stack:
+        url = stack.enter_context(fixed_server())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        turns = {
+            name: stack.enter_context(turns_of(url, name)) for name in (*SEARCHERS, ALL_IN)
+        } | tool_turns(url, folder)
+        for turn in turns.values():
+            turn()
         clients = interleave(turns, TURNS)
     bindings = {
         "parse with httptools": lambda: parsers.us_per_answer(parsers.httptools_parses()),
