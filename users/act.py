@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from time import time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from metrics.event import Event, Outcome, StepRecord, utc
+from metrics.event import Event, Outcome, StepRecord
 from services.step import Step
 from services.wire import RecordRequest, SearchAnswer, SearchRequest
 from users.coordinator import Coordinator
 
 Taken = TypeVar("Taken", bound=Step[Any])
+_at = datetime.fromtimestamp
 
 
 class Act:
@@ -35,7 +37,7 @@ class Act:
         self.trace = coordinator.trace(phase)
         self.steps: list[Step[Any]] = []
         self.event = Event(
-            time=utc(time()),
+            time=_at(time(), UTC),
             round=coordinator.round,
             trio=coordinator.seat.trio,
             variant=coordinator.variant.number,
@@ -65,8 +67,7 @@ class Act:
         steps, self.steps = self.steps, []
         records, latency_ms, failed = [], 0.0, None
         for step in steps:
-            name, error = step.name, step.error
-            start = utc(step.start_s)
+            name, error, start = step.name, step.error, _at(step.start_s, UTC)
             records.append(StepRecord(name, start, step.latency_ms, error, step.queue_ms))
             latency_ms += step.latency_ms
             if error is not None and failed is None:
