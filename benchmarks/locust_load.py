@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -103,4 +104,7 @@ def _look(pid: int, url: str) -> Look:
     cpu_s = {one.pid: sum(one.cpu_times()[:2]) for one in processes}
     memory_mb = sum(one.memory_info().rss for one in processes) / 1e6
     with urlopen(f"{url}/requests", timeout=LOOK_S * 20) as answer:
-        return Look(time.monotonic(), int(answer.read()), cpu_s, memory_mb)
+        numbers = re.findall(rb"\d+", answer.read())
+    # nginx tells connections (active, accepted, handled) before requests, ours tell requests alone.
+    requests = int(numbers[3] if len(numbers) > 1 else numbers[0])
+    return Look(time.monotonic(), requests, cpu_s, memory_mb)

@@ -15,6 +15,7 @@ from locust.runners import STATE_MISSING, MasterRunner, Runner
 from harness import messages as said
 from harness.arrivals import Arrivals
 from harness.master_run import MasterRun
+from harness.post import Post
 from harness.progress import Progress
 from harness.roll import LOCAL, WorkerPart
 from users.seat import Seat
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 class Conductor:
     """Answers messages for the run that is on. None of its listeners ever waits."""
 
-    def __init__(self, environment: Environment, runner: Runner, post: said.Post) -> None:
+    def __init__(self, environment: Environment, runner: Runner, post: Post) -> None:
         self.environment = environment
         self.runner = runner
         self.post = post
@@ -107,10 +108,12 @@ class Conductor:
     def _to(self, part: WorkerPart) -> str | None:
         return part.client_id if isinstance(self.runner, MasterRunner) else None
 
-    def tell(self, run: MasterRun, worker: str, message: msgspec.Struct) -> None:
+    def tell(
+        self, run: MasterRun, worker: str, message: msgspec.Struct, *, soon: bool = False
+    ) -> None:
         part = run.roll.parts.get(worker)
         if part is not None:
-            self.post.send(message, self._to(part))
+            (self.post.send_soon if soon else self.post.send)(message, self._to(part))
 
     def _on_lease(self, lease: said.Lease, sender: str) -> None:
         found = self._part(lease.run_uid, sender)
@@ -165,7 +168,7 @@ class Conductor:
         if found := self._part(publish.run_uid, sender):
             run = found[0]
             for worker in run.partners.put(publish.recordings):
-                self.tell(run, worker, said.Published(publish.recordings))
+                self.tell(run, worker, said.Published(publish.recordings), soon=True)
 
     def _on_delta(self, delta: said.Delta, sender: str) -> None:
         found = self._part(delta.run_uid, sender)

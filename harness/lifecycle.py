@@ -30,9 +30,9 @@ from harness.exit_codes import EXIT_CODES, EXIT_MISUSE
 from harness.finale import finish
 from harness.finished import FinishedRuns
 from harness.ground import Ground, prepare
-from harness.messages import Post
 from harness.node import Node
 from harness.pieces import see_off
+from harness.post import Post
 from harness.progress import Progress, open_display
 from harness.settings import Settings, read_settings
 from harness.telling import summary, tell

@@ -10,11 +10,9 @@ called in place, with the message itself, so one path serves every mode.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from locust.runners import LocalRunner, Runner
 
 from users.board import Recordings
 from users.run import Run
@@ -199,31 +197,3 @@ class Dismissed(msgspec.Struct, frozen=True):
 
     run_uid: str
     copied: bool
-
-
-Said = TypeVar("Said", bound=msgspec.Struct)
-Handler = Callable[[Said, str], None]
-
-
-class Post:
-    """Sends and receives these messages over a Locust runner."""
-
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
-        self._in_place = isinstance(runner, LocalRunner)
-
-    def send(self, message: msgspec.Struct, to: str | None = None) -> None:
-        """Send; ``to`` names a worker, None is every worker or the master."""
-        kind = f"mcstress.{type(message).__name__}"
-        content = message if self._in_place else msgspec.msgpack.encode(message)
-        self._runner.send_message(kind, content, to)
-
-    def listen(self, kind: type[Said], handler: Handler[Said], *, concurrent: bool = False) -> None:
-        """Call ``handler(message, sender)``. One that is not concurrent must never wait."""
-        decoder = msgspec.msgpack.Decoder(kind)
-
-        def on_message(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001  (Locust's)
-            message = msg.data if isinstance(msg.data, kind) else decoder.decode(msg.data)
-            handler(message, msg.node_id)
-
-        self._runner.register_message(f"mcstress.{kind.__name__}", on_message, concurrent)

@@ -20,6 +20,7 @@ from harness import messages as said
 from harness.hearing import SILENT_S, Hearing
 from harness.node_run import NodeRun
 from harness.own_segment import open_segment
+from harness.post import Post
 from harness.recorder import Recorder
 from harness.traces import open_tracer
 from metrics.figures import Figures
@@ -41,7 +42,7 @@ logger = logging.getLogger(__name__)
 class Node:
     """Takes part in one run after the other. A run begins with the master's welcome."""
 
-    def __init__(self, environment: Environment, runner: Runner, post: said.Post) -> None:
+    def __init__(self, environment: Environment, runner: Runner, post: Post) -> None:
         self.runner = runner
         self._hearing = Hearing(runner) if isinstance(runner, WorkerRunner) else None
         self.boot = uuid4().hex[:12]

@@ -15,11 +15,11 @@ from harness.messages import (
     Done,
     Drained,
     Lease,
-    Post,
     Publish,
     Release,
     Welcome,
 )
+from harness.post import Post
 from harness.recorder import Recorder
 from harness.roll import LOCAL
 from harness.traces import finish_tracing
@@ -115,7 +115,7 @@ class NodeRun:
 
     def begin_round(self, seat: Seat, round_: int) -> None:
         """Tell the master how far the seat is."""
-        self._post.send(BeginRound(self.run.uid, seat, round_))
+        self._post.send_soon(BeginRound(self.run.uid, seat, round_))
 
     def done(self, seat: Seat) -> None:
         """Tell the master that the seat has done its rounds."""
@@ -123,7 +123,7 @@ class NodeRun:
 
     def publish(self, recordings: Recordings) -> None:
         """Tell the master, who tells the workers of those that wait for it."""
-        self._post.send(Publish(self.run.uid, recordings))
+        self._post.send_soon(Publish(self.run.uid, recordings))
 
     def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
         """The sizes of the corpora as last seen; a corpus never seen is left out."""
