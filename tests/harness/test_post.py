@@ -1,0 +1,90 @@
+"""Messages arrive in order, typed, and in bundles where they may wait."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+import pytest
+from locust.env import Environment
+from locust.event import Events
+
+from harness.messages import BeginRound, Done, Drain, Users
+from harness.post import BUNDLE, Post
+from users.seat import Seat
+
+SEAT = Seat("alice", 1)
+
+
+def until(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        gevent.sleep(0.01)
+
+
+@pytest.fixture
+def ends():
+    """A master's post and a worker's, and the runners beneath them."""
+    master = Environment(events=Events()).create_master_runner("127.0.0.1", 0)
+    worker = Environment(events=Events()).create_worker_runner("127.0.0.1", master.server.port)
+    until(lambda: master.clients.ready)
+    yield Post(master), Post(worker), master, worker
+    worker.quit()
+    master.quit()
+
+
+def test_what_may_wait_travels_in_one_bundle_and_in_order(ends, monkeypatch):
+    master_post, worker_post, _, worker = ends
+    heard, sent = [], []
+    for kind in (BeginRound, Done):
+        master_post.listen(kind, lambda message, sender: heard.append((message, sender)))
+    send = worker.send_message
+    monkeypatch.setattr(
+        worker, "send_message", lambda kind, *a: (sent.append(kind), send(kind, *a))
+    )
+    rounds = [BeginRound("u", SEAT, number) for number in range(1, 6)]
+    for message in rounds:
+        worker_post.send_soon(message)
+    assert sent == []
+    until(lambda: len(heard) == 5)
+    assert heard == [(message, worker.client_id) for message in rounds]
+    assert sent == [BUNDLE]
+
+
+def test_what_is_sent_at_once_never_overtakes_what_waits(ends):
+    master_post, worker_post, _, _ = ends
+    heard = []
+    for kind in (BeginRound, Done):
+        master_post.listen(kind, lambda message, _: heard.append(message))
+    said = []
+    for number in range(1, 50):
+        said += [BeginRound("u", SEAT, number), BeginRound("u", SEAT, number + 1), Done("u", SEAT)]
+        worker_post.send_soon(said[-3])
+        worker_post.send_soon(said[-2])
+        worker_post.send(said[-1])
+    until(lambda: len(heard) == len(said))
+    assert heard == said
+
+
+def test_a_master_keeps_the_order_for_each_worker_and_for_all(ends):
+    master_post, worker_post, _, worker = ends
+    heard = []
+    for kind in (Users, Drain):
+        worker_post.listen(kind, lambda message, _: heard.append(message))
+    master_post.send_soon(Users(1), worker.client_id)
+    master_post.send(Users(2), worker.client_id)
+    master_post.send_soon(Users(3), worker.client_id)
+    master_post.send(Drain("u"))
+    until(lambda: len(heard) == 4)
+    assert heard == [Users(1), Users(2), Users(3), Drain("u")]
+
+
+@pytest.mark.parametrize("way", ["send", "send_soon"])
+def test_on_a_local_runner_the_message_itself_is_heard_at_once(way):
+    post = Post(Environment(events=Events()).create_local_runner())
+    heard = []
+    post.listen(BeginRound, lambda message, _: heard.append(message))
+    message = BeginRound("u", SEAT, 1)
+    getattr(post, way)(message)
+    assert heard[0] is message
