@@ -47,7 +47,7 @@ def turns_of(url: str, name: str) -> Iterator[Turn]:
         try:
             yield turn
         finally:
-            process.kill()
+            asked.close()  # its turns end there, and it tidies up
 
 
 def search_turn(searches: list[Search], requests: int) -> Turn:

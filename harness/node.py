@@ -29,10 +29,11 @@ from tracing.tracer import Tracer
 from users.entrance import coordination_hook, open_gate
 
 WELCOME_DEADLINE_S = 120.0
-DELTA_INTERVAL_S = 1.0
-EVENTS_A_DELTA = 1000
-"""What is handed over takes a few ms then, in which no answer is read."""
 LOOK_S = 0.1
+LOOKS = 10
+"""After a second at the latest, what was seen is handed over."""
+EVENTS_A_DELTA = 1000
+"""After so many it is handed over sooner: it takes a few ms then, in which no answer is read."""
 PIECE_BYTES = 1 << 20
 POLL_S = 0.1
 
@@ -159,14 +160,12 @@ class Node:
     def _send_deltas(self) -> None:
         """Write and send what was seen, every second or sooner; stop where nobody hears it."""
         while (run := self._run) is not None:
-            waited_s = 0.0
-            while not waited_s or (
-                waited_s < DELTA_INTERVAL_S and run.events_untold < EVENTS_A_DELTA
-            ):
+            looks = 0
+            while looks < LOOKS and (not looks or run.events_untold < EVENTS_A_DELTA):
                 gevent.sleep(LOOK_S)
-                waited_s += LOOK_S
+                looks += 1
             run.hand_over()
-            if self._hearing is not None and self._hearing.is_lost(waited_s):
+            if self._hearing is not None and self._hearing.is_lost(looks * LOOK_S):
                 logger.error("nothing was heard of the master for %g s: users stop", SILENT_S)
                 gevent.spawn(self._hand_over_all, run)
 

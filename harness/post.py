@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import gevent
 import msgspec
+from gevent.lock import RLock
+from locust.exception import RPCSendError
 from locust.runners import LocalRunner, Runner
 
 SOON_S = 0.005
@@ -18,13 +23,15 @@ Bundle = list[tuple[str, bytes]]
 """Messages by their kind, in the order in which they were sent."""
 
 _bundle_decoder = msgspec.msgpack.Decoder(Bundle)
+logger = logging.getLogger(__name__)
 
 
 class Post:
     """Sends and receives the messages of ``harness.messages``, in order for one receiver.
 
     A message of Locust's costs 30 µs at either end. Those that can wait for a moment travel in a
-    bundle; whatever is sent after them stays behind them. On a local runner nothing travels: the
+    bundle; whatever is sent after them stays behind them. What cannot be sent is tried again
+    before the next message, whose sender hears of it then. On a local runner nothing travels: the
     listener is called in place, with the message itself.
     """
 
@@ -32,6 +39,7 @@ class Post:
         self._runner = runner
         self._in_place = isinstance(runner, LocalRunner)
         self._waiting: dict[str | None, Bundle] = {}
+        self._sending: defaultdict[str | None, RLock] = defaultdict(RLock)
         self._read: dict[str, Callable[[bytes, str], None]] = {}
         runner.register_message(BUNDLE, self._on_bundle)
 
@@ -43,7 +51,8 @@ class Post:
             return
         for receiver in list(self._waiting) if to is None else [to]:
             self._send_bundle(receiver)
-        self._runner.send_message(kind, msgspec.msgpack.encode(message), to)
+        with self._sending[to]:
+            self._runner.send_message(kind, msgspec.msgpack.encode(message), to)
 
     def send_soon(self, message: msgspec.Struct, to: str | None = None) -> None:
         """Send within a few ms, together with others that come meanwhile."""
@@ -53,7 +62,7 @@ class Post:
         bundle = self._waiting.get(to)
         if bundle is None:
             bundle = self._waiting[to] = []
-            gevent.spawn_later(SOON_S, self._send_bundle, to)
+            gevent.spawn_later(SOON_S, self._send_bundle_now, to)
         bundle.append((kind_of(type(message)), msgspec.msgpack.encode(message)))
 
     def listen(self, kind: type[Said], handler: Handler[Said], *, concurrent: bool = False) -> None:
@@ -68,14 +77,31 @@ class Post:
         self._runner.register_message(kind_of(kind), on_message, concurrent)
 
     def _send_bundle(self, to: str | None) -> None:
-        """Send what waits for a receiver; nothing where something else took it along."""
-        bundle = self._waiting.pop(to, None)
-        if bundle:
-            self._runner.send_message(BUNDLE, msgspec.msgpack.encode(bundle), to)
+        """Send what waits for a receiver; nothing where something else took it along.
+
+        One at a time: Locust tries for seconds where a connection is stuck, and nobody may
+        overtake meanwhile.
+        """
+        with self._sending[to]:
+            bundle = self._waiting.pop(to, None)
+            if not bundle:
+                return
+            try:
+                self._runner.send_message(BUNDLE, msgspec.msgpack.encode(bundle), to)
+            except RPCSendError:
+                self._waiting[to] = bundle + self._waiting.get(to, [])
+                raise
+
+    def _send_bundle_now(self, to: str | None) -> None:
+        with suppress(RPCSendError):  # it stays where it is: whoever sends next hears of it
+            self._send_bundle(to)
 
     def _on_bundle(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002  (Locust's)
         for kind, content in _bundle_decoder.decode(msg.data):
-            self._read[kind](content, msg.node_id)
+            try:
+                self._read[kind](content, msg.node_id)
+            except Exception:  # as Locust has it: one message's fault is not the others'
+                logger.exception("uncaught exception in the handler of %s", kind)
 
 
 def kind_of(message: type[msgspec.Struct]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -12,6 +12,7 @@ Outcome = Literal["ok", "failed", "skipped", "unmet", "cut"]
 unmet: the partner was there and silent until the deadline. cut: the end of the run came first."""
 
 Arm = Literal["memory", "control"]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 ParseStatus = Literal["parsed", "unparseable", "failed"]
 
 
@@ -31,7 +32,7 @@ class StepRecord(msgspec.Struct):
     """
 
     name: str
-    time: datetime
+    time: Instant
     latency_ms: float
     error: str | None = None
     queue_ms: float = 0.0
@@ -54,7 +55,7 @@ class Event(msgspec.Struct, kw_only=True):
 
     seq: int = 0
     worker: str = ""
-    time: datetime
+    time: Instant
     round: int
     trio: int
     variant: int | None = None

@@ -24,7 +24,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class JudgedHit(msgspec.Struct):
-    metadata: dict[str, Any] = {}
+    metadata: Any = None
 
 
 class Question(msgspec.Struct):

@@ -3,7 +3,7 @@
 import pytest
 
 from services.embedded.demand import Demand, read_demand
-from services.embedded.judge import JudgedHit, Question, judge
+from services.embedded.judge import JudgedHit, Question, judge, question_decoder
 from services.embedded.lexicon import load_lexicon
 from services.embedded.paraphrase import paraphrase
 from users.scenario_file import load_scenario
@@ -95,6 +95,13 @@ def test_ratings_follow_what_is_missing(lexicon, metadata, rating):
     judgement = judge(Question(EMAIL, JudgedHit(metadata)), lexicon)
     assert judgement.rating == rating
     assert judgement.reason.endswith(".")
+
+
+@pytest.mark.parametrize("metadata", ['"metadata": null', '"metadata": 7', '"id": "w-1"'])
+def test_a_hit_of_which_nothing_is_known_is_rated_lowest(lexicon, metadata):
+    text = '{"body": "We need 2 painters.", "hit": {' + metadata + "}}"
+    question = question_decoder.decode(text)
+    assert judge(question, lexicon).rating == 1
 
 
 def test_a_reason_names_what_is_missing(lexicon):

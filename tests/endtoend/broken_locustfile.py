@@ -8,7 +8,7 @@ __all__ = ["AliceUser", "BobUser", "CarolUser"]
 
 
 class BobUser(persona.BobUser):
-    """Breaks in the middle of an event."""
+    """Breaks between two events of a round."""
 
     def wait(self) -> None:
         super().wait()

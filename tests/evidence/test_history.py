@@ -112,6 +112,13 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path, line):
         read_run(path)
 
 
+def test_a_time_of_no_zone_is_named(tmp_path):
+    path = main_file(tmp_path, [made_event(1), made_event(2)])
+    path.write_bytes(path.read_bytes().replace(b'Z"', b'"', 1))
+    with pytest.raises(MisuseError, match=r"event 1: .*timezone"):
+        list(events_of(read_run(path)))
+
+
 def test_an_event_that_lacks_a_field_is_named(tmp_path):
     path = main_file(tmp_path, [made_event(1)])
     with path.open("ab") as file:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 import gevent
+import gevent.event
 import pytest
 from locust.env import Environment
 from locust.event import Events
+from locust.exception import RPCSendError
 
 from harness.messages import BeginRound, Done, Drain, Users
 from harness.post import BUNDLE, Post
@@ -88,3 +90,68 @@ def test_on_a_local_runner_the_message_itself_is_heard_at_once(way):
     message = BeginRound("u", SEAT, 1)
     getattr(post, way)(message)
     assert heard[0] is message
+
+
+def test_what_could_not_be_sent_goes_first_when_it_can(ends, monkeypatch):
+    master_post, worker_post, _, worker = ends
+    heard, send = [], worker.send_message
+    for kind in (BeginRound, Done):
+        master_post.listen(kind, lambda message, _: heard.append(message))
+    tries = []
+
+    def broken(kind, *_):
+        tries.append(kind)
+        raise RPCSendError(ValueError("the connection is stuck"))
+
+    monkeypatch.setattr(worker, "send_message", broken)
+    rounds = [BeginRound("u", SEAT, number) for number in (1, 2, 3)]
+    worker_post.send_soon(rounds[0])
+    until(lambda: tries == [BUNDLE])
+    worker_post.send_soon(rounds[1])
+    with pytest.raises(RPCSendError):
+        worker_post.send(Done("u", SEAT))
+    monkeypatch.setattr(worker, "send_message", send)
+    worker_post.send_soon(rounds[2])
+    worker_post.send(Done("u", SEAT))
+    until(lambda: len(heard) == 4)
+    assert heard == [*rounds, Done("u", SEAT)]
+
+
+def test_nobody_overtakes_a_bundle_that_is_on_its_way(ends, monkeypatch):
+    master_post, worker_post, _, worker = ends
+    heard, send = [], worker.send_message
+    for kind in (BeginRound, Done):
+        master_post.listen(kind, lambda message, _: heard.append(message))
+    on_its_way, go_on = gevent.event.Event(), gevent.event.Event()
+
+    def slow(kind, *rest):
+        if kind == BUNDLE:
+            on_its_way.set()
+            go_on.wait(10)
+        send(kind, *rest)
+
+    monkeypatch.setattr(worker, "send_message", slow)
+    worker_post.send_soon(BeginRound("u", SEAT, 1))
+    on_its_way.wait(10)
+    late = gevent.spawn(worker_post.send, Done("u", SEAT))
+    gevent.sleep(0)
+    go_on.set()
+    late.get(timeout=10)
+    until(lambda: len(heard) == 2)
+    assert heard == [BeginRound("u", SEAT, 1), Done("u", SEAT)]
+
+
+def test_a_handler_that_breaks_takes_no_other_message_with_it(ends, caplog):
+    master_post, worker_post, _, _ = ends
+    heard = []
+
+    def breaking_at_first(message, _):
+        heard.append(message)
+        if message.round == 1:
+            raise ZeroDivisionError
+
+    master_post.listen(BeginRound, breaking_at_first)
+    for number in (1, 2):
+        worker_post.send_soon(BeginRound("u", SEAT, number))
+    until(lambda: len(heard) == 2)
+    assert "uncaught exception in the handler of mcstress.BeginRound" in caplog.text

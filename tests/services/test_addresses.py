@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 
+import gevent
+import gevent.event
 import gevent.socket
 import pytest
 from tcp.raw_server import RawServer, answer, script
@@ -41,11 +43,60 @@ def port_of(server):
     return int(server.url.rpartition(":")[2])
 
 
-def test_users_who_come_together_ask_once(asked):
+def test_users_who_come_one_after_the_other_ask_once(asked):
     with RawServer(script([answer(b"{}")])) as server:
         assert [get("gateway.example", port_of(server)) for _ in range(3)] == [200] * 3
         assert server.connections == 3
     assert asked == ["gateway.example"]
+
+
+@pytest.mark.parametrize("host", ["gateway.example", "nowhere.example"])
+def test_of_users_who_come_together_one_asks_for_all(asked, monkeypatch, host):
+    answers, resolver = [], gevent.socket.getaddrinfo
+    may_answer = gevent.event.Event()
+
+    def slow(*args):
+        may_answer.wait(10)
+        return resolver(*args)
+
+    def ask():
+        try:
+            answers.append(addresses.addresses(host, 80))
+        except socket.gaierror as error:
+            answers.append(error.strerror)
+
+    monkeypatch.setattr(gevent.socket, "getaddrinfo", slow)
+    users = [gevent.spawn(ask) for _ in range(20)]
+    gevent.sleep(0)
+    may_answer.set()
+    gevent.joinall(users, raise_error=True)
+    assert asked == [host]
+    assert len(answers) == 20
+    assert all(each == answers[0] for each in answers)
+
+
+def test_where_she_who_asks_is_stopped_the_next_one_asks(asked, monkeypatch):
+    resolver, hangs = gevent.socket.getaddrinfo, iter([True, False])
+
+    def hanging_at_first(*args):
+        if next(hangs):
+            gevent.sleep(10)
+        return resolver(*args)
+
+    monkeypatch.setattr(gevent.socket, "getaddrinfo", hanging_at_first)
+    first, second = (gevent.spawn(addresses.addresses, "gateway.example", 80) for _ in range(2))
+    gevent.sleep(0)
+    first.kill()
+    assert second.get(timeout=5) == [(socket.AF_INET, ("127.0.0.1", 80))]
+    assert asked == ["gateway.example"]
+
+
+def test_a_time_out_forgets_where_the_host_was(asked, monkeypatch):
+    monkeypatch.setattr(addresses, "_connected", lambda *_: gevent.sleep(10))
+    for _ in range(2):
+        with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
+            addresses.connected("gateway.example", 80)
+    assert asked == ["gateway.example"] * 2
 
 
 def test_an_answer_holds_for_a_while_only(asked, monkeypatch):
@@ -80,6 +131,26 @@ def test_a_number_needs_no_resolver(asked):
 def test_where_one_address_refuses_the_next_is_tried(monkeypatch):
     with RawServer(script([answer(b"{}")])) as server:
         port = port_of(server)
-        both = [(socket.AF_INET, ("127.0.0.1", 9)), (socket.AF_INET, ("127.0.0.1", port))]
-        monkeypatch.setattr(addresses, "addresses", lambda *_: both)
+        known = [
+            (socket.AF_INET, ("127.0.0.1", 9)),
+            (99, ("127.0.0.1", 9)),
+            (socket.AF_INET, ("127.0.0.1", port)),
+        ]
+        monkeypatch.setattr(addresses, "addresses", lambda *_: known)
         assert get("gateway.example", port) == 200
+
+
+def test_several_addresses_share_the_users_out(monkeypatch):
+    with RawServer(script([answer(b"{}")])) as one, RawServer(script([answer(b"{}")])) as other:
+        both = [(socket.AF_INET, ("127.0.0.1", port_of(server))) for server in (one, other)]
+        monkeypatch.setattr(addresses, "addresses", lambda *_: both)
+        assert [get("gateway.example", 80) for _ in range(10)] == [200] * 10
+        assert (one.connections, other.connections) == (5, 5)
+
+
+def test_addresses_of_another_family_stay_behind():
+    six, four = socket.AF_INET6, socket.AF_INET
+    known = [(six, "a"), (six, "b"), (four, "c"), (six, "d")]
+    turns = [addresses.in_turn(known) for _ in range(4)]
+    assert {tuple(turn[:2]) for turn in turns} == {tuple(known[:2]), tuple(known[1::-1])}
+    assert {tuple(turn[2:]) for turn in turns} == {tuple(known[2:])}
