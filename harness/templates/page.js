@@ -33,11 +33,17 @@ function cell({ text, tone, href }) {
   return text;
 }
 
+// A figure may break between its interval and its counts, as in the report.
+function breakable(content) {
+  if (typeof content !== "string") return [content];
+  return content.split(/(?<=\],) /).flatMap((part, at) => (at ? [element("wbr"), " ", part] : [part]));
+}
+
 function table({ columns, numeric, rows }) {
   const style = (number) => ({ class: numeric[number] && "figure" });
   const head = columns.map((name, number) => element("th", style(number), name));
   const body = rows.map((row) =>
-    element("tr", {}, ...row.map((one, number) => element("td", style(number), cell(one)))));
+    element("tr", {}, ...row.map((one, number) => element("td", style(number), ...breakable(cell(one))))));
   return element("div", { class: "wide" }, element("table", {},
     element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body)));
 }

@@ -90,6 +90,16 @@ def million():
     return head_of(events) | results
 
 
+HIDDEN = """() => [...document.querySelectorAll("#learning .wide, #freshness .wide")].map(
+    (table) => table.scrollWidth - table.clientWidth)"""
+
+
+@pytest.mark.browser
+def test_no_reading_is_hidden_behind_the_figures_of_a_million_events(tmp_path):
+    hidden = visit(written(tmp_path, million()), HIDDEN, ready=READY).answer
+    assert hidden == [0] * 3
+
+
 @pytest.mark.browser
 def test_every_plot_is_drawn_for_a_million_events_narrow_and_dark(tmp_path):
     url = written(tmp_path, million())
