@@ -70,6 +70,9 @@ class Lifecycle:
         events.test_stop.add_listener(self.on_test_stop)
         events.quitting.add_listener(self.on_quitting)
         events.quit.add_listener(self.on_quit)
+        if isinstance(runner, WorkerRunner) and runner.worker_state in BUSY:
+            # A worker that joins a test is at times told to begin before Locust tells us of it.
+            self.on_test_start()
 
     @property
     def stage(self) -> Stage:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import gevent
 from locust.env import Environment
 from locust.event import EventHook
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Gate = Callable[[], Surroundings]
 """Gives the surroundings of the run that is on; blocks until one is."""
+
+GATE_POLL_S = 0.01
 
 _gates: WeakKeyDictionary[Environment, Gate] = WeakKeyDictionary()
 
@@ -47,7 +50,7 @@ class StepError(Exception):
 def enter(user: CoordinatorUser) -> Coordinator:
     """Lease a seat (which waits until the run has begun) and connect nothing yet."""
     with user.interruptible():
-        around = _gates[user.environment]()
+        around = _gate_of(user.environment)()
         seat = around.lease(user.persona)
     run = around.run
     on_step = reporter(user.environment, user)
@@ -69,6 +72,13 @@ def enter(user: CoordinatorUser) -> Coordinator:
         connections=[to_gateway, to_llm],
         interruptible=user.interruptible,
     )
+
+
+def _gate_of(environment: Environment) -> Gate:
+    """The gate; in a worker that joins a test, users may be there before it is."""
+    while (gate := _gates.get(environment)) is None:
+        gevent.sleep(GATE_POLL_S)
+    return gate
 
 
 def connection(url: str, timeout_s: float, token: str) -> Transport:

@@ -88,7 +88,7 @@ def test_a_worker_that_joins_late_takes_its_part(tmp_path):
             go_on(standin, 200)
             deployment.start_worker()
             until(lambda: "2 workers connected" in deployment.master.output)
-            go_on(standin, 900)
+            until(lambda: late_handovers(deployment) >= 16, what="handovers of the late worker")
             deployment.master.send(signal.SIGTERM)
             deployment.master.wait(60)
             document = deployment.master.document()
@@ -100,3 +100,9 @@ def test_a_worker_that_joins_late_takes_its_part(tmp_path):
     outcomes = Counter(event["outcome"] for event in late if event["phase"] == "handover")
     assert outcomes["ok"] >= 8, "it knows who is there, and waits for nobody"
     assert not outcomes["unmet"]
+
+
+def late_handovers(deployment: Deployment) -> int:
+    """Handover events that the second worker has written down so far."""
+    files = deployment.report_dir.glob("*.worker-1.events.jsonl")
+    return sum(file.read_bytes().count(b'"phase":"handover"') for file in files)
