@@ -37,6 +37,8 @@ class RunSection(msgspec.Struct, kw_only=True):
     the options in force, ``versions`` those of Python, Locust and the rest: shown as they are, and
     never a secret among them. ``trace_url`` is the Langfuse project's (``https://…/project/x``).
     ``stopped_by`` says in words why the run ended; ``stopped_by`` empty: it did not.
+    ``generator_saturated``: a process that made the load took over 90 % of its core, so that
+    latencies may hold waits of its own.
     ``user_errors`` are exceptions that users of this program ran into: each is a fault of ours.
     """
 
@@ -53,6 +55,7 @@ class RunSection(msgspec.Struct, kw_only=True):
     phases: list[str] = []
     coordinators: list[CoordinatorNote] = []
     peak_users: int = 0
+    generator_saturated: bool = False
     corpora: dict[str, int] = {}
     services: list[Service] = []
     settings: dict[str, Any] = {}

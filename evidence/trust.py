@@ -160,6 +160,7 @@ def not_covered(document: Document, run: RunSection) -> Section:
             *_services(run),
             *_outcomes(document),
             *_reach(document, run),
+            *_generator(run),
             *_kept(run),
             *_schedule(run),
         ],
@@ -206,6 +207,17 @@ def _reach(document: Document, run: RunSection) -> list[str]:
         users = words.plural(run.peak_users, "concurrent user")
         notes.append(f"Load: it did not vary, with {users} at most.")
     return notes
+
+
+def _generator(run: RunSection) -> list[str]:
+    if not run.generator_saturated:
+        return []
+    note = (
+        "Latency of the services alone: the generator was saturated. A process of it took over "
+        "90 % of its core, so that latencies may hold waits of its own; more workers, or fewer "
+        "users, would tell."
+    )
+    return [note]
 
 
 def _kept(run: RunSection) -> list[str]:

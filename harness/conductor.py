@@ -227,6 +227,7 @@ class Conductor:
             if run is not None and not run.drained:
                 self.look_for_lost()
                 run.note_users(len(run.seats))
+                run.saturated = run.saturated or is_saturated(self.runner)
                 run.segment.flush()
                 self.post.send(said.Users(len(run.seats)))
                 for lease, sender in run.reference.let_in():
@@ -286,3 +287,8 @@ class Conductor:
         headless = options is not None and options.headless
         # Not on a user's greenlet nor in the receive loop: both are stopped by what follows.
         gevent.spawn(runner.quit if headless else runner.stop)
+
+
+def is_saturated(runner: Runner) -> bool:
+    """Whether Locust has seen this process, or one of its workers, take over 90 % of a core."""
+    return runner.cpu_warning_emitted or runner.worker_cpu_warning_emitted

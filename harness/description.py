@@ -36,6 +36,7 @@ def describe(run: MasterRun) -> RunSection:
         rounds=shared.rounds,
         phases=shared.phases,
         coordinators=_coordinators(run),
+        generator_saturated=run.saturated,
         peak_users=max((users for _, users in run.users_timeline), default=0),
         corpora=run.ground.corpus_sizes,
         services=services(run.ground),

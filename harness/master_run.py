@@ -46,6 +46,7 @@ class MasterRun:
         self._noted: tuple[int, int] | None = None
         self.spawned = False
         self.absent_users = 0
+        self.saturated = False
         self.drained = False
         self.ending = False
         self.closing = False

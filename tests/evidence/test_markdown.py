@@ -98,6 +98,12 @@ def test_what_was_not_covered_names_phases_evidence_and_traces(head):
     assert "no Langfuse project is known" in part
 
 
+def test_a_generator_without_a_core_to_spare_is_told(head):
+    said = "the generator was saturated"
+    assert said in markdown(run_with(head, generator_saturated=True)).split("did not cover")[1]
+    assert said not in markdown(run_with(head))
+
+
 def test_a_run_that_measured_nothing_still_has_its_report():
     text = markdown({"run": {"run_id": "001"}})
     assert text.startswith("# Multi-Coordinator Stress Test — Run 001\n\n**UNKNOWN** — no check")
