@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, TypeVar
 
 import gevent
@@ -23,7 +22,6 @@ Bundle = list[tuple[str, bytes]]
 """Messages by their kind, in the order in which they were sent."""
 
 _bundle_decoder = msgspec.msgpack.Decoder(Bundle)
-logger = logging.getLogger(__name__)
 
 
 class Post:
@@ -97,11 +95,10 @@ class Post:
             self._send_bundle(to)
 
     def _on_bundle(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002  (Locust's)
-        for kind, content in _bundle_decoder.decode(msg.data):
-            try:
-                self._read[kind](content, msg.node_id)
-            except Exception:  # as Locust has it: one message's fault is not the others'
-                logger.exception("uncaught exception in the handler of %s", kind)
+        # One message's fault is not the others': all are read, and then Locust hears of it.
+        with ExitStack() as reading:
+            for kind, content in reversed(_bundle_decoder.decode(msg.data)):
+                reading.callback(self._read[kind], content, msg.node_id)
 
 
 def kind_of(message: type[msgspec.Struct]) -> str:

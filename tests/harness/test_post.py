@@ -154,4 +154,6 @@ def test_a_handler_that_breaks_takes_no_other_message_with_it(ends, caplog):
     for number in (1, 2):
         worker_post.send_soon(BeginRound("u", SEAT, number))
     until(lambda: len(heard) == 2)
-    assert "uncaught exception in the handler of mcstress.BeginRound" in caplog.text
+    assert [message.round for message in heard] == [1, 2]
+    until(lambda: "Uncaught exception in handler for mcstress.Bundle" in caplog.text)
+    assert "ZeroDivisionError" in caplog.text
