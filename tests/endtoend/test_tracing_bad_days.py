@@ -101,9 +101,13 @@ def days(tmp_path_factory):
 
 
 def spoil(langfuse, *, dies):
-    """Wait until something is delivered; then die, or answer no more. What it has by then."""
+    """Wait until something is delivered; then die, or answer no more. What it has by then.
+
+    What is stored and not yet answered is answered first: the run calls that delivered, too.
+    """
     until(lambda: langfuse.state()["observations"], what="a delivery")
     langfuse.behave("reset" if dies else "hang")
+    until(lambda: not langfuse.state()["in_hand"], what="the answers to what is stored")
     state = langfuse.state()
     if dies:
         langfuse.die()

@@ -48,6 +48,8 @@ class StandIn(Store):
         self.sink = sink
         self.behaviour = Behaviour(**behaviour)
         self.requests = []
+        self.in_hand = 0
+        """How many it means to answer well and has not answered yet."""
         self.told = "as told"
         self.changed = threading.Event()
         self.lock = threading.Lock()
@@ -96,6 +98,7 @@ class StandIn(Store):
             "scores": self.scores,
             "faults": self.faults,
             "requests": self.requests,
+            "in_hand": self.in_hand,
         }
 
 
@@ -159,7 +162,12 @@ class Handler(BaseHTTPRequestHandler):
             affected = not behaviour.posts_only or self.command == "POST"
             mode = behaviour.now() if affected else "ok"
             self.standin.requests.append([self.command, url.path, mode, len(self.body)])
-        getattr(self, f"when_{mode}")(url, behaviour)
+            self.standin.in_hand += mode == "ok"
+        try:
+            getattr(self, f"when_{mode}")(url, behaviour)
+        finally:
+            with self.standin.lock:
+                self.standin.in_hand -= mode == "ok"
 
     def when_ok(self, url, behaviour):
         """Answer as Langfuse does."""
