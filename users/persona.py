@@ -75,8 +75,11 @@ class CoordinatorUser(User):
         """Stop after the event that is on; at once where she waits.
 
         Locust kills whoever waits, and she may wake in the same moment: the state tells her that
-        she must not begin anything, which would be cut.
+        she must not begin anything, which would be cut. Where a ramp down and the end of the run
+        meet, Locust asks twice.
         """
+        if not force and self._state == LOCUST_STATE_STOPPING:
+            return False
         if not force and self._state == LOCUST_STATE_WAITING:
             self._state = LOCUST_STATE_STOPPING
             self.group.killone(self.greenlet)

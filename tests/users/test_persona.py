@@ -71,3 +71,19 @@ def test_she_who_is_at_something_ends_it_first(kind):
     assert not greenlet.ready()
     greenlet.join(timeout=5)
     assert greenlet.ready()
+
+
+@pytest.mark.parametrize("kind", [Waiter, InterruptibleWaiter])
+@pytest.mark.parametrize("busy", [False, True])
+def test_she_may_be_asked_to_stop_twice(kind, busy):
+    """Two stops meet, each begun while she was not stopping yet."""
+    user = kind(Environment(user_classes=[kind], events=Events()))
+    greenlet = user.start(Group())
+    gevent.sleep(0)
+    while busy and not user.begun:
+        gevent.sleep(0.01)
+    asked = [gevent.spawn(user.stop) for _ in range(2)]
+    assert len(gevent.joinall(asked, timeout=5, raise_error=True)) == 2
+    assert not user.stop()
+    greenlet.join(timeout=5)
+    assert greenlet.ready()
