@@ -51,10 +51,10 @@ class GeventParser(HTTPResponseParser):
 
 def httptools_parses() -> Callable[[], object]:
     """The transport's own parser."""
-    parser = ReplyParser(SIZE_LIMIT_BYTES)
+    parser = ReplyParser()
 
     def parse() -> object:
-        parser.begin()
+        parser.begin(SIZE_LIMIT_BYTES)
         parser.feed(ANSWER)
         return parser.reply()
 

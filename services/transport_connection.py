@@ -13,21 +13,30 @@ from services.errors import NoAnswerError, TransportError
 from services.transport_parser import Reply, ReplyParser
 from services.transport_stream import Stream, open_stream
 
+SPARE_PARSERS = 1000
+
+_spare: list[ReplyParser] = []
+"""Parsers of nobody. A user is silent most of the time, and needs none then; the one that was used
+last is also the one that the processor still has at hand."""
+
 
 class DeadlineError(Exception):
     """Thrown into the greenlet whose answer is overdue. No OSError, unlike TimeoutError."""
 
 
 class Connection:
-    """A stream and the parser of what comes back on it.
+    """A stream, and a parser while an answer is due on it.
 
     After any exception it is dirty, and only fit to be closed.
     """
 
+    __slots__ = ("_keep_alive", "_size_limit_bytes", "_stream", "_timeout_s", "_timer")
+
     def __init__(self, stream: Stream, timeout_s: float, size_limit_bytes: int) -> None:
         self._stream = stream
         self._timeout_s = timeout_s
-        self._parser = ReplyParser(size_limit_bytes)
+        self._size_limit_bytes = size_limit_bytes
+        self._keep_alive = False
         # A stopped timer of libev, and so gevent.Timeout, starts again with what was left of it;
         # only one that repeats can be had again in full.
         self._timer = get_hub().loop.timer(timeout_s, timeout_s)
@@ -35,22 +44,24 @@ class Connection:
     @property
     def reusable(self) -> bool:
         """Whether another request may go out: nothing came in that nobody asked for, no end."""
-        return self._parser.keep_alive and not self._stream.readable
+        return self._keep_alive and not self._stream.readable
 
     def exchange(self, request: bytes) -> Reply:
         """The answer to ``request``, complete within the time-out."""
-        self._parser.begin()
+        parser = _spare.pop() if _spare else ReplyParser()
+        parser.begin(self._size_limit_bytes)
+        self._keep_alive = False
         self._timer.again(getcurrent().throw, DeadlineError, update=True)
         try:
-            return self._exchange(request)
+            return self._exchange(request, parser)
         except DeadlineError:
-            inside = " inside the answer" if self._parser.received_bytes else ""
+            inside = " inside the answer" if parser.received_bytes else ""
             raise TransportError(f"time-out after {self._timeout_s:g} s{inside}") from None
         finally:
             self._timer.stop()
 
-    def _exchange(self, request: bytes) -> Reply:
-        parser, stream = self._parser, self._stream
+    def _exchange(self, request: bytes, parser: ReplyParser) -> Reply:
+        stream = self._stream
         try:
             try:  # noqa: SIM105  (contextlib.suppress costs time, and this is every call)
                 stream.send(request)
@@ -67,6 +78,9 @@ class Connection:
             raise NoAnswerError(f"{os_fault(error)} without an answer") from None
         reply = parser.reply()
         parser.let_go()
+        self._keep_alive = parser.keep_alive
+        if parser.keep_alive and len(_spare) < SPARE_PARSERS:
+            _spare.append(parser)
         return reply
 
     def close(self) -> None:

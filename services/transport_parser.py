@@ -37,21 +37,20 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReplyParser:
-    """Feed it what was received until ``complete``; ``begin`` again for the next answer.
+    """``begin``, then feed it what was received until ``complete``; then begin the next answer.
 
     Interim answers (1xx) are skipped. The ``on_…`` methods are called by llhttp.
     """
 
-    def __init__(self, size_limit_bytes: int) -> None:
-        self._size_limit_bytes = size_limit_bytes
+    def __init__(self) -> None:
         self._heads: list[bytes] = []
         self._body: list[bytes] = []
         self.on_body = self._body.append
         self._llhttp = httptools.HttpResponseParser(self)
-        self.begin()
 
-    def begin(self) -> None:
-        """Forget the last answer."""
+    def begin(self, size_limit_bytes: int) -> None:
+        """Forget the last answer; the next one may have so many bytes, with its headers."""
+        self._size_limit_bytes = size_limit_bytes
         self.complete = False
         self.keep_alive = False
         self.received_bytes = 0

@@ -11,6 +11,7 @@ from tcp.raw_server import CLOSE, HALF_CLOSE, HOLD, RESET, RawServer, answer, sc
 from tcp.until import until
 
 from services import transport as transport_module
+from services import transport_connection
 from services.errors import MisuseError, TransportError
 from services.transport import Transport
 
@@ -266,7 +267,37 @@ def test_an_answer_is_not_held_while_its_connection_waits(transport_to):
         transport = transport_to(server)
         body = transport.get("/").body
         assert gc.get_referrers(body) == []
-        assert not transport._idle._parser._heads
+        assert not transport_connection._spare[-1]._heads
+
+
+BROKEN = [b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", b"no HTTP at all\r\n\r\n"]
+ENDS = [CLOSE, HOLD, RESET]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("end", ENDS)
+def test_what_breaks_on_one_connection_is_not_seen_on_another(broken, end, transport_to):
+    """They take turns with the parsers."""
+    with (
+        RawServer(script([answer(b"1")], [answer(b"2")], [answer(b"3")])) as good,
+        RawServer(script([answer(b"0")], [broken, end])) as bad,
+    ):
+        well, badly = transport_to(good), transport_to(bad, timeout_s=0.2)
+        assert [well.get("/").body, badly.get("/").body] == [b"1", b"0"]
+        with pytest.raises(TransportError):
+            badly.get("/")
+        assert [well.get("/").body, well.get("/").body] == [b"2", b"3"]
+        assert good.connections == 1
+
+
+def test_connections_that_wait_share_one_parser(transport_to):
+    with RawServer(script([answer(b"{}")])) as server:
+        transports = [transport_to(server) for _ in range(5)]
+        transports[0].get("/")
+        spare = list(transport_connection._spare)
+        for transport in transports:
+            assert transport.get("/").status == 200
+        assert transport_connection._spare == spare
 
 
 def test_descriptors_above_1024_keep_their_connections(transport_to):

@@ -82,8 +82,8 @@ def damaged(draw):
 
 def parse(pieces, parser=None):
     """What a connection would make of ``pieces`` and the end that follows."""
-    parser = parser or ReplyParser(LIMIT_BYTES)
-    parser.begin()
+    parser = parser or ReplyParser()
+    parser.begin(LIMIT_BYTES)
     for piece in pieces:
         parser.feed(piece)
         if parser.complete:
@@ -113,7 +113,7 @@ def test_any_split_of_a_valid_answer_gives_the_same_reply(data):
 
 @given(st.data())
 def test_one_parser_reads_answer_after_answer(data):
-    parser = ReplyParser(LIMIT_BYTES)
+    parser = ReplyParser()
     for sent in data.draw(
         st.lists(valid_answers().filter(lambda s: not s.until_close), max_size=4)
     ):
