@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import gevent
@@ -25,8 +25,10 @@ from harness.recorder import Recorder
 from harness.traces import open_tracer
 from metrics.figures import Figures
 from services.errors import MisuseError
-from tracing.tracer import Tracer
 from users.entrance import coordination_hook, open_gate
+
+if TYPE_CHECKING:
+    from tracing.tracer import Tracer
 
 WELCOME_DEADLINE_S = 120.0
 LOOK_S = 0.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,7 +13,9 @@ from harness.scores import Scores
 from metrics.event import Event
 from metrics.figures import Figures
 from services.step import Step
-from tracing.tracer import Tracer
+
+if TYPE_CHECKING:
+    from tracing.tracer import Tracer
 
 BATCH = 64
 """Under a millisecond of work: nobody's answer waits for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metrics.event import Event
 from metrics.handover import KINDS
@@ -12,7 +12,9 @@ from metrics.observer import changed
 from metrics.pairing import Pairing, compact
 from metrics.rates import ABSENT, TOP1, place
 from services.step import Step
-from tracing.tracer import Tracer
+
+if TYPE_CHECKING:
+    from tracing.tracer import Tracer
 
 SEARCH = "matrix.search"
 

@@ -8,7 +8,6 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import httpx
 from dotenv.parser import parse_stream
 
 if TYPE_CHECKING:
@@ -138,6 +137,8 @@ def _reason(env_file: Path, fault: str | None, merged: Mapping[str, str]) -> str
 
 def _url_fault(text: str) -> str | None:
     """The reason where the address is none that can be called."""
+    import httpx  # noqa: PLC0415  (memory that a process without a Langfuse need not have)
+
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
