@@ -24,7 +24,7 @@ from services.gateway import Gateway
 from services.step import Step
 from users.act import Act
 from users.coordinator import Coordinator, Surroundings
-from users.entrance import coordination_hook, reporter
+from users.entrance import Reporter, coordination_hook
 from users.phases.deed import Deed
 from users.phases.reissue import reissue
 from users.phases.surge import surge
@@ -98,7 +98,7 @@ def coordinator(
 ) -> Callable[[], object]:
     """Her next event, at each call."""
     user = locust.User(environment)
-    gateway = Gateway(transport, reporter(environment, user))  # type: ignore[arg-type]  # any User has the context that it asks for
+    gateway = Gateway(transport, Reporter(environment, user))
     me = Coordinator(
         seat,
         around,

@@ -15,7 +15,7 @@ from services.traceparent import TraceContext
 from services.transport import Transport
 from services.transport_stream import tls_context
 from services.wire import SearchRequest, encode
-from users.entrance import reporter
+from users.entrance import Reporter
 
 TRACE = TraceContext("0123456789abcdef" * 2)
 REQUEST = SearchRequest(
@@ -44,7 +44,7 @@ def transport_to(url: str) -> Transport:
 def our_step(url: str, environment: Environment) -> Search:
     """A ``matrix.search`` step: sent, received, decoded, checked, and told to Locust."""
     user = locust.User(environment)
-    gateway = Gateway(transport_to(url), reporter(environment, user))  # type: ignore[arg-type]  # any User has the context that it asks for
+    gateway = Gateway(transport_to(url), Reporter(environment, user))
     return lambda: gateway.search(REQUEST, TRACE)
 
 

@@ -23,6 +23,7 @@ from harness.plan import plan
 from harness.recount import recount
 from metrics.checks import CheckOutcome, evaluate, overall
 from metrics.figures import Figures
+from metrics.intervals import prepare
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
     pool = gevent.get_hub().threadpool
     history = pool.apply(lambda: History(files_of_run(run.paths.events)))
     figures = pool.apply(_figures, (run, history, len(segments)))
+    pool.apply(prepare)
     head = make_head(run, figures, len(history.order))
     pool.apply(_write, (run.paths, head, history))
     if _trace(conductor, run, head["verdict"]):

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from harness.master_run import MasterRun
+from metrics.intervals import prepare
 from metrics.phase import PHASES
 
 
@@ -82,6 +83,8 @@ class Progress:
 
     def __init__(self, display: Display | None, run_time_s: float | None) -> None:
         self._display = display
+        if display is not None:
+            prepare()
         self._run_time_s = run_time_s
         self._last = (time.monotonic(), 0)
 

@@ -16,7 +16,6 @@ from typing import Any, Self
 from metrics.check import Check
 from metrics.event import Event
 from metrics.faults import FAULTS
-from metrics.intervals import prepare
 from metrics.load_curve import load_curve
 from metrics.load_reading import healthy_checks, load_curve_reading
 from metrics.observer import Observer
@@ -46,8 +45,6 @@ class Figures:
         self._cells = cells
         self._sums = Sums(cells)
         self._observer = Observer(folds=folds)
-        if folds:
-            prepare()
 
     def add(self, event: Event) -> None:
         """Count an event. Both events of a pair are added to the same Figures, in their order."""

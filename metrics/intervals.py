@@ -1,7 +1,7 @@
 """Intervals at 95 % and the exact test, as STATISTICS.md chose them by simulation.
 
 scipy, which has no types, is imported by those who work out results only: it takes a third of a
-second and 60 MB that workers never need.
+second and 15 MB that nobody else needs.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def mcnemar_p(memory_only: int, control_only: int) -> float:
 
 
 def prepare() -> None:
-    """Import scipy now: its third of a second must not fall into what is measured."""
+    """Import scipy now, for who looks at results during a run: it must not fall into that."""
     t_quantile(1)
     mcnemar_p(1, 0)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from services.base_url import parse_base_url
 from services.errors import NoAnswerError
-from services.request_head import header_lines, request_heads
 from services.transport_connection import Connection, connect
 from services.transport_parser import Reply
+from services.transport_target import target
 
 __all__ = ["Reply", "Transport"]
 
@@ -18,8 +17,6 @@ STALE_S = 1.0
 """A connection that was closed while idle shows it within a round trip; one that ends later had
 taken the request, and asking again could do its work twice."""
 BLANK = b"[token]"
-TOKEN_BYTES = 8
-"""Anything shorter is no secret, and blanking it would tear words apart."""
 
 
 class Transport:
@@ -32,6 +29,8 @@ class Transport:
     connection with it. What a service repeats of its bearer token is blanked in the reply.
     """
 
+    __slots__ = ("_idle", "_target")
+
     def __init__(
         self,
         base_url: str,
@@ -41,35 +40,26 @@ class Transport:
         headers: Mapping[str, str] = {},
         size_limit_bytes: int = SIZE_LIMIT_BYTES,
     ) -> None:
-        self._url = parse_base_url(base_url)
-        self.base_url = str(self._url)
-        self._connect_timeout_s = connect_timeout_s
-        self._timeout_s = timeout_s
-        self._size_limit_bytes = size_limit_bytes
-        lines = header_lines(
-            {
-                "Host": self._url.authority,
-                "User-Agent": "multi-coordinator-stress",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                **headers,
-            }
+        self._target = target(
+            base_url, (*headers.items(),), connect_timeout_s, timeout_s, size_limit_bytes
         )
-        self._heads = request_heads(self._url.prefix, lines)
-        token = headers.get("Authorization", "").rpartition(" ")[2].encode()
-        self._token = token if len(token) >= TOKEN_BYTES else b""
         self._idle: Connection | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where the service is, without a slash at its end."""
+        return self._target.base_url
 
     def post(self, path: str, body: bytes, traceparent: str | None = None) -> Reply:
         """The answer to a POST of ``body``, which is JSON."""
         trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
         rest = f"{trace}Content-Length: {len(body)}\r\n\r\n"
-        return self._call(self._heads["POST", path] + rest.encode("ascii") + body)
+        return self._call(self._target.heads["POST", path] + rest.encode("ascii") + body)
 
     def get(self, path: str, traceparent: str | None = None) -> Reply:
         """The answer to a GET."""
         trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
-        return self._call(self._heads["GET", path] + f"{trace}\r\n".encode("ascii"))
+        return self._call(self._target.heads["GET", path] + f"{trace}\r\n".encode("ascii"))
 
     def close(self) -> None:
         """Close the idle connection. A later call opens another."""
@@ -91,7 +81,8 @@ class Transport:
         return self._exchange(self._connect(), request)
 
     def _connect(self) -> Connection:
-        return connect(self._url, self._connect_timeout_s, self._timeout_s, self._size_limit_bytes)
+        of = self._target
+        return connect(of.url, of.connect_timeout_s, of.timeout_s, of.size_limit_bytes)
 
     def _exchange(self, connection: Connection, request: bytes) -> Reply:
         try:
@@ -103,7 +94,8 @@ class Transport:
             self._idle = connection
         else:
             connection.close()
-        if self._token and self._token in reply.body:
-            body = reply.body.replace(self._token, BLANK)
+        token = self._target.token
+        if token and token in reply.body:
+            body = reply.body.replace(token, BLANK)
             return Reply(reply.status, body, reply.received)
         return reply

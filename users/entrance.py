@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import gevent
+from locust import User
 from locust.env import Environment
 from locust.event import EventHook
 
@@ -53,7 +54,7 @@ def enter(user: CoordinatorUser) -> Coordinator:
         around = _gate_of(user.environment)()
         seat = around.lease(user.persona)
     run = around.run
-    on_step = reporter(user.environment, user)
+    on_step = Reporter(user.environment, user)
     to_gateway = connection(run.gateway_url, run.timeout_s, GATEWAY_TOKEN)
     to_llm = connection(run.llm_url, run.timeout_s, LLM_TOKEN)
     ollama = Ollama(
@@ -87,21 +88,25 @@ def connection(url: str, timeout_s: float, token: str) -> Transport:
     return Transport(url, connect_timeout_s=timeout_s, timeout_s=timeout_s, headers=headers)
 
 
-def reporter(environment: Environment, user: CoordinatorUser) -> Callable[[Step[Any]], None]:
-    """What tells Locust's own statistics of each step, under the step's name."""
-    fire: Any = environment.events.request.fire
+class Reporter:
+    """Tells Locust's own statistics of each step of a user, under the step's name."""
 
-    def report(step: Step[Any]) -> None:
-        fire(
+    __slots__ = ("_request", "_user")
+
+    def __init__(self, environment: Environment, user: User) -> None:
+        self._request: Any = environment.events.request
+        self._user = user
+
+    def __call__(self, step: Step[Any]) -> None:
+        """Fire Locust's request event."""
+        self._request.fire(
             request_type="POST",
             name=step.name,
             response_time=step.latency_ms,
             response_length=len(step.response),
             response=step,
-            context=user.context(),
+            context=self._user.context(),
             exception=StepError(step.error) if step.error else None,
             start_time=step.start_s,
             url=step.url,
         )
-
-    return report

@@ -1,0 +1,57 @@
+"""What a transport calls, and how: one object for all users of a service."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from services.base_url import BaseUrl, parse_base_url
+from services.request_head import RequestHeads, header_lines, request_heads
+
+TOKEN_BYTES = 8
+"""Anything shorter is no secret, and blanking it would tear words apart."""
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """A service. ``token`` is the bearer token to blank in answers, empty where there is none."""
+
+    url: BaseUrl
+    base_url: str
+    heads: RequestHeads
+    token: bytes
+    connect_timeout_s: float
+    timeout_s: float
+    size_limit_bytes: int
+
+
+@lru_cache(maxsize=64)
+def target(
+    base_url: str,
+    headers: tuple[tuple[str, str], ...],
+    connect_timeout_s: float,
+    timeout_s: float,
+    size_limit_bytes: int,
+) -> Target:
+    """The service at ``base_url``, called with ``headers`` beside those that every call has."""
+    url = parse_base_url(base_url)
+    own = dict(headers)
+    lines = header_lines(
+        {
+            "Host": url.authority,
+            "User-Agent": "multi-coordinator-stress",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            **own,
+        }
+    )
+    token = own.get("Authorization", "").rpartition(" ")[2].encode()
+    return Target(
+        url=url,
+        base_url=str(url),
+        heads=request_heads(url.prefix, lines),
+        token=token if len(token) >= TOKEN_BYTES else b"",
+        connect_timeout_s=connect_timeout_s,
+        timeout_s=timeout_s,
+        size_limit_bytes=size_limit_bytes,
+    )
