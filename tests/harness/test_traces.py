@@ -75,10 +75,23 @@ def test_a_tracer_that_cannot_be_made_is_no_reason_to_end(tmp_path, caplog, monk
     def fail(*_, **__):
         raise RuntimeError("no more memory for pk:sk")
 
-    monkeypatch.setattr("harness.traces.Tracer", fail)
+    monkeypatch.setattr("tracing.tracer.Tracer", fail)
     assert open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)) is None
     assert "worker-1: Langfuse tracing is off: RuntimeError: no more memory" in caplog.text
     assert "pk:sk" not in caplog.text
+
+
+def test_who_has_no_langfuse_loads_nothing_that_delivers(tmp_path):
+    """httpx, tenacity and pydantic take 10 MB."""
+    code = f"""
+import sys
+import locustfile
+from pathlib import Path
+from harness.traces import load_settings
+assert load_settings(Path({str(tmp_path / "none")!r}), {{}})[0] is None
+assert not {{"httpx", "tenacity", "pydantic", "scipy"}} & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=CHECKOUT)
 
 
 def test_the_last_lines_of_a_run_tell_every_fate():
