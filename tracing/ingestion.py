@@ -9,12 +9,15 @@ from uuid import uuid4
 import msgspec
 
 from tracing.observation import Entry, Observation, Score
-from tracing.reply import Reply, read_batch
+from tracing.reply import event_id, read_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import httpx
+
+    from tracing.reply import Reply, Sent
+    from tracing.trace import Trace
 
 _encode = msgspec.json.encode
 
@@ -23,26 +26,34 @@ class _Letter:
     """A batch, uncompressed: these routes read a body as it comes."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
         self.size = 0
+        self._ids: list[str] = []
         self._events: list[bytes] = []
+        self._first: dict[str, tuple[int, Trace]] = {}
 
     def add(self, entry: Entry, encoded: bytes) -> None:
-        self.entries.append(entry)
-        self._events.append(encoded)
         self.size += len(encoded) + 1
+        self._ids.append(event_id(entry))
+        self._events.append(encoded)
+        if isinstance(entry, Observation):
+            known = self._first.setdefault(entry.trace.id, (entry.start_ns, entry.trace))
+            if entry.start_ns < known[0]:
+                self._first[entry.trace.id] = (entry.start_ns, entry.trace)
 
     def work(self) -> None:
         """Nothing can be done before the end: a trace stands before its observations."""
 
     def close(self) -> bytes:
-        observations = [entry for entry in self.entries if isinstance(entry, Observation)]
-        events = (*_trace_events(observations), *self._events)
-        return _encode({"batch": [*map(msgspec.Raw, events)]})
+        """Each batch stands by itself: one ``trace-create`` for each trace, then the events."""
+        traces = (_trace_event(start_ns, trace) for start_ns, trace in self._first.values())
+        return _encode({"batch": [*map(msgspec.Raw, (*traces, *self._events))]})
+
+    def read(self, response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+        return read_batch(response, self._ids, sent)
 
 
 class Batches:
-    """Writes events and batches and reads the answer, which names every event."""
+    """Writes events and batches."""
 
     path: ClassVar[str] = "/api/public/ingestion"
     headers: ClassVar[Mapping[str, str]] = {}
@@ -55,26 +66,12 @@ class Batches:
         """An empty batch."""
         return _Letter()
 
-    def read(self, response: httpx.Response, entries: list[Entry]) -> Reply:
-        """The fate of ``entries`` from a 2xx answer."""
-        return read_batch(response, entries)
 
-
-def _trace_events(observations: Sequence[Observation]) -> list[bytes]:
-    """One ``trace-create`` for each trace of ``observations``: each batch stands by itself."""
-    first: dict[str, Observation] = {}
-    for observation in observations:
-        known = first.setdefault(observation.trace.id, observation)
-        if observation.start_ns < known.start_ns:
-            first[observation.trace.id] = observation
-    return [_trace_event(observation) for observation in first.values()]
-
-
-def _trace_event(observation: Observation) -> bytes:
-    trace = observation.trace
+def _trace_event(start_ns: int, trace: Trace) -> bytes:
+    """``trace-create`` of a trace that begins, as far as the batch knows, at ``start_ns``."""
     body = {
         "id": trace.id,
-        "timestamp": _time(observation.start_ns),
+        "timestamp": _time(start_ns),
         "name": trace.name,
         "tags": trace.tags,
         "sessionId": trace.session,

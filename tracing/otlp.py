@@ -9,13 +9,14 @@ import msgspec
 from isal import isal_zlib
 
 from tracing.observation import Entry, Observation, Score
-from tracing.reply import Reply, read_otlp
+from tracing.reply import read_otlp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx
 
+    from tracing.reply import Reply, Sent
     from tracing.trace import Trace
 
 _INTERNAL = 1
@@ -54,15 +55,15 @@ class _Letter:
     """
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self._comma = b""
         self._stream = isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP)
         self._compressed = [self._stream.compress(_HEAD)]
         self._waiting: list[bytes] = []
         self.size = len(_HEAD)
 
-    def add(self, entry: Entry, encoded: bytes) -> None:
-        self._waiting += (b",", encoded) if self.entries else (encoded,)
-        self.entries.append(entry)
+    def add(self, _entry: Entry, encoded: bytes) -> None:
+        self._waiting += (self._comma, encoded)
+        self._comma = b","
         self.size += len(encoded) + 1
 
     def work(self) -> None:
@@ -74,9 +75,12 @@ class _Letter:
         self.work()
         return b"".join((*self._compressed, self._stream.flush()))
 
+    def read(self, response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+        return read_otlp(response, sent)
+
 
 class Otlp:
-    """Writes spans and bodies and reads the answer. What a trace's spans share is encoded once."""
+    """Writes spans and bodies. What a trace's spans share is encoded once."""
 
     path: ClassVar[str] = "/api/public/otel/v1/traces"
     headers: ClassVar[Mapping[str, str]] = {
@@ -110,10 +114,6 @@ class Otlp:
     def letter(self) -> _Letter:
         """An empty body."""
         return _Letter()
-
-    def read(self, response: httpx.Response, entries: list[Entry]) -> Reply:
-        """The fate of ``entries`` from a 2xx answer."""
-        return read_otlp(response, entries)
 
     def _trace_attributes(self, trace: Trace) -> list[msgspec.Raw]:
         attributes = self._of_trace.get(trace.id)

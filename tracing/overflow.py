@@ -1,4 +1,4 @@
-"""What goes to the spool, and how every item is made into an entry and counted."""
+"""What goes to the spool, and where everything is counted that was sent or spooled."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from tracing.notices import Border
-from tracing.observation import Entry, Score, encoder
+from tracing.observation import Score, encoder
 from tracing.server import UNSERIALISABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tracing.counts import Tally, TraceCounts
+    from tracing.entries import Entries
     from tracing.notices import Notices
     from tracing.outbox import Item
     from tracing.spool import Spool
-    from tracing.translation import Translator
 
 
 class Overflow:
@@ -32,14 +32,14 @@ class Overflow:
         *,
         counts: TraceCounts,
         notices: Notices,
-        translator: Translator,
+        entries: Entries,
         breathe: Callable[[], None],
     ) -> None:
         self._spool = spool
         self._counts = counts
         self._notices = notices
         self._border = Border(notices)
-        self._translator = translator
+        self._entries = entries
         self._breathe = breathe
         self._waiting: deque[Item] = deque()
 
@@ -58,37 +58,33 @@ class Overflow:
         """Close the spool."""
         self._spool.close()
 
-    def entries(self, items: Sequence[Item], slice_size: int) -> list[Entry]:
-        """The entries of ``items``, made slice by slice; those that cannot be made are dropped."""
-        made: list[Entry] = []
-        for number, item in enumerate(items, 1):
-            with self._border:
-                made.append(self._entry(item))
-            if number % slice_size == 0:
-                self._breathe()
-        self._counts.drop(UNSERIALISABLE, len(items) - len(made))
-        return made
-
-    def tally(self, entry: Entry) -> Tally:
-        """Where ``entry`` is counted."""
-        return self._counts.scores if isinstance(entry, Score) else self._counts
-
-    def _entry(self, item: Item) -> Entry:
-        return self._translator.observation(*item) if isinstance(item, tuple) else item
+    def tally(self, item: Item) -> Tally:
+        """Where ``item`` is counted."""
+        return self._counts.scores if isinstance(item, Score) else self._counts
 
     def _write_slice(self, items: Sequence[Item]) -> None:
-        written: list[tuple[Entry, bytes]] = []
+        written: list[Item] = []
+        lines: list[bytes] = []
         for item in items:
-            with self._border:
-                entry = self._entry(item)
-                written.append((entry, encoder.encode(entry)))
-        self._counts.drop(UNSERIALISABLE, len(items) - len(written))
-        stored, reason = self._spool.append([line for _, line in written])
-        for entry, _ in written[:stored]:
-            self.tally(entry).spooled += 1
-        for entry, _ in written[stored:]:
-            self.tally(entry).drop(reason, 1)
+            line = self._line(item)
+            if line is None:
+                self.tally(item).drop(UNSERIALISABLE, 1)
+            else:
+                written.append(item)
+                lines.append(line)
+        stored, reason = self._spool.append(lines)
+        for item in written[:stored]:
+            self.tally(item).spooled += 1
+        for item in written[stored:]:
+            self.tally(item).drop(reason, 1)
         self._say(stored, len(written) - stored, reason)
+
+    def _line(self, item: Item) -> bytes | None:
+        """The spool's line of ``item``; None where none can be made."""
+        with self._border:
+            entry = self._entries.of(item)
+            return None if entry is None else encoder.encode(entry)
+        return None
 
     def _say(self, stored: int, dropped: int, reason: str) -> None:
         """Tell where observations went that are not in Langfuse."""

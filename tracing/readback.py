@@ -9,6 +9,7 @@ import httpx
 import msgspec
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
 
+from tracing.entries import as_it_is
 from tracing.official import Official, describe
 from tracing.server import Server
 
@@ -63,7 +64,7 @@ class _Reader:
     def __init__(self, settings: Settings, session: str, until_s: float) -> None:
         self.last: int | None = None
         self.fault = ""
-        self.server = Server(settings, timeout_s=_TIMEOUT_S)
+        self.server = Server(settings, as_it_is, timeout_s=_TIMEOUT_S)
         self._official = Official(settings, self.server.http)
         self._session = session
         self._until_s = until_s

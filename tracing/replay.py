@@ -13,6 +13,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential
 
 from services.errors import MisuseError
+from tracing.entries import as_it_is
 from tracing.observation import Entry, decoder
 from tracing.reply import KEYS, Reply, event_id
 from tracing.server import Server
@@ -79,7 +80,7 @@ def replay(spool: Path, settings: Settings) -> ReplayOutcome:
         if not any(map(_parse, islice(lines, POST))):
             raise MisuseError(f"{spool}: holds no observations; expected a spool of traces")
         lines.seek(0)
-        server = Server(settings)
+        server = Server(settings, as_it_is)
         try:
             return _Replay(spool, done, lines, server).run()
         finally:
@@ -103,7 +104,7 @@ def _locked(spool: Path) -> Iterator[BinaryIO]:
 class _Replay:
     """One replay of one spool, whose lines it reads once, a post at a time."""
 
-    def __init__(self, spool: Path, done: Path, lines: BinaryIO, server: Server) -> None:
+    def __init__(self, spool: Path, done: Path, lines: BinaryIO, server: Server[Entry]) -> None:
         self._spool = spool
         self._done = done
         self._lines = lines
@@ -183,7 +184,7 @@ class _Replay:
         self._stopped = self._stopped or bool(again)
         return refused + again
 
-    def _note_faults(self, reply: Reply) -> None:
+    def _note_faults(self, reply: Reply[Entry]) -> None:
         for fault in reply.faults:
             self._outcome.fault = self._server.settings.redact(fault.text)
             self._stopped = self._stopped or fault.kind == KEYS

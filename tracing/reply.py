@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import httpx
+
+Sent = TypeVar("Sent")
+"""What a sender sends: entries, or what they are made of when their turn comes."""
 
 KEYS = "keys"
 """The kind of fault that lasts until a person mends it."""
@@ -31,25 +34,25 @@ class Fault(msgspec.Struct, frozen=True):
     text: str
 
 
-class Reply(msgspec.Struct):
-    """The fate of entries that were sent.
+class Reply(msgspec.Struct, Generic[Sent]):
+    """The fate of what was sent.
 
     ``again``: worth another try, after ``after_s`` where the server named a time. ``refused``: this
     server will not take them. ``lost``: they cannot be sent at all, and why. ``too_large``: send
     fewer at once. ``wrong_wire``: it does not speak this way of sending.
     """
 
-    delivered: list[Entry] = []
-    again: list[Entry] = []
-    refused: list[Entry] = []
-    lost: list[tuple[Entry, str]] = []
+    delivered: list[Sent] = []
+    again: list[Sent] = []
+    refused: list[Sent] = []
+    lost: list[tuple[Sent, str]] = []
     faults: list[Fault] = []
     after_s: float | None = None
     too_large: bool = False
     wrong_wire: bool = False
 
-    def join(self, other: Reply) -> None:
-        """Add the fate of further entries."""
+    def join(self, other: Reply[Sent]) -> None:
+        """Add the fate of what else was sent."""
         self.delivered += other.delivered
         self.again += other.again
         self.refused += other.refused
@@ -87,7 +90,7 @@ class _OtlpAnswer(msgspec.Struct, rename="camel"):
     errors: list[_EventError] = []
 
 
-def read_status(response: httpx.Response, entries: list[Entry]) -> Reply | None:
+def read_status(response: httpx.Response, sent: list[Sent]) -> Reply[Sent] | None:
     """The reply where the status alone decides; None for 2xx, whose body decides."""
     status = response.status_code
     where = f"{response.request.url} answers {status}"
@@ -95,8 +98,8 @@ def read_status(response: httpx.Response, entries: list[Entry]) -> Reply | None:
         return None
     if status in _PASSING or response.is_server_error:
         fault = Fault(f"status {status}", f"{where}: trying again later")
-        return Reply(again=entries, faults=[fault], after_s=retry_after_s(response))
-    reply = Reply(refused=entries)
+        return Reply(again=sent, faults=[fault], after_s=retry_after_s(response))
+    reply = Reply(refused=sent)
     match status:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             reply.too_large = True
@@ -122,42 +125,42 @@ def keys_fault(where: str, said: str) -> Fault:
     return Fault(KEYS, f"{where}: {hint}: {excerpt(said)}")
 
 
-def read_otlp(response: httpx.Response, entries: list[Entry]) -> Reply:
+def read_otlp(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
     """The reply to spans. Where a part is rejected, nobody says which: ``too_large`` then."""
     try:
         answer = msgspec.json.decode(response.content or b"{}", type=_OtlpAnswer)
     except msgspec.DecodeError:
-        return _no_langfuse(response, entries)
+        return _no_langfuse(response, sent)
     partial = answer.partial_success or _PartialSuccess()
     rejected = int(partial.rejected_spans) or len(answer.errors)
     if not rejected:
-        return Reply(delivered=entries)
+        return Reply(delivered=sent)
     said = partial.error_message or next((str(error.error) for error in answer.errors), "")
-    text = f"{rejected} of {len(entries)} observations were rejected: {excerpt(said)}"
-    some_taken = rejected < len(entries)
-    return Reply(refused=entries, faults=[Fault("rejected", text)], too_large=some_taken)
+    text = f"{rejected} of {len(sent)} observations were rejected: {excerpt(said)}"
+    some_taken = rejected < len(sent)
+    return Reply(refused=sent, faults=[Fault("rejected", text)], too_large=some_taken)
 
 
-def read_batch(response: httpx.Response, entries: Sequence[Entry]) -> Reply:
-    """The reply to an ingestion batch: a 207 that names every event, taken or not."""
+def read_batch(response: httpx.Response, ids: Sequence[str], sent: list[Sent]) -> Reply[Sent]:
+    """The reply to an ingestion batch: a 207 that names every event by its id, taken or not."""
     try:
         answer = msgspec.json.decode(response.content, type=_BatchAnswer)
     except msgspec.DecodeError:
-        return _no_langfuse(response, list(entries))
+        return _no_langfuse(response, sent)
     taken = {success.id for success in answer.successes}
     errors = {error.id: error for error in answer.errors}
-    reply = Reply(
+    reply: Reply[Sent] = Reply(
         wrong_wire=any(error.message == _NOT_ACCEPTED for error in answer.errors),
-        faults=_rejections(answer.errors, len(entries)),
+        faults=_rejections(answer.errors, len(sent)),
     )
-    for entry in entries:
-        error = errors.get(event_id(entry))
+    for event, item in zip(ids, sent, strict=True):
+        error = errors.get(event)
         if error and _is_final(error.status):
-            reply.refused.append(entry)
-        elif error or event_id(entry) not in taken:
-            reply.again.append(entry)
+            reply.refused.append(item)
+        elif error or event not in taken:
+            reply.again.append(item)
         else:
-            reply.delivered.append(entry)
+            reply.delivered.append(item)
     return reply
 
 
@@ -178,10 +181,10 @@ def _rejections(errors: list[_EventError], sent: int) -> list[Fault]:
     return [Fault("rejected", f"{len(errors)} events beside {sent} entries were rejected: {said}")]
 
 
-def _no_langfuse(response: httpx.Response, entries: list[Entry]) -> Reply:
+def _no_langfuse(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
     text = f"{response.request.url} answers {response.status_code} with what no Langfuse answers"
     fault = Fault("no Langfuse", f"{text}: check LANGFUSE_URL: {excerpt(response.text)}")
-    return Reply(refused=entries, faults=[fault])
+    return Reply(refused=sent, faults=[fault])
 
 
 def retry_after_s(response: httpx.Response) -> float | None:

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     import httpx
 
     from tracing.observation import Entry
-    from tracing.reply import Reply
+    from tracing.reply import Reply, Sent
 
 
 class Letter(Protocol):
-    """A body while it is written. ``size`` is its length before compression."""
+    """A body while it is written, of which it holds no entries: they may go as they are added.
 
-    entries: list[Entry]
+    ``size`` is its length before compression.
+    """
+
     size: int
 
     def add(self, entry: Entry, encoded: bytes, /) -> None:
@@ -31,9 +33,12 @@ class Letter(Protocol):
     def close(self) -> bytes:
         """The whole body, as it is sent."""
 
+    def read(self, response: httpx.Response, sent: list[Sent], /) -> Reply[Sent]:
+        """The fate of what is in it, ``sent`` in the order of adding, from a 2xx answer."""
+
 
 class Road(Protocol):
-    """A way of sending: where to, how an entry and a body are written, how the answer is read."""
+    """A way of sending: where to, and how an entry and a body are written."""
 
     path: ClassVar[str]
     headers: ClassVar[Mapping[str, str]]
@@ -43,9 +48,6 @@ class Road(Protocol):
 
     def letter(self) -> Letter:
         """An empty body."""
-
-    def read(self, response: httpx.Response, entries: list[Entry], /) -> Reply:
-        """The entries' fate from a 2xx answer."""
 
 
 @dataclass(frozen=True)

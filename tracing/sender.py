@@ -56,7 +56,7 @@ class Sender:
 
     def __init__(
         self,
-        server: Server,
+        server: Server[Item],
         outbox: Outbox,
         overflow: Overflow,
         *,
@@ -143,7 +143,7 @@ class Sender:
         while self._outbox.items or not self._closing.is_set():
             self._outbox.ready.wait()
             self._rest()
-            self._in_flight = list(self._outbox.take(self._limits.post))
+            self._in_flight = self._outbox.take(self._limits.post)
             if self._outbox.items < self._limits.post and not self._closing.is_set():
                 self._outbox.ready.clear()
             with self._border:
@@ -159,7 +159,6 @@ class Sender:
 
     def _deliver(self) -> None:
         """Send what is in flight, trying again for a while; what is left then stays in flight."""
-        self._in_flight = list(self._overflow.entries(self._in_flight, SLICE))
         if not self._in_flight:
             return
         tries = 1 if self._pause_s else self._limits.tries
@@ -176,18 +175,18 @@ class Sender:
 
     def _attempt(self) -> bool:
         """Send once; whether something is left that may try again."""
-        reply = self._server.send([item for item in self._in_flight if not isinstance(item, tuple)])
-        self._in_flight = list(reply.again)
+        reply = self._server.send(self._in_flight)
+        self._in_flight = reply.again
         self._after_s = reply.after_s
         self._settle(reply)
         return bool(reply.again)
 
-    def _settle(self, reply: Reply) -> None:
+    def _settle(self, reply: Reply[Item]) -> None:
         """Count what was decided, and say what went wrong."""
-        for entry in reply.delivered:
-            self._overflow.tally(entry).delivered += 1
-        for entry, reason in reply.lost:
-            self._overflow.tally(entry).drop(reason, 1)
+        for item in reply.delivered:
+            self._overflow.tally(item).delivered += 1
+        for item, reason in reply.lost:
+            self._overflow.tally(item).drop(reason, 1)
         self._overflow.add(reply.refused)
         for fault in reply.faults:
             self._notices.warn(fault.kind, fault.text)

@@ -7,20 +7,21 @@ import re
 from collections import deque
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal
 
 import httpx
 
 from tracing.ingestion import Batches
-from tracing.observation import Entry, Observation, Score
+from tracing.observation import Score
 from tracing.otlp import Otlp
-from tracing.reply import Fault, Reply, read_status
+from tracing.reply import Fault, Reply, Sent, read_status
 from tracing.road import Letter, Manners, Road
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from tracing.observation import Entry
     from tracing.settings import Settings
 
 Wire = Literal["otlp", "ingestion"]
@@ -40,9 +41,10 @@ LARGEST_BODY = 4_000_000
 TIMEOUT_S = 2.0
 
 
-class Server:
+class Server(Generic[Sent]):
     """Sends to one server. Nothing here raises for what a server or a network does.
 
+    ``entry_of`` makes an entry when its turn comes, the same each time, or None where it cannot.
     ``wire`` is how observations travel; where it is not given, the server's version decides, which
     is asked for once, before the first of them.
     """
@@ -50,6 +52,7 @@ class Server:
     def __init__(
         self,
         settings: Settings,
+        entry_of: Callable[[Sent], Entry | None],
         manners: Manners | None = None,
         *,
         timeout_s: float = TIMEOUT_S,
@@ -59,6 +62,7 @@ class Server:
         self.version: Version = ()
         self.wire = wire
         self.http = _client(settings, timeout_s)
+        self._entry_of = entry_of
         self._timeout_s = timeout_s
         self._manners = manners or Manners()
         self._roads: dict[Wire, Road] = {"otlp": Otlp(), "ingestion": Batches()}
@@ -69,14 +73,15 @@ class Server:
         """Close the connections."""
         self.http.close()
 
-    def greet(self) -> Reply | None:
+    def greet(self) -> Reply[Sent] | None:
         """Learn the server's version, once, without keys; a reply to nothing where that fails."""
         if self._greeted:
             return None
         answer = self._call("GET", HEALTH)
         if isinstance(answer, Fault):
             return Reply(faults=[answer])
-        if (reply := read_status(answer, [])) and answer.status_code != HTTPStatus.NOT_FOUND:
+        nothing: list[Sent] = []
+        if (reply := read_status(answer, nothing)) and answer.status_code != HTTPStatus.NOT_FOUND:
             return reply
         self._greeted = True
         self.version = _version(answer)
@@ -84,16 +89,16 @@ class Server:
         self.wire = self.wire or ("otlp" if speaks_otlp else "ingestion")
         return None
 
-    def send(self, entries: Sequence[Entry]) -> Reply:
-        """Send ``entries`` in as few bodies as the server's limits allow."""
-        if reply := self.greet():
-            reply.again, reply.refused = list(entries), []
-            return reply
-        reply = self._send_observations([each for each in entries if isinstance(each, Observation)])
-        reply.join(self._send_scores([each for each in entries if isinstance(each, Score)]))
+    def send(self, items: Sequence[Sent]) -> Reply[Sent]:
+        """Send ``items`` in as few bodies as the server's limits allow."""
+        if fault := self.greet():
+            fault.again, fault.refused = list(items), []
+            return fault
+        reply = self._send_observations([each for each in items if not isinstance(each, Score)])
+        reply.join(self._send_scores([each for each in items if isinstance(each, Score)]))
         return reply
 
-    def _send_observations(self, observations: list[Observation]) -> Reply:
+    def _send_observations(self, observations: list[Sent]) -> Reply[Sent]:
         reply = self._send(self._roads[self.wire or "otlp"], observations)
         if reply.wrong_wire and not self._switched:
             self._switched = True
@@ -102,63 +107,70 @@ class Server:
             reply.join(self._send(self._roads[self.wire], refused))
         return reply
 
-    def _send_scores(self, scores: list[Score]) -> Reply:
-        reply = Reply()
+    def _send_scores(self, scores: list[Sent]) -> Reply[Sent]:
+        reply: Reply[Sent] = Reply()
         if self.version and self.version < FIRST_WITH_SESSION_SCORES:
-            on_sessions = [score for score in scores if score.session_id]
-            reply.lost = [(score, NO_SESSION_SCORES) for score in on_sessions]
-            scores = [score for score in scores if not score.session_id]
+            reply.lost = [(score, NO_SESSION_SCORES) for score in scores if _on_session(score)]
+            scores = [score for score in scores if not _on_session(score)]
         reply.join(self._send(self._roads["ingestion"], scores))
         return reply
 
-    def _send(self, road: Road, entries: Sequence[Entry]) -> Reply:
-        """Post ``entries``, a body at a time, until the server is in no state to take more."""
-        reply = Reply()
-        rest = deque(entries)
+    def _send(self, road: Road, items: Sequence[Sent]) -> Reply[Sent]:
+        """Post ``items``, a body at a time, until the server is in no state to take more."""
+        reply: Reply[Sent] = Reply()
+        rest = deque(items)
         while rest and not reply.again:
             reply.join(self._post(road, rest))
         reply.again += rest
         return reply
 
-    def _post(self, road: Road, rest: deque[Entry]) -> Reply:
+    def _post(self, road: Road, rest: deque[Sent]) -> Reply[Sent]:
         """Post one body with as much of ``rest`` as fits, and take that off it."""
         letter = road.letter()
-        lost = self._fill(letter, road, rest)
-        if not letter.entries:
+        sent, lost = self._fill(letter, road, rest)
+        if not sent:
             return Reply(lost=lost)
         headers = {"content-type": "application/json", **road.headers}
         answer = self._call("POST", road.path, content=letter.close(), headers=headers)
         if isinstance(answer, Fault):
-            return Reply(again=letter.entries, faults=[answer], lost=lost)
-        reply = read_status(answer, letter.entries) or road.read(answer, letter.entries)
-        if reply.too_large and len(letter.entries) > 1:
+            return Reply(again=sent, faults=[answer], lost=lost)
+        reply = read_status(answer, sent) or letter.read(answer, sent)
+        if reply.too_large and len(sent) > 1:
             if answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 self._largest_body = min(self._largest_body, letter.size // 2)
-            reply = self._in_halves(road, letter.entries)
+            reply = self._in_halves(road, sent)
         reply.lost = lost + reply.lost
         return reply
 
-    def _fill(self, letter: Letter, road: Road, rest: deque[Entry]) -> list[tuple[Entry, str]]:
-        """Move entries from ``rest`` to ``letter`` while they fit; those that cannot be written."""
-        lost: list[tuple[Entry, str]] = []
+    def _fill(
+        self, letter: Letter, road: Road, rest: deque[Sent]
+    ) -> tuple[list[Sent], list[tuple[Sent, str]]]:
+        """Move from ``rest`` to ``letter`` what fits: what is in it now, and what cannot be sent.
+
+        An entry is made, written and let go while the processor has it at hand.
+        """
+        sent: list[Sent] = []
+        lost: list[tuple[Sent, str]] = []
         while rest:
-            encoded = _encoded(road, rest[0])
-            if encoded is None:
+            entry = self._entry_of(rest[0])
+            encoded = None if entry is None else _encoded(road, entry)
+            if entry is None or encoded is None:
                 lost.append((rest.popleft(), UNSERIALISABLE))
                 continue
-            if letter.entries and letter.size + len(encoded) > self._largest_body:
+            if sent and letter.size + len(encoded) > self._largest_body:
                 break
-            letter.add(rest.popleft(), encoded)
-            if len(letter.entries) % self._manners.slice_size == 0:
+            letter.add(entry, encoded)
+            sent.append(rest.popleft())
+            if len(sent) % self._manners.slice_size == 0:
                 letter.work()
                 self._manners.breathe()
-        return lost
+        return sent, lost
 
-    def _in_halves(self, road: Road, entries: list[Entry]) -> Reply:
+    def _in_halves(self, road: Road, items: list[Sent]) -> Reply[Sent]:
         """Post the halves of what was too much at once, or in part not wanted."""
-        half = len(entries) // 2
-        reply = self._send(road, entries[:half])
-        reply.join(self._send(road, entries[half:]))
+        half = len(items) // 2
+        reply = self._send(road, items[:half])
+        reply.join(self._send(road, items[half:]))
         return reply
 
     def _call(
@@ -202,6 +214,10 @@ def _client(settings: Settings, timeout_s: float) -> httpx.Client:
         timeout=timeout_s,
         verify=_tls(),
     )
+
+
+def _on_session(item: object) -> bool:
+    return isinstance(item, Score) and bool(item.session_id)
 
 
 def _encoded(road: Road, entry: Entry) -> bytes | None:

@@ -11,6 +11,7 @@ from greenlet import getcurrent
 
 from services.traceparent import is_sampled, phase_trace_id
 from tracing.counts import Tally, TraceCounts
+from tracing.entries import Entries
 from tracing.limits import Limits
 from tracing.notices import Border, Notices
 from tracing.observation import Observation, Score
@@ -90,15 +91,19 @@ class Tracer:
         self._border = Border(self._notices)
         limits = self._limits
         self._outbox = Outbox(limits.outbox_items, limits.outbox_bytes, limits.post)
+        translator = Translator(self._run, self._worker, limits.body_bytes)
+        entries = Entries(translator, self._border)
         overflow = Overflow(
             Spool(self._spool_path, limits.spool_bytes, limits.spare_bytes),
             counts=self._counts,
             notices=self._notices,
-            translator=Translator(self._run, self._worker, limits.body_bytes),
+            entries=entries,
             breathe=breathe,
         )
         self._sender = Sender(
-            Server(self._settings, MANNERS, timeout_s=limits.timeout_s, wire=self._wire),
+            Server(
+                self._settings, entries.of, MANNERS, timeout_s=limits.timeout_s, wire=self._wire
+            ),
             self._outbox,
             overflow,
             counts=self._counts,

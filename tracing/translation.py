@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from services.traceparent import new_span_id
 from tracing.observation import Kind, Level, Observation
 from tracing.trace import Trace, TraceRun
 
@@ -57,7 +57,7 @@ class Translator:
         kind: Kind = "retriever" if step.name == SEARCH else "span"
         observation = Observation(
             trace=self._trace(event.trio, event.round, event.phase),
-            span_id=step.span_id if _is_span_id(step.span_id) else new_span_id(),
+            span_id=step.span_id if _is_span_id(step.span_id) else _own_id(event, step),
             name=step.name,
             kind=kind,
             start_ns=start_ns,
@@ -141,6 +141,12 @@ def _decoded(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded | N
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _own_id(event: Event, step: Step[object]) -> str:
+    """An id for a step that has none: the same whenever it is asked for, so it is stored once."""
+    text = f"{event.worker}/{event.seq}/{step.name}/{step.start_s}/{step.span_id}"
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _is_span_id(text: str) -> bool:

@@ -93,6 +93,15 @@ def test_whoever_finishes_second_waits_for_the_first(newest, trace_to):
     assert not tracer.answered
 
 
+def test_what_is_sent_twice_has_the_same_ids_though_its_steps_had_none(newest, trace_to):
+    newest.behave("slow", seconds=0.3, times=1, posts_only=True)
+    tracer = trace_to(newest.url, limits=HASTY)
+    tracer.record(event("surge"), [step("matrix.search", span_id=name) for name in ("", "XYZ")])
+    assert tracer.finish(5).delivered == 2
+    wait_for(lambda: {one["received"] for one in newest.observations.values()} == {2})
+    assert len(newest.observations) == 2
+
+
 BEHAVIOURS = [
     {"mode": "hang"},
     {"mode": "hang", "posts_only": True},
