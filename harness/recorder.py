@@ -65,9 +65,7 @@ class Recorder:
     def settle(self) -> None:
         """Count and keep the events that wait."""
         events, self._waiting = self._waiting, []
-        add = self.figures.add
-        for event in events:
-            add(event)
+        self.figures.add_all(events)
         kept = events if self.policy.keeps_all else list(filter(self.policy.keeps, events))
         self.segment.extend(kept)
 

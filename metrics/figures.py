@@ -10,7 +10,7 @@ All states are integers and strings: adding them in any order gives the same bit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from metrics.check import Check
@@ -48,12 +48,18 @@ class Figures:
 
     def add(self, event: Event) -> None:
         """Count an event. Both events of a pair are added to the same Figures, in their order."""
-        if event.k != self.k:
-            raise DifferentKError(
-                f"event {event.seq} of {event.worker or 'this run'} has k = {event.k}; "
-                f"this run's is {self.k}, and lists of different lengths cannot be compared"
-            )
-        self._observer.add(event, self._sums)
+        self.add_all((event,))
+
+    def add_all(self, events: Iterable[Event]) -> None:
+        """Count ``events``, in their order."""
+        k, add, sums = self.k, self._observer.add, self._sums
+        for event in events:
+            if event.k != k:
+                raise DifferentKError(
+                    f"event {event.seq} of {event.worker or 'this run'} has k = {event.k}; "
+                    f"this run's is {k}, and lists of different lengths cannot be compared"
+                )
+            add(event, sums)
 
     def take(self) -> Figures:
         """What was counted since the last take; what waits for its counterpart stays."""

@@ -16,7 +16,7 @@ from metrics.overlap_figure import Cell
 Ids = tuple[str, ...]
 
 
-class Remembered(msgspec.Struct, frozen=True):
+class Remembered(msgspec.Struct, frozen=True, gc=False):
     """The part of an event that its counterpart needs; ``place`` is for handovers."""
 
     phase: str

@@ -18,7 +18,7 @@ LISTS_KEPT = 200_000
 TrioRound = tuple[int, int]
 
 
-class Listed(msgspec.Struct, frozen=True):
+class Listed(msgspec.Struct, frozen=True, gc=False):
     """One cell's baseline: when it began, and the band of users and trio's unit it counts for.
 
     ``pool`` is the size of the corpora searched, 0 where unknown; ``ids`` are distinct, and None

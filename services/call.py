@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from services.errors import TransportError
-from services.reason import DECODE_ERRORS, decode_fault, status_fault
+from services.reason import DECODE_ERRORS, SUCCESS, decode_fault, status_fault
 from services.step import Step
 from services.traceparent import TraceContext, new_span_id
 from services.transport import Reply, Transport
@@ -76,8 +76,10 @@ def _read(
 ) -> None:
     """Take ``reply`` into ``step``: an answer, or the reason that it is none."""
     step.status, step.response = reply.status, reply.body
-    step.error = status_fault(reply)
-    if step.error is not None or endpoint.decoder is None:
+    if reply.status not in SUCCESS:
+        step.error = status_fault(reply)
+        return
+    if endpoint.decoder is None:
         return
     try:
         answer = endpoint.decoder.decode(reply.body)

@@ -10,7 +10,7 @@ import msgspec
 from services.base_url import parse_base_url
 from services.errors import ServiceRefusalError, TransportError
 from services.gateway import CORPORA
-from services.reason import DECODE_ERRORS, clip, content_type, status_fault, text_fault
+from services.reason import DECODE_ERRORS, SUCCESS, clip, content_type, text_fault
 from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
 from services.transport import Reply, Transport
 from services.wire import CorporaAnswer, corpora_decoder
@@ -71,7 +71,7 @@ def fetch(
     reply = get(url, path, token, where)
     if reply.status == UNAUTHORIZED:
         raise ServiceRefusalError(f"{where}: HTTP 401 to {path}; is {token} set, and right?")
-    if status_fault(reply):
+    if reply.status not in SUCCESS:
         raise ServiceRefusalError(
             f"{where}: HTTP {reply.status} to {path} ({opening(reply)}); expected 200"
         )

@@ -11,6 +11,7 @@ from services.wire import error_decoder
 
 ERROR_TEXT_CHARACTERS = 200
 ID_CHARACTERS = 80
+SUCCESS = range(200, 300)
 REDIRECTS = range(300, 400)
 GZIP_START = b"\x1f\x8b"
 
@@ -25,10 +26,8 @@ def clip(text: str, characters: int = ID_CHARACTERS) -> str:
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
-def status_fault(reply: Reply) -> str | None:
-    """The reason that a status other than 2xx is, with the service's own words; None for 2xx."""
-    if 200 <= reply.status < 300:  # noqa: PLR2004  (2xx)
-        return None
+def status_fault(reply: Reply) -> str:
+    """The reason that a status other than 2xx is, with the service's own words."""
     if reply.status in REDIRECTS:
         return f"redirect {reply.status} not followed"
     try:

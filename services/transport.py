@@ -29,7 +29,7 @@ class Transport:
     connection with it. What a service repeats of its bearer token is blanked in the reply.
     """
 
-    __slots__ = ("_idle", "_target")
+    __slots__ = ("_idle", "_target", "base_url")
 
     def __init__(
         self,
@@ -43,18 +43,15 @@ class Transport:
         self._target = target(
             base_url, (*headers.items(),), connect_timeout_s, timeout_s, size_limit_bytes
         )
+        self.base_url = self._target.base_url
         self._idle: Connection | None = None
-
-    @property
-    def base_url(self) -> str:
-        """Where the service is, without a slash at its end."""
-        return self._target.base_url
 
     def post(self, path: str, body: bytes, traceparent: str | None = None) -> Reply:
         """The answer to a POST of ``body``, which is JSON."""
+        head = self._target.heads["POST", path]
         trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
-        rest = f"{trace}Content-Length: {len(body)}\r\n\r\n"
-        return self._call(self._target.heads["POST", path] + rest.encode("ascii") + body)
+        rest = f"{trace}Content-Length: {len(body)}\r\n\r\n".encode("ascii")
+        return self._call(b"%b%b%b" % (head, rest, body))
 
     def get(self, path: str, traceparent: str | None = None) -> Reply:
         """The answer to a GET."""

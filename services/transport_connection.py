@@ -52,15 +52,6 @@ class Connection:
         parser.begin(self._size_limit_bytes)
         self._keep_alive = False
         self._timer.again(getcurrent().throw, DeadlineError, update=True)
-        try:
-            return self._exchange(request, parser)
-        except DeadlineError:
-            inside = " inside the answer" if parser.received_bytes else ""
-            raise TransportError(f"time-out after {self._timeout_s:g} s{inside}") from None
-        finally:
-            self._timer.stop()
-
-    def _exchange(self, request: bytes, parser: ReplyParser) -> Reply:
         stream = self._stream
         try:
             try:  # noqa: SIM105  (contextlib.suppress costs time, and this is every call)
@@ -72,10 +63,15 @@ class Connection:
                     parser.feed(data)
                 else:
                     parser.end()
+        except DeadlineError:
+            inside = " inside the answer" if parser.received_bytes else ""
+            raise TransportError(f"time-out after {self._timeout_s:g} s{inside}") from None
         except OSError as error:
             if parser.received_bytes:
                 raise TransportError(f"{os_fault(error)} inside the answer") from None
             raise NoAnswerError(f"{os_fault(error)} without an answer") from None
+        finally:
+            self._timer.stop()
         reply = parser.reply()
         parser.let_go()
         self._keep_alive = parser.keep_alive

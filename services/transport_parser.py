@@ -56,7 +56,8 @@ class ReplyParser:
         self.received_bytes = 0
         self._headers_complete = False
         self._interims = 0
-        self.let_go()
+        if self._heads or self._body:
+            self.let_go()
 
     def let_go(self) -> None:
         """Hold the answer's bytes no longer: thousands of users are silent most of the time."""

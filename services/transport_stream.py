@@ -81,18 +81,15 @@ class PlainStream:
                 self.readable = False
                 self._watcher.start(self._on_readable)
             else:
-                self._wait()
+                self._waiter = getcurrent()
+                try:
+                    self._hub.switch()
+                finally:
+                    self._waiter = None
             try:
                 return self._sock.recv(RECEIVE_BYTES)
             except BlockingIOError:
                 continue
-
-    def _wait(self) -> None:
-        self._waiter = getcurrent()
-        try:
-            self._hub.switch()
-        finally:
-            self._waiter = None
 
     def close(self) -> None:
         self._watcher.stop()

@@ -21,7 +21,7 @@ from metrics.event import Hit
 Count = Annotated[int, Meta(ge=0)]
 
 
-class SearchRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
+class SearchRequest(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """``POST /v1/matrix/search``: the ``k`` nearest of ``corpora``, with or without a memory."""
 
     query_text: str
