@@ -19,7 +19,6 @@ from evidence.policy import parse_policy
 from evidence.segment import Segment
 from harness.recorder import Recorder
 from metrics.event import Event
-from metrics.figures import Figures
 from services.gateway import Gateway
 from services.step import Step
 from users.act import Act
@@ -80,9 +79,7 @@ def made_run(url: str) -> Run:
 def recorded(run: Run, folder: Path) -> Callable[..., None]:
     """A worker's listener: metrics and evidence, and now and then a delta."""
     segment = Segment(folder / "events.jsonl", {"record": "segment"})
-    recorder = Recorder(
-        "benchmark", Figures(run.top_k, folds=False), segment, parse_policy("all"), None
-    )
+    recorder = Recorder("benchmark", run.top_k, segment, parse_policy("all"), None)
 
     def on_event(event: Event, steps: Sequence[Step[Any]]) -> None:
         recorder.on_event(event, steps)

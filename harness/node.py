@@ -23,7 +23,6 @@ from harness.own_segment import open_segment
 from harness.post import Post
 from harness.recorder import Recorder
 from harness.traces import open_tracer
-from metrics.figures import Figures
 from services.errors import MisuseError
 from users.entrance import coordination_hook, open_gate
 
@@ -102,7 +101,7 @@ class Node:
             return
         recorder = Recorder(
             welcome.worker,
-            Figures(welcome.run.top_k, folds=False),
+            welcome.run.top_k,
             segment,
             parse_policy(welcome.evidence),
             self.local_tracer or open_tracer(welcome),

@@ -32,17 +32,17 @@ class Recorder:
     def __init__(
         self,
         worker: str,
-        figures: Figures,
+        k: int,
         segment: Segment,
         policy: EvidencePolicy,
         tracer: Tracer | None,
     ) -> None:
         self.worker = worker
-        self.figures = figures
         self.segment = segment
         self.policy = policy
         self.tracer = tracer
         self._scores = Scores(tracer) if tracer else None
+        self.figures = Figures(k, folds=False, say=self._scores.say if self._scores else None)
         self._keeps_bodies = policy.keeps_bodies
         self.users = 0
         self.events_made = 0
@@ -58,7 +58,7 @@ class Recorder:
         self._waiting.append(event)
         if self.tracer is not None and self._scores is not None:
             self.tracer.record(event, steps)
-            self._scores.add(event, steps)
+            self._scores.note(event, steps)
         if len(self._waiting) >= BATCH:
             self.settle()
 
@@ -66,6 +66,8 @@ class Recorder:
         """Count and keep the events that wait."""
         events, self._waiting = self._waiting, []
         self.figures.add_all(events)
+        if self._scores is not None:
+            self._scores.settled()
         kept = events if self.policy.keeps_all else list(filter(self.policy.keeps, events))
         self.segment.extend(kept)
 

@@ -18,7 +18,7 @@ from metrics.event import Event
 from metrics.faults import FAULTS
 from metrics.load_curve import load_curve
 from metrics.load_reading import healthy_checks, load_curve_reading
-from metrics.observer import Observer
+from metrics.observer import Observer, Say
 from metrics.readings import readings
 from metrics.rounds import Rounds
 from metrics.sums import Sums
@@ -37,14 +37,17 @@ class Figures:
     ``folds=False`` is a worker's: it keeps baseline lists unpaired, for the master to pair with
     those of other workers, and ``take`` hands over all that was counted. ``cells`` lets a folding
     one drop the lists of a trio's round once all have come; the figures are the same without.
+    ``say`` hears of each event that it is compared or rated, and with what outcome.
     """
 
-    def __init__(self, k: int, *, folds: bool = True, cells: int | None = None) -> None:
+    def __init__(
+        self, k: int, *, folds: bool = True, cells: int | None = None, say: Say | None = None
+    ) -> None:
         self.k = k
         self.folds = folds
         self._cells = cells
         self._sums = Sums(cells)
-        self._observer = Observer(folds=folds)
+        self._observer = Observer(folds=folds, say=say)
 
     def add(self, event: Event) -> None:
         """Count an event. Both events of a pair are added to the same Figures, in their order."""

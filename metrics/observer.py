@@ -11,26 +11,29 @@ from metrics.handover import KINDS
 from metrics.jaccard import overlap
 from metrics.moment import Moment
 from metrics.pairing import Pairing, compact
-from metrics.rates import TOP1, place
+from metrics.rates import ABSENT, TOP1, place
 from metrics.rounds import Listed
 from metrics.sums import Sums
 from metrics.worst import time_us
 
 Ids = list[str] | None
 """An event's ids without repeats; None where it has no list."""
+Say = Callable[[Event, str, float | bool], None]
+"""Hears what is found of one event, by name, as it is counted."""
 
 
 class Observer:
     """Counts events by phase; remembers those that later ones are compared with."""
 
-    def __init__(self, *, folds: bool) -> None:
+    def __init__(self, *, folds: bool, say: Say | None = None) -> None:
         self._folds = folds
+        self._say = say
         self._pairing = Pairing()
         self._by_phase: dict[str, Callable[[Event, Ids, Moment, Sums], None]] = {
             "baseline": self._baseline,
             "reissue": self._reissue,
             "swap": self._swap,
-            "inbox": _inbox,
+            "inbox": self._inbox,
             "fresh_resume": self._fresh_resume,
             **dict.fromkeys(KINDS, self._handover),
         }
@@ -71,6 +74,8 @@ class Observer:
             sums.faults[("changed_corpora_pairs",)] += 1
             return
         determinism.add(unit_of(event), pair)
+        if self._say is not None:
+            self._say(event, "determinism", pair.jaccard)
         moment.determinism[pair.shared, pair.union] += 1
         if not pair.identical:
             lists = (baseline.ids, tuple(ids))
@@ -89,6 +94,9 @@ class Observer:
         handover.arms[kind, event.arm, at] += 1
         moment.handover[event.arm, int(at == TOP1)] += 1
         if event.arm == "memory":
+            if self._say is not None:
+                self._say(event, "handover_top1", at == TOP1)
+                self._say(event, "handover_top_k", at != ABSENT)
             for word, results in (("boosted", event.boosted), ("injected", event.injected)):
                 if results:
                     handover.reported[kind, word] += results
@@ -120,9 +128,10 @@ class Observer:
         if first := self._pairing.recall(event, "swap"):
             swap.pairs[overlap(frozenset(first.ids), ids)] += 1
 
-
-def _inbox(event: Event, _: Ids, moment: Moment, __: Sums) -> None:
-    moment.band.inbox.add(event)
+    def _inbox(self, event: Event, ids: Ids, moment: Moment, _: Sums) -> None:
+        moment.band.inbox.add(event)
+        if self._say is not None and event.rating is not None and ids is not None:
+            self._say(event, "judge_rating", float(event.rating))
 
 
 def unit_of(event: Event) -> int:

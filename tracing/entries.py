@@ -1,8 +1,12 @@
-"""How what waits becomes an entry: when its turn comes, and the same each time."""
+"""What becomes of an item whose turn has come: an entry for a server, or a line of the spool."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from tracing.observation import encoder
+from tracing.spooled_step import SpooledStep
+from tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
     from tracing.notices import Border
@@ -12,18 +16,28 @@ if TYPE_CHECKING:
 
 
 class Entries:
-    """Makes entries of a process's items. A fault in that stops at ``border``, and is counted."""
+    """Makes both of a process's items. A fault in that stops at ``border``, and is counted."""
 
     def __init__(self, translator: Translator, border: Border) -> None:
         self._translator = translator
         self._border = border
 
     def of(self, item: Item) -> Entry | None:
-        """The entry of ``item``; None where it cannot be made."""
-        if not isinstance(item, tuple):
+        """The entry of ``item``, the same each time; None where it cannot be made."""
+        if not isinstance(item, TracedStep):
             return item
         with self._border:
-            return self._translator.observation(*item)
+            return self._translator.observation(item)
+        return None
+
+    def line(self, item: Item) -> bytes | None:
+        """The spool's line of ``item``; None where it cannot be made."""
+        with self._border:
+            if not isinstance(item, TracedStep):
+                return encoder.encode(item)
+            spooled = SpooledStep.of(self._translator.run, item, self._translator.body_bytes)
+            # Between the parts of JSON, and nowhere else in it, a line may end: not so in a spool.
+            return encoder.encode(spooled).replace(b"\n", b" ")
         return None
 
 

@@ -75,4 +75,3 @@ class Score(msgspec.Struct, kw_only=True, tag="score", tag_field="is"):
 Entry = Observation | Score
 
 encoder = msgspec.json.Encoder()
-decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)

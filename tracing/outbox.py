@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from gevent.event import Event as Flag
 
-from metrics.event import Event
-from services.step import Step
 from tracing.observation import Observation, Score
+from tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Item: TypeAlias = tuple[Event, Step[Any]] | Observation | Score
-"""What waits: a step with its event, by reference, or what somebody made themselves."""
+Item: TypeAlias = TracedStep | Observation | Score
+"""What waits: a step, its bodies by reference, or what somebody made themselves."""
 
-_OVERHEAD_BYTES = 1000
+_OVERHEAD_BYTES = 600
 """About what an item holds in memory beside its bodies."""
 
 
 class Outbox:
-    """First in, first out; bounded by items and by the bytes of their bodies.
+    """Last in, first out; bounded by items and by the bytes of their bodies.
 
-    ``ready`` is set when there is a post's worth, ``crowded`` while more than half is used: the
-    oldest then go to the spool.
+    What came last is still in the processor's caches: taken first, it costs half of what the oldest
+    would. Whatever else waits does so until there is less to do. ``ready`` is set when there is a
+    post's worth, ``crowded`` while more than half is used: some then go to the spool.
     """
 
     def __init__(self, largest_items: int, largest_bytes: int, post: int) -> None:
@@ -36,16 +35,13 @@ class Outbox:
         self._largest_items = largest_items
         self._largest_bytes = largest_bytes
         self._post = post
-        self._chunks: deque[tuple[Sequence[Item], int]] = deque()
+        self._chunks: list[tuple[Sequence[Item], int]] = []
         self._room = Flag()
         self._room.set()
 
     def put(self, items: Sequence[Item]) -> None:
         """Append ``items``, which came together, whether there is room or not."""
-        try:
-            size = sum(map(_size, items))
-        except AttributeError:  # what is no step is found out, and counted, by the sender
-            size = len(items) * _OVERHEAD_BYTES
+        size = sum(map(_size, items))
         self._chunks.append((items, size))
         self._changed(len(items), size)
 
@@ -54,10 +50,10 @@ class Outbox:
         return bool(self._room.wait(timeout_s))
 
     def take(self, largest: int) -> list[Item]:
-        """The oldest items, chunk by chunk: one chunk at least, ``largest`` items at most."""
+        """The newest items, chunk by chunk: one chunk at least, ``largest`` items at most."""
         taken: list[Item] = []
-        while self._chunks and (not taken or len(taken) + len(self._chunks[0][0]) <= largest):
-            items, size = self._chunks.popleft()
+        while self._chunks and (not taken or len(taken) + len(self._chunks[-1][0]) <= largest):
+            items, size = self._chunks.pop()
             taken += items
             self._changed(-len(items), -size)
         return taken
@@ -79,8 +75,8 @@ def _set(flag: Flag, value: bool) -> None:
 
 def _size(item: Item) -> int:
     """About the bytes that an item holds in memory."""
-    if isinstance(item, tuple):
-        return len(item[1].request) + len(item[1].response) + _OVERHEAD_BYTES
+    if isinstance(item, TracedStep):
+        return len(item.request) + len(item.response) + _OVERHEAD_BYTES
     if isinstance(item, Observation):
         return len(item.input or "") + len(item.output or "") + _OVERHEAD_BYTES
     return _OVERHEAD_BYTES

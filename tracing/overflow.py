@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tracing.notices import Border
-from tracing.observation import Score, encoder
+from tracing.observation import Score
 from tracing.server import UNSERIALISABLE
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ class Overflow:
         self._spool = spool
         self._counts = counts
         self._notices = notices
-        self._border = Border(notices)
         self._entries = entries
         self._breathe = breathe
         self._waiting: deque[Item] = deque()
@@ -66,7 +64,7 @@ class Overflow:
         written: list[Item] = []
         lines: list[bytes] = []
         for item in items:
-            line = self._line(item)
+            line = self._entries.line(item)
             if line is None:
                 self.tally(item).drop(UNSERIALISABLE, 1)
             else:
@@ -78,13 +76,6 @@ class Overflow:
         for item in written[stored:]:
             self.tally(item).drop(reason, 1)
         self._say(stored, len(written) - stored, reason)
-
-    def _line(self, item: Item) -> bytes | None:
-        """The spool's line of ``item``; None where none can be made."""
-        with self._border:
-            entry = self._entries.of(item)
-            return None if entry is None else encoder.encode(entry)
-        return None
 
     def _say(self, stored: int, dropped: int, reason: str) -> None:
         """Tell where observations went that are not in Langfuse."""

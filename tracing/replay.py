@@ -14,14 +14,15 @@ from tenacity.wait import wait_exponential
 
 from services.errors import MisuseError
 from tracing.entries import as_it_is
-from tracing.observation import Entry, decoder
 from tracing.reply import KEYS, Reply, event_id
 from tracing.server import Server
+from tracing.spool_line import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tracing.observation import Entry
     from tracing.settings import Settings
 
 POST = 500
@@ -77,7 +78,7 @@ def replay(spool: Path, settings: Settings) -> ReplayOutcome:
         with done.open("rb") as lines:
             return ReplayOutcome(before=sum(1 for _ in lines))
     with _locked(spool) as lines:
-        if not any(map(_parse, islice(lines, POST))):
+        if not any(map(entry_of, islice(lines, POST))):
             raise MisuseError(f"{spool}: holds no observations; expected a spool of traces")
         lines.seek(0)
         server = Server(settings, as_it_is)
@@ -147,11 +148,11 @@ class _Replay:
 
     def _send(self, lines: list[bytes]) -> list[bytes]:
         """Send what ``lines`` hold; the lines that have to be kept."""
-        parsed = [(line, entry) for line in lines if (entry := _parse(line))]
+        parsed = [(line, entry) for line in lines if (entry := entry_of(line))]
         entries = [entry for _, entry in parsed]
         left = {event_id(entry) for entry in self._deliver(entries)}
         kept = [line for line, entry in parsed if event_id(entry) in left]
-        broken = [line for line in lines if _parse(line) is None]
+        broken = [line for line in lines if entry_of(line) is None]
         self._outcome.delivered += len(parsed) - len(kept)
         self._outcome.left += len(kept)
         self._outcome.broken += len(broken)
@@ -206,10 +207,3 @@ def _private(path: Path) -> BinaryIO:
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     return os.fdopen(descriptor, "wb")
-
-
-def _parse(line: bytes) -> Entry | None:
-    try:
-        return decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None

@@ -19,9 +19,10 @@ from tracing.outbox import Item, Outbox
 from tracing.overflow import Overflow
 from tracing.readback import read_back
 from tracing.sender import MANNERS, Sender, breathe
-from tracing.server import Server, Wire
+from tracing.server import UNSERIALISABLE, Server, Wire
 from tracing.spool import Spool
 from tracing.trace import TraceRun
+from tracing.traced_step import TracedStep
 from tracing.translation import Translator
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ class Tracer:
         self._border = Border(self._notices)
         limits = self._limits
         self._outbox = Outbox(limits.outbox_items, limits.outbox_bytes, limits.post)
-        translator = Translator(self._run, self._worker, limits.body_bytes)
-        entries = Entries(translator, self._border)
+        entries = Entries(Translator(self._run, limits.body_bytes), self._border)
         overflow = Overflow(
             Spool(self._spool_path, limits.spool_bytes, limits.spare_bytes),
             counts=self._counts,
@@ -129,7 +129,7 @@ class Tracer:
         return is_sampled(trace_id, self._sample)
 
     def record(self, event: Event, steps: Sequence[Step[Any]]) -> None:
-        """Note what ``event`` did, by reference: neither it nor its steps may change any more."""
+        """Note what ``event`` did."""
         try:
             self._record(event, steps)
         except Exception as fault:  # noqa: BLE001  (best-effort border: tracing harms no run)
@@ -220,7 +220,20 @@ class Tracer:
             trace_id = event.trace_id or self._trace_id(event)
             if not self._accepts(counts, trace_id, len(steps)):
                 return
-        self._buffer([(event, step) for step in steps])
+        self._buffer(self._items(event, steps))
+
+    def _items(self, event: Event, steps: Sequence[Step[Any]]) -> list[Item]:
+        """What is kept of ``steps``; of those that are none, that they are lost."""
+        worker = self._worker
+        try:
+            return [TracedStep.of(event, step, worker) for step in steps]
+        except AttributeError:
+            items: list[Item] = []
+            for step in steps:
+                with self._border:
+                    items.append(TracedStep.of(event, step, worker))
+            self._counts.drop(UNSERIALISABLE, len(steps) - len(items))
+            return items
 
     def _buffer(self, items: list[Item]) -> None:
         """Append to the buffer of this greenlet; a full one moves on."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from tracing.body import text_of
 from tracing.observation import Kind, Level, Observation
 from tracing.trace import Trace, TraceRun
 
 if TYPE_CHECKING:
-    from metrics.event import Event
-    from services.step import Step
+    from tracing.traced_step import Done, TracedStep
 
 LLM_PREFIX = "llm."
 SEARCH = "matrix.search"
@@ -44,90 +44,69 @@ _chat_request = msgspec.json.Decoder(_ChatRequest)
 class Translator:
     """Makes observations of a run's steps. ``body_bytes`` is what is kept of a body."""
 
-    def __init__(self, run: TraceRun, worker: str, body_bytes: int) -> None:
-        self._worker = worker
-        self._body_bytes = body_bytes
+    def __init__(self, run: TraceRun, body_bytes: int) -> None:
+        self.run = run
+        self.body_bytes = body_bytes
         self._trace = lru_cache(maxsize=4096)(
             lambda trio, round_, phase: Trace.of_phase(run, trio, round_, phase)
         )
 
-    def observation(self, event: Event, step: Step[object]) -> Observation:
-        """The observation of a ``step`` of ``event``."""
-        start_ns = round(step.start_s * 1e9)
-        kind: Kind = "retriever" if step.name == SEARCH else "span"
+    def observation(self, step: TracedStep) -> Observation:
+        """The observation of ``step``, the same each time."""
+        done = step.done
+        start_ns = round(done.start_s * 1e9)
+        kind: Kind = "retriever" if done.name == SEARCH else "span"
         observation = Observation(
-            trace=self._trace(event.trio, event.round, event.phase),
-            span_id=step.span_id if _is_span_id(step.span_id) else _own_id(event, step),
-            name=step.name,
+            trace=self._trace(done.trio, done.round, done.phase),
+            span_id=done.span_id if _is_span_id(done.span_id) else _own_id(done),
+            name=done.name,
             kind=kind,
             start_ns=start_ns,
-            end_ns=start_ns + max(0, round(step.latency_ms * 1e6)),
-            input=self._text(step.request),
-            output=self._text(step.response),
-            metadata=self._metadata(event, step),
+            end_ns=start_ns + max(0, round(done.latency_ms * 1e6)),
+            input=text_of(step.request, self.body_bytes),
+            output=text_of(step.response, self.body_bytes),
+            metadata=_metadata(done),
         )
-        observation.level, observation.message = _verdict(step)
-        if step.name.startswith(LLM_PREFIX):
+        observation.level, observation.message = _verdict(done)
+        if done.name.startswith(LLM_PREFIX):
             observation.kind = "generation"
             _add_model(observation, step)
         return observation
 
-    def _metadata(self, event: Event, step: Step[object]) -> dict[str, str]:
-        """Who did it for whom, and where the event stands in the evidence."""
-        metadata = {
-            "coordinator": event.coordinator,
-            "event": f"{event.worker or self._worker}/{event.seq}",
-            "outcome": event.outcome,
-            "url": _address(step.url),
-        }
-        if event.contract:
-            metadata["contract"] = event.contract
-        if event.role:
-            metadata["role"] = event.role
-        if event.arm:
-            metadata["arm"] = event.arm
-        if event.namespace:
-            metadata["namespace"] = event.namespace
-        if step.status:
-            metadata["status"] = str(step.status)
-        if step.queue_ms:
-            metadata["queue_ms"] = f"{step.queue_ms:.3f}"
-        return metadata
 
-    def _text(self, body: bytes) -> str | None:
-        """A body as text that every server stores, cut with a mark where it is too long."""
-        if not body:
-            return None
-        text = body[: self._body_bytes].decode("utf-8", "replace")
-        if "\0" in text:  # Postgres, under the older servers, refuses it
-            text = text.replace("\0", "\ufffd")
-        if len(body) > self._body_bytes:
-            text += f"… [cut: {self._body_bytes} of {len(body)} bytes]"
-        return text
+def _metadata(done: Done) -> dict[str, str]:
+    """Who did it for whom, and where the event stands in the evidence."""
+    metadata = {
+        "coordinator": done.coordinator,
+        "event": f"{done.worker}/{done.seq}",
+        "outcome": done.outcome,
+        "url": done.url,
+    }
+    if done.contract:
+        metadata["contract"] = done.contract
+    if done.role:
+        metadata["role"] = done.role
+    if done.arm:
+        metadata["arm"] = done.arm
+    if done.namespace:
+        metadata["namespace"] = done.namespace
+    if done.status:
+        metadata["status"] = str(done.status)
+    if done.queue_ms:
+        metadata["queue_ms"] = f"{done.queue_ms:.3f}"
+    return metadata
 
 
-@lru_cache(maxsize=256)
-def _address(url: str) -> str:
-    """``url`` without what may hold a secret: user, password and query."""
-    before, _, rest = url.partition("?")[0].rpartition("@")
-    return f"{before.partition('//')[0]}//{rest}" if before else rest
-
-
-def _verdict(step: Step[object]) -> tuple[Level, str | None]:
+def _verdict(done: Done) -> tuple[Level, str | None]:
     """The level and its message: a failed step is an error, unparseable content a warning."""
-    if step.error is not None:
-        return "ERROR", _clean(step.error)
-    if step.unparseable is not None:
-        return "WARNING", _clean(step.unparseable)
+    if done.error is not None:
+        return "ERROR", done.error
+    if done.unparseable is not None:
+        return "WARNING", done.unparseable
     return "DEFAULT", None
 
 
-def _clean(text: str) -> str:
-    """``text`` without what UTF-8 cannot carry."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _add_model(observation: Observation, step: Step[object]) -> None:
+def _add_model(observation: Observation, step: TracedStep) -> None:
     """Model and token usage, as Ollama's answer has them; the model else from the request."""
     answer = _decoded(_chat_answer, step.response) or _ChatAnswer()
     request = _decoded(_chat_request, step.request) or _ChatRequest()
@@ -143,9 +122,9 @@ def _decoded(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded | N
         return None
 
 
-def _own_id(event: Event, step: Step[object]) -> str:
+def _own_id(done: Done) -> str:
     """An id for a step that has none: the same whenever it is asked for, so it is stored once."""
-    text = f"{event.worker}/{event.seq}/{step.name}/{step.start_s}/{step.span_id}"
+    text = f"{done.worker}/{done.seq}/{done.name}/{done.start_s}/{done.span_id}"
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 

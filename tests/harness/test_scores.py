@@ -29,7 +29,7 @@ class Run:
     def __init__(self):
         self.kept = Kept()
         self.scores = Scores(self.kept)
-        self.figures = Figures(8)
+        self.figures = Figures(8, say=self.scores.say)
         self.seq = 0
 
     def add(self, phase, ids, **details):
@@ -44,8 +44,9 @@ class Run:
             }
         )  # fmt: skip
         steps = [step("embed", "e"), step("matrix.search", "s")]
+        self.scores.note(event, steps)
         self.figures.add(event)
-        self.scores.add(event, steps)
+        self.scores.settled()
         return event
 
     def metrics(self):

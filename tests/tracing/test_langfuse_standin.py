@@ -18,6 +18,7 @@ from trace_rounds import RUN, event, round_events, step
 from tracing.ingestion import Batches
 from tracing.observation import Score
 from tracing.otlp import Otlp
+from tracing.traced_step import TracedStep
 from tracing.translation import Translator
 
 SCRIPT = Path(__file__).with_name("langfuse_standin.py")
@@ -27,7 +28,7 @@ AUTH = (PUBLIC_KEY, SECRET_KEY)
 def observation(**details):
     """A failed LLM step, which has every attribute."""
     done = step("llm.judge_top1", error="HTTP 502", **details)
-    return Translator(RUN, "w1", 1000).observation(event("inbox"), done)
+    return Translator(RUN, 1000).observation(TracedStep.of(event("inbox"), done, "w1"))
 
 
 @pytest.fixture
@@ -147,8 +148,8 @@ def test_a_spoilt_event_has_faults(kind, spoil):
 )
 def test_generations_and_keys(version, path, status):
     road = Otlp() if path == OTLP else Batches()
-    made = [Translator(RUN, "w", 99).observation(*pair) for pair in [(event(), step("embed"))]]
-    body = written(road, made)
+    made = Translator(RUN, 99).observation(TracedStep.of(event(), step("embed"), "w"))
+    body = written(road, [made])
     headers = {"content-type": "application/json", **road.headers}
     with StandIn(version) as standin:
         url = standin.url + path

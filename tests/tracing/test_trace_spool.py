@@ -18,10 +18,11 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN, balanced, event, free_port, step
 
 from services.errors import MisuseError
-from tracing.observation import Observation, decoder, encoder
+from tracing.observation import Observation, encoder
 from tracing.replay import replay
 from tracing.settings import Settings
 from tracing.spool import DISK_FULL, FULL, Spool
+from tracing.spool_line import entry_of
 from tracing.trace import Trace
 
 CHECKOUT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def test_what_is_spooled_comes_back_as_it_was(tmp_path):
     assert spool.append([encoder.encode(observation)])[0] == 1
     spool.close()
     (line,) = spool.path.read_bytes().splitlines()
-    assert decoder.decode(line) == observation
+    assert entry_of(line) == observation
     assert stat.S_IMODE(spool.path.stat().st_mode) == 0o600
 
 
@@ -179,7 +180,7 @@ def test_what_a_server_refuses_stays(spool_file):
         assert outcome.left > 0
         assert "as told" in outcome.fault
         assert len(standin.observations) == outcome.delivered
-        left = {decoder.decode(line).span_id for line in spool.read_bytes().splitlines()}
+        left = {entry_of(line).span_id for line in spool.read_bytes().splitlines()}
         assert not left & standin.observations.keys()
         standin.behave("ok")
         assert replay(spool, settings(standin.url)).delivered == outcome.left

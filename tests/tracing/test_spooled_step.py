@@ -1,0 +1,98 @@
+"""What is spooled of a step says, read back, what would have been sent of it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trace_rounds import RUN, chat_bodies, event, step
+
+from tracing.entries import Entries
+from tracing.notices import Border, Notices
+from tracing.spool_line import entry_of
+from tracing.traced_step import TracedStep
+from tracing.translation import Translator
+
+BODY_BYTES = 200
+TRANSLATOR = Translator(RUN, BODY_BYTES)
+ENTRIES = Entries(TRANSLATOR, Border(Notices(str)))
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+documents = st.builds(
+    lambda value, indent, ascii_: json.dumps(value, indent=indent, ensure_ascii=ascii_).encode(
+        "utf-8", "surrogatepass"
+    ),
+    st.dictionaries(st.text(), values, max_size=4) | st.lists(values, max_size=4),
+    st.sampled_from([None, 1]),
+    st.booleans(),
+)
+bodies = st.one_of(documents, st.binary(max_size=300), st.text().map(lambda text: text.encode()))
+
+
+def said(text):
+    """A text, or the JSON that it is, in which blanks say nothing."""
+    with suppress(TypeError, ValueError):
+        return json.loads(text)
+    return text
+
+
+def spooled(traced):
+    """What is made of a step that was spooled."""
+    line = ENTRIES.line(traced)
+    assert b"\n" not in line
+    json.loads(line)
+    return entry_of(line)
+
+
+@given(bodies)
+def test_any_body_comes_back(response):
+    answered = True
+    try:
+        msgspec.json.decode(response, type=dict | list)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        answered = False
+    answer = {} if answered else None
+    done = step("matrix.search", request=b"{}", response=response, answer=answer, error="\ud800")
+    traced = TracedStep.of(event("surge"), done, "w1")
+    found, sent = spooled(traced), TRANSLATOR.observation(traced)
+    assert said(found.output) == said(sent.output)
+    found.output = sent.output
+    assert found == sent
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"error": "HTTP 502", "response": b"<h1>Bad gateway</h1>\n", "status": 502},
+        {"unparseable": "no rating", "queue_ms": 12.5},
+        {"span_id": "", "url": "http://u:p@h:1/x?key=1"},
+        {"response": b""},
+    ],
+)
+def test_all_that_is_said_of_a_step_comes_back(details):
+    fired = event("handover", arm="memory", namespace="playbook_alice", outcome="failed")
+    traced = TracedStep.of(fired, step("llm.judge_top1", **details), "w1")
+    assert spooled(traced) == TRANSLATOR.observation(traced)
+
+
+def test_a_body_is_json_in_the_line_where_it_can_be():
+    request, response = chat_bodies()
+    done = step("llm.judge_top1", request=request, response=response, answer=4)
+    content = json.loads(ENTRIES.line(TracedStep.of(event("inbox"), done, "w1")))
+    assert content["is"] == "step"
+    assert content["run"]["uid"] == RUN.uid
+    assert content["response"] == json.loads(response)
+
+
+def test_a_long_body_is_cut_once():
+    body = json.dumps({"text": "x" * 5000}).encode()
+    traced = TracedStep.of(event("surge"), step("matrix.search", response=body, answer=1), "w1")
+    assert spooled(traced).output == TRANSLATOR.observation(traced).output
+    assert spooled(traced).output.endswith(f"… [cut: {BODY_BYTES} of {len(body)} bytes]")
