@@ -29,6 +29,7 @@ MODULES = (
     "jaccard",
     "report",
     "tracing",
+    "tracing_runs",
     "page",
 )
 PACKAGES = ("locust", "gevent", "geventhttpclient", "httptools", "httpx", "msgspec", "numpy")

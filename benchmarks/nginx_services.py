@@ -10,13 +10,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from benchmarks.fixed_services import ANSWERS, JUDGED
+from benchmarks.locust_load import fixed_services
 
 CONFIGURATION = """\
 daemon off; worker_processes 1; pid {folder}/pid; error_log stderr crit;
@@ -32,6 +33,15 @@ http {{
   }}
 }}
 """
+
+
+def cheapest_services() -> AbstractContextManager[str]:
+    """The URL of the services that leave most of the cores to the generator, while they are up."""
+    program = nginx()
+    if program is None:
+        print("nginx: not installed, so the services take half of the cores")
+        return fixed_services()
+    return nginx_services(program)
 
 
 def nginx() -> str | None:

@@ -1,9 +1,9 @@
 """What tracing costs, with the server up, down and hanging, beside the official SDK.
 
 Whole events of one search against a server of fixed answers, 50 users, as in ``step.py``; arms take
-turns. Wall time is what the users see; CPU time holds also what is delivered or spooled meanwhile.
-At full speed the generator has no core to spare, so that whatever is kept of a step is paid for in
-requests; behind a service that takes its time, as all do, it is not.
+turns. CPU time holds what is delivered or spooled meanwhile. At full speed the generator has no
+core to spare, and what is traced waits until a turn is over: ``tracing_runs.py`` shows what a whole
+run pays. Behind a service that takes its time, as all do, wall time is what users see.
 """
 
 from __future__ import annotations
@@ -154,7 +154,6 @@ def users_rows(folder: Path) -> Iterator[Row]:
             for _ in range(PACED_TURNS)
         ]
     names = list(contenders)
-    yield from _rows("full speed, wall: ", names, full, "wall_us")
     yield from _rows("full speed, CPU: ", names, full, "cpu_us")
     yield from _rows(f"a service of {SERVICE_MS} ms, wall: ", names, served, "wall_us")
     yield from _rows(f"a service of {SERVICE_MS} ms, CPU: ", names, served, "cpu_us")

@@ -43,6 +43,7 @@ later in a run, and every further step goes to the spool."""
 OFF = "tracing off"
 UP = "tracing, server up"
 DOWN = "tracing, server down"
+SLOW = "tracing, server slow (10 s)"
 HANGING = "tracing, server hanging"
 SDK = "official SDK, server up"
 

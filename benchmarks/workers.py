@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
-from benchmarks.locust_load import SEARCHING, fixed_services, load
-from benchmarks.nginx_services import nginx, nginx_services
+from benchmarks.locust_load import SEARCHING, load
+from benchmarks.nginx_services import cheapest_services
 from benchmarks.row import Row
 
 USERS = 60
@@ -47,10 +47,7 @@ def run() -> list[Row]:
         TWO: lambda url: of_one(url, "--processes", 2),
     }
     measured: dict[str, list[Cost]] = {name: [] for name in ways}
-    program = nginx()
-    if program is None:
-        print("nginx: not installed, so the services take half of the cores")
-    with nginx_services(program) if program else fixed_services() as url:
+    with cheapest_services() as url:
         for _ in range(TURNS):
             for name, way in ways.items():
                 measured[name].append(way(url))
