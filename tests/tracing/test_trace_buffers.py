@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gevent
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import RUN, balanced, event, round_events, step, wait_for
+from trace_rounds import RUN, balanced, event, free_port, round_events, step, wait_for
 
 from services.traceparent import is_sampled, phase_trace_id
 from tracing.counts import TraceCounts
@@ -112,6 +112,41 @@ def test_many_users_with_a_step_each(newest, trace_to):
     wait_for(lambda: not tracer._buffers)
     counts = tracer.finish(10)
     assert counts.delivered == len(newest.observations) == 3000
+
+
+def test_scores_gather_for_a_request_of_their_own(newest, trace_to):
+    newest.checked = False
+    tracer = trace_to(newest.url, limits={"sweep_s": 30.0})
+    for number in range(1500):
+        fired = event("surge", number=number)
+        tracer.record(fired, [step("matrix.search")])
+        if number % 10 == 0:
+            tracer.score(f"score {number}", 1.0, trace_id=fired.trace_id)
+    wait_for(lambda: len(newest.observations) >= 1000)
+    assert newest.scores == {}
+    counts = tracer.finish(10)
+    assert (counts.delivered, counts.scores.delivered) == (1500, 150)
+    assert len(newest.scores) == 150
+    posts = [path for method, path, *_ in newest.requests if method == "POST"]
+    assert posts.count("/api/public/ingestion") == 1 < posts.count("/api/public/otel/v1/traces")
+
+
+def test_scores_go_before_long_though_nothing_else_does(newest, trace_to):
+    tracer = trace_to(newest.url, limits={"sweep_s": 0.1})
+    tracer.score("verdict", "pass")
+    wait_for(lambda: newest.scores)
+    wait_for(lambda: tracer.counts().scores.delivered == 1)
+
+
+def test_scores_that_gathered_are_spooled_where_nobody_takes_them(trace_to):
+    tracer = trace_to(f"http://127.0.0.1:{free_port()}", limits={"sweep_s": 30.0})
+    for number in range(600):
+        tracer.record(event("surge", number=number), [step("matrix.search")])
+        tracer.score(f"score {number}", 1.0, trace_id="0" * 32)
+    counts = tracer.finish(1)
+    assert balanced(counts)
+    assert (counts.spooled, counts.scores.spooled) == (600, 600)
+    assert counts.dropped == counts.scores.dropped == {}
 
 
 def test_a_step_after_the_end_is_counted(newest, trace_to):
