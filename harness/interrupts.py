@@ -37,6 +37,7 @@ class Interrupts:
             self._give_up(INTERRUPTED)
         elif not self._interrupted and not self._lifecycle.quitting:
             self._interrupted = True
+            logger.warning("stopping; the report follows, unless Ctrl-C is pressed again")
             _raise_in_main(KeyboardInterrupt())
         else:
             logger.error("given up before the report; mcstress report makes it from the events")

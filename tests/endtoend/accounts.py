@@ -33,6 +33,20 @@ def kept_by_workers(deployment: Deployment) -> list[int]:
     return [len(file.read_bytes().splitlines()) for file in files] or [0]
 
 
+def steps_kept(deployment: Deployment) -> int:
+    """Steps in the files of a run that goes on: written once a second."""
+    lines = []
+    for file in deployment.report_dir.glob("*.events.jsonl"):
+        lines += file.read_bytes().split(b"\n")[:-1]  # the last may be half a line
+    return sum(len(json.loads(line).get("steps", ())) for line in lines)
+
+
+def deltas_kept(deployment: Deployment) -> int:
+    """How often a run that keeps no events, or some, has written down its figures."""
+    (file,) = deployment.report_dir.glob("*.events.jsonl")
+    return file.read_bytes().count(b'{"record":"delta"')
+
+
 def steps_of(document: dict) -> int:
     """Steps in the report."""
     return sum(len(event["steps"]) for event in document["events"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from contextlib import ExitStack
 
 import pytest
-from endtoend.accounts import calls, go_on, report_again
+from endtoend.accounts import calls, deltas_kept, go_on, report_again
 from endtoend.deployments import local, processes
+from endtoend.locust_run import until
 from endtoend.test_modes import SAME
 from standin.process import Standin
 
@@ -74,8 +74,8 @@ def test_a_run_that_is_killed_has_its_figures_beside_its_sample(policy, tmp_path
         arguments = ("-u", 6, "-r", 6, "--think-time", "0.02", *services)
         with local(tmp_path / "reports", *arguments, "--evidence", policy) as run:
             go_on(standin, 300)
-            before = calls(standin)
-            time.sleep(1.5)
+            before, deltas = calls(standin), deltas_kept(run)
+            until(lambda: deltas_kept(run) >= deltas + 2)
             run.master.send(signal.SIGKILL)
             run.master.process.wait()
         found = report_again(tmp_path / "reports")

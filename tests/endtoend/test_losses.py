@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections import Counter
 from contextlib import ExitStack
 
@@ -13,6 +12,7 @@ from endtoend.accounts import (
     go_on,
     kept_by_workers,
     report_again,
+    steps_kept,
     steps_of,
 )
 from endtoend.deployments import Deployment, apart, local
@@ -43,9 +43,9 @@ def test_a_worker_that_is_killed_is_named_and_makes_the_verdict_unknown(tmp_path
         go_on(services[0], 20)
         midst.master.send(signal.SIGTERM)
         services[1].set(fault="slow", slow_s=2.0)
-        time.sleep(0.5)
+        until(lambda: sum(services[1].faulted().values()) > 0, what="a slow answer on its way")
         draining.master.send(signal.SIGTERM)
-        time.sleep(0.5)
+        until(lambda: "Got SIGTERM" in draining.master.output)
         draining.workers[1].send(signal.SIGKILL)
         for deployment, standin in zip((midst, draining), services, strict=True):
             assert deployment.master.wait(60) == 4, deployment.output
@@ -107,9 +107,8 @@ def test_after_the_master_or_a_local_run_is_killed_the_report_is_made_from_what_
         ]
         for deployment, standin in zip(deployments, services, strict=True):
             go_on(standin, 200)
-            time.sleep(2)
             before = calls(standin)
-            time.sleep(1.5)
+            until(lambda it=deployment, steps=before: steps_kept(it) >= steps)
             for run in (deployment.master, *deployment.workers):
                 run.send(signal.SIGKILL)
                 run.process.wait()
