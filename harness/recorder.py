@@ -57,19 +57,19 @@ class Recorder:
             _keep_bodies(event, steps)
         self._waiting.append(event)
         if self.tracer is not None and self._scores is not None:
-            self.tracer.record(event, steps)
             self._scores.note(event, steps)
+            self.tracer.record(event, steps)  # may wait: the event is no longer this greenlet's own
         if len(self._waiting) >= BATCH:
             self.settle()
 
     def settle(self) -> None:
-        """Count and keep the events that wait."""
+        """Count and keep the events that wait. Nobody else has a turn meanwhile."""
         events, self._waiting = self._waiting, []
         self.figures.add_all(events)
-        if self._scores is not None:
-            self._scores.settled()
         kept = events if self.policy.keeps_all else list(filter(self.policy.keeps, events))
         self.segment.extend(kept)
+        if self._scores is not None:
+            self._scores.send()
 
     def tracing_counts(self) -> dict[str, Any]:
         """What became of the observations so far; empty where there is no tracing."""

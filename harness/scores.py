@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.event import Event
 from services.step import Step
+from tracing.observation import Score
 
 if TYPE_CHECKING:
     from tracing.tracer import Tracer
@@ -17,12 +18,14 @@ SEARCH = "matrix.search"
 class Scores:
     """Puts on the span of an event's search what the metrics find as they count it.
 
-    They count in batches: ``note`` keeps the spans of a batch, ``settled`` lets them go.
+    They count in batches, which nothing may interrupt: ``say`` only takes down, ``send`` comes
+    after. ``note`` keeps the spans of a batch until then.
     """
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
         self._spans: dict[int, str] = {}
+        self._said: list[Score] = []
 
     def note(self, event: Event, steps: Sequence[Step[Any]]) -> None:
         """Remember where the event's search is, if it had one."""
@@ -31,13 +34,13 @@ class Scores:
                 self._spans[event.seq] = step.span_id
 
     def say(self, event: Event, name: str, value: float | bool) -> None:
-        """Send a figure of the event. Best effort, as all tracing."""
-        try:
-            span_id = self._spans.get(event.seq)
-            self._tracer.score(name, value, trace_id=event.trace_id, observation_id=span_id)
-        except Exception as fault:  # noqa: BLE001  (best-effort border: tracing harms no run)
-            self._tracer.caught(fault)
+        """Take down a figure of the event."""
+        score = Score(name=name, value=value, trace_id=event.trace_id)
+        score.observation_id = self._spans.get(event.seq)
+        self._said.append(score)
 
-    def settled(self) -> None:
-        """All events so far are counted."""
+    def send(self) -> None:
+        """All events so far are counted: hand over what was said of them."""
+        said, self._said = self._said, []
         self._spans.clear()
+        self._tracer.add_scores(said)

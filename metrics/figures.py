@@ -54,7 +54,7 @@ class Figures:
         self.add_all((event,))
 
     def add_all(self, events: Iterable[Event]) -> None:
-        """Count ``events``, in their order."""
+        """Count ``events``, in their order; ``say`` must let nobody else have a turn meanwhile."""
         k, add, sums = self.k, self._observer.add, self._sums
         for event in events:
             if event.k != k:

@@ -35,7 +35,9 @@ class Entries:
         with self._border:
             if not isinstance(item, TracedStep):
                 return encoder.encode(item)
-            spooled = SpooledStep.of(self._translator.run, item, self._translator.body_bytes)
+            if max(len(item.request), len(item.response)) > self._translator.body_bytes:
+                return encoder.encode(self._translator.observation(item))  # whose bodies are cut
+            spooled = SpooledStep.of(self._translator.run, item)
             # Between the parts of JSON, and nowhere else in it, a line may end: not so in a spool.
             return encoder.encode(spooled).replace(b"\n", b" ")
         return None

@@ -12,7 +12,6 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from tenacity.wait import wait_exponential_jitter
 
 from tracing.notices import Border
-from tracing.observation import Score
 from tracing.official import Official, Project
 from tracing.reply import KEYS, Fault, Reply
 from tracing.road import Manners
@@ -79,8 +78,6 @@ class Sender:
         self._sweep = sweep
         self._limits = limits
         self._in_flight: list[Item] = []
-        self._scores: list[Item] = []
-        self._scores_since_s = 0.0
         self._after_s: float | None = None
         self._pause_s = 0.0
         self._closing = Flag()
@@ -116,8 +113,8 @@ class Sender:
         self.answered = self._greenlets[0].ready() and not self._pause_s
         gevent.killall(self._greenlets)
         self._collect()
-        self._overflow.add(self._outbox.take(self._outbox.items) + self._scores)
-        self._scores = []
+        self._overflow.add(self._outbox.take(self._outbox.items))
+        self._overflow.add(self._outbox.take_scores())
         self._give_up()
         self._overflow.close()
         self._server.close()
@@ -134,17 +131,17 @@ class Sender:
             self._outbox.crowded.wait(self._limits.sweep_s)
             with self._border:
                 self._collect()
-                if self._outbox.items or self._scores:
+                if self._outbox.items:
                     self._outbox.ready.set()
                 while self._outbox.crowded.is_set():
-                    self._overflow.add(self._outbox.take(SLICE))
+                    self._overflow.add(self._outbox.take(SLICE) or self._outbox.take_scores())
                     self._overflow.write(SLICE)
 
     def _send(self) -> None:
         """Send while there is anything, until the end."""
         with self._border:
             self._learn_project()
-        while self._outbox.items or self._scores or not self._closing.is_set():
+        while self._outbox.items or not self._closing.is_set():
             self._outbox.ready.wait()
             self._rest()
             self._in_flight = self._next()
@@ -157,17 +154,10 @@ class Sender:
                 return  # the server had its last chance
 
     def _next(self) -> list[Item]:
-        """What to send now. Scores, which have a request of their own, gather for a while."""
-        taken = self._outbox.take(self._limits.post)
-        now_s = time.monotonic()
-        if not self._scores:
-            self._scores_since_s = now_s
-        self._scores += [item for item in taken if isinstance(item, Score)]
-        items: list[Item] = [item for item in taken if not isinstance(item, Score)]
-        are_due = now_s - self._scores_since_s >= self._limits.sweep_s or self._closing.is_set()
-        if are_due or len(self._scores) >= self._limits.post:
-            items += self._scores
-            self._scores = []
+        """What to send now. Scores have a request of their own, for which they gather."""
+        items = self._outbox.take(self._limits.post)
+        if self._closing.is_set() or self._outbox.scores_are_due(self._limits.sweep_s):
+            items += self._outbox.take_scores()
         return items
 
     def _rest(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from services.reason import DECODE_ERRORS
 from tracing.observation import Entry
 from tracing.spooled_step import SpooledStep
 from tracing.translation import Translator
@@ -24,12 +25,12 @@ def entry_of(line: bytes) -> Entry | None:
         found = _decoder.decode(line)
         if isinstance(found, SpooledStep):
             return _translator(found.run).observation(found.step)
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError):  # of a phase that nobody knows
+    except (*DECODE_ERRORS, KeyError, ValueError, OverflowError):  # no such phase, no such time
         return None
     return found
 
 
 @lru_cache(maxsize=16)
 def _translator(run: TraceRun) -> Translator:
-    # What was too long was cut when it was spooled.
+    # A step whose bodies were too long was spooled as an observation.
     return Translator(run, body_bytes=sys.maxsize)

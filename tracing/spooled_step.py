@@ -6,7 +6,7 @@ from typing import Self
 
 import msgspec
 
-from tracing.body import text_of
+from services.reason import DECODE_ERRORS
 from tracing.trace import TraceRun
 from tracing.traced_step import Done, TracedStep
 
@@ -16,7 +16,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class SpooledStep(msgspec.Struct, omit_defaults=True, tag="step", tag_field="is", gc=False):
-    """A step of ``run``. A body is the JSON that it was, or a text in quotes."""
+    """A step of ``run``. A body is the object or list that it was in JSON, or a text in quotes."""
 
     run: TraceRun
     done: Done
@@ -24,25 +24,32 @@ class SpooledStep(msgspec.Struct, omit_defaults=True, tag="step", tag_field="is"
     response: msgspec.Raw = NOTHING
 
     @classmethod
-    def of(cls, run: TraceRun, step: TracedStep, body_bytes: int) -> Self:
-        """The line of ``step``; so much is kept of a body."""
-        request = _spooled(step.request, body_bytes, is_json=True)
-        response = _spooled(step.response, body_bytes, is_json=step.answered)
-        return cls(run, step.done, request, response)
+    def of(cls, run: TraceRun, step: TracedStep) -> Self:
+        """The line of ``step``."""
+        request = _spooled(step.request, is_json=_is_json(step.request))
+        return cls(run, step.done, request, _spooled(step.response, is_json=step.answered))
 
     @property
     def step(self) -> TracedStep:
-        """The step that the line was made of; of its bodies what was kept."""
+        """The step that the line was made of."""
         return TracedStep(self.done, _body(self.request), _body(self.response), answered=False)
 
 
-def _spooled(body: bytes, body_bytes: int, *, is_json: bool) -> msgspec.Raw:
+def _spooled(body: bytes, *, is_json: bool) -> msgspec.Raw:
     """``body`` as it came where it is JSON: to put it in quotes takes ten times as long."""
     if not body:
         return NOTHING
-    if is_json and len(body) <= body_bytes and not body.startswith(QUOTE) and _is_text(body):
+    if is_json and body.lstrip().startswith((b"{", b"[")) and _is_text(body):
         return msgspec.Raw(body)
-    return msgspec.Raw(_encode(text_of(body, body_bytes)))
+    return msgspec.Raw(_encode(body.decode("utf-8", "replace")))
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except DECODE_ERRORS:
+        return False
+    return True
 
 
 def _is_text(body: bytes) -> bool:

@@ -158,12 +158,20 @@ class Tracer:
 
         The same name on the same target replaces what was there.
         """
-        self._counts.scores.made += 1
-        if self._accepts(self._counts.scores, trace_id):
-            score = Score(name=name, value=value, trace_id=trace_id, comment=comment)
-            score.observation_id = observation_id
-            score.session_id = None if trace_id else self._run.uid
-            self._buffer([score])
+        score = Score(name=name, value=value, trace_id=trace_id, comment=comment)
+        score.observation_id = observation_id
+        score.session_id = None if trace_id else self._run.uid
+        self.add_scores([score])
+
+    def add_scores(self, scores: Sequence[Score]) -> None:
+        """Note ``scores`` of one's own; nobody else has a turn meanwhile."""
+        with self._border:
+            self._counts.scores.made += len(scores)
+            accepts, tally = self._accepts, self._counts.scores
+            accepted = [score for score in scores if accepts(tally, score.trace_id)]
+            if accepted:
+                self._outbox.put_scores(accepted)
+                self.start()
 
     def counts(self) -> TraceCounts:
         """What became of everything up to now."""
@@ -270,9 +278,7 @@ class Tracer:
             if room:
                 self._outbox.put(buffer)
             else:
-                scores = sum(isinstance(item, Score) for item in buffer)
-                self._counts.scores.drop(NO_ROOM, scores)
-                self._counts.drop(NO_ROOM, len(buffer) - scores)
+                self._counts.drop(NO_ROOM, len(buffer))
 
     def _sweep(self) -> Iterator[None]:
         """Move what all buffers hold to the outbox, a little at each turn."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from services.reason import DECODE_ERRORS
 from tracing.body import text_of
 from tracing.observation import Kind, Level, Observation
 from tracing.trace import Trace, TraceRun
@@ -118,13 +119,14 @@ def _add_model(observation: Observation, step: TracedStep) -> None:
 def _decoded(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded | None:
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         return None
 
 
 def _own_id(done: Done) -> str:
     """An id for a step that has none: the same whenever it is asked for, so it is stored once."""
-    text = f"{done.worker}/{done.seq}/{done.name}/{done.start_s}/{done.span_id}"
+    moment = f"{done.start_s}/{done.latency_ms}"
+    text = f"{done.worker}/{done.seq}/{done.name}/{moment}/{done.span_id}"
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 

@@ -16,8 +16,10 @@ from endtoend.langfuse_process import Langfuse, check_accounts
 from endtoend.locust_run import until
 from standin.process import Standin
 
+from tracing.observation import Observation
 from tracing.replay import replay
 from tracing.settings import load_settings
+from tracing.spool_line import entry_of
 
 RUN = ("-u", 9, "-r", 9, "--think-time", 0.2, "--stop-timeout", 10)
 """Three trios: on two workers, one of them has members on both."""
@@ -232,9 +234,9 @@ def test_a_worker_whose_master_is_gone_spools_all_the_same(ends):
     steps = Counter(
         (event["trace_id"], step["name"]) for event in events for step in event.get("steps", ())
     )
-    spooled = lines_of(folder / f"{stem}.spool.jsonl")
+    spooled = map(entry_of, (folder / f"{stem}.spool.jsonl").read_bytes().splitlines())
     traced = Counter(
-        (each["trace"]["id"], each["name"]) for each in spooled if each["is"] == "observation"
+        (each.trace.id, each.name) for each in spooled if isinstance(each, Observation)
     )
     assert traced.total() > AT_LEAST
     assert traced == steps

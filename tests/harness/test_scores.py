@@ -14,13 +14,10 @@ class Kept:
     """Keeps what it is told, as a tracer would."""
 
     def __init__(self):
-        self.scores, self.faults = [], []
+        self.scores = []
 
-    def score(self, name, value, *, trace_id, observation_id):
-        self.scores.append((name, value, trace_id, observation_id))
-
-    def caught(self, fault):
-        self.faults.append(fault)
+    def add_scores(self, scores):
+        self.scores += [(one.name, one.value, one.trace_id, one.observation_id) for one in scores]
 
 
 class Run:
@@ -46,7 +43,7 @@ class Run:
         steps = [step("embed", "e"), step("matrix.search", "s")]
         self.scores.note(event, steps)
         self.figures.add(event)
-        self.scores.settled()
+        self.scores.send()
         return event
 
     def metrics(self):
@@ -130,12 +127,3 @@ def test_a_rating_is_scored(run):
     run.add("inbox", ["a"], rating=4)
     run.add("inbox", ["a"])
     assert run.kept.scores == [("judge_rating", 4.0, "trace of inbox", "s")]
-
-
-def test_a_fault_in_scoring_stops_at_its_border(run):
-    def fail(*_, **__):
-        raise ZeroDivisionError
-
-    run.kept.score = fail
-    run.add("inbox", ["a"], rating=4)
-    assert [type(fault) for fault in run.kept.faults] == [ZeroDivisionError]

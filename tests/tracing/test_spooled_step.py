@@ -20,6 +20,8 @@ from tracing.translation import Translator
 BODY_BYTES = 200
 TRANSLATOR = Translator(RUN, BODY_BYTES)
 ENTRIES = Entries(TRANSLATOR, Border(Notices(str)))
+WHOLE = Translator(RUN, 1 << 20)
+ENTRIES_WHOLE = Entries(WHOLE, Border(Notices(str)))
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -94,5 +96,30 @@ def test_a_body_is_json_in_the_line_where_it_can_be():
 def test_a_long_body_is_cut_once():
     body = json.dumps({"text": "x" * 5000}).encode()
     traced = TracedStep.of(event("surge"), step("matrix.search", response=body, answer=1), "w1")
-    assert spooled(traced).output == TRANSLATOR.observation(traced).output
+    assert spooled(traced) == TRANSLATOR.observation(traced)
     assert spooled(traced).output.endswith(f"… [cut: {BODY_BYTES} of {len(body)} bytes]")
+
+
+@pytest.mark.parametrize("long", ["request", "response"])
+def test_a_generation_keeps_its_model_and_tokens_though_a_body_is_cut(long):
+    bodies = dict(zip(("request", "response"), chat_bodies(), strict=True))
+    bodies[long] = bodies[long][:-1] + b', "more": "' + b"x" * 5000 + b'"}'
+    traced = TracedStep.of(event("inbox"), step("llm.judge_top1", **bodies, answer=4), "w1")
+    assert spooled(traced) == TRANSLATOR.observation(traced)
+    assert (spooled(traced).model, spooled(traced).usage["input"]) == ("qwen2.5", 71)
+
+
+@pytest.mark.parametrize("request_body", [b"hello", b"{half", b' "x"', b"null", b"\xff"])
+def test_a_request_need_not_be_json(request_body):
+    done = step("matrix.search", request=request_body, response=b' "x"', answer="x")
+    traced = TracedStep.of(event("surge"), done, "w1")
+    assert spooled(traced) == TRANSLATOR.observation(traced)
+
+
+@pytest.mark.parametrize("depth", [900, 5000])
+def test_an_answer_nested_too_deeply_for_anybody_spoils_no_spool(depth):
+    deep = b'{"x":' + b"[" * depth + b"]" * depth + b"}"
+    done = step("llm.judge_top1", response=deep, error="nested too deeply")
+    traced = TracedStep.of(event("inbox"), done, "w1")
+    found = entry_of(ENTRIES_WHOLE.line(traced))
+    assert found == WHOLE.observation(traced)

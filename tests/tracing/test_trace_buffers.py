@@ -10,14 +10,18 @@ import time
 from pathlib import Path
 
 import gevent
+import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN, balanced, event, free_port, round_events, step, wait_for
 
 from services.traceparent import is_sampled, phase_trace_id
 from tracing.counts import TraceCounts
 from tracing.notices import Notices
-from tracing.observation import Observation
+from tracing.observation import Observation, Score
+from tracing.outbox import Outbox
+from tracing.server import UNSERIALISABLE
 from tracing.trace import Trace
+from tracing.traced_step import TracedStep
 
 CHECKOUT = Path(__file__).parents[2]
 NEVER_SWEEP = {"sweep_s": 3600.0}
@@ -147,6 +151,58 @@ def test_scores_that_gathered_are_spooled_where_nobody_takes_them(trace_to):
     assert balanced(counts)
     assert (counts.spooled, counts.scores.spooled) == (600, 600)
     assert counts.dropped == counts.scores.dropped == {}
+
+
+@pytest.mark.parametrize("version", ["2.95.9", "4.16.0"])
+def test_a_later_score_takes_the_place_of_an_earlier_one(version, trace_to):
+    with StandIn(version) as standin:
+        tracer = trace_to(standin.url)
+        for value in (1.0, 2.0):
+            tracer.score("quality", value, trace_id="0" * 31 + "1")
+            for number in range(60):
+                tracer.record(event("surge", number=number), [step("matrix.search")])
+        assert tracer.finish(5).scores.delivered == 2
+        assert [score["value"] for score in standin.scores.values()] == [2.0]
+
+
+def test_the_newest_steps_go_first_and_scores_in_their_order():
+    outbox = Outbox(largest_items=100, largest_bytes=1 << 30, post=4)
+    first, second, third = (
+        [TracedStep.of(event("surge", number=n), step("matrix.search"), "w")] * 2 for n in (1, 2, 3)
+    )
+    scores = [Score(name="x", value=n, trace_id="t") for n in range(3)]
+    for part in (first, second, third):
+        outbox.put(part)
+    outbox.put_scores(scores[:1])
+    outbox.put_scores(scores[1:])
+    assert outbox.items == 9
+    assert outbox.take(5) == third + second
+    assert outbox.take_scores() == scores
+    assert outbox.take(1) == first, "one chunk at least"
+    assert outbox.take(5) == outbox.take_scores() == []
+    assert (outbox.items, outbox._bytes) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"request": None}, {"response": None}, {"url": None}, {"error": 5}]
+)
+def test_a_step_that_is_none_takes_no_other_with_it(trace_to, wrong):
+    tracer = trace_to(f"http://127.0.0.1:{free_port()}")
+    for number in range(20):
+        tracer.record(event("surge", number=number), [step("matrix.search")])
+    tracer.record(event("inbox"), [step("matrix.search", **wrong)])
+    counts = tracer.finish(1)
+    assert balanced(counts)
+    assert (counts.spooled, counts.dropped) == (20, {UNSERIALISABLE: 1})
+
+
+def test_scores_that_are_none_harm_nobody(newest, trace_to):
+    tracer = trace_to(newest.url)
+    tracer.add_scores([None])
+    tracer.score("verdict", "pass")
+    counts = tracer.finish(5)
+    assert balanced(counts)
+    assert (counts.scores.made, counts.scores.delivered) == (2, 1)
 
 
 def test_a_step_after_the_end_is_counted(newest, trace_to):

@@ -1,0 +1,110 @@
+"""The recorder counts and keeps every event, though tracing makes its users wait."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+import pytest
+
+from evidence.policy import parse_policy
+from evidence.segment import Segment
+from harness.recorder import Recorder
+from metrics.event import Event, Hit, utc
+from metrics.figures import Figures
+from services.step import Step
+from services.traceparent import new_span_id
+from tracing.limits import Limits
+from tracing.settings import Settings
+from tracing.spool_line import entry_of
+from tracing.trace import TraceRun
+from tracing.tracer import Tracer
+
+NOBODY = "http://127.0.0.1:9"
+K = 8
+USERS = 5
+ROUNDS = 40
+ROLES = 3
+
+
+class Crowded:
+    """A recorder whose tracer has room for two buffers of four steps: whoever acts, waits."""
+
+    def __init__(self, folder):
+        self.spool = folder / "spool.jsonl"
+        self.tracer = Tracer(
+            Settings(NOBODY, "pk-lf-recorder", "sk-lf-recorder"),
+            TraceRun("u", "001"),
+            worker="w1",
+            spool_path=self.spool,
+            limits=Limits(buffer=4, outbox_items=8, sweep_s=30.0, spare_bytes=0),
+            learns_project=False,
+        )
+        self.segment = Segment(folder / "events.jsonl", {"record": "segment"})
+        self.recorder = Recorder("w1", K, self.segment, parse_policy("all"), self.tracer)
+        self.handed_over = Figures(K)
+        self.tracer.start()
+
+    def hand_over(self):
+        """As a node does once a second."""
+        self.recorder.settle()
+        self.handed_over.merge(self.recorder.figures.take())
+
+    def user(self, number):
+        """Baselines and their reissues, round after round."""
+        for round_ in range(1, ROUNDS + 1):
+            for phase in ("baseline", "reissue"):
+                for role in range(ROLES):
+                    self.act(number, round_, phase, f"role {role}")
+
+    def act(self, number, round_, phase, role):
+        event = Event(
+            time=utc(time.time()), round=round_, trio=number + 1, phase=phase, k=K,
+            coordinator=f"alice_{number}", contract="c", role=role, trace_id=f"{number:032x}",
+            top_k=[Hit("a", "workers", 0.5)],
+        )  # fmt: skip
+        step = Step("matrix.search", time.time(), 1.0, new_span_id(), NOBODY, b"{}", b"x" * 500)
+        self.recorder.on_event(event, [step])
+
+    def end(self):
+        """The figures, and what was spooled, by kind."""
+        self.hand_over()
+        self.segment.close()
+        counts = self.tracer.finish(1)
+        spooled = [entry_of(line) for line in self.spool.read_bytes().splitlines()]
+        return self.handed_over.result([])["metrics"], counts, spooled
+
+
+@pytest.fixture
+def crowded(tmp_path):
+    return Crowded(tmp_path)
+
+
+def test_nothing_is_lost_where_deltas_are_taken_while_users_wait(crowded):
+    users = [gevent.spawn(crowded.user, number) for number in range(USERS)]
+    while not all(user.ready() for user in users):
+        gevent.sleep(0.0005)
+        crowded.hand_over()
+    metrics, counts, spooled = crowded.end()
+    made = USERS * ROUNDS * 2 * ROLES
+    assert crowded.recorder.events_made == crowded.segment.events == made
+    assert metrics["events"]["total"] == made
+    assert metrics["determinism"]["pairs"] == made / 2
+    assert (counts.spooled, counts.scores.spooled) == (made, made / 2)
+    scores = [entry for entry in spooled if hasattr(entry, "observation_id")]
+    spans = {entry.span_id for entry in spooled if hasattr(entry, "span_id")}
+    assert len(scores) == made / 2
+    assert {score.observation_id for score in scores} < spans
+
+
+def test_nothing_is_lost_where_users_are_killed_while_they_wait(crowded):
+    users = [gevent.spawn(crowded.user, number) for number in range(USERS)]
+    while crowded.recorder.events_made < 100:
+        gevent.sleep(0)
+    gevent.killall(users)
+    metrics, counts, _ = crowded.end()
+    made = crowded.recorder.events_made
+    assert 100 <= made < USERS * ROUNDS * 2 * ROLES
+    assert metrics["events"]["total"] == crowded.segment.events == made == counts.made
+    assert counts.scores.made == metrics["determinism"]["pairs"]
+    assert (counts.pending, counts.scores.pending) == (0, 0)
