@@ -48,45 +48,45 @@ def call(
     span_id = new_span_id()
     traceparent = trace.traceparent(span_id) if trace else None
     body = b"" if request is None else encode(request)
-    step: Step[Answer] = Step(
-        name=endpoint.name,
-        start_s=time.time(),
-        latency_ms=0.0,
-        span_id=span_id,
-        url=transport.base_url + path,
-        request=body,
-    )
+    url = transport.base_url + path
+    start_s = time.time()
     begin = time.perf_counter()
     try:
         if request is None:
             reply = transport.get(path, traceparent)
         else:
             reply = transport.post(path, body, traceparent)
-    except TransportError as error:
-        step.latency_ms = (time.perf_counter() - begin) * 1000
-        step.error = str(error)
-        return step
-    step.latency_ms = (time.perf_counter() - begin) * 1000
-    _read(step, reply, endpoint, request)
-    return step
+    except TransportError as fault:
+        latency_ms = (time.perf_counter() - begin) * 1000
+        return Step(endpoint.name, start_s, latency_ms, span_id, url, body, error=str(fault))
+    latency_ms = (time.perf_counter() - begin) * 1000
+    answer, error = _read(reply, endpoint, request)
+    return Step(
+        endpoint.name,
+        start_s,
+        latency_ms,
+        span_id,
+        url,
+        body,
+        reply.body,
+        reply.status,
+        error,
+        answer=answer,
+    )
 
 
 def _read(
-    step: Step[Answer], reply: Reply, endpoint: Endpoint[Request, Answer], request: Request
-) -> None:
-    """Take ``reply`` into ``step``: an answer, or the reason that it is none."""
-    step.status, step.response = reply.status, reply.body
+    reply: Reply, endpoint: Endpoint[Request, Any], request: Request
+) -> tuple[Any, str | None]:
+    """The answer in ``reply``, or the reason that it is none; neither where nothing is read."""
     if reply.status not in SUCCESS:
-        step.error = status_fault(reply)
-        return
+        return None, status_fault(reply)
     if endpoint.decoder is None:
-        return
+        return None, None
     try:
         answer = endpoint.decoder.decode(reply.body)
     except DECODE_ERRORS as error:
-        step.error = decode_fault(reply, error)
-        return
-    if endpoint.fault is not None:
-        step.error = endpoint.fault(request, answer)
-    if step.error is None:
-        step.answer = answer
+        return None, decode_fault(reply, error)
+    if endpoint.fault is not None and (fault := endpoint.fault(request, answer)) is not None:
+        return None, fault
+    return answer, None

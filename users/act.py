@@ -113,8 +113,8 @@ class Act:
             request.playbook_max_inject_distance = playbook.max_inject_distance
             request.query_role = role
         if exclude_ids is not None:
-            request.exclude_ids = exclude_ids
-        event.query, event.exclude_ids = query, exclude_ids
+            request.exclude_ids = event.exclude_ids = exclude_ids
+        event.query = query
         event.corpus_sizes = coordinator.around.corpus_sizes(corpora)
         step = coordinator.gateway.search(request, self.trace)
         self.steps.append(step)
