@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from services.reason import DECODE_ERRORS
-from tracing.body import text_of
 from tracing.observation import Kind, Level, Observation
 from tracing.trace import Trace, TraceRun
 
@@ -64,8 +63,8 @@ class Translator:
             kind=kind,
             start_ns=start_ns,
             end_ns=start_ns + max(0, round(done.latency_ms * 1e6)),
-            input=text_of(step.request, self.body_bytes),
-            output=text_of(step.response, self.body_bytes),
+            input=_text(step.request, self.body_bytes),
+            output=_text(step.response, self.body_bytes),
             metadata=_metadata(done),
         )
         observation.level, observation.message = _verdict(done)
@@ -73,6 +72,18 @@ class Translator:
             observation.kind = "generation"
             _add_model(observation, step)
         return observation
+
+
+def _text(body: bytes, body_bytes: int) -> str | None:
+    """``body`` as text that every server stores, cut with a mark where it is too long."""
+    if not body:
+        return None
+    text = body[:body_bytes].decode("utf-8", "replace")
+    if "\0" in text:  # Postgres, under the older servers, refuses it
+        text = text.replace("\0", "\ufffd")
+    if len(body) > body_bytes:
+        text += f"… [cut: {body_bytes} of {len(body)} bytes]"
+    return text
 
 
 def _metadata(done: Done) -> dict[str, str]:

@@ -19,7 +19,7 @@ import struct
 import sys
 import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from langfuse_behaviour import MODES, Behaviour
 from langfuse_rules import event_faults, otlp_faults
+from langfuse_server import Server
 from langfuse_store import Store, is_third
 
 PUBLIC_KEY = "pk-lf-5a7c1e90-stand-in"
@@ -100,36 +101,6 @@ class StandIn(Store):
             "requests": self.requests,
             "in_hand": self.in_hand,
         }
-
-
-class Server(ThreadingHTTPServer):
-    """Threads that do not keep the process alive; clients that go away are no news."""
-
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, *arguments):
-        self.connections = set()
-        super().__init__(*arguments)
-
-    def process_request(self, request, client_address):
-        """Remember the connection: a server that dies takes those that are open with it."""
-        self.connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request):
-        """Forget the connection."""
-        self.connections.discard(request)
-        super().shutdown_request(request)
-
-    def cut_connections(self):
-        """Close whatever is open."""
-        for connection in list(self.connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request, client_address):
-        """Say nothing."""
 
 
 class Handler(BaseHTTPRequestHandler):
