@@ -7,6 +7,7 @@ two roles in one contract (18). The estimate is ΣS/ΣN over all pairs, lower is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import fsum
 from typing import Any
 
@@ -28,6 +29,13 @@ def figure_of(a: Cell, b: Cell) -> str | None:
     return DIFFERENT_ROLES if a[0] == b[0] else None
 
 
+@lru_cache(maxsize=4096)
+def in_order(a: Cell, b: Cell) -> tuple[tuple[str, str, str, str], str | None]:
+    """Two cells as one key, the lesser first, and the figure of their pair."""
+    first, second = (a, b) if a < b else (b, a)
+    return (*first, *second), figure_of(a, b)
+
+
 class Diversity(Accumulator):
     """Pairs of baseline lists by the sizes of what they share and hold together.
 
@@ -43,9 +51,10 @@ class Diversity(Accumulator):
         self.pools: Tally[tuple[int]] = Tally()
 
     def add_pair(self, a: Cell, b: Cell, unit: int, sizes: tuple[int, int]) -> None:
-        """Count a pair of lists with its (shared, union); ``a`` sorts before ``b``."""
-        self.cells[(*a, *b, *sizes)] += 1
-        if figure := figure_of(a, b):
+        """Count a pair of lists with its (shared, union)."""
+        cells, figure = in_order(a, b)
+        self.cells[cells + sizes] += 1
+        if figure is not None:
             self.pairs[(figure, unit, *sizes)] += 1
 
     def add_missing(self, a: Cell, b: Cell) -> None:

@@ -121,13 +121,13 @@ class Rounds:
 def _pair_all(cell: Cell, listed: Listed, present: dict[Cell, Listed], bands: Bands) -> None:
     """Count the pairs of a list with others; each belongs to the band of its later list."""
     ids = None if listed.ids is None else frozenset(listed.ids)
+    time_us, users_from = listed.time_us, listed.users_from
+    own = bands[users_from].diversity
     for other_cell, other in present.items():
-        listed_later = listed.time_us > other.time_us
-        if listed.time_us == other.time_us:
-            listed_later = cell > other_cell
-        diversity = bands[listed.users_from if listed_later else other.users_from].diversity
-        first, second = (cell, other_cell) if cell < other_cell else (other_cell, cell)
+        diversity = own
+        if other.users_from != users_from and (other.time_us, other_cell) > (time_us, cell):
+            diversity = bands[other.users_from].diversity
         if ids is None or other.ids is None:
-            diversity.add_missing(first, second)
+            diversity.add_missing(cell, other_cell)
         else:
-            diversity.add_pair(first, second, listed.unit, jaccard.overlap(ids, other.ids))
+            diversity.add_pair(cell, other_cell, listed.unit, jaccard.overlap(ids, other.ids))
