@@ -22,4 +22,9 @@ class TransportError(Exception):
 
 
 class NoAnswerError(TransportError):
-    """The connection ended before the first byte of an answer."""
+    """The connection ended before the first byte of an answer.
+
+    ``refused``: it had ended before the request came, which nobody took.
+    """
+
+    refused = False

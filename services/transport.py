@@ -13,6 +13,9 @@ from services.transport_target import target
 __all__ = ["Reply", "Transport"]
 
 SIZE_LIMIT_BYTES = 64 * 1024 * 1024
+IDLE_S = 1.0
+"""Services, and balancers before them, give idle connections up after seconds. One that was in use
+just now and ends has failed, and whoever asked again would not see it."""
 STALE_S = 1.0
 """A connection that was closed while idle shows it within a round trip; one that ends later had
 taken the request, and asking again could do its work twice."""
@@ -24,12 +27,13 @@ class Transport:
 
     ``connect_timeout_s`` holds for name, TCP and TLS together, ``timeout_s`` from the first byte
     sent to the last one received. Redirects are not followed. A request is sent a second time only
-    where its connection had served before and ended at once, without a byte of an answer: then the
-    other side had closed it while it lay idle. A greenlet that is killed in a call takes its
-    connection with it. What a service repeats of its bearer token is blanked in the reply.
+    where its connection had served before and ended without a byte of an answer, because the other
+    side had closed it: its system refused the request, or the connection had lain idle for long
+    and ended at once. A greenlet that is killed in a call takes its connection with it. What a
+    service repeats of its bearer token is blanked in the reply.
     """
 
-    __slots__ = ("_idle", "_target", "base_url")
+    __slots__ = ("_idle", "_idle_since_s", "_target", "base_url")
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Transport:
         )
         self.base_url = self._target.base_url
         self._idle: Connection | None = None
+        self._idle_since_s = 0.0
 
     def post(self, path: str, body: bytes, traceparent: str | None = None) -> Reply:
         """The answer to a POST of ``body``, which is JSON."""
@@ -70,8 +75,10 @@ class Transport:
             begin = time.perf_counter()
             try:
                 return self._exchange(connection, request)
-            except NoAnswerError:
-                if time.perf_counter() - begin > STALE_S:
+            except NoAnswerError as error:
+                lay_idle = begin - self._idle_since_s >= IDLE_S
+                ended_at_once = time.perf_counter() - begin <= STALE_S
+                if not error.refused and not (lay_idle and ended_at_once):
                     raise
         elif connection:
             connection.close()
@@ -89,6 +96,7 @@ class Transport:
             raise
         if connection.reusable and self._idle is None:
             self._idle = connection
+            self._idle_since_s = time.perf_counter()
         else:
             connection.close()
         token = self._target.token

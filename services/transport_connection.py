@@ -66,6 +66,10 @@ class Connection:
         except DeadlineError:
             inside = " inside the answer" if parser.received_bytes else ""
             raise TransportError(f"time-out after {self._timeout_s:g} s{inside}") from None
+        except NoAnswerError as error:
+            self._timer.stop()
+            error.refused = stream.was_refused(self._timeout_s)
+            raise
         except OSError as error:
             if parser.received_bytes:
                 raise TransportError(f"{os_fault(error)} inside the answer") from None

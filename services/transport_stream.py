@@ -16,6 +16,7 @@ from greenlet import greenlet
 
 from services.addresses import connected
 from services.base_url import BaseUrl
+from services.transport_refusal import was_refused
 
 OsSocket: type[socket.socket] = get_original("socket", "socket")
 RECEIVE_BYTES = 64 * 1024
@@ -23,15 +24,20 @@ READ = 1
 
 
 class Stream(Protocol):
-    """Bytes out, bytes in. ``readable`` says that something came while nobody waited for it."""
+    """Bytes out, bytes in. ``readable``, asked between two answers, says that something came."""
 
-    readable: bool
+    @property
+    def readable(self) -> bool:
+        """Whether there are bytes, or the end of them."""
 
     def send(self, data: bytes) -> None:
         """Send all of ``data``, waiting for room where there is none."""
 
     def receive(self) -> bytes:
         """The next bytes; none where the other side closed."""
+
+    def was_refused(self, within_s: float) -> bool:
+        """Whether it had ended before what was sent last came; asked once its end was read."""
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -91,6 +97,9 @@ class PlainStream:
             except BlockingIOError:
                 continue
 
+    def was_refused(self, within_s: float) -> bool:
+        return was_refused(self._sock, within_s)
+
     def close(self) -> None:
         self._watcher.stop()
         self._watcher.close()
@@ -100,16 +109,31 @@ class PlainStream:
 class TlsStream:
     """A verified TLS socket. Its records may hold more than the socket shows, so gevent waits."""
 
-    readable = False
-
     def __init__(self, sock: gevent.ssl.SSLSocket) -> None:
         self._sock = sock
+
+    @property
+    def readable(self) -> bool:
+        # Only reading tells an answer or the end from a record of TLS's own, as a session ticket.
+        self._sock.settimeout(0.0)
+        try:
+            self._sock.recv(1)
+        except ssl.SSLWantReadError:
+            return False
+        except OSError:
+            return True
+        finally:
+            self._sock.settimeout(None)
+        return True
 
     def send(self, data: bytes) -> None:
         self._sock.sendall(data)
 
     def receive(self) -> bytes:
         return self._sock.recv(RECEIVE_BYTES)
+
+    def was_refused(self, within_s: float) -> bool:
+        return was_refused(self._sock, within_s)
 
     def close(self) -> None:
         self._sock.close()

@@ -62,14 +62,44 @@ def test_a_connection_closed_while_idle_is_seen_and_replaced_without_sending_on_
         assert (server.connections, len(server.requests)) == (2, 2)
 
 
+@pytest.fixture
+def _long_idle(monkeypatch):
+    """Every kept connection has lain idle for long."""
+    monkeypatch.setattr(transport_module, "IDLE_S", 0.0)
+
+
+@pytest.mark.usefixtures("_long_idle")
 @pytest.mark.parametrize("end", [CLOSE, RESET])
-def test_a_kept_connection_that_ends_without_an_answer_is_tried_once_more(end, transport_to):
+def test_an_idle_connection_that_ends_without_an_answer_is_tried_once_more(end, transport_to):
     with RawServer(script([answer(b"1")], [end], [answer(b"2")])) as server:
         transport = transport_to(server)
         assert [transport.post("/x", b"").body for _ in range(2)] == [b"1", b"2"]
         assert (server.connections, len(server.requests)) == (2, 3)
 
 
+@pytest.mark.parametrize("acts", [[CLOSE], [RESET], [0.005, CLOSE], [HALF_CLOSE]])
+def test_a_service_that_takes_a_request_and_breaks_off_has_failed(acts, transport_to):
+    with RawServer(script([answer(b"1")], acts, [answer(b"2")])) as server:
+        transport = transport_to(server)
+        transport.post("/x", b"")
+        with pytest.raises(TransportError, match="without an answer"):
+            transport.post("/x", b"")
+        assert len(server.requests) == 2
+
+
+def test_a_request_that_came_after_the_end_is_sent_again_at_once(monkeypatch, transport_to):
+    with RawServer(script([answer(b"1"), CLOSE], [answer(b"2")])) as server:
+        transport = transport_to(server)
+        transport.post("/x", b"")
+        until(lambda: transport._idle._stream.readable)
+        # As where two requests follow each other faster than the hub looks.
+        unseen = property(lambda connection: connection._keep_alive)
+        monkeypatch.setattr(transport_connection.Connection, "reusable", unseen)
+        assert transport.post("/x", b"").body == b"2"
+        assert (server.connections, len(server.requests)) == (2, 2)
+
+
+@pytest.mark.usefixtures("_long_idle")
 def test_it_is_tried_only_once_more(transport_to):
     with RawServer(script([answer(b"1")], [CLOSE])) as server:
         transport = transport_to(server)
@@ -86,6 +116,7 @@ def test_a_fresh_connection_is_never_tried_again(transport_to):
         assert len(server.requests) == 1
 
 
+@pytest.mark.usefixtures("_long_idle")
 def test_a_service_that_had_time_to_work_is_not_asked_again(monkeypatch, transport_to):
     monkeypatch.setattr(transport_module, "STALE_S", 0.05)
     with RawServer(script([answer(b"1")], [0.2, CLOSE])) as server:
@@ -96,6 +127,7 @@ def test_a_service_that_had_time_to_work_is_not_asked_again(monkeypatch, transpo
         assert len(server.requests) == 2
 
 
+@pytest.mark.usefixtures("_long_idle")
 @pytest.mark.parametrize("acts", [[b"H", CLOSE], [OK, HOLD]])
 def test_an_answer_that_has_begun_is_never_asked_for_again(acts, transport_to):
     with RawServer(script([answer(b"1")], acts)) as server:

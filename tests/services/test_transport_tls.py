@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 
+import gevent.socket
 import pytest
 from tcp.certificate import certify
 from tcp.raw_server import CLOSE, HOLD, RawServer, answer, script
@@ -74,6 +75,17 @@ def test_a_connection_closed_while_idle_is_replaced(certified, transport_to):
     with RawServer(handle, tls=certified[0]) as server:
         transport = transport_to(server.url)
         assert [transport.get("/").body for _ in range(2)] == [b"1", b"2"]
+        assert server.connections == 2
+
+
+@pytest.mark.usefixtures("_trusted")
+def test_an_answer_that_nobody_asked_for_is_no_ones(certified, transport_to):
+    handle = script([answer(b"1"), 0.05, answer(b"no one's")], [answer(b"2")])
+    with RawServer(handle, tls=certified[0]) as server:
+        transport = transport_to(server.url)
+        assert transport.get("/").body == b"1"
+        gevent.socket.wait_read(transport._idle._stream._sock.fileno(), timeout=5)
+        assert transport.get("/").body == b"2"
         assert server.connections == 2
 
 
