@@ -118,8 +118,14 @@ def errors(document: Document) -> Section:
 def _overall(figure: dict[str, Any]) -> str:
     if not figure.get("steps"):
         return "No step was made."
-    return (
+    overall = (
         f"{words.of(figure['failed'], figure['steps'])} steps failed: "
         f"{words.percent(figure['rate'])}, 95 % interval "
         f"{words.percent(figure['ci95'][0])} to {words.percent(figure['ci95'][1])}."
     )
+    if resent := figure.get("resent"):
+        overall += (
+            f" {words.plural(resent, 'step')} went out twice, for the idle connection had been "
+            "closed before."
+        )
+    return overall

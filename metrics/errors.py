@@ -46,11 +46,12 @@ class Reasons(Tally[tuple[str, str]]):
 
 
 class Errors(Accumulator):
-    """``failed``: failed steps by name. ``reasons``: by name and reason."""
+    """``failed``: failed steps by name. ``reasons``: by name and reason. ``resent``: by name."""
 
     def __init__(self) -> None:
         self.failed: Tally[tuple[str]] = Tally()
         self.reasons = Reasons()
+        self.resent: Tally[tuple[str]] = Tally()
 
     def add(self, step: str, reason: str) -> None:
         """Count a failed step."""
@@ -66,6 +67,7 @@ class Errors(Accumulator):
             "failed": failed,
             "rate": rate(failed, count),
             "ci95": rate_ci95(failed, count),
+            "resent": self.resent.total(),
             "by_step": {
                 name.replace(".", "_"): {
                     "steps": n,

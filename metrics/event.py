@@ -28,6 +28,7 @@ class StepRecord(msgspec.Struct, gc=False):
     """One call to a service as the evidence keeps it.
 
     ``latency_ms`` is the service's own time; ``queue_ms`` the wait for an LLM slot before it.
+    ``resent``: the request went out twice, since the idle connection had been closed.
     ``request`` and ``response`` are kept with ``--evidence full`` only.
     """
 
@@ -36,6 +37,7 @@ class StepRecord(msgspec.Struct, gc=False):
     latency_ms: float
     error: str | None = None
     queue_ms: float = 0.0
+    resent: bool = False
     request: str | None = None
     response: str | None = None
 

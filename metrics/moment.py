@@ -42,6 +42,8 @@ class Moment:
             self.steps[name].append(step.latency_ms)
             if name in LLM_STEPS:
                 self.queue[name].append(step.queue_ms)
+            if step.resent:
+                self.band.errors.resent[(name,)] += 1
             if step.error is not None:
                 self.failed += 1
                 self.band.errors.add(name, step.error)

@@ -183,6 +183,7 @@ def _errors() -> Iterator[MetricName]:
     yield of("steps", COUNT, "steps, failed ones too")
     yield of("failed", COUNT, "steps that failed")
     yield of("rate", RATE, "failed steps by all steps; lower is better", "ci95")
+    yield of("resent", COUNT, "steps sent twice, for their idle connection had been closed")
     for step, phases in STEP_PHASES.items():
         of = _Section(f"errors.by_step.{step}", phases, "steps", None).name
         yield of("steps", COUNT, f"{step} steps")

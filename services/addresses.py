@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count, takewhile
 from typing import Any
@@ -15,6 +17,9 @@ from gevent.monkey import get_original
 KNOWN_FOR_S = 30.0
 """How long an answer holds. Thousands of users who begin together would else ask a resolver of ten
 threads, and wait for one another there: latencies of our own making."""
+LONGEST_TRY_S = 5.0
+"""For one address of several: an answer takes a round trip, and one that drops packets never
+comes."""
 
 Address = tuple[int, Any]
 """Family and what ``connect`` takes."""
@@ -23,7 +28,7 @@ Host = tuple[str, int]
 
 _known: dict[Host, tuple[float, list[Address]]] = {}
 _asked: dict[Host, AsyncResult[list[Address] | None]] = {}
-_turns = count()
+_turns: defaultdict[Host, Iterator[int]] = defaultdict(count)
 _look_up_at_once = get_original("socket", "getaddrinfo")
 
 
@@ -35,7 +40,7 @@ def addresses(host: str, port: int) -> list[Address]:
     key = (host, port)
     while True:
         found = _known.get(key)
-        if found is not None and time.monotonic() < found[0]:
+        if found is not None and found[1] and time.monotonic() < found[0]:
             return found[1]
         if (asked := _asked.get(key)) is None:
             return _ask(key)
@@ -68,34 +73,45 @@ def _look_up(host: str, port: int) -> list[Address]:
     return [(family, address) for family, _, _, _, address in answers]
 
 
-def in_turn(known: list[Address]) -> list[Address]:
-    """``known``, beginning with another of the first ones of one family each time.
+def in_turn(known: list[Address], turn: int) -> list[Address]:
+    """``known``, beginning with the next of the first ones of one family each ``turn``.
 
     A name with several addresses shares its users out among them.
     """
     family = known[0][0]
     first = list(takewhile(lambda address: address[0] == family, known))
-    start = next(_turns) % len(first)
+    start = turn % len(first)
     return first[start:] + first[:start] + known[len(first) :]
 
 
-def connected(host: str, port: int) -> gevent.socket.socket:
-    """A TCP connection to an address that takes one; raises the last one's OSError."""
+def connected(host: str, port: int, within_s: float) -> gevent.socket.socket:
+    """A TCP connection to an address that takes one; raises the last one's OSError.
+
+    Each of several addresses has its share of ``within_s``; the last one has whatever the caller
+    gives it. One that took no connection is left out until the host is looked up anew.
+    """
+    key = (host, port)
     try:
-        *others, last = in_turn(addresses(host, port))
+        known = addresses(host, port)
+        *others, last = in_turn(known, next(_turns[key]))
         for address in others:
-            with suppress(OSError):
-                return _connected(*address)
-        return _connected(*last)
+            try:
+                return _connected(*address, min(LONGEST_TRY_S, within_s / (len(others) + 1)))
+            except OSError:
+                with suppress(ValueError):  # somebody else has found out
+                    known.remove(address)
+        return _connected(*last, None)
     except BaseException:  # a time-out too: the host may be elsewhere by now
-        _known.pop((host, port), None)
+        _known.pop(key, None)
         raise
 
 
-def _connected(family: int, address: Any) -> gevent.socket.socket:
+def _connected(family: int, address: Any, within_s: float | None) -> gevent.socket.socket:
     sock = gevent.socket.socket(family, socket.SOCK_STREAM)
     try:
+        sock.settimeout(within_s)
         sock.connect(address)
+        sock.settimeout(None)
     except BaseException:
         sock.close()
         raise

@@ -71,6 +71,7 @@ def call(
         reply.body,
         reply.status,
         error,
+        resent=reply.resent,
         answer=answer,
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from services.errors import NoAnswerError
 from services.transport_connection import Connection, connect
 from services.transport_parser import Reply
@@ -80,7 +82,8 @@ class Transport:
                 ended_at_once = time.perf_counter() - begin <= STALE_S
                 if not error.refused and not (lay_idle and ended_at_once):
                     raise
-        elif connection:
+            return structs.replace(self._exchange(self._connect(), request), resent=True)
+        if connection:
             connection.close()
         return self._exchange(self._connect(), request)
 

@@ -95,7 +95,7 @@ def connect(
     """A new connection: name looked up, TCP and TLS agreed within ``connect_timeout_s``."""
     timeout = Timeout.start_new(connect_timeout_s)
     try:
-        stream = open_stream(url)
+        stream = open_stream(url, connect_timeout_s)
     except Timeout as raised:
         if raised is not timeout:
             raise

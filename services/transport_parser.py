@@ -18,11 +18,13 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """An answer. ``received`` begins with its status line and headers, as they came.
 
     They are looked into only where something is wrong, which keeps them off the hot path.
+    ``resent``: the request was sent twice, since its connection had been closed before the first.
     """
 
     status: int
     body: bytes
     received: bytes = b""
+    resent: bool = False
 
     @property
     def content_type(self) -> str:

@@ -150,9 +150,9 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-def open_stream(url: BaseUrl) -> Stream:
-    """A connection to the host of ``url``; the caller sees to the time-out."""
-    sock = connected(url.host, url.port)
+def open_stream(url: BaseUrl, within_s: float) -> Stream:
+    """A connection to the host of ``url``; the caller sees to the time-out, ``within_s``."""
+    sock = connected(url.host, url.port, within_s)
     try:
         sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
         if url.scheme == "https":

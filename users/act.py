@@ -68,7 +68,9 @@ class Act:
         records, latency_ms, failed = [], 0.0, None
         for step in steps:
             name, error, start = step.name, step.error, _at(step.start_s, UTC)
-            records.append(StepRecord(name, start, step.latency_ms, error, step.queue_ms))
+            records.append(
+                StepRecord(name, start, step.latency_ms, error, step.queue_ms, step.resent)
+            )
             latency_ms += step.latency_ms
             if error is not None and failed is None:
                 failed = f"{name}: {error}"

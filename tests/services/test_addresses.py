@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 
 import gevent
 import gevent.event
@@ -95,7 +96,7 @@ def test_a_time_out_forgets_where_the_host_was(asked, monkeypatch):
     monkeypatch.setattr(addresses, "_connected", lambda *_: gevent.sleep(10))
     for _ in range(2):
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
-            addresses.connected("gateway.example", 80)
+            addresses.connected("gateway.example", 80, 9)
     assert asked == ["gateway.example"] * 2
 
 
@@ -148,9 +149,44 @@ def test_several_addresses_share_the_users_out(monkeypatch):
         assert (one.connections, other.connections) == (5, 5)
 
 
+def test_another_services_connections_take_no_turns(monkeypatch):
+    with RawServer(script([answer(b"{}")])) as one, RawServer(script([answer(b"{}")])) as other:
+        both = [(socket.AF_INET, ("127.0.0.1", port_of(server))) for server in (one, other)]
+        monkeypatch.setattr(addresses, "addresses", lambda *_: both)
+        for _ in range(10):
+            assert (get("gateway.example", 80), get("llm.example", 80)) == (200, 200)
+        for server in (one, other):
+            hosts = Counter(request.headers["host"] for request in server.requests)
+            assert hosts == {"gateway.example": 5, "llm.example": 5}
+
+
+@pytest.mark.parametrize("dark_family", [socket.AF_INET, socket.AF_INET6])
+def test_an_address_that_drops_packets_is_left_behind(asked, monkeypatch, dark_family):
+    dark, resolved = [], gevent.socket.getaddrinfo
+    connect = addresses._connected
+
+    def resolver(host, port, *_):
+        unheard = (dark_family, socket.SOCK_STREAM, 6, "", ("dark", port))
+        return [unheard, *resolved(host, port)]
+
+    def connecting(family, address, within_s):
+        if address[0] != "dark":
+            return connect(family, address, within_s)
+        dark.append(within_s)
+        gevent.sleep(min(within_s, 0.01))
+        raise TimeoutError
+
+    monkeypatch.setattr(gevent.socket, "getaddrinfo", resolver)
+    monkeypatch.setattr(addresses, "_connected", connecting)
+    with RawServer(script([answer(b"{}")])) as server:
+        assert [get("gateway.example", port_of(server)) for _ in range(4)] == [200] * 4
+    assert dark == [1.0]
+    assert asked == ["gateway.example"]
+
+
 def test_addresses_of_another_family_stay_behind():
     six, four = socket.AF_INET6, socket.AF_INET
     known = [(six, "a"), (six, "b"), (four, "c"), (six, "d")]
-    turns = [addresses.in_turn(known) for _ in range(4)]
+    turns = [addresses.in_turn(known, turn) for turn in range(4)]
     assert {tuple(turn[:2]) for turn in turns} == {tuple(known[:2]), tuple(known[1::-1])}
     assert {tuple(turn[2:]) for turn in turns} == {tuple(known[2:])}
