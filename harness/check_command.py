@@ -14,12 +14,14 @@ from harness.options import add_options
 from harness.settings import Settings, read_settings
 from tracing.check import check_langfuse
 from tracing.settings import load_settings
+from users.casting import check_cast
 
 
 def check(arguments: Sequence[str]) -> list[str]:
     """What was looked at and found right, a line each. Raises MisuseError for what is wrong."""
     options = parse(arguments)
     settings = read_settings(options, options.host)
+    check_cast(settings.scenario, ())
     check_claim(settings)
     ground = prepare(settings)
     try:

@@ -37,6 +37,7 @@ from harness.progress import Progress, open_display
 from harness.settings import Settings, read_settings
 from harness.telling import summary, tell
 from services.errors import MisuseError
+from users.casting import check_cast
 
 OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
@@ -87,7 +88,9 @@ class Lifecycle:
         options = self.environment.parsed_options
         if options is None:
             raise MisuseError("this environment has no options; expected those of harness.options")
-        return read_settings(options, self.environment.host)
+        settings = read_settings(options, self.environment.host)
+        check_cast(settings.scenario, self.environment.user_classes)
+        return settings
 
     def prepare(self, settings: Settings) -> Ground:
         """Check everything, and make the ground ready before the first user; raises MisuseError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import count
 from typing import Any
 
@@ -34,6 +35,8 @@ from users.seat import Seat
 
 LEASE_DEADLINE_S = 60.0
 
+logger = logging.getLogger(__name__)
+
 
 class NodeRun:
     """``users.coordinator.Surroundings`` of one process in one run."""
@@ -55,6 +58,7 @@ class NodeRun:
         self._seats: set[Seat] = set()
         self._moving: set[Seat] = set()
         self._indices: set[str] = set()
+        self._refused: set[str] = set()
         self._sizes = dict(welcome.corpus_sizes)
         self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
 
@@ -135,11 +139,18 @@ class NodeRun:
         return found
 
     def ensure_index(self, gateway: Gateway, name: str, dimension: int) -> None:
-        """Make the vector index once; that it is there already is a success."""
+        """Make the vector index once; that it is there already is a success.
+
+        Where it is refused, adding to it may work all the same, and is what counts.
+        """
         if name in self._indices:
             return
-        if gateway.create_index(CreateIndexRequest(name, dimension)).error is None:
+        error = gateway.create_index(CreateIndexRequest(name, dimension)).error
+        if error is None:
             self._indices.add(name)
+        elif error not in self._refused:
+            self._refused.add(error)
+            logger.warning("the vector index %s could not be made: %s", name, error)
 
     def poll_sizes(self) -> None:
         """Look at the corpora now and then, so that a pair whose corpora changed is known."""

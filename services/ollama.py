@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,6 +16,8 @@ from services.reason import DECODE_ERRORS, text_fault
 from services.step import Step
 from services.traceparent import TraceContext
 from services.transport import Transport
+
+Fault = Callable[[Answer], str | None]
 
 CHAT = "/api/chat"
 PARSE_DEMAND = Endpoint("llm.parse_demand", CHAT, wire_llm.chat_decoder, validity.chat_fault)
@@ -63,7 +67,8 @@ class Ollama:
     def paraphrase(self, query: str, trace: TraceContext) -> Step[wire_llm.Paraphrase]:
         """Step ``llm.paraphrase``: ``query`` in other words."""
         request = self._request(prompts.PARAPHRASE, query, PARAPHRASE_SCHEMA)
-        return self._chat(PARAPHRASE, request, trace, wire_llm.paraphrase_decoder)
+        fault = partial(validity.paraphrase_fault, query)
+        return self._chat(PARAPHRASE, request, trace, wire_llm.paraphrase_decoder, fault)
 
     def _request(self, system: str, user: str, schema: dict[str, Any]) -> wire_llm.ChatRequest:
         return wire_llm.ChatRequest(
@@ -82,26 +87,36 @@ class Ollama:
         request: wire_llm.ChatRequest,
         trace: TraceContext,
         decoder: msgspec.json.Decoder[Answer],
+        fault: Fault[Answer] | None = None,
     ) -> Step[Answer]:
         asked = time.perf_counter()
         with self._slots:
             queue_ms = (time.perf_counter() - asked) * 1000
             chat = call(self._transport, endpoint, request, trace)
-        step = with_content(chat, decoder)
+        step = with_content(chat, decoder, fault)
         step.queue_ms = queue_ms
         self._on_step(step)
         return step
 
 
 def with_content(
-    chat: Step[wire_llm.ChatAnswer], decoder: msgspec.json.Decoder[Answer]
+    chat: Step[wire_llm.ChatAnswer],
+    decoder: msgspec.json.Decoder[Answer],
+    fault: Fault[Answer] | None = None,
 ) -> Step[Answer]:
-    """``chat`` with what the model wrote for its answer, or why that is unparseable."""
+    """``chat`` with what the model wrote for its answer, or why that is unparseable.
+
+    ``fault`` says what is wrong with it beyond its types.
+    """
     step: Step[Answer] = msgspec.structs.replace(chat, answer=None)  # type: ignore[arg-type]  # of another answer from here on
     if chat.answer is None:
         return step
     try:
-        step.answer = decoder.decode(chat.answer.message.content)
+        answer = decoder.decode(chat.answer.message.content)
     except DECODE_ERRORS as error:
         step.unparseable = text_fault(error, "content")
+        return step
+    step.unparseable = fault(answer) if fault is not None else None
+    if step.unparseable is None:
+        step.answer = answer
     return step

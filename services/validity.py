@@ -14,7 +14,7 @@ from services.wire import (
     SearchAnswer,
     SearchRequest,
 )
-from services.wire_llm import ChatAnswer, ChatRequest
+from services.wire_llm import ChatAnswer, ChatRequest, Paraphrase
 
 
 def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
@@ -57,3 +57,15 @@ def health_fault(_: None, answer: HealthAnswer) -> str | None:
 def chat_fault(_: ChatRequest, answer: ChatAnswer) -> str | None:
     """A message that is not done."""
     return None if answer.done else "done: false where nothing was to be streamed"
+
+
+def paraphrase_fault(query: str, answer: Paraphrase) -> str | None:
+    """No words, or the query's own: what they find would say nothing of other words."""
+    words = _folded(answer.paraphrase)
+    if not words:
+        return "paraphrase: found nothing"
+    return "paraphrase: the query itself" if words == _folded(query) else None
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,8 +1,8 @@
 """What goes over the wire: one struct for each request and answer of the gateway and of Ollama.
 
 Optional fields are left out of a request where they have their default. Every field of an answer
-is required but for metadata; unknown ones are ignored. JSON has no NaN and no infinity, and msgspec
-takes neither.
+is required but for metadata and a search's counts; unknown ones are ignored. JSON has no NaN and no
+infinity, and msgspec takes neither.
 What a search brings is kept from the garbage collector: it holds no cycle, and there is much of it.
 The metadata of its hits is not read with it: no figure needs it, only the judge of a top hit does.
 """
@@ -38,12 +38,15 @@ class SearchRequest(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
 
 
 class SearchAnswer(msgspec.Struct, gc=False):
-    """The hits in rank order; ``playbook_*`` say how many the memory boosted and injected."""
+    """The hits in rank order; ``playbook_*`` say how many the memory boosted and injected.
+
+    A gateway in Go may leave out whatever is 0: a count that is None was not said.
+    """
 
     results: list[Hit]
-    per_corpus_counts: dict[str, Count]
-    playbook_boosted: Count
-    playbook_injected: Count
+    per_corpus_counts: dict[str, Count] | None = None
+    playbook_boosted: Count | None = None
+    playbook_injected: Count | None = None
 
 
 class JudgedHit(msgspec.Struct):

@@ -160,7 +160,10 @@ class Coordinator:
         """The new resumes that reach her this round, each a person of its own."""
         names, seat = self.run.scenario.names, self.seat
         mine = [resume for resume in self.variant.resumes if resume.persona == seat.persona]
+        # A system that keeps what earlier runs added must not know their namesakes: the prefix is
+        # the run's own there.
+        whose = (self.run.fresh_prefix, seat.trio, seat.persona, self.round)
         return [
-            resume.of(names.by(self.run.draw("name", seat.trio, seat.persona, self.round, number)))
+            resume.of(names.by(self.run.draw("name", *whose, number)))
             for number, resume in enumerate(mine)
         ]

@@ -17,6 +17,7 @@ from services.step import Step
 from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
 from services.transport import Transport
 from users.coordinator import Coordinator, Surroundings
+from users.seat import Seat
 
 if TYPE_CHECKING:
     from users.persona import CoordinatorUser
@@ -50,9 +51,19 @@ class StepError(Exception):
 
 def enter(user: CoordinatorUser) -> Coordinator:
     """Lease a seat (which waits until the run has begun) and connect nothing yet."""
-    with user.interruptible():
-        around = _gate_of(user.environment)()
-        seat = around.lease(user.persona)
+    leased: list[tuple[Surroundings, Seat]] = []
+    try:
+        with user.interruptible():
+            around = _gate_of(user.environment)()
+            leased.append((around, around.lease(user.persona)))
+        return _seated(user, *leased[0])
+    except BaseException:  # stopped in the moment of the lease, too
+        for around, seat in leased:
+            around.give_back(seat)
+        raise
+
+
+def _seated(user: CoordinatorUser, around: Surroundings, seat: Seat) -> Coordinator:
     run = around.run
     on_step = Reporter(user.environment, user)
     to_gateway = connection(run.gateway_url, run.timeout_s, GATEWAY_TOKEN)

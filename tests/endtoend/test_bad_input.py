@@ -87,6 +87,15 @@ def test_a_scenario_that_names_a_coordinator_who_is_not_there(tmp_path):
     assert "alice" in said.replace("alicia", "")
 
 
+def test_a_scenario_whose_persona_nobody_plays(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        (CHECKOUT / "scenarios" / "three_cities.toml").read_text().replace("carol", "dave")
+    )
+    said = refusal("--scenario", file, tmp_path=tmp_path)
+    assert 'personas: found "dave", whom no user class plays; expected alice, bob' in said
+
+
 def test_a_check_that_names_an_unknown_figure(tmp_path):
     said = refusal("--check", "determinism.mean_jacard >= 0.9", tmp_path=tmp_path)
     assert said.splitlines()[2].strip() == "^" * len("determinism.mean_jacard")

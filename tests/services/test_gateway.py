@@ -104,6 +104,13 @@ def test_only_what_is_set_goes_out(gateway_of):
     }
 
 
+def test_a_gateway_may_leave_out_counts_that_are_zero(gateway_of):
+    with RawServer(script([answer({"results": [hit("w-1")]})])) as server:
+        step = gateway_of(server).search(SEARCH, TRACE)
+    assert (step.error, [found.id for found in step.answer.results]) == (None, ["w-1"])
+    assert (step.answer.playbook_boosted, step.answer.playbook_injected) == (None, None)
+
+
 @pytest.mark.parametrize("fields", [{"metadata": None}, {"metadata": "x"}, {}])
 def test_metadata_is_for_the_judge_alone_and_may_be_anything(gateway_of, fields):
     plain = {"id": "w-1", "corpus": "workers", "distance": 0.25, **fields}

@@ -93,6 +93,21 @@ def test_a_query_is_paraphrased(ollama_of):
     assert (step.name, step.answer.paraphrase) == ("llm.paraphrase", "other words")
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("", "paraphrase: found nothing"),
+        (" \n", "paraphrase: found nothing"),
+        ("Two  WELDERS in Gary ", "paraphrase: the query itself"),
+    ],
+)
+def test_words_that_are_no_others_are_no_paraphrase(said, reason, ollama_of, steps):
+    with RawServer(script([chat({"paraphrase": said})])) as server:
+        step = ollama_of(server).paraphrase("two welders in Gary", TRACE)
+    assert steps == [step]
+    assert (step.answer, step.error, step.unparseable) == (None, None, reason)
+
+
 UNPARSEABLE = {
     "prose": ("I would say it fits well.", "content: not JSON"),
     "nothing": ("", "content: JSON cut short"),

@@ -9,8 +9,12 @@ import pytest
 from gevent.pool import Group
 from locust.env import Environment
 from locust.event import Events
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
 
+from users.entrance import enter, open_gate
 from users.persona import CoordinatorUser
+from users.seat import Seat
 
 BRIEF_S = 0.02
 
@@ -87,3 +91,31 @@ def test_she_may_be_asked_to_stop_twice(kind, busy):
     assert not user.stop()
     greenlet.join(timeout=5)
     assert greenlet.ready()
+
+
+class Lender:
+    """Surroundings that lease a seat, and then do not let her go on."""
+
+    def __init__(self, user):
+        self.given_back = []
+        self._user = user
+        self.run = None  # so that a coordinator cannot be made
+
+    def lease(self, persona):
+        if self._user is not None:
+            self._user._state = LOCUST_STATE_STOPPING  # stopped in the turn in which it is granted
+        return Seat(persona, 1)
+
+    def give_back(self, seat):
+        self.given_back.append(seat)
+
+
+@pytest.mark.parametrize(("stopped", "raised"), [(True, StopUser), (False, AttributeError)])
+def test_a_seat_that_its_user_could_not_take_is_given_back(stopped, raised):
+    environment = Environment(user_classes=[Waiter], events=Events())
+    user = Waiter(environment)
+    lender = Lender(user if stopped else None)
+    open_gate(environment, lambda: lender)
+    with pytest.raises(raised):
+        enter(user)
+    assert lender.given_back == [Seat("alice", 1)]

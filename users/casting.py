@@ -1,0 +1,40 @@
+"""Who plays whom: a scenario's personas against the user classes that Locust has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from services.errors import MisuseError
+from users.persona import CoordinatorUser
+from users.scenario import Scenario
+
+
+def check_cast(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
+    """Refuse a persona that no class anywhere plays, and a class without a part in the scenario.
+
+    That some personas' classes were left out when Locust was started is their user's own choice.
+    """
+    played = {kind.persona for kind in _all_kinds(CoordinatorUser) if not kind.abstract}
+    for persona in scenario.personas:
+        if persona not in played:
+            raise MisuseError(
+                f'scenario {scenario.name}, personas: found "{persona}", whom no user class plays; '
+                f"expected {', '.join(sorted(played))}, or a CoordinatorUser of hers in the "
+                "locustfile"
+            )
+
+    for kind in classes:
+        part: str | None = getattr(kind, "persona", None)
+        if part is not None and part not in scenario.personas:
+            raise MisuseError(
+                f'scenario {scenario.name}, personas: found no "{part}", whom {kind.__name__} '
+                f"plays; expected her among {', '.join(scenario.personas)}, or Locust to be "
+                "started with the names of the classes that have a part"
+            )
+
+
+def _all_kinds(kind: type[CoordinatorUser]) -> Iterable[type[CoordinatorUser]]:
+    for heir in kind.__subclasses__():
+        yield heir
+        yield from _all_kinds(heir)
