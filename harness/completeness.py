@@ -42,7 +42,8 @@ def completeness_so_far(run: MasterRun, events_merged: int) -> dict[str, Any]:
 
 
 def _broken_down(run: MasterRun) -> list[str]:
-    return [f"a coordinator broke down: {error}" for error in sorted({*run.user_errors})]
+    users = [f"a coordinator broke down: {error}" for error in sorted({*run.user_errors})]
+    return users + [f"the master could not see to the run: {x}" for x in sorted(run.own_errors)]
 
 
 def _faults(
@@ -69,6 +70,8 @@ def faults_of(part: WorkerPart) -> list[str]:
         faults.append(f"{part.name} was lost; {part.events_told} events are known of it")
     elif part.drained.evidence_fault:
         faults.append(f"evidence of {part.name}: {part.drained.evidence_fault}")
+    if part.drained is not None and part.drained.unheard:
+        faults.append(f"{part.name} heard nothing of the master and stopped its users early")
     if part.drained is not None and part.evidence_missing:
         faults.append(
             f"{part.evidence_missing} of {part.drained.segment_bytes} bytes of the evidence of "

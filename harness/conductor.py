@@ -10,7 +10,14 @@ import gevent
 import msgspec
 from gevent.event import Event as Signal
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner, Runner
+from locust.runners import (
+    STATE_CLEANUP,
+    STATE_MISSING,
+    STATE_STOPPED,
+    STATE_STOPPING,
+    MasterRunner,
+    Runner,
+)
 
 from harness import messages as said
 from harness.arrivals import Arrivals
@@ -21,6 +28,7 @@ from harness.roll import LOCAL, WorkerPart
 from users.seat import Seat
 
 TICK_S = 1.0
+OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
 SILENT_S = 3.0
 """Locust may still miss a worker that we have heard since: it looks at heartbeats alone."""
 
@@ -60,6 +68,11 @@ class Conductor:
         self._arrivals.begin()
         self._over.clear()
         self._ticker = gevent.spawn(self._tick_forever)
+
+    def dismiss(self, run: MasterRun) -> None:
+        """Let all workers go that have a part in the run; twice is once."""
+        for part in run.roll.parts.values():
+            self.tell(run, part.name, said.Dismissed(run.run.uid, part.copied))
 
     def rest(self) -> None:
         """The run is over."""
@@ -117,10 +130,18 @@ class Conductor:
 
     def _on_lease(self, lease: said.Lease, sender: str) -> None:
         found = self._part(lease.run_uid, sender)
-        if found is None or found[0].ending:
-            return
-        run, part = found
-        if run.reference.holds_back((lease, sender), run.seats):
+        if found is not None and not found[0].reference.holds_back((lease, sender), found[0].seats):
+            self._grant(*found, lease)
+
+    def _let_in(self, run: MasterRun) -> None:
+        """Seat those whose wait is over, but for users of a worker that is gone meanwhile."""
+        for lease, sender in run.reference.let_in():
+            part = run.roll.of_client(sender)
+            if part is not None and not part.lost:
+                self._grant(run, part, lease)
+
+    def _grant(self, run: MasterRun, part: WorkerPart, lease: said.Lease) -> None:
+        if run.ending:
             return
         seat = run.seats.lease(lease.persona, part.name)
         self._arrivals.arrived()
@@ -210,7 +231,12 @@ class Conductor:
             self._tell_spawned(self.current)
 
     def _tell_spawned(self, run: MasterRun) -> None:
-        """Say whether everybody is there: a partner who is still on her way must be waited for."""
+        """Say whether everybody is there: a partner who is still on her way must be waited for.
+
+        While users are being stopped they are there no more, and were.
+        """
+        if run.ending or self.runner.state in OVER:
+            return
         there = len(run.seats) + run.reference.waiting
         spawned = self._arrivals.are_complete(there)
         if spawned == run.spawned:
@@ -225,19 +251,25 @@ class Conductor:
         while True:
             run = self.current
             if run is not None and not run.drained:
-                self.look_for_lost()
-                run.note_users(len(run.seats))
-                run.saturated = run.saturated or is_saturated(self.runner)
-                run.segment.flush()
-                self.post.send(said.Users(len(run.seats)))
-                for lease, sender in run.reference.let_in():
-                    self._on_lease(lease, sender)
-                self._tell_spawned(run)
-                self._close_ranks(run)
-                self._end_where_done(run)
-                if self.progress is not None:
-                    self.progress.tick(run)
+                try:
+                    self._tick(run)
+                except Exception as fault:  # one second that goes wrong must not be the last one
+                    logger.exception("a look at the run failed")
+                    run.own_errors.add(f"{type(fault).__name__}: {fault}")
             gevent.sleep(TICK_S)
+
+    def _tick(self, run: MasterRun) -> None:
+        self.look_for_lost()
+        run.note_users(len(run.seats))
+        run.saturated = run.saturated or is_saturated(self.runner)
+        run.segment.flush()
+        self.post.send(said.Users(len(run.seats)))
+        self._let_in(run)
+        self._tell_spawned(run)
+        self._close_ranks(run)
+        self._end_where_done(run)
+        if self.progress is not None:
+            self.progress.tick(run)
 
     def _close_ranks(self, run: MasterRun) -> None:
         """After many have left, bring those who stayed together in whole trios again."""
@@ -276,12 +308,15 @@ class Conductor:
             self._free(run, seat)
 
     def _end_where_done(self, run: MasterRun) -> None:
-        """End the test when spawning is complete and every living seat has done its rounds."""
-        waiting = run.reference.waiting > 0
-        if run.ending or waiting or not run.spawned or not run.seats.all_done():
+        """End the test when spawning is complete and every living seat has done its rounds.
+
+        Or when all workers have left: nobody would make any load any more.
+        """
+        rounds_done = run.spawned and not run.reference.waiting and run.seats.all_done()
+        if run.ending or not (rounds_done or run.roll.everyone_left()):
             return
         run.ending = True
-        run.stopped_by = "rounds done"
+        run.stopped_by = "rounds done" if rounds_done else "all workers left"
         runner = self.runner
         options = self.environment.parsed_options
         headless = options is not None and options.headless

@@ -17,7 +17,7 @@ from harness.conductor import Conductor
 from harness.description import describe
 from harness.drain import wait_until
 from harness.master_run import MasterRun, cells
-from harness.messages import Dismissed, Trace
+from harness.messages import Trace
 from harness.pieces import TRACED_DEADLINE_S, gather
 from harness.plan import plan
 from harness.recount import recount
@@ -33,6 +33,7 @@ def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
     run.ended_s = time.time()
     run.tell_users()
     run.segment.close()
+    run.see_to_folder()
     segments = gather(conductor, run)
     # In a thread: the message loop and the web page go on while a large report is written.
     pool = gevent.get_hub().threadpool
@@ -44,8 +45,7 @@ def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
     if _trace(conductor, run, head["verdict"]):
         head = make_head(run, figures, len(history.order))
         pool.apply(_write_again, (run.paths, head))
-    for part in run.roll.parts.values():
-        conductor.tell(run, part.name, Dismissed(run.run.uid, part.copied))
+    conductor.dismiss(run)
     for segment in segments:
         segment.unlink(missing_ok=True)
     return head
@@ -66,7 +66,8 @@ def _write_again(paths: ReportPaths, head: Document) -> None:
 
 def _figures(run: MasterRun, history: History, files: int) -> Figures:
     """What the workers handed over; where one is lost, what their files hold: it may be more."""
-    if not run.roll.lost() or files < 1 + len(run.roll.parts):
+    parts = run.roll.parts.values()
+    if not run.roll.lost() or files < 1 + len(parts) or any(p.evidence_missing for p in parts):
         return run.figures
     counted = Figures(run.run.top_k, cells=cells(run.run))
     by_worker = recount(history, counted)

@@ -16,7 +16,6 @@ from locust.runners import (
     STATE_INIT,
     STATE_RUNNING,
     STATE_SPAWNING,
-    STATE_STOPPED,
     STATE_STOPPING,
     MasterRunner,
     Runner,
@@ -24,7 +23,7 @@ from locust.runners import (
 )
 
 from harness.beginning import begin_run, check_claim, writes
-from harness.conductor import Conductor
+from harness.conductor import OVER, Conductor
 from harness.drain import drain
 from harness.exit_codes import EXIT_CODES, EXIT_MISUSE
 from harness.finale import finish
@@ -36,10 +35,10 @@ from harness.post import Post
 from harness.progress import Progress, open_display
 from harness.settings import Settings, read_settings
 from harness.telling import summary, tell
+from harness.way_out import WayOut
 from services.errors import MisuseError
 from users.casting import check_cast
 
-OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
 
 Stage = Literal["ready", "running", "ending", "finished"]
@@ -63,8 +62,11 @@ class Lifecycle:
         self.finished = FinishedRuns()
         self._last_words = ""
         self.quitting = False
+        self.way_out: WayOut | None = None
         if self.conductor is not None:
             self.conductor.on_early_leave = partial(see_off, self.conductor)
+            if isinstance(runner, MasterRunner):
+                self.way_out = WayOut(runner, self.conductor)
         events = environment.events
         events.test_start.add_listener(self.on_test_start)
         events.test_stopping.add_listener(self.on_test_stopping)
@@ -163,10 +165,21 @@ class Lifecycle:
             tell(run, head)
             self._say(summary(run, head))
             self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
+        except BaseException:
+            conductor.dismiss(run)  # they would wait for it as long as the master is there
+            raise
         finally:
             # Whatever went wrong, the web UI can start the next run, once this one has left.
             self.leave()
             conductor.rest()
+            self._go_where_nobody_else_does()
+
+    def _go_where_nobody_else_does(self) -> None:
+        """End a headless master whose last worker is gone: Locust stops its test and stays."""
+        options = self.environment.parsed_options
+        headless = options is not None and options.headless
+        if self.way_out is not None and headless and not self.way_out.taken:
+            gevent.spawn(self.runner.quit)
 
     def _say(self, text: str) -> None:
         """In the web UI at once; headless at the very end, below Locust's own tables."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -22,6 +23,8 @@ from metrics.figures import Figures
 from users.run import Run
 
 CORPORA_POLL_S = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 class MasterRun:
@@ -54,6 +57,7 @@ class MasterRun:
         self.traces = SessionTraces(settings, run, paths, local=mode == "local")
         self.read_back: int | None = None
         self.user_errors: list[str] = []
+        self.own_errors: set[str] = set()
         self.segment = Segment(paths.events, self.first_record())
 
     def first_record(self) -> dict[str, Any]:
@@ -88,6 +92,16 @@ class MasterRun:
             seen = delta.state
             self.figures.merge(seen if isinstance(seen, Figures) else Figures.from_state(seen))
             self.user_errors += delta.user_errors
+
+    def see_to_folder(self) -> None:
+        """Where somebody removed the folder of reports meanwhile, the figures are there yet."""
+        if self.paths.events.is_file():
+            return
+        self.paths.folder.mkdir(parents=True, exist_ok=True)
+        fault = f"{self.paths.events} was removed during the run, with the events in it"
+        logger.error("%s", fault)
+        self.segment.error = self.segment.error or fault
+        Segment(self.paths.events, self.first_record()).close()
 
     def note_users(self, users: int) -> None:
         """Note the number of living coordinators; a second is told once, by its highest number."""

@@ -148,7 +148,7 @@ class Drain(msgspec.Struct, frozen=True):
 
 
 class Drained(msgspec.Struct, frozen=True):
-    """All is handed over: these are the totals."""
+    """All is handed over: these are the totals. ``unheard``: because the master was silent."""
 
     run_uid: str
     worker: str
@@ -160,6 +160,7 @@ class Drained(msgspec.Struct, frozen=True):
     segment_path: str = ""
     segment_bytes: int = 0
     evidence_fault: str | None = None
+    unheard: bool = False
 
 
 class SendPiece(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import gevent
 from gevent.event import AsyncResult
 from gevent.event import Event as Signal
 from locust.env import Environment
-from locust.exception import StopUser
+from locust.exception import RPCSendError, StopUser
 from locust.runners import Runner, WorkerRunner
 
 from evidence.policy import parse_policy
@@ -165,23 +165,26 @@ class Node:
             while looks < LOOKS and (not looks or run.events_untold < EVENTS_A_DELTA):
                 gevent.sleep(LOOK_S)
                 looks += 1
-            run.hand_over()
+            try:
+                run.hand_over()
+            except RPCSendError as fault:
+                logger.warning("what was seen could not be sent, and will be: %s", fault)
             if self._hearing is not None and self._hearing.is_lost(looks * LOOK_S):
                 logger.error("nothing was heard of the master for %g s: users stop", SILENT_S)
-                gevent.spawn(self._hand_over_all, run)
+                gevent.spawn(self._hand_over_all, run, unheard=True)
 
     def _on_drain(self, drain: said.Drain, _: str) -> None:
         """Stop the users, send what is left, and say that this was all."""
         if self._run is not None and self._run.run.uid == drain.run_uid:
             self._hand_over_all(self._run)
 
-    def _hand_over_all(self, run: NodeRun) -> None:
+    def _hand_over_all(self, run: NodeRun, *, unheard: bool = False) -> None:
         if run.drained:
             return
         run.drained = True
         if isinstance(self.runner, WorkerRunner):
             self.runner.stop()
-        run.hand_over_all()
+        run.hand_over_all(unheard=unheard)
         gevent.killall(self._greenlets)
 
     def leave_early(self) -> None:
@@ -211,9 +214,13 @@ class Node:
         run = self._run
         if run is None or run.run.uid != asked.run_uid:
             return
-        with Path(run.recorder.segment.path).open("rb") as segment:
-            segment.seek(asked.offset)
-            content = segment.read(PIECE_BYTES)
+        try:
+            with Path(run.recorder.segment.path).open("rb") as segment:
+                segment.seek(asked.offset)
+                content = segment.read(PIECE_BYTES)
+        except OSError as fault:
+            logger.error("the evidence cannot be sent: %s", fault)  # noqa: TRY400  (no defect)
+            content = b""
         piece = said.Piece(asked.run_uid, run.recorder.worker, asked.offset, content)
         self._post.send(piece)
 

@@ -50,6 +50,7 @@ class NodeRun:
         self.user_errors: list[str] = []
         self.deltas = 0
         self._events_told = 0
+        self._unsent: Delta | None = None
         self.drained = False
         self._post = post
         self._handing_over = gevent.lock.RLock()
@@ -168,16 +169,23 @@ class NodeRun:
         return self.recorder.events_made - self._events_told
 
     def hand_over(self) -> None:
-        """Write out the evidence, and send what was seen since the last delta."""
-        with self._handing_over:
-            self._post.send(self._delta())
+        """Write out the evidence, and send what was seen since the last delta.
 
-    def hand_over_all(self) -> None:
-        """The last delta, and what was handed over in all."""
+        What could not be sent goes first the next time, under its own number.
+        """
+        with self._handing_over:
+            if self._unsent is not None:
+                self._post.send(self._unsent)
+            self._unsent = self._delta()
+            self._post.send(self._unsent)
+            self._unsent = None
+
+    def hand_over_all(self, *, unheard: bool) -> None:
+        """The last delta, and what was handed over in all; ``unheard``: the master was silent."""
         self.hand_over()
         if self.welcome.worker != LOCAL:
             self.recorder.segment.close()
-        self._post.send(self._totals())
+        self._post.send(self._totals(unheard=unheard))
 
     def _delta(self) -> Delta:
         recorder = self.recorder
@@ -207,7 +215,7 @@ class NodeRun:
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
 
-    def _totals(self) -> Drained:
+    def _totals(self, *, unheard: bool) -> Drained:
         recorder, segment = self.recorder, self.recorder.segment
         return Drained(
             run_uid=self.run.uid,
@@ -220,6 +228,7 @@ class NodeRun:
             segment_path=str(segment.path.resolve()),
             segment_bytes=segment.bytes_written,
             evidence_fault=segment.error,
+            unheard=unheard,
         )
 
     def finish_tracing(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from gevent.queue import Empty, Queue
@@ -56,21 +57,35 @@ def _is_here(path: Path, part: WorkerPart) -> bool:
 
 
 def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) -> bool:
-    """Ask the worker for its file, one bounded piece after the other; whether all came."""
+    """Bring the worker's file of ``size`` bytes here; whether all came."""
+    path = run.paths.segment(part.name)
+    # On a disk that both see, late, the worker still reads the file that has this name.
+    fetched = path.with_suffix(".fetched")
+    try:
+        with fetched.open("wb") as file:
+            for content in _pieces(conductor, run, part, size):
+                file.write(content)
+            part.evidence_missing = size - file.tell()
+    finally:
+        fetched.replace(path)
+    if part.evidence_missing:
+        came = size - part.evidence_missing
+        logger.error("%s sent %d of %d bytes of its evidence", part.name, came, size)
+    return not part.evidence_missing
+
+
+def _pieces(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) -> Iterator[bytes]:
+    """Ask the worker for its file, one bounded piece after the other, while they come."""
     arrived: Queue[Piece] = Queue()
     conductor.on_piece[part.name] = arrived.put
     offset = 0
-    with run.paths.segment(part.name).open("wb") as file:
-        while offset < size:
-            conductor.tell(run, part.name, SendPiece(run.run.uid, offset))
-            piece = _next(conductor, part, arrived, offset)
-            if piece is None or not piece.content:
-                part.evidence_missing = size - offset
-                logger.error("%s sent %d of %d bytes of its evidence", part.name, offset, size)
-                return False
-            file.write(piece.content)
-            offset += len(piece.content)
-    return True
+    while offset < size:
+        conductor.tell(run, part.name, SendPiece(run.run.uid, offset))
+        piece = _next(conductor, part, arrived, offset)
+        if piece is None or not piece.content:
+            return
+        yield piece.content
+        offset += len(piece.content)
 
 
 def _next(

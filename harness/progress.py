@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from rich.text import Text
 from harness.master_run import MasterRun
 from metrics.intervals import prepare
 from metrics.phase import PHASES
+
+logger = logging.getLogger(__name__)
 
 
 class Glance(msgspec.Struct):
@@ -90,8 +93,13 @@ class Progress:
 
     def tick(self, run: MasterRun) -> None:
         """Show the newest figures."""
-        if self._display is not None:
+        if self._display is None:
+            return
+        try:
             self._display.show(self._glance(run, run.figures.glance()))
+        except OSError as fault:
+            self._display = None
+            logger.warning("progress is shown no more: %s", fault.strerror)
 
     def close(self) -> None:
         """The run is over."""

@@ -93,6 +93,10 @@ class Roll:
             if part.drained is None and (not part.lost or part.lost_s > lost_s)
         ]
 
+    def everyone_left(self) -> bool:
+        """Whether there were workers, and all have handed over and left."""
+        return bool(self.parts) and all(part.drained for part in self.parts.values())
+
     def lost(self) -> list[WorkerPart]:
         """Those that never drained."""
         return [part for part in self.parts.values() if part.drained is None]

@@ -51,8 +51,16 @@ def lists(document: dict) -> Counter[str]:
     found = ("exclude_ids", "expected", "top_k", "rating", "outcome", "error")
     return Counter(
         OWN_UID.sub("", json.dumps([event.get(name) for name in asked + found]))
-        for event in document["events"]
+        for event in map(without_name, document["events"])
     )
+
+
+def without_name(event: dict) -> dict:
+    """A new person is each run's own: where she was found is the same, not whom she came before."""
+    if event["phase"] != "fresh_resume":
+        return event
+    at = [hit["id"] for hit in event["top_k"]].index(event["expected"])
+    return event | {"query": None, "top_k": at}
 
 
 @pytest.mark.parametrize("mode", [*DEPLOYMENTS, "again"])

@@ -1,0 +1,29 @@
+"""The way out of a master: whoever wants to go waits for the report."""
+
+from __future__ import annotations
+
+from locust.runners import MasterRunner
+
+from harness.conductor import Conductor
+
+
+class WayOut:
+    """Stands in place of the runner's ``quit``.
+
+    Locust's run time, a signal and the last round may each want the process to end. Whoever comes
+    while the run is being ended would find its stop in hand, and cut the message loop off under it.
+    """
+
+    def __init__(self, runner: MasterRunner, conductor: Conductor) -> None:
+        self._conductor = conductor
+        self._quit = runner.quit
+        self.taken = False
+        runner.quit = self.leave  # type: ignore[method-assign]  # Locust calls it in six places
+
+    def leave(self) -> None:
+        """Quit, after the report where one is being made."""
+        self.taken = True
+        run = self._conductor.current
+        if run is not None and run.closing:
+            self._conductor.wait_until_over()
+        self._quit()
