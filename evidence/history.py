@@ -32,6 +32,10 @@ class RunFile(Protocol):
         """Its events as JSON, in time order."""
         ...
 
+    def raw_events_as_made(self) -> Iterator[bytes]:
+        """The same in the order in which each process made them, where that is still known."""
+        ...
+
     def users(self) -> list[tuple[float, int]]:
         """Number of concurrent users, second by second: (Unix time in s, users)."""
         ...
@@ -68,6 +72,10 @@ class History:
         """The events of all files in time order."""
         return self.order.raw_events()
 
+    def raw_events_as_made(self) -> Iterator[bytes]:
+        """The events file by file."""
+        return self.order.raw_events_as_made()
+
     def records(self, kind: str) -> Iterator[dict[str, Any]]:
         """The records of ``kind``, as they stand."""
         return map(msgspec.json.decode, self.order.raw_records(kind))
@@ -103,6 +111,10 @@ class Document:
             return map(bytes, self._foreign_events)
         return document.raw_events(self.path)
 
+    def raw_events_as_made(self) -> Iterator[bytes]:
+        """The same: a document has them in time order only."""
+        return self.raw_events()
+
     def users(self) -> list[tuple[float, int]]:
         """Number of concurrent users, as the head's ``users`` has it."""
         return [(time, users) for time, users in self.head.get("users", [])]
@@ -125,8 +137,17 @@ def read_run(path: Path) -> RunFile:
 
 
 def events_of(run: RunFile) -> Iterator[Event]:
-    """The events of ``run``, typed. Raises MisuseError on one that is no Event."""
-    for number, raw in enumerate(run.raw_events(), 1):
+    """The events of ``run`` in time order, typed. Raises MisuseError on one that is no Event."""
+    return _typed(run, run.raw_events())
+
+
+def events_as_made(run: RunFile) -> Iterator[Event]:
+    """The same in the order in which each process made them."""
+    return _typed(run, run.raw_events_as_made())
+
+
+def _typed(run: RunFile, events: Iterator[bytes]) -> Iterator[Event]:
+    for number, raw in enumerate(events, 1):
         try:
             yield decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -49,6 +49,8 @@ _record_decoder = msgspec.json.Decoder(_RecordMark)
 class TimeOrder:
     """Reads ``paths`` once; then ``raw_events`` gives their events by (time, worker, seq).
 
+    ``raw_events_as_made`` gives them file by file, each in the order in which it was written.
+
     An event that stands there twice (same time, worker and seq) is given once and counted in
     ``repeated``. ``torn`` counts last lines that a crash cut short. ``records`` has the places of
     the other lines, by kind, in the files' order. A broken line elsewhere raises MisuseError.
@@ -69,9 +71,16 @@ class TimeOrder:
 
     def raw_events(self) -> Iterator[bytes]:
         """The events as they stand in their files, without newline."""
+        return self._read_back(slice(None))
+
+    def raw_events_as_made(self) -> Iterator[bytes]:
+        """The same in the order in which each process made them, whatever its clock did."""
+        return self._read_back(np.lexsort((self._offsets, self._files)))
+
+    def _read_back(self, order: slice | NDArray[np.int64]) -> Iterator[bytes]:
         descriptors = [os.open(path, os.O_RDONLY) for path in self.paths]
         try:
-            for file, offset, length in self._places():
+            for file, offset, length in self._places(order):
                 yield os.pread(descriptors[file], length, offset)
         finally:
             for descriptor in descriptors:
@@ -99,15 +108,11 @@ class TimeOrder:
         kind = _record_decoder.decode(line.text).record
         self.records.setdefault(kind, []).append(Place(file, line.offset, len(line.text)))
 
-    def _places(self) -> Iterator[tuple[int, int, int]]:
+    def _places(self, order: slice | NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+        columns = [column[order] for column in (self._files, self._offsets, self._lengths)]
         for start in range(0, len(self), _CHUNK):
             part = slice(start, start + _CHUNK)
-            yield from zip(
-                self._files[part].tolist(),
-                self._offsets[part].tolist(),
-                self._lengths[part].tolist(),
-                strict=True,
-            )
+            yield from zip(*(column[part].tolist() for column in columns), strict=True)
 
 
 class _Marks:

@@ -1,0 +1,32 @@
+"""Whoever looks on takes no part: a display that is gone changes nothing."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from harness.progress import Progress
+from harness.seats import Seats
+from metrics.figures import Figures
+
+
+class Gone:
+    """A terminal, or the reader of a pipe, that went away."""
+
+    shown = 0
+
+    def show(self, _):
+        self.shown += 1
+        raise BrokenPipeError(32, "Broken pipe")
+
+    def close(self):
+        pass
+
+
+def test_a_display_that_is_gone_is_asked_once():
+    display = Gone()
+    progress = Progress(display, run_time_s=None)
+    run = SimpleNamespace(figures=Figures(8), started_s=0.0, seats=Seats())
+    for _ in range(3):
+        progress.tick(run)
+    progress.close()
+    assert display.shown == 1

@@ -1,0 +1,45 @@
+"""What is counted again from a run's files is what was counted live."""
+
+from __future__ import annotations
+
+import json
+
+from evidence.history import read_run
+from evidence.segment import Segment
+from harness.recount import recount
+from metrics.event import Event, Hit, utc
+from metrics.figures import Figures
+
+K = 3
+BACK_AT, BACK_S = 30, 2.0
+ROUNDS, ROLES = 10, "abcd"
+FIRST = {"record": "run", "run": {"run_uid": "u", "k": K}, "scenario": {}}
+
+
+def test_a_clock_that_is_set_back_tears_no_pair_apart(tmp_path):
+    segment = Segment(tmp_path / "multi_coord_stress_001.events.jsonl", FIRST)
+    live, seq, time_s = Figures(K), 0, 1_790_000_000.0
+    for round_ in range(1, ROUNDS + 1):
+        asked: dict[str, int] = {}
+        for phase in ("baseline", "reissue"):
+            for role in ROLES:
+                seq += 1
+                time_s += 0.05 - (BACK_S if seq == BACK_AT else 0)
+                event = Event(
+                    **{"seq": seq, "worker": "worker-0", "time": utc(time_s), "round": round_},
+                    **{"trio": 1, "phase": phase, "coordinator": "alice", "contract": "c"},
+                    **{"role": role, "query": role, "k": K, "users": 1},
+                    paired_seq=asked.get(role),
+                    top_k=[Hit(f"w-{rank}", "workers", 0.1) for rank in range(K)],
+                )
+                asked[role] = seq
+                live.add(event)
+                segment.append(event)
+    segment.close()
+    again = Figures(K)
+    run = read_run(segment.path)
+    recount(run, again)
+    assert live.result()["metrics"]["determinism"]["pairs"] == ROUNDS * len(ROLES)
+    assert again.state() == live.state()
+    times = [event["time"] for event in map(json.loads, run.raw_events())]
+    assert times == sorted(times)
