@@ -47,7 +47,10 @@ def test_load_that_went_away_is_no_pass_and_ends_the_run(running):
     slow, at_slow = running.start(
         *(local, "-u", 12, "-r", 12, "--think-time", 100, "--run-time", "3s"),
         *("--stop-timeout", 60),
-        **{"fault": "slow", "slow_s": SEATED_S, "fault_every": 2, "fault_steps": ["matrix.search"]},
+        fault="slow",
+        slow_s=SEATED_S,
+        fault_every=2,
+        fault_steps=["matrix.search"],
     )
     for standin in (at_frozen, at_alone):
         go_on(standin, 100)

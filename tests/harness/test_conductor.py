@@ -21,7 +21,7 @@ class FailsOnce(Progress):
 
     looks = 0
 
-    def tick(self, run):
+    def tick(self, _run):
         self.looks += 1
         if self.looks == 1:
             raise ZeroDivisionError("made up")

@@ -26,9 +26,18 @@ def test_a_clock_that_is_set_back_tears_no_pair_apart(tmp_path):
                 seq += 1
                 time_s += 0.05 - (BACK_S if seq == BACK_AT else 0)
                 event = Event(
-                    **{"seq": seq, "worker": "worker-0", "time": utc(time_s), "round": round_},
-                    **{"trio": 1, "phase": phase, "coordinator": "alice", "contract": "c"},
-                    **{"role": role, "query": role, "k": K, "users": 1},
+                    seq=seq,
+                    worker="worker-0",
+                    time=utc(time_s),
+                    round=round_,
+                    trio=1,
+                    phase=phase,
+                    coordinator="alice",
+                    contract="c",
+                    role=role,
+                    query=role,
+                    k=K,
+                    users=1,
                     paired_seq=asked.get(role),
                     top_k=[Hit(f"w-{rank}", "workers", 0.1) for rank in range(K)],
                 )
