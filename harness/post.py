@@ -13,7 +13,7 @@ from gevent.lock import RLock
 from locust.exception import RPCSendError
 from locust.runners import LocalRunner, Runner
 
-SOON_S = 0.005
+SOON_S = 0.02
 BUNDLE = "mcstress.Bundle"
 
 Said = TypeVar("Said", bound=msgspec.Struct)
@@ -27,10 +27,11 @@ _bundle_decoder = msgspec.msgpack.Decoder(Bundle)
 class Post:
     """Sends and receives the messages of ``harness.messages``, in order for one receiver.
 
-    A message of Locust's costs 30 µs at either end. Those that can wait for a moment travel in a
-    bundle; whatever is sent after them stays behind them. What cannot be sent is tried again
-    before the next message, whose sender hears of it then. On a local runner nothing travels: the
-    listener is called in place, with the message itself.
+    A message of Locust's costs 30 µs at either end. Those that can wait for a moment, which nobody
+    sees in rounds that take far longer, travel in a bundle; whatever is sent after them stays
+    behind them. What cannot be sent is tried again before the next message, whose sender hears of
+    it then. On a local runner nothing travels: the listener is called in place, with the message
+    itself.
     """
 
     def __init__(self, runner: Runner) -> None:

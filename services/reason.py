@@ -31,7 +31,7 @@ def status_fault(reply: Reply) -> str:
     if reply.status in REDIRECTS:
         return f"redirect {reply.status} not followed"
     try:
-        words = error_decoder.decode(reply.body).error
+        words = error_decoder.decode(reply.body).words
     except DECODE_ERRORS:
         return f"HTTP {reply.status} ({content_type(reply)})"
     return f"HTTP {reply.status}: {clip(words, ERROR_TEXT_CHARACTERS)}"

@@ -174,10 +174,21 @@ class HealthAnswer(msgspec.Struct):
     status: str
 
 
+class ErrorWords(msgspec.Struct):
+    """How gateways that speak OpenAI's API put it."""
+
+    message: str
+
+
 class ErrorAnswer(msgspec.Struct):
     """What both services answer with any 4xx or 5xx."""
 
-    error: str
+    error: str | ErrorWords
+
+    @property
+    def words(self) -> str:
+        """The service's own words."""
+        return self.error if isinstance(self.error, str) else self.error.message
 
 
 search_decoder = msgspec.json.Decoder(SearchAnswer)

@@ -19,6 +19,9 @@ from users.run import Run
 from users.scenario import Contract, Resume, Variant
 from users.seat import Seat
 
+TAKING_OVER = frozenset({"handover", "handover_paraphrase"})
+"""The phases that wait for what a colleague recorded."""
+
 
 class Fire(Protocol):
     """Locust's event hook: hands the event and its steps to all who listen."""
@@ -102,7 +105,7 @@ class Coordinator:
             for handover in self.run.scenario.handovers
             if handover.to_persona == seat.persona
         ]
-        self.gives = any(
+        self.gives = not TAKING_OVER.isdisjoint(self.run.phases) and any(
             handover.from_persona == seat.persona for handover in self.run.scenario.handovers
         )
         self.baselines: dict[str, int] = {}

@@ -50,6 +50,7 @@ def _contracts(file: ScenarioFile) -> Iterator[str]:
 
 
 def _swaps(file: ScenarioFile) -> Iterator[str]:
+    yield from twice("swaps", [f"{swap.contract}, {swap.role}" for swap in file.swaps])
     for index, swap in enumerate(file.swaps):
         place = entry("swaps", index)
         yield from unknown(f"{place}.persona", swap.persona, file.personas, "personas")
@@ -58,6 +59,13 @@ def _swaps(file: ScenarioFile) -> Iterator[str]:
 
 def _merges(file: ScenarioFile) -> Iterator[str]:
     known = [contract.name for contract in file.contracts]
+    yield from twice(
+        "merges",
+        [
+            f"{', '.join(sorted([*one.contracts, *one.roles]))} by {one.persona}"
+            for one in file.merges
+        ],
+    )
     for index, merge in enumerate(file.merges):
         place = entry("merges", index)
         yield from unknown(f"{place}.persona", merge.persona, file.personas, "personas")
@@ -71,6 +79,7 @@ def _merges(file: ScenarioFile) -> Iterator[str]:
 
 def _handovers(file: ScenarioFile) -> Iterator[str]:
     holders = {contract.name: contract.persona for contract in file.contracts}
+    yield from twice("handovers", [f"{one.contract} to {one.to_persona}" for one in file.handovers])
     for index, handover in enumerate(file.handovers):
         place, giver, taker = entry("handovers", index), handover.from_persona, handover.to_persona
         yield from unknown(f"{place}.from_persona", giver, file.personas, "personas")

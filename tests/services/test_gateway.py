@@ -133,6 +133,10 @@ HTML = answer("<html>504</html>", content_type="text/html; charset=utf-8")
 CUT = answer('{"results": [')
 FAULTS = {
     "500": ([answer({"error": "index  is\nlost"}, "500 x")], "HTTP 500: index is lost"),
+    "an error with fields": (
+        [answer({"error": {"message": "slow down", "type": "rate_limit"}}, "429 x")],
+        "HTTP 429: slow down",
+    ),
     "a long error": ([answer({"error": "x" * 300}, "502 x")], f"HTTP 502: {'x' * 199}…"),
     "500 in HTML": ([HTML.replace(b"200 OK", b"500 x")], "HTTP 500 (text/html)"),
     "429 with nothing": ([answer("", "429 x", content_type="")], "HTTP 429 (no content type)"),

@@ -81,6 +81,28 @@ def test_a_file_that_is_no_toml(tmp_path):
         load_scenario(str(path))
 
 
+TWICE = {
+    "swaps": """
+[[swaps]]
+persona = "ben"
+contract = "north"
+role = "driver"
+[[swaps]]""",
+    "merges": """
+[[merges]]
+persona = "ann"
+contracts = ["south", "north"]
+roles = ["cook"]
+[[merges]]""",
+    "handovers": """
+[[handovers]]
+from_persona = "ann"
+to_persona = "ben"
+contract = "north"
+[[handovers]]""",
+}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -113,6 +135,9 @@ def test_a_file_that_is_no_toml(tmp_path):
         ('roles = ["cook", "guard"]', 'roles = ["cook", "cook"]', "contracts.south..roles: found"),
         ('contract = "north"\nrole', 'contract = "nort"\nrole', 'swaps.#1..contract: .*"north"?'),
         ('role = "driver"\n', 'role = "guard"\n', 'swaps.#1..role: found "guard", expected one of'),
+        ("[[swaps]]", TWICE["swaps"], 'swaps: found "north, driver" 2 times, expected each once'),
+        ("[[merges]]", TWICE["merges"], 'merges: found "cook, north, south by ann" 2 times'),
+        ("[[handovers]]", TWICE["handovers"], 'handovers: found "north to ben" 2 times'),
         ('["north", "south"]', '["north", "sud"]', 'merges.#1..contracts.#2.: found "sud"'),
         ('["north", "south"]', '["north"]', "merges.#1..contracts: found a list of 1, expected at"),
         ('roles = ["cook"]', 'roles = ["guard"]', "merges.#1..roles.#1.: .* the roles of north"),
