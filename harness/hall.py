@@ -1,0 +1,79 @@
+"""The hall: the run that is on, who takes part in it, and how to speak to them."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import msgspec
+from locust.runners import STATE_MISSING, MasterRunner, Runner
+
+from harness import messages as said
+from harness.master_run import MasterRun
+from harness.post import Post
+from harness.roll import LOCAL, WorkerPart
+
+logger = logging.getLogger(__name__)
+
+
+class Hall:
+    """Knows the speaker of a message, and whether it is of the run that is on."""
+
+    def __init__(self, runner: Runner, post: Post) -> None:
+        self.runner = runner
+        self.post = post
+        self.current: MasterRun | None = None
+
+    def run_of(self, run_uid: str) -> MasterRun | None:
+        """The run that is on, where the message is of it and not a late one of the last."""
+        run = self.current
+        return run if run is not None and run.run.uid == run_uid else None
+
+    def part_of(self, run_uid: str, sender: str) -> tuple[MasterRun, WorkerPart] | None:
+        """The run that is on, and the part in it of the worker who speaks."""
+        run = self.run_of(run_uid)
+        part = run.roll.of_client(sender) if run is not None else None
+        if run is None or part is None:
+            return None
+        part.heard_s = time.monotonic()
+        if part.lost and not run.drained:
+            self._welcome_back(run, part)
+        return run, part
+
+    def _welcome_back(self, run: MasterRun, part: WorkerPart) -> None:
+        """A worker that was only silent (frozen, cut off) goes on, without its old seats.
+
+        One that Locust has forgotten meanwhile will get no more users: it may only hand over.
+        """
+        part.lost = False
+        logger.warning("%s is back; its users lease new seats", part.name)
+        self.tell(run, part.name, said.Revoked())
+        runner = self.runner
+        if isinstance(runner, MasterRunner) and part.client_id not in runner.clients:
+            self.tell(run, part.name, said.Drain(run.run.uid))
+
+    def name_of(self, client_id: str) -> str:
+        """What we call Locust's client."""
+        runner = self.runner
+        if isinstance(runner, MasterRunner):
+            return f"worker-{runner.get_worker_index(client_id)}"
+        return LOCAL
+
+    def address_of(self, part: WorkerPart) -> str | None:
+        """Whom the post sends to."""
+        return part.client_id if isinstance(self.runner, MasterRunner) else None
+
+    def tell(
+        self, run: MasterRun, worker: str, message: msgspec.Struct, *, soon: bool = False
+    ) -> None:
+        """Tell a worker of the run, at once or ``soon``."""
+        part = run.roll.parts.get(worker)
+        if part is not None:
+            (self.post.send_soon if soon else self.post.send)(message, self.address_of(part))
+
+    def is_there(self, part: WorkerPart) -> bool:
+        """Whether Locust hears of the worker."""
+        if not isinstance(self.runner, MasterRunner):
+            return True
+        client = self.runner.clients.get(part.client_id)
+        return client is not None and client.state != STATE_MISSING

@@ -1,0 +1,104 @@
+"""The seating: users get seats, and partners hear of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness import messages as said
+from harness.hall import Hall
+from harness.master_run import MasterRun
+from harness.roll import WorkerPart
+from users.seat import Seat
+
+OnChange = Callable[[MasterRun], None]
+
+
+class Seating:
+    """Leases the seats of the run that is on. ``on_arrival`` and ``on_done`` hear of changes."""
+
+    def __init__(self, hall: Hall, on_arrival: OnChange, on_done: OnChange) -> None:
+        self._hall = hall
+        self._on_arrival = on_arrival
+        self._on_done_rounds = on_done
+        hall.post.listen(said.Lease, self._on_lease)
+        hall.post.listen(said.Release, self._on_release)
+        hall.post.listen(said.BeginRound, self._on_begin_round)
+        hall.post.listen(said.Done, self._on_done)
+        hall.post.listen(said.Publish, self._on_publish)
+
+    def _on_lease(self, lease: said.Lease, sender: str) -> None:
+        found = self._hall.part_of(lease.run_uid, sender)
+        if found is not None and not found[0].reference.holds_back((lease, sender), found[0].seats):
+            self._grant(*found, lease)
+
+    def let_in(self, run: MasterRun) -> None:
+        """Seat those whose wait is over, but for users of a worker that is gone meanwhile."""
+        for lease, sender in run.reference.let_in():
+            part = run.roll.of_client(sender)
+            if part is not None and not part.lost:
+                self._grant(run, part, lease)
+
+    def _grant(self, run: MasterRun, part: WorkerPart, lease: said.Lease) -> None:
+        if run.ending:
+            return
+        seat = run.seats.lease(lease.persona, part.name)
+        run.note_users(len(run.seats))
+        self._hall.tell(run, part.name, said.Granted(lease.ticket, seat, len(run.seats)))
+        for giver in run.partners.givers_of(seat):
+            self._hall.tell(run, part.name, self._partner(run, giver, seat.trio))
+        for recordings in run.partners.recordings_for(seat):
+            self._hall.tell(run, part.name, said.Published(recordings))
+        self._tell_takers(run, seat)
+        self._on_arrival(run)
+
+    def _tell_takers(self, run: MasterRun, seat: Seat) -> None:
+        partner = self._partner(run, seat.persona, seat.trio)
+        for worker in run.partners.takers_of(seat):
+            self._hall.tell(run, worker, partner)
+
+    def _partner(self, run: MasterRun, persona: str, trio: int) -> said.Partner:
+        lease = run.seats.at(persona, trio)
+        if lease is None:
+            return said.Partner(persona, trio, None)
+        last_round = lease.round if lease.done else None
+        return said.Partner(persona, trio, lease.seat.first_round, last_round)
+
+    def _on_release(self, release: said.Release, sender: str) -> None:
+        if found := self._hall.part_of(release.run_uid, sender):
+            self._free(found[0], release.seat)
+
+    def _free(self, run: MasterRun, seat: Seat) -> None:
+        if run.seats.release(seat):
+            self._tell_takers(run, seat)
+
+    def _on_begin_round(self, begun: said.BeginRound, sender: str) -> None:
+        if found := self._hall.part_of(begun.run_uid, sender):
+            found[0].seats.begin_round(begun.seat, begun.round)
+
+    def _on_done(self, done: said.Done, sender: str) -> None:
+        if found := self._hall.part_of(done.run_uid, sender):
+            run = found[0]
+            run.seats.done(done.seat)
+            self._tell_takers(run, done.seat)
+            self._on_done_rounds(run)
+
+    def _on_publish(self, publish: said.Publish, sender: str) -> None:
+        if found := self._hall.part_of(publish.run_uid, sender):
+            run = found[0]
+            for worker in run.partners.put(publish.recordings):
+                self._hall.tell(run, worker, said.Published(publish.recordings), soon=True)
+
+    def free_all(self, run: MasterRun, part: WorkerPart) -> None:
+        """Take back all that a worker holds."""
+        for seat in run.seats.of_worker(part.name):
+            self._free(run, seat)
+
+    def close_ranks(self, run: MasterRun) -> None:
+        """After many have left, bring those who stayed together in whole trios again."""
+        if run.run.rounds > 0 or not run.spawned:
+            return
+        for seat in run.seats.strays():
+            lease = run.seats.holder(seat)
+            if lease is not None and not lease.moves:
+                lease.moves = True
+                self._hall.tell(run, lease.worker, said.Move(seat))
