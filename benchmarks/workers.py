@@ -39,7 +39,8 @@ def run() -> list[Row]:
 
     On two cores the services take their share of what a second worker could bring. What two
     processes bring that do without a master is what there is to be had; beside it stands what is
-    left of that where one report is made of both.
+    left of that where one report is made of both. Where the services have cores of their own, two
+    workers bring what they make of twice the CPU: the last row.
     """
     ways: dict[str, Callable[[str], Cost]] = {
         ONE: of_one,
@@ -57,4 +58,11 @@ def run() -> list[Row]:
         *(Row(f"{n}: requests", pace[n], "per s", pace[n] / pace[ONE], ONE) for n in ways),
         *(Row(f"{n}: CPU a request", cpu[n], "µs", cpu[n] / cpu[ONE], ONE) for n in ways),
         Row(f"{TWO}, once more", pace[TWO], "per s", pace[TWO] / pace[APART], APART),
+        Row(
+            f"{TWO}, of twice the CPU of {ONE}: requests",
+            2 * pace[ONE] * cpu[ONE] / cpu[TWO],
+            "per s",
+            2 * cpu[ONE] / cpu[TWO],
+            ONE,
+        ),
     ]
