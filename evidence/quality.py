@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from evidence import readings, words
-from evidence.readings import healthy, reading, worst
+from evidence.readings import badness, healthy, reading, worst
+from evidence.run_section import run_section
 from evidence.section import Document, Headline, Section, Table, figures
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
@@ -21,12 +22,13 @@ def diversity(document: Document) -> Section:
         _pairs(document, "same role, two contracts", _SAME_ROLE),
         _pairs(document, "two roles, one contract", _DIFFERENT_ROLES),
     ]
+    decisive = min(rows, key=lambda row: badness(row[-1]))
     return Section(
         key="diversity",
         title="Diversity",
         question="Do different needs get different people?",
-        answer=worst(*(row[-1] for row in rows)),
-        headline=Headline(rows[0][1], rows[0][2]),
+        answer=decisive[-1],
+        headline=Headline(decisive[1], decisive[2]),
         tables=[Table(_PAIR_COLUMNS, rows)],
         notes=[*_trio_note(same), *_chance_note(same, different), *_empty_note(same, different)],
     )
@@ -128,6 +130,7 @@ def _changed_note(figure: dict[str, Any]) -> list[str]:
 
 
 _KINDS = {"verbatim": "her words", "paraphrase": "other words"}
+_PHASES = {"verbatim": "handover", "paraphrase": "handover_paraphrase"}
 _ARM_COLUMNS = ["Handover", "With memory, top-1", "Control, top-1", "With memory, top-K", "Reading"]
 _LIFT_COLUMNS = [
     "Handover",
@@ -147,6 +150,11 @@ _LIFT_NOTE = (
 def learning(document: Document) -> Section:
     """What a colleague found of what was recorded, with the memory and without."""
     arms = [_arms(document, kind) for kind in _KINDS]
+    chosen = [kind for kind, phase in _PHASES.items() if phase in run_section(document).phases]
+    answers = {
+        kind: row[-1] for kind, row in zip(_KINDS, arms, strict=True) if kind in (chosen or _KINDS)
+    }
+    decisive = min(answers, key=lambda kind: badness(answers[kind]))
     lifts = [_lift(document, kind) for kind in _KINDS]
     # A lift that is not proven takes nothing from the rates: four queries cannot prove any.
     harmed = [row[-1] for row in lifts if row[-1].tone == "bad"]
@@ -154,8 +162,8 @@ def learning(document: Document) -> Section:
         key="learning",
         title="Learning",
         question="Does a colleague find what was learnt?",
-        answer=worst(*(row[-1] for row in arms), *harmed),
-        headline=_found(figures(document, "handover.verbatim")),
+        answer=worst(answers[decisive], *harmed),
+        headline=_found(figures(document, f"handover.{decisive}")),
         tables=[Table(_ARM_COLUMNS, arms), Table(_LIFT_COLUMNS, lifts)],
         notes=[*_trio_note(figures(document, "handover.verbatim")), _LIFT_NOTE],
     )

@@ -20,7 +20,7 @@ _TONES: dict[str, Tone] = {
 ALPHA = 0.05
 _SIGNS = {">=": "≥", "<=": "≤", "==": "="}
 NO_BREAK = "\u00a0"
-_ORDER: tuple[Tone, ...] = ("bad", "fair", "good", "none")
+_ORDER: tuple[Tone, ...] = ("bad", "fair", "none", "good")
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -67,5 +67,10 @@ def verdict(word: str) -> Reading:
 
 
 def worst(*readings: Reading) -> Reading:
-    """The reading that matters most: bad before fair before good before nothing."""
-    return min(readings, key=lambda reading: _ORDER.index(reading.tone))
+    """The reading that matters most: bad before fair before nothing known before good."""
+    return min(readings, key=badness)
+
+
+def badness(reading: Reading) -> int:
+    """Less for what matters more."""
+    return _ORDER.index(reading.tone)

@@ -187,14 +187,14 @@ def _services(run: RunSection) -> list[str]:
 
 def _outcomes(document: Document) -> list[str]:
     reasons = {
-        "failed": "failed",
+        "failed": "failed (a list that was found before counts)",
         "skipped": "skipped for want of a partner",
         "unmet": "whose partner stayed silent",
         "cut": "cut off by the end of the run",
     }
     counted = figures(document, "events.by_outcome")
     said = [f"{counted[key]:,} {text}" for key, text in reasons.items() if counted.get(key)]
-    return [f"Events in no quality figure: {words.sentence_list(said)}."] if said else []
+    return [f"Events that were not whole: {words.sentence_list(said)}."] if said else []
 
 
 def _reach(document: Document, run: RunSection) -> list[str]:
@@ -204,9 +204,16 @@ def _reach(document: Document, run: RunSection) -> list[str]:
         asked = "one wording was" if trios == 1 else f"{trios} wordings were"
         notes.append(f"Other wordings of the demands: only {asked} asked.")
     if len(document.get("load_curve", [])) == 1:
-        users = words.plural(run.peak_users, "concurrent user")
-        notes.append(f"Load: it did not vary, with {users} at most.")
+        notes.append(_one_band(document, run))
     return notes
+
+
+def _one_band(document: Document, run: RunSection) -> str:
+    fewest = min((number for _, number in document.get("users", []) if number), default=0)
+    users = words.plural(run.peak_users, "concurrent user")
+    if fewest in (0, run.peak_users):
+        return f"Load: it did not vary, with {users} at most."
+    return f"Load: from {fewest} to {users}, too briefly at each number to tell them apart."
 
 
 def _generator(run: RunSection) -> list[str]:

@@ -56,6 +56,11 @@ def counted_again(run: RunFile) -> dict[str, Any]:
         **results,
         "completeness": counted,
         "users": users,
+        **(
+            {}
+            if stored["run"].get("evidence", "all") in ("all", "full")
+            else {"state": figures.state()}
+        ),
     }
 
 

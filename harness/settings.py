@@ -90,8 +90,8 @@ def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Che
     """The checks of the command line, or the scenario's thresholds where there are none."""
     lines = [expressions] if isinstance(expressions, str) else expressions or []
     texts = [text for line in lines for text in _APART.split(line) if text.strip()]
-    needs = {threshold.check.split()[0]: threshold.needs for threshold in scenario.thresholds}
     try:
+        needs = {parse_check(one.check).metric: one.needs for one in scenario.thresholds}
         if texts:
             return [_with_needs(parse_check(text), needs) for text in texts]
         return [parse_check(item.check, needs=item.needs) for item in scenario.thresholds]

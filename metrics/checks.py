@@ -44,9 +44,13 @@ class Seen(msgspec.Struct, frozen=True):
     planned: int | None = None
     ci95: list[float] | None = None
 
-    def crosses(self, threshold: float) -> bool:
-        """Whether the interval holds values on both sides of ``threshold``."""
-        return self.ci95 is not None and self.ci95[0] < threshold < self.ci95[1]
+    def crosses(self, check: Check) -> bool:
+        """Whether the interval holds values that pass and values that do not."""
+        if self.ci95 is None:
+            return False
+        low, high = self.ci95
+        ends = [OPERATORS[check.operator](end, check.threshold) for end in (low, high)]
+        return ends[0] is not ends[1] or low < check.threshold < high
 
     def is_short_of(self, needs: int) -> bool:
         """Whether there are fewer samples than needed, or too few of those planned."""
@@ -99,10 +103,15 @@ def _judge(
     if seen.value is None or seen.is_short_of(check.needs):
         return _outcome(check, "unknown", seen.shortage(check.needs), seen)
     held = OPERATORS[check.operator](seen.value, check.threshold)
-    reason = f"{seen.value:.4g} over {seen.samples} samples"
-    if seen.ci95 and seen.crosses(check.threshold):
+    reason = f"{_shown(seen.value)} over {seen.samples} samples"
+    if seen.ci95 and seen.crosses(check):
         reason += "; the interval [{:.3f}, {:.3f}] crosses the threshold".format(*seen.ci95)
     return _outcome(check, "pass" if held else "fail", reason, seen)
+
+
+def _shown(value: float) -> str:
+    """Four figures, or all before the point."""
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"  # noqa: PLR2004  (four)
 
 
 def _outcome(check: Check, verdict: Verdict, reason: str, seen: Seen | None = None) -> CheckOutcome:
@@ -118,7 +127,7 @@ def _outcome(check: Check, verdict: Verdict, reason: str, seen: Seen | None = No
         needs=check.needs,
         planned=seen.planned,
         ci95=seen.ci95,
-        crosses=seen.crosses(check.threshold),
+        crosses=seen.crosses(check),
         reason=reason,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metrics.check import OPERATORS, Check, parse_check
-from metrics.names import METRICS, find
+from metrics.names import COUNT, METRICS, PLANNED_SHARE, find
 from metrics.readings import RANGES
 
 LEAVES = {
@@ -34,29 +34,45 @@ def load_curve_reading(curve: Entries, checks: Sequence[Check]) -> str:
     """One sentence: which checks do not hold, and at what load; or that all do."""
     if not curve:
         return "Nothing was measured."
-    judged = {check: _judged(curve, check) for check in checks}
-    said = [sentence for check in checks if (sentence := _outside(check, judged[check]))]
-    unjudged = [_label(check.metric) for check in checks if not judged[check]]
+    judged = {
+        check: [(entry, _holds(entry, check)) for entry in curve]
+        for check in checks
+        if _is_of_a_band(check)
+    }
+    said = [sentence for check in judged if (sentence := _outside(check, judged[check]))]
+    unjudged = [words for check in judged if (words := _unjudged(check, judged[check]))]
     tried = f"tried: {_span(curve[0], curve[-1])}" + ("" if len(curve) > 1 else ", one band only")
     if unjudged:
         tried += "; too few samples to say: " + ", ".join(unjudged)
     if not said:
-        said = ["No figure left its healthy range within what was tried"]
+        within = "could be judged" if unjudged else "was tried"
+        said = [f"No figure left its healthy range within what {within}"]
     return f"{'; '.join(said)} ({tried})."
 
 
-def _judged(curve: Entries, check: Check) -> list[tuple[Entry, bool]]:
-    """The bands with enough samples, and whether the check holds there."""
-    return [(entry, held) for entry in curve if (held := _holds(entry, check)) is not None]
+def _is_of_a_band(check: Check) -> bool:
+    """Whether a band can pass or fail it: a run's least number of something is not a band's."""
+    counted = METRICS[check.metric].unit == COUNT and check.operator in (">", ">=")
+    return not counted and not check.metric.startswith("faults.")
 
 
-def _outside(check: Check, judged: list[tuple[Entry, bool]]) -> str | None:
-    outside = [entry for entry, held in judged if not held]
+def _unjudged(check: Check, held: Sequence[tuple[Entry, bool | None]]) -> str:
+    """The figure, and the bands that have too few samples of it where others have enough."""
+    silent = [entry for entry, holds in held if holds is None]
+    if len(silent) == len(held):
+        return _label(check.metric)
+    spans = " and ".join(_span(entry, entry) for entry in silent)
+    return f"{_label(check.metric)} at {spans}" if spans else ""
+
+
+def _outside(check: Check, held: Sequence[tuple[Entry, bool | None]]) -> str | None:
+    judged = [(entry, holds) for entry, holds in held if holds is not None]
+    outside = [entry for entry, holds in judged if not holds]
     if not outside:
         return None
     leaves = f"{_label(check.metric)} {LEAVES[check.operator].format(t=check.threshold)}"
     if len(outside) == len(judged):
-        return f"{leaves} at every load tried"
+        return f"{leaves} at every load {'tried' if len(judged) == len(held) else 'judged'}"
     if [entry for entry, _ in judged[-len(outside) :]] == outside:
         return f"{leaves} from {outside[0]['users_from']} users on"
     return f"{leaves} at " + " and ".join(_span(entry, entry) for entry in outside)
@@ -66,8 +82,10 @@ def _holds(entry: Entry, check: Check) -> bool | None:
     """Whether a band passes; None where it has too few samples to say."""
     results = {"metrics": entry, "latency": entry["latency"]}
     value = find(results, check.metric)
-    samples = find(results, METRICS[check.metric].samples) or 0
-    if value is None or samples < check.needs:
+    metric = METRICS[check.metric]
+    samples = find(results, metric.samples) or 0
+    planned = (find(results, metric.planned) if metric.planned else None) or 0
+    if value is None or samples < check.needs or samples < PLANNED_SHARE * planned:
         return None
     return OPERATORS[check.operator](value, check.threshold)
 

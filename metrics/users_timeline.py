@@ -15,10 +15,14 @@ Rows = Sequence[Sequence[int]]
 
 
 class UsersTimeline:
-    """Rows of [unix second, users]. A row lasts until the next, the last one for a second."""
+    """Rows of [unix second, users]. A row lasts until the next, the last one for a second.
+
+    They are sorted: a clock that was set back tells some seconds twice.
+    """
 
     def __init__(self, rows: Rows | None) -> None:
-        self._table = np.fromiter(chain.from_iterable(rows or ()), np.int64).reshape(-1, 2)
+        table = np.fromiter(chain.from_iterable(rows or ()), np.int64).reshape(-1, 2)
+        self._table = table[np.argsort(table[:, 0], kind="stable")]
 
     def __bool__(self) -> bool:
         return len(self._table) > 0

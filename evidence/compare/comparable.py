@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -58,12 +59,22 @@ def refuse_unlike(runs: Sequence[RunFile]) -> None:
 
 def warnings(runs: Sequence[RunFile]) -> list[str]:
     """What a reader must know before believing a difference."""
-    return [*_unlike(runs), *(warning for run in runs for warning in _incomplete(run))]
+    incomplete = (warning for run in runs for warning in _incomplete(run))
+    return [*_repeated(runs), *_unlike(runs), *incomplete]
 
 
 def same_seed(runs: Sequence[RunFile]) -> bool:
     """Whether the runs drew the same: only then are their queries pairs."""
     return len({run_section(run.head).seed for run in runs}) == 1
+
+
+def _repeated(runs: Sequence[RunFile]) -> list[str]:
+    times = Counter(run.path.resolve() for run in runs)
+    return [
+        f"{path} stands here {number} times: a run is no witness of itself"
+        for path, number in times.items()
+        if number > 1
+    ]
 
 
 def _unlike(runs: Sequence[RunFile]) -> list[str]:
@@ -87,7 +98,10 @@ def _incomplete(run: RunFile) -> list[str]:
         found.append(f"{run.path} is incomplete: {reason}")
     kept = run_section(run.head).evidence
     if kept not in ("all", "full"):
-        found.append(f"{run.path} kept {kept} of its events: quality is compared on those")
+        compared = (
+            "quality cannot be compared" if kept == "none" else "quality is compared on those"
+        )
+        found.append(f"{run.path} kept {kept} of its events: {compared}")
     return found
 
 

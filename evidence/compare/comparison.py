@@ -17,20 +17,8 @@ from evidence.compare.by_run import RunTest, run_test
 from evidence.compare.comparable import refuse_unlike, same_seed, warnings
 from evidence.compare.figure import Better, Figure
 from evidence.compare.judge import judge, notes
-from evidence.compare.paired import paired_test
-from evidence.compare.queries import (
-    DETERMINISM,
-    DIFFERENT_ROLES,
-    FRESHNESS,
-    HANDOVER,
-    RATING,
-    RETURNED,
-    SAME_ROLE,
-    QueryScores,
-    query_scores,
-    side_means,
-)
-from evidence.history import RunFile, events_of
+from evidence.compare.quality import Quality
+from evidence.history import RunFile
 from evidence.run_section import run_section
 from services.errors import MisuseError
 
@@ -38,31 +26,25 @@ REGRESSION_EXIT_CODE = 5
 _PERCENTILES = ("p50_ms", "p95_ms")
 _LEAST_MS = 0.001
 
-_QUALITY: dict[str, tuple[Better, float]] = {
-    SAME_ROLE: ("lower", 1.0),
-    DIFFERENT_ROLES: ("lower", 1.0),
-    DETERMINISM: ("higher", 1.0),
-    **dict.fromkeys(HANDOVER.values(), ("higher", 1.0)),
-    FRESHNESS: ("higher", 1.0),
-    RATING: ("higher", 4.0),
-    RETURNED: ("lower", 1000.0),
-}
-"""Which way each figure is better, and the largest difference that it can have."""
-
 
 class Comparison(msgspec.Struct, kw_only=True):
-    """All figures of two sets of runs, named by their files; ``notes`` limit what they can say."""
+    """All figures of two sets of runs, named by their files; ``notes`` limit what they can say.
+
+    ``gone`` names the figures that only ``a`` has, ``new`` those that only ``b`` has.
+    """
 
     a: list[str]
     b: list[str]
     warnings: list[str]
     notes: list[str]
     figures: list[Figure]
+    gone: list[str]
+    new: list[str]
 
     @property
-    def regressions(self) -> list[Figure]:
-        """What is proven to be worse in ``b``."""
-        return [figure for figure in self.figures if figure.verdict == "worse"]
+    def regressions(self) -> list[str]:
+        """What is proven to be worse in ``b``, and what it cannot show any more."""
+        return [one.name for one in self.figures if one.verdict == "worse"] + self.gone
 
 
 def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
@@ -74,48 +56,18 @@ def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
         raise MisuseError("compare: expected at least one run on either side: A… -- B…")
     runs = [*a, *b]
     refuse_unlike(runs)
-    figures = [*_quality(a, b, paired=same_seed(runs)), *_speed(a, b)]
+    quality = Quality(a, b)
+    figures = [*quality.figures(paired=same_seed(runs)), *_speed(a, b)]
     judge(figures)
     return Comparison(
         a=[str(run.path) for run in a],
         b=[str(run.path) for run in b],
         warnings=warnings(runs),
-        notes=notes(figures, (len(a), len(b)), paired=same_seed(runs)),
+        notes=[*quality.notes(), *notes(figures, (len(a), len(b)), paired=same_seed(runs))],
         figures=figures,
+        gone=quality.only("a"),
+        new=quality.only("b"),
     )
-
-
-def _quality(a: Sequence[RunFile], b: Sequence[RunFile], *, paired: bool) -> list[Figure]:
-    scores_a, scores_b = [_scores(run) for run in a], [_scores(run) for run in b]
-    found = []
-    for name, (better, span) in _QUALITY.items():
-        before, after = side_means(scores_a, name), side_means(scores_b, name)
-        shared = sorted(before.keys() & after.keys())
-        if not shared:
-            continue
-        test = paired_test([after[query] - before[query] for query in shared], span)
-        figure = Figure(
-            name=name,
-            better=better,
-            unit="queries",
-            a=fmean(before[query] for query in shared),
-            b=fmean(after[query] for query in shared),
-            n_a=len(shared),
-            n_b=len(shared),
-            effect=test.effect,
-            ci95=test.ci95 if paired else None,
-            p=test.p if paired else None,
-            least_p=test.least_p if paired else None,
-        )
-        found.append(figure)
-    return found
-
-
-def _scores(run: RunFile) -> QueryScores:
-    variants = run.head.get("scenario", {}).get("variants") or [{}]
-    contracts = variants[0].get("contracts", [])
-    cells = sum(len(contract.get("demands", [])) for contract in contracts)
-    return query_scores(events_of(run), cells or None)
 
 
 def _speed(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[Figure]:

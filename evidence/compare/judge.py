@@ -56,8 +56,11 @@ def notes(figures: Sequence[Figure], runs: tuple[int, int], *, paired: bool) -> 
 def _speed_notes(figures: Sequence[Figure], runs: tuple[int, int]) -> list[str]:
     speed = [figure for figure in figures if figure.unit == "runs"]
     a, b = runs
-    if not speed or all(figure.p_holm is not None for figure in speed):
+    untested = [figure.name for figure in speed if figure.p_holm is None]
+    if not untested:
         return []
+    if len(untested) < len(speed):
+        return [f"Speed: too few runs have these to test them: {', '.join(untested)}."]
     if min(runs) < FEWEST_RUNS:
         why = f"from {FEWEST_RUNS} a side on it is tested"
     else:

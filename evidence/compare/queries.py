@@ -61,7 +61,8 @@ class QueryScores:
         """Count an event. Those of one coordinator come in their order."""
         if event.phase == "inbox":
             self._inbox(event)
-        if event.outcome != "ok" or event.top_k is None:
+        # As the figures have it: a list counts though a later step of its event failed.
+        if event.outcome == "cut" or event.top_k is None:
             return
         if event.phase == "baseline":
             self._baseline(event)

@@ -53,9 +53,12 @@ def markdown(comparison: Comparison) -> str:
 
 
 def json(comparison: Comparison) -> str:
-    """The comparison as one JSON object; ``regressions`` names what is proven to be worse."""
+    """The comparison as one JSON object.
+
+    ``regressions`` names what is proven to be worse, and what B does not have any more.
+    """
     whole = msgspec.to_builtins(comparison)
-    whole["regressions"] = [figure.name for figure in comparison.regressions]
+    whole["regressions"] = comparison.regressions
     return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
 
 
@@ -66,7 +69,11 @@ def summary(comparison: Comparison) -> str:
         for verdict in ("worse", "better")
         if (names := [one.name for one in comparison.figures if one.verdict == verdict])
     ]
-    return f"Proven {'; '.join(said)}." if said else "No difference is proven."
+    proven = f"Proven {'; '.join(said)}." if said else "No difference is proven."
+    for side, names in (("A", comparison.gone), ("B", comparison.new)):
+        if names:
+            proven += f" Only in {side}: {words.sentence_list(names)}."
+    return proven
 
 
 def _heading(comparison: Comparison) -> list[str]:
