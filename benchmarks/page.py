@@ -79,13 +79,13 @@ def order(looks: dict[str, Look], number: int) -> list[str]:
 
 
 def rows(name: str, blocks: list[dict[str, Turn]]) -> list[Row]:
-    """Medians over the blocks, and of the ratios within each; ratios are times."""
+    """Medians over the blocks, and of the ratios within each."""
     pace = median(block[name].requests_per_s for block in blocks)
     cost = median(block[name].cpu_us for block in blocks)
-    slower = median(block[CLOSED].requests_per_s / block[name].requests_per_s for block in blocks)
+    kept = median(block[name].requests_per_s / block[CLOSED].requests_per_s for block in blocks)
     dearer = median(block[name].cpu_us / block[CLOSED].cpu_us for block in blocks)
     return [
-        Row(f"requests, page {name}", pace, "/s", slower, f"page {CLOSED}"),
+        Row(f"requests, page {name}", pace, "/s", kept, f"page {CLOSED}"),
         Row(f"Locust's CPU per request, page {name}", cost, "µs", dearer, f"page {CLOSED}"),
     ]
 

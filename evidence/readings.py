@@ -35,6 +35,9 @@ def reading(document: dict[str, Any], name: str) -> Reading:
     found = document.get("readings", {}).get(name)
     if found is None:
         return Reading("no reading", "none")
+    for check in document.get("checks", []):
+        if check["metric"] == name and check["verdict"] == "unknown" and found["word"] != "unknown":
+            return Reading(f"unknown: {check['reason']}", "none")
     return Reading(f"{found['word']}: {found['meaning']}", _TONES.get(found["word"], "bad"))
 
 

@@ -31,7 +31,7 @@ PERCENTILES = {
 }
 _COLUMNS = ["count", *PERCENTILES.values()]
 _PERCENTILE_NOTE = (
-    "Each percentile is at most 1 % off; one that the count cannot carry is not printed. Failed "
+    "Each percentile is at most 0.25 % off; one that the count cannot carry is not printed. Failed "
     "steps count with the time that they took."
 )
 _MOST_REASONS = 20

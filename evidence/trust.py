@@ -12,6 +12,7 @@ from metrics.phase import PHASES
 _CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
 _TRACING = ("made", "sampled_out", "delivered", "read_back", "spooled")
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
+RULE_BASED = "rule-based"
 _FEWEST_TRIOS = 5
 
 
@@ -159,6 +160,7 @@ def not_covered(document: Document, run: RunSection) -> Section:
             *_phases(document, run),
             *_services(run),
             *_outcomes(document),
+            *_understood(document),
             *_reach(document, run),
             *_generator(run),
             *_kept(run),
@@ -182,6 +184,10 @@ def _services(run: RunSection) -> list[str]:
         + ", so that these figures describe our stand-in."
         for service in run.services
         if service.embedded
+    ] + [
+        f"A real {service.name}: it says that it is none ({service.note})."
+        for service in run.services
+        if not service.embedded and RULE_BASED in service.note
     ]
 
 
@@ -195,6 +201,21 @@ def _outcomes(document: Document) -> list[str]:
     counted = figures(document, "events.by_outcome")
     said = [f"{counted[key]:,} {text}" for key, text in reasons.items() if counted.get(key)]
     return [f"Events that were not whole: {words.sentence_list(said)}."] if said else []
+
+
+def _understood(document: Document) -> list[str]:
+    """What the LLM wrote that nobody could read, where no check asks for it."""
+    inbox = figures(document, "inbox")
+    asked = any(check["metric"].startswith("inbox.") for check in document.get("checks", []))
+    parts = {"unparseable": ("demands", "accepted"), "unparseable_ratings": ("ratings", "accepted")}
+    said = [
+        f"{words.of(inbox[key], inbox[of])} {what}"
+        for key, (what, of) in parts.items()
+        if inbox.get(key)
+    ]
+    if asked or not said:
+        return []
+    return [f"Answers of the LLM that are none: {words.sentence_list(said)} were unparseable."]
 
 
 def _reach(document: Document, run: RunSection) -> list[str]:

@@ -22,6 +22,8 @@ def check_claim(settings: Settings) -> None:
     folder = Path(settings.junit).absolute().parent
     if settings.junit and not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise MisuseError(f"--junit {settings.junit}: {folder} is no folder that can be written")
+    if settings.junit and Path(settings.junit).is_dir():
+        raise MisuseError(f"--junit {settings.junit}: found a folder, expected a file's name")
 
 
 def begin_run(settings: Settings, ground: Ground, mode: str) -> MasterRun:

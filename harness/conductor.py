@@ -72,6 +72,8 @@ class Conductor(Hall):
         if self._ticker is not None:
             self._ticker.kill()
         if self.progress is not None:
+            if self.current is not None:
+                self.progress.tick(self.current)  # the last figures, and those of a short run
             self.progress.close()
         self.current = None
         self._over.set()

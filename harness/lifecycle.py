@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from functools import partial
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ from harness.exit_codes import EXIT_CODES, EXIT_MISUSE
 from harness.finale import finish
 from harness.finished import FinishedRuns
 from harness.ground import Ground, prepare
+from harness.master_run import MasterRun
 from harness.node import Node
 from harness.pieces import see_off
 from harness.post import Post
@@ -154,6 +156,7 @@ class Lifecycle:
         if conductor is None or run is None or run.closing:
             return
         run.ending = run.closing = True
+        run.stopped_by = run.stopped_by or self._why_it_ends(run)
         if isinstance(self.runner, MasterRunner):
             # Else Locust gives the users of a worker that leaves now to the others.
             self.runner.update_state(STATE_STOPPING)
@@ -162,9 +165,17 @@ class Lifecycle:
             drain(conductor, run, self.environment.stop_timeout)
             head = finish(conductor, run)
             self.finished.add(run.paths, head)
-            tell(run, head)
             self._say(summary(run, head))
+            tell(run, head)
             self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
+        except OSError as fault:
+            logger.error(  # noqa: TRY400  (a full disk is no defect)
+                "the report is not whole: %s: %s; mcstress report %s makes it, once there is room",
+                fault.filename or run.paths.folder,
+                fault.strerror,
+                run.paths.events,
+            )
+            conductor.dismiss(run)
         except BaseException:
             conductor.dismiss(run)  # they would wait for it as long as the master is there
             raise
@@ -173,6 +184,16 @@ class Lifecycle:
             self.leave()
             conductor.rest()
             self._go_where_nobody_else_does()
+
+    def _why_it_ends(self, run: MasterRun) -> str:
+        """The run time, or else somebody who wanted it."""
+        options = self.environment.parsed_options
+        run_time_s = options.run_time if options is not None else None
+        lasted_s = time.time() - run.started_s
+        if run_time_s and lasted_s > run_time_s - 1:  # Locust counts from elsewhere
+            return "run time"
+        of = f" after {lasted_s:.0f} of {run_time_s:g} s" if run_time_s else ""
+        return f"{'a signal' if self.quitting else 'a stop'}{of}"
 
     def _go_where_nobody_else_does(self) -> None:
         """End a headless master whose last worker is gone: Locust stops its test and stays."""

@@ -133,8 +133,8 @@ def _outcome(check: Check, verdict: Verdict, reason: str, seen: Seen | None = No
 
 
 def overall(outcomes: Iterable[CheckOutcome]) -> Literal["pass", "fail", "unknown"]:
-    """Fail if one failed, else unknown if one is unknown, else pass."""
+    """Fail if one failed, else unknown if one is unknown or none could pass, else pass."""
     verdicts = {outcome.verdict for outcome in outcomes}
     if "fail" in verdicts:
         return "fail"
-    return "unknown" if "unknown" in verdicts else "pass"
+    return "pass" if "pass" in verdicts and "unknown" not in verdicts else "unknown"

@@ -6,6 +6,7 @@ from metrics.tally import Tally
 
 FAULTS = {
     "repeated_ids": "lists that held an id twice, which counts once",
+    "short_lists": "lists that held fewer than K, though something was found",
     "nothing_found": "searches that succeeded and found nothing",
     "nothing_expected": "handovers and new resumes that did not say which id should come back",
     "repeated_lists": "baseline lists of a trio, round and cell that had one already: not counted",

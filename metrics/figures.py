@@ -134,7 +134,7 @@ class Figures:
             "metrics": total.result(self.k, planned or {}, candidates),
             "latency": total.latency.result(),
             "load_curve": curve,
-            "load_curve_reading": load_curve_reading(curve, checks or healthy_checks()),
+            "load_curve_reading": load_curve_reading(curve, checks or healthy_checks(), users.most),
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),
             "timeline": sums.timeline.result(users),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from metrics.check import OPERATORS, Check, parse_check
@@ -18,7 +18,7 @@ LEAVES = {
     "!=": "is {t:g}",
 }
 
-Entry = Mapping[str, Any]
+Entry = dict[str, Any]
 Entries = Sequence[Entry]
 
 
@@ -30,10 +30,17 @@ def healthy_checks() -> list[Check]:
     ]
 
 
-def load_curve_reading(curve: Entries, checks: Sequence[Check]) -> str:
-    """One sentence: which checks do not hold, and at what load; or that all do."""
+def load_curve_reading(
+    curve: Entries, checks: Sequence[Check], most_users: int | None = None
+) -> str:
+    """One sentence: which checks do not hold, and at what load; or that all do.
+
+    ``most_users``: the most there were, where that is known; a band may reach beyond.
+    """
     if not curve:
         return "Nothing was measured."
+    if most_users:
+        curve = [entry | {"users_to": min(entry["users_to"], most_users)} for entry in curve]
     judged = {
         check: [(entry, _holds(entry, check)) for entry in curve]
         for check in checks

@@ -150,7 +150,10 @@ def _list_of(event: Event, faults: Faults) -> list[str] | None:
     ids = [hit.id for hit in top_k]
     if not ids:
         faults[("nothing_found",)] += 1
-    elif len(set(ids)) != len(ids):
+        return ids
+    if len(ids) < event.k:
+        faults[("short_lists",)] += 1
+    if len(set(ids)) != len(ids):
         faults[("repeated_ids",)] += 1
         return list(dict.fromkeys(ids))
     return ids

@@ -27,6 +27,11 @@ class UsersTimeline:
     def __bool__(self) -> bool:
         return len(self._table) > 0
 
+    @property
+    def most(self) -> int | None:
+        """The most users there were; None without rows."""
+        return int(self._table[:, 1].max()) if self else None
+
     def by_band(self) -> dict[int, float]:
         """The seconds that each band of users lasted; those without users are in none."""
         seconds, users = self._table.T

@@ -25,7 +25,7 @@ def check_langfuse(settings: Settings) -> str:
 def _line(server: Server[Entry]) -> str:
     reply = server.greet()
     if reply:
-        return reply.faults[0].text
+        return f"Langfuse: {reply.faults[0].text}"
     version = ".".join(map(str, server.version)) or "of a version that it does not say"
     found = Official(server.settings, server.http).project()
     if not isinstance(found, Project):

@@ -162,7 +162,8 @@ def test_results_read_back_from_json_are_judged_alike():
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        ([], "pass"),
+        ([], "unknown"),
+        (["skipped", "skipped"], "unknown"),
         (["pass", "skipped"], "pass"),
         (["pass", "unknown"], "unknown"),
         (["unknown", "fail", "pass"], "fail"),

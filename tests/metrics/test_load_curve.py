@@ -11,6 +11,7 @@ from metrics.band import band_of
 from metrics.check import parse_check
 from metrics.event import utc
 from metrics.figures import Figures
+from metrics.load_reading import load_curve_reading
 from metrics.users_timeline import UsersTimeline
 
 
@@ -89,7 +90,7 @@ def test_the_curve_finds_where_quality_falls():
     assert "determinism falls below 0.95 from 50 users on" in reading
     assert "handover.verbatim.top1_rate falls below 0.95 from 50 users on" in reading
     assert "handover.paraphrase.top1_rate falls below 0.5 from 200 users on" in reading
-    assert reading.endswith("(tried: 1 to 499 users).")
+    assert reading.endswith("(tried: 1 to 200 users).")
 
 
 def test_the_curve_says_that_nothing_happened():
@@ -97,7 +98,7 @@ def test_the_curve_says_that_nothing_happened():
     checks = [parse_check("determinism.mean_jaccard >= 0.95", 12), parse_check("errors.rate < 0.1")]
     reading = stairs.figures.result(stairs.users, checks=checks)["load_curve_reading"]
     healthy = "No figure left its healthy range within what was tried"
-    assert reading == f"{healthy} (tried: 1 to 499 users)."
+    assert reading == f"{healthy} (tried: 1 to 200 users)."
 
 
 def test_a_dip_in_the_middle_is_no_fall_from_there_on():
@@ -117,6 +118,37 @@ def test_what_has_too_few_samples_is_named_and_not_judged():
     reading = figures.result(checks=checks)["load_curve_reading"]
     assert "2 to 4 users, one band only; too few samples to say: determinism" in reading
     assert Figures(K).result()["load_curve_reading"] == "Nothing was measured."
+
+
+def test_a_band_with_too_few_samples_is_named_beside_those_that_were_judged():
+    """No figure of it is taken for one that held, whether too few were asked or too few answered."""
+    stairs = Staircase(identical_at=lambda _: 1.0, found_at=lambda _: 1.0)
+    curve = stairs.results["load_curve"]
+    check = parse_check("determinism.mean_jaccard >= 0.95", 12)
+    for pairs, planned, said in ((11, 11, False), (72, 91, False), (72, 90, True)):
+        curve[-1]["determinism"] |= {"pairs": pairs, "planned": planned, "mean_jaccard": 0.1}
+        reading = load_curve_reading(curve, [check], 200)
+        judged = "determinism falls below 0.95 from 200 users on (tried: 1 to 200 users)."
+        unjudged = (
+            "No figure left its healthy range within what could be judged "
+            "(tried: 1 to 200 users; too few samples to say: determinism at 200 users)."
+        )
+        assert reading == (judged if said else unjudged)
+
+
+def test_where_some_bands_cannot_be_judged_it_is_not_every_load_that_was_tried():
+    stairs = Staircase(identical_at=lambda _: 0.0, found_at=lambda _: 1.0)
+    curve = stairs.results["load_curve"]
+    curve[0]["determinism"]["pairs"] = 3
+    reading = load_curve_reading(curve, [parse_check("determinism.mean_jaccard >= 0.95", 12)])
+    assert reading.startswith("determinism falls below 0.95 at every load judged (")
+
+
+def test_a_band_is_not_asked_for_what_only_a_run_can_have():
+    stairs = Staircase(identical_at=lambda _: 1.0, found_at=lambda _: 1.0)
+    checks = [parse_check("events.total >= 1000000"), parse_check("faults.short_lists == 0")]
+    reading = load_curve_reading(stairs.results["load_curve"], checks)
+    assert reading.startswith("No figure left its healthy range within what was tried (")
 
 
 def test_a_band_under_ten_seconds_joins_the_one_below():
