@@ -9,10 +9,17 @@ from made_report import CONTRACTS, MadeRun, head_of, run_section
 
 from evidence.compare import render
 from evidence.compare.comparison import compare
-from evidence.compare.queries import DETERMINISM, DIFFERENT_ROLES, SAME_ROLE, query_scores
+from evidence.compare.queries import (
+    DETERMINISM,
+    DIFFERENT_ROLES,
+    HANDOVER,
+    RATING,
+    SAME_ROLE,
+    query_scores,
+)
 from evidence.document import write_document
 from evidence.history import read_run
-from metrics.event import encoder
+from metrics.event import decoder, encoder
 from services.errors import MisuseError
 
 
@@ -265,3 +272,62 @@ def test_json_names_the_regressions(from_files):
     assert {"name", "effect", "ci95", "p", "p_holm", "verdict", "a", "b"} <= set(
         whole["figures"][0]
     )
+
+
+def edited(file, change):
+    """``file`` with every event as ``change`` leaves it; None leaves it out."""
+    events = (decoder.decode(raw) for raw in file.raw)
+    file.raw = [encoder.encode(kept) for event in events if (kept := change(event)) is not None]
+    return file
+
+
+def test_a_list_counts_though_a_later_step_of_its_event_failed():
+    def recording_failed(event):
+        if event.phase == "baseline":
+            event.outcome = "failed"
+        return event
+
+    whole = compare([made(1), made(2)], [made(3), made(4)])
+    broken = compare([made(1), made(2)], [edited(made(n), recording_failed) for n in (3, 4)])
+    for name in (DETERMINISM, SAME_ROLE):
+        assert figure(broken, name) == figure(whole, name)
+
+
+def test_a_figure_that_only_one_side_has_is_no_silence():
+    def without_handover(event):
+        return None if event.phase == "handover" else event
+
+    def without_some(event):
+        return None if event.phase == "reissue" and event.coordinator == "bob" else event
+
+    name = HANDOVER["handover"]
+    before, after = [made(1)], [edited(edited(made(2), without_handover), without_some)]
+    found = compare(before, after)
+    assert (found.gone, found.new) == ([name], [])
+    assert name in found.regressions
+    assert f"Only in A: {name}" in render.text(found)
+    assert any(note.startswith(f"{DETERMINISM} leaves out ") for note in found.notes)
+    assert compare(after, before).new == [name]
+    assert name not in compare(after, before).regressions
+
+
+def test_of_a_sample_no_message_is_paired_with_another():
+    def as_message(event):
+        if event.phase == "fresh_resume":
+            event.phase, event.rating = "inbox", 4
+        return event
+
+    def side(seed, evidence):
+        events = MadeRun(seed).events(trios=2, rounds=3)
+        return [edited(MadeFile(events, evidence=evidence), as_message)]
+
+    found = compare(side(1, "all"), side(2, "sample=0.5"))
+    assert RATING not in {one.name for one in found.figures}
+    assert any(note.startswith(f"{RATING} is not compared") for note in found.notes)
+    assert RATING in {one.name for one in compare(side(1, "all"), side(2, "full")).figures}
+
+
+def test_a_run_that_stands_twice_is_warned_of(tmp_path):
+    file = made(1)
+    found = compare([file, file], [made(2)])
+    assert any("a run is no witness of itself" in warning for warning in found.warnings)
