@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import gevent
 import msgspec
@@ -25,6 +26,8 @@ from metrics.checks import CheckOutcome, evaluate, overall
 from metrics.figures import Figures
 from metrics.intervals import prepare
 
+Made = TypeVar("Made")
+
 logger = logging.getLogger(__name__)
 
 
@@ -35,20 +38,36 @@ def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
     run.segment.close()
     run.see_to_folder()
     segments = gather(conductor, run)
-    # In a thread: the message loop and the web page go on while a large report is written.
-    pool = gevent.get_hub().threadpool
-    history = pool.apply(lambda: History(files_of_run(run.paths.events)))
-    figures = pool.apply(_figures, (run, history, len(segments)))
-    pool.apply(prepare)
+    history = in_thread(lambda: History(files_of_run(run.paths.events)))
+    figures = in_thread(lambda: _figures(run, history, len(segments)))
+    in_thread(prepare)
     head = make_head(run, figures, len(history.order))
-    pool.apply(_write, (run.paths, head, history))
+    in_thread(lambda: _write(run.paths, head, history))
     if _trace(conductor, run, head["verdict"]):
         head = make_head(run, figures, len(history.order))
-        pool.apply(_write_again, (run.paths, head))
+        in_thread(lambda: _write_again(run.paths, head))
     conductor.dismiss(run)
     for segment in segments:
         segment.unlink(missing_ok=True)
     return head
+
+
+def in_thread(work: Callable[[], Made]) -> Made:
+    """What ``work`` makes, while the message loop and the web page go on: a report may be large.
+
+    Its OSError is raised here alone: gevent prints a traceback of what leaves a thread.
+    """
+
+    def tried() -> tuple[Made | None, OSError | None]:
+        try:
+            return work(), None
+        except OSError as fault:
+            return None, fault
+
+    made, fault = gevent.get_hub().threadpool.apply(tried)
+    if fault is not None:
+        raise fault
+    return cast("Made", made)
 
 
 def _write(paths: ReportPaths, head: Document, history: History) -> None:

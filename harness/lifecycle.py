@@ -182,6 +182,7 @@ class Lifecycle:
         finally:
             # Whatever went wrong, the web UI can start the next run, once this one has left.
             self.leave()
+            run.traces.let_go()
             conductor.rest()
             self._go_where_nobody_else_does()
 

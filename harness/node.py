@@ -195,13 +195,18 @@ class Node:
         run = self._run
         if run is None:
             return
-        self._hand_over_all(run)
-        while not self._dismissed.wait(POLL_S):
-            if self._hearing is None or self._hearing.is_lost(POLL_S):
-                segment = run.recorder.segment.path
-                logger.warning("the master is gone; what was not handed over is in %s", segment)
-                run.finish_tracing()
-                return
+        try:
+            self._hand_over_all(run)
+            while not self._dismissed.wait(POLL_S):
+                if self._hearing is None or self._hearing.is_lost(POLL_S):
+                    segment = run.recorder.segment.path
+                    logger.warning("the master is gone; what was not handed over is in %s", segment)
+                    run.finish_tracing()
+                    return
+        finally:
+            # Whom nobody asked to finish (a worker that was lost, a report that failed, a second
+            # Ctrl-C) spools what is left.
+            run.finish_tracing(0.0)
 
     def _on_dismissed(self, dismissed: said.Dismissed, _: str) -> None:
         run = self._run

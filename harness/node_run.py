@@ -23,7 +23,7 @@ from harness.messages import (
 from harness.post import Post
 from harness.recorder import Recorder
 from harness.roll import LOCAL
-from harness.traces import finish_tracing
+from harness.traces import FLUSH_DEADLINE_S, finish_tracing
 from services.gateway import Gateway
 from services.step import Step
 from services.token import GATEWAY_TOKEN
@@ -231,9 +231,9 @@ class NodeRun:
             unheard=unheard,
         )
 
-    def finish_tracing(self) -> dict[str, Any]:
+    def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> dict[str, Any]:
         """Flush; what became of every observation."""
-        return finish_tracing(self.recorder.tracer)
+        return finish_tracing(self.recorder.tracer, deadline_s)
 
 
 def _unheard(_: Step[object]) -> None:

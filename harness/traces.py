@@ -40,9 +40,9 @@ def open_tracer(welcome: Welcome) -> Tracer | None:
     return tracer
 
 
-def finish_tracing(tracer: Tracer | None) -> dict[str, Any]:
+def finish_tracing(tracer: Tracer | None, deadline_s: float = FLUSH_DEADLINE_S) -> dict[str, Any]:
     """Deliver or spool all that is there, by the deadline; what became of every observation."""
-    return msgspec.to_builtins(tracer.finish(FLUSH_DEADLINE_S)) if tracer else {}
+    return msgspec.to_builtins(tracer.finish(deadline_s)) if tracer else {}
 
 
 def total_counts(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -118,6 +118,11 @@ class SessionTraces:
         """Deliver it, by the deadline; on a local runner that is the node's part."""
         if self.tracer is not None and not self._local:
             self.tracer.finish(FLUSH_DEADLINE_S)
+
+    def let_go(self) -> None:
+        """Spool at once what is left, where the run's end did not come so far as to deliver it."""
+        if self.tracer is not None:
+            self.tracer.finish(0.0)
 
     def read_back(self, delivered: int) -> int | None:
         """How many observations of the run the server has; None where that cannot be told.

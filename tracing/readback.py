@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
@@ -16,6 +18,8 @@ from tracing.server import Server
 if TYPE_CHECKING:
     from tracing.notices import Notices
     from tracing.settings import Settings
+
+Limit = Callable[[float], AbstractContextManager[Any]]
 
 FIRST_WITH_OBSERVATIONS_V2 = (4,)
 TRACES = "/api/public/traces"
@@ -38,13 +42,20 @@ class _Page(msgspec.Struct):
 
 
 def read_back(
-    settings: Settings, session: str, expected: int, within_s: float, notices: Notices
+    settings: Settings,
+    session: str,
+    expected: int,
+    within_s: float,
+    notices: Notices,
+    *,
+    limit: Limit = nullcontext,
 ) -> int | None:
     """The number of observations in ``session``, asked for again until it is ``expected``.
 
-    After ``within_s`` the last number counts; None where none could be read by then.
+    After ``within_s`` the last number counts; None where none could be read by then. ``limit`` is
+    a context that raises an ``httpx.TimeoutException`` after so many seconds.
     """
-    reader = _Reader(settings, session, time.monotonic() + within_s)
+    reader = _Reader(settings, session, time.monotonic() + within_s, limit)
     retrying = Retrying(
         wait=wait_exponential(multiplier=0.25, max=3),
         stop=stop_after_delay(within_s),
@@ -61,17 +72,22 @@ def read_back(
 class _Reader:
     """Counts once, in the way that the server's version has. ``last`` is the last full count."""
 
-    def __init__(self, settings: Settings, session: str, until_s: float) -> None:
+    def __init__(self, settings: Settings, session: str, until_s: float, limit: Limit) -> None:
         self.last: int | None = None
         self.fault = ""
         self.server = Server(settings, as_it_is, timeout_s=_TIMEOUT_S)
         self._official = Official(settings, self.server.http)
         self._session = session
         self._until_s = until_s
+        self._limit = limit
 
     def read(self) -> int | None:
         """The number of observations, or None and a ``fault``."""
-        number = self._count()
+        try:
+            with self._limit(max(_TIMEOUT_S, self._until_s - time.monotonic())):
+                number = self._count()
+        except httpx.HTTPError as error:
+            number = describe(error)
         if isinstance(number, str):
             self.fault = number
             return None

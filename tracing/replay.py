@@ -143,8 +143,9 @@ class _Replay:
         delivered = self._outcome.before + self._outcome.delivered
         progress = _Progress(self._size, self._lines.tell(), delivered)
         partial = self._progress.with_suffix(".partial")
-        partial.write_bytes(msgspec.json.encode(progress))
-        partial.replace(self._progress)
+        with contextlib.suppress(OSError):  # a full disk: what is sent again has the same ids
+            partial.write_bytes(msgspec.json.encode(progress))
+            partial.replace(self._progress)
 
     def _send(self, lines: list[bytes]) -> list[bytes]:
         """Send what ``lines`` hold; the lines that have to be kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from services.reason import DECODE_ERRORS
 from tracing.observation import Entry, Score
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ KEYS = "keys"
 """The kind of fault that lasts until a person mends it."""
 
 _LONGEST_EXCERPT = 200
+_HALF_A_WORD = r"[\w+/=.~-]*\Z"
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _NOT_ACCEPTED = "Event type not accepted"
 
@@ -129,10 +132,10 @@ def read_otlp(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
     """The reply to spans. Where a part is rejected, nobody says which: ``too_large`` then."""
     try:
         answer = msgspec.json.decode(response.content or b"{}", type=_OtlpAnswer)
-    except msgspec.DecodeError:
+        partial = answer.partial_success or _PartialSuccess()
+        rejected = int(partial.rejected_spans) or len(answer.errors)
+    except (*DECODE_ERRORS, ValueError):
         return _no_langfuse(response, sent)
-    partial = answer.partial_success or _PartialSuccess()
-    rejected = int(partial.rejected_spans) or len(answer.errors)
     if not rejected:
         return Reply(delivered=sent)
     said = partial.error_message or next((str(error.error) for error in answer.errors), "")
@@ -145,7 +148,7 @@ def read_batch(response: httpx.Response, ids: Sequence[str], sent: list[Sent]) -
     """The reply to an ingestion batch: a 207 that names every event by its id, taken or not."""
     try:
         answer = msgspec.json.decode(response.content, type=_BatchAnswer)
-    except msgspec.DecodeError:
+    except DECODE_ERRORS:
         return _no_langfuse(response, sent)
     taken = {success.id for success in answer.successes}
     errors = {error.id: error for error in answer.errors}
@@ -190,16 +193,18 @@ def _no_langfuse(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
 def retry_after_s(response: httpx.Response) -> float | None:
     """The seconds that the server asks to wait, from a number or a date; None if it does not."""
     value = response.headers.get("retry-after", "")
-    if value.strip().isdigit():
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
 
 
 def excerpt(text: str) -> str:
-    """The beginning of ``text``, on one line."""
+    """The beginning of ``text``, on one line, cut between words: half a key is no key to blank."""
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_EXCERPT else f"{line[:_LONGEST_EXCERPT]}…"
+    if len(line) <= _LONGEST_EXCERPT:
+        return line
+    return f"{re.sub(_HALF_A_WORD, '', line[:_LONGEST_EXCERPT])}…"

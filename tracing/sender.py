@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SLICE = 100
 SLICE_AT_END = 200
+LOOKUPS = 3
+"""How often the project's address is asked for: whoever does not tell keeps nobody waiting."""
 FAULT = "fault in tracing"
 
 _BREATH_S = 0.0005
@@ -77,6 +79,7 @@ class Sender:
         self._border = Border(notices)
         self._sweep = sweep
         self._limits = limits
+        self._lookups = LOOKUPS
         self._in_flight: list[Item] = []
         self._after_s: float | None = None
         self._pause_s = 0.0
@@ -205,7 +208,8 @@ class Sender:
 
     def _lengthen_pause(self, _state: RetryCallState | None = None) -> None:
         """Leave the server alone for longer, from a second on."""
-        self._pause_s = min(self._limits.longest_pause_s, max(1.0, self._pause_s * 2))
+        asked_s = self._after_s or 0.0
+        self._pause_s = min(self._limits.longest_pause_s, max(1.0, self._pause_s * 2, asked_s))
 
     def _give_up(self) -> None:
         """Spool what no server took."""
@@ -229,16 +233,18 @@ class Sender:
 
     def _learn_project(self) -> None:
         """Ask whether the keys are right, and for the project's address."""
-        if self._official is None:
+        if self._official is None or not self._lookups:
             return
         reply = self._server.greet()
         if reply:
             self._settle(reply)
             self._lengthen_pause()  # one try is enough then, above all at the end
             return
+        self._lookups -= 1
         with _limit(2 * self._limits.timeout_s):
             found = self._official.project()
         if isinstance(found, Fault):
-            self._settle(Reply(faults=[found]))
+            # Nothing but links depends on it: what is sent finds out by itself what is wrong.
+            self._notices.warn(found.kind, found.text)
         else:
             self.project = found

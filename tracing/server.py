@@ -101,10 +101,12 @@ class Server(Generic[Sent]):
     def _send_observations(self, observations: list[Sent]) -> Reply[Sent]:
         reply = self._send(self._roads[self.wire or "otlp"], observations)
         if reply.wrong_wire and not self._switched:
-            self._switched = True
-            self.wire = "ingestion" if self.wire == "otlp" else "otlp"
+            other: Wire = "ingestion" if self.wire == "otlp" else "otlp"
             refused, reply.refused, reply.faults = reply.refused, [], []
-            reply.join(self._send(self._roads[self.wire], refused))
+            found = self._send(self._roads[other], refused)
+            reply.join(found)
+            if found.delivered:  # a proxy that restarts says 404 as well, and speaks neither
+                self.wire, self._switched = other, True
         return reply
 
     def _send_scores(self, scores: list[Sent]) -> Reply[Sent]:
@@ -185,11 +187,11 @@ class Server(Generic[Sent]):
         try:
             with self._manners.limit(4 * self._timeout_s):
                 return self.http.request(method, path, content=content, headers=headers)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # of a redirect's, too
             return call_fault(self.settings, error, self._timeout_s)
 
 
-def call_fault(settings: Settings, error: httpx.HTTPError, timeout_s: float) -> Fault:
+def call_fault(settings: Settings, error: Exception, timeout_s: float) -> Fault:
     """The fault where no answer came."""
     if isinstance(error, httpx.TimeoutException):
         return Fault("slow", f"{settings.url} gives no answer within {timeout_s:g} s")

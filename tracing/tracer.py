@@ -196,7 +196,10 @@ class Tracer:
         None where it cannot be told. Servers ingest late: seconds, at times minutes.
         """
         with self._border:
-            return read_back(self._settings, self._run.uid, expected, within_s, self._notices)
+            return read_back(
+                *(self._settings, self._run.uid, expected, within_s, self._notices),
+                limit=MANNERS.limit,
+            )
         return None
 
     @property

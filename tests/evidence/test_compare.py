@@ -327,7 +327,7 @@ def test_of_a_sample_no_message_is_paired_with_another():
     assert RATING in {one.name for one in compare(side(1, "all"), side(2, "full")).figures}
 
 
-def test_a_run_that_stands_twice_is_warned_of(tmp_path):
+def test_a_run_that_stands_twice_is_warned_of():
     file = made(1)
     found = compare([file, file], [made(2)])
     assert any("a run is no witness of itself" in warning for warning in found.warnings)

@@ -121,7 +121,7 @@ def test_what_has_too_few_samples_is_named_and_not_judged():
 
 
 def test_a_band_with_too_few_samples_is_named_beside_those_that_were_judged():
-    """No figure of it is taken for one that held, whether too few were asked or too few answered."""
+    """Its figure is not taken for one that held: too few were asked, or too few answered."""
     stairs = Staircase(identical_at=lambda _: 1.0, found_at=lambda _: 1.0)
     curve = stairs.results["load_curve"]
     check = parse_check("determinism.mean_jaccard >= 0.95", 12)

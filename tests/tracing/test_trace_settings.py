@@ -161,4 +161,4 @@ def test_check(version):
 def test_check_of_a_server_that_is_not_there():
     url = f"http://127.0.0.1:{free_port()}"
     line = check_langfuse(Settings(url, PUBLIC_KEY, SECRET_KEY))
-    assert line == f"{url} cannot be reached: [Errno 111] Connection refused"
+    assert line == f"Langfuse: {url} cannot be reached: [Errno 111] Connection refused"
