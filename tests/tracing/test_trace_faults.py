@@ -9,9 +9,15 @@ import time
 import gevent
 import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
+from tcp.raw_server import RawServer
 from trace_rounds import STEPS_PER_ROUND, balanced, event, free_port, round_events, step, wait_for
 
+from tracing import readback
+from tracing.notices import Notices
+from tracing.official import Official
 from tracing.replay import replay
+from tracing.reply import excerpt, keys_fault
+from tracing.sender import MANNERS
 from tracing.settings import Settings
 
 HASTY = {"timeout_s": 0.15}
@@ -116,6 +122,8 @@ BEHAVIOURS = [
     {"mode": "status", "status": 413},
     {"mode": "status", "status": 429, "retry_after": 600},
     {"mode": "status", "status": 429, "retry_after": "Wed, 21 Oct 2065 07:28:00 GMT"},
+    {"mode": "status", "status": 429, "retry_after": "Fri, 31 Dec 9999 23:59:59 -1200"},
+    {"mode": "status", "status": 429, "retry_after": "\u00b2"},
     {"mode": "status", "status": 500},
     {"mode": "status", "status": 503},
     {"mode": "partial", "event_status": 400},
@@ -271,3 +279,50 @@ def test_a_server_that_never_answered_does_not_take_the_whole_deadline(trace_to)
         counts = finish_in_time(tracer, 20.0)
         assert time.monotonic() - began < 5
         assert counts.spooled == STEPS_PER_ROUND
+
+
+def test_an_address_that_was_missing_for_a_moment_is_no_other_kind_of_server(newest, trace_to):
+    newest.behave("status", status=404, times=1, posts_only=True)
+    tracer = trace_to(newest.url, limits=HASTY)
+    record_round(tracer, trio=1)
+    wait_for(lambda: tracer.counts().spooled == STEPS_PER_ROUND)
+    record_round(tracer, trio=2)
+    counts = finish_in_time(tracer)
+    assert (counts.delivered, counts.spooled) == (STEPS_PER_ROUND, STEPS_PER_ROUND)
+    newest.faults.clear()  # a 4 says of batches what it says; here that was the point
+
+
+def test_who_does_not_tell_its_project_gets_all_the_same(newest, trace_to, monkeypatch):
+    refusal = keys_fault(f"{newest.url} answers 403", "not yours")
+    monkeypatch.setattr(Official, "project", lambda _: refusal)
+    tracer = trace_to(newest.url, limits={"longest_pause_s": 30.0})
+    for trio in range(1, 6):
+        record_round(tracer, trio=trio)
+        wait_for(lambda trio=trio: tracer.counts().delivered == trio * STEPS_PER_ROUND)
+
+
+def drip(_):
+    """An answer that never ends, a byte at a time: each is there in good time."""
+    yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+    while True:
+        yield 0.02
+        yield b" "
+
+
+def test_reading_back_ends_though_the_server_never_does(monkeypatch, caplog):
+    monkeypatch.setattr(readback, "_TIMEOUT_S", 0.2)
+    with RawServer(drip) as server, gevent.Timeout(10):
+        notices = Notices(str)
+        found = readback.read_back(
+            *(settings(server.url), "run", 1, 0.2, notices), limit=MANNERS.limit
+        )
+    assert found is None
+    assert "cannot be read back" in caplog.text
+
+
+@pytest.mark.parametrize("before", range(150, 201))
+def test_a_text_is_not_cut_inside_of_a_key(before):
+    key = "cGstbGYtNWE3YzFlOTAtc3Rhbi1pbg=="
+    said = f"{'x' * (before - 7)} Basic {key} and on"
+    shown = excerpt(said)
+    assert key in shown or key[:1] not in shown.partition("Basic")[2]
