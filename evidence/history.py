@@ -73,7 +73,7 @@ class History:
         return self.order.raw_events()
 
     def raw_events_as_made(self) -> Iterator[bytes]:
-        """The events file by file."""
+        """The events, each file's in its own order."""
         return self.order.raw_events_as_made()
 
     def records(self, kind: str) -> Iterator[dict[str, Any]]:

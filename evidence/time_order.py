@@ -49,7 +49,7 @@ _record_decoder = msgspec.json.Decoder(_RecordMark)
 class TimeOrder:
     """Reads ``paths`` once; then ``raw_events`` gives their events by (time, worker, seq).
 
-    ``raw_events_as_made`` gives them file by file, each in the order in which it was written.
+    ``raw_events_as_made`` keeps the order in which each file was written, whatever clocks did.
 
     An event that stands there twice (same time, worker and seq) is given once and counted in
     ``repeated``. ``torn`` counts last lines that a crash cut short. ``records`` has the places of
@@ -63,7 +63,7 @@ class TimeOrder:
         marks = _Marks()
         for file, path in enumerate(self.paths):
             self._read(file, path, marks)
-        self._files, self._offsets, self._lengths = marks.places_in_order()
+        self._times, (self._files, self._offsets, self._lengths) = marks.in_order()
         self.repeated = len(marks.times) - len(self)
 
     def __len__(self) -> int:
@@ -74,8 +74,16 @@ class TimeOrder:
         return self._read_back(slice(None))
 
     def raw_events_as_made(self) -> Iterator[bytes]:
-        """The same in the order in which each process made them, whatever its clock did."""
-        return self._read_back(np.lexsort((self._offsets, self._files)))
+        """The same, each file's in its own order, the files side by side in time.
+
+        An event counts as begun when the latest of those before it in its file did.
+        """
+        latest = np.empty_like(self._times)
+        as_written = np.lexsort((self._offsets, self._files))
+        for file in range(len(self.paths)):
+            own = as_written[self._files[as_written] == file]
+            latest[own] = np.maximum.accumulate(self._times[own])
+        return self._read_back(np.lexsort((self._offsets, self._files, latest)))
 
     def _read_back(self, order: slice | NDArray[np.int64]) -> Iterator[bytes]:
         descriptors = [os.open(path, os.O_RDONLY) for path in self.paths]
@@ -138,13 +146,14 @@ class _Marks:
         self._offsets.append(line.offset)
         self._lengths.append(len(line.text))
 
-    def places_in_order(self) -> tuple[NDArray[np.int64], ...]:
-        """Files, offsets and lengths of the events in order, each event once."""
-        keys = [np.frombuffer(self.times), self._worker_ranks(), _integers(self._seqs)]
+    def in_order(self) -> tuple[NDArray[np.float64], tuple[NDArray[np.int64], ...]]:
+        """Times, and files, offsets and lengths, of the events in order, each event once."""
+        times = np.frombuffer(self.times, dtype=np.float64)
+        keys = [times, self._worker_ranks(), _integers(self._seqs)]
         order = np.lexsort(keys[::-1])
         order = order[_first_of_equals([key[order] for key in keys])]
         columns = (self._files, self._offsets, self._lengths)
-        return tuple(_integers(column)[order] for column in columns)
+        return times[order], tuple(_integers(column)[order] for column in columns)
 
     def _worker_ranks(self) -> NDArray[np.int64]:
         rank = {name: rank for rank, name in enumerate(sorted(self._worker_numbers))}

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from locust.argument_parser import LocustArgumentParser
+from locust.util.load_locustfile import load_locustfile
 
 from harness.beginning import check_claim
 from harness.ground import prepare
@@ -20,6 +21,8 @@ from users.casting import check_cast
 def check(arguments: Sequence[str]) -> list[str]:
     """What was looked at and found right, a line each. Raises MisuseError for what is wrong."""
     options = parse(arguments)
+    if options.locustfile:
+        load_locustfile(options.locustfile)  # personas of one's own
     settings = read_settings(options, options.host)
     check_cast(settings.scenario, ())
     check_claim(settings)
@@ -36,6 +39,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("-H", "--host", default=os.environ.get("LOCUST_HOST"))
     parser.add_argument("-T", "--tags", nargs="*", default=[])
     parser.add_argument("-E", "--exclude-tags", nargs="*", default=[])
+    parser.add_argument("-f", "--locustfile", default=os.environ.get("LOCUST_LOCUSTFILE"))
     add_options(parser)
     options: Namespace = parser.parse_args(list(arguments))
     return options

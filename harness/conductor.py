@@ -73,10 +73,17 @@ class Conductor(Hall):
             self._ticker.kill()
         if self.progress is not None:
             if self.current is not None:
-                self.progress.tick(self.current)  # the last figures, and those of a short run
+                self._show_last(self.progress, self.current)
             self.progress.close()
         self.current = None
         self._over.set()
+
+    def _show_last(self, progress: Progress, run: MasterRun) -> None:
+        """The last figures, and all of a short run's: nobody waits for those who look on."""
+        try:
+            progress.tick(run)
+        except Exception:  # whatever it is, the run must be over for others
+            logger.exception("the last figures could not be shown")
 
     def wait_until_over(self) -> None:
         """Block while a run is on."""
@@ -184,7 +191,7 @@ class Conductor(Hall):
         Or when all workers have left: nobody would make any load any more.
         """
         rounds_done = run.spawned and not run.reference.waiting and run.seats.all_done()
-        if run.ending or not (rounds_done or run.roll.everyone_left()):
+        if run.ending or not (rounds_done or self._everyone_left(run)):
             return
         run.ending = True
         run.stopped_by = "rounds done" if rounds_done else "all workers left"
@@ -193,6 +200,11 @@ class Conductor(Hall):
         headless = options is not None and options.headless
         # Not on a user's greenlet nor in the receive loop: both are stopped by what follows.
         gevent.spawn(runner.quit if headless else runner.stop)
+
+    def _everyone_left(self, run: MasterRun) -> bool:
+        """Whether no worker takes part any more, nor is there one who has yet to say so."""
+        connected = self.runner.worker_count if isinstance(self.runner, MasterRunner) else 0
+        return run.roll.everyone_left() and len(run.roll.parts) >= connected
 
 
 def is_saturated(runner: Runner) -> bool:

@@ -166,8 +166,7 @@ class Lifecycle:
             head = finish(conductor, run)
             self.finished.add(run.paths, head)
             self._say(summary(run, head))
-            tell(run, head)
-            self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
+            self._tell(run, head)
         except OSError as fault:
             logger.error(  # noqa: TRY400  (a full disk is no defect)
                 "the report is not whole: %s: %s; mcstress report %s makes it, once there is room",
@@ -185,6 +184,16 @@ class Lifecycle:
             run.traces.let_go()
             conductor.rest()
             self._go_where_nobody_else_does()
+
+    def _tell(self, run: MasterRun, head: dict[str, Any]) -> None:
+        """Tell whoever CI asked for, and give the verdict as the exit code."""
+        try:
+            tell(run, head)
+        except OSError as fault:
+            where = fault.filename or "their file or pipe"
+            logger.error("JUnit and GitHub were not told: %s: %s", where, fault.strerror)  # noqa: TRY400  (no defect)
+        else:
+            self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
 
     def _why_it_ends(self, run: MasterRun) -> str:
         """The run time, or else somebody who wanted it."""

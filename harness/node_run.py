@@ -174,6 +174,8 @@ class NodeRun:
         What could not be sent goes first the next time, under its own number.
         """
         with self._handing_over:
+            self.recorder.settle()
+            self.recorder.segment.flush()
             if self._unsent is not None:
                 self._post.send(self._unsent)
             self._unsent = self._delta()
@@ -182,9 +184,11 @@ class NodeRun:
 
     def hand_over_all(self, *, unheard: bool) -> None:
         """The last delta, and what was handed over in all; ``unheard``: the master was silent."""
-        self.hand_over()
-        if self.welcome.worker != LOCAL:
-            self.recorder.segment.close()
+        try:
+            self.hand_over()
+        finally:
+            if self.welcome.worker != LOCAL:
+                self.recorder.segment.close()
         self._post.send(self._totals(unheard=unheard))
 
     def _delta(self) -> Delta:

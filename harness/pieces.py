@@ -67,7 +67,8 @@ def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) ->
                 file.write(content)
             part.evidence_missing = size - file.tell()
     finally:
-        fetched.replace(path)
+        if fetched.exists():
+            fetched.replace(path)
     if part.evidence_missing:
         came = size - part.evidence_missing
         logger.error("%s sent %d of %d bytes of its evidence", part.name, came, size)

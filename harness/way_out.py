@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import gevent
 from locust.runners import MasterRunner
 
 from harness.conductor import Conductor
@@ -25,5 +28,10 @@ class WayOut:
         self.taken = True
         run = self._conductor.current
         if run is not None and run.closing:
+            receiving: Iterable[object] = self._conductor.runner.greenlet
+            if gevent.getcurrent() in receiving:
+                # It is the message loop, where the workers' last words come in.
+                gevent.spawn(self.leave)
+                return
             self._conductor.wait_until_over()
         self._quit()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Literal
 
+from evidence import words
 from evidence.compare.figure import Better, Figure
 from evidence.compare.paired import paired_test
 from evidence.compare.queries import (
@@ -84,6 +85,8 @@ class Quality:
 
     def only(self, side: Literal["a", "b"]) -> list[str]:
         """The figures that the other side has no query of."""
+        if self._sampled:
+            return []
         own, other = (0, 1) if side == "a" else (1, 0)
         return [name for name, means in self._means.items() if means[own] and not means[other]]
 
@@ -93,7 +96,9 @@ class Quality:
         for name, (before, after) in self._means.items():
             alone = {"A": len(before.keys() - after.keys()), "B": len(after.keys() - before.keys())}
             said = [
-                f"{number} queries that only {side} has" for side, number in alone.items() if number
+                f"{words.plural(number, 'query', 'queries')} that only {side} has"
+                for side, number in alone.items()
+                if number
             ]
             if said:
                 found.append(f"{name} leaves out {' and '.join(said)}.")

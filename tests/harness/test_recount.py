@@ -7,6 +7,7 @@ import json
 from evidence.history import read_run
 from evidence.segment import Segment
 from harness.recount import recount
+from metrics import rounds
 from metrics.event import Event, Hit, utc
 from metrics.figures import Figures
 
@@ -52,3 +53,37 @@ def test_a_clock_that_is_set_back_tears_no_pair_apart(tmp_path):
     assert again.state() == live.state()
     times = [event["time"] for event in map(json.loads, run.raw_events())]
     assert times == sorted(times)
+
+
+def test_files_of_several_workers_are_counted_side_by_side(tmp_path, monkeypatch):
+    """One after the other, every round would wait for the last file, and too many be given up."""
+    monkeypatch.setattr(rounds, "LISTS_KEPT", 10)
+    main = Segment(tmp_path / "multi_coord_stress_001.events.jsonl", FIRST)
+    main.close()
+    for number, persona in enumerate(("alice", "bob")):
+        name = f"multi_coord_stress_001.worker-{number}.events.jsonl"
+        segment = Segment(tmp_path / name, {"record": "segment", "run_uid": "u"})
+        for round_ in range(1, 101):
+            segment.append(
+                Event(
+                    seq=round_,
+                    worker=f"worker-{number}",
+                    round=round_,
+                    trio=1,
+                    phase="baseline",
+                    coordinator=persona,
+                    contract=persona,
+                    role="a",
+                    query="a",
+                    k=K,
+                    users=2,
+                    time=utc(1_790_000_000.0 + round_ + number / 10),
+                    top_k=[Hit(f"w-{rank}", "workers", 0.1) for rank in range(K)],
+                )
+            )
+        segment.close()
+    figures = Figures(K, cells=2)
+    recount(read_run(main.path), figures)
+    found = figures.result()
+    assert found["metrics"]["diversity"]["same_role_across_contracts"]["pairs"] == 100
+    assert found["faults"]["late_lists"] == 0
