@@ -24,8 +24,8 @@ def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
     low, high = crowded["determinism"]["ci95"]
     assert low <= 7 / 9 <= high
     verbatim = crowded["handover"]["verbatim"]
-    # A chance of its own for each query: one 95 % interval in twenty does not hold it, five standard
-    # errors do.
+    # A chance of its own for each query: one 95 % interval in twenty does not hold it, five
+    # standard errors do.
     assert abs(verbatim["top1_rate"] - 1 / 2) < 5 * sqrt(1 / 4 / verbatim["queries"])
     low, high = verbatim["ci95"]
     assert low < verbatim["top1_rate"] < high < alone["handover"]["verbatim"]["top1_rate"]
