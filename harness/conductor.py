@@ -73,17 +73,22 @@ class Conductor(Hall):
             self._ticker.kill()
         if self.progress is not None:
             if self.current is not None:
-                self._show_last(self.progress, self.current)
+                # The last figures, and all of a short run's.
+                self._best_effort(self.current, self.progress.tick)
             self.progress.close()
         self.current = None
         self._over.set()
 
-    def _show_last(self, progress: Progress, run: MasterRun) -> None:
-        """The last figures, and all of a short run's: nobody waits for those who look on."""
+    def _best_effort(self, run: MasterRun, look: Callable[[MasterRun], None]) -> None:
+        """The border of what the master does beside: one look that goes wrong is not the last.
+
+        It is logged, and counted in ``own_errors``, which the report has as a fault.
+        """
         try:
-            progress.tick(run)
-        except Exception:  # whatever it is, the run must be over for others
-            logger.exception("the last figures could not be shown")
+            look(run)
+        except Exception as fault:
+            logger.exception("a look at the run failed")
+            run.own_errors.add(f"{type(fault).__name__}: {fault}")
 
     def wait_until_over(self) -> None:
         """Block while a run is on."""
@@ -150,11 +155,7 @@ class Conductor(Hall):
         while True:
             run = self.current
             if run is not None and not run.drained:
-                try:
-                    self._tick(run)
-                except Exception as fault:  # one second that goes wrong must not be the last one
-                    logger.exception("a look at the run failed")
-                    run.own_errors.add(f"{type(fault).__name__}: {fault}")
+                self._best_effort(run, self._tick)
             gevent.sleep(TICK_S)
 
     def _tick(self, run: MasterRun) -> None:

@@ -43,9 +43,8 @@ def spooled(folder):
     return sum(isinstance(entry_of(line), Observation) for line in lines)
 
 
-@pytest.mark.parametrize("deploy", [local, processes])
-def test_a_second_ctrl_c_gives_up_the_report_and_no_trace(started, deploy):
-    run, standin = started(deploy)
+def test_a_second_ctrl_c_gives_up_the_report_and_no_trace(started):
+    run, standin = started(local)
     run.interrupt_all()
     until(lambda: "stopping; the report follows" in run.output)
     until((run.report_dir / "multi_coord_stress_001.json").exists, what="a report")
