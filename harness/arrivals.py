@@ -6,6 +6,8 @@ import time
 
 from locust.runners import STATE_SPAWNING, Runner
 
+from users.persona import CoordinatorUser
+
 GRACE_S = 15.0
 """Users whom Locust has spawned ask for their seats; so long after the last, no more will."""
 
@@ -34,8 +36,17 @@ class Arrivals:
             self._last_s = time.monotonic()
 
     def absent(self, there: int) -> int:
-        """How many of those that were asked for have no seat."""
-        return max(0, self._runner.target_user_count - there)
+        """How many of the coordinators that were asked for have no seat."""
+        return max(0, self._runner.target_user_count - self._others() - there)
+
+    def _others(self) -> int:
+        """How many users were asked for that are no coordinators and never take a seat."""
+        kinds = self._runner.environment.user_classes_by_name
+        return sum(
+            count
+            for name, count in self._runner.target_user_classes_count.items()
+            if not issubclass(kinds[name], CoordinatorUser)
+        )
 
     def are_complete(self, there: int) -> bool:
         """Whether all are there, or no more will come."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any
 
 from locust import events
@@ -17,10 +18,16 @@ from harness.lifecycle import Lifecycle
 from harness.open_files import allow_all_open_files
 from harness.options import add_options
 from services.errors import MisuseError
+from users.entrance import hook_of
 
 
+@cache
 def hang_up() -> None:
-    """Called once by the locustfile. Nothing starts yet: ``--processes`` forks after this."""
+    """Called by every locustfile; the listeners are registered once.
+
+    Nothing starts yet: ``--processes`` forks after this.
+    """
+    hook_of(events)
     events.init_command_line_parser.add_listener(add_options)
     events.init.add_listener(on_init)
 

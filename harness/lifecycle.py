@@ -39,7 +39,7 @@ from harness.settings import Settings, read_settings
 from harness.telling import summary, tell
 from harness.way_out import WayOut
 from services.errors import MisuseError
-from users.casting import check_cast
+from users.casting import check_cast, class_host
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
 
@@ -92,8 +92,9 @@ class Lifecycle:
         options = self.environment.parsed_options
         if options is None:
             raise MisuseError("this environment has no options; expected those of harness.options")
-        settings = read_settings(options, self.environment.host)
-        check_cast(settings.scenario, self.environment.user_classes)
+        classes = self.environment.user_classes
+        settings = read_settings(options, self.environment.host or class_host(classes))
+        check_cast(settings.scenario, classes)
         return settings
 
     def prepare(self, settings: Settings) -> Ground:

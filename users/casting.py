@@ -34,6 +34,20 @@ def check_cast(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
             )
 
 
+def class_host(classes: Iterable[type[Any]]) -> str | None:
+    """The ``host`` of the coordinators' classes, which Locust takes where no --host is given.
+
+    Raises MisuseError where they do not all name the same: they are one test of one system.
+    """
+    hosts = {kind.__name__: kind.host for kind in classes if issubclass(kind, CoordinatorUser)}
+    if len(set(hosts.values())) > 1:
+        found = ", ".join(f"{name} {host or 'none'}" for name, host in hosts.items())
+        raise MisuseError(
+            f"host: found {found}; expected one host for all coordinators' classes, or --host"
+        )
+    return next(iter(hosts.values()), None)
+
+
 def _all_kinds(kind: type[CoordinatorUser]) -> Iterable[type[CoordinatorUser]]:
     for heir in kind.__subclasses__():
         yield heir

@@ -38,11 +38,20 @@ def open_gate(environment: Environment, gate: Gate) -> None:
 
 def coordination_hook(environment: Environment) -> EventHook:
     """Our own event beside Locust's, fired with each Event and its steps."""
-    events: Any = environment.events
-    if not hasattr(events, "coordination"):
+    return hook_of(environment.events)
+
+
+def hook_of(events: Any) -> EventHook:
+    """The same, of an environment's events or of ``locust.events``; made where it is not there."""
+    if not has_listeners(events):
         events.coordination = EventHook()
     hook: EventHook = events.coordination
     return hook
+
+
+def has_listeners(events: Any) -> bool:
+    """Whether our listeners were registered: they declare our event."""
+    return hasattr(events, "coordination")
 
 
 class StepError(Exception):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from locust import User, tag, task
+from gevent import Greenlet
+from gevent.pool import Group
+from locust import User, events, tag, task
+from locust.env import Environment
 from locust.exception import StopUser
 from locust.user.task import (
     LOCUST_STATE_RUNNING,
@@ -15,12 +20,13 @@ from locust.user.task import (
 
 from metrics.phase import PHASES
 from users.coordinator import Coordinator
-from users.entrance import enter
+from users.entrance import enter, has_listeners
 from users.phases import WALKS, Deed
 
 EVERY_TAG = sorted({tag for phase in PHASES.values() for tag in (phase.name, *phase.tags)})
 """Tags choose phases, not tasks: Locust must not drop the one task there is for any of them."""
 IDLE_S = 3600.0
+EXIT_MISUSE = 2
 PAUSE_S = 0.5
 """Before a coordinator who lost her seat, or never got one, asks again."""
 
@@ -42,6 +48,12 @@ class CoordinatorUser(User):
         if self._idle:
             return IDLE_S
         return self.coordinator.think_s() if self.coordinator else PAUSE_S
+
+    def start(self, group: Group) -> Greenlet[..., Any]:
+        """Start as Locust does; the seat is given back at the end, whatever ``on_stop`` does."""
+        greenlet: Greenlet[..., Any] = super().start(group)
+        greenlet.link(self._give_back_at_end)
+        return greenlet
 
     @tag(*EVERY_TAG)
     @task
@@ -98,7 +110,11 @@ class CoordinatorUser(User):
         self._state = LOCUST_STATE_RUNNING
 
     def on_stop(self) -> None:
-        """Give the seat back."""
+        """Give the seat back at once."""
+        self._give_back()
+
+    def _give_back_at_end(self, _: Greenlet[..., Any]) -> None:
+        """Where a class of one's own has an ``on_stop`` that does not call this one's."""
         self._give_back()
 
     def _give_back(self) -> None:
@@ -106,6 +122,20 @@ class CoordinatorUser(User):
             self.coordinator.close()
             self.coordinator.around.give_back(self.coordinator.seat)
             self.coordinator = None
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]  # Locust gives it no types
+def refuse_without_listeners(environment: Environment, **_: Any) -> None:
+    """Refuse a run of coordinators whose events nobody hears: it would measure nothing."""
+    kinds = [
+        kind.__name__ for kind in environment.user_classes if issubclass(kind, CoordinatorUser)
+    ]
+    if kinds and not has_listeners(environment.events):
+        sys.stderr.write(
+            f"mcstress: locustfile: found {', '.join(kinds)} and no call of hang_up(), expected "
+            "both: from harness.front import hang_up; hang_up()\n"
+        )
+        raise SystemExit(EXIT_MISUSE)
 
 
 def walk_round(me: Coordinator) -> Iterator[Deed]:
