@@ -3,64 +3,176 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
-from collections.abc import Sequence
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from locust.argument_parser import LocustArgumentParser
-from locust.util.load_locustfile import load_locustfile
+from locust import events
+from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
+from locust.main import merge_locustfiles_content
 
+from harness import probe
 from harness.beginning import check_claim
-from harness.ground import prepare
-from harness.options import add_options
+from harness.front import hang_up
+from harness.ground import look_at_gateway, look_at_llm, start_stack
+from harness.options import DEFAULT_LANGFUSE_ENV
+from harness.probe import Finding
 from harness.settings import Settings, read_settings
+from services.errors import MisuseError
 from tracing.check import check_langfuse
 from tracing.settings import load_settings
-from users.casting import check_cast
+from users.casting import check_cast, class_host
+from users.entrance import has_listeners
 
 
-def check(arguments: Sequence[str]) -> list[str]:
-    """What was looked at and found right, a line each. Raises MisuseError for what is wrong."""
-    options = parse(arguments)
-    if options.locustfile:
-        load_locustfile(options.locustfile)  # personas of one's own
-    settings = read_settings(options, options.host)
-    check_cast(settings.scenario, ())
-    check_claim(settings)
-    ground = prepare(settings)
+def check(arguments: Sequence[str]) -> Iterator[Finding]:
+    """Look at everything, in the order in which a run would; nothing is raised for what is wrong.
+
+    Where the options are wrong, there are no services to look at.
+    """
     try:
-        return [*_input(settings), *_services(settings, ground.corpus_sizes), _langfuse(settings)]
-    finally:
-        ground.leave()
+        options = parse(arguments, load_classes(arguments))
+        settings = _settings(options)
+    except MisuseError as fault:
+        yield Finding("fail", str(fault))
+        return
+    yield from _input(settings)
+    yield from _services(settings, probing=options.probe)
+    yield _langfuse(settings)
 
 
-def parse(arguments: Sequence[str]) -> Namespace:
-    """The options of a run, without those that only Locust needs."""
-    parser = LocustArgumentParser(prog="mcstress check", allow_abbrev=False)
-    parser.add_argument("-H", "--host", default=os.environ.get("LOCUST_HOST"))
-    parser.add_argument("-T", "--tags", nargs="*", default=[])
-    parser.add_argument("-E", "--exclude-tags", nargs="*", default=[])
-    parser.add_argument("-f", "--locustfile", default=os.environ.get("LOCUST_LOCUSTFILE"))
-    add_options(parser)
-    options: Namespace = parser.parse_args(list(arguments))
+def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
+    """The user classes of the locustfiles that ``locust`` would load; raises MisuseError."""
+    try:
+        files = get_locustfiles_locally(parse_locustfile_option(list(arguments)))
+        classes: dict[str, type[Any]] = merge_locustfiles_content(files)[0]
+    except SystemExit as left:  # Locust has said why on standard error
+        raise MisuseError("locustfile: locust would not start with it, see above") from left
+    if not has_listeners(events):
+        raise MisuseError(
+            f"locustfile {', '.join(files)}: found no call of hang_up(), expected one: "
+            "from harness.front import hang_up; hang_up()"
+        )
+    return classes
+
+
+def parse(arguments: Sequence[str], classes: dict[str, type[Any]] | None = None) -> Namespace:
+    """The options as Locust reads them, its configuration files and environment included.
+
+    ``user_classes`` are those of ``classes`` that were chosen. Raises MisuseError for others.
+    """
+    options: Namespace = make_parser().parse_args(list(arguments))
+    classes = classes or {}
+    if unknown := [name for name in options.user_classes if name not in classes]:
+        raise MisuseError(
+            f"user classes: found {', '.join(unknown)}, expected {', '.join(classes) or 'none'}"
+        )
+    options.user_classes = [classes[name] for name in options.user_classes or classes]
     return options
 
 
-def _input(settings: Settings) -> list[str]:
+def make_parser() -> ArgumentParser:
+    """Locust's own parser with our options, and that of the check."""
+    hang_up()
+    parser: ArgumentParser = get_parser()
+    parser.prog = "mcstress check"
+    parser.add_argument(
+        "--probe",
+        action=BooleanOptionalAction,
+        help="send one search and one chat; without either, where the host is given",
+    )
+    return parser
+
+
+def _settings(options: Namespace) -> Settings:
+    settings = read_settings(options, options.host or class_host(options.user_classes))
+    check_cast(settings.scenario, options.user_classes)
+    check_claim(settings)
+    return settings
+
+
+def _input(settings: Settings) -> Iterator[Finding]:
     scenario = settings.scenario
-    return [
-        f"scenario {scenario.name}: {len(scenario.variants)} variants, K {settings.top_k}",
-        f"phases: {', '.join(settings.phases)}",
-        f"checks: {', '.join(check.text for check in settings.checks)}",
-        f"reports: {settings.report_dir} can be written",
-    ]
+    variants = f"{len(scenario.variants)} variants, K {settings.top_k}"
+    yield Finding("ok", f"scenario {scenario.name}: {variants}")
+    yield Finding("ok", f"phases: {', '.join(settings.phases)}")
+    yield Finding("ok", f"checks: {', '.join(check.text for check in settings.checks)}")
+    yield Finding("ok", f"reports: {settings.report_dir} can be written")
 
 
-def _services(settings: Settings, sizes: dict[str, int]) -> list[str]:
-    corpora = ", ".join(f"{name} ({size:,})" for name, size in sorted(sizes.items()))
-    gateway, llm = settings.gateway_url or "embedded", settings.llm_url or "embedded"
-    return [f"gateway {gateway}: {corpora}", f"LLM {llm}: {settings.llm_model} is there"]
+def _services(settings: Settings, *, probing: bool | None) -> Iterator[Finding]:
+    """Those that were given at once; the embedded stack takes some seconds to start."""
+    url, llm_url = settings.gateway_url, settings.llm_url
+    if url:
+        yield from _gateway(settings, url, probing=probing is not False)
+    if llm_url:
+        yield from _llm(settings, llm_url, probing=probing is not False)
+    if url and llm_url:
+        return
+    try:
+        stack = start_stack(settings)
+    except MisuseError as fault:
+        yield Finding("fail", str(fault))
+        return
+    try:
+        if not url:
+            yield from _gateway(settings, stack.url, probing=bool(probing))
+        if not llm_url:
+            yield from _llm(settings, stack.llm_url, probing=bool(probing))
+    finally:
+        stack.stop()
 
 
-def _langfuse(settings: Settings) -> str:
+def _gateway(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:
+    def look() -> str:
+        sizes = look_at_gateway(settings, url).corpus_sizes
+        corpora = ", ".join(f"{name} ({size:,})" for name, size in sorted(sizes.items()))
+        return f"gateway {settings.gateway_url or 'built in, not your system'}: {corpora}"
+
+    looked = _finding(look)
+    yield looked
+    if probing and looked.mark == "ok":
+        yield probe.search(settings, url)
+
+
+def _llm(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:
+    def look() -> str:
+        model = look_at_llm(settings, url)
+        if model.rule_based:
+            return f"LLM {settings.llm_url or 'built in'}: rules, no language model ({model.name})"
+        return f"LLM {url}: {model.name} is there"
+
+    looked = _finding(look)
+    unlike = settings.gateway_url and not settings.llm_url and looked.mark == "ok"
+    if unlike:
+        text = f"{looked.text}; no --llm-host is given, so that rules parse and rate your results"
+        looked = Finding("warn", text)
+    yield looked
+    if probing and looked.mark != "fail":
+        yield probe.chat(settings, url)
+
+
+def _finding(look: Callable[[], str]) -> Finding:
+    """What a look found right, or why a run would be refused or fail."""
+    try:
+        return Finding("ok", look())
+    except MisuseError as fault:
+        return Finding("fail", str(fault))
+
+
+def _langfuse(settings: Settings) -> Finding:
+    """Tracing never stops a run: at most a warning. That nobody asked for it is right."""
     found, warnings = load_settings(settings.langfuse_env, os.environ)
-    return check_langfuse(found) if found else "; ".join(warnings)
+    if found is None:
+        return Finding("ok" if _is_off(settings) else "warn", "; ".join(warnings))
+    reached, text = check_langfuse(found)
+    return Finding("ok" if reached else "warn", text)
+
+
+def _is_off(settings: Settings) -> bool:
+    """Whether neither the option nor the environment names a Langfuse."""
+    named = any(name.startswith("LANGFUSE_") and os.environ[name] for name in os.environ)
+    default = (
+        str(settings.langfuse_env) == DEFAULT_LANGFUSE_ENV and not settings.langfuse_env.exists()
+    )
+    return default and not named

@@ -94,10 +94,17 @@ def check(options: tuple[str, ...]) -> None:
     # Locust comes first: it patches ssl, which must not be in use by then.
     import locust  # noqa: F401, PLC0415
 
-    from harness.check_command import check as run_check  # noqa: PLC0415
+    from harness import check_command  # noqa: PLC0415
 
-    for line in run_check(options):
-        click.echo(f"ok  {line}")
+    if {"-h", "--help"} & set(options):
+        check_command.make_parser().print_help()
+        return
+    failed = False
+    for finding in check_command.check(options):
+        click.echo(f"{finding.mark:4}  {finding.text}")
+        failed |= finding.mark == "fail"
+    if failed:
+        raise SystemExit(EXIT_MISUSE)
 
 
 @main.command()

@@ -8,7 +8,12 @@ import msgspec
 
 from harness.settings import Settings
 from services.embedded.process import EmbeddedStack
+from services.errors import ServiceRefusalError
 from services.reach import LanguageModel, check_gateway, check_llm, look_at_corpora
+from services.reason import clip
+
+BUILT_IN_MODEL = "qwen2.5"
+"""The embedded LLM is no language model; it answers to the default's name."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,32 +39,63 @@ class Ground(msgspec.Struct):
             self.stack.stop()
 
 
+class GatewayFacts(msgspec.Struct, frozen=True):
+    """What a gateway said of its corpora; ``candidates`` where it knows them (see ``Ground``)."""
+
+    corpus_sizes: dict[str, int]
+    candidates: dict[str, int] | None
+
+
 def prepare(settings: Settings) -> Ground:
-    """Start the embedded stack where it is wanted, and check every service.
+    """Check every service that was given, then start the embedded stack for those that were not.
 
     Raises ServiceRefusalError for the first that is missing or wrong; nothing is left running then.
     """
-    stack = None
-    if not settings.gateway_url or not settings.llm_url:
-        logger.info("starting the embedded stack")
-        stack = EmbeddedStack.start(seed=settings.seed)
+    url, llm_url = settings.gateway_url, settings.llm_url
+    gateway = look_at_gateway(settings, url) if url else None
+    model = look_at_llm(settings, llm_url) if llm_url else None
+    stack = start_stack(settings) if gateway is None or model is None else None
     try:
-        return _look(settings, stack)
+        if stack is not None:
+            url, llm_url = url or stack.url, llm_url or stack.llm_url
+        gateway = gateway or look_at_gateway(settings, url)
+        model = model or look_at_llm(settings, llm_url)
     except BaseException:
         if stack is not None:
             stack.stop()
         raise
-
-
-def _look(settings: Settings, stack: EmbeddedStack | None) -> Ground:
-    gateway_url = settings.gateway_url or (stack.url if stack else "")
-    llm_url = settings.llm_url or (stack.llm_url if stack else "")
     return Ground(
         settings=settings,
-        gateway_url=gateway_url,
+        gateway_url=url,
         llm_url=llm_url,
-        corpus_sizes=check_gateway(gateway_url, settings.scenario.corpora),
-        model=check_llm(llm_url, settings.llm_model),
-        candidates=look_at_corpora(gateway_url).candidates(settings.scenario.corpora),
+        corpus_sizes=gateway.corpus_sizes,
+        model=model,
+        candidates=gateway.candidates,
         stack=stack,
     )
+
+
+def start_stack(settings: Settings) -> EmbeddedStack:
+    """The embedded stack with the run's seed."""
+    logger.info("starting the embedded stack")
+    return EmbeddedStack.start(seed=settings.seed)
+
+
+def look_at_gateway(settings: Settings, url: str) -> GatewayFacts:
+    """Whether the gateway has the scenario's corpora. Raises ServiceRefusalError."""
+    corpora = settings.scenario.corpora
+    sizes = check_gateway(url, corpora)
+    return GatewayFacts(sizes, look_at_corpora(url).candidates(corpora))
+
+
+def look_at_llm(settings: Settings, url: str) -> LanguageModel:
+    """Whether the LLM has the model. Raises ServiceRefusalError."""
+    try:
+        return check_llm(url, settings.llm_model)
+    except ServiceRefusalError:
+        if settings.llm_url:
+            raise
+        raise ServiceRefusalError(
+            f"--llm-model: found {clip(settings.llm_model)}, and no --llm-host; expected the host "
+            f"that has it, or {BUILT_IN_MODEL}, the name that the built-in rules answer to"
+        ) from None

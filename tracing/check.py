@@ -13,21 +13,25 @@ if TYPE_CHECKING:
     from tracing.settings import Settings
 
 
-def check_langfuse(settings: Settings) -> str:
-    """One line: whether the server is there, its version, and whose keys these are."""
+def check_langfuse(settings: Settings) -> tuple[bool, str]:
+    """Whether the server takes these keys, and one line: its version, and whose keys they are."""
     server = Server(settings, as_it_is)
     try:
-        return settings.redact(_line(server))
+        reached, line = _look(server)
+        return reached, settings.redact(line)
     finally:
         server.close()
 
 
-def _line(server: Server[Entry]) -> str:
+def _look(server: Server[Entry]) -> tuple[bool, str]:
     reply = server.greet()
     if reply:
-        return f"Langfuse: {reply.faults[0].text}"
+        return False, f"Langfuse: {reply.faults[0].text}"
     version = ".".join(map(str, server.version)) or "of a version that it does not say"
     found = Official(server.settings, server.http).project()
     if not isinstance(found, Project):
-        return f"Langfuse {version} is there, but {found.text}"
-    return f"Langfuse {version} at {server.settings.url}, project {found.name}, by {server.wire}"
+        return False, f"Langfuse {version} is there, but {found.text}"
+    return (
+        True,
+        f"Langfuse {version} at {server.settings.url}, project {found.name}, by {server.wire}",
+    )

@@ -49,7 +49,7 @@ def test_a_round_with_scores(settings, run, tmp_path):
     assert counts.scores.delivered >= 1
     assert tracer.read_back(counts.delivered, INGESTED_WITHIN_S) == counts.delivered
     assert tracer.project_url
-    assert " project " in check_langfuse(settings)
+    assert " project " in check_langfuse(settings)[1]
 
 
 def test_a_spool_is_replayed(settings, run, tmp_path):
@@ -65,4 +65,4 @@ def test_a_spool_is_replayed(settings, run, tmp_path):
 
 def test_wrong_keys(settings):
     wrong = type(settings)(settings.url, settings.public_key, "sk-lf-wrong")
-    assert "answers 401: check LANGFUSE_PUBLIC_KEY" in check_langfuse(wrong)
+    assert "answers 401: check LANGFUSE_PUBLIC_KEY" in check_langfuse(wrong)[1]

@@ -149,10 +149,12 @@ def test_settings_show_no_key():
 @pytest.mark.parametrize("version", ["2.95.9", "4.16.0"])
 def test_check(version):
     with StandIn(version) as standin:
-        line = check_langfuse(Settings(standin.url, PUBLIC_KEY, SECRET_KEY))
+        reached, line = check_langfuse(Settings(standin.url, PUBLIC_KEY, SECRET_KEY))
+        assert reached
         wire = "ingestion" if version < "3" else "otlp"
         assert line == f"Langfuse {version} at {standin.url}, project stand-in, by {wire}"
-        line = check_langfuse(Settings(standin.url, PUBLIC_KEY, "sk-wrong"))
+        reached, line = check_langfuse(Settings(standin.url, PUBLIC_KEY, "sk-wrong"))
+        assert not reached
         assert line.startswith(f"Langfuse {version} is there, but ")
         assert "answers 401: check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY" in line
         assert "sk-wrong" not in line
@@ -160,5 +162,6 @@ def test_check(version):
 
 def test_check_of_a_server_that_is_not_there():
     url = f"http://127.0.0.1:{free_port()}"
-    line = check_langfuse(Settings(url, PUBLIC_KEY, SECRET_KEY))
+    reached, line = check_langfuse(Settings(url, PUBLIC_KEY, SECRET_KEY))
+    assert not reached
     assert line == f"Langfuse: {url} cannot be reached: [Errno 111] Connection refused"
