@@ -12,9 +12,9 @@ from services.errors import MisuseError
 
 
 class Service(msgspec.Struct, kw_only=True):
-    """A service under test. ``embedded``: our own stand-in, started with the run.
+    """A service under test. ``embedded``: the built-in test server, started with the run.
 
-    ``note`` says in a few words what a reader must know of it ("rule-based, no language model").
+    ``note`` says in a few words what a reader must know of it ("built-in rules, no language model").
     """
 
     name: str

@@ -12,7 +12,7 @@ from metrics.phase import PHASES
 _CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
 _TRACING = ("made", "sampled_out", "delivered", "read_back", "spooled")
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
-RULE_BASED = "rule-based"
+RULE_BASED = "no language model"
 _FEWEST_TRIOS = 5
 
 
@@ -179,13 +179,12 @@ def _phases(document: Document, run: RunSection) -> list[str]:
 
 def _services(run: RunSection) -> list[str]:
     return [
-        f"A real {service.name}: it was embedded"
-        + (f" ({service.note})" if service.note else "")
-        + ", so that these figures describe our stand-in."
+        f"No real {service.name} was tested: these figures describe the built-in test server"
+        + (f" ({service.note})." if service.note else ".")
         for service in run.services
         if service.embedded
     ] + [
-        f"A real {service.name}: it says that it is none ({service.note})."
+        f"No real {service.name} was tested: it says that it is none ({service.note})."
         for service in run.services
         if not service.embedded and RULE_BASED in service.note
     ]

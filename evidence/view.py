@@ -11,6 +11,7 @@ from evidence.run_section import RunSection, run_section
 from evidence.section import Document, Link, Section, Verbatim
 
 _COORDINATORS_NAMED = 12
+BUILT_IN = "built-in test server (not your system)"
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -60,6 +61,7 @@ def _facts(document: Document, run: RunSection, generated: datetime) -> list[Fac
     events = document.get("metrics", {}).get("events", {}).get("total")
     facts = [
         Fact("Generated", [f"{generated:%Y-%m-%d %H:%M:%S} UTC"]),
+        Fact("Scenario", _scenario(document)),
         Fact("Ran", _ran(run)),
         Fact("Coordinators", _coordinators(run)),
         Fact("Contracts", _contracts(document)),
@@ -97,6 +99,14 @@ def _coordinators(run: RunSection) -> list[str]:
     return [*parts, f"; {words.plural(run.peak_users, 'user')} at most"]
 
 
+def _scenario(document: Document) -> list[str]:
+    scenario = document.get("scenario", {})
+    title, name = scenario.get("title", ""), scenario.get("name", "")
+    if not title:
+        return [Verbatim(name)]
+    return [Verbatim(title), " (", Verbatim(name), ")"]
+
+
 def _contracts(document: Document) -> list[str]:
     variants = document.get("scenario", {}).get("variants") or [{}]
     return _joined([contract["name"] for contract in variants[0].get("contracts", [])])
@@ -112,14 +122,10 @@ def _corpora(run: RunSection) -> list[str]:
 def _services(run: RunSection) -> list[str]:
     parts: list[str] = []
     for service in run.services:
-        parts += ["; " if parts else "", Verbatim(service.name), _kind_of(service.embedded)]
-        parts += [" at ", Verbatim(service.url)] if service.url and not service.embedded else []
+        parts += ["; " if parts else "", Verbatim(service.name), ": "]
+        parts.append(BUILT_IN if service.embedded else Verbatim(service.url))
         parts += [" (", Verbatim(service.note), ")"] if service.note else []
     return parts
-
-
-def _kind_of(embedded: bool) -> str:
-    return " embedded, a stand-in of ours" if embedded else " real"
 
 
 def _joined(names: list[str]) -> list[str]:

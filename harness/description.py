@@ -52,7 +52,8 @@ def describe(run: MasterRun) -> RunSection:
 def services(ground: Ground) -> list[Service]:
     """Each service: where it is, and whether it is the real thing."""
     given, model = ground.settings, ground.model
-    note = f"model {model.name}" + (", rule-based, no language model" if model.rule_based else "")
+    answers = f"built-in rules, no language model; they answer to the name {model.name}"
+    note = answers if model.rule_based else f"model {model.name}"
     return [
         Service(name="gateway", url=given.gateway_url, embedded=not given.gateway_url),
         Service(name="LLM", url=given.llm_url, embedded=not given.llm_url, note=note),

@@ -124,6 +124,8 @@ class Lifecycle:
         run = begin_run(settings, ground, "local" if self.node else "distributed")
         if settings.gateway_url:
             logger.warning(writes(run.run))
+            if not settings.llm_url:
+                logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
         conductor.conduct(run, self._progress(settings))
         if self.node is not None:
             self.node.local_segment, self.node.local_tracer = run.segment, run.traces.tracer

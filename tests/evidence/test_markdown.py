@@ -42,8 +42,10 @@ def test_title_and_verdict_come_first(head):
 
 def test_it_says_which_services_were_real_and_which_embedded(head):
     text = markdown(head)
-    assert "`gateway` embedded, a stand-in of ours; `LLM` real at `http://127.0.0.1:11434`" in text
-    assert "- A real gateway: it was embedded" in text
+    assert (
+        "`gateway`: built-in test server (not your system); `LLM`: `http://127.0.0.1:11434`" in text
+    )
+    assert "- No real gateway was tested: these figures describe the built-in test server." in text
     real = [Service(name="gateway", url="http://gw")]
     assert "embedded" not in markdown(run_with(head, services=real))
 
