@@ -14,7 +14,7 @@ from services.errors import MisuseError
 class Service(msgspec.Struct, kw_only=True):
     """A service under test. ``embedded``: the built-in test server, started with the run.
 
-    ``note`` says in a few words what a reader must know of it ("built-in rules, no language model").
+    ``note`` says in a few words what a reader must know of it ("rules, no language model").
     """
 
     name: str

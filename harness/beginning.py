@@ -63,5 +63,5 @@ def writes(run: Run) -> str:
     return (
         f"This run writes to {run.gateway_url}: playbook namespaces {run.playbook_prefix}"
         f"{{{','.join(scenario.personas)}}}[_N], resumes {run.fresh_prefix}* in "
-        f"{scenario.fresh_corpus}, and observer inbox records; the gateway has no API to delete them"
+        f"{scenario.fresh_corpus}, and observer inbox records; it has no API to delete them"
     )
