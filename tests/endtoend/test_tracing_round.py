@@ -142,11 +142,10 @@ def test_there_is_one_trace_for_each_phase(done):
         assert trace["metadata"]["round"] == "1"
 
 
-def test_every_step_is_one_observation_flat_under_its_trace(done):
+def test_every_step_is_one_observation_of_its_trace(done):
     traces, observations = done.stored["traces"], done.observations()
     counted = Counter(traces[each["trace"]]["name"] for each in observations)
     assert counted == {name: steps for name, (_, steps) in TRACES.items()}
-    assert {each["parent"] for each in observations} == {None}
     assert {each["received"] for each in observations} == {1}
     assert all(each["input"] and each["output"] for each in observations)
     assert {each["metadata"]["coordinator"] for each in observations} == {"alice", "bob", "carol"}
@@ -175,6 +174,31 @@ def test_the_inbox_reads_as_a_waterfall(done):
         assert [each["name"] for each in steps] == INBOX_STEPS
         for before, after in pairwise(steps):
             assert after["start_s"] >= before["end_s"] - CLOCKS_AGREE_S
+
+
+def test_an_event_is_a_subtree_of_its_trace(done):
+    stored = done.stored["observations"]
+    heads = {key: each for key, each in stored.items() if each["parent"] not in stored}
+    events = {each["metadata"]["event"] for each in stored.values()}
+    assert {each["metadata"]["event"] for each in heads.values()} == events
+    assert len(heads) == len(events)
+    for each in stored.values():
+        head = heads.get(each["parent"], each)
+        assert (head["trace"], head["metadata"]["event"]) == (
+            each["trace"],
+            each["metadata"]["event"],
+        )
+    told = done.stored["version"] != "2.95.9"
+    assert {(each["parent"] is not None, each["app_root"]) for each in heads.values()} == {
+        (told, told)
+    }
+
+
+def test_no_step_takes_the_place_of_its_trace(done):
+    for trace in done.stored["traces"].values():
+        assert trace["input"].startswith("Phase ")
+        assert trace["output"] is None
+        assert trace["metadata"].keys() == {"run", "scenario", "trio", "round", "phase"}
 
 
 def test_all_of_it_lies_within_the_run(done):
