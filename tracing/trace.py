@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Literal
 
 import msgspec
 
@@ -10,14 +11,24 @@ from metrics.phase import PHASES
 from services.traceparent import TraceContext, is_sampled, new_span_id, phase_trace_id
 
 ENVIRONMENT = "stress"
+MASK = "mask"
+"""Under which a trace's metadata say how it is masked, for whoever reads or replays it."""
+
+Level = Literal["off", "on", "strict"]
+LEVELS: tuple[Level, ...] = ("off", "on", "strict")
+"""off: nothing is masked. on: what ``personal_data`` finds. strict: the bodies as well, whole."""
 
 
 class TraceRun(msgspec.Struct, frozen=True):
-    """The run that traces belong to: ``uid`` is their session; ``number`` only names files."""
+    """The run that traces belong to: ``uid`` is their session; ``number`` only names files.
+
+    ``mask`` is the level of ``mask.py`` at which they leave the machine; a spool carries it along.
+    """
 
     uid: str
     number: str
     scenario: str = ""
+    mask: Level = "on"
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -60,6 +71,7 @@ class Trace(msgspec.Struct, frozen=True):
                 "trio": str(trio),
                 "round": str(round_),
                 "phase": phase,
+                MASK: run.mask,
             },
             input=(
                 f"Phase {about.number}, {about.words}: trio {trio}, round {round_}, "

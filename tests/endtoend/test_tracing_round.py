@@ -198,7 +198,7 @@ def test_no_step_takes_the_place_of_its_trace(done):
     for trace in done.stored["traces"].values():
         assert trace["input"].startswith("Phase ")
         assert trace["output"] is None
-        assert trace["metadata"].keys() == {"run", "scenario", "trio", "round", "phase"}
+        assert trace["metadata"].keys() == {"run", "scenario", "trio", "round", "phase", "mask"}
 
 
 def test_all_of_it_lies_within_the_run(done):
@@ -287,6 +287,16 @@ def test_the_report_accounts_for_all_and_has_read_it_back(done):
     assert (tracing["sampled_out"], tracing["spooled"], tracing["dropped"]) == (0, 0, {})
     assert tracing["spools"] == []
     assert "Traces: 109 made, 109 delivered, 109 read back" in done.output
+
+
+def test_who_wrote_is_masked_and_the_report_says_so(done):
+    assert done.document["completeness"]["tracing"]["mask"] == "on"
+    markdown = (done.folder / "multi_coord_stress_001.md").read_text()
+    assert "email addresses and numbers shaped like SSN or cards are masked" in markdown
+    recorded = [each for each in done.observations("inbox") if each["name"] == INBOX_STEPS[0]]
+    senders = [json.loads(each["input"])["sender"] for each in recorded]
+    assert Counter(senders) == {"[email]": 3, "[phone]": 3}
+    assert "-distribution.example" not in json.dumps(done.stored)
 
 
 def test_the_reports_link_to_the_traces(done):

@@ -69,6 +69,7 @@ def test_a_round_is_ten_traces_with_every_step(standin, trace_to):
                 "trio": "1",
                 "round": "1",
                 "phase": name,
+                "mask": "on",
             },
         }
         events, steps = STEPS_OF_PHASE[name]
