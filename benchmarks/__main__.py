@@ -30,6 +30,7 @@ MODULES = (
     "report",
     "tracing",
     "tracing_runs",
+    "masking",
     "page",
 )
 PACKAGES = ("locust", "gevent", "geventhttpclient", "httptools", "httpx", "msgspec", "numpy")

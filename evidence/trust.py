@@ -12,6 +12,12 @@ from metrics.phase import PHASES
 _CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
 _TRACING = ("made", "sampled_out", "delivered", "read_back", "spooled")
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
+_MASKS = {
+    "off": "Traces: bodies are sent as they are (--mask off).",
+    "on": "Traces: phone numbers, email addresses and numbers shaped like SSN or cards are masked "
+    "in what is sent (--mask on); names are not.",
+    "strict": "Traces: no bodies are sent (--mask strict).",
+}
 RULE_BASED = "no language model"
 _FEWEST_TRIOS = 5
 
@@ -80,6 +86,7 @@ def completeness(document: Document, run: RunSection) -> Section:
         tables=tables,
         notes=[
             *figure.get("faults", []),
+            *_mask_note(tracing),
             *_sum_note(tracing),
             *_score_note(tracing.get("scores") or {}),
             *run.user_errors,
@@ -126,6 +133,13 @@ def _traced(worker: dict[str, Any]) -> list[Any]:
     counts = [tracing.get(key) for key in ("made", "sampled_out", "delivered", "spooled")]
     counts.append(sum(_dropped(tracing).values()) if tracing else None)
     return [Verbatim(worker["name"]), *map(words.count, counts)]
+
+
+def _mask_note(tracing: dict[str, Any]) -> list[str]:
+    """A sentence that says what left the machine in traces, where any did."""
+    if not tracing.get("on"):
+        return []
+    return [_MASKS[level] for level in [tracing.get("mask")] if level in _MASKS]
 
 
 def _score_note(scores: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ import click
 from harness.exit_codes import EXIT_CODES, EXIT_MISUSE, EXIT_REGRESSION
 from harness.options import DEFAULT_LANGFUSE_ENV
 from services.errors import MisuseError
+from tracing.trace import LEVELS, Level
 
 EXIT_LEFT = 1
 
@@ -110,13 +111,14 @@ def check(options: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("spools", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)
-def replay(spools: tuple[Path, ...], langfuse_env: Path) -> None:
+@click.option("--mask", type=click.Choice(LEVELS), help="in place of what the run had")
+def replay(spools: tuple[Path, ...], langfuse_env: Path, mask: Level | None) -> None:
     """Send what a run left in SPOOLS to Langfuse, each observation once."""
     from harness.replay import replay_spool  # noqa: PLC0415  (httpx loads slowly)
 
     outcomes = []
     for spool in spools:
-        outcomes.append(replay_spool(spool, langfuse_env))
+        outcomes.append(replay_spool(spool, langfuse_env, mask))
         click.echo(f"{spool}: {outcomes[-1]}")
     if any(outcome.left for outcome in outcomes):
         raise SystemExit(EXIT_LEFT)

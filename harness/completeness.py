@@ -100,4 +100,9 @@ def tracing(run: MasterRun) -> dict[str, Any]:
     master = run.traces.counts
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     told = [part.tracing for part in parts if part.tracing]
-    return {"on": run.traces.on, **total_counts([*told, master]), "master": master}
+    return {
+        "on": run.traces.on,
+        "mask": run.settings.mask,
+        **total_counts([*told, master]),
+        "master": master,
+    }

@@ -73,6 +73,7 @@ def settings(run: MasterRun) -> dict[str, Any]:
         "llm_parallel": given.llm_parallel,
         "playbook_prefix": run.run.playbook_prefix,
         "trace_sample": given.trace_sample,
+        "mask": given.mask,
     }
 
 

@@ -81,6 +81,7 @@ class MasterRun:
             llm_parallel=settings.llm_parallel,
             reference_s=settings.reference_s,
             langfuse_env=str(settings.langfuse_env.absolute()) if self.traces.on else "",
+            mask=settings.mask,
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,
             corpus_sizes=self.ground.corpus_sizes,

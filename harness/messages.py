@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from tracing.trace import Level
 from users.board import Recordings
 from users.run import Run
 from users.seat import Seat
@@ -35,6 +36,7 @@ class Welcome(msgspec.Struct, frozen=True):
     llm_parallel: int
     reference_s: float
     langfuse_env: str
+    mask: Level
     spool_path: str
     corpora_poll_s: float
     corpus_sizes: dict[str, int]

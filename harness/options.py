@@ -107,3 +107,10 @@ def _add_hidden(add: Any) -> None:
         default=1.0,
         help="share of traces sent to Langfuse, 0 to 1",
     )
+    add(
+        "--mask",
+        hidden=True,
+        metavar="LEVEL",
+        default="on",
+        help="of traces: off, on (phone numbers, email addresses, cards), strict (no bodies)",
+    )

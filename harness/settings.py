@@ -15,6 +15,7 @@ from harness.selection import choose_phases
 from metrics.checks import Check, CheckSyntaxError, parse_check
 from services.base_url import parse_base_url
 from services.errors import MisuseError
+from tracing.trace import LEVELS, Level
 from users.scenario import Scenario
 from users.scenario_file import load_scenario
 
@@ -50,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True):
     json_progress: bool
     langfuse_env: Path
     trace_sample: float
+    mask: Level
 
 
 def read_settings(options: Namespace, host: str | None) -> Settings:
@@ -83,6 +85,7 @@ def read_settings(options: Namespace, host: str | None) -> Settings:
         json_progress=bool(options.json_progress),
         langfuse_env=Path(options.langfuse_env),
         trace_sample=_share("--trace-sample", options.trace_sample),
+        mask=_level("--mask", options.mask),
     )
 
 
@@ -185,6 +188,13 @@ def _share(option: str, value: Any) -> float:
     if not 0 <= share <= 1:
         raise MisuseError(f"{option}: found {value!r}, expected 0 to 1")
     return share
+
+
+def _level(option: str, value: Any) -> Level:
+    for level in LEVELS:
+        if value == level:
+            return level
+    raise MisuseError(f"{option}: found {value!r}, expected {', '.join(LEVELS)}")
 
 
 def _text(option: str, value: Any) -> str:

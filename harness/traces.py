@@ -15,7 +15,7 @@ from harness.messages import Welcome
 from harness.settings import Settings
 from tracing.counts import TraceCounts
 from tracing.settings import load_settings
-from tracing.trace import TraceRun
+from tracing.trace import Level, TraceRun
 from users.run import Run
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ def open_tracer(welcome: Welcome) -> Tracer | None:
         return None
     spool = Path(welcome.spool_path)
     env_file = Path(welcome.langfuse_env)
-    tracer, warnings = _open(env_file, welcome.run, welcome.worker, spool, learns_project=False)
+    run = _of(welcome.run, welcome.mask)
+    tracer, warnings = _open(
+        env_file, run, welcome.worker, spool, sample=welcome.run.trace_sample, learns_project=False
+    )
     if tracer is None:
         logger.warning("%s: %s", welcome.worker, "; ".join(warnings))
     return tracer
@@ -52,24 +55,27 @@ def total_counts(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return total
 
 
+def _of(run: Run, mask: Level) -> TraceRun:
+    return TraceRun(run.uid, run.label, run.scenario.name, mask)
+
+
 def _open(
-    env_file: Path, run: Run, worker: str, spool: Path, *, learns_project: bool
+    env_file: Path, run: TraceRun, worker: str, spool: Path, *, sample: float, learns_project: bool
 ) -> tuple[Tracer | None, tuple[str, ...]]:
     """A tracer, and what the user should be warned of; without one, the reason."""
     settings, warnings = load_settings(env_file, os.environ)
     if settings is None:
         return None, warnings
-    trace_run = TraceRun(run.uid, run.label, run.scenario.name)
     try:
         # What delivers takes 12 MB and 0.2 s, which a run without a Langfuse need not have.
         from tracing.tracer import Tracer  # noqa: PLC0415
 
         tracer = Tracer(
             settings,
-            trace_run,
+            run,
             worker=worker,
             spool_path=spool,
-            sample=run.trace_sample,
+            sample=sample,
             learns_project=learns_project,
         )
         tracer.start()
@@ -88,7 +94,14 @@ class SessionTraces:
     def __init__(self, settings: Settings, run: Run, paths: ReportPaths, *, local: bool) -> None:
         name = "local" if local else "master"
         spool = paths.spool(name)
-        self.tracer, warnings = _open(settings.langfuse_env, run, name, spool, learns_project=True)
+        self.tracer, warnings = _open(
+            settings.langfuse_env,
+            _of(run, settings.mask),
+            name,
+            spool,
+            sample=run.trace_sample,
+            learns_project=True,
+        )
         self._local = local
         for warning in warnings:
             logger.warning("%s", warning)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracing.mask import Mask
 from tracing.observation import encoder
 from tracing.spooled_step import SpooledStep
 from tracing.traced_step import TracedStep
@@ -16,18 +17,22 @@ if TYPE_CHECKING:
 
 
 class Entries:
-    """Makes both of a process's items. A fault in that stops at ``border``, and is counted."""
+    """Makes both of a process's items. A fault in that stops at ``border``, and is counted.
+
+    What is sent is masked as the run says; a line of the spool stays on the machine, and is not.
+    """
 
     def __init__(self, translator: Translator, border: Border) -> None:
         self._translator = translator
+        self._mask = Mask(translator.run.mask)
         self._border = border
 
     def of(self, item: Item) -> Entry | None:
         """The entry of ``item``, the same each time; None where it cannot be made."""
-        if not isinstance(item, TracedStep):
-            return item
         with self._border:
-            return self._translator.observation(item)
+            if not isinstance(item, TracedStep):
+                return self._mask.entry(item)
+            return self._mask.entry(self._translator.observation(item))
         return None
 
     def line(self, item: Item) -> bytes | None:

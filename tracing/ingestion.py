@@ -76,6 +76,7 @@ def _trace_event(start_ns: int, trace: Trace) -> bytes:
         "tags": trace.tags,
         "sessionId": trace.session,
         "userId": trace.user,
+        "input": trace.input or None,
         "metadata": trace.metadata,
         "environment": trace.environment,
     }

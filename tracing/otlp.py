@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import msgspec
 from isal import isal_zlib
@@ -46,6 +46,14 @@ class _Span(msgspec.Struct, omit_defaults=True, gc=False):
     status: dict[str, int | str]
     kind: int | None = None
     parentSpanId: str | None = None  # noqa: N815
+
+
+class _Shared(NamedTuple):
+    """What spans of a trace share: the parent of the topmost, and attributes."""
+
+    root_id: str
+    of_top: list[msgspec.Raw]
+    of_others: list[msgspec.Raw]
 
 
 class _Letter:
@@ -91,22 +99,25 @@ class Otlp:
     _KEPT_TRACES = 4096
 
     def __init__(self) -> None:
-        self._of_trace: dict[str, list[msgspec.Raw]] = {}
+        self._of_trace: dict[str, _Shared] = {}
 
     def encode(self, observation: Entry) -> bytes:
         """One observation as a span. Scores have no form in OTLP."""
         if isinstance(observation, Score):
             raise TypeError("a score is no span")
+        shared = self._shared_by(observation.trace)
+        is_top = observation.parent_id is None
+        attributes = shared.of_top if is_top else shared.of_others
         return _encode(
             _Span(
                 traceId=observation.trace.id,
                 spanId=observation.span_id,
-                parentSpanId=observation.parent_id,
+                parentSpanId=shared.root_id if is_top else observation.parent_id,
                 name=observation.name,
                 kind=_INTERNAL,
                 startTimeUnixNano=str(observation.start_ns),
                 endTimeUnixNano=str(observation.end_ns),
-                attributes=[*self._trace_attributes(observation.trace), *_attributes(observation)],
+                attributes=[*attributes, *_attributes(observation)],
                 status=_status(observation),
             )
         )
@@ -115,13 +126,15 @@ class Otlp:
         """An empty body."""
         return _Letter()
 
-    def _trace_attributes(self, trace: Trace) -> list[msgspec.Raw]:
-        attributes = self._of_trace.get(trace.id)
-        if attributes is None:
+    def _shared_by(self, trace: Trace) -> _Shared:
+        shared = self._of_trace.get(trace.id)
+        if shared is None:
             if len(self._of_trace) >= self._KEPT_TRACES:
                 self._of_trace.clear()
-            attributes = self._of_trace[trace.id] = _trace_attributes(trace)
-        return attributes
+            attributes = _trace_attributes(trace)
+            shared = _Shared(trace.root_id, [*attributes, _APP_ROOT], attributes)
+            self._of_trace[trace.id] = shared
+        return shared
 
 
 def _trace_attributes(trace: Trace) -> list[msgspec.Raw]:
@@ -134,6 +147,8 @@ def _trace_attributes(trace: Trace) -> list[msgspec.Raw]:
         "langfuse.environment": trace.environment,
         **{f"langfuse.trace.metadata.{key}": value for key, value in trace.metadata.items()},
     }
+    if trace.input:
+        texts["langfuse.trace.input"] = trace.input
     return [
         msgspec.Raw(_encode({"key": "langfuse.trace.tags", "value": tags})),
         *(_shared(key, value) for key, value in texts.items()),
@@ -182,6 +197,12 @@ def _status(observation: Observation) -> dict[str, int | str]:
     if observation.level != "ERROR":
         return {}
     return {"code": _STATUS_ERROR, "message": observation.message or ""}
+
+
+_APP_ROOT = msgspec.Raw(
+    _encode({"key": "langfuse.internal.is_app_root", "value": {"boolValue": True}})
+)
+"""On a topmost span: since version 4 servers list as roots those without a parent, and these."""
 
 
 def _envelope() -> tuple[bytes, bytes]:

@@ -13,7 +13,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential
 
 from services.errors import MisuseError
-from tracing.entries import as_it_is
+from tracing.mask import Mask
 from tracing.reply import KEYS, Reply, event_id
 from tracing.server import Server
 from tracing.spool_line import entry_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tracing.observation import Entry
     from tracing.settings import Settings
+    from tracing.trace import Level
 
 POST = 500
 TRIES = 4
@@ -61,12 +62,12 @@ class _Progress(msgspec.Struct):
     lines: int
 
 
-def replay(spool: Path, settings: Settings) -> ReplayOutcome:
+def replay(spool: Path, settings: Settings, mask: Level | None = None) -> ReplayOutcome:
     """Deliver what is in ``spool``; what no server takes stays there.
 
     A spool that is delivered whole becomes ``<spool>.delivered``, and replaying it again sends
     nothing. A replay that is cut off goes on where it was; what it may send twice has the same ids,
-    so that Langfuse has it once.
+    so that Langfuse has it once. It is masked as the run said, or as ``mask`` does.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def replay(spool: Path, settings: Settings) -> ReplayOutcome:
         if not any(map(entry_of, islice(lines, POST))):
             raise MisuseError(f"{spool}: holds no observations; expected a spool of traces")
         lines.seek(0)
-        server = Server(settings, as_it_is)
+        server = Server(settings, Mask(mask).entry)
         try:
             return _Replay(spool, done, lines, server).run()
         finally:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import deque
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, Literal
 
 import httpx
 
+from tracing.client import langfuse_client
 from tracing.ingestion import Batches
 from tracing.observation import Score
 from tracing.otlp import Otlp
@@ -18,7 +17,6 @@ from tracing.reply import Fault, Reply, Sent, read_status
 from tracing.road import Letter, Manners, Road
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping, Sequence
 
     from tracing.observation import Entry
@@ -61,7 +59,7 @@ class Server(Generic[Sent]):
         self.settings = settings
         self.version: Version = ()
         self.wire = wire
-        self.http = _client(settings, timeout_s)
+        self.http = langfuse_client(settings, timeout_s)
         self._entry_of = entry_of
         self._timeout_s = timeout_s
         self._manners = manners or Manners()
@@ -197,24 +195,6 @@ def call_fault(settings: Settings, error: Exception, timeout_s: float) -> Fault:
         return Fault("slow", f"{settings.url} gives no answer within {timeout_s:g} s")
     return Fault(
         "unreachable", f"{settings.url} cannot be reached: {error or type(error).__name__}"
-    )
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    """The one TLS context of the process: each costs 17 ms and 0.7 MB."""
-    return httpx.create_ssl_context()
-
-
-def _client(settings: Settings, timeout_s: float) -> httpx.Client:
-    """An HTTP client that says nothing of its requests to the log."""
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx.Client(
-        base_url=settings.url,
-        auth=httpx.BasicAuth(settings.public_key, settings.secret_key),
-        timeout=timeout_s,
-        verify=_tls(),
     )
 
 

@@ -19,6 +19,7 @@ PUBLIC_KEY = "LANGFUSE_PUBLIC_KEY"
 SECRET_KEY = "LANGFUSE_SECRET_KEY"  # noqa: S105  (the variable's name)
 NAMES = (*URL_NAMES, PUBLIC_KEY, SECRET_KEY)
 
+_LAST_PORT = 65535
 _LARGEST_FILE = 64 * 1024
 
 
@@ -55,12 +56,17 @@ def load_settings(
     reason = _reason(env_file, fault, merged)
     if reason:
         return None, (f"Langfuse tracing is off: {reason}",)
+    from tracing.client import unneeded_fault  # noqa: PLC0415  (as in _url_fault)
+
     settings = Settings(merged["url"].rstrip("/"), merged[PUBLIC_KEY], merged[SECRET_KEY])
+    warnings = []
     if fault and fault != _MISSING:
-        return settings, (f"{env_file} {fault}: Langfuse's settings come from the environment",)
-    if found.get(SECRET_KEY) and env_file.stat().st_mode & stat.S_IROTH:
-        return settings, (f"{env_file} holds a secret key and others can read it: chmod 600 it",)
-    return settings, ()
+        warnings.append(f"{env_file} {fault}: Langfuse's settings come from the environment")
+    elif found.get(SECRET_KEY) and env_file.stat().st_mode & stat.S_IROTH:
+        warnings.append(f"{env_file} holds a secret key and others can read it: chmod 600 it")
+    if unneeded := unneeded_fault(settings, environ):
+        warnings.append(unneeded)
+    return settings, tuple(warnings)
 
 
 _MISSING = "is missing"
@@ -131,8 +137,31 @@ def _reason(env_file: Path, fault: str | None, merged: Mapping[str, str]) -> str
         return f"{env_file} {fault}, and the environment has no {lacking}"
     if lacking:
         return f"{env_file} has no {lacking}, nor has the environment"
-    wrong = _url_fault(merged["url"])
-    return f"{URL_NAMES[0]}, from {env_file} or the environment, {wrong}" if wrong else None
+    faults = {
+        URL_NAMES[0]: _url_fault(merged["url"]),
+        PUBLIC_KEY: _key_fault(merged[PUBLIC_KEY]),
+        SECRET_KEY: _key_fault(merged[SECRET_KEY]),
+    }
+    for name, wrong in faults.items():
+        if wrong:
+            return f"{name}, from {env_file} or the environment, {wrong}"
+    return None
+
+
+def _key_fault(key: str) -> str | None:
+    """The reason where HTTP's Basic authentication cannot carry a key."""
+    if ":" in key:
+        return "has a colon in it, which no key has"
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return "is not text in UTF-8"
+    return None
+
+
+def is_port(port: int | None) -> bool:
+    """Whether there can be such a port; None is the scheme's own."""
+    return port is None or 0 < port <= _LAST_PORT
 
 
 def _url_fault(text: str) -> str | None:
@@ -141,10 +170,13 @@ def _url_fault(text: str) -> str | None:
 
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError):
         return "is no URL"
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not host:
         return "is no http:// or https:// address"
     if url.userinfo or url.query or url.fragment:
         return "has more than a scheme, host, port and path"
+    if not is_port(url.port) or "%" in host:
+        return "is no URL: its port or its host is none that there can be"
     return None

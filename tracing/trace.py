@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from typing import Literal
+
 import msgspec
 
 from metrics.phase import PHASES
-from services.traceparent import TraceContext, new_span_id, phase_trace_id
+from services.traceparent import TraceContext, is_sampled, new_span_id, phase_trace_id
 
 ENVIRONMENT = "stress"
+MASK = "mask"
+"""Under which a trace's metadata say how it is masked, for whoever reads or replays it."""
+
+Level = Literal["off", "on", "strict"]
+LEVELS: tuple[Level, ...] = ("off", "on", "strict")
+"""off: nothing is masked. on: what ``personal_data`` finds. strict: the bodies as well, whole."""
 
 
 class TraceRun(msgspec.Struct, frozen=True):
-    """The run that traces belong to: ``uid`` is their session; ``number`` only names files."""
+    """The run that traces belong to: ``uid`` is their session; ``number`` only names files.
+
+    ``mask`` is the level of ``mask.py`` at which they leave the machine; a spool carries it along.
+    """
 
     uid: str
     number: str
     scenario: str = ""
+    mask: Level = "on"
 
 
 class Trace(msgspec.Struct, frozen=True):
     """What Langfuse shows as one trace. Every observation carries it, since any may come first.
 
-    ``id`` is 32 hex digits; ``session`` the run's uid; ``user`` the trio.
+    Servers take it from whichever comes last, so that it must be the same on all of them: what is
+    known before the first step, and nothing of what comes out. ``id`` is 32 hex digits; ``session``
+    the run's uid; ``user`` the trio; ``input`` a sentence. ``sampled`` is for ``traceparent``.
     """
 
     id: str
@@ -31,14 +46,23 @@ class Trace(msgspec.Struct, frozen=True):
     user: str
     metadata: dict[str, str]
     environment: str = ENVIRONMENT
+    input: str = ""
+    sampled: bool = True
 
     @classmethod
-    def of_phase(cls, run: TraceRun, trio: int, round_: int, phase: str) -> Trace:
-        """The trace of a trio's phase in a round: the same on every worker."""
+    def of_phase(
+        cls, run: TraceRun, trio: int, round_: int, phase: str, *, sample: float = 1.0
+    ) -> Trace:
+        """The trace of a trio's phase in a round: the same on every worker.
+
+        ``sample`` is the share of traces that the run keeps, 0 to 1.
+        """
+        trace_id = phase_trace_id(run.uid, trio, round_, phase)
+        about = PHASES[phase]
         return cls(
-            id=phase_trace_id(run.uid, trio, round_, phase),
-            name=PHASES[phase].title,
-            tags=PHASES[phase].tags,
+            id=trace_id,
+            name=about.title,
+            tags=about.tags,
             session=run.uid,
             user=f"trio-{trio}",
             metadata={
@@ -47,8 +71,23 @@ class Trace(msgspec.Struct, frozen=True):
                 "trio": str(trio),
                 "round": str(round_),
                 "phase": phase,
+                MASK: run.mask,
             },
+            input=(
+                f"Phase {about.number}, {about.words}: trio {trio}, round {round_}, "
+                f"run {run.number}, scenario {run.scenario}"
+            ),
+            sampled=is_sampled(trace_id, sample),
         )
+
+    @property
+    def root_id(self) -> str:
+        """The span id, 16 hex digits, that the first steps of events have as parent in OTLP.
+
+        No span has it. A server takes every span *without* a parent for the root of its trace, and
+        puts that span's input, output and metadata in the place of the trace's own.
+        """
+        return sha256(f"{self.id}/root".encode()).hexdigest()[:16]
 
     def span(self, name: str) -> Span:
         """A new span right under the trace."""
@@ -70,4 +109,4 @@ class Span(msgspec.Struct, frozen=True):
     @property
     def traceparent(self) -> str:
         """The header that lets a service hang its own spans under this one."""
-        return TraceContext(self.trace.id).traceparent(self.id)
+        return TraceContext(self.trace.id, self.trace.sampled).traceparent(self.id)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Done(msgspec.Struct, omit_defaults=True, gc=False):
     """What a step did, for whom, and where it stands in the evidence (``worker``, ``seq``).
 
-    ``start_s`` is Unix time. ``url`` is without what may hold a secret.
+    ``start_s`` is Unix time. ``url`` is without what may hold a secret. ``head`` is the span id of
+    the event's first step, under which the others hang; None where this is the first.
     """
 
     trio: int
@@ -38,6 +39,7 @@ class Done(msgspec.Struct, omit_defaults=True, gc=False):
     error: str | None = None
     unparseable: str | None = None
     queue_ms: float = 0.0
+    head: str | None = None
 
 
 class TracedStep(msgspec.Struct, gc=False):
@@ -53,8 +55,8 @@ class TracedStep(msgspec.Struct, gc=False):
     answered: bool
 
     @classmethod
-    def of(cls, event: Event, step: Step[Any], worker: str) -> Self:
-        """The step of an event of ``worker``."""
+    def of(cls, event: Event, step: Step[Any], worker: str, head: str | None = None) -> Self:
+        """The step of an event of ``worker``, under its first step's span, ``head``."""
         return cls(
             Done(
                 event.trio,
@@ -77,6 +79,7 @@ class TracedStep(msgspec.Struct, gc=False):
                 step.error and clean(step.error),
                 step.unparseable and clean(step.unparseable),
                 step.queue_ms,
+                head,
             ),
             step.request,
             step.response,

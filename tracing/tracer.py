@@ -21,7 +21,7 @@ from tracing.readback import read_back
 from tracing.sender import MANNERS, Sender, breathe
 from tracing.server import UNSERIALISABLE, Server, Wire
 from tracing.spool import Spool
-from tracing.trace import TraceRun
+from tracing.trace import Trace, TraceRun
 from tracing.traced_step import TracedStep
 from tracing.translation import Translator
 
@@ -123,6 +123,10 @@ class Tracer:
         """Begin to send; ask whether the keys are right, which delays nobody."""
         if not self._sender.running:
             self._sender.start()
+
+    def trace(self, trio: int, round_: int, phase: str) -> Trace:
+        """The trace of a trio's phase in a round, for spans of one's own."""
+        return Trace.of_phase(self._run, trio, round_, phase, sample=self._sample)
 
     def keeps(self, trace_id: str) -> bool:
         """Whether a trace is sampled: what its ``traceparent`` tells the services."""
@@ -234,17 +238,21 @@ class Tracer:
         self._buffer(self._items(event, steps))
 
     def _items(self, event: Event, steps: Sequence[Step[Any]]) -> list[Item]:
-        """What is kept of ``steps``; of those that are none, that they are lost."""
+        """What is kept of ``steps``; of those that are none, that they are lost.
+
+        The first that there is heads the event, the others hang under it.
+        """
         worker = self._worker
-        try:
-            return [TracedStep.of(event, step, worker) for step in steps]
-        except AttributeError:
-            items: list[Item] = []
-            for step in steps:
-                with self._border:
-                    items.append(TracedStep.of(event, step, worker))
-            self._counts.drop(UNSERIALISABLE, len(steps) - len(items))
-            return items
+        items: list[Item] = []
+        head: str | None = None
+        for step in steps:
+            try:
+                items.append(TracedStep.of(event, step, worker, head))
+                head = step.span_id if head is None else head
+            except AttributeError as fault:
+                self._border.caught(fault)
+        self._counts.drop(UNSERIALISABLE, len(steps) - len(items))
+        return items
 
     def _buffer(self, items: list[Item]) -> None:
         """Append to the buffer of this greenlet; a full one moves on."""

@@ -56,9 +56,12 @@ class Translator:
         done = step.done
         start_ns = round(done.start_s * 1e9)
         kind: Kind = "retriever" if done.name == SEARCH else "span"
+        trace = self._trace(done.trio, done.round, done.phase)
+        span_id, parent_id = _ids(trace, done)
         observation = Observation(
-            trace=self._trace(done.trio, done.round, done.phase),
-            span_id=done.span_id if _is_span_id(done.span_id) else _own_id(done),
+            trace=trace,
+            span_id=span_id,
+            parent_id=parent_id,
             name=done.name,
             kind=kind,
             start_ns=start_ns,
@@ -134,10 +137,29 @@ def _decoded(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded | N
         return None
 
 
+def _ids(trace: Trace, done: Done) -> tuple[str, str | None]:
+    """The ids of a step's span and of its parent: an event is its first step with the others under.
+
+    The services were told the same ids. A step without a fit one gets its own.
+    """
+    if done.head is None:
+        return (done.span_id if _is_span_id(done.span_id) else _head_id(trace, done)), None
+    head = done.head if _is_span_id(done.head) else _head_id(trace, done)
+    return (done.span_id if _is_span_id(done.span_id) else _own_id(done)), head
+
+
+def _head_id(trace: Trace, done: Done) -> str:
+    """An id for an event's first step that has none: each of the event's steps can tell it."""
+    return _made_id(f"{trace.id}/{done.worker}/{done.seq}")
+
+
 def _own_id(done: Done) -> str:
     """An id for a step that has none: the same whenever it is asked for, so it is stored once."""
     moment = f"{done.start_s}/{done.latency_ms}"
-    text = f"{done.worker}/{done.seq}/{done.name}/{moment}/{done.span_id}"
+    return _made_id(f"{done.worker}/{done.seq}/{done.name}/{moment}/{done.span_id}")
+
+
+def _made_id(text: str) -> str:
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 

@@ -142,11 +142,10 @@ def test_there_is_one_trace_for_each_phase(done):
         assert trace["metadata"]["round"] == "1"
 
 
-def test_every_step_is_one_observation_flat_under_its_trace(done):
+def test_every_step_is_one_observation_of_its_trace(done):
     traces, observations = done.stored["traces"], done.observations()
     counted = Counter(traces[each["trace"]]["name"] for each in observations)
     assert counted == {name: steps for name, (_, steps) in TRACES.items()}
-    assert {each["parent"] for each in observations} == {None}
     assert {each["received"] for each in observations} == {1}
     assert all(each["input"] and each["output"] for each in observations)
     assert {each["metadata"]["coordinator"] for each in observations} == {"alice", "bob", "carol"}
@@ -175,6 +174,31 @@ def test_the_inbox_reads_as_a_waterfall(done):
         assert [each["name"] for each in steps] == INBOX_STEPS
         for before, after in pairwise(steps):
             assert after["start_s"] >= before["end_s"] - CLOCKS_AGREE_S
+
+
+def test_an_event_is_a_subtree_of_its_trace(done):
+    stored = done.stored["observations"]
+    heads = {key: each for key, each in stored.items() if each["parent"] not in stored}
+    events = {each["metadata"]["event"] for each in stored.values()}
+    assert {each["metadata"]["event"] for each in heads.values()} == events
+    assert len(heads) == len(events)
+    for each in stored.values():
+        head = heads.get(each["parent"], each)
+        assert (head["trace"], head["metadata"]["event"]) == (
+            each["trace"],
+            each["metadata"]["event"],
+        )
+    told = done.stored["version"] != "2.95.9"
+    assert {(each["parent"] is not None, each["app_root"]) for each in heads.values()} == {
+        (told, told)
+    }
+
+
+def test_no_step_takes_the_place_of_its_trace(done):
+    for trace in done.stored["traces"].values():
+        assert trace["input"].startswith("Phase ")
+        assert trace["output"] is None
+        assert trace["metadata"].keys() == {"run", "scenario", "trio", "round", "phase", "mask"}
 
 
 def test_all_of_it_lies_within_the_run(done):
@@ -263,6 +287,16 @@ def test_the_report_accounts_for_all_and_has_read_it_back(done):
     assert (tracing["sampled_out"], tracing["spooled"], tracing["dropped"]) == (0, 0, {})
     assert tracing["spools"] == []
     assert "Traces: 109 made, 109 delivered, 109 read back" in done.output
+
+
+def test_who_wrote_is_masked_and_the_report_says_so(done):
+    assert done.document["completeness"]["tracing"]["mask"] == "on"
+    markdown = (done.folder / "multi_coord_stress_001.md").read_text()
+    assert "email addresses and numbers shaped like SSN or cards are masked" in markdown
+    recorded = [each for each in done.observations("inbox") if each["name"] == INBOX_STEPS[0]]
+    senders = [json.loads(each["input"])["sender"] for each in recorded]
+    assert Counter(senders) == {"[email]": 3, "[phone]": 3}
+    assert "-distribution.example" not in json.dumps(done.stored)
 
 
 def test_the_reports_link_to_the_traces(done):

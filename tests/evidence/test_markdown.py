@@ -90,6 +90,22 @@ def test_observations_are_told_worker_by_worker_with_what_waits_and_the_scores(h
     assert "accounted for" not in text
 
 
+@pytest.mark.parametrize(
+    ("tracing", "said"),
+    [
+        ({"on": True, "mask": "on"}, "numbers shaped like SSN or cards are masked in what is sent"),
+        ({"on": True, "mask": "strict"}, "Traces: no bodies are sent (--mask strict)"),
+        ({"on": True, "mask": "off"}, "Traces: bodies are sent as they are (--mask off)"),
+        ({"on": False, "mask": "on"}, ""),
+        ({"on": True}, ""),
+    ],
+)
+def test_how_traces_were_masked_is_told_where_there_are_any(head, tracing, said):
+    text = markdown(head | {"completeness": head["completeness"] | {"tracing": tracing}})
+    assert said in text
+    assert ("--mask" in text) == bool(said)
+
+
 def test_what_was_not_covered_names_phases_evidence_and_traces(head):
     phases = ["baseline", "reissue", "merge"]
     text = markdown(run_with(head, phases=phases, evidence="sample=0.1", trace_url=""))

@@ -77,6 +77,8 @@ def test_the_defaults_are_right():
         ({"wait_deadline": "inf"}, "--wait-deadline: found 'inf', expected a number"),
         ({"llm_parallel": 0}, "--llm-parallel: found 0, expected 1 or more"),
         ({"trace_sample": 1.5}, "--trace-sample: found 1.5, expected 0 to 1"),
+        ({"mask": "yes"}, "--mask: found 'yes', expected off, on, strict"),
+        ({"mask": ""}, "--mask: found '', expected off, on, strict"),
         ({"llm_model": " "}, "--llm-model: found nothing, expected a name"),
         ({"llm_host": "ollama"}, "--llm-host: found 'ollama'"),
         ({"evidence": "some"}, "--evidence 'some'"),

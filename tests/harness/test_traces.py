@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from harness.messages import Welcome
@@ -28,7 +29,7 @@ def welcome(env_file, folder):
     )  # fmt: skip
     return Welcome(
         run=run, worker="worker-1", segment_path="", evidence="all", llm_parallel=1, reference_s=0,
-        langfuse_env=env_file, spool_path=str(folder / "spool.jsonl"), corpora_poll_s=5,
+        langfuse_env=env_file, mask="on", spool_path=str(folder / "spool.jsonl"), corpora_poll_s=5,
         corpus_sizes={},
     )  # fmt: skip
 
@@ -62,6 +63,15 @@ def test_a_worker_without_the_file_says_so(tmp_path, caplog):
     missing = str(tmp_path / "missing.env")
     assert open_tracer(welcome(missing, tmp_path)) is None
     assert f"worker-1: Langfuse tracing is off: {missing} is missing" in caplog.text
+
+
+@pytest.mark.parametrize("level", ["off", "on", "strict"])
+def test_a_worker_masks_as_the_master_says(tmp_path, level):
+    (tmp_path / "langfuse.env").write_text(KEYS)
+    told = msgspec.structs.replace(welcome(str(tmp_path / "langfuse.env"), tmp_path), mask=level)
+    tracer = open_tracer(told)
+    assert tracer.trace(1, 1, "inbox").metadata["mask"] == level
+    tracer.finish(0)
 
 
 def test_where_the_master_traces_nothing_a_worker_is_silent(tmp_path, caplog):

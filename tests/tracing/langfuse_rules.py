@@ -26,6 +26,8 @@ TYPES = {"span", "generation", "event", "retriever", "embedding", "tool", "chain
 
 TEXT_ATTRIBUTES = {
     "langfuse.trace.name": None,
+    "langfuse.trace.input": None,
+    "langfuse.trace.output": None,
     "session.id": None,
     "user.id": None,
     "langfuse.environment": ENVIRONMENT,
@@ -40,8 +42,10 @@ TEXT_ATTRIBUTES = {
     "langfuse.observation.metadata": None,
 }
 TRACE_METADATA = "langfuse.trace.metadata."
+APP_ROOT = "langfuse.internal.is_app_root"
 ON_EVERY_SPAN = {
     "langfuse.trace.name",
+    "langfuse.trace.input",
     "langfuse.trace.tags",
     "session.id",
     "user.id",
@@ -156,7 +160,7 @@ def of_today(moment):
 
 
 def attributes_of(holder, faults):
-    """The attributes as a dict, texts and lists of texts; other forms are faults."""
+    """The attributes as a dict, texts and lists of texts, one flag; other forms are faults."""
     attributes = {}
     for attribute in holder.get("attributes", ()):
         if set(attribute) != {"key", "value"} or len(attribute["value"]) != 1:
@@ -165,6 +169,9 @@ def attributes_of(holder, faults):
         ((form, value),) = attribute["value"].items()
         if form == "arrayValue":
             value = [item["stringValue"] for item in value["values"]]
+        elif form == "boolValue" and attribute["key"] == APP_ROOT:
+            if value is not True:
+                faults.append(f"attribute {attribute}")
         elif form != "stringValue" or not isinstance(value, str):
             faults.append(f"attribute {attribute}")
         if attribute["key"] in attributes:
@@ -180,7 +187,7 @@ def attribute_faults(attributes):
         if key == "langfuse.trace.tags":
             if not isinstance(value, list) or not value:
                 faults.append(f"tags are {value!r}")
-        elif key not in TEXT_ATTRIBUTES and not key.startswith(TRACE_METADATA):
+        elif key not in {*TEXT_ATTRIBUTES, APP_ROOT} and not key.startswith(TRACE_METADATA):
             faults.append(f"unknown attribute {key}")
         elif not (TEXT_ATTRIBUTES.get(key) or ANYTHING).fullmatch(str(value)):
             faults.append(f"{key} is {value!r}")

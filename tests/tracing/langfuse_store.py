@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from langfuse_rules import attributes_of, spans_of
+from langfuse_rules import APP_ROOT, attributes_of, spans_of
 
 
 class Store:
     """``observations``, ``traces`` and ``scores`` by id; ``faults`` should be empty.
 
-    ``received`` says how often something came: the same id takes its own place.
+    ``received`` says how often something came: the same id takes its own place. ``traces`` are as
+    a server shows them: a span of OTLP without a parent puts its input, output and metadata into
+    its trace. ``said_of`` is what was said of each trace, which must be the same every time.
     """
 
     def __init__(self):
         self.observations = {}
         self.traces = {}
+        self.said_of = {}
         self.scores = {}
         self.faults = []
 
@@ -44,12 +47,17 @@ class Store:
             session=attributes["session.id"],
             user=attributes["user.id"],
             environment=attributes["langfuse.environment"],
+            input=attributes.get("langfuse.trace.input"),
+            output=attributes.get("langfuse.trace.output"),
             metadata=of("langfuse.trace.metadata."),
         )
+        if "parentSpanId" not in span:
+            self._merge_root(span, detail)
         self._store_observation(
             span["spanId"],
             trace=span["traceId"],
             parent=span.get("parentSpanId"),
+            app_root=APP_ROOT in attributes,
             name=span["name"],
             type=detail["type"].upper(),
             start_s=int(span["startTimeUnixNano"]) / 1e9,
@@ -75,6 +83,8 @@ class Store:
                 session=body["sessionId"],
                 user=body["userId"],
                 environment=body.get("environment", "default"),
+                input=body.get("input"),
+                output=body.get("output"),
                 metadata=body.get("metadata", {}),
             )
         elif kind == "score-create":
@@ -86,6 +96,7 @@ class Store:
                 body["id"],
                 trace=body["traceId"],
                 parent=body.get("parentObservationId"),
+                app_root=False,
                 name=body["name"],
                 type=kind.removesuffix("-create").upper(),
                 start_s=datetime.fromisoformat(body["startTime"]).timestamp(),
@@ -101,8 +112,30 @@ class Store:
             )
 
     def _store_trace(self, trace_id, **trace):
-        if self.traces.setdefault(trace_id, trace) != trace:
-            self.faults.append(f"trace {trace_id} was {self.traces[trace_id]} and is now {trace}")
+        if self.said_of.setdefault(trace_id, trace) != trace:
+            self.faults.append(f"trace {trace_id} was {self.said_of[trace_id]} and is now {trace}")
+        self.traces.setdefault(trace_id, dict(trace))
+
+    def _merge_root(self, span, detail):
+        """Take a span without a parent for the root of its trace, as servers since 3 do."""
+        trace = self.traces[span["traceId"]]
+        metadata = json.loads(detail.get("metadata", "{}"))
+        trace |= {"input": detail.get("input"), "output": detail.get("output")}
+        trace["metadata"] = trace["metadata"] | metadata
+        self.faults.append(f"span {span['name']} has no parent: it takes its trace's place")
+
+    def roots(self, trace_id):
+        """The ids that the server's page shows topmost: 3, whose parent is none or unknown."""
+        return [
+            key
+            for key, each in self.observations.items()
+            if each["trace"] == trace_id and self._is_root(each)
+        ]
+
+    def _is_root(self, observation):
+        if self.version >= (4,):
+            return observation["parent"] is None or observation["app_root"]
+        return observation["parent"] not in self.observations
 
     def _store_observation(self, observation_id, **observation):
         known = self.observations.get(observation_id)

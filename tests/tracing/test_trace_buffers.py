@@ -261,7 +261,7 @@ def test_hierarchies(standin, trace_to):
     tracer.add(Observation.of_span(outer, now, now + 2, kind="generation", cost={"total": 0.25}))
     assert tracer.finish(5).delivered == 2
     assert standin.observations[inner.id]["parent"] == outer.id
-    assert standin.observations[outer.id]["parent"] is None
+    assert standin.roots(trace.id) == [outer.id]
     assert standin.observations[inner.id]["trace"] == trace.id
     assert standin.observations[outer.id]["cost"] == {"total": 0.25}
     assert inner.traceparent == f"00-{trace.id}-{inner.id}-01"

@@ -189,7 +189,7 @@ def test_retry_after_is_kept_to(newest, trace_to):
 
 @pytest.mark.parametrize("version", ["2.95.9", "4.16.0"])
 def test_a_body_that_is_too_large_is_split(trace_to, version):
-    with StandIn(version, max_bytes=20_000 if version < "3" else 2_000) as standin:
+    with StandIn(version, max_bytes=20_000 if version < "3" else 2_500) as standin:
         tracer = trace_to(standin.url)
         for fired, steps in round_events():
             tracer.record(fired, steps)

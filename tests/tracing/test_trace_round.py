@@ -58,12 +58,18 @@ def test_a_round_is_ten_traces_with_every_step(standin, trace_to):
             "session": RUN.uid,
             "user": "trio-1",
             "environment": "stress",
+            "input": (
+                f"Phase {phase.number}, {phase.words}: trio 1, round 1, run 007, "
+                "scenario three_cities"
+            ),
+            "output": None,
             "metadata": {
                 "run": "007",
                 "scenario": "three_cities",
                 "trio": "1",
                 "round": "1",
                 "phase": name,
+                "mask": "on",
             },
         }
         events, steps = STEPS_OF_PHASE[name]
@@ -79,7 +85,6 @@ def test_the_inbox_trace_reads_by_itself(standin, trace_to):
     inbox = of_trace(standin, "inbox")
     assert len(inbox) == 24
     assert [each["name"] for each in inbox] == list(INBOX_STEPS) * 6
-    assert all(each["parent"] is None for each in inbox)
     assert all(each["input"] and each["output"] for each in inbox)
     for each in inbox:
         assert each["end_s"] - each["start_s"] == pytest.approx(0.0035, abs=1e-4)

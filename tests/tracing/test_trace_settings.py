@@ -78,7 +78,13 @@ INCOMPLETE = {
         WHOLE.replace("https://", "ftp://"),
         f"LANGFUSE_URL=x\n{WHOLE[50:]}",
     ],
-    "is no URL": [WHOLE.replace(":3001", ":port")],
+    "is no URL": [
+        WHOLE.replace(":3001", each)
+        for each in (":port", ":0", ":-1", ":65536", ":99999", ":1:2", "%20x", " x", "\x01")
+    ]
+    + [f"LANGFUSE_URL=http://{host}\n" + WHOLE.partition("\n")[2] for host in ("xn--a", "[::1")],
+    "LANGFUSE_PUBLIC_KEY, from": [WHOLE.replace(PUBLIC_KEY, "pk:lf")],
+    "has a colon in it": [WHOLE.replace(SECRET_KEY, "sk:lf")],
     "more than a scheme, host, port and path": [
         WHOLE.replace("https://", f"https://a:{SECRET_KEY}@")
     ],
@@ -100,6 +106,15 @@ def test_one_warning_names_file_and_reason_and_no_value(env_file, reason, conten
     assert "langfuse.example" not in warning
     assert PUBLIC_KEY not in warning
     assert SECRET_KEY not in warning
+
+
+def test_a_key_that_is_no_text(tmp_path):
+    settings, (warning,) = load_settings(
+        tmp_path / "none.env", ENVIRON | {"LANGFUSE_SECRET_KEY": "sk-\udcff"}
+    )
+    assert settings is None
+    assert "LANGFUSE_SECRET_KEY, from" in warning
+    assert "is not text in UTF-8" in warning
 
 
 def test_a_missing_file(tmp_path):

@@ -1,0 +1,167 @@
+"""What is taken out of observations before they leave the machine. A spool has them whole.
+
+Only string values of queries, messages and LLM content are looked at: ids, vectors and what a
+service knows of its hits go as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from tracing.observation import Observation, Score
+from tracing.personal_data import masked, may_hold, replaced
+from tracing.trace import MASK, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracing.observation import Entry
+
+_STRING = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)("|\\?\Z)'
+"""A JSON string; of a body that was cut, also one without its end."""
+_SAID = re.compile(
+    rf'"(?:query_text|sender|subject|body|content|thinking)"\s*:\s*{_STRING}', re.DOTALL
+)
+_ANY = re.compile(
+    rf'"(?:id|[a-z_]+_ids?)"\s*:\s*"[^"\\]*+"|"metadata"\s*:\s*\{{[^{{}}]*+\}}|{_STRING}', re.DOTALL
+)
+_CUT = re.compile(r"([\w@.+()% -]{0,64})(… \[cut: \d+ of \d+ bytes\])\Z")
+"""The end of a cut body, where a number or an address may be cut in two."""
+_CUT_END = " bytes]"
+_PARTS = frozenset("0123456789@")
+_LONGEST_END = 120
+_SERVICES_WORDS = re.compile(r"(HTTP \d+): .*", re.DOTALL)
+_BODY_OF_QUESTION = '{"body":'
+"""How a judge's question begins: the message, then the hit that is to be judged."""
+
+
+def said(text: str) -> str:
+    """``text``, a body, with the values masked in which somebody says something."""
+    return _in_strings(_SAID, text) if _may_hold(text) else text
+
+
+def anything(text: str) -> str:
+    """``text``, a body of any form, with all of its strings masked but ids and metadata."""
+    if not _may_hold(text):
+        return text
+    if text.lstrip()[:1] in ("{", "[", '"'):
+        return _in_strings(_ANY, text)
+    return replaced(_without_cut_end(text))
+
+
+def _may_hold(body: str) -> bool:
+    """Whether there is anything to mask in a ``body``; of one that was cut, its end."""
+    return may_hold(body) or body.endswith(_CUT_END)
+
+
+class _Rule(NamedTuple):
+    """How a step's request and its answer are masked; None where nothing in it is said."""
+
+    request: Callable[[str], str] | None
+    answer: Callable[[str], str] | None
+
+
+_RULES = {
+    "matrix.search": _Rule(said, None),
+    "playbook.record": _Rule(said, None),
+    "observerd.inbox.record": _Rule(said, None),
+    "embed": _Rule(anything, None),
+    "index.add": _Rule(None, None),
+    "llm.parse_demand": _Rule(said, said),
+    "llm.judge_top1": _Rule(said, said),
+    "llm.paraphrase": _Rule(said, said),
+}
+_OTHERS = _Rule(anything, anything)
+
+
+class Mask:
+    """Masks entries as ``level`` says; where it is None, as the run of each trace did."""
+
+    def __init__(self, level: Level | None = None) -> None:
+        self._level = level
+
+    def entry(self, entry: Entry) -> Entry:
+        """What is sent of ``entry``, which itself stays as it is."""
+        if isinstance(entry, Score):
+            return self._score(entry)
+        level = self._level or entry.trace.metadata.get(MASK, "on")
+        if level == "off":
+            return entry
+        return _without_bodies(entry) if level == "strict" else _masked(entry)
+
+    def _score(self, score: Score) -> Score:
+        if score.comment is None or self._level == "off":
+            return score
+        return msgspec.structs.replace(score, comment=masked(score.comment))
+
+
+def _masked(found: Observation) -> Observation:
+    rule = _RULES.get(found.name, _OTHERS)
+    answer = anything if found.level == "ERROR" else rule.answer  # it may say what it was asked
+    input_ = rule.request(found.input) if found.input and rule.request else found.input
+    output = answer(found.output) if found.output and answer else found.output
+    message = masked(found.message) if found.message else found.message
+    if (input_, output, message) == (found.input, found.output, found.message):
+        return found
+    return msgspec.structs.replace(found, input=input_, output=output, message=message)
+
+
+def _without_bodies(found: Observation) -> Observation:
+    message = found.message and masked(_SERVICES_WORDS.sub(r"\1", found.message))
+    return msgspec.structs.replace(
+        found, input=_taken(found.input), output=_taken(found.output), message=message
+    )
+
+
+def _taken(body: str | None) -> str | None:
+    return body and f"[{len(body):,} characters, not sent: --mask strict]"
+
+
+def _in_strings(pattern: re.Pattern[str], text: str) -> str:
+    return pattern.sub(_with_string, _without_cut_end(text))
+
+
+def _with_string(found: re.Match[str]) -> str:
+    """A match with its string masked: ``masked`` sees it as it reads, without JSON's escapes."""
+    raw = found[1]
+    if raw is None or not may_hold(raw):
+        return found[0]
+    text = _read(raw) if "\\" in raw else raw
+    clean = said(text) if text.startswith(_BODY_OF_QUESTION) else replaced(text)
+    if clean == text:
+        return found[0]
+    before = found[0][: found.start(1) - found.start()]
+    return f"{before}{_written(clean)}{found[2]}"
+
+
+def _read(raw: str) -> str:
+    """The text of a JSON string; as it stands, where that is none."""
+    try:
+        text: str = json.loads(f'"{raw}"', strict=False)
+    except ValueError:
+        return raw
+    return text
+
+
+def _written(text: str) -> str:
+    """``text`` as a JSON string, without its quotes. Half a surrogate pair stays an escape."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(text)[1:-1]
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _without_cut_end(text: str) -> str:
+    if not text.endswith(_CUT_END):
+        return text
+    return text[:-_LONGEST_END] + _CUT.sub(_without_part, text[-_LONGEST_END:])
+
+
+def _without_part(found: re.Match[str]) -> str:
+    """The end of a cut body without what may be the first part of a number or an address."""
+    return found[0] if _PARTS.isdisjoint(found[1]) else found[2]
