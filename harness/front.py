@@ -9,6 +9,7 @@ from locust import events
 from locust.env import Environment
 from locust.runners import Runner
 
+from harness import locust_compat
 from harness.exit_codes import EXIT_MISUSE
 from harness.garbage import keep_quiet
 from harness.greenlets import keep_no_pedigree
@@ -21,6 +22,7 @@ from services.errors import MisuseError
 
 def hang_up() -> None:
     """Called once by the locustfile. Nothing starts yet: ``--processes`` forks after this."""
+    locust_compat.install()
     events.init_command_line_parser.add_listener(add_options)
     events.init.add_listener(on_init)
 

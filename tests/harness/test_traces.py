@@ -11,6 +11,7 @@ import pytest
 from harness.messages import Welcome
 from harness.telling import traced
 from harness.traces import open_tracer
+from harness.untraced import Untraced
 from users.run import Run
 from users.scenario_file import load_scenario
 
@@ -60,7 +61,7 @@ print([name for name in sys.modules if name.startswith("langfuse")])
 @pytest.mark.usefixtures("no_settings")
 def test_a_worker_without_the_file_says_so(tmp_path, caplog):
     missing = str(tmp_path / "missing.env")
-    assert open_tracer(welcome(missing, tmp_path)) is None
+    assert missing in open_tracer(welcome(missing, tmp_path)).reason
     assert f"worker-1: Langfuse tracing is off: {missing} is missing" in caplog.text
 
 
@@ -76,7 +77,7 @@ def test_a_tracer_that_cannot_be_made_is_no_reason_to_end(tmp_path, caplog, monk
         raise RuntimeError("no more memory for pk:sk")
 
     monkeypatch.setattr("tracing.tracer.Tracer", fail)
-    assert open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)) is None
+    assert isinstance(open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)), Untraced)
     assert "worker-1: Langfuse tracing is off: RuntimeError: no more memory" in caplog.text
     assert "pk:sk" not in caplog.text
 
