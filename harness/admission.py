@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from locust import __version__ as LOCUST  # noqa: N812  (a constant)
 from locust.exception import RPCSendError
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
 
@@ -18,6 +20,8 @@ from harness.post import Post, kind_of
 
 NAMED_AT_MOST = 100
 """Refused workers that are named in log and report; whoever makes up more is counted only."""
+GREETING_WITHIN_S = 30.0
+"""A worker greets as soon as it is connected; one on a starved machine takes its time."""
 FIRST_WORDS = (kind_of(said.Greeting), kind_of(said.Hello))
 
 logger = logging.getLogger(__name__)
@@ -31,6 +35,9 @@ class Admission:
         self._post = post
         self._dropped = dropped
         self._guard = PortGuard(runner, dropped)
+        self._guard.on_ready = self._on_ready
+        self._known: set[str] = set()
+        self._silent_since: dict[str, float] = {}
         self.refused: dict[str, str] = {}
         self.on_refused: Callable[[str], None] | None = None
         post.on_unreadable = self._on_unreadable
@@ -40,6 +47,7 @@ class Admission:
 
     def admits(self, hello: said.Hello | said.Greeting, client_id: str) -> bool:
         """Whether a worker runs what this master runs; one that does not is refused."""
+        self._silent_since.pop(client_id, None)
         if client_id in self.refused:
             return False
         if reason := mismatch(hello.version, hello.protocol, "this master"):
@@ -58,6 +66,23 @@ class Admission:
             # Locust ends a headless test whose only worker quits, even while it waits for others.
             self._runner.clients.pop(client_id, None)
             self._guard.turned_away.add(client_id)
+
+    def refuse_silent(self) -> None:
+        """Let those go that joined and never greeted: they run no locustfile of ours."""
+        now_s = time.monotonic()
+        for client_id, since_s in list(self._silent_since.items()):
+            if now_s - since_s > GREETING_WITHIN_S:
+                del self._silent_since[client_id]
+                if client_id in self._runner.clients:
+                    self.refuse(client_id, "never said what it runs")
+
+    def _on_ready(self, client_id: str, locust: str) -> None:
+        """A worker has connected, or is ready again; of Locust the first two numbers count."""
+        if client_id not in self._known:
+            self._known.add(client_id)
+            self._silent_since[client_id] = time.monotonic()
+        if locust.split(".")[:2] != LOCUST.split(".")[:2]:
+            self.refuse(client_id, f"runs Locust {quoted(locust)}, this master {LOCUST}")
 
     def _note(self, client_id: str, what: str) -> bool:
         """Whether the worker is newly refused, and there was room to name it."""

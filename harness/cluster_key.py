@@ -14,6 +14,7 @@ MASTER = "master"
 MARK = b"\xc1"
 """What a signed message begins with, and no msgpack: a reader without a key sees the difference."""
 MAC_BYTES, NUMBER_BYTES = 32, 8
+HEAD_BYTES = len(MARK) + MAC_BYTES + NUMBER_BYTES
 
 
 class KeyFaultError(Exception):
@@ -58,7 +59,7 @@ class ClusterKey:
             Where it is signed and there is no key here, or the other way round, or with another
             key, or was received before. The words follow the sender's name.
         """
-        signed = sealed[:1] == MARK
+        signed = sealed.startswith(MARK) and len(sealed) >= HEAD_BYTES
         if not self._key:
             if signed:
                 raise KeyFaultError(f"signs with a {VARIABLE}, and there is none here")

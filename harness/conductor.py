@@ -196,10 +196,12 @@ class Conductor(Hall):
 
     def _tick(self, run: MasterRun) -> None:
         self.look_for_lost()
-        run.note_users(len(run.seats))
+        if self.admission is not None:
+            self.admission.refuse_silent()
+        run.note_users(self.living(run))
         run.saturated = run.saturated or is_saturated(self.runner)
         run.segment.flush()
-        self.post.send(said.Users(len(run.seats)))
+        self.post.send(said.Users(self.living(run)))
         self._seating.let_in(run)
         self._tell_spawned(run)
         self._seating.close_ranks(run)

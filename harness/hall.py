@@ -72,6 +72,10 @@ class Hall:
         if isinstance(runner, MasterRunner) and part.client_id not in runner.clients:
             self.tell(run, part.name, said.Drain(run.run.uid))
 
+    def living(self, run: MasterRun) -> int:
+        """The number of coordinators of the run that are there."""
+        return run.headcount.of(len(run.seats), self.runner.target_user_count)
+
     def name_of(self, client_id: str) -> str:
         """What we call Locust's client."""
         runner = self.runner

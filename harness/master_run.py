@@ -14,6 +14,7 @@ from evidence.segment import Segment
 from harness.description import describe
 from harness.ground import Ground
 from harness.handshake import own_protocol, own_version
+from harness.headcount import Headcount
 from harness.messages import Delta, Welcome
 from harness.partners import Partners
 from harness.reference import Reference
@@ -47,6 +48,7 @@ class MasterRun:
         self.started_s = time.time()
         self.ended_s: float | None = None
         self.seats = Seats(in_step=run.rounds == 0)
+        self.headcount = Headcount()
         self.partners = Partners(run.scenario.handovers, self.seats, run.rounds)
         self.reference = Reference(settings.reference_s)
         self.roll = Roll()

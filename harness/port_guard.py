@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -107,6 +108,8 @@ class PortGuard:
         self._handle = runner.handle_message
         self.turned_away: set[str] = set()
         """Workers that were refused: what they say on their way out is nobody's business."""
+        self.on_ready: Callable[[str, str], None] | None = None
+        """Hears of a worker that has connected: Locust's name for it, and its Locust's version."""
         runner.handle_message = self.handle  # type: ignore[method-assign]  # client_listener calls it
 
     def handle(self, client_id: str, msg: Message) -> None:
@@ -118,6 +121,8 @@ class PortGuard:
             return
         try:
             self._handle(client_id, msg)
+            if msg.type == "client_ready" and self.on_ready is not None:
+                self.on_ready(client_id, str(msg.data))
         except Exception as fault:
             # The border: whatever was sent ends no loop. It is counted.
             logger.debug("Locust could not handle a message", exc_info=True)

@@ -61,8 +61,9 @@ class Seating:
         if run.ending:
             return
         seat = run.seats.lease(lease.persona, part.name)
-        run.note_users(len(run.seats))
-        self._hall.tell(run, part.name, said.Granted(lease.ticket, seat, len(run.seats)))
+        users = self._hall.living(run)
+        run.note_users(users)
+        self._hall.tell(run, part.name, said.Granted(lease.ticket, seat, users))
         for giver in run.partners.givers_of(seat):
             self._hall.tell(run, part.name, self._partner(run, giver, seat.trio))
         for recordings in run.partners.recordings_for(seat):
