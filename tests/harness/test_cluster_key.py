@@ -1,4 +1,4 @@
-"""Messages of our own are signed where there is a key: none is altered, repeated or a stranger's."""
+"""With a key our messages are signed: none is altered, repeated or a stranger's."""
 
 from __future__ import annotations
 

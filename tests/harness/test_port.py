@@ -7,17 +7,12 @@ import logging
 import msgpack
 import msgspec
 import pytest
-from locust.env import Environment
-from locust.event import Events
 from stranger import Stranger, until
 
 from harness import locust_compat
 from harness import messages as said
 from harness.completeness import completeness
-from harness.conductor import Conductor
 from harness.handshake import hello
-from harness.post import Post
-from harness.progress import Progress
 from metrics.figures import Figures
 from users.seat import Seat
 
@@ -66,72 +61,41 @@ LOCUSTS = {
 }
 
 
-@pytest.fixture
-def conductor(made_run):
-    """A master with a run that is on."""
-    locust_compat.install()
-    environment = Environment(events=Events())
-    runner = environment.create_master_runner("127.0.0.1", 0)
-    conductor = Conductor(environment, runner, Post(runner))
-    conductor.conduct(made_run, Progress(None, None))
-    yield conductor
-    conductor.rest()
-    runner.greenlet.kill()  # quit waits for workers
-    runner.server.close(linger=0)
-    runner.server.socket.context.term()
-
-
-@pytest.fixture
-def stranger(conductor):
-    with Stranger(conductor.runner.server.port) as stranger:
-        yield stranger
-
-
-@pytest.fixture
-def worker(conductor):
-    """A stranger that has become a worker, so that what it says further is listened to."""
-    with Stranger(conductor.runner.server.port, "worker_1") as worker:
-        worker.join(conductor.runner)
-        worker.tell(hello("boot"))
-        worker.hears("mcstress.Welcome")
-        yield worker
-
-
-def check_it_goes_on(conductor, caplog):
+def check_it_goes_on(master, caplog):
     """The loop is alive: it takes in a new worker; and nothing has a traceback."""
-    with Stranger(conductor.runner.server.port, "next") as other:
-        other.join(conductor.runner)
+    with Stranger(master.runner.server.port, "next") as other:
+        other.join(master.runner)
     assert "Traceback" not in caplog.text
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 
-def dropped(conductor, number=1):
+def dropped(master, number=1):
     """The one sentence on what was dropped, when as many are counted."""
-    until(lambda: conductor.dropped.notices())
-    (notice,) = conductor.dropped.notices()
+    until(master.dropped.notices)
+    (notice,) = master.dropped.notices()
     assert notice.startswith(f"{number} message")
     return notice
 
 
 @pytest.mark.parametrize("case", UNREADABLE)
-def test_what_cannot_be_read_ends_no_loop(conductor, stranger, caplog, case):
+def test_what_cannot_be_read_ends_no_loop(master, stranger, caplog, case):
     stranger.send(*UNREADABLE[case])
-    dropped(conductor)
-    check_it_goes_on(conductor, caplog)
+    dropped(master)
+    check_it_goes_on(master, caplog)
 
 
 @pytest.mark.parametrize("case", LOCUSTS)
-def test_locusts_own_messages_with_other_data_end_no_loop(conductor, worker, caplog, case):
+def test_locusts_own_messages_with_other_data_end_no_loop(master, worker, caplog, case):
     worker.say(*LOCUSTS[case])
-    dropped(conductor)
-    check_it_goes_on(conductor, caplog)
-    assert "worker_1" in conductor.runner.clients
+    dropped(master)
+    check_it_goes_on(master, caplog)
+    assert "worker_1" in master.runner.clients
 
 
-def test_what_a_worker_of_locust_says_arrives(conductor, worker):
+def test_what_a_worker_of_locust_says_arrives(master, worker):
     heard = []
-    environment = conductor.environment
-    environment.events.worker_report.add_listener(lambda client_id, data: heard.append(client_id))
+    environment = master.environment
+    environment.events.worker_report.add_listener(lambda **told: heard.append(told))
     beat = {"state": "running", "current_cpu_usage": 3.5, "current_memory_usage": 1}
     for kind, data in {
         "heartbeat": beat, "spawning": None, "spawning_complete": SPAWNED, "stats": STATS,
@@ -140,25 +104,25 @@ def test_what_a_worker_of_locust_says_arrives(conductor, worker):
         worker.say(kind, data)
     until(lambda: heard)
     until(lambda: environment.worker_logs == {"worker_1": []})
-    assert conductor.runner.stats.total.num_requests == 1
-    assert conductor.dropped.notices() == []
+    assert master.runner.stats.total.num_requests == 1
+    assert master.dropped.notices() == []
 
 
 @pytest.mark.parametrize(("kind", "data"), [("quit", None), ("heartbeat", None), ("stats", STATS)])
-def test_nobody_speaks_in_another_workers_name(conductor, worker, stranger, kind, data):
-    stranger.join(conductor.runner)
+def test_nobody_speaks_in_another_workers_name(master, worker, stranger, kind, data):
+    stranger.join(master.runner)
     stranger.say(kind, data, node=worker.name)
-    assert "in another worker's name" in dropped(conductor)
-    assert worker.name in conductor.runner.clients
+    assert "in another worker's name" in dropped(master)
+    assert worker.name in master.runner.clients
 
 
-def test_who_is_no_worker_of_locust_is_none_of_ours(conductor, stranger, caplog):
+def test_who_is_no_worker_of_locust_is_none_of_ours(master, stranger, caplog):
     stranger.tell(hello("boot"))
     stranger.say("heartbeat", None)
-    until(lambda: "2 messages" in "".join(conductor.dropped.notices()))
-    assert conductor.current.roll.parts == {}
-    assert "stranger" not in conductor.runner.worker_indexes
-    check_it_goes_on(conductor, caplog)
+    until(lambda: "2 messages" in "".join(master.dropped.notices()))
+    assert master.current.roll.parts == {}
+    assert "stranger" not in master.runner.worker_indexes
+    check_it_goes_on(master, caplog)
 
 
 SEAT = Seat("alice", 1)
@@ -176,10 +140,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_our_own_messages_with_other_data_are_dropped(conductor, worker, caplog, case):
+def test_our_own_messages_with_other_data_are_dropped(master, worker, caplog, case):
     worker.say(*BAD[case])
-    assert "data that it never has" in dropped(conductor)
-    check_it_goes_on(conductor, caplog)
+    assert "data that it never has" in dropped(master)
+    check_it_goes_on(master, caplog)
 
 
 def delta(run, **changed):
@@ -205,10 +169,10 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.parametrize("case", IMPOSSIBLE)
-def test_figures_that_no_worker_has_touch_nothing(conductor, worker, caplog, case):
-    run = conductor.current
+def test_figures_that_no_worker_has_touch_nothing(master, worker, caplog, case):
+    run = master.current
     worker.tell(delta(run, **IMPOSSIBLE[case]))
-    dropped(conductor)
+    dropped(master)
     worker.tell(delta(run))
     until(lambda: run.roll.parts["worker-0"].deltas == 1)
     assert run.figures.events == 0
@@ -216,18 +180,18 @@ def test_figures_that_no_worker_has_touch_nothing(conductor, worker, caplog, cas
     until(lambda: run.roll.parts["worker-0"].drained)
     counted = completeness(run, 0, 0)
     assert counted["complete"], counted["faults"]
-    assert counted["notices"] == conductor.dropped.notices()
-    check_it_goes_on(conductor, caplog)
+    assert counted["notices"] == master.dropped.notices()
+    check_it_goes_on(master, caplog)
 
 
-def test_what_was_told_is_not_taken_back(conductor, worker):
-    run = conductor.current
+def test_what_was_told_is_not_taken_back(master, worker):
+    run = master.current
     part = run.roll.parts["worker-0"]
     part.deltas, part.events_told = 3, 100
     for numbers in ({"deltas": 2, "events_made": 100}, {"deltas": 3, "events_made": 99}):
         worker.tell(said.Drained(run.run.uid, "worker-0", "boot", **numbers))
-    until(lambda: "2 messages" in "".join(conductor.dropped.notices()))
-    assert "takes back" in dropped(conductor, 2)
+    until(lambda: "2 messages" in "".join(master.dropped.notices()))
+    assert "takes back" in dropped(master, 2)
     assert part.drained is None
 
 
@@ -239,30 +203,30 @@ def test_what_was_told_is_not_taken_back(conductor, worker):
         lambda uid: said.Done(uid, SEAT),
     ],
 )
-def test_a_seat_is_its_workers_own(conductor, worker, of_seat):
-    run = conductor.current
+def test_a_seat_is_its_workers_own(master, worker, of_seat):
+    run = master.current
     assert run.seats.lease("alice", "worker-9") == SEAT
     worker.tell(of_seat(run.run.uid))
-    assert "seat that the worker never had" in dropped(conductor)
+    assert "seat that the worker never had" in dropped(master)
     lease = run.seats.holder(SEAT)
     assert (lease.round, lease.done) == (0, False)
 
 
-def test_a_persona_that_the_run_has_not_gets_no_seat(conductor, worker):
-    worker.tell(said.Lease(conductor.current.run.uid, "mallory", 1))
-    assert "of a persona that the run has not" in dropped(conductor)
-    assert len(conductor.current.seats) == 0
+def test_a_persona_that_the_run_has_not_gets_no_seat(master, worker):
+    worker.tell(said.Lease(master.current.run.uid, "mallory", 1))
+    assert "of a persona that the run has not" in dropped(master)
+    assert len(master.current.seats) == 0
 
 
-def test_a_flood_is_counted_and_logged_once(conductor, stranger, caplog):
+def test_a_flood_is_counted_and_logged_once(master, stranger, caplog):
     for _ in range(500):
         stranger.send(b"")
-    until(lambda: "500 messages" in "".join(conductor.dropped.notices()))
+    until(lambda: "500 messages" in "".join(master.dropped.notices()))
     assert caplog.text.count("dropped a message") == 1
 
 
-def test_the_next_run_counts_anew(conductor, stranger):
+def test_the_next_run_counts_anew(master, stranger):
     stranger.send(b"")
-    dropped(conductor)
-    conductor.rest()
-    assert conductor.dropped.notices() == []
+    dropped(master)
+    master.rest()
+    assert master.dropped.notices() == []
