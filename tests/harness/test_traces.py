@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.messages import Welcome
+from harness.options import DEFAULT_LANGFUSE_ENV
 from harness.telling import traced
 from harness.traces import open_tracer
 from harness.untraced import Untraced
@@ -107,3 +108,47 @@ def test_the_last_lines_of_a_run_tell_every_fate():
     )
     assert second == "        not delivered, for mcstress replay: /x.jsonl"
     assert traced(tracing | {"on": False}) == []
+
+
+OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"
+
+
+def public_key(tracer):
+    """Whose project a tracer sends to."""
+    found = tracer._settings.public_key
+    tracer.finish(0.0)
+    return found
+
+
+@pytest.fixture
+def masters(tmp_path):
+    """The file that the master names, which is on this machine too."""
+    (tmp_path / "langfuse.env").write_text(KEYS)
+    return welcome(str(tmp_path / "langfuse.env"), tmp_path)
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_a_workers_own_file_counts_first(tmp_path, masters):
+    own = tmp_path / "own.env"
+    own.write_text(OWN)
+    assert public_key(open_tracer(masters, own)) == "own"
+    assert public_key(open_tracer(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
+    assert public_key(open_tracer(masters)) == "pk"
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_a_workers_own_environment_counts_before_the_masters_file(tmp_path, masters, monkeypatch):
+    for line in OWN.splitlines():
+        monkeypatch.setenv(*line.split("=", 1))
+    assert public_key(open_tracer(masters, tmp_path / "none.env")) == "own"
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_where_neither_file_is_there_both_are_named(tmp_path, caplog):
+    given, missing = tmp_path / "given.env", str(tmp_path / "missing.env")
+    untraced = open_tracer(welcome(missing, tmp_path), given)
+    assert f"{given} is missing" in untraced.reason
+    assert f"{missing} is missing" in untraced.reason
+    default = open_tracer(welcome(missing, tmp_path), Path(DEFAULT_LANGFUSE_ENV))
+    assert DEFAULT_LANGFUSE_ENV not in default.reason
+    assert untraced.reason in caplog.text
