@@ -71,7 +71,7 @@ def completeness(document: Document, run: RunSection) -> Section:
     traced = [worker for worker in workers if worker.get("tracing")]
     if traced and len(workers) > 1:
         tables.append(Table(_TRACED_BY, [_traced(worker) for worker in workers]))
-    if spools := tracing.get("spools"):
+    if spools := [*tracing.get("spools", []), *tracing.get("spools_elsewhere", [])]:
         waiting = [[Verbatim(path)] for path in spools]
         tables.append(Table(["Not delivered; mcstress replay sends it"], waiting))
     faults = {kind: n for kind, n in document.get("faults", {}).items() if n}
@@ -87,6 +87,8 @@ def completeness(document: Document, run: RunSection) -> Section:
         notes=[
             *figure.get("faults", []),
             *_mask_note(tracing),
+            *figure.get("notices", []),
+            *tracing.get("faults", []),
             *_sum_note(tracing),
             *_score_note(tracing.get("scores") or {}),
             *run.user_errors,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from harness.master_run import MasterRun
@@ -20,6 +21,7 @@ def completeness(run: MasterRun, events_merged: int, events_kept: int) -> dict[s
         "events_merged": events_merged,
         "events_kept": events_kept,
         "workers": [_worker(part) for part in parts],
+        "notices": run.notices(),
         "user_errors": len(run.user_errors),
         "tracing": tracing(run) | {"read_back": run.read_back},
     }
@@ -36,6 +38,7 @@ def completeness_so_far(run: MasterRun, events_merged: int) -> dict[str, Any]:
         "events_made": sum(part.events_made for part in parts),
         "events_merged": events_merged,
         "workers": [_worker(part) | {"lost": part.lost} for part in parts],
+        "notices": run.notices(),
         "user_errors": len(run.user_errors),
         "tracing": tracing(run),
     }
@@ -75,11 +78,16 @@ def faults_of(part: WorkerPart) -> list[str]:
     if part.drained is not None and part.evidence_missing:
         faults.append(
             f"{part.evidence_missing} of {part.drained.segment_bytes} bytes of the evidence of "
-            f"{part.name} never arrived; its machine has them in {part.drained.segment_path}"
+            f"{part.name} never arrived; its machine{_called(part)} has them in "
+            f"{part.drained.segment_path}"
         )
     if gaps := part.gaps():
         faults.append(f"{gaps} reports of {part.name} never arrived")
     return faults
+
+
+def _called(part: WorkerPart) -> str:
+    return f", {part.machine}," if part.machine else ""
 
 
 def _worker(part: WorkerPart) -> dict[str, Any]:
@@ -96,13 +104,32 @@ def _worker(part: WorkerPart) -> dict[str, Any]:
 
 
 def tracing(run: MasterRun) -> dict[str, Any]:
-    """Observations and ``scores`` over all processes; the ``master`` makes scores only."""
+    """Observations and ``scores`` over all processes; the ``master`` makes scores only.
+
+    ``faults``: workers that traced nothing, and why; tracing changes no verdict. ``spools`` are
+    files on this machine, ``spools_elsewhere`` those of workers on others.
+    """
     master = run.traces.counts
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     told = [part.tracing for part in parts if part.tracing]
+    total = total_counts([*told, master])
+    away = [(part, path) for part in parts for path in _away(part)]
     return {
         "on": run.traces.on,
         "mask": run.settings.mask,
-        **total_counts([*told, master]),
+        **total,
+        "spools": [path for path in total["spools"] if path not in {path for _, path in away}],
+        "spools_elsewhere": [f"{path} on {part.machine} ({part.name})" for part, path in away],
+        "faults": [_untraced(part) for part in parts if part.tracing.get("fault")],
         "master": master,
     }
+
+
+def _away(part: WorkerPart) -> list[str]:
+    """The spools of a worker whose disk this machine does not see."""
+    spools = [] if part.local else part.tracing.get("spools", [])
+    return [path for path in spools if not Path(path).is_file()]
+
+
+def _untraced(part: WorkerPart) -> str:
+    return f"{part.name} on {part.machine} traced nothing: {part.tracing['fault']}"

@@ -18,13 +18,16 @@ from locust.runners import (
 )
 
 from harness import messages as said
+from harness.admission import Admission
 from harness.arrivals import Arrivals
+from harness.dropped import quoted
 from harness.hall import Hall
-from harness.master_run import MasterRun
+from harness.master_run import ImpossibleError, MasterRun
 from harness.post import Post
 from harness.progress import Progress
 from harness.roll import WorkerPart
 from harness.seating import Seating
+from harness.traces import are_counts
 
 TICK_S = 1.0
 OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
@@ -42,6 +45,10 @@ class Conductor(Hall):
         self.environment = environment
         self.progress: Progress | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
+        self.admission: Admission | None = None
+        if isinstance(runner, MasterRunner):
+            self.admission = Admission(runner, post, self.dropped)
+            self.admission.on_refused = self._on_refused
         self.on_piece: dict[str, Callable[[said.Piece], None]] = {}
         self.on_early_leave: Callable[[MasterRun, WorkerPart], None] | None = None
         self._arrivals = Arrivals(runner)
@@ -57,7 +64,9 @@ class Conductor(Hall):
 
     def conduct(self, run: MasterRun, progress: Progress) -> None:
         """From now on this run is on."""
-        self.current, self.progress = run, progress
+        self.open(run)
+        self.progress = progress
+        run.notices = self._notices
         self._arrivals.begin()
         self._over.clear()
         self._ticker = gevent.spawn(self._tick_forever)
@@ -77,7 +86,18 @@ class Conductor(Hall):
                 self._best_effort(self.current, self.progress.tick)
             self.progress.close()
         self.current = None
+        if self.admission is not None:
+            self.admission.refused.clear()
+        self.dropped.clear()
         self._over.set()
+
+    def _notices(self) -> list[str]:
+        refused = self.admission.refused.values() if self.admission is not None else ()
+        return [*refused, *self.dropped.notices()]
+
+    def _on_refused(self, client_id: str) -> None:
+        if self.current is not None:
+            self.current.roll.strike(client_id)
 
     def _best_effort(self, run: MasterRun, look: Callable[[MasterRun], None]) -> None:
         """The border of what the master does beside: one look that goes wrong is not the last.
@@ -96,34 +116,50 @@ class Conductor(Hall):
 
     def _on_hello(self, hello: said.Hello, sender: str) -> None:
         run = self.current
-        if run is None or run.ending:
+        admitted = self.admission is None or self.admission.admits(hello, sender)
+        if run is None or run.ending or not admitted:
             return
-        part = run.roll.enter(self.name_of(sender), sender, hello.boot)
+        part = run.roll.enter(self.name_of(sender), sender, hello.boot, quoted(hello.machine))
         self.post.send(run.welcome(part), self.address_of(part))
         if run.spawned:
             self.tell(run, part.name, said.Spawned(run.spawned))
 
     def _on_delta(self, delta: said.Delta, sender: str) -> None:
         found = self.part_of(delta.run_uid, sender)
-        if found is not None and not found[0].drained:
+        if found is None or found[0].drained or not self.is_own(delta, found[1]):
+            return
+        try:
             found[0].take(delta, found[1])
+        except ImpossibleError as fault:
+            self.dropped.note("whose figures cannot be a worker's", sender, fault)
 
     def _on_drained(self, drained: said.Drained, sender: str) -> None:
         found = self.part_of(drained.run_uid, sender)
         if found is None or found[0].drained:
             return
         run, part = found
+        if not self.is_own(drained, part):
+            return
+        if drained.deltas < part.deltas or drained.events_made < part.events_told:
+            self.dropped.note("that takes back what was told", sender, drained.events_made)
+            return
         part.drained = drained
         if not run.ending and self.on_early_leave is not None:
             gevent.spawn(self.on_early_leave, run, part)
 
     def _on_traced(self, traced: said.Traced, sender: str) -> None:
         if found := self.part_of(traced.run_uid, sender):
-            found[1].tracing, found[1].traced = traced.counts, True
+            part = found[1]
+            part.traced = True
+            if are_counts(traced.counts):
+                part.tracing = traced.counts
+            else:
+                self.dropped.note("whose counts cannot be a worker's", sender)
 
-    def _on_piece(self, piece: said.Piece, _: str) -> None:
-        if self.run_of(piece.run_uid) is not None and piece.worker in self.on_piece:
-            self.on_piece[piece.worker](piece)
+    def _on_piece(self, piece: said.Piece, sender: str) -> None:
+        found = self.part_of(piece.run_uid, sender)
+        if found is not None and found[1].name in self.on_piece:
+            self.on_piece[found[1].name](piece)
 
     def _on_arrival(self, run: MasterRun) -> None:
         self._arrivals.arrived()
@@ -160,10 +196,12 @@ class Conductor(Hall):
 
     def _tick(self, run: MasterRun) -> None:
         self.look_for_lost()
-        run.note_users(len(run.seats))
+        if self.admission is not None:
+            self.admission.refuse_silent()
+        run.note_users(self.living(run))
         run.saturated = run.saturated or is_saturated(self.runner)
         run.segment.flush()
-        self.post.send(said.Users(len(run.seats)))
+        self.post.send(said.Users(self.living(run)))
         self._seating.let_in(run)
         self._tell_spawned(run)
         self._seating.close_ranks(run)

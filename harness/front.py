@@ -10,6 +10,7 @@ from locust import events
 from locust.env import Environment
 from locust.runners import Runner
 
+from harness import locust_compat
 from harness.exit_codes import EXIT_MISUSE
 from harness.garbage import keep_quiet
 from harness.greenlets import keep_no_pedigree
@@ -28,6 +29,7 @@ def hang_up() -> None:
     Nothing starts yet: ``--processes`` forks after this.
     """
     hook_of(events)
+    locust_compat.install()
     events.init_command_line_parser.add_listener(add_options)
     events.init.add_listener(on_init)
 

@@ -9,6 +9,7 @@ import msgspec
 from locust.runners import STATE_MISSING, MasterRunner, Runner
 
 from harness import messages as said
+from harness.dropped import Dropped
 from harness.master_run import MasterRun
 from harness.post import Post
 from harness.roll import LOCAL, WorkerPart
@@ -23,6 +24,13 @@ class Hall:
         self.runner = runner
         self.post = post
         self.current: MasterRun | None = None
+        self.dropped = Dropped()
+        self._uids: set[str] = set()
+
+    def open(self, run: MasterRun) -> None:
+        """From now on this run is on."""
+        self.current = run
+        self._uids.add(run.run.uid)
 
     def run_of(self, run_uid: str) -> MasterRun | None:
         """The run that is on, where the message is of it and not a late one of the last."""
@@ -32,13 +40,25 @@ class Hall:
     def part_of(self, run_uid: str, sender: str) -> tuple[MasterRun, WorkerPart] | None:
         """The run that is on, and the part in it of the worker who speaks."""
         run = self.run_of(run_uid)
-        part = run.roll.of_client(sender) if run is not None else None
-        if run is None or part is None:
+        if run is None:
+            if run_uid not in self._uids:
+                self.dropped.note("of another run", sender, run_uid)
+            return None
+        part = run.roll.of_client(sender)
+        if part is None:
+            self.dropped.note("of a worker that has no part in the run", sender)
             return None
         part.heard_s = time.monotonic()
         if part.lost and not run.drained:
             self._welcome_back(run, part)
         return run, part
+
+    def is_own(self, message: said.Delta | said.Drained, part: WorkerPart) -> bool:
+        """Whether the worker speaks for itself; else the message is dropped."""
+        own = (message.worker, message.boot) == (part.name, part.boot)
+        if not own:
+            self.dropped.note("in another worker's name", part.client_id, message.worker)
+        return own
 
     def _welcome_back(self, run: MasterRun, part: WorkerPart) -> None:
         """A worker that was only silent (frozen, cut off) goes on, without its old seats.
@@ -51,6 +71,10 @@ class Hall:
         runner = self.runner
         if isinstance(runner, MasterRunner) and part.client_id not in runner.clients:
             self.tell(run, part.name, said.Drain(run.run.uid))
+
+    def living(self, run: MasterRun) -> int:
+        """The number of coordinators of the run that are there."""
+        return run.headcount.of(len(run.seats), self.runner.target_user_count)
 
     def name_of(self, client_id: str) -> str:
         """What we call Locust's client."""

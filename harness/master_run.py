@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,19 +13,25 @@ from evidence.numbering import ReportPaths
 from evidence.segment import Segment
 from harness.description import describe
 from harness.ground import Ground
+from harness.handshake import own_protocol, own_version
+from harness.headcount import Headcount
 from harness.messages import Delta, Welcome
 from harness.partners import Partners
 from harness.reference import Reference
 from harness.roll import Roll, WorkerPart
 from harness.seats import Seats
 from harness.settings import Settings
-from harness.traces import SessionTraces
+from harness.traces import SessionTraces, are_counts
 from metrics.figures import Figures
 from users.run import Run
 
 CORPORA_POLL_S = 5.0
 
 logger = logging.getLogger(__name__)
+
+
+class ImpossibleError(Exception):
+    """What a worker is said to have seen is nothing that a worker sees."""
 
 
 class MasterRun:
@@ -41,6 +48,7 @@ class MasterRun:
         self.started_s = time.time()
         self.ended_s: float | None = None
         self.seats = Seats(in_step=run.rounds == 0)
+        self.headcount = Headcount()
         self.partners = Partners(run.scenario.handovers, self.seats, run.rounds)
         self.reference = Reference(settings.reference_s)
         self.roll = Roll()
@@ -58,6 +66,7 @@ class MasterRun:
         self.read_back: int | None = None
         self.user_errors: list[str] = []
         self.own_errors: set[str] = set()
+        self.notices: Callable[[], list[str]] = list
         self.segment = Segment(paths.events, self.first_record())
 
     def first_record(self) -> dict[str, Any]:
@@ -85,14 +94,34 @@ class MasterRun:
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,
             corpus_sizes=self.ground.corpus_sizes,
+            version=own_version(),
+            protocol=own_protocol(),
         )
 
     def take(self, delta: Delta, part: WorkerPart) -> None:
-        """Merge what a worker saw, once."""
+        """Merge what a worker saw, once. Raises ImpossibleError where it cannot be."""
+        seen = self._figures(delta, part)
         if part.takes(delta):
-            seen = delta.state
-            self.figures.merge(seen if isinstance(seen, Figures) else Figures.from_state(seen))
+            self.figures.merge(seen)
             self.user_errors += delta.user_errors
+
+    def _figures(self, delta: Delta, part: WorkerPart) -> Figures:
+        """The figures of a delta, which hold as many events as it says that were made since."""
+        if isinstance(delta.state, Figures):
+            return delta.state
+        try:
+            seen = Figures.from_state(delta.state)
+            events = seen.events
+        except Exception as fault:
+            raise ImpossibleError(f"{type(fault).__name__}: {fault}") from fault
+        if seen.k != self.run.top_k or seen.folds:
+            raise ImpossibleError("figures of another kind than this run's")
+        said = delta.events_made - part.events_told
+        if delta.number == part.deltas + 1 and events != said:
+            raise ImpossibleError(f"{said} events were made and {events} are in the figures")
+        if not are_counts(delta.tracing):
+            raise ImpossibleError("counts of traces that are none")
+        return seen
 
     def see_to_folder(self) -> None:
         """Where somebody removed the folder of reports meanwhile, the figures are there yet."""

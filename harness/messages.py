@@ -1,8 +1,10 @@
 """What master and workers say to one another, typed.
 
-A worker:   Hello, Lease, Release, BeginRound, Done, Publish, Delta, Drained, Piece, Traced
+A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, Delta, Drained, Piece,
+            Traced
 The master: Welcome, Granted, Partner, Published, Spawned, Move, Revoked, Users, Drain, SendPiece,
             Trace, Dismissed
+Either:     Refused
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
 called in place, with the message itself, so one path serves every mode.
@@ -10,7 +12,7 @@ called in place, with the message itself, so one path serves every mode.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -19,11 +21,34 @@ from users.board import Recordings
 from users.run import Run
 from users.seat import Seat
 
+PIECE_BYTES = 1 << 20
+REVISION = 2
+"""Raised where messages mean something else than before though their fields are the same."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Ordinal = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+
+
+class Greeting(msgspec.Struct, frozen=True):
+    """A worker has connected, and says what it runs: it may be refused (``harness.handshake``)."""
+
+    version: str = ""
+    protocol: str = ""
+
 
 class Hello(msgspec.Struct, frozen=True):
-    """A worker has begun the test and asks for the run."""
+    """A worker has begun the test and asks for the run. ``machine`` is the name of its host."""
 
     boot: str
+    version: str = ""
+    protocol: str = ""
+    machine: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The other end cannot take part, and why: as the reader's log should have it."""
+
+    reason: str
 
 
 class Welcome(msgspec.Struct, frozen=True):
@@ -40,6 +65,8 @@ class Welcome(msgspec.Struct, frozen=True):
     spool_path: str
     corpora_poll_s: float
     corpus_sizes: dict[str, int]
+    version: str = ""
+    protocol: str = ""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -80,7 +107,7 @@ class BeginRound(msgspec.Struct, frozen=True):
 
     run_uid: str
     seat: Seat
-    round: int
+    round: Ordinal
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -136,8 +163,8 @@ class Delta(msgspec.Struct, frozen=True):
     run_uid: str
     worker: str
     boot: str
-    number: int
-    events_made: int
+    number: Ordinal
+    events_made: Count
     user_errors: list[str]
     tracing: dict[str, Any]
     state: Any
@@ -155,12 +182,12 @@ class Drained(msgspec.Struct, frozen=True):
     run_uid: str
     worker: str
     boot: str
-    deltas: int = 0
-    events_made: int = 0
-    events_kept: int = 0
-    events_lost: int = 0
+    deltas: Count = 0
+    events_made: Count = 0
+    events_kept: Count = 0
+    events_lost: Count = 0
     segment_path: str = ""
-    segment_bytes: int = 0
+    segment_bytes: Count = 0
     evidence_fault: str | None = None
     unheard: bool = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,11 +17,15 @@ from locust.runners import Runner, WorkerRunner
 
 from evidence.policy import parse_policy
 from evidence.segment import Segment
+from harness import handshake
 from harness import messages as said
+from harness.cluster_key import KeyFaultError, RepeatedError
+from harness.dropped import LONGEST_REASON, quoted
+from harness.exit_codes import EXIT_MISUSE
 from harness.hearing import SILENT_S, Hearing
 from harness.node_run import NodeRun
 from harness.own_segment import open_segment
-from harness.post import Post
+from harness.post import Post, kind_of
 from harness.recorder import Recorder
 from harness.traces import open_tracer
 from services.errors import MisuseError
@@ -35,7 +40,6 @@ LOOKS = 10
 """After a second at the latest, what was seen is handed over."""
 EVENTS_A_DELTA = 1000
 """After so many it is handed over sooner: it takes a few ms then, in which no answer is read."""
-PIECE_BYTES = 1 << 20
 POLL_S = 0.1
 
 logger = logging.getLogger(__name__)
@@ -48,6 +52,9 @@ class Node:
         self.runner = runner
         self._hearing = Hearing(runner) if isinstance(runner, WorkerRunner) else None
         self.boot = uuid4().hex[:12]
+        self._environment = environment
+        self._own_env = _own_langfuse_env(environment)
+        self._refused = ""
         self.local_segment: Segment | None = None
         self.local_tracer: Tracer | None = None
         self._post = post
@@ -55,6 +62,11 @@ class Node:
         self._coming: AsyncResult[NodeRun] = AsyncResult()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._dismissed = Signal()
+        if isinstance(runner, WorkerRunner):
+            post.listen(said.Refused, self._on_refused)
+            post.on_key_fault = self._on_key_fault
+            post.on_unreadable = self._on_unreadable
+            post.send(handshake.greeting())
         post.listen(said.Welcome, self._on_welcome)
         post.listen(said.Granted, self._on_granted)
         post.listen(said.Move, self._on_move)
@@ -74,9 +86,11 @@ class Node:
     def begin(self) -> None:
         """Ask for the run that has begun (``test_start``)."""
         self._leave()
+        if self._refused:
+            return
         self._coming = AsyncResult()
         self._dismissed.clear()
-        self._post.send(said.Hello(self.boot))
+        self._post.send(handshake.hello(self.boot))
 
     def current_run(self) -> NodeRun:
         """What users of this process see; blocks until the master's welcome is there.
@@ -94,6 +108,9 @@ class Node:
     def _on_welcome(self, welcome: said.Welcome, _: str) -> None:
         if self._run is not None and self._run.run.uid == welcome.run.uid:
             return
+        if reason := handshake.mismatch(welcome.version, welcome.protocol, "this worker"):
+            self._refuse(f"the master {reason}")
+            return
         try:
             segment = self.local_segment or open_segment(welcome, self.boot)
         except MisuseError as fault:
@@ -104,11 +121,44 @@ class Node:
             welcome.run.top_k,
             segment,
             parse_policy(welcome.evidence),
-            self.local_tracer or open_tracer(welcome),
+            self.local_tracer or open_tracer(welcome, self._own_env),
         )
         self._run = NodeRun(welcome, self.boot, self._post, recorder)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
         self._coming.set(self._run)
+
+    def _on_refused(self, refused: said.Refused, _: str) -> None:
+        self._go(refused.reason)
+
+    def _on_key_fault(self, _: str, fault: KeyFaultError) -> None:
+        """The master and this process cannot understand one another; later it may be a stranger."""
+        if self._run is None and not isinstance(fault, RepeatedError):
+            self._go(f"the master {fault}")
+        else:
+            logger.warning("dropped a message that seems to be the master's: it %s", fault)
+
+    def _on_unreadable(self, kind: str, _: str, fault: str) -> None:
+        if kind == kind_of(said.Welcome):
+            self._refuse(f"the master's {kind} cannot be read: {fault}")
+        else:
+            logger.warning("dropped a %s of the master that cannot be read: %s", kind, fault)
+
+    def _refuse(self, reason: str) -> None:
+        """Tell the master that there is no taking part in its run, and end."""
+        with suppress(RPCSendError):
+            self._post.send(said.Refused(reason))
+        self._go(reason)
+
+    def _go(self, reason: str) -> None:
+        """End this worker, with one line."""
+        if self._refused:
+            return
+        self._refused = reason
+        logger.error("this worker takes no part: %s", quoted(reason, LONGEST_REASON))
+        self._environment.process_exit_code = EXIT_MISUSE
+        self._coming.set_exception(StopUser())
+        # Not in the receive loop, which is stopped by it.
+        gevent.spawn(self.runner.quit)
 
     def _stand_aside(self, welcome: said.Welcome, fault: MisuseError) -> None:
         """Without evidence there is no taking part: say so, and let the users go."""
@@ -222,7 +272,7 @@ class Node:
         try:
             with Path(run.recorder.segment.path).open("rb") as segment:
                 segment.seek(asked.offset)
-                content = segment.read(PIECE_BYTES)
+                content = segment.read(said.PIECE_BYTES)
         except OSError as fault:
             logger.error("the evidence cannot be sent: %s", fault)  # noqa: TRY400  (no defect)
             content = b""
@@ -242,3 +292,9 @@ class Node:
         if self._run is not None and self.local_segment is None:
             self._run.recorder.segment.close()
         self._run = None
+
+
+def _own_langfuse_env(environment: Environment) -> Path | None:
+    """The file that this process was started with: the master's options replace it later."""
+    given = getattr(environment.parsed_options, "langfuse_env", None)
+    return Path(given) if given else None

@@ -237,7 +237,8 @@ class NodeRun:
 
     def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> dict[str, Any]:
         """Flush; what became of every observation."""
-        return finish_tracing(self.recorder.tracer, deadline_s)
+        told = finish_tracing(self.recorder.tracer, deadline_s)
+        return told or self.recorder.tracing_counts()
 
 
 def _unheard(_: Step[object]) -> None:

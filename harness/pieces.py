@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from gevent.queue import Empty, Queue
 
 from evidence.lines import first_record
 from harness.conductor import Conductor
 from harness.drain import wait_until
 from harness.master_run import MasterRun
-from harness.messages import Dismissed, Piece, SendPiece, Trace
+from harness.messages import PIECE_BYTES, Dismissed, Drained, Piece, SendPiece, Trace
 from harness.roll import WorkerPart
 from services.errors import MisuseError
 
 PIECE_DEADLINE_S = 30.0
 TRACED_DEADLINE_S = 20.0
 POLL_S = 1.0
+LONGEST_LINE_BYTES = 64 << 20
+"""Of evidence: an event with all its bodies. A file has a line for each event and each delta."""
+ROOM_LEFT_BYTES = 256 << 20
+"""On the disk, beside the evidence that is fetched: the report has to go there too."""
+WAITING_PIECES = 2
+"""One is asked for at a time; a late one may come before it."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +67,18 @@ def _is_here(path: Path, part: WorkerPart) -> bool:
 def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) -> bool:
     """Bring the worker's file of ``size`` bytes here; whether all came."""
     path = run.paths.segment(part.name)
+    if part.drained is not None and (reason := _too_large(part.drained, path.parent)):
+        part.evidence_missing = size
+        logger.error("the evidence of %s is not fetched: %s", part.name, reason)
+        return False
     # On a disk that both see, late, the worker still reads the file that has this name.
     fetched = path.with_suffix(".fetched")
     try:
         with fetched.open("wb") as file:
             for content in _pieces(conductor, run, part, size):
+                if not file.tell() and not _begins_well(content, run, part):
+                    logger.error("what %s sent is not its evidence of this run", part.name)
+                    break
                 file.write(content)
             part.evidence_missing = size - file.tell()
     finally:
@@ -78,15 +93,47 @@ def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) ->
 def _pieces(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) -> Iterator[bytes]:
     """Ask the worker for its file, one bounded piece after the other, while they come."""
     arrived: Queue[Piece] = Queue()
-    conductor.on_piece[part.name] = arrived.put
+
+    def take(piece: Piece) -> None:
+        if len(piece.content) > PIECE_BYTES or arrived.qsize() >= WAITING_PIECES:
+            conductor.dropped.note("of evidence that was not asked for", part.client_id)
+        else:
+            arrived.put(piece)
+
+    conductor.on_piece[part.name] = take
     offset = 0
-    while offset < size:
-        conductor.tell(run, part.name, SendPiece(run.run.uid, offset))
-        piece = _next(conductor, part, arrived, offset)
-        if piece is None or not piece.content:
-            return
-        yield piece.content
-        offset += len(piece.content)
+    try:
+        while offset < size:
+            conductor.tell(run, part.name, SendPiece(run.run.uid, offset))
+            piece = _next(conductor, part, arrived, offset)
+            if piece is None or not 0 < len(piece.content) <= size - offset:
+                return
+            yield piece.content
+            offset += len(piece.content)
+    finally:
+        del conductor.on_piece[part.name]
+
+
+def _too_large(drained: Drained, folder: Path) -> str | None:
+    """Why a worker's file cannot be as large as it says, or has no room here."""
+    lines = 1 + drained.events_kept + drained.deltas
+    if drained.segment_bytes > lines * LONGEST_LINE_BYTES:
+        return f"{drained.segment_bytes} bytes cannot be {lines} lines"
+    free = shutil.disk_usage(folder).free - ROOM_LEFT_BYTES
+    if drained.segment_bytes > free:
+        return f"it has {drained.segment_bytes} bytes, and here is room for {max(free, 0)}"
+    return None
+
+
+def _begins_well(content: bytes, run: MasterRun, part: WorkerPart) -> bool:
+    """Whether a file begins with the line that the worker began it with."""
+    line = content.partition(b"\n")[0]
+    try:
+        record = msgspec.json.decode(line, type=dict[str, object])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    own = {"run_uid": run.run.uid, "worker": part.name, "boot": part.boot}
+    return own.items() <= record.items()
 
 
 def _next(

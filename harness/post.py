@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -11,10 +12,14 @@ import gevent
 import msgspec
 from gevent.lock import RLock
 from locust.exception import RPCSendError
-from locust.runners import LocalRunner, Runner
+from locust.runners import LocalRunner, MasterRunner, Runner, WorkerRunner
+
+from harness.cluster_key import MASTER, ClusterKey, KeyFaultError
 
 SOON_S = 0.02
 BUNDLE = "mcstress.Bundle"
+NOT_OURS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises where content is no message: no msgpack, other types, nested too deep."""
 
 Said = TypeVar("Said", bound=msgspec.Struct)
 Handler = Callable[[Said, str], None]
@@ -22,6 +27,8 @@ Bundle = list[tuple[str, bytes]]
 """Messages by their kind, in the order in which they were sent."""
 
 _bundle_decoder = msgspec.msgpack.Decoder(Bundle)
+
+logger = logging.getLogger(__name__)
 
 
 class Post:
@@ -32,6 +39,9 @@ class Post:
     behind them. What cannot be sent is tried again before the next message, whose sender hears of
     it then. On a local runner nothing travels: the listener is called in place, with the message
     itself.
+
+    What cannot be read is dropped: ``on_unreadable`` hears of it (kind, sender, what is wrong), or
+    ``on_key_fault`` where it is not signed as it should be (sender, what is wrong).
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -40,6 +50,11 @@ class Post:
         self._waiting: dict[str | None, Bundle] = {}
         self._sending: defaultdict[str | None, RLock] = defaultdict(RLock)
         self._read: dict[str, Callable[[bytes, str], None]] = {}
+        own_name = runner.client_id if isinstance(runner, WorkerRunner) else MASTER
+        self._is_master = isinstance(runner, MasterRunner)
+        self._key = ClusterKey.of_environment(own_name)
+        self.on_unreadable: Callable[[str, str, str], None] = _log_unreadable
+        self.on_key_fault: Callable[[str, KeyFaultError], None] = _log_key_fault
         runner.register_message(BUNDLE, self._on_bundle)
 
     def send(self, message: msgspec.Struct, to: str | None = None) -> None:
@@ -50,8 +65,7 @@ class Post:
             return
         for receiver in list(self._waiting) if to is None else [to]:
             self._send_bundle(receiver)
-        with self._sending[to]:
-            self._runner.send_message(kind, msgspec.msgpack.encode(message), to)
+        self._send(kind, msgspec.msgpack.encode(message), to)
 
     def send_soon(self, message: msgspec.Struct, to: str | None = None) -> None:
         """Send within a few ms, together with others that come meanwhile."""
@@ -66,14 +80,49 @@ class Post:
 
     def listen(self, kind: type[Said], handler: Handler[Said], *, concurrent: bool = False) -> None:
         """Call ``handler(message, sender)``. One that is not concurrent must never wait."""
-        decoder = msgspec.msgpack.Decoder(kind)
+        decoder, name = msgspec.msgpack.Decoder(kind), kind_of(kind)
+
+        def read(content: bytes, sender: str) -> None:
+            try:
+                message = decoder.decode(content)
+            except NOT_OURS as fault:
+                self.on_unreadable(name, sender, str(fault))
+                return
+            if concurrent:
+                gevent.spawn(handler, message, sender)
+            else:
+                handler(message, sender)
 
         def on_message(environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG001  (Locust's)
-            message = msg.data if isinstance(msg.data, kind) else decoder.decode(msg.data)
-            handler(message, msg.node_id)
+            if self._in_place:
+                handler(msg.data, msg.node_id)
+            elif (content := self._opened(name, msg)) is not None:
+                read(content, msg.node_id)
 
-        self._read[kind_of(kind)] = lambda content, sender: handler(decoder.decode(content), sender)
-        self._runner.register_message(kind_of(kind), on_message, concurrent)
+        self._read[name] = read
+        # Not Locust's way to be concurrent: signatures are checked in the order of arrival.
+        self._runner.register_message(name, on_message)
+
+    def _send(self, kind: str, content: bytes, to: str | None) -> None:
+        """Send to one, or to all: each has a signature of its own, where there are any."""
+        runner, receivers = self._runner, [to]
+        if to is None and self._key and isinstance(runner, MasterRunner):
+            receivers = list(runner.clients)
+        for receiver in receivers:
+            with self._sending[receiver]:
+                sealed = self._key.seal(kind, receiver or MASTER, content)
+                runner.send_message(kind, sealed, receiver)
+
+    def _opened(self, kind: str, msg: Any) -> bytes | None:
+        """What a message holds; None where it was dropped."""
+        if not isinstance(msg.data, bytes):
+            self.on_unreadable(kind, msg.node_id, f"found {type(msg.data).__name__}, not bytes")
+            return None
+        try:
+            return self._key.open(kind, msg.node_id if self._is_master else MASTER, msg.data)
+        except KeyFaultError as fault:
+            self.on_key_fault(msg.node_id, fault)
+            return None
 
     def _send_bundle(self, to: str | None) -> None:
         """Send what waits for a receiver; nothing where something else took it along.
@@ -86,7 +135,7 @@ class Post:
             if not bundle:
                 return
             try:
-                self._runner.send_message(BUNDLE, msgspec.msgpack.encode(bundle), to)
+                self._send(BUNDLE, msgspec.msgpack.encode(bundle), to)
             except RPCSendError:
                 self._waiting[to] = bundle + self._waiting.get(to, [])
                 raise
@@ -96,10 +145,29 @@ class Post:
             self._send_bundle(to)
 
     def _on_bundle(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002  (Locust's)
+        sealed = self._opened(BUNDLE, msg)
+        if sealed is None:
+            return
+        try:
+            bundle = _bundle_decoder.decode(sealed)
+        except NOT_OURS as fault:
+            self.on_unreadable(BUNDLE, msg.node_id, str(fault))
+            return
         # One message's fault is not the others': all are read, and then Locust hears of it.
         with ExitStack() as reading:
-            for kind, content in reversed(_bundle_decoder.decode(msg.data)):
-                reading.callback(self._read[kind], content, msg.node_id)
+            for kind, content in reversed(bundle):
+                if kind in self._read:
+                    reading.callback(self._read[kind], content, msg.node_id)
+                else:
+                    self.on_unreadable(BUNDLE, msg.node_id, f"found an unknown kind {kind!r}")
+
+
+def _log_unreadable(kind: str, sender: str, fault: str) -> None:
+    logger.warning("dropped a %s from %s: %s", kind, sender, fault)
+
+
+def _log_key_fault(sender: str, fault: KeyFaultError) -> None:
+    logger.warning("dropped a message: %s %s", sender, fault)
 
 
 def kind_of(message: type[msgspec.Struct]) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from evidence.policy import EvidencePolicy
 from evidence.segment import Segment
 from harness.scores import Scores
+from harness.untraced import Untraced
 from metrics.event import Event
 from metrics.figures import Figures
 from services.step import Step
@@ -35,13 +36,14 @@ class Recorder:
         k: int,
         segment: Segment,
         policy: EvidencePolicy,
-        tracer: Tracer | None,
+        tracer: Tracer | Untraced | None,
     ) -> None:
         self.worker = worker
         self.segment = segment
         self.policy = policy
-        self.tracer = tracer
-        self._scores = Scores(tracer) if tracer else None
+        self._untraced = tracer if isinstance(tracer, Untraced) else None
+        self.tracer = None if isinstance(tracer, Untraced) else tracer
+        self._scores = Scores(self.tracer) if self.tracer else None
         self.figures = Figures(k, folds=False, say=self._scores.say if self._scores else None)
         self._keeps_bodies = policy.keeps_bodies
         self.users = 0
@@ -70,9 +72,13 @@ class Recorder:
         self.segment.extend(kept)
         if self._scores is not None:
             self._scores.send()
+        if self._untraced is not None:
+            self._untraced.note(events)
 
     def tracing_counts(self) -> dict[str, Any]:
         """What became of the observations so far; empty where there is no tracing."""
+        if self._untraced is not None:
+            return self._untraced.counts()
         return msgspec.to_builtins(self.tracer.counts()) if self.tracer else {}
 
 

@@ -16,6 +16,8 @@ LOCAL = "local"
 class WorkerPart(msgspec.Struct):
     """One worker's part of a run. ``client_id`` is Locust's; ``name`` ours, as in events.
 
+    ``machine`` is the name of its host.
+
     A worker is ``lost`` while Locust misses it and it has not drained; ``lost_s`` is since when,
     ``heard_s`` when it was heard last, on the monotonic clock. Its segment was ``brought`` when the
     master has seen to it: it is in place, or ``copied`` from another machine but for
@@ -26,6 +28,7 @@ class WorkerPart(msgspec.Struct):
     client_id: str
     boot: str
     local: bool = False
+    machine: str = ""
     deltas: int = 0
     deltas_repeated: int = 0
     deltas_missing: int = 0
@@ -73,11 +76,17 @@ class Roll:
         self.parts: dict[str, WorkerPart] = {}
         self._names: dict[str, str] = {}
 
-    def enter(self, name: str, client_id: str, boot: str) -> WorkerPart:
+    def enter(self, name: str, client_id: str, boot: str, machine: str = "") -> WorkerPart:
         """Enter a worker; entering twice is once."""
         self._names[client_id] = name
         local = name == LOCAL
-        return self.parts.setdefault(name, WorkerPart(name, client_id, boot, local))
+        return self.parts.setdefault(name, WorkerPart(name, client_id, boot, local, machine))
+
+    def strike(self, client_id: str) -> None:
+        """Forget a worker that takes no part after all; one that handed anything over stays."""
+        part = self.of_client(client_id)
+        if part is not None and not part.deltas and part.drained is None:
+            del self.parts[self._names.pop(client_id)]
 
     def of_client(self, client_id: str) -> WorkerPart | None:
         """The part of Locust's client."""

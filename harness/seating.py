@@ -28,8 +28,27 @@ class Seating:
 
     def _on_lease(self, lease: said.Lease, sender: str) -> None:
         found = self._hall.part_of(lease.run_uid, sender)
-        if found is not None and not found[0].reference.holds_back((lease, sender), found[0].seats):
+        if found is None:
+            return
+        if lease.persona not in found[0].run.scenario.personas:
+            self._hall.dropped.note("of a persona that the run has not", sender, lease.persona)
+        elif not found[0].reference.holds_back((lease, sender), found[0].seats):
             self._grant(*found, lease)
+
+    def _speaks_for(self, run_uid: str, seat: Seat, sender: str) -> MasterRun | None:
+        """The run, where the speaker has the seat, or may have had it until a moment ago."""
+        found = self._hall.part_of(run_uid, sender)
+        if found is None:
+            return None
+        run, part = found
+        holder = run.seats.holder(seat)
+        if holder is None:
+            may = run.seats.was_leased(seat.persona, seat.trio, seat.generation)
+        else:
+            may = holder.worker == part.name
+        if not may:
+            self._hall.dropped.note("of a seat that the worker never had", sender, seat.name)
+        return run if may else None
 
     def let_in(self, run: MasterRun) -> None:
         """Seat those whose wait is over, but for users of a worker that is gone meanwhile."""
@@ -42,8 +61,9 @@ class Seating:
         if run.ending:
             return
         seat = run.seats.lease(lease.persona, part.name)
-        run.note_users(len(run.seats))
-        self._hall.tell(run, part.name, said.Granted(lease.ticket, seat, len(run.seats)))
+        users = self._hall.living(run)
+        run.note_users(users)
+        self._hall.tell(run, part.name, said.Granted(lease.ticket, seat, users))
         for giver in run.partners.givers_of(seat):
             self._hall.tell(run, part.name, self._partner(run, giver, seat.trio))
         for recordings in run.partners.recordings_for(seat):
@@ -64,29 +84,33 @@ class Seating:
         return said.Partner(persona, trio, lease.seat.first_round, last_round)
 
     def _on_release(self, release: said.Release, sender: str) -> None:
-        if found := self._hall.part_of(release.run_uid, sender):
-            self._free(found[0], release.seat)
+        if run := self._speaks_for(release.run_uid, release.seat, sender):
+            self._free(run, release.seat)
 
     def _free(self, run: MasterRun, seat: Seat) -> None:
         if run.seats.release(seat):
             self._tell_takers(run, seat)
 
     def _on_begin_round(self, begun: said.BeginRound, sender: str) -> None:
-        if found := self._hall.part_of(begun.run_uid, sender):
-            found[0].seats.begin_round(begun.seat, begun.round)
+        if run := self._speaks_for(begun.run_uid, begun.seat, sender):
+            run.seats.begin_round(begun.seat, begun.round)
 
     def _on_done(self, done: said.Done, sender: str) -> None:
-        if found := self._hall.part_of(done.run_uid, sender):
-            run = found[0]
+        if run := self._speaks_for(done.run_uid, done.seat, sender):
             run.seats.done(done.seat)
             self._tell_takers(run, done.seat)
             self._on_done_rounds(run)
 
     def _on_publish(self, publish: said.Publish, sender: str) -> None:
-        if found := self._hall.part_of(publish.run_uid, sender):
-            run = found[0]
-            for worker in run.partners.put(publish.recordings):
-                self._hall.tell(run, worker, said.Published(publish.recordings), soon=True)
+        found = self._hall.part_of(publish.run_uid, sender)
+        if found is None:
+            return
+        run, told = found[0], publish.recordings
+        if not run.seats.was_leased(told.persona, told.trio):
+            self._hall.dropped.note("of a seat that the worker never had", sender, told.persona)
+            return
+        for worker in run.partners.put(told):
+            self._hall.tell(run, worker, said.Published(told), soon=True)
 
     def free_all(self, run: MasterRun, part: WorkerPart) -> None:
         """Take back all that a worker holds."""

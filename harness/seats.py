@@ -77,6 +77,10 @@ class Seats:
         lease = self._leases.get((seat.persona, seat.trio))
         return lease if lease and lease.seat.generation == seat.generation else None
 
+    def was_leased(self, persona: str, trio: int, generation: int = 1) -> bool:
+        """Whether the seat was ever given out, as often as ``generation`` says."""
+        return 1 <= generation <= self._generations.get((persona, trio), 0)
+
     def at(self, persona: str, trio: int) -> Lease | None:
         """Who holds the seat now."""
         return self._leases.get((persona, trio))

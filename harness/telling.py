@@ -30,6 +30,7 @@ def summary(run: MasterRun, head: dict[str, Any]) -> str:
     ]
     counted = head["completeness"]
     lines += [f"missing {fault}" for fault in counted["faults"]]
+    lines += [f"notice  {notice}" for notice in counted["notices"]]
     lines += traced(counted["tracing"])
     paths = run.paths
     return "\n".join(
@@ -57,4 +58,9 @@ def traced(tracing: dict[str, Any]) -> list[str]:
     if tracing["read_back"] is not None:
         told.append(f"{tracing['read_back']:,} read back")
     waiting = [f"        not delivered, for mcstress replay: {path}" for path in tracing["spools"]]
-    return [f"Traces: {', '.join(told)}", *waiting]
+    waiting += [
+        f"        not delivered, for mcstress replay there: {path}"
+        for path in tracing.get("spools_elsewhere", [])
+    ]
+    faults = [f"        {fault}" for fault in tracing.get("faults", [])]
+    return [f"Traces: {', '.join(told)}", *faults, *waiting]

@@ -12,8 +12,10 @@ import msgspec
 
 from evidence.numbering import ReportPaths
 from harness.messages import Welcome
+from harness.options import DEFAULT_LANGFUSE_ENV
 from harness.settings import Settings
-from tracing.counts import TraceCounts
+from harness.untraced import Untraced
+from tracing.counts import Tally, TraceCounts
 from tracing.settings import load_settings
 from tracing.trace import Level, TraceRun
 from users.run import Run
@@ -22,25 +24,43 @@ if TYPE_CHECKING:
     from tracing.tracer import Tracer
 
 FLUSH_DEADLINE_S = 10.0
+MOST = 2**53
+"""More than a worker can count, and the largest whole number that every reader of JSON has."""
 READ_BACK_WITHIN_S = 15.0
 """Servers ingest late; a headless run waits as long at its end for what they delivered to show."""
 
 logger = logging.getLogger(__name__)
 
 
-def open_tracer(welcome: Welcome) -> Tracer | None:
-    """The tracer of a node; None where the master traces nothing, or where this machine cannot."""
+def open_tracer(welcome: Welcome, own_env: Path | None = None) -> Tracer | Untraced | None:
+    """The tracer of a worker; None where the master traces nothing.
+
+    This machine's own settings come first (``own_env``, as the worker was started with it, and its
+    environment), then the file that the master names, which may be another machine's.
+    """
     if not welcome.langfuse_env:
         return None
-    spool = Path(welcome.spool_path)
-    env_file = Path(welcome.langfuse_env)
+    given = own_env if own_env is not None and own_env != Path(DEFAULT_LANGFUSE_ENV) else None
     run = _of(welcome.run, welcome.mask)
-    tracer, warnings = _open(
-        env_file, run, welcome.worker, spool, sample=welcome.run.trace_sample, learns_project=False
-    )
-    if tracer is None:
-        logger.warning("%s: %s", welcome.worker, "; ".join(warnings))
-    return tracer
+    reasons: list[str] = []
+    for env_file in dict.fromkeys((own_env, Path(welcome.langfuse_env))):
+        if env_file is None:
+            continue
+        tracer, warnings = _open(
+            env_file,
+            run,
+            welcome.worker,
+            Path(welcome.spool_path),
+            sample=welcome.run.trace_sample,
+            learns_project=False,
+        )
+        if tracer is not None:
+            return tracer
+        if env_file in (given, Path(welcome.langfuse_env)):
+            reasons += warnings
+    reason = "; ".join(reasons)
+    logger.warning("%s: %s", welcome.worker, reason)
+    return Untraced(reason)
 
 
 def finish_tracing(tracer: Tracer | None, deadline_s: float = FLUSH_DEADLINE_S) -> dict[str, Any]:
@@ -57,6 +77,21 @@ def total_counts(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 def _of(run: Run, mask: Level) -> TraceRun:
     return TraceRun(run.uid, run.label, run.scenario.name, mask)
+
+
+def are_counts(counts: dict[str, Any]) -> bool:
+    """Whether they are what a process may say of its observations."""
+    try:
+        total = msgspec.convert(counts, TraceCounts)
+    except msgspec.ValidationError:
+        return False
+    fault = counts.get("fault", "")
+    return isinstance(fault, str) and all(map(_is_possible, (total, total.scores)))
+
+
+def _is_possible(tally: Tally) -> bool:
+    numbers = (tally.made, tally.sampled_out, tally.delivered, tally.spooled)
+    return all(0 <= number <= MOST for number in (*numbers, *tally.dropped.values()))
 
 
 def _open(

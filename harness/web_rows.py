@@ -164,3 +164,5 @@ def _completeness(counted: Mapping[str, Any]) -> Iterator[Row]:
         yield Row(part="Completeness", figure=figure, value=worker["events"], reading=state)
     for fault in counted["faults"]:
         yield Row(part="Completeness", figure="fault", reading=fault)
+    for notice in (*counted.get("notices", ()), *tracing.get("faults", ())):
+        yield Row(part="Completeness", figure="notice", reading=notice)

@@ -64,6 +64,12 @@ class Figures:
                 )
             add(event, sums)
 
+    @property
+    def events(self) -> int:
+        """How many events were counted."""
+        self._sums.settle()
+        return sum(band.events.total() for band in self._sums.bands.values())
+
     def take(self) -> Figures:
         """What was counted since the last take; what waits for its counterpart stays."""
         if self.folds:

@@ -53,11 +53,11 @@ class Deployment:
         self.workers.append(worker)
         return worker
 
-    def start_remote_worker(self, temporary: Path) -> LocustRun:
+    def start_remote_worker(self, temporary: Path, **environment: str) -> LocustRun:
         """A worker that sees nothing of the folder of reports, as on another machine."""
         hide = 'mount -t tmpfs none "$0" && exec "$@"'
         within = ("unshare", "-rm", "sh", "-c", hide, str(self.report_dir.parent))
-        return self.start_worker(within=within, TMPDIR=str(temporary))
+        return self.start_worker(within=within, TMPDIR=str(temporary), **environment)
 
     def start_master(self, *arguments: object, workers: int, **environment: str) -> LocustRun:
         """A master that expects ``workers``."""

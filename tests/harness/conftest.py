@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from locust.env import Environment
+from locust.event import Events
+from stranger import Stranger
 
+from harness import locust_compat
 from harness.beginning import begin_run
 from harness.check_command import parse
+from harness.conductor import Conductor
 from harness.ground import Ground
+from harness.handshake import hello
+from harness.post import Post
+from harness.progress import Progress
 from harness.settings import read_settings
 from services.reach import LanguageModel
 
@@ -29,3 +37,35 @@ def welcome(made_run):
     """What the second worker is told of it."""
     part = made_run.roll.enter("worker-1", "client", "boot")
     return msgspec.structs.replace(made_run.welcome(part), langfuse_env="")
+
+
+@pytest.fixture
+def master(made_run):
+    """A master's conductor, with a run that is on."""
+    locust_compat.install()
+    environment = Environment(events=Events())
+    runner = environment.create_master_runner("127.0.0.1", 0)
+    conductor = Conductor(environment, runner, Post(runner))
+    conductor.conduct(made_run, Progress(None, None))
+    yield conductor
+    conductor.rest()
+    runner.greenlet.kill()  # quit waits for workers
+    runner.server.close(linger=0)
+    runner.server.socket.context.term()
+
+
+@pytest.fixture
+def stranger(master):
+    """Somebody at its port."""
+    with Stranger(master.runner.server.port) as stranger:
+        yield stranger
+
+
+@pytest.fixture
+def worker(master):
+    """A stranger that has become a worker, so that what it says further is listened to."""
+    with Stranger(master.runner.server.port, "worker_1") as worker:
+        worker.join(master.runner)
+        worker.tell(hello("boot"))
+        worker.hears("mcstress.Welcome")
+        yield worker

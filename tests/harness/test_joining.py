@@ -9,6 +9,7 @@ from locust.env import Environment
 from locust.event import Events
 from locust.runners import STATE_SPAWNING
 
+from harness.handshake import hello
 from harness.lifecycle import Lifecycle
 from harness.messages import Hello
 from harness.post import Post
@@ -33,7 +34,7 @@ def test_a_worker_that_is_already_spawning_asks_for_the_run():
         worker.worker_state = STATE_SPAWNING
         lifecycle = Lifecycle(environment, worker)
         until(lambda: heard)
-        assert heard == [Hello(lifecycle.node.boot)]
+        assert heard == [hello(lifecycle.node.boot)]
     finally:
         worker.quit()
         master.quit()

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from harness.messages import Welcome
+from harness.options import DEFAULT_LANGFUSE_ENV
 from harness.telling import traced
 from harness.traces import open_tracer
+from harness.untraced import Untraced
 from users.run import Run
 from users.scenario_file import load_scenario
 
@@ -61,7 +63,7 @@ print([name for name in sys.modules if name.startswith("langfuse")])
 @pytest.mark.usefixtures("no_settings")
 def test_a_worker_without_the_file_says_so(tmp_path, caplog):
     missing = str(tmp_path / "missing.env")
-    assert open_tracer(welcome(missing, tmp_path)) is None
+    assert missing in open_tracer(welcome(missing, tmp_path)).reason
     assert f"worker-1: Langfuse tracing is off: {missing} is missing" in caplog.text
 
 
@@ -86,7 +88,7 @@ def test_a_tracer_that_cannot_be_made_is_no_reason_to_end(tmp_path, caplog, monk
         raise RuntimeError("no more memory for pk:sk")
 
     monkeypatch.setattr("tracing.tracer.Tracer", fail)
-    assert open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)) is None
+    assert isinstance(open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)), Untraced)
     assert "worker-1: Langfuse tracing is off: RuntimeError: no more memory" in caplog.text
     assert "pk:sk" not in caplog.text
 
@@ -116,3 +118,47 @@ def test_the_last_lines_of_a_run_tell_every_fate():
     )
     assert second == "        not delivered, for mcstress replay: /x.jsonl"
     assert traced(tracing | {"on": False}) == []
+
+
+OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"
+
+
+def public_key(tracer):
+    """Whose project a tracer sends to."""
+    found = tracer._settings.public_key
+    tracer.finish(0.0)
+    return found
+
+
+@pytest.fixture
+def masters(tmp_path):
+    """The file that the master names, which is on this machine too."""
+    (tmp_path / "langfuse.env").write_text(KEYS)
+    return welcome(str(tmp_path / "langfuse.env"), tmp_path)
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_a_workers_own_file_counts_first(tmp_path, masters):
+    own = tmp_path / "own.env"
+    own.write_text(OWN)
+    assert public_key(open_tracer(masters, own)) == "own"
+    assert public_key(open_tracer(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
+    assert public_key(open_tracer(masters)) == "pk"
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_a_workers_own_environment_counts_before_the_masters_file(tmp_path, masters, monkeypatch):
+    for line in OWN.splitlines():
+        monkeypatch.setenv(*line.split("=", 1))
+    assert public_key(open_tracer(masters, tmp_path / "none.env")) == "own"
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_where_neither_file_is_there_both_are_named(tmp_path, caplog):
+    given, missing = tmp_path / "given.env", str(tmp_path / "missing.env")
+    untraced = open_tracer(welcome(missing, tmp_path), given)
+    assert f"{given} is missing" in untraced.reason
+    assert f"{missing} is missing" in untraced.reason
+    default = open_tracer(welcome(missing, tmp_path), Path(DEFAULT_LANGFUSE_ENV))
+    assert DEFAULT_LANGFUSE_ENV not in default.reason
+    assert untraced.reason in caplog.text

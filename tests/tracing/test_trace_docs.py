@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.untraced import COULD_NOT
 from tracing import sender, server, settings, spool, tracer
 from tracing.counts import Tally
 from tracing.limits import Limits
@@ -34,6 +35,7 @@ def test_every_count(name):
         spool.DISK_FULL,
         tracer.NO_ROOM,
         tracer.TOO_LATE,
+        COULD_NOT,
     ],
 )
 def test_every_reason(reason):
