@@ -13,6 +13,7 @@ _CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"
 _TRACING = ("made", "sampled_out", "delivered", "read_back", "spooled")
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
 RULE_BASED = "rule-based"
+NOT_SENT = "not sent"
 _FEWEST_TRIOS = 5
 
 
@@ -178,17 +179,25 @@ def _phases(document: Document, run: RunSection) -> list[str]:
 
 
 def _services(run: RunSection) -> list[str]:
-    return [
-        f"A real {service.name}: it was embedded"
-        + (f" ({service.note})" if service.note else "")
-        + ", so that these figures describe our stand-in."
-        for service in run.services
-        if service.embedded
-    ] + [
-        f"A real {service.name}: it says that it is none ({service.note})."
-        for service in run.services
-        if not service.embedded and RULE_BASED in service.note
-    ]
+    return (
+        [
+            f"A real {service.name}: it was embedded"
+            + (f" ({service.note})" if service.note else "")
+            + ", so that these figures describe our stand-in."
+            for service in run.services
+            if service.embedded
+        ]
+        + [
+            f"A real {service.name}: it says that it is none ({service.note})."
+            for service in run.services
+            if not service.embedded and RULE_BASED in service.note
+        ]
+        + [
+            f"The {service.name} with its token: {service.note} to {service.url}, another service."
+            for service in run.services
+            if NOT_SENT in service.note
+        ]
+    )
 
 
 def _outcomes(document: Document) -> list[str]:

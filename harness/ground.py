@@ -54,12 +54,13 @@ def prepare(settings: Settings) -> Ground:
 def _look(settings: Settings, stack: EmbeddedStack | None) -> Ground:
     gateway_url = settings.gateway_url or (stack.url if stack else "")
     llm_url = settings.llm_url or (stack.llm_url if stack else "")
+    hosts = settings.token_hosts
     return Ground(
         settings=settings,
         gateway_url=gateway_url,
         llm_url=llm_url,
-        corpus_sizes=check_gateway(gateway_url, settings.scenario.corpora),
-        model=check_llm(llm_url, settings.llm_model),
-        candidates=look_at_corpora(gateway_url).candidates(settings.scenario.corpora),
+        corpus_sizes=check_gateway(gateway_url, settings.scenario.corpora, hosts=hosts),
+        model=check_llm(llm_url, settings.llm_model, hosts=hosts),
+        candidates=look_at_corpora(gateway_url, hosts=hosts).candidates(settings.scenario.corpora),
         stack=stack,
     )

@@ -24,7 +24,7 @@ from harness.post import Post
 from harness.recorder import Recorder
 from harness.traces import open_tracer
 from services.errors import MisuseError
-from users.entrance import coordination_hook, open_gate
+from users.entrance import coordination_hook, open_gate, withheld_of
 
 if TYPE_CHECKING:
     from tracing.tracer import Tracer
@@ -106,6 +106,8 @@ class Node:
             parse_policy(welcome.evidence),
             self.local_tracer or open_tracer(welcome),
         )
+        for said_of_token in withheld_of(welcome.run):
+            logger.warning("%s: %s", welcome.worker, said_of_token)
         self._run = NodeRun(welcome, self.boot, self._post, recorder)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
         self._coming.set(self._run)

@@ -107,3 +107,11 @@ def _add_hidden(add: Any) -> None:
         default=1.0,
         help="share of traces sent to Langfuse, 0 to 1",
     )
+    add(
+        "--web-allowed-host",
+        hidden=True,
+        metavar="NAME",
+        action="append",
+        default=None,
+        help="a name under which the web UI may be asked for, as a proxy's; repeatable",
+    )
