@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gevent.queue import Empty, Queue
 
+from evidence.atomic import owners_alone
 from evidence.lines import first_record
 from harness.conductor import Conductor
 from harness.drain import wait_until
@@ -62,9 +63,8 @@ def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) ->
     # On a disk that both see, late, the worker still reads the file that has this name.
     fetched = path.with_suffix(".fetched")
     try:
-        with fetched.open("wb") as file:
-            for content in _pieces(conductor, run, part, size):
-                file.write(content)
+        with open(fetched, "wb", opener=owners_alone if run.private else None) as file:
+            file.writelines(_pieces(conductor, run, part, size))
             part.evidence_missing = size - file.tell()
     finally:
         if fetched.exists():

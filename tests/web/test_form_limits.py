@@ -3,7 +3,7 @@
 import pytest
 from neighbours import Proxy
 from tcp.raw_server import RawServer, answer, script
-from web_run import WebRun
+from web_run import WebRun, two_workers
 
 HIDDEN = (
     "report_dir", "junit", "run_id", "langfuse_env", "evidence", "playbook_prefix", "timeout",
@@ -85,7 +85,7 @@ def test_tokens_go_to_their_own_services_on_master_and_workers(services, tmp_pat
     upstream = services[1]
     with Proxy(upstream, keeps_host=False) as gateway, Proxy(upstream, keeps_host=False) as llm:
         to_gateway, to_llm = gateway.url("127.0.0.1").rstrip("/"), llm.url("127.0.0.1").rstrip("/")
-        arguments = (*services, "--processes", 2, "--expect-workers", 2)
+        arguments = (*services, *two_workers())
         tokens = {
             "GATEWAY_TOKEN": "sesame-1234",
             "LLM_TOKEN": "open-5678",
