@@ -10,11 +10,14 @@ from typing import BinaryIO
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of ``path`` when the block ends without an exception."""
+def atomic_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of ``path`` when the block ends without an exception.
+
+    ``private``: only its owner may read it.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("wb") as file:
+        with open(beside, "wb", opener=owners_alone if private else None) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -22,6 +25,13 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         beside.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def owners_alone(path: str, flags: int) -> int:
+    """What ``open`` takes as its ``opener``: mode 0600, for a file that was there before too."""
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def write_text(path: Path, text: str) -> None:

@@ -44,10 +44,10 @@ _BREAK = re.compile(rb",\n\s+")
 def write_document(path: Path, head: dict[str, Any], raw_events: Iterable[bytes]) -> int:
     """Write the document to ``path`` atomically; the number of its events.
 
-    ``head`` is all of it but ``schema`` and ``events``.
+    ``head`` is all of it but ``schema`` and ``events``. With bodies the file has mode 0600.
     """
     count = 0
-    with atomic_file(path) as file:
+    with atomic_file(path, private=has_bodies(head)) as file:
         file.write(_head_text(head))
         for event in raw_events:
             file.write(b",\n" + event if count else event)
@@ -56,11 +56,16 @@ def write_document(path: Path, head: dict[str, Any], raw_events: Iterable[bytes]
     return count
 
 
+def has_bodies(head: dict[str, Any]) -> bool:
+    """Whether the events hold requests and answers, which only the file's owner may read."""
+    return bool(head.get("run", {}).get("evidence") == "full")
+
+
 def replace_head(path: Path, head: dict[str, Any]) -> None:
     """Put ``head`` in the place of the document's, atomically, before the same events."""
     with path.open("rb") as old:
         events_start(old)
-        with atomic_file(path) as new:
+        with atomic_file(path, private=has_bodies(head)) as new:
             new.write(_head_text(head))
             shutil.copyfileobj(old, new, 1 << 20)
 

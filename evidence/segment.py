@@ -25,17 +25,18 @@ class Segment:
     owner calls ``flush`` once a second. A disk that refuses is never raised to a user: ``error``
     says what it said first, each later flush tries again, and ``lost`` counts the lines that never
     got there. ``events`` counts those appended (lost ones included), ``bytes_written`` what the
-    file holds. Greenlets may share a segment, threads may not.
+    file holds. ``private``: only its owner may read it. Greenlets may share a segment, threads may
+    not.
     """
 
-    def __init__(self, path: Path, first_record: dict[str, Any]) -> None:
+    def __init__(self, path: Path, first_record: dict[str, Any], *, private: bool = False) -> None:
         self.path = path
         self.events = 0
         self.bytes_written = 0
         self.lost = 0
         self.error: str | None = None
         self._waiting = bytearray()
-        self._descriptor = _open_empty(path)
+        self._descriptor = _open_empty(path, private=private)
         self.record(first_record)
         self.flush()
 
@@ -103,9 +104,13 @@ class Segment:
         return len(self._waiting) < HELD_BYTES
 
 
-def _open_empty(path: Path) -> int:
+def _open_empty(path: Path, *, private: bool) -> int:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        descriptor = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600 if private else 0o644
+        )
+        if private:  # a file that was claimed before is anybody's to read
+            os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise MisuseError(
             f"{path}: cannot be written: {error.strerror}; the run's evidence belongs there"

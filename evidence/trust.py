@@ -19,6 +19,7 @@ _MASKS = {
     "strict": "Traces: no bodies are sent (--mask strict).",
 }
 RULE_BASED = "no language model"
+NOT_SENT = "not sent"
 _FEWEST_TRIOS = 5
 
 
@@ -194,16 +195,24 @@ def _phases(document: Document, run: RunSection) -> list[str]:
 
 
 def _services(run: RunSection) -> list[str]:
-    return [
-        f"No real {service.name} was tested: these figures describe the built-in test server"
-        + (f" ({service.note})." if service.note else ".")
-        for service in run.services
-        if service.embedded
-    ] + [
-        f"No real {service.name} was tested: it says that it is none ({service.note})."
-        for service in run.services
-        if not service.embedded and RULE_BASED in service.note
-    ]
+    return (
+        [
+            f"No real {service.name} was tested: these figures describe the built-in test server"
+            + (f" ({service.note})." if service.note else ".")
+            for service in run.services
+            if service.embedded
+        ]
+        + [
+            f"No real {service.name} was tested: it says that it is none ({service.note})."
+            for service in run.services
+            if not service.embedded and RULE_BASED in service.note
+        ]
+        + [
+            f"The {service.name} with its token: {service.note} to {service.url}, another service."
+            for service in run.services
+            if NOT_SENT in service.note
+        ]
+    )
 
 
 def _outcomes(document: Document) -> list[str]:

@@ -11,6 +11,7 @@ from harness.ground import Ground
 from harness.master_run import MasterRun
 from harness.settings import Settings
 from services.errors import MisuseError
+from services.token import GATEWAY_TOKEN, LLM_TOKEN, withheld
 from users.run import Run
 
 DEFAULT_PREFIX = "playbook_"
@@ -53,8 +54,16 @@ def begin_run(settings: Settings, ground: Ground, mode: str) -> MasterRun:
         think_from_s=settings.think_from_s,
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
+        token_hosts=settings.token_hosts,
     )
     return MasterRun(settings, run, ground, paths, mode)
+
+
+def tokens_not_sent(settings: Settings) -> list[str]:
+    """A line for each token that there is and that the service of this run does not get."""
+    pairs = ((GATEWAY_TOKEN, settings.gateway_url), (LLM_TOKEN, settings.llm_url))
+    hosts = settings.token_hosts
+    return [said for token, url in pairs if url and (said := withheld(token, url, hosts))]
 
 
 def writes(run: Run) -> str:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from evidence.run_section import CoordinatorNote, RunSection, Service
 from metrics.event import utc
+from services.token import GATEWAY_TOKEN, LLM_TOKEN, withheld
 from users.seat import Seat
 
 if TYPE_CHECKING:
     from harness.ground import Ground
     from harness.master_run import MasterRun
+    from harness.settings import Settings
 
 PACKAGES = ("multi-coordinator-stress", "locust", "gevent", "msgspec", "httptools", "numpy")
 COORDINATORS_NAMED = 30
@@ -55,9 +57,25 @@ def services(ground: Ground) -> list[Service]:
     answers = f"built-in rules, no language model; they answer to the name {model.name}"
     note = answers if model.rule_based else f"model {model.name}"
     return [
-        Service(name="gateway", url=given.gateway_url, embedded=not given.gateway_url),
-        Service(name="LLM", url=given.llm_url, embedded=not given.llm_url, note=note),
+        Service(
+            name="gateway",
+            url=given.gateway_url,
+            embedded=not given.gateway_url,
+            note=_without_token(GATEWAY_TOKEN, given.gateway_url, given),
+        ),
+        Service(
+            name="LLM",
+            url=given.llm_url,
+            embedded=not given.llm_url,
+            note=", ".join(filter(None, (note, _without_token(LLM_TOKEN, given.llm_url, given)))),
+        ),
     ]
+
+
+def _without_token(variable: str, url: str, given: Settings) -> str:
+    """Where the service is not the one that the token is for."""
+    held_back = url and withheld(variable, url, given.token_hosts)
+    return f"{variable} not sent" if held_back else ""
 
 
 def settings(run: MasterRun) -> dict[str, Any]:

@@ -58,5 +58,5 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     if environment.web_ui is not None:
         from harness.web import open_web  # noqa: PLC0415  (Bokeh and scipy load slowly)
 
-        open_web(lifecycle, environment.web_ui)
+        open_web(lifecycle, environment.web_ui, settings)
     return lifecycle

@@ -84,14 +84,15 @@ def start_stack(settings: Settings) -> EmbeddedStack:
 def look_at_gateway(settings: Settings, url: str) -> GatewayFacts:
     """Whether the gateway has the scenario's corpora. Raises ServiceRefusalError."""
     corpora = settings.scenario.corpora
-    sizes = check_gateway(url, corpora)
-    return GatewayFacts(sizes, look_at_corpora(url).candidates(corpora))
+    hosts = settings.token_hosts
+    sizes = check_gateway(url, corpora, hosts=hosts)
+    return GatewayFacts(sizes, look_at_corpora(url, hosts=hosts).candidates(corpora))
 
 
 def look_at_llm(settings: Settings, url: str) -> LanguageModel:
     """Whether the LLM has the model. Raises ServiceRefusalError."""
     try:
-        return check_llm(url, settings.llm_model)
+        return check_llm(url, settings.llm_model, hosts=settings.token_hosts)
     except ServiceRefusalError:
         if settings.llm_url:
             raise

@@ -23,7 +23,7 @@ from locust.runners import (
     WorkerRunner,
 )
 
-from harness.beginning import begin_run, check_claim, writes
+from harness.beginning import begin_run, check_claim, tokens_not_sent, writes
 from harness.conductor import OVER, Conductor
 from harness.drain import drain
 from harness.exit_codes import EXIT_CODES, EXIT_MISUSE
@@ -39,6 +39,7 @@ from harness.settings import Settings, read_settings
 from harness.telling import summary, tell
 from harness.way_out import WayOut
 from services.errors import MisuseError
+from services.token import TokenHosts
 from users.casting import check_cast, class_host
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
@@ -61,6 +62,7 @@ class Lifecycle:
         self.conductor = None if worker else Conductor(environment, runner, post)
         self.node = None if master else Node(environment, runner, post)
         self.ground: Ground | None = None
+        self.token_hosts: TokenHosts | None = None
         self.finished = FinishedRuns()
         self._last_words = ""
         self.quitting = False
@@ -93,7 +95,10 @@ class Lifecycle:
         if options is None:
             raise MisuseError("this environment has no options; expected those of harness.options")
         classes = self.environment.user_classes
-        settings = read_settings(options, self.environment.host or class_host(classes))
+        host = self.environment.host or class_host(classes)
+        settings = read_settings(options, host, self.token_hosts)
+        # Asked first before there is a web form: what that names gets no token.
+        self.token_hosts = settings.token_hosts
         check_cast(settings.scenario, classes)
         return settings
 
@@ -126,6 +131,8 @@ class Lifecycle:
             logger.warning(writes(run.run))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
+        for said in tokens_not_sent(settings):
+            logger.warning("%s", said)
         conductor.conduct(run, self._progress(settings))
         if self.node is not None:
             self.node.local_segment, self.node.local_tracer = run.segment, run.traces.tracer

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from evidence.numbering import ReportPaths
+from evidence.policy import parse_policy
 from evidence.segment import Segment
 from harness.description import describe
 from harness.ground import Ground
@@ -67,7 +68,8 @@ class MasterRun:
         self.user_errors: list[str] = []
         self.own_errors: set[str] = set()
         self.notices: Callable[[], list[str]] = list
-        self.segment = Segment(paths.events, self.first_record())
+        self.private = parse_policy(settings.evidence).keeps_bodies
+        self.segment = Segment(paths.events, self.first_record(), private=self.private)
 
     def first_record(self) -> dict[str, Any]:
         """The line that a report can be made from when nothing else is left."""
@@ -131,7 +133,7 @@ class MasterRun:
         fault = f"{self.paths.events} was removed during the run, with the events in it"
         logger.error("%s", fault)
         self.segment.error = self.segment.error or fault
-        Segment(self.paths.events, self.first_record()).close()
+        Segment(self.paths.events, self.first_record(), private=self.private).close()
 
     def note_users(self, users: int) -> None:
         """Note the number of living coordinators; a second is told once, by its highest number."""

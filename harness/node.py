@@ -29,7 +29,7 @@ from harness.post import Post, kind_of
 from harness.recorder import Recorder
 from harness.traces import open_tracer
 from services.errors import MisuseError
-from users.entrance import coordination_hook, open_gate
+from users.entrance import coordination_hook, open_gate, withheld_of
 
 if TYPE_CHECKING:
     from tracing.tracer import Tracer
@@ -123,6 +123,8 @@ class Node:
             parse_policy(welcome.evidence),
             self.local_tracer or open_tracer(welcome, self._own_env),
         )
+        for said_of_token in withheld_of(welcome.run):
+            logger.warning("%s: %s", welcome.worker, said_of_token)
         self._run = NodeRun(welcome, self.boot, self._post, recorder)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
         self._coming.set(self._run)

@@ -114,3 +114,11 @@ def _add_hidden(add: Any) -> None:
         default="on",
         help="of traces: off, on (phone numbers, email addresses, cards), strict (no bodies)",
     )
+    add(
+        "--web-allowed-host",
+        hidden=True,
+        metavar="NAME",
+        action="append",
+        default=None,
+        help="a name under which the web UI may be asked for, as a proxy's; repeatable",
+    )

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from tempfile import gettempdir
 
+from evidence.policy import parse_policy
 from evidence.segment import Segment
 from harness.messages import Welcome
 from services.errors import MisuseError
@@ -27,9 +28,10 @@ def open_segment(welcome: Welcome, boot: str) -> Segment:
     path = Path(welcome.segment_path)
     if path.parent.is_dir():
         try:
-            return Segment(path, record)
+            return Segment(path, record, private=parse_policy(welcome.evidence).keeps_bodies)
         except MisuseError as fault:
             logger.warning("%s", fault)
     # Not by the run's number, which another master may use too.
     apart = f"multi_coord_stress_{welcome.run.uid}.{welcome.worker}.{boot}.events.jsonl"
-    return Segment(Path(gettempdir()) / apart, record)
+    # A folder that all users of a machine share.
+    return Segment(Path(gettempdir()) / apart, record, private=True)

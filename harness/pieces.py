@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from gevent.queue import Empty, Queue
 
+from evidence.atomic import owners_alone
 from evidence.lines import first_record
 from harness.conductor import Conductor
 from harness.drain import wait_until
@@ -74,7 +75,7 @@ def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) ->
     # On a disk that both see, late, the worker still reads the file that has this name.
     fetched = path.with_suffix(".fetched")
     try:
-        with fetched.open("wb") as file:
+        with open(fetched, "wb", opener=owners_alone if run.private else None) as file:
             for content in _pieces(conductor, run, part, size):
                 if not file.tell() and not _begins_well(content, run, part):
                     logger.error("what %s sent is not its evidence of this run", part.name)

@@ -16,11 +16,10 @@ from services.gateway import Gateway
 from services.ollama import Ollama
 from services.reason import clip
 from services.step import Step
-from services.token import GATEWAY_TOKEN, LLM_TOKEN
+from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
 from services.traceparent import TraceContext
 from services.transport import Transport
 from services.wire import SearchRequest
-from users.entrance import connection
 
 SHOWN_CHARACTERS = 120
 
@@ -37,7 +36,7 @@ def search(settings: Settings, url: str) -> Finding:
     scenario = settings.scenario
     query = scenario.variants[0].contracts[0].demands[0].query
     request = SearchRequest(query_text=query, corpora=scenario.corpora, k=settings.top_k)
-    with closing(connection(url, settings.timeout_s, GATEWAY_TOKEN)) as transport:
+    with closing(_connection(settings, url, GATEWAY_TOKEN)) as transport:
         step = Gateway(transport, _no_listener).search(request, _trace())
     asked = f"search {clip(query, SHOWN_CHARACTERS)!r}"
     if step.answer is None:
@@ -55,7 +54,7 @@ def chat(settings: Settings, url: str) -> Finding:
     if not messages:
         return Finding("ok", "chat: not sent, for the scenario has no message")
     body = messages[0].body
-    with closing(connection(url, settings.timeout_s, LLM_TOKEN)) as transport:
+    with closing(_connection(settings, url, LLM_TOKEN)) as transport:
         step = _ollama(settings, transport).parse_demand(body, _trace())
     asked = f"chat {clip(body, SHOWN_CHARACTERS)!r}"
     if step.error is not None:
@@ -65,6 +64,16 @@ def chat(settings: Settings, url: str) -> Finding:
         return Finding("warn", f"{asked}: the answer cannot be used, {step.unparseable}, {took}")
     demand = f"{step.answer.count} {clip(step.answer.role)} in {clip(step.answer.location)}"
     return Finding("ok", f"{asked}: understood as {demand}, {took}")
+
+
+def _connection(settings: Settings, url: str, token: str) -> Transport:
+    """A connection as a user's, with the token where it belongs there."""
+    return Transport(
+        url,
+        connect_timeout_s=settings.timeout_s,
+        timeout_s=settings.timeout_s,
+        headers=authorization(token, url, settings.token_hosts),
+    )
 
 
 def _ollama(settings: Settings, transport: Transport) -> Ollama:

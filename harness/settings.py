@@ -12,9 +12,11 @@ import msgspec
 
 from evidence.policy import parse_policy
 from harness.selection import choose_phases
+from harness.web_names import Authority, allowed_hosts
 from metrics.checks import Check, CheckSyntaxError, parse_check
 from services.base_url import parse_base_url
 from services.errors import MisuseError
+from services.token import TokenHosts, token_hosts
 from tracing.trace import LEVELS, Level
 from users.scenario import Scenario
 from users.scenario_file import load_scenario
@@ -52,10 +54,17 @@ class Settings(msgspec.Struct, frozen=True):
     langfuse_env: Path
     trace_sample: float
     mask: Level
+    web_allowed_hosts: list[Authority]
+    token_hosts: TokenHosts
 
 
-def read_settings(options: Namespace, host: str | None) -> Settings:
-    """Check all the options at once. Raises MisuseError for the first that is wrong."""
+def read_settings(
+    options: Namespace, host: str | None, hosts: TokenHosts | None = None
+) -> Settings:
+    """Check all the options at once. Raises MisuseError for the first that is wrong.
+
+    ``hosts`` are the services that tokens belong to; None: those that the options name.
+    """
     scenario = load_scenario(options.scenario)
     think_from_s, think_to_s = _think_time(options.think_time)
     return Settings(
@@ -86,6 +95,8 @@ def read_settings(options: Namespace, host: str | None) -> Settings:
         langfuse_env=Path(options.langfuse_env),
         trace_sample=_share("--trace-sample", options.trace_sample),
         mask=_level("--mask", options.mask),
+        web_allowed_hosts=allowed_hosts(options.web_allowed_host),
+        token_hosts=hosts or token_hosts(host, options.llm_host),
     )
 
 

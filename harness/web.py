@@ -7,7 +7,10 @@ import logging
 from locust.web import WebUI
 
 from harness.lifecycle import Lifecycle
+from harness.settings import Settings
+from harness.web_access import Access
 from harness.web_form import StartForm
+from harness.web_names import OwnNames
 from harness.web_page import Page
 from harness.web_snapshot import Snapshots
 from harness.web_tab import add_link, add_tab
@@ -16,9 +19,11 @@ from metrics.intervals import prepare
 logger = logging.getLogger(__name__)
 
 
-def open_web(lifecycle: Lifecycle, web_ui: WebUI) -> None:
+def open_web(lifecycle: Lifecycle, web_ui: WebUI, settings: Settings) -> None:
     """Called before the web server starts. What loads slowly is loaded now, not during a run."""
     prepare()
+    assert web_ui.app is not None
+    Access(OwnNames(settings.web_allowed_hosts, web_ui.host)).guard(web_ui.app)
     snapshots = Snapshots(lifecycle)
     page = Page(web_ui, snapshots, lifecycle.finished)
     StartForm(web_ui, lifecycle).guard()

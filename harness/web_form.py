@@ -1,4 +1,7 @@
-"""Locust's start form with our options: checked before the swarm, refused with a message."""
+"""Locust's start form with our options: checked before the swarm, refused with a message.
+
+What a request sets holds for the run that it starts, and for no other.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Response, jsonify, request
+import msgspec
+from flask import Response, jsonify, make_response, request
 from gevent.lock import BoundedSemaphore
+from locust.argument_parser import ui_extra_args_dict
 from locust.runners import MasterRunner
 from locust.web import WebUI
 
@@ -15,8 +20,22 @@ from harness.drain import wait_until
 from harness.lifecycle import Lifecycle
 from harness.settings import Settings, read_settings
 from services.errors import MisuseError
+from services.reason import clip
 
 SWARM = "locust.swarm"
+UPDATE_USER = "locust.update_user"
+LOCUSTS_FIELDS = (
+    "user_count",
+    "spawn_rate",
+    "host",
+    "run_time",
+    "profile",
+    "user_classes",
+    "shape_class",
+)
+"""What Locust's form sends beside the options that it shows under "Custom parameters"."""
+CLASS_FIELDS = ("user_class_name", "host", "weight", "fixed_count", "tasks")
+"""What its class picker sends of a user class; Locust would set any attribute by name."""
 A_TRIO = 3
 ENDING_DEADLINE_S = 60.0
 """How long a start waits for the report of the run before."""
@@ -29,28 +48,43 @@ class StartForm:
         self._web_ui = web_ui
         self._lifecycle = lifecycle
         self._one_at_a_time = BoundedSemaphore()
+        environment = lifecycle.environment
+        self._given = dict(vars(environment.parsed_options))
+        self._given_host, self._given_profile = environment.host, environment.profile
+        self._given_hosts = {each: each.host for each in environment.user_classes}
 
     def guard(self) -> None:
         """Check what is sent, and fill in what is shown."""
         assert self._web_ui.app is not None
         views: dict[str, Any] = self._web_ui.app.view_functions
-        views[SWARM] = self._web_ui.auth_required_if_enabled(self._checked(views[SWARM]))
+        guarded: Any = self._web_ui.auth_required_if_enabled
+        views[SWARM] = guarded(self._checked(views[SWARM]))
+        views[UPDATE_USER] = guarded(self._checked_class(views[UPDATE_USER]))
         self._fill_in()
+
+    @property
+    def _in_force(self) -> dict[str, Any]:
+        """The options of the run that is on, or else those that Locust was started with."""
+        if self._lifecycle.stage in ("running", "ending"):
+            return vars(self._lifecycle.environment.parsed_options)
+        return self._given
 
     def _fill_in(self) -> None:
         """Show the options in force, a trio of users, and no warning of an empty host.
 
-        Locust shows what the command line says, also when a run was started with something else.
+        Of a run that is on, Locust shows options of the command line all the same.
         """
         locusts_own: Callable[[], None] = self._web_ui.update_template_args
 
         def update() -> None:
             locusts_own()
-            shown = self._web_ui.template_args
-            options = vars(self._lifecycle.environment.parsed_options)
+            shown, options = self._web_ui.template_args, self._in_force
             for name, field in shown["extra_options"].items():
                 field["default_value"] = in_a_box(options[name])
-            shown["num_users"] = shown["num_users"] or A_TRIO
+            shown |= {name: options[name] for name in ("spawn_rate", "run_time")}
+            shown["num_users"] = options["num_users"] or A_TRIO
+            if options is self._given:
+                shown["host"] = self._given_host or ""
             shown["missing_host_warning"] = False
 
         self._web_ui.update_template_args = update  # type: ignore[method-assign]  # no hook for it
@@ -61,6 +95,8 @@ class StartForm:
                 if fault := self._fault(request.form):
                     host = self._lifecycle.environment.host
                     return jsonify({"success": False, "message": fault, "host": host})
+                if self._lifecycle.stage != "running":
+                    self._forget()
                 response = start()
                 if self._lifecycle.stage != "running" and not response.get_json()["success"]:
                     self._lifecycle.leave()
@@ -72,9 +108,14 @@ class StartForm:
         """Why the form is refused, in one line; empty where it is not. Readies the ground."""
         lifecycle = self._lifecycle
         try:
-            host = form.get("host", lifecycle.environment.host)
-            settings = read_settings(self._options(form), host)
+            refuse_unshown(form, self._given)
             self._wait_for_the_end()
+            host = lifecycle.environment.host
+            if lifecycle.stage != "running":
+                host = self._given_host
+            # Locust takes these two out of a host.
+            host = form.get("host", host or "").replace("<", "").replace(">", "")
+            settings = read_settings(self._options(form), host, lifecycle.token_hosts)
             if lifecycle.stage == "running":
                 self._refuse_changes(settings)
             else:
@@ -86,10 +127,34 @@ class StartForm:
 
     def _options(self, form: Mapping[str, str]) -> Namespace:
         """The options in force with the form's in their place, as Locust will read them."""
-        known = vars(self._lifecycle.environment.parsed_options)
+        known = self._in_force
         told = {name: value for name, value in form.items() if name in known}
         flags = {n: value == "true" for n, value in told.items() if isinstance(known[n], bool)}
         return Namespace(**known | told | flags)
+
+    def _forget(self) -> None:
+        """Take back what the form of an earlier run said; Locust would keep it for the next."""
+        environment = self._lifecycle.environment
+        vars(environment.parsed_options).update(self._given)
+        environment.host, environment.profile = self._given_host, self._given_profile
+        for user_class, host in self._given_hosts.items():
+            user_class.host = host  # Locust puts the form's there when a run starts
+
+    def _checked_class(self, update: Callable[[], Any]) -> Callable[[], Any]:
+        def update_user() -> Any:
+            try:
+                told = msgspec.json.decode(request.data, type=dict[str, Any])
+            except msgspec.DecodeError as fault:
+                return make_response(f"{fault}; expected a JSON object", 400)
+            if not self._web_ui.userclass_picker_is_active:
+                return make_response(
+                    "user classes are the locustfile's without --class-picker", 403
+                )
+            if unknown := sorted(told.keys() - set(CLASS_FIELDS)):
+                return make_response(f"no field of the form: {', '.join(map(clip, unknown))}", 403)
+            return update()
+
+        return update_user
 
     def _wait_for_the_end(self) -> None:
         if not wait_until(lambda: self._lifecycle.stage != "ending", ENDING_DEADLINE_S):
@@ -119,6 +184,17 @@ class StartForm:
         raise MisuseError(
             f"run {run.run.label} is on: its {', '.join(changed)} cannot change; stop it first"
         )
+
+
+def refuse_unshown(form: Mapping[str, str], options: Mapping[str, Any]) -> None:
+    """Raise MisuseError where ``form`` has options that no form shows: Locust would take them."""
+    shown = {*LOCUSTS_FIELDS, *ui_extra_args_dict()}
+    if unshown := sorted(name for name in form if name in options and name not in shown):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in unshown)
+        raise MisuseError(f"{flags}: not in the form; expected on the command line of locust only")
+    for name, value in form.items():
+        if "\0" in value:
+            raise MisuseError(f"{clip(name)}: found a NUL byte in {clip(value)!r}; expected text")
 
 
 def in_a_box(value: Any) -> Any:

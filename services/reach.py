@@ -11,7 +11,7 @@ from services.base_url import parse_base_url
 from services.errors import ServiceRefusalError, TransportError
 from services.gateway import CORPORA
 from services.reason import DECODE_ERRORS, SUCCESS, clip, content_type, text_fault
-from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
+from services.token import GATEWAY_TOKEN, LLM_TOKEN, TokenHosts, authorization, withheld
 from services.transport import Reply, Transport
 from services.wire import CorporaAnswer, corpora_decoder
 from services.wire_llm import tags_decoder
@@ -19,6 +19,7 @@ from services.wire_llm import tags_decoder
 Answer = TypeVar("Answer")
 
 TAGS = "/api/tags"
+NOWHERE = TokenHosts()
 CONNECT_TIMEOUT_S = 5.0
 TIMEOUT_S = 10.0
 SHOWN_CHARACTERS = 60
@@ -32,28 +33,39 @@ class LanguageModel(msgspec.Struct, frozen=True):
     rule_based: bool
 
 
-def check_gateway(url: str, corpora_needed: Iterable[str], place: str = "--host") -> dict[str, int]:
+def check_gateway(
+    url: str,
+    corpora_needed: Iterable[str],
+    place: str = "--host",
+    *,
+    hosts: TokenHosts = NOWHERE,
+) -> dict[str, int]:
     """The sizes of all corpora at ``url``; ServiceRefusalError where a needed one is missing.
 
-    ``place`` is where the URL was given, and begins every message, which is one line.
+    ``place`` is where the URL was given, and begins every message, which is one line. ``hosts`` are
+    the services that tokens may go to.
     """
     where = f"{place} {parse_base_url(url, place)}"
-    sizes = look_at_corpora(url, place).sizes()
+    sizes = look_at_corpora(url, place, hosts=hosts).sizes()
     if missing := [name for name in corpora_needed if name not in sizes]:
         raise ServiceRefusalError(f"{where}: no corpus {listed(missing)}; there is {listed(sizes)}")
     return sizes
 
 
-def look_at_corpora(url: str, place: str = "--host") -> CorporaAnswer:
+def look_at_corpora(
+    url: str, place: str = "--host", *, hosts: TokenHosts = NOWHERE
+) -> CorporaAnswer:
     """What the gateway at ``url`` says of its corpora; ServiceRefusalError where it does not."""
     where = f"{place} {parse_base_url(url, place)}"
-    return fetch(url, where, CORPORA.path, GATEWAY_TOKEN, corpora_decoder)
+    return fetch(url, where, CORPORA.path, GATEWAY_TOKEN, corpora_decoder, hosts=hosts)
 
 
-def check_llm(url: str, model: str, place: str = "--llm-host") -> LanguageModel:
+def check_llm(
+    url: str, model: str, place: str = "--llm-host", *, hosts: TokenHosts = NOWHERE
+) -> LanguageModel:
     """The model that Ollama at ``url`` takes ``model`` for: without a tag, its ``latest``."""
     where = f"{place} {parse_base_url(url, place)}"
-    tags = fetch(url, where, TAGS, LLM_TOKEN, tags_decoder)
+    tags = fetch(url, where, TAGS, LLM_TOKEN, tags_decoder, hosts=hosts)
     models = {found.name: found for found in tags.models}
     found = models.get(model) or models.get(f"{model}:latest")
     if found is None:
@@ -65,12 +77,19 @@ def check_llm(url: str, model: str, place: str = "--llm-host") -> LanguageModel:
 
 
 def fetch(
-    url: str, where: str, path: str, token: str, decoder: msgspec.json.Decoder[Answer]
+    url: str,
+    where: str,
+    path: str,
+    token: str,
+    decoder: msgspec.json.Decoder[Answer],
+    *,
+    hosts: TokenHosts,
 ) -> Answer:
     """What ``url`` answers to a GET of ``path``; ServiceRefusalError says why it is not that."""
-    reply = get(url, path, token, where)
+    reply = get(url, path, token, where, hosts)
     if reply.status == UNAUTHORIZED:
-        raise ServiceRefusalError(f"{where}: HTTP 401 to {path}; is {token} set, and right?")
+        reason = withheld(token, url, hosts) or f"is {token} set, and right?"
+        raise ServiceRefusalError(f"{where}: HTTP 401 to {path}; {reason}")
     if reply.status not in SUCCESS:
         raise ServiceRefusalError(
             f"{where}: HTTP {reply.status} to {path} ({opening(reply)}); expected 200"
@@ -83,13 +102,13 @@ def fetch(
         ) from None
 
 
-def get(url: str, path: str, token: str, where: str) -> Reply:
+def get(url: str, path: str, token: str, where: str, hosts: TokenHosts) -> Reply:
     """The reply, by the same transport that the run uses; ServiceRefusalError where none came."""
     transport = Transport(
         url,
         connect_timeout_s=CONNECT_TIMEOUT_S,
         timeout_s=TIMEOUT_S,
-        headers=authorization(token),
+        headers=authorization(token, url, hosts),
     )
     try:
         return transport.get(path)

@@ -6,6 +6,7 @@ import re
 
 import msgspec
 
+from services.blanking import blank_text
 from services.transport import Reply
 from services.wire import error_decoder
 
@@ -76,4 +77,4 @@ def type_fault(error: msgspec.ValidationError, whole: str) -> str:
 
 def content_type(reply: Reply) -> str:
     """The media type that ``reply`` claims to be, without parameters."""
-    return clip(reply.content_type.partition(";")[0]) or "no content type"
+    return clip(blank_text(reply.content_type.partition(";")[0])) or "no content type"

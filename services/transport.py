@@ -21,7 +21,6 @@ just now and ends has failed, and whoever asked again would not see it."""
 STALE_S = 1.0
 """A connection that was closed while idle shows it within a round trip; one that ends later had
 taken the request, and asking again could do its work twice."""
-BLANK = b"[token]"
 
 
 class Transport:
@@ -102,8 +101,7 @@ class Transport:
             self._idle_since_s = time.perf_counter()
         else:
             connection.close()
-        token = self._target.token
-        if token and token in reply.body:
-            body = reply.body.replace(token, BLANK)
+        blank = self._target.blank
+        if blank is not None and (body := blank(reply.body)) is not reply.body:
             return Reply(reply.status, body, reply.received)
         return reply

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
 
 from services.base_url import BaseUrl, parse_base_url
+from services.blanking import blanker
 from services.request_head import RequestHeads, header_lines, request_heads
-
-TOKEN_BYTES = 8
-"""Anything shorter is no secret, and blanking it would tear words apart."""
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
-    """A service. ``token`` is the bearer token to blank in answers, empty where there is none."""
+    """A service. ``blank`` takes its bearer token out of an answer; None where there is none."""
 
     url: BaseUrl
     base_url: str
     heads: RequestHeads
-    token: bytes
+    blank: Callable[[bytes], bytes] | None
     connect_timeout_s: float
     timeout_s: float
     size_limit_bytes: int
@@ -45,12 +44,12 @@ def target(
             **own,
         }
     )
-    token = own.get("Authorization", "").rpartition(" ")[2].encode()
+    token = own.get("Authorization", "").rpartition(" ")[2]
     return Target(
         url=url,
         base_url=str(url),
         heads=request_heads(url.prefix, lines),
-        token=token if len(token) >= TOKEN_BYTES else b"",
+        blank=blanker(token).blank if token else None,
         connect_timeout_s=connect_timeout_s,
         timeout_s=timeout_s,
         size_limit_bytes=size_limit_bytes,

@@ -20,6 +20,7 @@ FLAGS = [
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
+    "--host-resolver-rules=MAP *.example 127.0.0.1",  # names of tests; nobody else has them
 ]
 MISSING = "no chromium on PATH; Debian and Ubuntu have it: apt-get install chromium"
 PLOTS_DRAWN = """

@@ -14,9 +14,10 @@ from locust.event import EventHook
 from services.gateway import Gateway
 from services.ollama import Ollama
 from services.step import Step
-from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
+from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization, origin_of, withheld
 from services.transport import Transport
 from users.coordinator import Coordinator, Surroundings
+from users.run import Run
 from users.seat import Seat
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def enter(user: CoordinatorUser) -> Coordinator:
 def _seated(user: CoordinatorUser, around: Surroundings, seat: Seat) -> Coordinator:
     run = around.run
     on_step = Reporter(user.environment, user)
-    to_gateway = connection(run.gateway_url, run.timeout_s, GATEWAY_TOKEN)
-    to_llm = connection(run.llm_url, run.timeout_s, LLM_TOKEN)
+    to_gateway = connection(run, run.gateway_url, GATEWAY_TOKEN)
+    to_llm = connection(run, run.llm_url, LLM_TOKEN)
     ollama = Ollama(
         to_llm,
         model=run.llm_model,
@@ -102,10 +103,24 @@ def _gate_of(environment: Environment) -> Gate:
     return gate
 
 
-def connection(url: str, timeout_s: float, token: str) -> Transport:
-    """A connection to ``url``, with the token that the environment variable ``token`` may hold."""
-    headers = authorization(token)
-    return Transport(url, connect_timeout_s=timeout_s, timeout_s=timeout_s, headers=headers)
+def connection(run: Run, url: str, token: str) -> Transport:
+    """A connection to ``url``, with the token of that variable where it belongs there."""
+    return Transport(
+        url,
+        connect_timeout_s=run.timeout_s,
+        timeout_s=run.timeout_s,
+        headers=authorization(token, url, run.token_hosts),
+    )
+
+
+def withheld_of(run: Run) -> list[str]:
+    """What tokens the master sends and this process does not, since its environment says so."""
+    hosts = run.token_hosts
+    return [
+        said
+        for token, url in ((GATEWAY_TOKEN, run.gateway_url), (LLM_TOKEN, run.llm_url))
+        if origin_of(url) in hosts.of(token) and (said := withheld(token, url, hosts))
+    ]
 
 
 class Reporter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,10 +53,10 @@ def scenario_of(name: str, raw: dict[str, Any]) -> Scenario:
 def _path(name_or_file: str, folder: Path) -> Path:
     """A file of that path, or else the one in ``folder`` of that name."""
     given, named = Path(name_or_file), folder / f"{name_or_file}.toml"
-    if given.is_file():
-        return given
-    if named.is_file():
-        return named
+    with suppress(OSError):  # a text that is too long for any file's name
+        for path in (given, named):
+            if path.is_file():
+                return path
     known = sorted(path.stem for path in folder.glob("*.toml"))
     raise MisuseError(
         f'--scenario: found "{name_or_file}", which is no file, expected one or the name of a '

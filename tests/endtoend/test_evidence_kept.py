@@ -67,6 +67,31 @@ def test_bodies_are_kept_where_they_were_asked_for(runs):
     assert not any(step.get("request") or step.get("response") for step in steps)
 
 
+def modes(folder):
+    """The modes of the files that hold events, by how their names end."""
+    files = [*folder.glob("*.json"), *folder.glob("*.jsonl")]
+    return {path.name.partition(".")[2]: f"{path.stat().st_mode & 0o777:o}" for path in files}
+
+
+def test_bodies_are_for_their_owner_alone(runs):
+    expected = {policy: {"json": "600" if policy == "full" else "644"} for policy in KEPT}
+    assert {policy: modes(folder) for policy, (folder, _) in runs.items()} == expected
+
+
+def test_bodies_are_their_owners_while_they_are_written_and_after_a_crash(tmp_path):
+    with Standin() as standin:
+        services = ("--host", standin.url, "--llm-host", standin.url)
+        arguments = ("-u", 6, "-r", 6, "--think-time", "0.02", *services, "--evidence", "full")
+        with processes(tmp_path / "reports", *arguments) as run:
+            go_on(standin, 100)
+            until(lambda: len(modes(run.report_dir)) == 3)
+            assert set(modes(run.report_dir).values()) == {"600"}
+            run.master.send(signal.SIGKILL)
+            run.master.process.wait()
+        report_again(tmp_path / "reports")
+        assert modes(run.report_dir)["json"] == "600"
+
+
 @pytest.mark.parametrize("policy", ["sample=0.1", "none"])
 def test_a_run_that_is_killed_has_its_figures_beside_its_sample(policy, tmp_path):
     with Standin() as standin:

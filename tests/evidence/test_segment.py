@@ -162,3 +162,10 @@ def test_after_sigkill_everything_flushed_is_there(tmp_path):
         writer.send_signal(signal.SIGKILL)
     whole = path.read_bytes().split(b"\n")[1:-1]
     assert [decoder.decode(line).seq for line in whole[:100]] == list(range(1, 101))
+
+
+def test_a_private_segment_is_its_owners_also_where_the_file_was_there(tmp_path):
+    (tmp_path / "claimed").touch(0o644)
+    for name in ("claimed", "new"):
+        Segment(tmp_path / name, {"record": "run"}, private=True).close()
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600

@@ -124,3 +124,9 @@ def test_the_web_form_sends_several_checks_in_one_box(apart):
 def test_a_check_of_the_users_own_needs_as_many_samples_as_the_scenarios():
     settings = read_settings(options(check=["determinism.mean_jaccard > 0.5"]), None)
     assert settings.checks[0].needs == 12
+
+
+@pytest.mark.parametrize("timeout", ["soon", "nan"])
+def test_a_number_that_is_none_is_refused(timeout):
+    with pytest.raises(MisuseError, match=f"--timeout: found '{timeout}', expected a number"):
+        read_settings(options(timeout=timeout), None)

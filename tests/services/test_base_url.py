@@ -4,7 +4,7 @@ import pytest
 
 from services.base_url import parse_base_url
 from services.errors import MisuseError
-from services.token import GATEWAY_TOKEN, authorization
+from services.token import GATEWAY_TOKEN, token_of
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(text):
 
 def test_a_token_comes_from_the_environment(monkeypatch):
     monkeypatch.delenv(GATEWAY_TOKEN, raising=False)
-    assert authorization(GATEWAY_TOKEN) == {}
+    assert token_of(GATEWAY_TOKEN) == ""
     monkeypatch.setenv(GATEWAY_TOKEN, " sesame\n")
-    assert authorization(GATEWAY_TOKEN) == {"Authorization": "Bearer sesame"}
+    assert token_of(GATEWAY_TOKEN) == "sesame"
 
 
 @pytest.mark.parametrize("token", ["sesame\r\nX: y", "sesame sesame", "sesamé"])
 def test_a_token_that_no_header_can_carry_is_misuse_and_not_repeated(token, monkeypatch):
     monkeypatch.setenv(GATEWAY_TOKEN, token)
     with pytest.raises(MisuseError, match=r"^GATEWAY_TOKEN: ") as caught:
-        authorization(GATEWAY_TOKEN)
+        token_of(GATEWAY_TOKEN)
     assert "sesam" not in str(caught.value)

@@ -11,7 +11,7 @@ from tcp.until import until
 
 from services import wire
 from services.gateway import Gateway
-from services.token import GATEWAY_TOKEN, authorization
+from services.token import GATEWAY_TOKEN, authorization, token_hosts
 from services.traceparent import TraceContext
 from services.transport import Transport
 
@@ -301,7 +301,9 @@ def test_a_token_goes_out_and_is_shown_nowhere(gateway_of, monkeypatch):
         return [answer({"error": f"unknown {request.headers['authorization']}"}, "401 x")]
 
     with RawServer(refuse) as server:
-        gateway = gateway_of(server, headers=authorization(GATEWAY_TOKEN))
+        hosts = token_hosts(server.url, None)
+        headers = authorization(GATEWAY_TOKEN, server.url, hosts)
+        gateway = gateway_of(server, headers=headers)
         step = gateway.search(SEARCH, TRACE)
         assert server.requests[0].headers["authorization"] == "Bearer sesame-1234"
     assert step.error == "HTTP 401: unknown Bearer [token]"

@@ -6,7 +6,7 @@ from tcp.raw_server import CLOSE, RawServer, answer, routes, script
 from services import reach
 from services.errors import MisuseError, ServiceRefusalError
 from services.reach import LanguageModel, check_gateway, check_llm
-from services.token import GATEWAY_TOKEN, LLM_TOKEN
+from services.token import GATEWAY_TOKEN, LLM_TOKEN, token_hosts
 from services.wire import CorporaAnswer, Corpus
 
 CORPORA = {"corpora": [{"name": "workers", "size": 5000}, {"name": "other", "size": 0}]}
@@ -29,7 +29,8 @@ def refusal(check, *arguments):
 def test_a_gateway_with_its_corpora_gives_their_sizes(monkeypatch):
     monkeypatch.setenv(GATEWAY_TOKEN, "sesame-1234")
     with RawServer(routes(lake_v1_matrix_corpora=CORPORA)) as server:
-        sizes = check_gateway(f"{server.url}/lake/", ["workers"])
+        hosts = token_hosts(server.url, None)
+        sizes = check_gateway(f"{server.url}/lake/", ["workers"], hosts=hosts)
         assert server.requests[0].headers["authorization"] == "Bearer sesame-1234"
     assert sizes == {"workers": 5000, "other": 0}
 
@@ -97,7 +98,9 @@ def test_a_url_that_is_none_is_refused_by_the_name_of_its_option():
 def test_a_model_is_found_as_ollama_finds_it(wanted, there, found, monkeypatch):
     monkeypatch.setenv(LLM_TOKEN, "sesame-1234")
     with RawServer(routes(api_tags=tags(*there))) as server:
-        assert check_llm(server.url, wanted) == LanguageModel(found, rule_based=False)
+        hosts = token_hosts(None, server.url)
+        model = check_llm(server.url, wanted, hosts=hosts)
+        assert model == LanguageModel(found, rule_based=False)
         assert server.requests[0].headers["authorization"] == "Bearer sesame-1234"
 
 

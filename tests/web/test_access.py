@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from browser import PLOTS_DRAWN
-from web_run import FORM, WebRun
+from web_run import FORM, WebRun, two_workers
 
 OPEN = ("/login", "/enter", "/rules", "/static/<path:filename>", "/assets/<path:path>")
 """Locust's own login and its images, and what the test's locustfile has added."""
@@ -50,7 +50,7 @@ def test_a_login_that_ended_is_told_on_the_page(locked, page):
 
 @pytest.mark.browser
 def test_two_workers_under_a_base_path(services, tmp_path, page):
-    arguments = (*services, "--processes", 2, "--expect-workers", 2)
+    arguments = (*services, *two_workers())
     with WebRun(tmp_path, *arguments, base_path="/load/test") as run:
         page.goto(f"{run.url}")
         page.click("a:has-text('Coordination charts')")

@@ -12,13 +12,25 @@ from endtoend.locust_run import LocustRun, until
 FORM = {"user_count": 3, "spawn_rate": 3, "check": "", "think_time": "0.02"}
 
 
+def two_workers() -> tuple[object, ...]:
+    """Options for two workers that no other test's master can get."""
+    port = free_port()
+    ports = ("--master-bind-port", port, "--master-port", port)
+    return (*ports, "--processes", 2, "--expect-workers", 2)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class WebRun(LocustRun):
     """``url`` is Locust's page, ``coordination`` ours; ``client`` speaks to them."""
 
     def __init__(self, folder: Path, *arguments: object, base_path: str = "", **env: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}{base_path}/"
         self.coordination = f"{self.url}coordination/"
         self.client = httpx.Client(base_url=self.url, timeout=60)
