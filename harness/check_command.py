@@ -38,7 +38,7 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
         return
     yield from _input(settings)
     yield from _services(settings, probing=options.probe)
-    yield _langfuse(settings)
+    yield from _langfuse(settings)
 
 
 def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
@@ -160,13 +160,15 @@ def _finding(look: Callable[[], str]) -> Finding:
         return Finding("fail", str(fault))
 
 
-def _langfuse(settings: Settings) -> Finding:
+def _langfuse(settings: Settings) -> Iterator[Finding]:
     """Tracing never stops a run: at most a warning. That nobody asked for it is right."""
     found, warnings = load_settings(settings.langfuse_env, os.environ)
     if found is None:
-        return Finding("ok" if _is_off(settings) else "warn", "; ".join(warnings))
+        yield Finding("ok" if _is_off(settings) else "warn", "; ".join(warnings))
+        return
+    yield from (Finding("warn", text) for text in warnings)
     reached, text = check_langfuse(found)
-    return Finding("ok" if reached else "warn", text)
+    yield Finding("ok" if reached else "warn", text)
 
 
 def _is_off(settings: Settings) -> bool:
