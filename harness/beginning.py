@@ -53,6 +53,7 @@ def begin_run(settings: Settings, ground: Ground, mode: str) -> MasterRun:
         think_from_s=settings.think_from_s,
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
+        max_answer_bytes=settings.max_answer_bytes,
     )
     return MasterRun(settings, run, ground, paths, mode)
 

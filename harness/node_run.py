@@ -156,7 +156,7 @@ class NodeRun:
     def poll_sizes(self) -> None:
         """Look at the corpora now and then, so that a pair whose corpora changed is known."""
         run = self.run
-        gateway = Gateway(connection(run.gateway_url, run.timeout_s, GATEWAY_TOKEN), _unheard)
+        gateway = Gateway(connection(run, run.gateway_url, GATEWAY_TOKEN), _unheard)
         while True:
             gevent.sleep(self.welcome.corpora_poll_s)
             answer = gateway.corpora().answer

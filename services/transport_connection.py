@@ -76,11 +76,15 @@ class Connection:
             raise NoAnswerError(f"{os_fault(error)} without an answer") from None
         finally:
             self._timer.stop()
+            if not parser.complete:
+                parser.discard()
         reply = parser.reply()
-        parser.let_go()
         self._keep_alive = parser.keep_alive
         if parser.keep_alive and len(_spare) < SPARE_PARSERS:
+            parser.let_go()
             _spare.append(parser)
+        else:
+            parser.discard()
         return reply
 
     def close(self) -> None:
@@ -104,6 +108,8 @@ def connect(
         raise TransportError(os_fault(error)) from None
     finally:
         timeout.close()
+        # Raised, it holds this frame and all that called it: only the collector would free them.
+        del timeout
     return Connection(stream, timeout_s, size_limit_bytes)
 
 

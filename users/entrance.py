@@ -17,6 +17,7 @@ from services.step import Step
 from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
 from services.transport import Transport
 from users.coordinator import Coordinator, Surroundings
+from users.run import Run
 from users.seat import Seat
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def enter(user: CoordinatorUser) -> Coordinator:
 def _seated(user: CoordinatorUser, around: Surroundings, seat: Seat) -> Coordinator:
     run = around.run
     on_step = Reporter(user.environment, user)
-    to_gateway = connection(run.gateway_url, run.timeout_s, GATEWAY_TOKEN)
-    to_llm = connection(run.llm_url, run.timeout_s, LLM_TOKEN)
+    to_gateway = connection(run, run.gateway_url, GATEWAY_TOKEN)
+    to_llm = connection(run, run.llm_url, LLM_TOKEN)
     ollama = Ollama(
         to_llm,
         model=run.llm_model,
@@ -93,10 +94,15 @@ def _gate_of(environment: Environment) -> Gate:
     return gate
 
 
-def connection(url: str, timeout_s: float, token: str) -> Transport:
+def connection(run: Run, url: str, token: str) -> Transport:
     """A connection to ``url``, with the token that the environment variable ``token`` may hold."""
-    headers = authorization(token)
-    return Transport(url, connect_timeout_s=timeout_s, timeout_s=timeout_s, headers=headers)
+    return Transport(
+        url,
+        connect_timeout_s=run.timeout_s,
+        timeout_s=run.timeout_s,
+        headers=authorization(token),
+        size_limit_bytes=run.max_answer_bytes,
+    )
 
 
 class Reporter:

@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from services.transport import LARGEST_ANSWER_BYTES
 from users.scenario import Scenario
 
 
@@ -33,6 +34,7 @@ class Run(msgspec.Struct, frozen=True):
     think_from_s: float
     think_to_s: float
     trace_sample: float = 1.0
+    max_answer_bytes: int = LARGEST_ANSWER_BYTES
 
     def draw(self, *what: object) -> int:
         """A number in [0, 2**64) that depends on the seed and ``what`` alone.
