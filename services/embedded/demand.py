@@ -22,7 +22,11 @@ COUNTED_NOUN = re.compile(
     rf"(?<![\w.])({NUMBER})\s+((?:[a-z]+\s+){{0,3}}?[a-z]+)"
     r"(?=\s+(?:in|for|at|to|on|near|around|with|who|by|from)\b|[,.;:!?])"
 )
-PLACE = re.compile(r"\b(?:in|at|near|to|around)\s+((?:[A-Z][\w.]+\s?){1,3}),?\s+([A-Z]{2})\b")
+PLACE = re.compile(
+    r"\b(?:in|at|near|to|around)\s+([A-Z][\w.]+(?:\s[A-Z][\w.]+){0,2})\s?,?\s+([A-Z]{2})\b"
+)
+NUMBER_WITHIN = 200
+"""Characters before a title: looked for farther, the time would grow with the text's square."""
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -63,7 +67,8 @@ def read_role(words: str, lexicon: Lexicon) -> tuple[str, int, str]:
     uncertified = blanked(words, lexicon.certs.mentions(words))
     titles = lexicon.roles.mentions(uncertified)
     for title in titles:
-        if number := NUMBER_BEFORE.search(words[: title.start]):
+        before = words[max(0, title.start - NUMBER_WITHIN) : title.start]
+        if number := NUMBER_BEFORE.search(before):
             return title.name, number_of(number.group(1)), blanked(words, titles)
     if titles:
         people = NUMBER_OF_PEOPLE.search(uncertified)

@@ -69,14 +69,15 @@ def stands_in(thing: str, words: str) -> bool:
 
 def words_of(metadata: object) -> Iterator[str]:
     """All texts in ``metadata``, at any depth."""
-    if isinstance(metadata, str):
-        yield metadata
-    elif isinstance(metadata, dict):
-        for value in metadata.values():
-            yield from words_of(value)
-    elif isinstance(metadata, list):
-        for value in metadata:
-            yield from words_of(value)
+    waiting = [metadata]  # no recursion: a client decides how deep it is nested
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting += reversed(value.values())
+        elif isinstance(value, list):
+            waiting += reversed(value)
 
 
 def listed(before: str, things: list[str]) -> str:
