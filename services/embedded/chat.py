@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from services.embedded.bodies import BAD_REQUEST, MOST, Label, decode
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 NOT_FOUND = 404
 LONGEST_CONTENT = 64 * 1024
 """Characters of a message: the largest email, and the largest metadata of a hit, to be judged."""
-SHORT_CONTENT = 4 * 1024
-"""Read by the rules in 10 ms at the worst."""
 MODELS = ("qwen2.5:latest", "embedded-rules:latest")
 NOTE = "embedded rule-based stand-in, no language model"
 MADE = "2025-01-01T00:00:00Z"
@@ -114,14 +111,8 @@ class Chat:
         if not body.messages:
             raise RefusalError(BAD_REQUEST, "messages: expected at least one")
         read_ns = time.perf_counter_ns()
-        content = await self._content_in_time(body)
+        content = self.content(body)
         return answer(chat_answer(body, content, started_ns, read_ns))
-
-    async def _content_in_time(self, body: ChatBody) -> str:
-        """The content; of a long text it is made beside, while others are answered."""
-        if len(body.messages[-1].content) <= SHORT_CONTENT:
-            return self.content(body)
-        return await run_in_threadpool(self.content, body)
 
     def content(self, body: ChatBody) -> str:
         """JSON in a string, or prose where the rules have no answer, as a model might."""

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from services.embedded.lexicon import Lexicon, Mention, plain
+from services.embedded.lexicon import LONGEST_READ, Lexicon, Mention, plain
 
 NUMBER_WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
@@ -42,6 +42,7 @@ class Demand(msgspec.Struct, frozen=True):
 
 def read_demand(text: str, lexicon: Lexicon) -> Demand:
     """The demand in ``text``."""
+    text = text[:LONGEST_READ]
     words = plain(text)
     role, count, rest = read_role(words, lexicon)
     certs = lexicon.certs.mentions(rest)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.embedded.demand import Demand, read_demand
-from services.embedded.lexicon import Lexicon, plain
+from services.embedded.lexicon import LONGEST_READ, Lexicon, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def judge(question: Question, lexicon: Lexicon) -> Judgement:
     demand = read_demand(question.body, lexicon)
     if not demand.role:
         return Judgement(NOTHING, "The message names no role that the rules can read.")
-    worker = plain(" , ".join(words_of(question.hit.metadata)))
+    worker = plain(" , ".join(words_of(question.hit.metadata))[:LONGEST_READ])
     met, missing = compare(demand, worker, lexicon)
     if demand.role in missing:
         rating = RELATED if met else NOTHING

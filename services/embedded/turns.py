@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TURN_S = 0.005
 CLIENT_GONE = 499
 """As nginx logs it. Nobody is there to read it."""
+ENDING = 503
 
 
 class Turns:
@@ -36,12 +37,14 @@ class Turns:
 
     async def __aexit__(
         self,
-        _kind: type[BaseException] | None,
+        kind: type[BaseException] | None,
         _fault: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
         if self._holds:
             self._lock.release()
+        if kind is asyncio.CancelledError:  # the stack ends; uvicorn would write a traceback of it
+            raise RefusalError(ENDING, "the stack is ending") from None
 
     async def pause(self) -> None:
         """Let others have their turn where this one is over; RefusalError if the client is gone."""
