@@ -8,6 +8,7 @@ import msgspec
 
 from harness.settings import Settings
 from services.embedded.process import EmbeddedStack
+from services.proxies import unused_proxy
 from services.reach import LanguageModel, check_gateway, check_llm, look_at_corpora
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ def prepare(settings: Settings) -> Ground:
 
     Raises ServiceRefusalError for the first that is missing or wrong; nothing is left running then.
     """
+    if unused := unused_proxy([settings.gateway_url, settings.llm_url]):
+        logger.warning(unused)
     stack = None
     if not settings.gateway_url or not settings.llm_url:
         logger.info("starting the embedded stack")

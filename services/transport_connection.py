@@ -15,6 +15,13 @@ from services.transport_stream import Stream, open_stream
 
 SPARE_PARSERS = 1000
 
+AS_WHERE = "as where a client certificate is asked for"
+TLS_WORDS = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "a client certificate is asked for; none is supported",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": f"handshake refused, {AS_WHERE}",
+    "UNEXPECTED_EOF_WHILE_READING": f"connection closed in the middle, {AS_WHERE}",
+}
+
 _spare: list[ReplyParser] = []
 """Parsers of nobody. A user is silent most of the time, and needs none then; the one that was used
 last is also the one that the processor still has at hand."""
@@ -73,7 +80,8 @@ class Connection:
         except OSError as error:
             if parser.received_bytes:
                 raise TransportError(f"{os_fault(error)} inside the answer") from None
-            raise NoAnswerError(f"{os_fault(error)} without an answer") from None
+            ends = "" if isinstance(error, ssl.SSLError) else " without an answer"
+            raise NoAnswerError(os_fault(error) + ends) from None
         finally:
             self._timer.stop()
             if not parser.complete:
@@ -118,7 +126,8 @@ def os_fault(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"TLS: certificate refused, {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error.strerror}"
+        reason = str(error.reason or error.strerror)
+        return f"TLS: {TLS_WORDS.get(reason, reason)}"
     if isinstance(error, socket.gaierror):
         return f"DNS: {error.strerror}"
     return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -216,7 +216,7 @@ def words(seed, letters):
 
 
 def test_others_are_answered_between_any_two_texts_that_take_long(stack, client):
-    texts = [words(number, 2_000) for number in range(1_000)]
+    texts = [words(number, 2_000) for number in range(500)]
     with httpx.Client(base_url=stack.url, timeout=120) as busy:
         work = gevent.spawn(busy.post, EMBED, json={"texts": texts})
         gevent.sleep(0)
@@ -225,11 +225,11 @@ def test_others_are_answered_between_any_two_texts_that_take_long(stack, client)
             assert client.get("/health").status_code == 200
             answered += 1
         assert work.get().status_code == 200
-    assert answered >= 100
+    assert answered >= 50
 
 
 def test_work_for_a_client_that_went_away_stops(stack, client):
-    texts = [words(number, 2_000) for number in range(2_000, 3_000)]
+    texts = [words(number, 2_000) for number in range(2_000, 2_400)]
     process = psutil.Process(stack.pid)
 
     def cpu_s():
@@ -237,7 +237,7 @@ def test_work_for_a_client_that_went_away_stops(stack, client):
 
     begin_s = cpu_s()
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(stack.url + EMBED, json={"texts": texts}, timeout=0.5)
+        httpx.post(stack.url + EMBED, json={"texts": texts}, timeout=0.2)
     gone_s = cpu_s()
     assert gone_s > begin_s
     previous_s, used_s = 0.0, gone_s
