@@ -55,6 +55,7 @@ def begin_run(settings: Settings, ground: Ground, mode: str) -> MasterRun:
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
         token_hosts=settings.token_hosts,
+        max_answer_bytes=settings.max_answer_bytes,
     )
     return MasterRun(settings, run, ground, paths, mode)
 

@@ -87,6 +87,7 @@ def settings(run: MasterRun) -> dict[str, Any]:
         "variants": len(run.run.scenario.variants),
         "think_time_s": [given.think_from_s, given.think_to_s],
         "timeout_s": given.timeout_s,
+        "max_answer_bytes": given.max_answer_bytes,
         "wait_deadline_s": given.wait_deadline_s,
         "llm_parallel": given.llm_parallel,
         "playbook_prefix": run.run.playbook_prefix,

@@ -9,6 +9,7 @@ import msgspec
 from harness.settings import Settings
 from services.embedded.process import EmbeddedStack
 from services.errors import ServiceRefusalError
+from services.proxies import unused_proxy
 from services.reach import LanguageModel, check_gateway, check_llm, look_at_corpora
 from services.reason import clip
 
@@ -51,6 +52,8 @@ def prepare(settings: Settings) -> Ground:
 
     Raises ServiceRefusalError for the first that is missing or wrong; nothing is left running then.
     """
+    if unused := unused_proxy([settings.gateway_url, settings.llm_url]):
+        logger.warning(unused)
     url, llm_url = settings.gateway_url, settings.llm_url
     gateway = look_at_gateway(settings, url) if url else None
     model = look_at_llm(settings, llm_url) if llm_url else None

@@ -75,6 +75,13 @@ def _add_hidden(add: Any) -> None:
         help="of namespaces; empty: playbook_, with --host playbook_<run>_",
     )
     add("--timeout", hidden=True, type=float, metavar="S", default=30.0, help="for one answer")
+    add(
+        "--max-answer",
+        hidden=True,
+        metavar="SIZE",
+        default="8MB",
+        help="a larger one is a failed step",
+    )
     add("--wait-deadline", hidden=True, type=float, metavar="S", default=60.0, help="for a partner")
     add(
         "--llm-parallel",

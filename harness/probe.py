@@ -73,6 +73,7 @@ def _connection(settings: Settings, url: str, token: str) -> Transport:
         connect_timeout_s=settings.timeout_s,
         timeout_s=settings.timeout_s,
         headers=authorization(token, url, settings.token_hosts),
+        size_limit_bytes=settings.max_answer_bytes,
     )
 
 

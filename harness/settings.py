@@ -15,6 +15,7 @@ from harness.selection import choose_phases
 from harness.web_names import Authority, allowed_hosts
 from metrics.checks import Check, CheckSyntaxError, parse_check
 from services.base_url import parse_base_url
+from services.byte_size import parse_size
 from services.errors import MisuseError
 from services.token import TokenHosts, token_hosts
 from tracing.trace import LEVELS, Level
@@ -24,6 +25,8 @@ from users.scenario_file import load_scenario
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 MIN_TOP_K, MAX_TOP_K = 1, 1000
+ANSWER_BYTES = 1_000, 1_000_000_000
+"""The least and the most that ``--max-answer`` may be."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -47,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     evidence: str
     playbook_prefix: str
     timeout_s: float
+    max_answer_bytes: int
     wait_deadline_s: float
     llm_parallel: int
     junit: str
@@ -88,6 +92,7 @@ def read_settings(
         evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,
         timeout_s=_seconds("--timeout", options.timeout),
+        max_answer_bytes=parse_size(options.max_answer, "--max-answer", *ANSWER_BYTES),
         wait_deadline_s=_seconds("--wait-deadline", options.wait_deadline),
         llm_parallel=_at_least(1, "--llm-parallel", options.llm_parallel),
         junit=options.junit,

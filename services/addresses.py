@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +28,7 @@ Address = tuple[int, Any]
 Host = tuple[str, int]
 
 _known: dict[Host, tuple[float, list[Address]]] = {}
-_asked: dict[Host, AsyncResult[list[Address] | None]] = {}
+_asked: dict[Host, AsyncResult[list[Address] | OSError | None]] = {}
 _turns: defaultdict[Host, Iterator[int]] = defaultdict(count)
 _look_up_at_once = get_original("socket", "getaddrinfo")
 
@@ -44,7 +45,10 @@ def addresses(host: str, port: int) -> list[Address]:
             return found[1]
         if (asked := _asked.get(key)) is None:
             return _ask(key)
-        if answer := asked.get():
+        answer = asked.get()
+        if isinstance(answer, OSError):
+            raise type(answer)(*answer.args)
+        if answer:
             return answer
 
 
@@ -55,7 +59,10 @@ def _ask(key: Host) -> list[Address]:
         _known[key] = (time.monotonic() + KNOWN_FOR_S, known)
         asked.set(known)
     except OSError as error:
-        asked.set_exception(error)
+        # The error holds all frames up to the user who asked, and gevent's resolver the error: a
+        # cycle, with whatever answers those frames hold. Those who wait get a copy.
+        traceback.clear_frames(error.__traceback__)
+        asked.set(type(error)(*error.args))
         raise
     except BaseException:  # whoever asked was stopped: the next one asks again
         asked.set(None)

@@ -14,7 +14,8 @@ from services.transport_target import target
 
 __all__ = ["Reply", "Transport"]
 
-SIZE_LIMIT_BYTES = 64 * 1024 * 1024
+LARGEST_ANSWER_BYTES = 8_000_000
+"""A search of a thousand hits, each with 1 kB of metadata, has an eighth of it."""
 IDLE_S = 1.0
 """Services, and balancers before them, give idle connections up after seconds. One that was in use
 just now and ends has failed, and whoever asked again would not see it."""
@@ -27,11 +28,12 @@ class Transport:
     """Calls one service. It belongs to one greenlet, and raises TransportError only.
 
     ``connect_timeout_s`` holds for name, TCP and TLS together, ``timeout_s`` from the first byte
-    sent to the last one received. Redirects are not followed. A request is sent a second time only
-    where its connection had served before and ended without a byte of an answer, because the other
-    side had closed it: its system refused the request, or the connection had lain idle for long
-    and ended at once. A greenlet that is killed in a call takes its connection with it. What a
-    service repeats of its bearer token is blanked in the reply.
+    sent to the last one received, ``size_limit_bytes`` for an answer with its headers; one that is
+    larger, or says so, is given up and its connection closed. Redirects are not followed. A request
+    is sent a second time only where its connection had served before and ended without a byte of an
+    answer, because the other side had closed it: its system refused the request, or the connection
+    had lain idle for long and ended at once. A greenlet that is killed in a call takes its
+    connection with it. What a service repeats of its bearer token is blanked in the reply.
     """
 
     __slots__ = ("_idle", "_idle_since_s", "_target", "base_url")
@@ -43,7 +45,7 @@ class Transport:
         connect_timeout_s: float,
         timeout_s: float,
         headers: Mapping[str, str] = {},
-        size_limit_bytes: int = SIZE_LIMIT_BYTES,
+        size_limit_bytes: int = LARGEST_ANSWER_BYTES,
     ) -> None:
         self._target = target(
             base_url, (*headers.items(),), connect_timeout_s, timeout_s, size_limit_bytes

@@ -15,6 +15,13 @@ from services.transport_stream import Stream, open_stream
 
 SPARE_PARSERS = 1000
 
+AS_WHERE = "as where a client certificate is asked for"
+TLS_WORDS = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "a client certificate is asked for; none is supported",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": f"handshake refused, {AS_WHERE}",
+    "UNEXPECTED_EOF_WHILE_READING": f"connection closed in the middle, {AS_WHERE}",
+}
+
 _spare: list[ReplyParser] = []
 """Parsers of nobody. A user is silent most of the time, and needs none then; the one that was used
 last is also the one that the processor still has at hand."""
@@ -73,14 +80,19 @@ class Connection:
         except OSError as error:
             if parser.received_bytes:
                 raise TransportError(f"{os_fault(error)} inside the answer") from None
-            raise NoAnswerError(f"{os_fault(error)} without an answer") from None
+            ends = "" if isinstance(error, ssl.SSLError) else " without an answer"
+            raise NoAnswerError(os_fault(error) + ends) from None
         finally:
             self._timer.stop()
+            if not parser.complete:
+                parser.discard()
         reply = parser.reply()
-        parser.let_go()
         self._keep_alive = parser.keep_alive
         if parser.keep_alive and len(_spare) < SPARE_PARSERS:
+            parser.let_go()
             _spare.append(parser)
+        else:
+            parser.discard()
         return reply
 
     def close(self) -> None:
@@ -104,6 +116,8 @@ def connect(
         raise TransportError(os_fault(error)) from None
     finally:
         timeout.close()
+        # Raised, it holds this frame and all that called it: only the collector would free them.
+        del timeout
     return Connection(stream, timeout_s, size_limit_bytes)
 
 
@@ -112,7 +126,8 @@ def os_fault(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"TLS: certificate refused, {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error.strerror}"
+        reason = str(error.reason or error.strerror)
+        return f"TLS: {TLS_WORDS.get(reason, reason)}"
     if isinstance(error, socket.gaierror):
         return f"DNS: {error.strerror}"
     return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -7,11 +7,15 @@ import re
 import httptools
 import msgspec
 
+from services.byte_size import size_text
 from services.errors import NoAnswerError, TransportError
 
 HEAD_LIMIT_BYTES = 64 * 1024
 END_OF_HEAD = b"\r\n\r\n"
 INTERIM = range(100, 200)
+LOOSE_PIECES = 1000
+"""A piece of a body takes 50 bytes beside its own: a body in tiny chunks would be many times its
+size. So many pieces are joined as they come."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -41,7 +45,9 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 class ReplyParser:
     """``begin``, then feed it what was received until ``complete``; then begin the next answer.
 
-    Interim answers (1xx) are skipped. The ``on_…`` methods are called by llhttp.
+    Interim answers (1xx) are skipped. The ``on_…`` methods are called by llhttp. Parser and llhttp
+    hold one another: one that is of no more use needs ``discard``, or it stays in memory, with the
+    bytes it holds, until Python's collector comes by.
     """
 
     def __init__(self) -> None:
@@ -57,6 +63,8 @@ class ReplyParser:
         self.keep_alive = False
         self.received_bytes = 0
         self._headers_complete = False
+        self._length_seen = False
+        self._joined = 0
         self._interims = 0
         if self._heads or self._body:
             self.let_go()
@@ -65,6 +73,11 @@ class ReplyParser:
         """Hold the answer's bytes no longer: thousands of users are silent most of the time."""
         self._heads.clear()
         self._body.clear()
+
+    def discard(self) -> None:
+        """Free the answer's bytes and llhttp at once; there is no next answer."""
+        self.let_go()
+        del self._llhttp
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Whatever follows a complete answer ends the connection with it."""
@@ -79,14 +92,27 @@ class ReplyParser:
             if not self.complete:
                 raise TransportError(f"bad HTTP: {error}") from None
             self.keep_alive = False
-        if not self.complete:
-            self._check_size()
-
-    def _check_size(self) -> None:
         if self.received_bytes > self._size_limit_bytes:
-            raise TransportError(f"answer over {self._size_limit_bytes} bytes")
-        if not self._headers_complete and self.received_bytes > HEAD_LIMIT_BYTES:
-            raise TransportError(f"headers over {HEAD_LIMIT_BYTES} bytes")
+            raise self._too_large()
+        if not self.complete:
+            self._check_unfinished()
+
+    def _check_unfinished(self) -> None:
+        """Refuse what will be too large before it has come, and keep what came small."""
+        if not self._headers_complete:
+            if self.received_bytes > HEAD_LIMIT_BYTES:
+                raise TransportError(f"headers over {HEAD_LIMIT_BYTES} bytes")
+            return
+        if not self._length_seen:
+            self._length_seen = True
+            if int(self._head().header(b"content-length") or 0) > self._size_limit_bytes:
+                raise self._too_large()
+        if len(self._body) - self._joined > LOOSE_PIECES:
+            self._body[self._joined :] = [b"".join(self._body[self._joined :])]
+            self._joined += 1
+
+    def _too_large(self) -> TransportError:
+        return TransportError(f"answer over {size_text(self._size_limit_bytes)}")
 
     def end(self) -> None:
         """The other side closed: a body of no declared length is complete, any other is cut."""
@@ -94,19 +120,23 @@ class ReplyParser:
             raise NoAnswerError("connection closed without an answer")
         if not self._headers_complete:
             raise TransportError("connection closed inside the headers")
-        reply = self.reply()
-        if length := reply.header(b"content-length"):
-            raise TransportError(f"body cut short: {len(reply.body)} of {int(length)} bytes")
-        if b"chunked" in reply.header(b"transfer-encoding").lower():
-            raise TransportError(f"body cut short: {len(reply.body)} bytes, the last chunk missing")
+        head, body_bytes = self._head(), sum(map(len, self._body))
+        if length := head.header(b"content-length"):
+            raise TransportError(f"body cut short: {body_bytes} of {int(length)} bytes")
+        if b"chunked" in head.header(b"transfer-encoding").lower():
+            raise TransportError(f"body cut short: {body_bytes} bytes, the last chunk missing")
         self.complete = True
 
     def reply(self) -> Reply:
-        """The answer so far."""
+        """The answer, which is complete."""
+        return self._head(b"".join(self._body))
+
+    def _head(self, body: bytes = b"") -> Reply:
+        """The answer so far, without its body."""
         received = b"".join(self._heads)
         for _ in range(self._interims):
             received = received.partition(END_OF_HEAD)[2]
-        return Reply(self._llhttp.get_status_code(), b"".join(self._body), received)
+        return Reply(self._llhttp.get_status_code(), body, received)
 
     def on_message_begin(self) -> None:
         if self.complete:

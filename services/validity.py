@@ -18,12 +18,22 @@ from services.wire_llm import ChatAnswer, ChatRequest, Paraphrase
 
 
 def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
-    """More than ``k`` results, or an id twice."""
+    """More than ``k`` results, an id twice, or more said of them than there can be."""
     results = answer.results
     if len(results) > request.k:
         return f"results: {len(results)} of at most {request.k}"
     if len({hit.id for hit in results}) < len(results):
         return f'results: id "{clip(first_twice(hit.id for hit in results))}" twice'
+    boosted, injected = answer.playbook_boosted or 0, answer.playbook_injected or 0
+    return count_fault(request, answer) if boosted > request.k or injected > request.k else None
+
+
+def count_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
+    """More boosted or injected than there may be results, or plays: some count before the cut."""
+    most = max(request.k, request.playbook_top_k or 0)
+    for name in ("playbook_boosted", "playbook_injected"):
+        if (count := getattr(answer, name) or 0) > most:
+            return f"{name}: {count} of at most {most}"
     return None
 
 

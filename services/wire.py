@@ -18,7 +18,9 @@ from msgspec import Meta
 
 from metrics.event import Hit
 
-Count = Annotated[int, Meta(ge=0)]
+LARGEST_COUNT = 2**53
+"""Beyond it, numbers are not exact everywhere, and what adds them up no longer fits a message."""
+Count = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
 
 
 class SearchRequest(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):

@@ -110,6 +110,7 @@ def connection(run: Run, url: str, token: str) -> Transport:
         connect_timeout_s=run.timeout_s,
         timeout_s=run.timeout_s,
         headers=authorization(token, url, run.token_hosts),
+        size_limit_bytes=run.max_answer_bytes,
     )
 
 

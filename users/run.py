@@ -7,6 +7,7 @@ from hashlib import blake2b
 import msgspec
 
 from services.token import TokenHosts
+from services.transport import LARGEST_ANSWER_BYTES
 from users.scenario import Scenario
 
 
@@ -35,6 +36,7 @@ class Run(msgspec.Struct, frozen=True):
     think_to_s: float
     trace_sample: float = 1.0
     token_hosts: TokenHosts = TokenHosts()
+    max_answer_bytes: int = LARGEST_ANSWER_BYTES
 
     def draw(self, *what: object) -> int:
         """A number in [0, 2**64) that depends on the seed and ``what`` alone.

@@ -5,7 +5,7 @@ Written apart from the client's types in ``services.wire``: shared ones would ag
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -13,29 +13,38 @@ from msgspec import Meta
 from services.embedded.corpus import Hit
 from services.embedded.refusal import RefusalError
 
-Text = Annotated[str, Meta(min_length=1)]
-Distance = Annotated[float, Meta(ge=0, le=2)]
-Count = Annotated[int, Meta(ge=1, le=1000)]
-Texts = Annotated[list[Text], Meta(min_length=1)]
-
 BAD_REQUEST = 400
 LARGEST_MESSAGE_BYTES = 8 * 1024
+LONGEST_TEXT = 8 * 1024
+"""Characters of what is embedded or searched for; some 20 ms of work at the worst."""
+LONGEST_NAME = 256
+MOST = 1000
+"""Of anything that a request lists: results, ids, texts, items."""
+MOST_CORPORA = 32
+LONGEST_VECTOR = 4096
+
+Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+Label = Annotated[str, Meta(max_length=LONGEST_NAME)]
+Text = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
+Query = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+Distance = Annotated[float, Meta(ge=0, le=2)]
+Count = Annotated[int, Meta(ge=1, le=MOST)]
 
 
 class SearchBody(msgspec.Struct, kw_only=True):
     """``per_corpus_k`` None: ``k``. The distances are the seed system's where none are given."""
 
-    query_text: str
-    corpora: list[str]
+    query_text: Query
+    corpora: Annotated[list[Label], Meta(max_length=MOST_CORPORA)]
     k: Count
     per_corpus_k: Count | None = None
     use_playbook: bool = False
-    playbook_corpus: str | None = None
+    playbook_corpus: Label | None = None
     playbook_top_k: Count = 3
     playbook_max_distance: Distance = 0.5
     playbook_max_inject_distance: Distance = 0.20
-    exclude_ids: Annotated[list[str], Meta(max_length=1000)] = []
-    query_role: str | None = None
+    exclude_ids: Annotated[list[Label], Meta(max_length=MOST)] = []
+    query_role: Label | None = None
 
     def __post_init__(self) -> None:
         require(self.query_text, "query_text")
@@ -58,13 +67,13 @@ class SearchAnswer(msgspec.Struct):
 
 
 class RecordBody(msgspec.Struct, kw_only=True):
-    query_text: str
-    answer_id: Text
-    answer_corpus: Text
+    query_text: Query
+    answer_id: Name
+    answer_corpus: Name
     score: Annotated[float, Meta(ge=0, le=1)]
-    corpus: Text
-    role: str | None = None
-    tags: list[str] = []
+    corpus: Name
+    role: Label | None = None
+    tags: Annotated[list[Label], Meta(max_length=MOST)] = []
 
     def __post_init__(self) -> None:
         require(self.query_text, "query_text")
@@ -72,35 +81,35 @@ class RecordBody(msgspec.Struct, kw_only=True):
 
 class InboxBody(msgspec.Struct, kw_only=True):
     type: Literal["email", "sms"]
-    sender: str
-    subject: str
+    sender: Label
+    subject: Query
     body: str
     priority: Literal["urgent", "high", "medium", "low"] | None = None
-    tag: str | None = None
+    tag: Label | None = None
 
     def __post_init__(self) -> None:
         require(self.body, "body")
 
 
 class EmbedBody(msgspec.Struct):
-    texts: Texts
+    texts: Annotated[list[Text], Meta(min_length=1, max_length=MOST)]
 
 
 class CreateIndexBody(msgspec.Struct):
-    name: Text
+    name: Name
     dimension: int
 
 
 class ItemBody(msgspec.Struct):
-    """``metadata`` any JSON object."""
+    """``metadata`` any JSON object, read only where it is known to be small."""
 
-    id: Text
-    vector: list[float]
-    metadata: dict[str, Any] = {}
+    id: Name
+    vector: Annotated[list[float], Meta(max_length=LONGEST_VECTOR)]
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class AddBody(msgspec.Struct):
-    items: list[ItemBody]
+    items: Annotated[list[ItemBody], Meta(max_length=MOST)]
 
 
 Body = TypeVar("Body")
@@ -112,6 +121,8 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Body]) -> Body:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusalError(BAD_REQUEST, f"body: {error}") from None
+    except RecursionError:
+        raise RefusalError(BAD_REQUEST, "body: JSON nested too deep") from None
 
 
 def require(text: str, name: str) -> None:

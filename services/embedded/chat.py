@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from starlette.routing import Route
 
-from services.embedded.bodies import BAD_REQUEST, decode
+from services.embedded.bodies import BAD_REQUEST, MOST, Label, decode
 from services.embedded.demand import read_demand
 from services.embedded.http import answer, error_answer, read_body
 from services.embedded.judge import judge, question_decoder
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 NOT_FOUND = 404
+LONGEST_CONTENT = 64 * 1024
+"""Characters of a message: the largest email, and the largest metadata of a hit, to be judged."""
 MODELS = ("qwen2.5:latest", "embedded-rules:latest")
 NOTE = "embedded rule-based stand-in, no language model"
 MADE = "2025-01-01T00:00:00Z"
@@ -32,29 +35,40 @@ CANNOT = (
 
 
 class ChatMessage(msgspec.Struct):
-    role: str
-    content: str
+    role: Label
+    content: Annotated[str, Meta(max_length=LONGEST_CONTENT)]
 
 
 class ChatOptions(msgspec.Struct):
     seed: int = 0
 
 
-class ChatBody(msgspec.Struct):
-    """``format`` is a JSON schema, or absent."""
+class Schema(msgspec.Struct):
+    """What the rules need of a JSON schema."""
 
-    model: str
-    messages: list[ChatMessage]
-    format: dict[str, Any] | str | None = None
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class ChatBody(msgspec.Struct):
+    """``format`` is a JSON schema, ``"json"``, or absent; of a schema, its properties are read."""
+
+    model: Label
+    messages: Annotated[list[ChatMessage], Meta(max_length=MOST)]
+    format: Schema | str | None = None
     options: ChatOptions = msgspec.field(default_factory=ChatOptions)
 
     @property
     def properties(self) -> set[str]:
         """The properties that the schema in ``format`` asks for."""
-        asked = self.format.get("properties") if isinstance(self.format, dict) else None
-        return set(asked) if isinstance(asked, dict) else set()
+        if not isinstance(self.format, Schema):
+            return set()
+        try:
+            return set(properties_decoder.decode(self.format.properties))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return set()
 
 
+properties_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 chat_decoder = msgspec.json.Decoder(ChatBody)
 
 
@@ -108,7 +122,7 @@ class Chat:
         if "rating" in body.properties:
             try:
                 question = question_decoder.decode(text)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 return f"{CANNOT}: judge without a body and a hit ({error})."
             return written(judge(question, self.lexicon))
         if "paraphrase" in body.properties:

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from services.embedded.lexicon import Lexicon, Mention, plain
+from services.embedded.lexicon import LONGEST_READ, Lexicon, Mention, plain
 
 NUMBER_WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
@@ -22,7 +22,11 @@ COUNTED_NOUN = re.compile(
     rf"(?<![\w.])({NUMBER})\s+((?:[a-z]+\s+){{0,3}}?[a-z]+)"
     r"(?=\s+(?:in|for|at|to|on|near|around|with|who|by|from)\b|[,.;:!?])"
 )
-PLACE = re.compile(r"\b(?:in|at|near|to|around)\s+((?:[A-Z][\w.]+\s?){1,3}),?\s+([A-Z]{2})\b")
+PLACE = re.compile(
+    r"\b(?:in|at|near|to|around)\s+([A-Z][\w.]+(?:\s[A-Z][\w.]+){0,2})\s?,?\s+([A-Z]{2})\b"
+)
+NUMBER_WITHIN = 200
+"""Characters before a title: looked for farther, the time would grow with the text's square."""
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -38,6 +42,7 @@ class Demand(msgspec.Struct, frozen=True):
 
 def read_demand(text: str, lexicon: Lexicon) -> Demand:
     """The demand in ``text``."""
+    text = text[:LONGEST_READ]
     words = plain(text)
     role, count, rest = read_role(words, lexicon)
     certs = lexicon.certs.mentions(rest)
@@ -63,7 +68,8 @@ def read_role(words: str, lexicon: Lexicon) -> tuple[str, int, str]:
     uncertified = blanked(words, lexicon.certs.mentions(words))
     titles = lexicon.roles.mentions(uncertified)
     for title in titles:
-        if number := NUMBER_BEFORE.search(words[: title.start]):
+        before = words[max(0, title.start - NUMBER_WITHIN) : title.start]
+        if number := NUMBER_BEFORE.search(before):
             return title.name, number_of(number.group(1)), blanked(words, titles)
     if titles:
         people = NUMBER_OF_PEOPLE.search(uncertified)

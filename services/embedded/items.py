@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
+DEEPEST_METADATA = 32
+LARGEST_METADATA_BYTES = 16 * 1024
+"""A search's answer may hold that of a thousand items."""
+
+metadata_decoder = msgspec.json.Decoder(dict[str, Any])
+
 
 def checked_items(given: Sequence[ItemBody], dimension: int) -> tuple[list[Item], Matrix]:
     """Items and their vectors, scaled to length 1; RefusalError 400 says which one is wrong."""
@@ -32,7 +38,34 @@ def checked_items(given: Sequence[ItemBody], dimension: int) -> tuple[list[Item]
             )
         seen.add(item.id)
     vectors = np.array([item.vector for item in given], np.float64).reshape(-1, dimension)
-    return [item_of(item.id, item.metadata) for item in given], unit_rows(vectors)
+    items = [item_of(item.id, metadata_of(number, item)) for number, item in enumerate(given)]
+    return items, unit_rows(vectors)
+
+
+def metadata_of(number: int, item: ItemBody) -> dict[str, Any]:
+    """The metadata of the item of that ``number``, where it is small, flat and a JSON object."""
+    where, size = f"items[{number}].metadata", len(bytes(item.metadata))
+    if size > LARGEST_METADATA_BYTES:
+        raise RefusalError(
+            BAD_REQUEST, f"{where}: found {size} bytes, expected at most {LARGEST_METADATA_BYTES}"
+        )
+    try:
+        metadata = metadata_decoder.decode(item.metadata)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RefusalError(BAD_REQUEST, f"{where}: {error}") from None
+    except RecursionError:
+        metadata = None
+    if metadata is None or nested_deeper(metadata, DEEPEST_METADATA):
+        raise RefusalError(BAD_REQUEST, f"{where}: nested deeper than {DEEPEST_METADATA} levels")
+    return metadata
+
+
+def nested_deeper(value: object, levels: int) -> bool:
+    """Whether more than ``levels`` objects or lists of ``value`` stand in one another."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(nested_deeper(one, levels - 1) for one in inner)
 
 
 def unit_rows(vectors: NDArray[np.float64]) -> Matrix:
@@ -67,5 +100,5 @@ def stored_items(items: list[Item], vectors: Matrix) -> list[StoredItem]:
 
 def restored_item(stored: StoredItem) -> tuple[Item, Matrix]:
     """An item as it comes back from the disk, and its vector as a matrix of one row."""
-    item = item_of(stored.id, msgspec.json.decode(stored.metadata, type=dict[str, Any]))
+    item = item_of(stored.id, metadata_decoder.decode(stored.metadata))
     return item, np.frombuffer(stored.vector, np.float32)[np.newaxis]

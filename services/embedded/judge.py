@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.embedded.demand import Demand, read_demand
-from services.embedded.lexicon import Lexicon, plain
+from services.embedded.lexicon import LONGEST_READ, Lexicon, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def judge(question: Question, lexicon: Lexicon) -> Judgement:
     demand = read_demand(question.body, lexicon)
     if not demand.role:
         return Judgement(NOTHING, "The message names no role that the rules can read.")
-    worker = plain(" , ".join(words_of(question.hit.metadata)))
+    worker = plain(" , ".join(words_of(question.hit.metadata))[:LONGEST_READ])
     met, missing = compare(demand, worker, lexicon)
     if demand.role in missing:
         rating = RELATED if met else NOTHING
@@ -69,14 +69,15 @@ def stands_in(thing: str, words: str) -> bool:
 
 def words_of(metadata: object) -> Iterator[str]:
     """All texts in ``metadata``, at any depth."""
-    if isinstance(metadata, str):
-        yield metadata
-    elif isinstance(metadata, dict):
-        for value in metadata.values():
-            yield from words_of(value)
-    elif isinstance(metadata, list):
-        for value in metadata:
-            yield from words_of(value)
+    waiting = [metadata]  # no recursion: a client decides how deep it is nested
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting += reversed(value.values())
+        elif isinstance(value, list):
+            waiting += reversed(value)
 
 
 def listed(before: str, things: list[str]) -> str:

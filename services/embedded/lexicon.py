@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from services.embedded.vocabulary import Vocabulary, load_vocabulary
 
+LONGEST_READ = 8 * 1024
+"""Characters of a text that the rules read; 20 ms of work at the worst. The rest they leave out."""
+
 
 class Mention(NamedTuple):
     """The thing called ``name``, mentioned as ``wording`` from ``start`` to ``end``."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from services.embedded.app import make_app
+from services.embedded.protocol import BoundedProtocol
 from services.embedded.store import Store
 from services.embedded.system import build_matrix, restore
 from services.embedded.vocabulary import load_vocabulary
@@ -51,7 +52,7 @@ def run_server(
     config = uvicorn.Config(
         make_app(matrix, store),
         loop="asyncio",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_level="error",

@@ -7,7 +7,8 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
-WORD = re.compile(r"[^\W_]+")
+WORD = re.compile(r"([^\W_]{1,64})[^\W_]*")
+"""A word, of which only the first 64 letters count: a longer one is no word of any language."""
 SHORTEST_PLURAL = 4
 WORDS_KEPT = 16_384
 

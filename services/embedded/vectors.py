@@ -11,10 +11,11 @@ from starlette.routing import Route
 from services.embedded import bodies
 from services.embedded.bodies import BAD_REQUEST, decode
 from services.embedded.corpus import Corpus
-from services.embedded.http import answer, read_body
+from services.embedded.http import LARGEST_ITEMS_BYTES, answer, read_body
 from services.embedded.items import checked_items, stored_items
 from services.embedded.refusal import RefusalError
 from services.embedded.store import Store
+from services.embedded.turns import Turns
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 CREATED, NOT_FOUND, CONFLICT = 201, 404, 409
 AT_ONCE = 32
-"""Texts embedded, or items added, before others get their turn: a few milliseconds."""
+"""Items added before others may get their turn: less than a millisecond."""
 
 embed_decoder = msgspec.json.Decoder(bodies.EmbedBody)
 create_index_decoder = msgspec.json.Decoder(bodies.CreateIndexBody)
@@ -38,6 +39,7 @@ class Vectors:
         self.matrix = matrix
         self.store = store
         self.dimension = matrix.embedding.dimension
+        self._long_work = asyncio.Lock()
 
     def routes(self) -> list[Route]:
         return [
@@ -49,10 +51,10 @@ class Vectors:
     async def embed(self, request: Request) -> Response:
         body = decode(await read_body(request), embed_decoder)
         vectors: list[list[float]] = []
-        for start in range(0, len(body.texts), AT_ONCE):
-            texts = body.texts[start : start + AT_ONCE]
-            vectors += [self.matrix.embedding.encode(text).tolist() for text in texts]
-            await asyncio.sleep(0)
+        async with Turns(self._long_work, request) as turns:
+            for text in body.texts:
+                await turns.pause()
+                vectors.append(self.matrix.embedding.encode(text).tolist())
         return answer({"vectors": vectors, "dimension": self.dimension})
 
     async def create_index(self, request: Request) -> Response:
@@ -74,7 +76,7 @@ class Vectors:
         corpus = self.matrix.corpora.get(name)
         if corpus is None:
             raise RefusalError(NOT_FOUND, f'index "{name}" does not exist')
-        body = decode(await read_body(request), add_decoder)
+        body = decode(await read_body(request, LARGEST_ITEMS_BYTES), add_decoder)
         items, vectors = checked_items(body.items, self.dimension)
         await self.store.run(Store.save_items, name, stored_items(items, vectors))
         for start in range(0, len(items), AT_ONCE):

@@ -130,12 +130,13 @@ def test_others_are_answered_while_thousands_are_embedded_and_added(stack, clien
 
     def load():
         with httpx.Client(base_url=stack.url, timeout=60) as busy:
-            vectors = embed(busy, *texts)
-            items = [
-                {"id": f"c-{n}", "vector": vector, "metadata": {}}
-                for n, vector in enumerate(vectors)
-            ]
-            assert add(busy, "crowd", *items).json() == {"added": len(texts)}
+            for start in range(0, len(texts), 1_000):
+                vectors = embed(busy, *texts[start : start + 1_000])
+                items = [
+                    {"id": f"c-{n}", "vector": vector, "metadata": {}}
+                    for n, vector in enumerate(vectors, start)
+                ]
+                assert add(busy, "crowd", *items).json() == {"added": 1_000}
 
     loading = gevent.spawn(load)
     gevent.sleep(0)

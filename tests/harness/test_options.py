@@ -60,6 +60,7 @@ def test_the_defaults_are_right():
     assert settings.checks[0].needs == 9
     assert len(settings.phases) == 10
     assert (settings.top_k, settings.rounds, settings.seed) == (8, 0, 42)
+    assert settings.max_answer_bytes == 8_000_000
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,10 @@ def test_the_defaults_are_right():
         ({"think_time": "soon"}, "--think-time: found 'soon'"),
         ({"think_time": "nan"}, "--think-time: found 'nan'"),
         ({"timeout": "0"}, "--timeout: found '0', expected seconds above 0"),
+        ({"max_answer": "8XB"}, "--max-answer: found '8XB', expected a size such as 500kB, 8MB"),
+        ({"max_answer": "-1"}, "--max-answer: found '-1', expected a size such as"),
+        ({"max_answer": 0}, "--max-answer: found 0, expected 1 kB to 1 GB"),
+        ({"max_answer": "2 GB"}, "--max-answer: found '2 GB', expected 1 kB to 1 GB"),
         ({"wait_deadline": "inf"}, "--wait-deadline: found 'inf', expected a number"),
         ({"llm_parallel": 0}, "--llm-parallel: found 0, expected 1 or more"),
         ({"trace_sample": 1.5}, "--trace-sample: found 1.5, expected 0 to 1"),

@@ -161,6 +161,22 @@ FAULTS = {
         "results[]: missing field distance",
     ),
     "a list": ([answer([])], "answer: expected object, got array"),
+    "too many boosted": (
+        [answer(found(hit("w-1"), playbook_boosted=2**53))],
+        "playbook_boosted: 9007199254740992 of at most 2",
+    ),
+    "too many injected": (
+        [answer(found(hit("w-1"), playbook_injected=3))],
+        "playbook_injected: 3 of at most 2",
+    ),
+    "a count beyond all numbers": (
+        [answer(found(playbook_boosted=2**63 - 1))],
+        "playbook_boosted: expected int <= 9007199254740992",
+    ),
+    "a corpus's count beyond all numbers": (
+        [answer(found(per_corpus_counts={"workers": 10**400}))],
+        "per_corpus_counts[...]: expected int <= 9007199254740992",
+    ),
     "counts": ([answer(found(playbook_boosted=-1))], "playbook_boosted: expected int >= 0"),
     "an id twice": ([answer(found(hit("w-1"), hit("w-1")))], 'results: id "w-1" twice'),
     "too many": ([answer(found(hit("1"), hit("2"), hit("3")))], "results: 3 of at most 2"),
@@ -180,6 +196,18 @@ def test_whatever_is_not_the_wires_is_a_failed_step(acts, reason, gateway_of, st
     assert bad.error == reason
     assert bad.latency_ms > 0
     assert good.error is None
+
+
+@pytest.mark.parametrize("label", ["text/plain; charset=utf-8", "text/html", ""])
+def test_json_is_an_answer_whatever_its_label(label, gateway_of):
+    with RawServer(script([answer(found(hit("w-1")), content_type=label)])) as server:
+        assert gateway_of(server).search(SEARCH, TRACE).error is None
+
+
+def test_a_gateway_may_count_what_it_boosted_before_the_cut(gateway_of):
+    request = msgspec.structs.replace(SEARCH, use_playbook=True, playbook_top_k=3)
+    with RawServer(script([answer(found(hit("w-1"), playbook_boosted=3))])) as server:
+        assert gateway_of(server).search(request, TRACE).error is None
 
 
 def test_a_kill_goes_through_and_is_no_step(gateway_of, steps):

@@ -135,10 +135,27 @@ BAD_ANSWERS = {
         [b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"],
         "HTTP 101: the protocol was switched without asking",
     ),
-    "too large": ([answer(b"x" * 300_000)], "answer over 200000 bytes"),
+    "too large": ([answer(b"x" * 300_000)], "answer over 200 kB"),
+    "says that it will be too large": (
+        [OK + b"Content-Length: 200001\r\n\r\n{", HOLD],
+        "answer over 200 kB",
+    ),
+    "says so after an interim answer": (
+        [
+            b"HTTP/1.1 103 x\r\nContent-Length: 7\r\n\r\n" + OK,
+            b"Content-Length: 9999999\r\n\r\n",
+            HOLD,
+        ],
+        "answer over 200 kB",
+    ),
+    "too large in chunks": (
+        [OK + b"Transfer-Encoding: chunked\r\n\r\n", *[b"2\r\n{}\r\n" * 9_000] * 4, HOLD],
+        "answer over 200 kB",
+    ),
+    "too large until it is closed": ([OK + b"\r\n" + b"x" * 300_000, HOLD], "answer over 200 kB"),
     "endless trailers": (
         [OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 50_000],
-        "answer over 200000 bytes",
+        "answer over 200 kB",
     ),
     "silence": ([HOLD], "time-out after 0.3 s"),
     "silence in the body": ([answer(b"{}")[:-1], HOLD], "time-out after 0.3 s inside the answer"),
@@ -159,6 +176,24 @@ def test_a_bad_answer_is_one_reason_and_the_next_call_starts_afresh(acts, reason
         assert time.monotonic() - begin < 1.5
         assert fresh.post("/x", b"").body == b"2"
         assert (server.connections, len(server.requests)) == (3, 3)
+
+
+def test_an_answer_that_came_at_once_may_not_be_larger_either(transport_to):
+    whole = answer(b"x" * 900)
+    with RawServer(script([whole])) as server:
+        exactly = transport_to(server, size_limit_bytes=len(whole))
+        assert len(exactly.post("/x", b"").body) == 900
+        with pytest.raises(TransportError, match=r"^answer over \d+ bytes$"):
+            transport_to(server, size_limit_bytes=len(whole) - 1).post("/x", b"")
+        until(lambda: server.hangups == 1)
+
+
+def test_a_body_in_tiny_chunks_is_whole(transport_to):
+    chunks = b"".join(b"2\r\n%02d\r\n" % (number % 100) for number in range(9_000))
+    head = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+    with RawServer(script([head, chunks[:30_000], 0.01, chunks[30_000:], b"0\r\n\r\n"])) as server:
+        body = transport_to(server).post("/x", b"").body
+    assert body == b"".join(b"%02d" % (number % 100) for number in range(9_000))
 
 
 def test_what_goes_out_is_one_request_with_its_headers(transport_to):

@@ -7,6 +7,7 @@ import socket
 import gevent
 import psutil
 import pytest
+from tcp.full_listener import full_listener
 from tcp.raw_server import CLOSE, HALF_CLOSE, HOLD, RESET, RawServer, answer, script
 from tcp.until import until
 
@@ -23,20 +24,6 @@ def sockets_to(port):
     """How many sockets of this process lead to ``port``, connected or on their way."""
     connections = psutil.Process().net_connections("tcp")
     return sum(bool(found.raddr) and found.raddr.port == port for found in connections)
-
-
-@contextlib.contextmanager
-def full_listener():
-    """The port of a listener whose queue is full, so that a connect waits."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
 
 
 def seen(reply):
@@ -241,7 +228,8 @@ def test_small_requests_are_not_held_back_by_the_kernel(transport_to):
 def test_a_large_answer_arrives_whole(transport_to):
     body = bytes(range(256)) * 80_000
     with RawServer(script([answer(body)])) as server:
-        assert transport_to(server, timeout_s=15).get("/x").body == body
+        transport = transport_to(server, timeout_s=15, size_limit_bytes=30_000_000)
+        assert transport.get("/x").body == body
 
 
 def test_two_greenlets_that_share_one_by_mistake_get_their_own_answers(transport_to):

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import ssl
 
 import gevent.socket
 import pytest
@@ -105,6 +106,32 @@ def test_a_bad_answer_is_one_reason(certified, acts, reason, transport_to):
         with pytest.raises(TransportError, match=reason):
             transport.get("/")
         assert transport.get("/").body == b"2"
+
+
+@pytest.mark.usefixtures("_trusted")
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (ssl.TLSVersion.TLSv1_3, "TLS: a client certificate is asked for; none is supported"),
+        (
+            ssl.TLSVersion.TLSv1_2,
+            "TLS: handshake refused, as where a client certificate is asked for",
+        ),
+    ],
+)
+def test_a_server_that_asks_for_a_client_certificate_is_a_reason(
+    version, reason, certified, transport_to
+):
+    asking = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    asking.load_cert_chain(certified[1], certified[1].with_name("key.pem"))
+    asking.verify_mode = ssl.CERT_REQUIRED
+    asking.load_verify_locations(certified[1])
+    asking.minimum_version = asking.maximum_version = version
+    with RawServer(script([answer(b"{}")]), tls=asking) as server:
+        with pytest.raises(TransportError) as caught:
+            transport_to(server.url).post("/x", b"x")
+        assert str(caught.value) == reason
+        assert server.requests == []
 
 
 def test_a_server_without_tls_is_a_reason(transport_to):

@@ -1,0 +1,179 @@
+"""A call that failed leaves nothing to the garbage collector: its bytes are free at once."""
+
+import contextlib
+import gc
+import shutil
+import tracemalloc
+from pathlib import Path
+
+import gevent
+import pytest
+from tcp.certificate import certify
+from tcp.full_listener import full_listener
+from tcp.raw_server import CLOSE, HOLD, RESET, Act, RawServer, answer, script
+
+from services.errors import TransportError
+from services.gateway import Gateway
+from services.traceparent import TraceContext
+from services.transport import Transport
+from services.transport_stream import tls_context
+from services.wire import SearchRequest
+
+OK = b"HTTP/1.1 200 OK\r\n"
+BODY = b"x" * 500_000
+LENGTH = b"Content-Length: 600000\r\n\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@contextlib.contextmanager
+def collected():
+    """What only the collector would have freed of what was done meanwhile."""
+    garbage: list[object] = []
+    gevent.sleep(0.01)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        yield garbage
+        gevent.sleep(0.01)
+        gc.collect()
+        garbage += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def failed(url, **options):
+    """The reason of a call that fails."""
+    limits = {"connect_timeout_s": 2, "timeout_s": 0.3, "size_limit_bytes": 1_000_000}
+    with contextlib.closing(Transport(url, **limits | options)) as transport:
+        try:
+            return f"no failure: {transport.post('/x', b'').status}"
+        except TransportError as error:  # pytest's own holds the error, and so this frame
+            return str(error)
+
+
+ANSWERS: dict[str, list[Act]] = {
+    "cut": [OK + LENGTH + BODY, CLOSE],
+    "reset": [OK + LENGTH + BODY, RESET],
+    "silent": [OK + LENGTH + BODY, HOLD],
+    "chunk missing": [OK + CHUNKED + b"5\r\n12345\r\n" * 50_000, CLOSE],
+    "bad chunk": [OK + CHUNKED + b"7A120\r\n" + BODY + b"\r\nzz\r\n"],
+    "too large": [answer(BODY * 3)],
+    "no HTTP": [b"SSH-2.0\r\n" + BODY],
+    "headers": [OK + b"X: y\r\n" * 20_000],
+    "interim answers": [b"HTTP/1.1 100 Continue\r\n\r\n" * 4000],
+    "switched": [b"HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"],
+    "nothing": [CLOSE],
+}
+
+
+@pytest.mark.parametrize("acts", ANSWERS.values(), ids=ANSWERS)
+def test_a_failed_answer_is_free_at_once(acts):
+    with RawServer(script(acts)) as server:
+        failed(server.url)  # what is made once, and kept
+        with collected() as garbage:
+            failed(server.url)
+        assert garbage == []
+
+
+def test_its_bytes_are_free_while_the_reason_is_still_at_hand():
+    with RawServer(script([OK + b"Content-Length: 9000000\r\n\r\n" + BODY * 16, CLOSE])) as server:
+        tracemalloc.start()
+        try:
+            reasons = [failed(server.url, size_limit_bytes=10**8, timeout_s=9) for _ in range(3)]
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert reasons == ["body cut short: 8000000 of 9000000 bytes"] * 3
+    assert held < 1_000_000
+
+
+def test_whoever_is_killed_in_a_call_leaves_no_bytes():
+    with RawServer(script([OK + LENGTH + BODY, HOLD])) as server:
+
+        def kill():
+            caller = gevent.spawn(failed, server.url, timeout_s=9)
+            gevent.sleep(0.05)
+            caller.kill()
+
+        kill()
+        with collected() as garbage:
+            kill()
+        assert garbage == []
+
+
+def test_an_answer_after_which_the_connection_closes_leaves_no_parser():
+    with (
+        RawServer(script([answer(b"{}", "200 OK", "Connection: close")])) as server,
+        contextlib.closing(Transport(server.url, connect_timeout_s=2, timeout_s=2)) as transport,
+    ):
+        transport.get("/")
+        with collected() as garbage:
+            transport.get("/")
+        assert garbage == []
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"results": [1]}', b"\xff", b"[" * 20_000, b"<html>"])
+@pytest.mark.parametrize("status", ["200 OK", "500 x"])
+def test_a_step_of_a_wrong_answer_is_free_with_its_event(body, status):
+    trace = TraceContext("ab" * 16)
+    request = SearchRequest(query_text="x", corpora=["a"], k=3)
+    with (
+        RawServer(script([answer(body, status)])) as server,
+        contextlib.closing(Transport(server.url, connect_timeout_s=2, timeout_s=2)) as transport,
+    ):
+        gateway = Gateway(transport, lambda _: None)
+        assert gateway.search(request, trace).error
+        with collected() as garbage:
+            gateway.search(request, trace)
+        assert garbage == []
+
+
+def test_a_name_that_nobody_has_leaves_no_frames():
+    """Frames hold what their callers hold: the answers of an event that is still going on."""
+    failed("http://nobody.invalid", connect_timeout_s=9)
+    with collected() as garbage:
+        assert failed("http://nobody.invalid", connect_timeout_s=9).startswith("DNS: ")
+    assert garbage == []
+
+
+def test_a_connect_that_takes_too_long_leaves_no_frames():
+    with full_listener() as port:
+        url = f"http://127.0.0.1:{port}"
+        failed(url, connect_timeout_s=0.1)
+        with collected() as garbage:
+            assert failed(url, connect_timeout_s=0.1) == "no connection within 0.1 s"
+        assert garbage == []
+
+
+def test_all_who_wait_for_a_name_that_nobody_has_are_told_and_free():
+    def all_fail():
+        callers = [
+            gevent.spawn(failed, "http://nobody.invalid", connect_timeout_s=9) for _ in "abc"
+        ]
+        return {caller.get()[:5] for caller in callers}
+
+    all_fail()
+    with collected() as garbage:
+        assert all_fail() == {"DNS: "}
+    assert garbage == []
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to certify with")
+@pytest.mark.parametrize(
+    "acts", [[OK + LENGTH + BODY, CLOSE], [OK + LENGTH + BODY, HOLD], [answer(BODY * 3)], [CLOSE]]
+)
+def test_nor_does_tls_leave_anything(acts, tmp_path: Path, monkeypatch):
+    context, certificate = certify(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls_context.cache_clear()
+    try:
+        with RawServer(script(acts), tls=context) as server:
+            failed(server.url)
+            with collected() as garbage:
+                failed(server.url)
+            assert garbage == []
+    finally:
+        tls_context.cache_clear()
