@@ -13,8 +13,7 @@ from metrics.event import Event
 from metrics.histogram import Counts
 from metrics.tally import Tally
 from metrics.timeline import Slot
-
-LLM_STEPS = frozenset({"llm.parse_demand", "llm.judge_top1", "llm.paraphrase"})
+from metrics.unparseable import LLM_STEPS
 
 Latencies = defaultdict[str, list[float]]
 
@@ -42,6 +41,8 @@ class Moment:
             self.steps[name].append(step.latency_ms)
             if name in LLM_STEPS:
                 self.queue[name].append(step.queue_ms)
+                if step.error is None:
+                    self.band.unparseable.add(event, step)
             if step.resent:
                 self.band.errors.resent[(name,)] += 1
             if step.error is not None:

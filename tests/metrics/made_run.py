@@ -110,9 +110,11 @@ class MadeRun:
             make("swap", contract=contract, role=SHARED[2], outcome="skipped")
             return
         found = self.maybe(
-            0.2, self.random.choice(first.ids() or ["w-x"]), self.list_for(SHARED[2])
+            0.2,
+            self.random.choice([one.id for one in first.items()] or ["w-x"]),
+            self.list_for(SHARED[2]),
         )
-        rejected = first.ids()
+        rejected = [one.id for one in first.items()]
         paired = first.seq
         make("swap", contract=contract, role=SHARED[2], found=found, exclude_ids=rejected,
              paired_seq=paired)  # fmt: skip
