@@ -230,7 +230,7 @@ def freshness(document: Document) -> Section:
 def swap_and_inbox(document: Document) -> Section:
     """What became of rejected lists and of messages."""
     swap, inbox = figures(document, "swap"), figures(document, "inbox")
-    rejected = "rejected hits that returned" + healthy(document, "swap.returned")
+    rejected = "rejected ids that returned" + healthy(document, "swap.returned")
     answer = reading(document, "swap.returned")
     rows: list[list[Any]] = [
         [rejected, words.count(swap.get("returned")), answer],

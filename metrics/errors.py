@@ -14,7 +14,7 @@ REASON_LENGTH = 300
 
 
 class Reasons(Tally[tuple[str, str]]):
-    """Steps by name and reason, failed or unparseable: of more than 1,000 different ones, a fixed choice.
+    """Steps by name and reason: of more than 1,000 different ones, a fixed choice.
 
     A service that words every failure differently must not fill the memory. Those whose checksum
     is smallest are kept: one among the smallest of all is among the smallest of any part, so its

@@ -67,17 +67,17 @@ def _read_again(
 ) -> Answer:
     try:
         value = msgspec.json.decode(without_lone_surrogates(body))
-        meant = _Meant(nothing_is_empty=nothing_is_empty).of(value, _due(decoder.type))
-        return decoder.decode(msgspec.json.encode(meant))
-    except msgspec.ValidationError:
-        raise
+        meant = _Meant(nothing_is_empty=nothing_is_empty).of(value, _due(decoder))
+        whole = msgspec.json.encode(meant)
     except (*DECODE_ERRORS, OverflowError):
         raise refused from None
+    return decoder.decode(whole)
 
 
 @cache
-def _due(kind: Any) -> inspect.Type:
-    return inspect.type_info(kind)
+def _due(decoder: msgspec.json.Decoder[Any]) -> inspect.Type:
+    """Decoders are few, and made once."""
+    return inspect.type_info(decoder.type)
 
 
 class _Meant:

@@ -63,7 +63,7 @@ class JudgedHit(msgspec.Struct):
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
 
     def __post_init__(self) -> None:
-        if self.metadata == b"null":
+        if bytes(self.metadata) == b"null":
             self.metadata = msgspec.Raw(b"{}")
 
 
