@@ -16,11 +16,13 @@ from harness.interrupts import Interrupts
 from harness.lifecycle import Lifecycle
 from harness.open_files import allow_all_open_files
 from harness.options import add_options
+from harness.terminal import tolerate_encoding
 from services.errors import MisuseError
 
 
 def hang_up() -> None:
     """Called once by the locustfile. Nothing starts yet: ``--processes`` forks after this."""
+    tolerate_encoding()
     events.init_command_line_parser.add_listener(add_options)
     events.init.add_listener(on_init)
 
