@@ -13,7 +13,13 @@ _ESCAPE = re.compile(
     rb"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SHOWN = rb"\ufffd"
+
+
+def has_surrogates(json: bytes) -> bool:
+    """Whether ``json`` spells any surrogate, in a pair or alone; may say so where it does not."""
+    return _SURROGATE.search(json) is not None
 
 
 def without_lone_surrogates(json: bytes) -> bytes:
