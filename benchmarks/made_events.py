@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from metrics.event import Event, Hit, StepRecord, decoder, encoder, utc
+from metrics.event import Event, Hit, Item, StepRecord, decoder, encoder, utc
 
 K = 8
 START_S = 1_760_000_000.0
@@ -105,7 +105,9 @@ def _event(random: Random, lists: _Lists, seat: _Seat, phase: str, number: int) 
         per_corpus_counts={"workers": K},
         corpus_sizes={"workers": 5000, "ethereal_workers": 10_000},
         expected=hits[1].id if handover or phase == "fresh_resume" else None,
+        expected_corpus=hits[1].corpus if handover or phase == "fresh_resume" else None,
         exclude_ids=[hit.id for hit in hits] if phase == "swap" and number else None,
+        rejected=[Item(hit.id, hit.corpus) for hit in hits] if phase == "swap" and number else None,
         rating=random.randint(1, 5) if phase == "inbox" else None,
         parse_status="parsed" if phase == "inbox" else None,
         users=300,

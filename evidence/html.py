@@ -83,7 +83,7 @@ class Drawn(msgspec.Struct, frozen=True):
 
 
 class WorstReissue(msgspec.Struct, frozen=True):
-    """A reissue that changed, its two lists rank by rank; an id is marked that the other lacks."""
+    """A reissue that changed, its two lists rank by rank; a hit is marked that the other lacks."""
 
     label: str
     query: str
@@ -146,12 +146,20 @@ def _worst(one: dict[str, Any], run: RunSection) -> WorstReissue:
     )
 
 
-def _side_by_side(before: list[str], after: list[str]) -> Iterator[tuple[str, bool, str, bool]]:
+def _side_by_side(baseline: list[Any], reissue: list[Any]) -> Iterator[tuple[str, bool, str, bool]]:
+    before, after = [*map(_hit, baseline)], [*map(_hit, reissue)]
     kept, again = set(before), set(after)
     for rank in range(max(len(before), len(after))):
         old = before[rank] if rank < len(before) else ""
         new = after[rank] if rank < len(after) else ""
         yield old, bool(old) and old not in again, new, bool(new) and new not in kept
+
+
+def _hit(listed: Any) -> str:
+    """``w-00007 · workers``: an id is unique within its corpus only. Older documents have ids."""
+    if not isinstance(listed, dict):
+        return str(listed)
+    return f"{listed['id']} · {listed['corpus']}" if listed.get("corpus") else str(listed["id"])
 
 
 @cache

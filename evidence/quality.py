@@ -8,6 +8,7 @@ from evidence import readings, words
 from evidence.readings import badness, healthy, reading, worst
 from evidence.run_section import run_section
 from evidence.section import Document, Headline, Section, Table, figures
+from evidence.speed import reason_table, rest_note
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
 _DIFFERENT_ROLES = "diversity.different_roles_within_contract"
@@ -243,11 +244,17 @@ def swap_and_inbox(document: Document) -> Section:
         ],
         ["judge's mean rating (1 to 5)", _rating(inbox), _ratings(inbox)],
     ]
+    unusable = figures(document, "llm").get("by_reason", [])
+    tables = [Table(["Figure", "Value", "Reading"], rows)]
     return Section(
         key="swap_and_inbox",
         title="Swap and inbox",
-        tables=[Table(["Figure", "Value", "Reading"], rows)],
+        tables=[*tables, reason_table(unusable, _UNUSABLE)] if unusable else tables,
+        notes=rest_note(unusable, "answer"),
     )
+
+
+_UNUSABLE = "Why the LLM's answer could not be used"
 
 
 def _unparseable(inbox: dict[str, Any]) -> str:

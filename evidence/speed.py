@@ -93,26 +93,34 @@ def _rows(summaries: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
 def errors(document: Document) -> Section:
     """Failed steps by step and reason, and what became of the events."""
     figure = figures(document, "errors")
-    reasons = figure.get("by_reason", [])
     notes = [_overall(figure)] if figure else []
-    if len(reasons) > _MOST_REASONS:
-        rest = sum(row["count"] for row in reasons[_MOST_REASONS:])
-        notes.append(
-            f"{words.plural(len(reasons) - _MOST_REASONS, 'other reason')} with "
-            f"{words.plural(rest, 'failed step')} stand in the JSON."
-        )
-    rows: list[list[Any]] = [
-        [Verbatim(row["step"] or words.NONE), Verbatim(row["reason"]), words.count(row["count"])]
-        for row in reasons[:_MOST_REASONS]
-    ]
+    reasons = figure.get("by_reason", [])
     return Section(
         key="errors",
         title="Failed steps",
         question="What failed?",
         answer=reading(document, "errors.rate"),
-        tables=[Table(["Step", "Reason", "Count"], rows)] if rows else [],
-        notes=notes,
+        tables=[reason_table(reasons)] if reasons else [],
+        notes=[*notes, *rest_note(reasons, "failed step")],
     )
+
+
+def reason_table(reasons: list[dict[str, Any]], counted: str = "Reason") -> Table:
+    """The commonest reasons by step; ``counted`` says what they are the reasons of."""
+    rows: list[list[Any]] = [
+        [Verbatim(row["step"] or words.NONE), Verbatim(row["reason"]), words.count(row["count"])]
+        for row in reasons[:_MOST_REASONS]
+    ]
+    return Table(["Step", counted, "Count"], rows)
+
+
+def rest_note(reasons: list[dict[str, Any]], one: str) -> list[str]:
+    """A sentence where the table does not hold all reasons of ``one``s."""
+    rest = reasons[_MOST_REASONS:]
+    if not rest:
+        return []
+    steps = words.plural(sum(row["count"] for row in rest), one)
+    return [f"{words.plural(len(rest), 'other reason')} with {steps} stand in the JSON."]
 
 
 def _overall(figure: dict[str, Any]) -> str:

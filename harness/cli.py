@@ -10,6 +10,7 @@ import click
 
 from harness.exit_codes import EXIT_CODES, EXIT_MISUSE, EXIT_REGRESSION
 from harness.options import DEFAULT_LANGFUSE_ENV
+from harness.terminal import tolerate_encoding
 from services.errors import MisuseError
 from tracing.trace import LEVELS, Level
 
@@ -17,7 +18,11 @@ EXIT_LEFT = 1
 
 
 class Group(click.Group):
-    """A misuse is one line on standard error and exit code 2."""
+    """A misuse is one line on standard error and exit code 2, in any terminal's encoding."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        tolerate_encoding()
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

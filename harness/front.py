@@ -18,6 +18,7 @@ from harness.interrupts import Interrupts
 from harness.lifecycle import Lifecycle
 from harness.open_files import allow_all_open_files
 from harness.options import add_options
+from harness.terminal import tolerate_encoding
 from services.errors import MisuseError
 from users.entrance import hook_of
 
@@ -30,6 +31,7 @@ def hang_up() -> None:
     """
     hook_of(events)
     locust_compat.install()
+    tolerate_encoding()
     events.init_command_line_parser.add_listener(add_options)
     events.init.add_listener(on_init)
 

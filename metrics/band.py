@@ -16,6 +16,7 @@ from metrics.latency import Latency
 from metrics.phase import PHASES
 from metrics.swap import Swap
 from metrics.tally import Accumulator, Tally
+from metrics.unparseable import Unparseable
 
 EDGES: list[int] = [mantissa * 10**power for power in range(8) for mantissa in (1, 2, 5)]
 """The lowest number of users of each band: 1, 2, 5, 10, 20, 50, …"""
@@ -41,6 +42,7 @@ class Band(Accumulator):
         self.freshness = Freshness()
         self.swap = Swap()
         self.inbox = Inbox()
+        self.unparseable = Unparseable()
 
     def result(
         self, k: int, planned: Mapping[str, int], candidates: Mapping[str, int] | None
@@ -53,6 +55,7 @@ class Band(Accumulator):
             "freshness": self.freshness.result(planned.get("freshness", 0)),
             "swap": self.swap.result(planned.get("swap", 0)),
             "inbox": self.inbox.result(planned.get("inbox", 0)),
+            "llm": self.unparseable.result(self.latency.steps, self.errors.failed),
             "errors": self.errors.result(self.latency.steps),
             "events": self._events(),
         }

@@ -20,7 +20,7 @@ NANO = 1_000_000_000
 
 
 class Pair:
-    """A reissue against its baseline: all that can be said of two lists of distinct ids."""
+    """A reissue against its baseline: all that can be said of two lists of distinct hits."""
 
     __slots__ = ("identical", "rbo_nano", "shared", "top1", "union")
 

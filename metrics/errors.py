@@ -14,7 +14,7 @@ REASON_LENGTH = 300
 
 
 class Reasons(Tally[tuple[str, str]]):
-    """Failed steps by step and reason: of more than 1,000 different ones, a fixed choice.
+    """Steps by name and reason: of more than 1,000 different ones, a fixed choice.
 
     A service that words every failure differently must not fill the memory. Those whose checksum
     is smallest are kept: one among the smallest of all is among the smallest of any part, so its
@@ -22,7 +22,7 @@ class Reasons(Tally[tuple[str, str]]):
     """
 
     def add(self, step: str, reason: str) -> None:
-        """Count a failed step."""
+        """Count a step."""
         self[step, reason[:REASON_LENGTH]] += 1
         if len(self) > 2 * REASONS_KEPT:
             self.prune()
@@ -33,6 +33,18 @@ class Reasons(Tally[tuple[str, str]]):
             by_checksum = sorted(self, key=lambda key: (crc32("\0".join(key).encode()), key))
             for key in by_checksum[REASONS_KEPT:]:
                 del self[key]
+
+    def rows(self, total: int) -> list[dict[str, Any]]:
+        """The commonest first; what of ``total`` was not kept apart is counted in a last row."""
+        kept = Reasons(self)
+        kept.prune()
+        rows: list[dict[str, Any]] = [
+            {"step": step, "reason": reason, "count": n}
+            for (step, reason), n in sorted(kept.items(), key=lambda item: (-item[1], item[0]))
+        ]
+        if others := total - kept.total():
+            rows.append({"step": None, "reason": "other reasons, each rare", "count": others})
+        return rows
 
     def merge(self, other: Tally[tuple[str, str]]) -> None:
         """Add ``other``'s counts to these."""
@@ -76,17 +88,5 @@ class Errors(Accumulator):
                 }
                 for name, n in steps.items()
             },
-            "by_reason": self._by_reason(),
+            "by_reason": self.reasons.rows(failed),
         }
-
-    def _by_reason(self) -> list[dict[str, Any]]:
-        """The commonest first; what was not kept apart is counted in a last row."""
-        kept = Reasons(self.reasons)
-        kept.prune()
-        rows = [
-            {"step": step, "reason": reason, "count": n}
-            for (step, reason), n in sorted(kept.items(), key=lambda item: (-item[1], item[0]))
-        ]
-        if others := self.failed.total() - kept.total():
-            rows.append({"step": None, "reason": "other reasons, each rare", "count": others})
-        return rows

@@ -24,12 +24,20 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     distance: float
 
 
+class Item(msgspec.Struct, frozen=True, gc=False):
+    """What a hit is of. An id is unique within its corpus only."""
+
+    id: str
+    corpus: str
+
+
 class StepRecord(msgspec.Struct, gc=False):
     """One call to a service as the evidence keeps it.
 
     ``latency_ms`` is the service's own time; ``queue_ms`` the wait for an LLM slot before it.
     ``resent``: the request went out twice, since the idle connection had been closed.
-    ``request`` and ``response`` are kept with ``--evidence full`` only.
+    ``request`` and ``response`` are kept with ``--evidence full`` only. ``unparseable``: why the
+    LLM's answer, which came, could not be used.
     """
 
     name: str
@@ -40,6 +48,7 @@ class StepRecord(msgspec.Struct, gc=False):
     resent: bool = False
     request: str | None = None
     response: str | None = None
+    unparseable: str | None = None
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False):
@@ -48,8 +57,11 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies.
     ``seq`` counts from 1 on each worker's boot; ``worker`` names worker and boot, so that the two
     identify an event. ``top_k`` is None where no search succeeded. ``expected`` is the id that
-    should come back (handover: what the colleague recorded; fresh resume: its id). ``users`` is the
-    number of concurrent users when the event ended. ``variant`` is the wording of the demands
+    should come back (handover: what the colleague recorded; fresh resume: its id), and
+    ``expected_corpus`` the corpus that it is of. ``exclude_ids`` went out with the search;
+    ``rejected`` are the hits that they stand for. Both corpora are missing in events of older
+    versions, where an id counts whatever its corpus. ``users`` is the number of concurrent users
+    when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
     the same worker) that this one is compared with: a reissue's baseline, the memory arm of a
     control, the first query of a swap.
@@ -73,7 +85,9 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     per_corpus_counts: dict[str, int] | None = None
     corpus_sizes: dict[str, int] | None = None
     expected: str | None = None
+    expected_corpus: str | None = None
     exclude_ids: list[str] | None = None
+    rejected: list[Item] | None = None
     boosted: int | None = None
     injected: int | None = None
     rating: int | None = None
@@ -91,9 +105,9 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
         """The cell (contract, role) that the event belongs to; empty words where it has none."""
         return (self.contract or "", self.role or "")
 
-    def ids(self) -> list[str]:
-        """The ids of ``top_k`` in rank order; empty where there is no list."""
-        return [hit.id for hit in self.top_k] if self.top_k else []
+    def items(self) -> list[Item]:
+        """What ``top_k`` lists, in rank order; empty where there is no list."""
+        return [Item(hit.id, hit.corpus) for hit in self.top_k or ()]
 
 
 def utc(unix_seconds: float) -> datetime:

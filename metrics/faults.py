@@ -5,10 +5,10 @@ from __future__ import annotations
 from metrics.tally import Tally
 
 FAULTS = {
-    "repeated_ids": "lists that held an id twice, which counts once",
+    "repeated_ids": "lists that held a hit (corpus and id) twice, which counts once",
     "short_lists": "lists that held fewer than K, though something was found",
     "nothing_found": "searches that succeeded and found nothing",
-    "nothing_expected": "handovers and new resumes that did not say which id should come back",
+    "nothing_expected": "handovers and new resumes that did not say which hit should come back",
     "repeated_lists": "baseline lists of a trio, round and cell that had one already: not counted",
     "late_lists": "baseline lists that came after others of their round were given up",
     "changed_corpora_pairs": "reissues whose corpora changed since the baseline, counted apart",

@@ -13,8 +13,7 @@ from metrics.event import Event
 from metrics.histogram import Counts
 from metrics.tally import Tally
 from metrics.timeline import Slot
-
-LLM_STEPS = frozenset({"llm.parse_demand", "llm.judge_top1", "llm.paraphrase"})
+from metrics.unparseable import LLM_STEPS
 
 Latencies = defaultdict[str, list[float]]
 
@@ -36,12 +35,15 @@ class Moment:
     def add(self, event: Event) -> None:
         """Count an event and its steps, whatever became of it."""
         self.events[event.phase, event.outcome] += 1
-        steps = event.steps
+        steps, latencies = event.steps, self.steps
         for step in steps:
             name = step.name
-            self.steps[name].append(step.latency_ms)
+            latencies[name].append(step.latency_ms)
             if name in LLM_STEPS:
                 self.queue[name].append(step.queue_ms)
+                # Who has a rating has no answer that could not be used.
+                if event.rating is None and step.error is None:
+                    self.band.unparseable.add(event, step)
             if step.resent:
                 self.band.errors.resent[(name,)] += 1
             if step.error is not None:

@@ -97,10 +97,10 @@ def _determinism() -> Iterator[MetricName]:
     yield of("pairs", COUNT, "reissues compared with their baseline")
     yield of("planned", COUNT, "reissues that were attempted or planned")
     yield of("trios", COUNT, "trios with lists of their own; those of one variant count once")
-    yield of("identical", COUNT, "reissues with the same ids in the same order")
+    yield of("identical", COUNT, "reissues with the same hits in the same order")
     yield of("identical_rate", RATE, "identical reissues by pairs", "identical_ci95")
-    yield of("top1", COUNT, "reissues with the same id at top-1")
-    yield of("top1_rate", RATE, "reissues with the same id at top-1 by pairs", "top1_ci95")
+    yield of("top1", COUNT, "reissues with the same hit at top-1")
+    yield of("top1_rate", RATE, "reissues with the same hit at top-1 by pairs", "top1_ci95")
     yield of("mean_overlap_at_k", RATE, "mean share of a list that the other has too")
     yield of("mean_rbo", "RBO, 0 to 1", "mean rank-biased overlap, p = 0.9, extrapolated")
     changed = "changed_corpora_pairs"
@@ -155,7 +155,7 @@ def _swap() -> Iterator[MetricName]:
     of = _Section("swap", ("swap",), "swaps").name
     yield of("swaps", COUNT, "lists that came after a rejection")
     yield of("planned", COUNT, "swaps that were attempted or planned")
-    yield of("returned", COUNT, "rejected ids that returned; 0 is right")
+    yield of("returned", COUNT, "rejected hits (corpus and id) that returned; 0 is right")
     yield of("pairs", COUNT, "rejected lists compared with the ones after")
     both = "the rejected list against the one after; lower is better"
     yield of("mean_jaccard", JACCARD, both, "ci95", "pairs")
@@ -176,6 +176,14 @@ def _inbox() -> Iterator[MetricName]:
     yield of("mean_rating", "rating, 1 to 5", mean, samples="rated")
     yield of("unrated", COUNT, "messages accepted and never rated")
     yield of("unparseable_ratings", COUNT, "ratings that were not what was asked for")
+
+
+def _llm() -> Iterator[MetricName]:
+    of = _Section("llm", ("inbox", "handover_paraphrase"), "answers", None).name
+    yield of("answers", COUNT, "LLM steps that the service answered")
+    yield of("unparseable", COUNT, "answers of the LLM that could not be used")
+    rate = "answers of the LLM that could not be used, by all of them; lower is better"
+    yield of("unparseable_rate", RATE, rate, "ci95")
 
 
 def _errors() -> Iterator[MetricName]:
@@ -241,6 +249,7 @@ def _all() -> Iterator[MetricName]:
     yield from _freshness()
     yield from _swap()
     yield from _inbox()
+    yield from _llm()
     yield from _errors()
     yield from _events()
     yield from _latency()

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metrics.determinism import Pair
-from metrics.event import Event
+from metrics.event import Event, Hit
 from metrics.faults import Faults
 from metrics.handover import KINDS
+from metrics.identity import identities
 from metrics.jaccard import overlap
 from metrics.moment import Moment
 from metrics.pairing import Pairing, compact
 from metrics.rates import ABSENT, TOP1, place
 from metrics.rounds import Listed
 from metrics.sums import Sums
+from metrics.swap import returned
 from metrics.worst import time_us
 
-Ids = list[str] | None
-"""An event's ids without repeats; None where it has no list."""
+Hits = list[Hit] | None
+"""An event's hits without repeats; None where it has no list."""
 Say = Callable[[Event, str, float | bool], None]
 """Hears what is found of one event, by name, as it is counted."""
 
@@ -29,7 +31,7 @@ class Observer:
         self._folds = folds
         self._say = say
         self._pairing = Pairing()
-        self._by_phase: dict[str, Callable[[Event, Ids, Moment, Sums], None]] = {
+        self._by_phase: dict[str, Callable[[Event, Hits, Moment, Sums], None]] = {
             "baseline": self._baseline,
             "reissue": self._reissue,
             "swap": self._swap,
@@ -39,18 +41,23 @@ class Observer:
         }
 
     def add(self, event: Event, sums: Sums) -> None:
-        """Count an event."""
+        """Count an event.
+
+        What fails after a search (a recording, a judge) does not take back the list that was found.
+        """
         moment = sums.moment_of(event)
         moment.add(event)
         if event.outcome == "cut":
             return
-        ids = _list_of(event, sums.faults)
+        hits = event.top_k
+        if hits is not None and not (len(hits) == event.k == len({hit.id for hit in hits})):
+            hits = _distinct(event, hits, sums.faults)
         observe = self._by_phase.get(event.phase)
         if observe is not None:
-            observe(event, ids, moment, sums)
+            observe(event, hits, moment, sums)
 
-    def _baseline(self, event: Event, ids: Ids, moment: Moment, sums: Sums) -> None:
-        kept = None if ids is None else compact(ids)
+    def _baseline(self, event: Event, hits: Hits, moment: Moment, sums: Sums) -> None:
+        kept = None if hits is None else compact(hits)
         if kept is not None:
             self._pairing.remember(event, kept)
         sizes = event.corpus_sizes
@@ -62,12 +69,13 @@ class Observer:
         else:
             sums.rounds.hold(key, event.cell, listed, sums.faults)
 
-    def _reissue(self, event: Event, ids: Ids, moment: Moment, sums: Sums) -> None:
+    def _reissue(self, event: Event, hits: Hits, moment: Moment, sums: Sums) -> None:
         determinism = moment.band.determinism
         determinism.attempted[()] += 1
         baseline = self._pairing.recall(event, "baseline")
-        if baseline is None or ids is None:
+        if baseline is None or hits is None:
             return
+        ids = identities(hits)
         pair = Pair(baseline.ids, ids)
         if changed(baseline.corpus_sizes, event.corpus_sizes):
             determinism.changed[pair.shared, pair.union] += 1
@@ -81,16 +89,16 @@ class Observer:
             lists = (baseline.ids, tuple(ids))
             sums.worst.add(event, (pair.shared, pair.union), pair.rbo_nano, lists)
 
-    def _handover(self, event: Event, ids: Ids, moment: Moment, sums: Sums) -> None:
+    def _handover(self, event: Event, hits: Hits, moment: Moment, sums: Sums) -> None:
         handover, kind = moment.band.handover, KINDS[event.phase]
         for arm in (event.arm,) if event.arm else ("memory", "control"):
             handover.attempted[kind, arm] += 1
-        if event.arm is None or ids is None:
+        if event.arm is None or hits is None:
             return
         if event.expected is None:
             sums.faults[("nothing_expected",)] += 1
             return
-        at = place(ids, event.expected)
+        at = place(hits, event.expected, event.expected_corpus)
         handover.arms[kind, event.arm, at] += 1
         moment.handover[event.arm, int(at == TOP1)] += 1
         if event.arm == "memory":
@@ -104,33 +112,33 @@ class Observer:
         elif memory := self._pairing.recall(event, event.phase):
             handover.pairs[kind, unit_of(event), memory.place or 0, at] += 1
 
-    def _fresh_resume(self, event: Event, ids: Ids, moment: Moment, sums: Sums) -> None:
+    def _fresh_resume(self, event: Event, hits: Hits, moment: Moment, sums: Sums) -> None:
         freshness = moment.band.freshness
         freshness.attempted[()] += 1
-        if ids is None:
+        if hits is None:
             return
         if event.expected is None:
             sums.faults[("nothing_expected",)] += 1
         else:
-            freshness.places[(place(ids, event.expected),)] += 1
+            freshness.places[(place(hits, event.expected, event.expected_corpus),)] += 1
 
-    def _swap(self, event: Event, ids: Ids, moment: Moment, _: Sums) -> None:
+    def _swap(self, event: Event, hits: Hits, moment: Moment, _: Sums) -> None:
         swap = moment.band.swap
         rejected = event.exclude_ids
         swap.attempted[("first" if rejected is None else "second",)] += 1
-        if ids is None:
+        if hits is None:
             return
         if rejected is None:
-            self._pairing.remember(event, compact(ids))
+            self._pairing.remember(event, compact(hits))
             return
         swap.after[("swaps",)] += 1
-        swap.after[("returned",)] += len(set(rejected).intersection(ids))
+        swap.after[("returned",)] += returned(event)
         if first := self._pairing.recall(event, "swap"):
-            swap.pairs[overlap(frozenset(first.ids), ids)] += 1
+            swap.pairs[overlap(frozenset(first.ids), identities(hits))] += 1
 
-    def _inbox(self, event: Event, ids: Ids, moment: Moment, _: Sums) -> None:
+    def _inbox(self, event: Event, hits: Hits, moment: Moment, _: Sums) -> None:
         moment.band.inbox.add(event)
-        if self._say is not None and event.rating is not None and ids is not None:
+        if self._say is not None and event.rating is not None and hits is not None:
             self._say(event, "judge_rating", float(event.rating))
 
 
@@ -139,24 +147,18 @@ def unit_of(event: Event) -> int:
     return event.trio if event.variant is None else event.variant
 
 
-def _list_of(event: Event, faults: Faults) -> list[str] | None:
-    """The event's ids in rank order, an id twice once; None where it has no list.
-
-    What fails after a search (a recording, a judge) does not take back the list that was found.
-    """
-    top_k = event.top_k
-    if top_k is None:
-        return None
-    ids = [hit.id for hit in top_k]
-    if not ids:
+def _distinct(event: Event, hits: list[Hit], faults: Faults) -> list[Hit]:
+    """A list that is not ``k`` different ids: one hit that stands twice once, in rank order."""
+    if not hits:
         faults[("nothing_found",)] += 1
-        return ids
-    if len(ids) < event.k:
+    elif len(hits) < event.k:
         faults[("short_lists",)] += 1
-    if len(set(ids)) != len(ids):
+    seen: dict[str, Hit] = {}
+    for hit, who in zip(hits, identities(hits), strict=True):
+        seen.setdefault(who, hit)
+    if len(seen) < len(hits):
         faults[("repeated_ids",)] += 1
-        return list(dict.fromkeys(ids))
-    return ids
+    return list(seen.values())
 
 
 def changed(before: dict[str, int] | None, after: dict[str, int] | None) -> bool:

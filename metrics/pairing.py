@@ -10,14 +10,15 @@ from sys import intern
 
 import msgspec
 
-from metrics.event import Event
+from metrics.event import Event, Hit
+from metrics.identity import BETWEEN
 from metrics.overlap_figure import Cell
 
 Ids = tuple[str, ...]
 
 
 class Remembered(msgspec.Struct, frozen=True, gc=False):
-    """The part of an event that its counterpart needs; ``place`` is for handovers."""
+    """The part of an event that its counterpart needs: identities; ``place`` is for handovers."""
 
     phase: str
     cell: Cell
@@ -58,6 +59,6 @@ class Pairing:
         return held[1]
 
 
-def compact(ids: list[str]) -> Ids:
-    """``ids`` as they are kept: of equal strings from different answers, one."""
-    return tuple(map(intern, ids))
+def compact(hits: list[Hit]) -> Ids:
+    """The identities of ``hits`` as they are kept: of equal strings from many answers, one."""
+    return tuple([intern(f"{hit.corpus}{BETWEEN}{hit.id}") for hit in hits])

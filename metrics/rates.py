@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from metrics.event import Hit
 from metrics.intervals import wilson
 
 TOP1, LISTED, ABSENT = 0, 1, 2
-"""Where the expected id stood: first, further down in the list, or nowhere in it."""
+"""Where the expected hit stood: first, further down in the list, or nowhere in it."""
 
 
-def place(ids: Sequence[str], expected: str) -> int:
-    """Where ``expected`` stands in ``ids``: TOP1, LISTED or ABSENT."""
-    if ids and ids[0] == expected:
-        return TOP1
-    return LISTED if expected in ids else ABSENT
+def place(hits: Sequence[Hit], expected: str, corpus: str | None) -> int:
+    """Where the hit of id ``expected`` and ``corpus`` (None: any) stands: TOP1, LISTED, ABSENT."""
+    for rank, hit in enumerate(hits):
+        if hit.id == expected and (corpus is None or hit.corpus == corpus):
+            return LISTED if rank else TOP1
+    return ABSENT
 
 
 def rate(hits: int, queries: int) -> float | None:

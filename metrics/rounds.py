@@ -21,8 +21,8 @@ TrioRound = tuple[int, int]
 class Listed(msgspec.Struct, frozen=True, gc=False):
     """One cell's baseline: when it began, and the band of users and trio's unit it counts for.
 
-    ``pool`` is the size of the corpora searched, 0 where unknown; ``ids`` are distinct, and None
-    where the search did not succeed.
+    ``pool`` is the size of the corpora searched, 0 where unknown; ``ids`` are distinct identities
+    (corpus and id), and None where the search did not succeed.
     """
 
     time_us: int

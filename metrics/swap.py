@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from metrics import jaccard
+from metrics.event import Event
+from metrics.identity import identities, identity
 from metrics.intervals import wilson
 from metrics.tally import Accumulator, Tally
 
@@ -12,7 +14,7 @@ from metrics.tally import Accumulator, Tally
 class Swap(Accumulator):
     """``pairs``: shared, union of the rejected list and the one after it.
 
-    ``after``: "swaps" counts the lists after a rejection, "returned" the rejected ids in them.
+    ``after``: "swaps" counts the lists after a rejection, "returned" the rejected hits in them.
     ``attempted``: "first" and "second" queries that were not cut off.
     """
 
@@ -38,3 +40,16 @@ class Swap(Accumulator):
             "mean_jaccard": mean,
             "ci95": None if mean is None else list(wilson(min(mean, 1.0), pairs)),
         }
+
+
+def returned(event: Event) -> int:
+    """How many of the hits that were rejected the event's list has.
+
+    Ids alone go over the wire, and leave out what has them in any corpus; but who returns is a hit,
+    and the namesake from another corpus was not rejected. Events of older versions have ids only.
+    """
+    hits = event.top_k or ()
+    if event.rejected is None:
+        return len({hit.id for hit in hits}.intersection(event.exclude_ids or ()))
+    rejected = {identity(item.corpus, item.id) for item in event.rejected}
+    return len(rejected.intersection(identities(hits)))

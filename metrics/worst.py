@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from metrics.event import Event, utc
+from metrics.identity import named
 from metrics.jaccard import jaccard
 
 KEPT = 5
 
 
 class Reissue(NamedTuple):
-    """A reissue that is not its baseline, with both lists; compares by how bad, then by which."""
+    """A reissue that is not its baseline, with both lists; compares by how bad, then by which.
+
+    The lists hold identities.
+    """
 
     jaccard: float
     rbo_nano: int
@@ -73,7 +77,7 @@ class WorstReissues(list[Reissue]):
         self._cut()
 
     def result(self) -> list[dict[str, Any]]:
-        """The worst first."""
+        """The worst first; both lists as ``{"id", "corpus"}`` in rank order."""
         return [
             {
                 "jaccard": one.jaccard,
@@ -85,8 +89,8 @@ class WorstReissues(list[Reissue]):
                 "role": one.role,
                 "query": one.query,
                 "trace_id": one.trace_id or None,
-                "baseline": list(one.baseline),
-                "reissue": list(one.reissue),
+                "baseline": list(map(named, one.baseline)),
+                "reissue": list(map(named, one.reissue)),
             }
             for one in self
         ]

@@ -8,8 +8,10 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from services.error_words import error_member, member_words
 from services.errors import TransportError
-from services.reason import DECODE_ERRORS, SUCCESS, decode_fault, status_fault
+from services.reading import read
+from services.reason import DECODE_ERRORS, SUCCESS, decode_fault, said_fault, status_fault
 from services.step import Step
 from services.traceparent import TraceContext, new_span_id
 from services.transport import Reply, Transport
@@ -83,11 +85,14 @@ def _read(
     if reply.status not in SUCCESS:
         return None, status_fault(reply)
     if endpoint.decoder is None:
-        return None, None
+        words = error_member(reply.body)
+        return None, words and said_fault(reply, words)
     try:
-        answer = endpoint.decoder.decode(reply.body)
+        answer = read(endpoint.decoder, reply.body)
     except DECODE_ERRORS as error:
         return None, decode_fault(reply, error)
+    if said := getattr(answer, "error", None):
+        return None, said_fault(reply, member_words(said) or "")
     if endpoint.fault is not None and (fault := endpoint.fault(request, answer)) is not None:
         return None, fault
     return answer, None

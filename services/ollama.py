@@ -12,10 +12,13 @@ import msgspec
 
 from services import prompts, validity, wire, wire_llm
 from services.call import Answer, Endpoint, OnStep, call
-from services.reason import DECODE_ERRORS, text_fault
+from services.reading import read_content
+from services.reason import DECODE_ERRORS
 from services.step import Step
+from services.surrogates import without_lone_surrogates
 from services.traceparent import TraceContext
 from services.transport import Transport
+from services.unparseable import content_fault
 
 Fault = Callable[[Answer], str | None]
 
@@ -59,8 +62,8 @@ class Ollama:
     ) -> Step[wire_llm.Judgement]:
         """Step ``llm.judge_top1``: how well the top ``hit`` serves the message ``body``."""
         question = {"body": body, "hit": hit}
-        # Metadata is passed on unread, and may hold bytes that are no UTF-8.
-        text = wire.encode(question).decode("utf-8", "replace")
+        # Metadata is passed on unread, and may hold bytes that are no UTF-8, or half a surrogate.
+        text = without_lone_surrogates(wire.encode(question)).decode("utf-8", "replace")
         request = self._request(prompts.JUDGE_TOP1, text, JUDGEMENT_SCHEMA)
         return self._chat(JUDGE_TOP1, request, trace, wire_llm.judgement_decoder)
 
@@ -112,9 +115,9 @@ def with_content(
     if chat.answer is None:
         return step
     try:
-        answer = decoder.decode(chat.answer.message.content)
+        answer = read_content(decoder, chat.answer.message.content or "")
     except DECODE_ERRORS as error:
-        step.unparseable = text_fault(error, "content")
+        step.unparseable = content_fault(error, chat.answer)
         return step
     step.unparseable = fault(answer) if fault is not None else None
     if step.unparseable is None:

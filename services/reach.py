@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from services.base_url import parse_base_url
+from services.error_words import error_member
 from services.errors import ServiceRefusalError, TransportError
 from services.gateway import CORPORA
-from services.reason import DECODE_ERRORS, SUCCESS, clip, content_type, text_fault
+from services.reading import read
+from services.reason import (
+    DECODE_ERRORS,
+    SUCCESS,
+    clip,
+    content_type,
+    said_fault,
+    text_fault,
+)
 from services.token import GATEWAY_TOKEN, LLM_TOKEN, TokenHosts, authorization, withheld
 from services.transport import Reply, Transport
 from services.wire import CorporaAnswer, corpora_decoder
-from services.wire_llm import tags_decoder
+from services.wire_llm import Model, tags_decoder
 
 Answer = TypeVar("Answer")
 
@@ -63,17 +72,31 @@ def look_at_corpora(
 def check_llm(
     url: str, model: str, place: str = "--llm-host", *, hosts: TokenHosts = NOWHERE
 ) -> LanguageModel:
-    """The model that Ollama at ``url`` takes ``model`` for: without a tag, its ``latest``."""
+    """The model that Ollama at ``url`` takes ``model`` for (see ``find_model``)."""
     where = f"{place} {parse_base_url(url, place)}"
     tags = fetch(url, where, TAGS, LLM_TOKEN, tags_decoder, hosts=hosts)
-    models = {found.name: found for found in tags.models}
-    found = models.get(model) or models.get(f"{model}:latest")
+    found = find_model(model, tags.models)
     if found is None:
         raise ServiceRefusalError(
-            f"{where}: no model {clip(model)}; there is {listed(models)}; "
+            f"{where}: no model {clip(model)}; there is {listed(one.name for one in tags.models)}; "
             f"get it with: ollama pull {clip(model)}"
         )
-    return LanguageModel(found.name, rule_based=found.details.family == "rules")
+    return LanguageModel(found.name, rule_based=found.family == "rules")
+
+
+def find_model(name: str, models: Sequence[Model]) -> Model | None:
+    """The model that Ollama takes ``name`` for; the one that is spelt so comes first."""
+    wanted = whole_name(name)
+    alike = [model for model in models if whole_name(model.name) == wanted]
+    return min(alike, key=lambda model: model.name != name, default=None)
+
+
+def whole_name(name: str) -> str:
+    """A model's name as Ollama compares it: in any case, with its tag, without what is implied."""
+    whole = name.strip().casefold()
+    for implied in ("registry.ollama.ai/", "library/"):
+        whole = whole.removeprefix(implied)
+    return whole if ":" in whole.rpartition("/")[2] else f"{whole}:latest"
 
 
 def fetch(
@@ -94,8 +117,10 @@ def fetch(
         raise ServiceRefusalError(
             f"{where}: HTTP {reply.status} to {path} ({opening(reply)}); expected 200"
         )
+    if words := error_member(reply.body):
+        raise ServiceRefusalError(f"{where}: {path} answers {said_fault(reply, words)}")
     try:
-        return decoder.decode(reply.body)
+        return read(decoder, reply.body)
     except DECODE_ERRORS as error:
         raise ServiceRefusalError(
             f"{where}: {path} answers {opening(reply)}; {text_fault(error, 'answer')}"

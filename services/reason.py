@@ -7,14 +7,15 @@ import re
 import msgspec
 
 from services.blanking import blank_text
+from services.error_words import error_member, error_words
 from services.transport import Reply
-from services.wire import error_decoder
 
 ERROR_TEXT_CHARACTERS = 200
 ID_CHARACTERS = 80
 SUCCESS = range(200, 300)
 REDIRECTS = range(300, 400)
 GZIP_START = b"\x1f\x8b"
+MISSING = "missing required field"
 
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """All that msgspec raises for bytes that are not the JSON that was asked for."""
@@ -31,15 +32,25 @@ def status_fault(reply: Reply) -> str:
     """The reason that a status other than 2xx is, with the service's own words."""
     if reply.status in REDIRECTS:
         return f"redirect {reply.status} not followed"
-    try:
-        words = error_decoder.decode(reply.body).words
-    except DECODE_ERRORS:
+    words = error_words(reply.body)
+    if words is None:
         return f"HTTP {reply.status} ({content_type(reply)})"
+    return said_fault(reply, words)
+
+
+def said_fault(reply: Reply, words: str) -> str:
+    """The reason that a service's own ``words`` are, under any status."""
     return f"HTTP {reply.status}: {clip(words, ERROR_TEXT_CHARACTERS)}"
 
 
 def decode_fault(reply: Reply, error: Exception) -> str:
-    """The reason that a 2xx body is which ``error`` was raised for."""
+    """The reason that a 2xx body is which ``error`` was raised for.
+
+    Where what is due is not there at all, the service may say why.
+    """
+    said = error_words if MISSING in str(error) else error_member
+    if words := said(reply.body):
+        return said_fault(reply, words)
     if isinstance(error, msgspec.ValidationError):
         return text_fault(error, "answer")
     if not reply.body:

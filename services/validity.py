@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from metrics.event import Hit
 from services.reason import clip
 from services.wire import (
     EmbedAnswer,
@@ -18,12 +19,12 @@ from services.wire_llm import ChatAnswer, ChatRequest, Paraphrase
 
 
 def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
-    """More than ``k`` results, an id twice, or more said of them than there can be."""
+    """More than ``k`` results, a hit twice (ids are unique within a corpus), or impossible counts."""
     results = answer.results
     if len(results) > request.k:
         return f"results: {len(results)} of at most {request.k}"
-    if len({hit.id for hit in results}) < len(results):
-        return f'results: id "{clip(first_twice(hit.id for hit in results))}" twice'
+    if len({hit.id for hit in results}) < len(results) and (twice := first_twice(results)):
+        return f'results: id "{clip(twice.id)}" of corpus "{clip(twice.corpus)}" twice'
     boosted, injected = answer.playbook_boosted or 0, answer.playbook_injected or 0
     return count_fault(request, answer) if boosted > request.k or injected > request.k else None
 
@@ -37,19 +38,25 @@ def count_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
     return None
 
 
-def first_twice(ids: Iterable[str]) -> str:
-    """The first of ``ids`` that was there before."""
-    seen: set[str] = set()
-    return next(id_ for id_ in ids if id_ in seen or seen.add(id_))  # type: ignore[func-returns-value]  # add's None lets the scan go on
+def first_twice(hits: Iterable[Hit]) -> Hit | None:
+    """The first of ``hits`` whose corpus and id were there before."""
+    seen: set[tuple[str, str]] = set()
+    for hit in hits:
+        if (hit.corpus, hit.id) in seen:
+            return hit
+        seen.add((hit.corpus, hit.id))
+    return None
 
 
 def embed_fault(request: EmbedRequest, answer: EmbedAnswer) -> str | None:
     """Another number of vectors than of texts, or a vector of another dimension."""
     if len(answer.vectors) != len(request.texts):
         return f"vectors: {len(answer.vectors)} for {len(request.texts)} texts"
+    dimension = answer.dimension
     for vector in answer.vectors:
-        if len(vector) != answer.dimension:
-            return f"vectors: {len(vector)} numbers where dimension is {answer.dimension}"
+        dimension = len(vector) if dimension is None else dimension
+        if len(vector) != dimension:
+            return f"vectors: {len(vector)} numbers where dimension is {dimension}"
     return None
 
 

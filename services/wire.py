@@ -1,8 +1,9 @@
 """What goes over the wire: one struct for each request and answer of the gateway and of Ollama.
 
 Optional fields are left out of a request where they have their default. Every field of an answer
-is required but for metadata and a search's counts; unknown ones are ignored. JSON has no NaN and no
-infinity, and msgspec takes neither.
+is required but for metadata and a search's counts (``services.reading`` fills in lists and counts
+that were left out); unknown ones are ignored. JSON has no NaN and no infinity, and msgspec takes
+neither.
 What a search brings is kept from the garbage collector: it holds no cycle, and there is much of it.
 The metadata of its hits is not read with it: no figure needs it, only the judge of a top hit does.
 """
@@ -39,7 +40,13 @@ class SearchRequest(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     query_role: str | None = None
 
 
-class SearchAnswer(msgspec.Struct, gc=False):
+class ServiceAnswer(msgspec.Struct, kw_only=True, gc=False):
+    """Any answer. An ``error`` that says something makes it none, whatever the status."""
+
+    error: Any = None
+
+
+class SearchAnswer(ServiceAnswer, gc=False):
     """The hits in rank order; ``playbook_*`` say how many the memory boosted and injected.
 
     A gateway in Go may leave out whatever is 0: a count that is None was not said.
@@ -52,10 +59,14 @@ class SearchAnswer(msgspec.Struct, gc=False):
 
 
 class JudgedHit(msgspec.Struct):
-    """A hit as a judge sees it. ``metadata`` is passed on as it came, and may be missing."""
+    """A hit as a judge sees it. ``metadata`` is passed on as it came; null or missing is none."""
 
     id: str
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
+
+    def __post_init__(self) -> None:
+        if bytes(self.metadata) == b"null":
+            self.metadata = msgspec.Raw(b"{}")
 
 
 class JudgedAnswer(msgspec.Struct):
@@ -76,7 +87,7 @@ class RecordRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
     tags: list[str] = []
 
 
-class RecordAnswer(msgspec.Struct):
+class RecordAnswer(ServiceAnswer):
     """The memory's own id of what it recorded."""
 
     playbook_id: str
@@ -93,7 +104,7 @@ class InboxRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
     tag: str | None = None
 
 
-class InboxAnswer(msgspec.Struct):
+class InboxAnswer(ServiceAnswer):
     """The inbox's own id of what it accepted."""
 
     id: str
@@ -105,11 +116,11 @@ class EmbedRequest(msgspec.Struct):
     texts: list[str]
 
 
-class EmbedAnswer(msgspec.Struct):
-    """One vector of ``dimension`` numbers for each text."""
+class EmbedAnswer(ServiceAnswer):
+    """One vector of ``dimension`` numbers for each text; its length where that is left out."""
 
     vectors: list[list[float]]
-    dimension: Count
+    dimension: Count | None = None
 
 
 class CreateIndexRequest(msgspec.Struct):
@@ -133,7 +144,7 @@ class IndexAddRequest(msgspec.Struct):
     items: list[IndexItem]
 
 
-class IndexAddAnswer(msgspec.Struct):
+class IndexAddAnswer(ServiceAnswer):
     """How many items the index took."""
 
     added: Count
@@ -150,7 +161,7 @@ class Corpus(msgspec.Struct):
     roles: dict[str, Count] | None = None
 
 
-class CorporaAnswer(msgspec.Struct):
+class CorporaAnswer(ServiceAnswer):
     """``GET /v1/matrix/corpora``."""
 
     corpora: list[Corpus]
@@ -170,27 +181,10 @@ class CorporaAnswer(msgspec.Struct):
         return dict(total)
 
 
-class HealthAnswer(msgspec.Struct):
+class HealthAnswer(ServiceAnswer):
     """``GET /health``; ``ok`` is the only good ``status``."""
 
     status: str
-
-
-class ErrorWords(msgspec.Struct):
-    """How gateways that speak OpenAI's API put it."""
-
-    message: str
-
-
-class ErrorAnswer(msgspec.Struct):
-    """What both services answer with any 4xx or 5xx."""
-
-    error: str | ErrorWords
-
-    @property
-    def words(self) -> str:
-        """The service's own words."""
-        return self.error if isinstance(self.error, str) else self.error.message
 
 
 search_decoder = msgspec.json.Decoder(SearchAnswer)
@@ -201,5 +195,4 @@ embed_decoder = msgspec.json.Decoder(EmbedAnswer)
 index_add_decoder = msgspec.json.Decoder(IndexAddAnswer)
 corpora_decoder = msgspec.json.Decoder(CorporaAnswer)
 health_decoder = msgspec.json.Decoder(HealthAnswer)
-error_decoder = msgspec.json.Decoder(ErrorAnswer)
 encode = msgspec.json.Encoder().encode

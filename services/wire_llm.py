@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from services.wire import ServiceAnswer
+
 
 class ChatMessage(msgspec.Struct):
     """One message of a conversation."""
@@ -32,27 +34,43 @@ class ChatRequest(msgspec.Struct):
     stream: Literal[False] = False
 
 
-class ChatAnswer(msgspec.Struct):
-    """The one message of an answer that is ``done``; its content is JSON in a string."""
+class SaidMessage(msgspec.Struct):
+    """What the model said; ``thinking`` is what it said to itself before, apart from content."""
 
-    message: ChatMessage
+    content: str | None
+    thinking: Any = None
+
+
+class ChatAnswer(ServiceAnswer):
+    """The one message of an answer that is ``done``; its content is JSON in a string.
+
+    ``done_reason`` says why it ended: ``stop``, ``length`` (cut), ``load`` (nothing was asked).
+    """
+
+    message: SaidMessage
     done: bool
+    done_reason: Any = None
 
 
 class ModelDetails(msgspec.Struct):
     """``family`` is ``rules`` where the stand-in of the embedded stack answers."""
 
-    family: str | None = None
+    family: Any = None
 
 
 class Model(msgspec.Struct):
     """A model that Ollama has, as ``NAME:TAG``."""
 
     name: str
-    details: ModelDetails = msgspec.field(default_factory=ModelDetails)
+    details: ModelDetails | None = None
+
+    @property
+    def family(self) -> Any:
+        """What it says of its kind, if anything."""
+        return self.details.family if self.details else None
 
 
-class TagsAnswer(msgspec.Struct):
+class TagsAnswer(ServiceAnswer):
     """``GET /api/tags``."""
 
     models: list[Model]

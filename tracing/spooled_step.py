@@ -7,6 +7,7 @@ from typing import Self
 import msgspec
 
 from services.reason import DECODE_ERRORS
+from services.surrogates import has_surrogates
 from tracing.trace import TraceRun
 from tracing.traced_step import Done, TracedStep
 
@@ -27,7 +28,8 @@ class SpooledStep(msgspec.Struct, omit_defaults=True, tag="step", tag_field="is"
     def of(cls, run: TraceRun, step: TracedStep) -> Self:
         """The line of ``step``."""
         request = _spooled(step.request, is_json=_is_json(step.request))
-        return cls(run, step.done, request, _spooled(step.response, is_json=step.answered))
+        is_json = step.answered and (not has_surrogates(step.response) or _is_json(step.response))
+        return cls(run, step.done, request, _spooled(step.response, is_json=is_json))
 
     @property
     def step(self) -> TracedStep:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from services.reading import read
 from services.reason import DECODE_ERRORS
 from tracing.observation import Kind, Level, Observation
 from tracing.trace import Trace, TraceRun
@@ -132,7 +133,7 @@ def _add_model(observation: Observation, step: TracedStep) -> None:
 
 def _decoded(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded | None:
     try:
-        return decoder.decode(body)
+        return read(decoder, body)
     except DECODE_ERRORS:
         return None
 

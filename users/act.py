@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from metrics.event import Event, Outcome, StepRecord
+from metrics.event import Event, Item, Outcome, StepRecord
 from services.step import Step
 from services.wire import RecordRequest, SearchAnswer, SearchRequest
 from users.coordinator import Coordinator
@@ -68,9 +68,10 @@ class Act:
         records, latency_ms, failed = [], 0.0, None
         for step in steps:
             name, error, start = step.name, step.error, _at(step.start_s, UTC)
-            records.append(
-                StepRecord(name, start, step.latency_ms, error, step.queue_ms, step.resent)
-            )
+            record = StepRecord(name, start, step.latency_ms, error, step.queue_ms, step.resent)
+            if step.unparseable is not None:
+                record.unparseable = step.unparseable
+            records.append(record)
             latency_ms += step.latency_ms
             if error is not None and failed is None:
                 failed = f"{name}: {error}"
@@ -89,6 +90,10 @@ class Act:
         """Say why nothing was asked."""
         self.event.outcome, self.event.error = outcome, reason
 
+    def expect(self, id_: str, corpus: str) -> None:
+        """Say which hit should come back."""
+        self.event.expected, self.event.expected_corpus = id_, corpus
+
     def search(
         self,
         query: str,
@@ -96,11 +101,11 @@ class Act:
         memory: str | None = None,
         role: str | None = None,
         corpora: list[str] | None = None,
-        exclude_ids: list[str] | None = None,
+        rejected: list[Item] | None = None,
     ) -> SearchAnswer | None:
         """Search, with the playbook corpus ``memory`` or by retrieval only; None where it failed.
 
-        The event takes its list from here; an event has one search.
+        The event takes its list from here; an event has one search. Of ``rejected`` the ids go out.
         """
         coordinator, event = self.coordinator, self.event
         scenario = coordinator.run.scenario
@@ -114,8 +119,9 @@ class Act:
             request.playbook_max_distance = playbook.max_distance
             request.playbook_max_inject_distance = playbook.max_inject_distance
             request.query_role = role
-        if exclude_ids is not None:
-            request.exclude_ids = event.exclude_ids = exclude_ids
+        if rejected is not None:
+            event.rejected = rejected
+            request.exclude_ids = event.exclude_ids = [*dict.fromkeys(one.id for one in rejected)]
         event.query = query
         event.corpus_sizes = coordinator.around.corpus_sizes(corpora)
         step = coordinator.gateway.search(request, self.trace)

@@ -8,17 +8,19 @@ from typing import Literal
 import msgspec
 from gevent.event import Event as Signal
 
+from metrics.event import Item
+
 Absence = Literal["skipped", "unmet"]
 
 
 class Recordings(msgspec.Struct, frozen=True):
-    """What a seat recorded in a round: its namespace, and the recorded id of each role."""
+    """What a seat recorded in a round: its namespace, and the recorded hit of each role."""
 
     persona: str
     trio: int
     round: int
     namespace: str
-    answers: dict[str, str]
+    answers: dict[str, Item]
 
 
 class Board:

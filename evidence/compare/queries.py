@@ -13,6 +13,9 @@ from itertools import count
 from typing import Any
 
 from metrics.event import Event
+from metrics.identity import identities
+from metrics.rates import ABSENT, TOP1, place
+from metrics.swap import returned
 
 Query = tuple[Any, ...]
 Cell = tuple[str, str]
@@ -69,12 +72,13 @@ class QueryScores:
         elif event.phase == "reissue":
             self._reissue(event)
         elif event.phase in HANDOVER and event.arm == "memory" and event.expected is not None:
-            hit = event.ids()[:1] == [event.expected]
-            self._score(HANDOVER[event.phase], event, hit)
+            at = place(event.top_k, event.expected, event.expected_corpus)
+            self._score(HANDOVER[event.phase], event, at == TOP1)
         elif event.phase == "fresh_resume" and event.expected is not None:
-            self._score(FRESHNESS, event, event.expected in event.ids())
+            at = place(event.top_k, event.expected, event.expected_corpus)
+            self._score(FRESHNESS, event, at != ABSENT)
         elif event.phase == "swap" and event.exclude_ids is not None:
-            self._score(RETURNED, event, len({*event.exclude_ids} & {*event.ids()}))
+            self._score(RETURNED, event, returned(event))
 
     def _score(self, figure: str, event: Event, value: float) -> None:
         self.scores[figure][unit_of(event), persona_of(event), event.cell].add(value)
@@ -89,7 +93,7 @@ class QueryScores:
         lists = self._rounds[event.trio, event.round]
         if event.cell in lists:
             return
-        ids = frozenset(event.ids())
+        ids = frozenset(identities(event.top_k or ()))
         for cell, others in lists.items():
             self._pair(event, cell, jaccard(ids, others))
         lists[event.cell] = ids
@@ -108,7 +112,8 @@ class QueryScores:
         if before is None or before.round != event.round:
             return
         if before.corpus_sizes == event.corpus_sizes:
-            value = jaccard(frozenset(before.ids()), frozenset(event.ids()))
+            lists = [frozenset(identities(one.top_k or ())) for one in (before, event)]
+            value = jaccard(*lists)
             self._score(DETERMINISM, event, value)
 
 

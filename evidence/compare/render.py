@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
+from json import dumps
 
 import msgspec
 from rich.console import Console
@@ -16,6 +18,7 @@ from evidence.markdown import code, escape
 
 _COLUMNS = ("Figure", "Effect", "95 % interval", "", "A", "B", "n", "p (Holm)")
 _WIDTH = 200
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 def text(comparison: Comparison) -> str:
@@ -59,7 +62,9 @@ def json(comparison: Comparison) -> str:
     """
     whole = msgspec.to_builtins(comparison)
     whole["regressions"] = comparison.regressions
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
+    text = msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()
+    # In ASCII, which any terminal's encoding has: what it replaced would be lost to a machine.
+    return _BEYOND_ASCII.sub(lambda found: dumps(found[0])[1:-1], text) + "\n"
 
 
 def summary(comparison: Comparison) -> str:

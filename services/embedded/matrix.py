@@ -10,12 +10,10 @@ import msgspec
 from services.embedded.bodies import SearchAnswer, SearchBody
 from services.embedded.corpus import Corpus, Hit
 from services.embedded.playbook import Play, Playbook
-from services.embedded.recall import Recalled, RecallRules, apply_memory
+from services.embedded.recall import Recalled, RecallRules, Who, apply_memory
 from services.embedded.refusal import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from services.embedded.embedding import Embedding, Vector
 
 BAD_GATEWAY = 502
@@ -46,17 +44,18 @@ class Matrix:
         vector = self.embedding.encode(body.query_text)
         count = body.per_corpus_k or body.k
         hits = {corpus.name: corpus.search(vector, count, body.exclude_ids) for corpus in corpora}
-        recalled = self._recall(nearest_by_id(hits.values()), vector, body)
+        found = {(hit.corpus, hit.id): hit for hit in chain.from_iterable(hits.values())}
+        recalled = self._recall(found, vector, body)
         results = sorted(recalled.hits.values())[: body.k]
-        ids = {hit.id for hit in results}
+        listed = {(hit.corpus, hit.id) for hit in results}
         return SearchAnswer(
             results=results,
-            per_corpus_counts={name: len(found) for name, found in hits.items()},
-            playbook_boosted=len(recalled.boosted & ids),
-            playbook_injected=len(recalled.injected & ids),
+            per_corpus_counts={name: len(of_corpus) for name, of_corpus in hits.items()},
+            playbook_boosted=len(recalled.boosted & listed),
+            playbook_injected=len(recalled.injected & listed),
         )
 
-    def _recall(self, found: dict[str, Hit], vector: Vector, body: SearchBody) -> Recalled:
+    def _recall(self, found: dict[Who, Hit], vector: Vector, body: SearchBody) -> Recalled:
         playbook = self._playbooks.get(body.playbook_corpus or "") if body.use_playbook else None
         if playbook is None:
             return Recalled(found, set(), set())
@@ -81,9 +80,3 @@ class Matrix:
         if corpus is None:
             raise RefusalError(BAD_GATEWAY, f'corpus "{name}" does not exist')
         return corpus
-
-
-def nearest_by_id(lists: Iterable[list[Hit]]) -> dict[str, Hit]:
-    """All hits by id; of an id that several corpora have, the nearest."""
-    farthest_first = sorted(chain.from_iterable(lists), reverse=True)
-    return {hit.id: hit for hit in farthest_first}

@@ -25,21 +25,25 @@ class RecallRules(msgspec.Struct, frozen=True):
     role: str | None
 
 
-class Recalled(msgspec.Struct):
-    """Hits by id with the memory's work done, and the ids on which it was done."""
+Who = tuple[str, str]
+"""Corpus and id: ids are unique within their corpus only."""
 
-    hits: dict[str, Hit]
-    boosted: set[str]
-    injected: set[str]
+
+class Recalled(msgspec.Struct):
+    """Hits with the memory's work done, and those on which it was done."""
+
+    hits: dict[Who, Hit]
+    boosted: set[Who]
+    injected: set[Who]
 
 
 def apply_memory(
-    found: dict[str, Hit],
+    found: dict[Who, Hit],
     recollections: list[Recollection],
     rules: RecallRules,
     metadata_of: Callable[[Play], Metadata],
 ) -> Recalled:
-    """``found``, what retrieval found by id, boosted and joined by what is remembered.
+    """``found``, what retrieval found, boosted and joined by what is remembered.
 
     An answer remembered for several queries takes the one that brings it nearest.
     """
@@ -48,15 +52,16 @@ def apply_memory(
         play = recollection.play
         if rules.role and play.role and rules.role != play.role:
             continue
-        hit = found.get(play.answer_id)
-        if hit is not None and hit.corpus == play.answer_corpus:
+        who = (play.answer_corpus, play.answer_id)
+        hit = found.get(who)
+        if hit is not None:
             if recollection.distance <= rules.max_distance:
                 keep_nearest(recalled.hits, at(hit, hit.distance, play))
-                recalled.boosted.add(hit.id)
+                recalled.boosted.add(who)
         elif recollection.distance <= rules.max_inject_distance:
             joined = Hit(0.0, play.answer_id, play.answer_corpus, metadata_of(play))
             keep_nearest(recalled.hits, at(joined, recollection.distance, play))
-            recalled.injected.add(joined.id)
+            recalled.injected.add(who)
     return recalled
 
 
@@ -66,8 +71,9 @@ def at(hit: Hit, distance: float, play: Play) -> Hit:
     return Hit(nearer, hit.id, hit.corpus, hit.metadata)
 
 
-def keep_nearest(hits: dict[str, Hit], hit: Hit) -> None:
-    """Put ``hit`` among ``hits`` unless its id is there already and nearer."""
-    known = hits.get(hit.id)
+def keep_nearest(hits: dict[Who, Hit], hit: Hit) -> None:
+    """Put ``hit`` among ``hits`` unless it is there already and nearer."""
+    who = (hit.corpus, hit.id)
+    known = hits.get(who)
     if known is None or hit.distance < known.distance:
-        hits[hit.id] = hit
+        hits[who] = hit

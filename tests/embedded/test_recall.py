@@ -11,6 +11,7 @@ from services.embedded.corpus import Hit
 from services.embedded.playbook import Play, Playbook, Recollection
 from services.embedded.recall import RecallRules, apply_memory
 
+A, B = ("workers", "a"), ("workers", "b")
 NONE = msgspec.Raw(b"{}")
 KNOWN = msgspec.Raw(b'{"known":true}')
 
@@ -24,7 +25,7 @@ def recollection(name, distance, score=1.0, role=None):
 
 
 def applied(hits, recollections, rules):
-    found = {hit.id: hit for hit in hits}
+    found = {(hit.corpus, hit.id): hit for hit in hits}
     return apply_memory(found, recollections, rules, lambda _play: KNOWN)
 
 
@@ -33,15 +34,23 @@ RULES = RecallRules(max_distance=0.5, max_inject_distance=0.3, role="welder")
 
 def test_a_found_answer_is_boosted_by_its_score():
     recalled = applied([hit("a", 0.4), hit("b", 0.3)], [recollection("a", 0.5, score=0.6)], RULES)
-    assert recalled.hits["a"].distance == pytest.approx(0.4 * (1 - 0.5 * 0.6))
-    assert recalled.hits["b"].distance == 0.3
-    assert (recalled.boosted, recalled.injected) == ({"a"}, set())
+    assert recalled.hits[A].distance == pytest.approx(0.4 * (1 - 0.5 * 0.6))
+    assert recalled.hits[B].distance == 0.3
+    assert (recalled.boosted, recalled.injected) == ({A}, set())
 
 
 def test_an_answer_not_found_is_injected_with_its_metadata():
     recalled = applied([hit("b", 0.3)], [recollection("a", 0.3, score=1.0)], RULES)
-    assert recalled.hits["a"] == Hit(0.15, "a", "workers", KNOWN)
-    assert (recalled.boosted, recalled.injected) == (set(), {"a"})
+    assert recalled.hits[A] == Hit(0.15, "a", "workers", KNOWN)
+    assert (recalled.boosted, recalled.injected) == (set(), {A})
+
+
+def test_a_namesake_in_another_corpus_is_neither_boosted_nor_replaced():
+    namesake = Hit(0.4, "a", "ethereal_workers", NONE)
+    recalled = applied([namesake], [recollection("a", 0.2)], RULES)
+    assert recalled.hits["ethereal_workers", "a"] == namesake
+    assert recalled.hits[A] == Hit(0.1, "a", "workers", KNOWN)
+    assert (recalled.boosted, recalled.injected) == (set(), {A})
 
 
 @pytest.mark.parametrize(("found", "distance"), [(True, 0.501), (False, 0.301)])
@@ -102,7 +111,7 @@ def test_any_list_is_what_wire_md_says(retrieved, remembered, role):
                 offers.append(memory.distance * factor)
         if offers:
             expected[name] = min(offers)
-    found = {name: hit.distance for name, hit in recalled.hits.items()}
+    found = {name: hit.distance for (_, name), hit in recalled.hits.items()}
     assert found == pytest.approx(expected, abs=1e-6)
 
 

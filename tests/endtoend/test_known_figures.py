@@ -51,6 +51,39 @@ def test_an_llm_that_answers_prose_fails_the_check_that_asks_for_it(tmp_path):
         )
     assert code == 3, output
     assert [check["verdict"] for check in document["checks"]] == ["fail"]
+    reason = {"step": "llm.parse_demand", "reason": "content: not JSON", "count": 6}
+    assert document["metrics"]["llm"]["by_reason"] == [reason]
+    said = [step.get("unparseable") for event in document["events"] for step in event["steps"]]
+    assert said.count("content: not JSON") == 6
+    report = next((tmp_path / "reports").glob("*.md")).read_text()
+    assert "| llm.parse_demand | content: not JSON | 6 |" in report.replace("`", "")
+
+
+def test_expected_and_rejected_are_hits_of_a_corpus(tmp_path):
+    with Standin("healthy") as standin:
+        _, document, output = run_locust(
+            *TRIO,
+            *("--rounds", 1, "--host", standin.url, "--llm-host", standin.url),
+            report_dir=tmp_path / "reports",
+        )
+    assert document, output
+    events = document["events"]
+    handovers = [event for event in events if event.get("arm")]
+    recorded = {
+        event["role"]: event["top_k"][1]
+        for event in events
+        if (event["phase"], event["coordinator"]) == ("baseline", "alice")
+    }
+    assert len(handovers) == 16
+    for event in handovers:
+        hit = recorded[event["role"]]
+        assert (event["expected"], event["expected_corpus"]) == (hit["id"], hit["corpus"])
+    fresh = [event["expected_corpus"] for event in events if event["phase"] == "fresh_resume"]
+    assert fresh == ["fresh_workers"] * 3
+    first, second = (event for event in events if event["phase"] == "swap")
+    hits = [{"id": hit["id"], "corpus": hit["corpus"]} for hit in first["top_k"]]
+    assert second["rejected"] == hits
+    assert second["exclude_ids"] == [hit["id"] for hit in hits]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,9 @@ def test_worst_reissues_stand_side_by_side_with_a_link_to_their_trace():
     head = head_of(MadeRun(change=1.0).events(trios=1, rounds=1))
     worst = head["worst_reissues"][0]
     page = html(head)
-    gone, new = worst["baseline"][-1], worst["reissue"][-1]
+    gone, new = (
+        f"{hit['id']} · {hit['corpus']}" for hit in (worst["baseline"][-1], worst["reissue"][-1])
+    )
     assert f'<code class="gone">{gone}</code></td><td><code class="new">{new}</code>' in page
     assert f'href="https://langfuse.example/project/p1/traces/{worst["trace_id"]}"' in page
 

@@ -11,18 +11,26 @@ from metrics.event import Event
 ATTEMPTED = ("ok", "failed", "skipped", "unmet")
 
 
-def ids_of(event: Event) -> list[str] | None:
-    """The ids in rank order, repeats left out; None where the event has no list that counts."""
+Who = tuple[str, str]
+"""Corpus and id."""
+
+
+def ids_of(event: Event) -> list[Who] | None:
+    """The hits in rank order, repeats left out; None where the event has no list that counts."""
     if event.outcome == "cut" or event.top_k is None:
         return None
-    ids: list[str] = []
+    found: list[Who] = []
     for hit in event.top_k:
-        if hit.id not in ids:
-            ids.append(hit.id)
-    return ids
+        if (hit.corpus, hit.id) not in found:
+            found.append((hit.corpus, hit.id))
+    return found
 
 
-def jaccard(a: list[str], b: list[str]) -> Fraction:
+def wanted(event: Event) -> Who:
+    return (event.expected_corpus, event.expected)
+
+
+def jaccard(a: list[Who], b: list[Who]) -> Fraction:
     union = {*a, *b}
     return (
         Fraction(len([i for i in union if i in a and i in b]), len(union)) if union else Fraction(1)
@@ -114,8 +122,8 @@ def handover(events: list[Event], phase: str) -> dict:
     for event in asked:
         if ids_of(event) is not None:
             found[event.arm].append(event)
-    hit = {id(e): ids_of(e)[:1] == [e.expected] for e in asked if ids_of(e) is not None}
-    listed = {id(e): e.expected in ids_of(e) for e in asked if ids_of(e) is not None}
+    hit = {id(e): ids_of(e)[:1] == [wanted(e)] for e in asked if ids_of(e) is not None}
+    listed = {id(e): wanted(e) in ids_of(e) for e in asked if ids_of(e) is not None}
     result = {"planned": max(Counter(event.arm for event in asked).values(), default=0)}
     for arm, prefix in (("memory", ""), ("control", "control_")):
         queries = found[arm]
@@ -148,7 +156,7 @@ def handover(events: list[Event], phase: str) -> dict:
 
 def freshness(events: list[Event]) -> dict:
     asked = of_phase(events, "fresh_resume")
-    lists = [(event.expected, ids_of(event)) for event in asked if ids_of(event) is not None]
+    lists = [(wanted(event), ids_of(event)) for event in asked if ids_of(event) is not None]
     top1 = len([1 for expected, ids in lists if ids and ids[0] == expected])
     top_k = len([1 for expected, ids in lists if expected in ids])
     return {
@@ -166,7 +174,9 @@ def swap(events: list[Event]) -> dict:
     after = [e for e in asked if e.exclude_ids is not None and ids_of(e) is not None]
     pairs = [(counterpart(events, e, "swap"), e) for e in after]
     values = [jaccard(ids_of(first), ids_of(second)) for first, second in pairs if first]
-    returned = [i for e in after for i in ids_of(e) if i in e.exclude_ids]
+    returned = [
+        who for e in after for who in ids_of(e) if who in [(r.corpus, r.id) for r in e.rejected]
+    ]
     return {
         "swaps": len(after),
         "returned": len(returned) if after else None,

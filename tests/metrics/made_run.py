@@ -42,11 +42,12 @@ class MadeRun:
         self.faults = faults
         self.change = change
         self.seqs: dict[str, int] = {}
+        # Numbers are unique within a corpus only: the first role's people have namesakes.
         self.pools = {
-            role: [f"w-{role[:2]}{n:03d}" for n in range(40)]
-            for role in {*SHARED, *SPECIALISTS.values()}
+            role: [f"workers:{40 * number + n}" for n in range(40)]
+            for number, role in enumerate([*SHARED, *SPECIALISTS.values()])
         }
-        self.commons = [f"e-{n:05d}" for n in range(30)]
+        self.commons = [f"ethereal_workers:{n}" for n in range(30)]
 
     def rounds(self, trios: int, rounds: int, *, variants: int | None = 4) -> list[Event]:
         """The events of ``trios`` over ``rounds``, users interleaved in time."""
@@ -87,9 +88,9 @@ class MadeRun:
     def others(self, make, persona: str, seat: str, number: int) -> None:
         """The phases between baseline and reissue."""
         contract = CONTRACTS[persona]
-        fresh = f"f-{seat}-{number}"
+        fresh = f"fresh_workers:f-{seat}-{number}"
         found = self.maybe(0.7, fresh, self.list_for(SHARED[0]))
-        make("fresh_resume", contract=contract, expected=fresh, found=found)
+        make("fresh_resume", contract=contract, expects=fresh, found=found)
         for _ in range(2):
             make("inbox", contract=contract, found=self.list_for(SHARED[1]))
         for role in roles_of(persona):
@@ -109,13 +110,12 @@ class MadeRun:
         if first.top_k is None:
             make("swap", contract=contract, role=SHARED[2], outcome="skipped")
             return
-        found = self.maybe(
-            0.2, self.random.choice(first.ids() or ["w-x"]), self.list_for(SHARED[2])
-        )
-        rejected = first.ids()
+        rejected = first.items()
+        listed = [f"{one.corpus}:{one.id}" for one in rejected] or ["workers:x"]
+        found = self.maybe(0.2, self.random.choice(listed), self.list_for(SHARED[2]))
         paired = first.seq
-        make("swap", contract=contract, role=SHARED[2], found=found, exclude_ids=rejected,
-             paired_seq=paired)  # fmt: skip
+        make("swap", contract=contract, role=SHARED[2], found=found, rejected=rejected,
+             exclude_ids=[one.id for one in rejected], paired_seq=paired)  # fmt: skip
 
     def handovers(self, make) -> None:
         for phase, chance in (("handover", 0.9), ("handover_paraphrase", 0.6)):
@@ -125,7 +125,7 @@ class MadeRun:
                 for arm, likely in (("memory", chance), ("control", 0.3)):
                     found = self.maybe(likely, expected, self.list_for(role))
                     event = make(
-                        phase, contract=CONTRACTS["alice"], role=role, arm=arm, expected=expected,
+                        phase, contract=CONTRACTS["alice"], role=role, arm=arm, expects=expected,
                         found=found, paired_seq=paired, boosted=int(arm == "memory"), injected=0,
                     )  # fmt: skip
                     paired = event.seq if self.random.random() < 0.8 else None
@@ -137,7 +137,9 @@ class MadeRun:
         """The list again, sometimes with another id or order."""
         again = list(ids)
         if self.random.random() < self.change:
-            again[self.random.randrange(len(again))] = self.random.choice([*self.commons, "w-new"])
+            again[self.random.randrange(len(again))] = self.random.choice(
+                [*self.commons, "workers:new"]
+            )
         if self.random.random() < self.change / 2:
             self.random.shuffle(again)
         return again
@@ -152,6 +154,8 @@ class MadeRun:
         seat, trio, number, variant = who
         fields = dict(fields)
         found = fields.pop("found", None)
+        if "expects" in fields:
+            fields["expected_corpus"], _, fields["expected"] = fields.pop("expects").partition(":")
         worker = f"{seat}#1"
         seq = self.seqs[worker] = self.seqs.get(worker, 0) + 1
         event = Event(
@@ -161,7 +165,10 @@ class MadeRun:
             users=self.random.choice([1, 3, 4, 7, 25, 30]), **fields,
         )  # fmt: skip
         if event.outcome == "ok":
-            event.top_k = [Hit(i, "workers", 0.1 + n / 100) for n, i in enumerate(found)]
+            event.top_k = [
+                Hit(id_, corpus, 0.1 + n / 100)
+                for n, (corpus, _, id_) in enumerate(who.partition(":") for who in found)
+            ]
         self.take_steps(event)
         if self.random.random() < self.faults:
             self.spoil(event)

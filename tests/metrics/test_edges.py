@@ -293,7 +293,7 @@ def test_reasons_beyond_a_thousand_are_counted_together_the_same_in_any_order():
     errors = Errors()
     for step, reason in wordings:
         errors.add(step, reason)
-    rows = errors._by_reason()
+    rows = errors.reasons.rows(errors.failed.total())
     assert sum(row["count"] for row in rows) == len(wordings)
     assert rows[-1]["step"] is None
 

@@ -130,7 +130,8 @@ def test_the_worst_reissues_are_the_five_least_alike():
     by_time = {event.time.isoformat(): (event, a, b) for event, a, b, _ in rows}
     for row in worst:
         event, baseline, reissue = by_time[row["time"]]
-        assert (row["baseline"], row["reissue"]) == (baseline, reissue)
+        for listed, who in (("baseline", baseline), ("reissue", reissue)):
+            assert [(hit["corpus"], hit["id"]) for hit in row[listed]] == who
         assert (row["coordinator"], row["round"], row["contract"], row["role"]) == (
             event.coordinator, event.round, event.contract, event.role,
         )  # fmt: skip

@@ -11,6 +11,8 @@ from tcp.until import until
 
 from services import wire
 from services.gateway import Gateway
+from services.reading import read
+from services.surrogates import without_lone_surrogates
 from services.token import GATEWAY_TOKEN, authorization, token_hosts
 from services.traceparent import TraceContext
 from services.transport import Transport
@@ -118,7 +120,62 @@ def test_metadata_is_for_the_judge_alone_and_may_be_anything(gateway_of, fields)
         step = gateway_of(server).search(SEARCH, TRACE)
     assert (step.error, [hit.id for hit in step.answer.results]) == (None, ["w-1"])
     judged = wire.judged_decoder.decode(step.response).results[0]
-    assert msgspec.json.decode(judged.metadata) == fields.get("metadata", {})
+    assert msgspec.json.decode(judged.metadata) == (fields.get("metadata") or {})
+
+
+NOTHING = {
+    "null": {"results": None},
+    "null counts": {"results": None, "per_corpus_counts": None, "playbook_boosted": None},
+    "left out": {"per_corpus_counts": {"workers": 0}},
+    "all left out": {},
+    "an empty list": {"results": [], "error": None},
+}
+
+
+@pytest.mark.parametrize("body", NOTHING.values(), ids=NOTHING)
+def test_what_a_service_writes_for_nothing_is_nothing(gateway_of, body):
+    with RawServer(script([answer(body)])) as server:
+        step = gateway_of(server).search(SEARCH, TRACE)
+    assert (step.error, step.answer.results) == (None, [])
+
+
+def test_an_integral_float_is_an_integer_and_null_counts_are_zero(gateway_of):
+    counts = {"per_corpus_counts": {"workers": 2.0, "other": None}, "playbook_boosted": 1.0}
+    with RawServer(script([answer(found(hit("w-1"), **counts))])) as server:
+        step = gateway_of(server).search(SEARCH, TRACE)
+    assert step.error is None
+    said = (step.answer.per_corpus_counts, step.answer.playbook_boosted)
+    assert repr(said) == "({'workers': 2, 'other': 0}, 1)"
+
+
+def test_one_number_in_two_corpora_is_two_hits(gateway_of):
+    with RawServer(script([answer(found(hit("7"), hit("7", corpus="ethereal")))])) as server:
+        step = gateway_of(server).search(SEARCH, TRACE)
+    assert step.error is None
+    assert [(one.corpus, one.id) for one in step.answer.results] == [
+        ("workers", "7"),
+        ("ethereal", "7"),
+    ]
+
+
+HALVES = [rb"\ud83d", rb"wants \ud83d", rb"\ude00 first", rb"\ud83d\ud83d\ude00", rb"\\\ud83d"]
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("place", [b'"metadata": {"snippet": "%b"}', b'"%b": 1', b'"note": "%b"'])
+def test_half_a_surrogate_pair_in_text_that_nobody_needs_decides_nothing(gateway_of, half, place):
+    one = b'{"id": "w-1", "corpus": "workers", "distance": 0.25, %b}' % (place % half)
+    with RawServer(script([answer(b'{"results": [%b]}' % one)])) as server:
+        step = gateway_of(server).search(SEARCH, TRACE)
+    assert (step.error, [hit.id for hit in step.answer.results]) == (None, ["w-1"])
+    judged = read(wire.judged_decoder, step.response).results[0]
+    assert "\\ud8" not in bytes(judged.metadata).decode().replace("\\ud83d\\ude00", "")
+
+
+def test_whole_pairs_stay_whole():
+    assert without_lone_surrogates(rb'"\ud83d\ude00 \\ud83d \ud83d"') == (
+        rb'"\ud83d\ude00 \\ud83d \ufffd"'
+    )
 
 
 def with_distance(text):
@@ -154,8 +211,48 @@ FAULTS = {
     "null": ([with_distance("null")], "results[].distance: expected float, got null"),
     "a word": ([with_distance('"near"')], "results[].distance: expected float, got str"),
     "a numeric id": ([answer(found(hit(7)))], "results[].id: expected str, got int"),
-    "null results": ([answer(found(results=None))], "results: expected array, got null"),
-    "no results": ([answer({"hits": []})], "answer: missing field results"),
+    "another's answer": ([answer({"hits": []})], "answer: missing field results"),
+    "an error in a 200": ([answer({"error": "index not loaded"})], "HTTP 200: index not loaded"),
+    "an error beside null": (
+        [answer({"results": None, "error": {"message": "index not loaded"}})],
+        "HTTP 200: index not loaded",
+    ),
+    "an error beside a list": (
+        [answer(found(error="index not loaded"))],
+        "HTTP 200: index not loaded",
+    ),
+    "a message in a 200": ([answer({"message": "try later"}, "201 x")], "HTTP 201: try later"),
+    "FastAPI's detail": ([answer({"detail": "Not Found"}, "404 x")], "HTTP 404: Not Found"),
+    "FastAPI's list": (
+        [
+            answer(
+                {
+                    "detail": [
+                        {"loc": ["body", "k"], "msg": "value is not a valid integer", "type": "t"},
+                        {"loc": ["body", "corpora", 0], "msg": "field required"},
+                    ]
+                },
+                "422 x",
+            )
+        ],
+        "HTTP 422: body.k: value is not a valid integer; body.corpora.0: field required",
+    ),
+    "RFC 9457": (
+        [answer({"type": "about:blank", "title": "Busy", "detail": "try later"}, "503 x")],
+        "HTTP 503: Busy: try later",
+    ),
+    "a title alone": ([answer({"title": "Busy"}, "503 x")], "HTTP 503: Busy"),
+    "a status with a message": (
+        [answer({"error": "Bad Request", "message": "k is missing", "status": 400}, "400 x")],
+        "HTTP 400: Bad Request: k is missing",
+    ),
+    "a list of errors": ([answer({"errors": [{"message": "no"}]}, "400 x")], "HTTP 400: no"),
+    "half a surrogate": (
+        [answer(rb'{"error": "lost \ud83d here"}', "500 x")],
+        "HTTP 500: lost \ufffd here",
+    ),
+    "not UTF-8": ([answer(b'{"error": "gr\xfc\xdfe"}', "500 x")], "HTTP 500: gr\ufffd\ufffde"),
+    "an error that says nothing": ([answer({"error": {}}, "500 x")], "HTTP 500 (application/json)"),
     "no distance": (
         [answer(found({"id": "w", "corpus": "c"}))],
         "results[]: missing field distance",
@@ -178,7 +275,10 @@ FAULTS = {
         "per_corpus_counts[...]: expected int <= 9007199254740992",
     ),
     "counts": ([answer(found(playbook_boosted=-1))], "playbook_boosted: expected int >= 0"),
-    "an id twice": ([answer(found(hit("w-1"), hit("w-1")))], 'results: id "w-1" twice'),
+    "an id twice": (
+        [answer(found(hit("w-1"), hit("w-1")))],
+        'results: id "w-1" of corpus "workers" twice',
+    ),
     "too many": ([answer(found(hit("1"), hit("2"), hit("3")))], "results: 3 of at most 2"),
     "closed": ([CLOSE], "connection closed without an answer"),
     "cut": ([answer(b"{}" * 150)[:-180], CLOSE], "body cut short: 120 of 300 bytes"),
@@ -273,12 +373,39 @@ def test_every_call_has_its_name_path_and_body(gateway_of, steps):
         ({"vectors": [[1, 2]], "dimension": 2}, "vectors: 1 for 2 texts"),
         ({"vectors": [[1, 2], [1]], "dimension": 2}, "vectors: 1 numbers where dimension is 2"),
         ({"vectors": [[1, 2], [1, None]], "dimension": 2}, "vectors[][]: expected float, got null"),
+        ({"vectors": [[1, 2], [1]]}, "vectors: 1 numbers where dimension is 2"),
+        ({"vectors": None, "dimension": 2}, "vectors: 0 for 2 texts"),
     ],
 )
 def test_vectors_that_do_not_fit_are_a_failed_step(body, reason, gateway_of):
     with RawServer(script([answer(body)])) as server:
         step = gateway_of(server).embed(wire.EmbedRequest(["a", "b"]), TRACE)
     assert (step.error, step.answer) == (reason, None)
+
+
+@pytest.mark.parametrize("said", [{"dimension": 2}, {"dimension": 2.0}, {"dimension": None}, {}])
+def test_vectors_have_the_dimension_that_they_have(said, gateway_of):
+    with RawServer(script([answer({"vectors": [[1, 2], [3, 4]], **said})])) as server:
+        step = gateway_of(server).embed(wire.EmbedRequest(["a", "b"]), TRACE)
+    assert (step.error, step.answer.vectors) == (None, [[1.0, 2.0], [3.0, 4.0]])
+
+
+@pytest.mark.parametrize("status", ["200 OK", "201 Created"])
+def test_200_and_201_are_both_success_where_something_is_made(status, gateway_of):
+    item = wire.IndexItem(id="a", vector=[1.0], metadata={})
+    answers = [{"added": 1.0}, {"id": "m-1"}, {"playbook_id": "p-1"}]
+    message = wire.InboxRequest(type="sms", sender="a", subject="b", body="c")
+    record = wire.RecordRequest(
+        query_text="q", answer_id="w", answer_corpus="c", score=1.0, corpus="p"
+    )
+    with RawServer(script(*([answer(one, status)] for one in answers))) as server:
+        gateway = gateway_of(server)
+        made = [
+            gateway.index_add("f", wire.IndexAddRequest([item]), TRACE),
+            gateway.inbox(message, TRACE),
+            gateway.record(record, TRACE),
+        ]
+    assert [step.error for step in made] == [None] * 3
 
 
 def test_an_index_that_takes_less_than_it_was_given_is_a_failed_step(gateway_of):
@@ -294,6 +421,8 @@ def test_an_index_that_takes_less_than_it_was_given_is_a_failed_step(gateway_of)
         (answer({}, "201 Created"), None),
         (answer("", "201 Created"), None),
         (answer({"error": "there"}, "409 Conflict"), None),
+        (answer({"error": None}), None),
+        (answer({"error": "disk full"}), "HTTP 200: disk full"),
         (answer({"error": "bad dimension"}, "400 x"), "HTTP 400: bad dimension"),
     ],
 )

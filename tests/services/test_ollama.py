@@ -110,9 +110,15 @@ def test_words_that_are_no_others_are_no_paraphrase(said, reason, ollama_of, ste
 
 UNPARSEABLE = {
     "prose": ("I would say it fits well.", "content: not JSON"),
-    "nothing": ("", "content: JSON cut short"),
+    "nothing": ("", "content: empty"),
     "cut": ('{"rating": 4, "rea', "content: JSON cut short"),
-    "fenced": ('```json\n{"rating": 4, "reason": "x"}\n```', "content: not JSON"),
+    "fenced": (
+        '```json\n{"rating": 4, "reason": "x"}\n```',
+        "content: not JSON, in a Markdown fence",
+    ),
+    "thought aloud": ("<think>hm</think>\n{}", "content: not JSON, thinking before it"),
+    "a number in a text": ({"rating": "4", "reason": "x"}, "rating: expected int, got str"),
+    "null": ({"rating": None, "reason": "x"}, "rating: expected int, got null"),
     "zero": ({"rating": 0, "reason": "x"}, "rating: expected int >= 1"),
     "six": ({"rating": 6, "reason": "x"}, "rating: expected int <= 5"),
     "a half": ({"rating": 4.5, "reason": "x"}, "rating: expected int, got float"),
@@ -134,6 +140,64 @@ def test_content_that_is_not_what_was_asked_for_is_neither_success_nor_failure(
     assert step.status == 200
 
 
+SAID = {
+    "cut": (
+        {"done_reason": "length"},
+        '{"rating": 4',
+        "content: JSON cut short, done_reason length",
+    ),
+    "loaded": ({"done_reason": "load"}, "", "content: empty, done_reason load"),
+    "not told why": ({"done_reason": None}, "", "content: empty"),
+    "another kind": ({"done_reason": 7}, "", "content: empty"),
+    "fenced and cut": (
+        {"done_reason": "length"},
+        '```json\n{"rating"',
+        "content: not JSON, in a Markdown fence, done_reason length",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "content", "reason"), SAID.values(), ids=SAID)
+def test_the_reason_holds_what_the_model_said_of_itself(fields, content, reason, ollama_of):
+    with RawServer(script([chat(content, **fields)])) as server:
+        step = ollama_of(server).parse_demand("body", TRACE)
+    assert (step.error, step.unparseable) == (None, reason)
+
+
+@pytest.mark.parametrize("content", ["", None])
+def test_a_model_that_only_thought_is_said_to_have(content, ollama_of):
+    message = {"role": "assistant", "content": content, "thinking": "let me see"}
+    with RawServer(script([answer({"message": message, "done": True})])) as server:
+        step = ollama_of(server).parse_demand("body", TRACE)
+    assert (step.error, step.unparseable) == (None, "content: empty, thinking only")
+
+
+def test_an_integral_float_is_an_integer_as_json_schema_has_it(ollama_of):
+    with RawServer(script([chat(DEMAND | {"count": 4.0})])) as server:
+        step = ollama_of(server).parse_demand("body", TRACE)
+    assert (step.unparseable, repr(step.answer.count)) == (None, "4")
+    with RawServer(script([chat({"rating": 4.0, "reason": "x"})])) as server:
+        rated = ollama_of(server).judge_top1("body", JudgedHit("w-1"), TRACE)
+    assert (rated.unparseable, repr(rated.answer.rating)) == (None, "4")
+
+
+@pytest.mark.parametrize("half", [r"\ud83d", r"\\ud83d"])
+def test_half_a_surrogate_in_what_the_model_wrote_is_no_fault(half, ollama_of):
+    content = rf"{{\"rating\": 4, \"reason\": \"fits {half}\"}}"
+    body = f'{{"message": {{"role": "assistant", "content": "{content}"}}, "done": true}}'
+    with RawServer(script([answer(body)])) as server:
+        step = ollama_of(server).judge_top1("body", JudgedHit("w-1"), TRACE)
+    assert (step.unparseable, step.answer) == (None, wire_llm.Judgement(4, "fits \ufffd"))
+
+
+def test_the_judge_sees_a_character_for_half_a_surrogate(ollama_of):
+    hit = JudgedHit("w-1", msgspec.Raw(rb'{"snippet": "wants \ud83d"}'))
+    with RawServer(script([chat({"rating": 4, "reason": "fits"})])) as server:
+        ollama_of(server).judge_top1("body", hit, TRACE)
+        question = json.loads(server.requests[0].json()["messages"][1]["content"])
+    assert question["hit"]["metadata"] == {"snippet": "wants \ufffd"}
+
+
 FAILED = {
     "not done": ([chat("{}", done=False)], "done: false where nothing was to be streamed"),
     "no message": ([answer({"model": "m", "done": True})], "answer: missing field message"),
@@ -148,6 +212,10 @@ FAILED = {
     "no model": (
         [answer({"error": "model 'qwen2.5' not found"}, "404 x")],
         "HTTP 404: model 'qwen2.5' not found",
+    ),
+    "an error in a 200": (
+        [answer({"error": "llama runner process has terminated: signal: killed"})],
+        "HTTP 200: llama runner process has terminated: signal: killed",
     ),
     "closed": ([CLOSE], "connection closed without an answer"),
 }

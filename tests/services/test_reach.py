@@ -93,6 +93,14 @@ def test_a_url_that_is_none_is_refused_by_the_name_of_its_option():
         ("qwen2.5:latest", ["qwen2.5:latest"], "qwen2.5:latest"),
         ("qwen2.5:7b", ["qwen2.5:latest", "qwen2.5:7b"], "qwen2.5:7b"),
         ("qwen2.5", ["qwen2.5", "qwen2.5:latest"], "qwen2.5"),
+        ("qwen2.5", ["qwen2.5:latest", "qwen2.5"], "qwen2.5"),
+        ("qwen2.5:latest", ["qwen2.5"], "qwen2.5"),
+        ("Qwen2.5", ["qwen2.5:latest"], "qwen2.5:latest"),
+        ("qwen2.5:7B", ["Qwen2.5:7b"], "Qwen2.5:7b"),
+        ("Qwen2.5", ["qwen2.5:latest", "Qwen2.5:latest"], "qwen2.5:latest"),
+        ("Qwen2.5:latest", ["qwen2.5:latest", "Qwen2.5:latest"], "Qwen2.5:latest"),
+        ("library/qwen2.5", ["qwen2.5:latest"], "qwen2.5:latest"),
+        ("hf.co/some/Model-GGUF", ["hf.co/some/model-gguf:latest"], "hf.co/some/model-gguf:latest"),
     ],
 )
 def test_a_model_is_found_as_ollama_finds_it(wanted, there, found, monkeypatch):
@@ -119,6 +127,33 @@ def test_a_missing_model_is_refused_with_what_mends_it(wanted, there, listed):
         f"--llm-host {server.url}: no model {wanted}; there is {listed}; "
         f"get it with: ollama pull {wanted}"
     )
+
+
+@pytest.mark.parametrize("body", [{"models": None}, {"models": []}, {}])
+def test_an_empty_store_gets_the_advice_that_mends_it(body):
+    with RawServer(routes(api_tags=body)) as server:
+        words = refusal(check_llm, server.url, "qwen2.5")
+    assert words.endswith("no model qwen2.5; there is none; get it with: ollama pull qwen2.5")
+
+
+@pytest.mark.parametrize("details", [None, {"family": None}, {"family": 7}])
+def test_what_a_model_says_of_itself_may_be_nothing(details):
+    with RawServer(routes(api_tags={"models": [{"name": "m", "details": details}]})) as server:
+        assert check_llm(server.url, "m") == LanguageModel("m", rule_based=False)
+
+
+@pytest.mark.parametrize("body", [{"corpora": None}, {}])
+def test_a_gateway_without_corpora_says_so(body):
+    with RawServer(routes(v1_matrix_corpora=body)) as server:
+        words = refusal(check_gateway, server.url, ["workers"])
+    assert words.endswith("no corpus workers; there is none")
+
+
+def test_an_error_in_a_200_is_no_list_of_corpora():
+    body = {"corpora": None, "error": "index not loaded"}
+    with RawServer(routes(v1_matrix_corpora=body)) as server:
+        words = refusal(check_gateway, server.url, [])
+    assert words.endswith("/v1/matrix/corpora answers HTTP 200: index not loaded")
 
 
 def test_the_stand_in_is_known_by_its_family():

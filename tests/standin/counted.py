@@ -76,8 +76,8 @@ def handover(client, baseline, kind, words):
         expected = baseline[contract.name, demand.role][1]
         answer = client.search(words(demand), "playbook_alice", demand.role).answer
         memory, control = [hit.id for hit in answer.results], client.ids(words(demand))
-        boosted += answer.playbook_boosted
-        injected += answer.playbook_injected
+        boosted += answer.playbook_boosted or 0
+        injected += answer.playbook_injected or 0
         top1 += memory[0] == expected
         top_k += expected in memory
         control_top1 += control[0] == expected

@@ -75,7 +75,7 @@ def _spoilt_results(hits: list[dict[str, Any]], fault: str | None) -> list[dict[
         return hits
     match fault:
         case "id_twice":
-            return [*hits[:-1], hits[-1] | {"id": hits[0]["id"]}]
+            return [*hits[:-1], hits[-1] | {key: hits[0][key] for key in ("id", "corpus")}]
         case "nan":
             return [*hits[:-1], hits[-1] | {"distance": float("nan")}]
         case "too_many":

@@ -67,6 +67,7 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     resumes_found: bool = True
     excludes: bool = True
     llm: Literal["json", "prose", "prose_judge"] = "json"
+    odd: bool = False
     fault: Fault | None = None
     fault_steps: list[Literal[STEPS]] = msgspec.field(default_factory=lambda: list(STEPS))
     fault_every: Annotated[int, Meta(ge=1)] = 1
@@ -162,6 +163,11 @@ def prose_judge() -> Mode:
     return Mode(llm="prose_judge")
 
 
+def odd() -> Mode:
+    """As in ``healthy``, in the spelling of other languages (oddities.py)."""
+    return Mode(odd=True)
+
+
 def crowded() -> Mode:
     """Healthy below 20 clients. From 20 on every last hit is new and half of the memory forgotten.
 
@@ -185,6 +191,7 @@ MODES: dict[str, Callable[[], Mode]] = {
         stubborn,
         prose,
         prose_judge,
+        odd,
         crowded,
     )
 }

@@ -15,6 +15,7 @@ from standin import language
 from standin.index import Indexes
 from standin.memory import Memory
 from standin.modes import Mode
+from standin.oddities import oddly
 from standin.search import Search
 
 from users.scenario_file import load_scenario
@@ -71,7 +72,7 @@ class Service:
         except (KeyError, TypeError, ValueError) as error:
             answer = Answer("refused", HTTPStatus.BAD_REQUEST, {"error": repr(error)})
         self.calls[answer.kind] += 1
-        return answer
+        return answer._replace(body=oddly(answer.kind, answer.body)) if self.mode.odd else answer
 
     def set(self, settings: dict[str, Any]) -> None:
         """Change settings; a fault's requests are counted anew."""

@@ -123,3 +123,19 @@ def test_an_answer_nested_too_deeply_for_anybody_spoils_no_spool(depth):
     traced = TracedStep.of(event("inbox"), done, "w1")
     found = entry_of(ENTRIES_WHOLE.line(traced))
     assert found == WHOLE.observation(traced)
+
+
+@pytest.mark.parametrize("text", [rb"\ud83d", rb"cut \ud83d", rb"\ud83d\ude00", rb"\\ud83d"])
+def test_an_answer_with_half_a_surrogate_spoils_no_spool(text):
+    """It is read all the same (services.reading), and must be read back."""
+    answered = b'{"results": [{"id": "w-1", "metadata": {"snippet": "%b"}}]}' % text
+    done = step("matrix.search", response=answered, answer=1)
+    traced = TracedStep.of(event("surge"), done, "w1")
+    assert said(spooled(traced).output) == said(TRANSLATOR.observation(traced).output)
+
+
+def test_a_generation_keeps_its_model_though_its_answer_holds_half_a_surrogate():
+    bodies = dict(zip(("request", "response"), chat_bodies(), strict=True))
+    bodies["response"] = bodies["response"][:-1] + rb', "more": "\ud83d"}'
+    traced = TracedStep.of(event("inbox"), step("llm.judge_top1", **bodies, answer=4), "w1")
+    assert (spooled(traced).model, spooled(traced).usage["input"]) == ("qwen2.5", 71)

@@ -3,11 +3,12 @@
 import gevent
 import pytest
 
+from metrics.event import Item
 from users.board import Board, Recordings
 
 
 def recordings(round_=1):
-    return Recordings("alice", 1, round_, "playbook_alice", {"welder": "w-1"})
+    return Recordings("alice", 1, round_, "playbook_alice", {"welder": Item("w-1", "workers")})
 
 
 def waiting(board, round_=1, deadline_s=10.0):

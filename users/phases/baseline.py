@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from metrics.event import Item
 from users.act import Act
 from users.board import Recordings
 from users.coordinator import Coordinator
@@ -14,7 +15,7 @@ from users.scenario import Demand
 
 def baseline(me: Coordinator) -> Iterator[Deed]:
     """One event a role, then tells partners what is recorded."""
-    answers: dict[str, str] = {}
+    answers: dict[str, Item] = {}
     for demand in me.contract.demands:
         yield partial(_search_and_record, me, demand, answers)
     if me.gives:
@@ -22,11 +23,11 @@ def baseline(me: Coordinator) -> Iterator[Deed]:
         me.around.publish(Recordings(seat.persona, seat.trio, me.round, me.namespace, answers))
 
 
-def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, str]) -> None:
-    """Note in ``answers`` the id that the playbook took."""
+def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, Item]) -> None:
+    """Note in ``answers`` the hit that the playbook took."""
     with Act(me, "baseline", contract=me.contract.name, role=demand.role) as act:
         answer = act.search(demand.query)
         choice = me.choose(answer.results) if answer else None
         if choice and act.record(demand.query, choice.id, choice.corpus, demand.role):
-            answers[demand.role] = choice.id
+            answers[demand.role] = Item(choice.id, choice.corpus)
     me.baselines[demand.role] = act.event.seq

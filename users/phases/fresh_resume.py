@@ -21,9 +21,9 @@ def fresh_resume(me: Coordinator) -> Iterator[Deed]:
 def _add_and_search(me: Coordinator, number: int, resume: Resume) -> None:
     resume_id = f"{me.run.fresh_prefix}{me.name}-{me.round}-{number}"
     with Act(me, "fresh_resume", contract=me.contract.name, query=resume.query) as act:
-        act.event.expected = resume_id
+        scenario = me.run.scenario
+        act.expect(resume_id, scenario.fresh_corpus)
         if _add(act, resume, resume_id):
-            scenario = me.run.scenario
             act.search(resume.query, corpora=[*scenario.corpora, scenario.fresh_corpus])
 
 
@@ -33,7 +33,8 @@ def _add(act: Act, resume: Resume, resume_id: str) -> bool:
     embedded = act.take(me.gateway.embed(EmbedRequest(texts=[resume.text]), act.trace)).answer
     if embedded is None:
         return False
-    me.around.ensure_index(me.gateway, fresh_corpus, embedded.dimension)
-    item = IndexItem(id=resume_id, vector=embedded.vectors[0], metadata=resume.metadata)
+    vector = embedded.vectors[0]
+    me.around.ensure_index(me.gateway, fresh_corpus, len(vector))
+    item = IndexItem(id=resume_id, vector=vector, metadata=resume.metadata)
     added = me.gateway.index_add(fresh_corpus, IndexAddRequest(items=[item]), act.trace)
     return act.take(added).error is None

@@ -7,6 +7,7 @@ from functools import partial
 
 import msgspec
 
+from metrics.event import Item
 from users.act import Act
 from users.board import Absence, Recordings
 from users.coordinator import Coordinator
@@ -95,8 +96,8 @@ def _ask_with_memory(
     me: Coordinator, asking: Asking, demand: Demand, found: Recordings | Absence, asked: Asked
 ) -> None:
     with Act(me, asking.phase, contract=asking.handover.contract, role=demand.role) as act:
-        expected = _expected(found, demand)
-        act.event.arm, act.event.expected = "memory", expected
+        act.event.arm = "memory"
+        expected = _expect(act, found, demand)
         if not isinstance(found, Recordings) or expected is None:
             _leave_out(act, asking, found)
         elif query := asking.words(act, demand):
@@ -110,17 +111,20 @@ def _ask_without(
 ) -> None:
     contract, query = asking.handover.contract, asked.query
     with Act(me, asking.phase, contract=contract, role=demand.role, query=query) as act:
-        act.event.arm, act.event.expected = "control", _expected(found, demand)
-        act.event.paired_seq = asked.seq
+        act.event.arm, act.event.paired_seq = "control", asked.seq
+        _expect(act, found, demand)
         if query is None:
             _leave_out(act, asking, found)
         else:
             act.search(query)
 
 
-def _expected(found: Recordings | Absence, demand: Demand) -> str | None:
-    """The id that the colleague recorded for a role."""
-    return found.answers.get(demand.role) if isinstance(found, Recordings) else None
+def _expect(act: Act, found: Recordings | Absence, demand: Demand) -> Item | None:
+    """Expect what the colleague recorded for a role, and give it."""
+    expected = found.answers.get(demand.role) if isinstance(found, Recordings) else None
+    if expected is not None:
+        act.expect(expected.id, expected.corpus)
+    return expected
 
 
 def _leave_out(act: Act, asking: Asking, found: Recordings | Absence) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from services.reading import read
 from services.wire import InboxRequest, judged_decoder
 from services.wire_llm import ParsedDemand
 from users.act import Act
@@ -69,6 +70,6 @@ def _shift(shift: str) -> str:
 
 def _judge(act: Act, message: InboxMessage) -> None:
     """Rate the top hit against the message's own words, not against what was parsed from them."""
-    top = judged_decoder.decode(act.steps[-1].response).results[0]
+    top = read(judged_decoder, act.steps[-1].response).results[0]
     judged = act.take(act.coordinator.ollama.judge_top1(message.body, top, act.trace)).answer
     act.event.rating = judged.rating if judged else None

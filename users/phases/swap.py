@@ -35,7 +35,7 @@ def _search_without(me: Coordinator, swap_: Swap, firsts: list[Event]) -> None:
         if first.top_k is None:
             act.leave_out("skipped", "the list to reject was not found")
         else:
-            act.search(query, memory=me.namespace, role=swap_.role, exclude_ids=first.ids())
+            act.search(query, memory=me.namespace, role=swap_.role, rejected=first.items())
 
 
 def _query(me: Coordinator, swap_: Swap) -> str:
