@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from evidence.lines import RECORD
+from evidence.tally import FileTally, seal
 from metrics.event import Event, encoder
 from services.errors import MisuseError
 
@@ -25,7 +29,8 @@ class Segment:
     owner calls ``flush`` once a second. A disk that refuses is never raised to a user: ``error``
     says what it said first, each later flush tries again, and ``lost`` counts the lines that never
     got there. ``events`` counts those appended (lost ones included), ``bytes_written`` what the
-    file holds. Greenlets may share a segment, threads may not.
+    file holds, and ``tally`` its lines, up to the last ``flush``. Greenlets may share a segment,
+    threads may not.
     """
 
     def __init__(self, path: Path, first_record: dict[str, Any]) -> None:
@@ -34,10 +39,20 @@ class Segment:
         self.bytes_written = 0
         self.lost = 0
         self.error: str | None = None
+        self.tally = FileTally()
+        self._gone = False
         self._waiting = bytearray()
+        self._untallied: list[bytes] = []
         self._descriptor = _open_empty(path)
         self.record(first_record)
         self.flush()
+
+    @property
+    def unwritten(self) -> int:
+        """Lines that are in no file: lost, or waiting for a disk that refuses them."""
+        if self._gone:
+            return self.events
+        return self.lost + (self._waiting.count(b"\n") if self.error else 0)
 
     def append(self, event: Event) -> None:
         """Keep ``event``."""
@@ -63,7 +78,43 @@ class Segment:
         self._keep({"record": record["record"]} | record)
 
     def flush(self) -> None:
-        """Hand what is waiting to the operating system."""
+        """Hand what is waiting to the operating system, and tally what the file holds."""
+        self._write()
+        self._add_to_tally()
+        self._look_for_file()
+
+    def end(self, outcome: dict[str, Any] | None = None) -> None:
+        """Write the last line: that this was all, what stands before it, and ``outcome``.
+
+        Left out where the disk refuses: a file that is not whole does not say that it is.
+        """
+        self.flush()
+        if self._waiting or self._gone or self._descriptor < 0:
+            return
+        record = {
+            "record": "end",
+            "events": self.tally.events.stated,
+            "records": self.tally.records.stated,
+            "lost": self.lost,
+            "error": self.error,
+            **(outcome or {}),
+        }
+        stated = msgspec.json.decode(encoder.encode(record))
+        self.record(stated | {"seal": seal(stated)})
+        self.flush()
+
+    def close(self) -> None:
+        """Flush and close; what the disk still refuses is counted in ``lost``. Twice is once."""
+        if self._descriptor < 0:
+            return
+        self.flush()
+        self.lost = self.unwritten
+        self._waiting.clear()
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _write(self) -> None:
+        """Write what is waiting. A user may be waiting for it: nothing is digested here."""
         while self._waiting:
             try:
                 written = os.write(self._descriptor, self._waiting)
@@ -71,17 +122,30 @@ class Segment:
                 self.error = self.error or f"{self.path}: {error.strerror}"
                 return
             self.bytes_written += written
+            self._untallied.append(bytes(self._waiting[:written]))
             del self._waiting[:written]
 
-    def close(self) -> None:
-        """Flush and close; what the disk still refuses is counted in ``lost``. Twice is once."""
-        if self._descriptor < 0:
+    def _add_to_tally(self) -> None:
+        """Tally the whole lines among what was written; half a line waits for its end."""
+        if not self._untallied:
             return
-        self.flush()
-        self.lost += self._waiting.count(b"\n")
-        self._waiting.clear()
-        os.close(self._descriptor)
-        self._descriptor = -1
+        *lines, rest = b"".join(self._untallied).split(b"\n")
+        self._untallied = [rest] if rest else []
+        for line in lines:
+            (self.tally.records if line.startswith(RECORD) else self.tally.events).add(line)
+
+    def _look_for_file(self) -> None:
+        """Notice that somebody removed the file: writing to it would go on without a word."""
+        if self._gone or self._descriptor < 0 or self._is_there():
+            return
+        self._gone = True
+        self.error = self.error or f"{self.path} was removed during the run, with its events"
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._descriptor))
+        except OSError:
+            return False
 
     def _keep(self, line: Event | dict[str, Any]) -> None:
         if len(self._waiting) > FLUSH_BYTES and not self._has_room():
@@ -99,7 +163,7 @@ class Segment:
             self._waiting += b"\n"
 
     def _has_room(self) -> bool:
-        self.flush()
+        self._write()
         return len(self._waiting) < HELD_BYTES
 
 

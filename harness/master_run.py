@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 
 import msgspec
 
 from evidence.numbering import ReportPaths
 from evidence.segment import Segment
+from harness.clock_watch import ClockWatch
 from harness.description import describe
 from harness.ground import Ground
 from harness.messages import Delta, Welcome
@@ -20,6 +20,8 @@ from harness.seats import Seats
 from harness.settings import Settings
 from harness.traces import SessionTraces
 from metrics.figures import Figures
+from services.clock import CLOCK
+from services.errors import MisuseError
 from users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -38,7 +40,8 @@ class MasterRun:
         self.ground = ground
         self.paths = paths
         self.mode = mode
-        self.started_s = time.time()
+        CLOCK.anchor()
+        self.started_s = CLOCK.now_s()
         self.ended_s: float | None = None
         self.seats = Seats(in_step=run.rounds == 0)
         self.partners = Partners(run.scenario.handovers, self.seats, run.rounds)
@@ -49,6 +52,7 @@ class MasterRun:
         self._noted: tuple[int, int] | None = None
         self.spawned = False
         self.absent_users = 0
+        self.clock_watch = ClockWatch()
         self.saturated = False
         self.drained = False
         self.ending = False
@@ -58,6 +62,9 @@ class MasterRun:
         self.read_back: int | None = None
         self.user_errors: list[str] = []
         self.own_errors: set[str] = set()
+        self.refused: set[str] = set()
+        self.read_fault = ""
+        self.report_fault = ""
         self.segment = Segment(paths.events, self.first_record())
 
     def first_record(self) -> dict[str, Any]:
@@ -97,15 +104,20 @@ class MasterRun:
         """Where somebody removed the folder of reports meanwhile, the figures are there yet."""
         if self.paths.events.is_file():
             return
-        self.paths.folder.mkdir(parents=True, exist_ok=True)
-        fault = f"{self.paths.events} was removed during the run, with the events in it"
-        logger.error("%s", fault)
-        self.segment.error = self.segment.error or fault
-        Segment(self.paths.events, self.first_record()).close()
+        removed = self.segment
+        try:
+            self.paths.folder.mkdir(parents=True, exist_ok=True)
+            self.segment = Segment(self.paths.events, self.first_record())
+        except (OSError, MisuseError) as fault:
+            logger.error("the run's folder cannot be made again: %s", fault)  # noqa: TRY400  (no defect)
+            return
+        self.segment.events, self.segment.lost = removed.events, removed.unwritten
+        self.segment.error = removed.error
+        removed.close()
 
     def note_users(self, users: int) -> None:
         """Note the number of living coordinators; a second is told once, by its highest number."""
-        second = int(time.time())
+        second = int(CLOCK.now_s())
         if self._noted is not None and self._noted[0] == second:
             self._noted = (second, max(users, self._noted[1]))
             return

@@ -23,6 +23,7 @@ from harness.own_segment import open_segment
 from harness.post import Post
 from harness.recorder import Recorder
 from harness.traces import open_tracer
+from services.clock import CLOCK
 from services.errors import MisuseError
 from users.entrance import coordination_hook, open_gate
 
@@ -95,6 +96,8 @@ class Node:
         if self._run is not None and self._run.run.uid == welcome.run.uid:
             return
         try:
+            if self.local_segment is None:
+                CLOCK.anchor()
             segment = self.local_segment or open_segment(welcome, self.boot)
         except MisuseError as fault:
             self._stand_aside(welcome, fault)

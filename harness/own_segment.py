@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from tempfile import gettempdir
 
-from evidence.segment import Segment
+from evidence.segment import HELD_BYTES, Segment
 from harness.messages import Welcome
 from services.errors import MisuseError
 
@@ -33,3 +33,11 @@ def open_segment(welcome: Welcome, boot: str) -> Segment:
     # Not by the run's number, which another master may use too.
     apart = f"multi_coord_stress_{welcome.run.uid}.{welcome.worker}.{boot}.events.jsonl"
     return Segment(Path(gettempdir()) / apart, record)
+
+
+def refused(name: str, error: str) -> str:
+    """A line for the log, on a disk that takes no more evidence."""
+    return (
+        f"evidence of {name} cannot be written: {error}; up to {HELD_BYTES >> 20} MB of events "
+        "wait in memory for room, the rest is lost, and the verdict will be unknown"
+    )

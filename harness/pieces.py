@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from gevent.queue import Empty, Queue
@@ -61,13 +62,15 @@ def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) ->
     path = run.paths.segment(part.name)
     # On a disk that both see, late, the worker still reads the file that has this name.
     fetched = path.with_suffix(".fetched")
+    part.evidence_missing = size
     try:
-        with fetched.open("wb") as file:
+        with fetched.open("wb", buffering=0) as file:
             for content in _pieces(conductor, run, part, size):
-                file.write(content)
-            part.evidence_missing = size - file.tell()
+                part.evidence_missing -= file.write(content)
+    except OSError as fault:
+        logger.error("%s: %s", fetched, fault.strerror)  # noqa: TRY400  (a full disk is no defect)
     finally:
-        if fetched.exists():
+        with suppress(OSError):
             fetched.replace(path)
     if part.evidence_missing:
         came = size - part.evidence_missing

@@ -30,19 +30,25 @@ def summary(run: MasterRun, head: dict[str, Any]) -> str:
     ]
     counted = head["completeness"]
     lines += [f"missing {fault}" for fault in counted["faults"]]
+    lines += [f"note    {notice}" for notice in counted["notices"]]
     lines += traced(counted["tracing"])
-    paths = run.paths
     return "\n".join(
         [
             "",
             f"Run {run.run.label}: {head['verdict'].upper()}, {counted['events_merged']:,} events",
             *lines,
-            f"Report: {paths.markdown}",
-            f"        {paths.html}",
-            f"        {paths.json}",
+            *_where(run),
             "",
         ]
     )
+
+
+def _where(run: MasterRun) -> list[str]:
+    """Where the report is, or why it is nowhere."""
+    paths = run.paths
+    if run.report_fault:
+        return [f"No report could be written: {run.report_fault}"]
+    return [f"Report: {paths.markdown}", f"        {paths.html}", f"        {paths.json}"]
 
 
 def traced(tracing: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from services.clock import CLOCK
 from services.errors import TransportError
 from services.reason import DECODE_ERRORS, SUCCESS, decode_fault, status_fault
 from services.step import Step
@@ -49,8 +50,8 @@ def call(
     traceparent = trace.traceparent(span_id) if trace else None
     body = b"" if request is None else encode(request)
     url = transport.base_url + path
-    start_s = time.time()
     begin = time.perf_counter()
+    start_s = CLOCK.anchor_s + begin
     try:
         if request is None:
             reply = transport.get(path, traceparent)
