@@ -48,11 +48,9 @@ class Segment:
         self.flush()
 
     @property
-    def unwritten(self) -> int:
-        """Lines that are in no file: lost, or waiting for a disk that refuses them."""
-        if self._gone:
-            return self.events
-        return self.lost + (self._waiting.count(b"\n") if self.error else 0)
+    def kept(self) -> int:
+        """Events that the file holds, as of the last ``flush``."""
+        return 0 if self._gone else self.tally.events.lines
 
     def append(self, event: Event) -> None:
         """Keep ``event``."""
@@ -95,7 +93,7 @@ class Segment:
             "record": "end",
             "events": self.tally.events.stated,
             "records": self.tally.records.stated,
-            "lost": self.lost,
+            "lost": self.events - self.kept,
             "error": self.error,
             **(outcome or {}),
         }
@@ -108,7 +106,7 @@ class Segment:
         if self._descriptor < 0:
             return
         self.flush()
-        self.lost = self.unwritten
+        self.lost += self._waiting.count(b"\n")
         self._waiting.clear()
         os.close(self._descriptor)
         self._descriptor = -1

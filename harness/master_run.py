@@ -111,8 +111,7 @@ class MasterRun:
         except (OSError, MisuseError) as fault:
             logger.error("the run's folder cannot be made again: %s", fault)  # noqa: TRY400  (no defect)
             return
-        self.segment.events, self.segment.lost = removed.events, removed.unwritten
-        self.segment.error = removed.error
+        self.segment.events, self.segment.error = removed.events, removed.error
         removed.close()
 
     def note_users(self, users: int) -> None:

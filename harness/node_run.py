@@ -230,7 +230,7 @@ class NodeRun:
             user_errors=errors,
             tracing=recorder.tracing_counts(),
             evidence_fault=recorder.segment.error,
-            events_unkept=recorder.segment.unwritten,
+            events_unkept=recorder.segment.events - recorder.segment.kept,
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
 
@@ -242,8 +242,8 @@ class NodeRun:
             boot=self.boot,
             deltas=self.deltas,
             events_made=recorder.events_made,
-            events_kept=segment.events - segment.unwritten,
-            events_lost=segment.unwritten,
+            events_kept=segment.kept,
+            events_lost=segment.events - segment.kept,
             segment_path=str(segment.path.resolve()),
             segment_bytes=segment.bytes_written,
             evidence_fault=segment.error,

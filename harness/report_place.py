@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 
 from evidence.history import History
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 def write(run: MasterRun, head: Document, history: History | None) -> bool:
     """Write the report; whether it is in the run's own folder.
 
-    Else ``head`` says where it is, and ``run.paths`` too; None where there is room for it nowhere.
+    Else ``head`` and ``run.paths`` say where it is; with room nowhere, ``run.report_fault`` why.
     """
     try:
         _write(run.paths, head, history)
@@ -30,24 +31,29 @@ def write(run: MasterRun, head: Document, history: History | None) -> bool:
 
 def _write_elsewhere(run: MasterRun, head: Document, history: History | None, fault: str) -> None:
     logger.error("the report could not be written: %s", fault)
-    events = run.paths.events
+    own, events = run.paths, run.paths.events
+    notices, again = head["completeness"]["notices"], f"mcstress report {events}"
+    folder = None
     try:
         folder = Path(mkdtemp(prefix=f"{STEM}_{run.run.label}_"))
-        paths = ReportPaths(folder, run.paths.run_id)
-        notice = f"The report could not be written to {events.parent} ({fault}); it is in {folder}."
-        head["completeness"]["notices"].append(notice)
-        head["run"]["evidence_path"] = str(paths.json)
-        _write(paths, head, history)
-    except OSError as second:
-        run.report_fault = f"{second.filename or 'a temporary folder'}: {second.strerror}"
-        logger.error(  # noqa: TRY400  (a full disk is no defect)
-            "there is no room for a report: %s; mcstress report %s makes it, once there is",
-            run.report_fault,
-            events,
+        run.paths = ReportPaths(folder, own.run_id)
+        head["run"]["evidence_path"] = str(run.paths.json)
+        notices.append(
+            f"The report could not be written to {own.folder} ({fault}): {folder} has it"
         )
+        _write(run.paths, head, history)
+    except OSError as second:
+        run.paths = own
+        run.report_fault = f"{second.filename or folder}: {second.strerror}"
+        notices.append(
+            f"The report could not be written, neither to {own.folder} ({fault})"
+            f" nor elsewhere ({run.report_fault}): {again} makes it"
+        )
+        logger.error("%s", notices[-1])  # noqa: TRY400  (a full disk is no defect)
+        if folder is not None:
+            rmtree(folder, ignore_errors=True)
     else:
-        run.paths = paths
-        logger.error("the report is in %s; mcstress report %s makes it again", folder, events)
+        logger.error("the report is in %s; %s makes it again", folder, again)
 
 
 def _write(paths: ReportPaths, head: Document, history: History | None) -> None:

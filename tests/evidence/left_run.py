@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import msgspec
-from made_report import CHECKS, START_S, MadeRun, head_of
+from made_report import CHECKS, START_S, K, MadeRun, head_of
 
 from evidence.document import write_document
 from evidence.history import History
 from evidence.numbering import ReportPaths
 from evidence.segment import Segment
 from metrics.checks import evaluate, overall, parse_check
+from metrics.figures import Figures
 from metrics.phase import PHASES
 
 TRIOS = 2
@@ -31,7 +32,11 @@ class LeftRun:
                 event.paired_seq = numbers.get(event.paired_seq)
                 event.seq = numbers[event.seq]
         checks = [parse_check(check) for check in CHECKS if not check.startswith("swap")]
-        self.head = head_of(events)
+        seconds = range(int(START_S), int(events[-1].time.timestamp()) + 1)
+        self.users = [(second, 3) for second in seconds]
+        figures = Figures(K)
+        figures.add_all(events)
+        self.head = head_of(events) | figures.result(self.users, {}, None, checks)
         outcomes = evaluate(checks, self.head, selected_phases=PHASES, complete=True)
         self.head |= {
             "thresholds": msgspec.to_builtins(checks),
@@ -40,9 +45,9 @@ class LeftRun:
             "candidates": None,
         }
         self.segments = [self._segment(number, events) for number in range(TRIOS)]
-        self.main = self._main(events)
+        self.main = self._main()
         history = History([self.main, *self.segments])
-        self.head["users"] = history.users()
+        self.head["users"] = self.users
         write_document(self.paths.json, self.head, history.raw_events(), history.order.workers)
 
     def _segment(self, number, events):
@@ -55,11 +60,11 @@ class LeftRun:
         segment.close()
         return segment.path
 
-    def _main(self, events):
+    def _main(self):
         known = {key: self.head[key] for key in ("run", "scenario", "thresholds", "candidates")}
         segment = Segment(self.paths.events, {"record": "run"} | known)
-        for second in range(int(START_S), int(events[-1].time.timestamp()) + 1):
-            segment.record({"record": "users", "time": second, "users": 3})
+        for second, users in self.users:
+            segment.record({"record": "users", "time": second, "users": users})
         workers = History([self.paths.events, *self.segments]).order.workers
         segment.flush()
         segment.end(
