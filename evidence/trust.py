@@ -80,6 +80,7 @@ def completeness(document: Document, run: RunSection) -> Section:
         tables=tables,
         notes=[
             *figure.get("faults", []),
+            *figure.get("notices", []),
             *_sum_note(tracing),
             *_score_note(tracing.get("scores") or {}),
             *run.user_errors,

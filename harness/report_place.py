@@ -31,25 +31,25 @@ def write(run: MasterRun, head: Document, history: History | None) -> bool:
 
 def _write_elsewhere(run: MasterRun, head: Document, history: History | None, fault: str) -> None:
     logger.error("the report could not be written: %s", fault)
-    own, events = run.paths, run.paths.events
-    notices, again = head["completeness"]["notices"], f"mcstress report {events}"
+    own, counted = run.paths, head["completeness"]
+    notices, again = counted["notices"], f"mcstress report {own.events}"
     folder = None
     try:
         folder = Path(mkdtemp(prefix=f"{STEM}_{run.run.label}_"))
         run.paths = ReportPaths(folder, own.run_id)
+        told = f"The report could not be written to {own.folder} ({fault}): {folder} has it"
+        counted["notices"] = [*notices, told]
         head["run"]["evidence_path"] = str(run.paths.json)
-        notices.append(
-            f"The report could not be written to {own.folder} ({fault}): {folder} has it"
-        )
         _write(run.paths, head, history)
     except OSError as second:
         run.paths = own
         run.report_fault = f"{second.filename or folder}: {second.strerror}"
-        notices.append(
-            f"The report could not be written, neither to {own.folder} ({fault})"
-            f" nor elsewhere ({run.report_fault}): {again} makes it"
+        told = (
+            f"The report could not be written, neither to {own.folder} ({fault}) nor elsewhere "
+            f"({run.report_fault}): {again} makes it"
         )
-        logger.error("%s", notices[-1])  # noqa: TRY400  (a full disk is no defect)
+        counted["notices"] = [*notices, told]
+        logger.error("%s", told)  # noqa: TRY400  (a full disk is no defect)
         if folder is not None:
             rmtree(folder, ignore_errors=True)
     else:
