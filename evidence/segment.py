@@ -20,6 +20,8 @@ from services.errors import MisuseError
 FLUSH_BYTES = 256 * 1024
 HELD_BYTES = 64 * 1024 * 1024
 """Where the disk refuses, as much is held back for the next try; what is beyond that is lost."""
+UNTALLIED = 16
+"""Blocks that were written and not yet digested: more are digested before the owner's ``flush``."""
 
 
 class Segment:
@@ -162,6 +164,8 @@ class Segment:
 
     def _has_room(self) -> bool:
         self._write()
+        if len(self._untallied) > UNTALLIED:
+            self._add_to_tally()
         return len(self._waiting) < HELD_BYTES
 
 
