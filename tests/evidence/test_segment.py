@@ -162,3 +162,33 @@ def test_after_sigkill_everything_flushed_is_there(tmp_path):
         writer.send_signal(signal.SIGKILL)
     whole = path.read_bytes().split(b"\n")[1:-1]
     assert [decoder.decode(line).seq for line in whole[:100]] == list(range(1, 101))
+
+
+def test_a_file_that_is_removed_is_noticed_and_none_of_its_events_kept(tmp_path):
+    segment = Segment(tmp_path / "x", FIRST)
+    segment.append(made_event(1))
+    segment.flush()
+    assert (segment.kept, segment.error) == (1, None)
+    segment.path.unlink()
+    segment.append(made_event(2))
+    segment.flush()
+    assert segment.kept == 0
+    assert "was removed during the run" in segment.error
+    segment.end()
+    segment.close()
+    assert not segment.path.exists()
+
+
+def test_a_file_that_is_not_whole_does_not_say_that_it_ended(tmp_path, monkeypatch):
+    segment = Segment(tmp_path / "x", FIRST)
+    segment.append(made_event(1))
+    segment.flush()
+    monkeypatch.setattr(os, "write", disk := FullDisk(room=100))
+    segment.append(made_event(2))
+    segment.end()
+    assert b'"record":"end"' not in segment.path.read_bytes()
+    disk.room = 1_000_000
+    segment.end()
+    last = json.loads(lines(segment.path)[-1])
+    assert (last["record"], last["events"]["lines"], last["lost"]) == ("end", 2, 0)
+    segment.close()
