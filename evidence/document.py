@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
 from evidence.atomic import atomic_file
+from evidence.integrity import seal_of
+from evidence.lines import LINE_BYTES, PIECE_BYTES, RECORD, Line, lines_in
+from evidence.source import ReadBack, reading_back
+from evidence.tally import Tally
 from metrics.event import encoder
-from services.errors import MisuseError
 
 SCHEMA = 1
 KEYS = (
@@ -33,20 +37,32 @@ KEYS = (
 )
 """The keys that lead the document, in this order; others follow, and ``events`` comes last."""
 
+_BEGIN = b"{\n"
 _EVENTS = b'\n  "events": [\n'
 _LAST_BRACKET = b"  ]\n"
-_END = _LAST_BRACKET + b"}\n"
+_CLOSE = b"}\n"
+_END = _LAST_BRACKET + _CLOSE
 # A JSON string has no raw newline, so that what this matches can only be a list of plain values.
 _FLAT_LIST = re.compile(rb'\[\n\s+([^\[\]{}"]*?)\n\s+\]')
 _BREAK = re.compile(rb",\n\s+")
 
 
-def write_document(path: Path, head: dict[str, Any], raw_events: Iterable[bytes]) -> int:
+def write_document(
+    path: Path,
+    head: dict[str, Any],
+    raw_events: Iterable[bytes],
+    workers: Mapping[str, Tally] | None = None,
+) -> int:
     """Write the document to ``path`` atomically; the number of its events.
 
-    ``head`` is all of it but ``schema`` and ``events``. With bodies the file has mode 0600.
+    ``head`` is all of it but ``schema`` and ``events``; ``workers`` are the tallies of the events,
+    which then stand in it under ``integrity``, with the head's own seal. With bodies the file
+    has mode 0600.
     """
     count = 0
+    if workers is not None:
+        stated = {name: msgspec.to_builtins(workers[name].stated) for name in sorted(workers)}
+        head = _sealed(head, stated)
     with atomic_file(path, private=has_bodies(head)) as file:
         file.write(_head_text(head))
         for event in raw_events:
@@ -64,7 +80,9 @@ def has_bodies(head: dict[str, Any]) -> bool:
 def replace_head(path: Path, head: dict[str, Any]) -> None:
     """Put ``head`` in the place of the document's, atomically, before the same events."""
     with path.open("rb") as old:
-        events_start(old)
+        before = msgspec.json.decode((events_start(old) or b"{") + b"\n}", type=dict[str, Any])
+        if "integrity" in before:
+            head = _sealed(head, before["integrity"]["workers"])
         with atomic_file(path, private=has_bodies(head)) as new:
             new.write(_head_text(head))
             shutil.copyfileobj(old, new, 1 << 20)
@@ -76,10 +94,12 @@ def events_start(file: BinaryIO) -> bytes | None:
     None where the document was not laid out by ``write_document``.
     """
     head = bytearray()
-    for line in file:
+    while line := file.readline(PIECE_BYTES):
         head += line
         if head.endswith(_EVENTS):
             return bytes(head[: -len(_EVENTS)]).rstrip().removesuffix(b",")
+        if not head.startswith(_BEGIN) or len(head) > LINE_BYTES:
+            return None
     return None
 
 
@@ -92,15 +112,46 @@ def read_head(path: Path) -> dict[str, Any] | None:
     return msgspec.json.decode(head + b"\n}", type=dict[str, Any])
 
 
-def raw_events(path: Path) -> Iterator[bytes]:
-    """The events of a document that ``write_document`` laid out, each as its bytes."""
-    with path.open("rb") as file:
-        events_start(file)
-        for line in file:
-            if line == _LAST_BRACKET:
-                return
-            yield line.removesuffix(b"\n").removesuffix(b",")
-    raise MisuseError(f"{path}: ends in the middle of its events; expected a whole document")
+class DocumentEvents:
+    """The events of a document that ``write_document`` laid out, for TimeOrder."""
+
+    noun = "event"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lines(self) -> Iterator[Line]:
+        """Each event's bytes; then a line that is a fault, where the document does not end well."""
+        number = 0
+        with self.path.open("rb") as file:
+            events_start(file)
+            for line in lines_in(file):
+                if line.text == _LAST_BRACKET.rstrip(b"\n"):
+                    if file.read(PIECE_BYTES) != _CLOSE:
+                        yield _no_end(number + 1, "found more after the document's end")
+                    return
+                if line.torn:
+                    break
+                number = line.number
+                fault = "found a record" if line.text.startswith(RECORD) else line.fault
+                text = line.text.removesuffix(b",")
+                yield Line(number, line.offset, text, torn=False, fault=fault)
+        yield _no_end(number + 1, "the document ends in the middle of its events")
+
+    def opened(self) -> AbstractContextManager[ReadBack]:
+        """Reads from the disk."""
+        return reading_back(self.path)
+
+
+def _no_end(number: int, fault: str) -> Line:
+    return Line(number, 0, b"", torn=False, fault=fault)
+
+
+def _sealed(head: dict[str, Any], workers: dict[str, Any]) -> dict[str, Any]:
+    """The head with what it says of itself and of its events, as a reader will find it."""
+    given = {"schema": SCHEMA} | head | {"integrity": {"workers": workers}}
+    read = msgspec.json.decode(_encoded(given), type=dict[str, Any])
+    return head | {"integrity": {"head": seal_of(read), "workers": workers}}
 
 
 def _head_text(head: dict[str, Any]) -> bytes:

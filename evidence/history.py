@@ -7,6 +7,7 @@ not (or still runs), together with the segments of its workers that lie beside i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,13 @@ from typing import Any, Protocol
 import msgspec
 
 from evidence import document
-from evidence.lines import first_record
+from evidence.foreign import read_foreign
+from evidence.head import check_head, integrity_of
+from evidence.integrity import Ends, faults_of_document, faults_of_lines
+from evidence.lines import DECODE_ERRORS, first_record
+from evidence.reading import QUICK, Reading
+from evidence.run_section import run_section
+from evidence.source import Source
 from evidence.time_order import TimeOrder
 from metrics.event import Event, decoder
 from services.errors import MisuseError
@@ -27,6 +34,16 @@ class RunFile(Protocol):
 
     path: Path
     head: dict[str, Any]
+    order: TimeOrder
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether the files say of themselves what they should hold."""
+        ...
+
+    def faults(self) -> list[str]:
+        """What shows that they no longer hold all that was written; empty where nothing does."""
+        ...
 
     def raw_events(self) -> Iterator[bytes]:
         """Its events as JSON, in time order."""
@@ -49,31 +66,47 @@ class History:
     """A run that left ``.events.jsonl`` files. ``order`` tells what was torn or repeated.
 
     ``head`` holds what the first line says: ``run``, ``scenario`` and more; of a worker's segment
-    alone only the run's uid. ``unfinished`` are files without a last record: their process died.
+    alone only the run's uid. Of a run that ended, ``run`` and ``completeness`` are those of its
+    end. ``unfinished`` are files without a last record: their process died.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], reading: Reading = QUICK) -> None:
         self.path = paths[0]
-        self.order = TimeOrder(paths)
         first = first_record(self.path)
         if first["record"] == "run":
             self.head = {"run": first["run"], "scenario": first["scenario"], **first}
             del self.head["record"]
         else:
             self.head = {"run": {"run_uid": first["run_uid"]}, "scenario": {}}
+        k = check_head(self.path, self.head) if reading.strict else None
+        self.order = TimeOrder(paths, msgspec.structs.replace(reading, k=k))
+        self._ends = Ends(self.order)
+        if (end := self._ends.main) is not None:
+            self.head |= {"run": end.run, "completeness": end.completeness, "planned": end.planned}
+        if reading.strict:
+            check_head(self.path, self.head)
 
     @property
     def unfinished(self) -> list[Path]:
         """The files that do not say that they ended."""
-        ended = {place.file for place in self.order.records.get("end", [])}
-        return [path for file, path in enumerate(self.order.paths) if file not in ended]
+        return self._ends.unfinished
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether every file says what it should hold."""
+        return not self.unfinished
+
+    def faults(self) -> list[str]:
+        """What differs from what the files say of themselves; that one has no end is not in it."""
+        evidence = run_section(self.head).evidence
+        return faults_of_lines(self.order, evidence) + self._ends.faults_of_files(self.order)
 
     def raw_events(self) -> Iterator[bytes]:
         """The events of all files in time order."""
         return self.order.raw_events()
 
     def raw_events_as_made(self) -> Iterator[bytes]:
-        """The events, each file's in its own order."""
+        """The events, each worker's in its own order."""
         return self.order.raw_events_as_made()
 
     def records(self, kind: str) -> Iterator[dict[str, Any]]:
@@ -92,28 +125,41 @@ class History:
 class Document:
     """A run that left its JSON document."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reading: Reading = QUICK) -> None:
         self.path = path
-        self._foreign_events: list[msgspec.Raw] | None = None
+        source: Source = document.DocumentEvents(path)
         head = document.read_head(path)
         if head is None:
-            head, self._foreign_events = _read_foreign(path)
+            head, source = read_foreign(path)
         self.head = head
         if head.get("schema") != document.SCHEMA:
             raise MisuseError(
                 f"{path}: schema {head.get('schema')!r}; expected {document.SCHEMA}: "
                 "the JSON document of a run"
             )
+        k = check_head(path, head) if reading.strict else None
+        self.order = TimeOrder([source], msgspec.structs.replace(reading, k=k))
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether it says what it should hold."""
+        return "integrity" in self.head
+
+    def faults(self) -> list[str]:
+        """What differs from what the document says of itself."""
+        evidence = run_section(self.head).evidence
+        integrity = integrity_of(self.head)
+        return faults_of_lines(self.order, evidence) + faults_of_document(
+            self.order, self.head, integrity
+        )
 
     def raw_events(self) -> Iterator[bytes]:
-        """The events that the document keeps."""
-        if self._foreign_events is not None:
-            return map(bytes, self._foreign_events)
-        return document.raw_events(self.path)
+        """The events that the document keeps, in time order."""
+        return self.order.raw_events()
 
     def raw_events_as_made(self) -> Iterator[bytes]:
-        """The same: a document has them in time order only."""
-        return self.raw_events()
+        """The same, each worker's in its own order."""
+        return self.order.raw_events_as_made()
 
     def users(self) -> list[tuple[float, int]]:
         """Number of concurrent users, as the head's ``users`` has it."""
@@ -124,16 +170,43 @@ class Document:
         return iter([self.head["state"]] if "state" in self.head else [])
 
 
-def read_run(path: Path) -> RunFile:
-    """The run at ``path``. Raises MisuseError, naming the place, where it cannot be read."""
+def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
+    """The run at ``path``, each line of it looked at.
+
+    Raises MisuseError, naming the place, where it cannot be read; with ``skip_damaged`` lines that
+    are damaged are left out, and in its faults.
+    """
     if not path.is_file():
         raise MisuseError(f"{path}: no such file; expected a run's .json or {ENDING}")
+    reading = Reading(strict=True, skip_damaged=skip_damaged)
     try:
-        return History(files_of_run(path)) if path.name.endswith(ENDING) else Document(path)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if path.name.endswith(ENDING):
+            return History(files_of_run(path), reading)
+        return Document(path, reading)
+    except OSError as error:
+        raise MisuseError(f"{path}: cannot be read: {error.strerror}") from error
+    except DECODE_ERRORS as error:
         raise MisuseError(f"{path}: {error}; expected a run's .json or {ENDING}") from error
     except KeyError as error:
         raise MisuseError(f"{path}, line 1: key {error} is missing; expected a run's") from error
+
+
+@contextmanager
+def blaming(run: RunFile) -> Iterator[None]:
+    """What goes wrong inside is the file's fault, unless it is whole: then it is a defect of ours.
+
+    Raises MisuseError in the place of what a head or a record of the wrong shape makes of code
+    that reads it.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if run.has_digests and not run.faults():
+            raise
+        told = f"{type(error).__name__}: {error}"
+        raise MisuseError(
+            f"{run.path}: holds what no run writes ({told}); expected the file of a run"
+        ) from error
 
 
 def events_of(run: RunFile) -> Iterator[Event]:
@@ -150,7 +223,7 @@ def _typed(run: RunFile, events: Iterator[bytes]) -> Iterator[Event]:
     for number, raw in enumerate(events, 1):
         try:
             yield decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except DECODE_ERRORS as error:
             raise MisuseError(f"{run.path}, event {number}: {error}") from error
 
 
@@ -178,12 +251,5 @@ def _belongs(path: Path, uid: str) -> bool:
 
 
 def _uid(first: dict[str, Any]) -> str:
-    return str((first.get("run") or first).get("run_uid"))
-
-
-def _read_foreign(path: Path) -> tuple[dict[str, Any], list[msgspec.Raw]]:
-    """A document that another tool laid out anew: read whole."""
-    text = path.read_bytes()
-    head = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    events = msgspec.json.decode(head.pop("events", b"[]"), type=list[msgspec.Raw])
-    return {key: msgspec.json.decode(value) for key, value in head.items()}, events
+    run = first.get("run")
+    return str((run if isinstance(run, dict) else first).get("run_uid"))

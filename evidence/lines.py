@@ -1,56 +1,92 @@
-"""Lines of an events file: events, records, and a last one that a crash may have torn."""
+"""Lines of an events file: events, records, and a last one that a crash may have torn.
+
+A file is read in pieces: what is no line of JSON (a disk's zeros) is never held whole.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from services.errors import MisuseError
 
-_RECORD = b'{"record":'
+RECORD = b'{"record":'
+PIECE_BYTES = 1 << 20
+LINE_BYTES = 128 << 20
+"""The longest line that is read: an event with all its bodies stays far below."""
+
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+"""All that is raised for a text that is not the JSON that was expected."""
 
 
 class Line(msgspec.Struct, frozen=True):
     """One line: ``number`` from 1, ``offset`` of its first byte, ``text`` without the newline.
 
     ``torn`` says that the newline is missing: it is the last one, and a crash may have cut it.
+    ``fault`` says why the line cannot be JSON; ``text`` is then only how it begins.
     """
 
     number: int
     offset: int
     text: bytes
     torn: bool
+    fault: str = ""
 
     @property
     def is_record(self) -> bool:
         """Whether it is a record; else it is an event."""
-        return self.text.startswith(_RECORD)
+        return self.text.startswith(RECORD)
 
 
 def lines_of(path: Path) -> Iterator[Line]:
     """The lines of ``path`` in their order. Raises MisuseError where it cannot be read."""
-    offset = 0
     try:
         with path.open("rb") as file:
-            for number, text in enumerate(file, 1):
-                line = text.removesuffix(b"\n")
-                yield Line(number, offset, line, torn=len(line) == len(text))
-                offset += len(text)
+            yield from lines_in(file)
     except OSError as error:
         raise MisuseError(f"{path}: cannot be read: {error.strerror}") from error
 
 
+def lines_in(file: BinaryIO) -> Iterator[Line]:
+    """The lines from where ``file`` stands, numbered from 1."""
+    number, offset = 0, file.tell()
+    while text := file.readline(PIECE_BYTES):
+        number += 1
+        if len(text) == PIECE_BYTES and not text.endswith(b"\n"):
+            line = _long_line(file, text, number, offset)
+            yield line
+            offset = file.tell()
+            continue
+        content = text.removesuffix(b"\n")
+        yield Line(number, offset, content, len(content) == len(text))
+        offset += len(text)
+
+
+def _long_line(file: BinaryIO, begin: bytes, number: int, offset: int) -> Line:
+    """A line of more than a piece; held only where it may be JSON."""
+    text, fault = bytearray(begin), "" if begin.startswith(b"{") else "found no JSON object"
+    piece = begin
+    while not piece.endswith(b"\n") and (piece := file.readline(PIECE_BYTES)):
+        if not fault and len(text) + len(piece) > LINE_BYTES:
+            fault = f"longer than {LINE_BYTES:,} bytes"
+            del text[PIECE_BYTES:]
+        if not fault:
+            text += piece
+    torn = not piece.endswith(b"\n")
+    return Line(number, offset, bytes(text).removesuffix(b"\n"), torn, fault)
+
+
 def first_record(path: Path) -> dict[str, Any]:
     """The record that an events file begins with. Raises MisuseError where it has none."""
-    line = next(lines_of(path), None)
+    line = next(_begin(path), None)
     if line is None or (line.torn and not line.is_record):
         raise MisuseError(f"{path}: holds nothing yet; expected the events of a run")
     try:
         record = msgspec.json.decode(line.text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except DECODE_ERRORS as error:
         raise broken_line(path, 1, error) from error
     if record.get("record") not in ("run", "segment"):
         raise MisuseError(
@@ -59,6 +95,18 @@ def first_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def broken_line(path: Path, number: int, error: Exception) -> MisuseError:
+def _begin(path: Path) -> Iterator[Line]:
+    """The lines of ``path``; of one that does not begin with JSON, no more than a piece is read."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(PIECE_BYTES)
+    except OSError as error:
+        raise MisuseError(f"{path}: cannot be read: {error.strerror}") from error
+    if begin and not begin.startswith(b"{"):
+        raise broken_line(path, 1, "found no JSON object")
+    return lines_of(path)
+
+
+def broken_line(path: Path, number: int, error: Exception | str) -> MisuseError:
     """What to raise about a line that is whole and yet cannot be read."""
     return MisuseError(f"{path}, line {number}: {error}; expected one whole JSON object")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def claim(folder: Path, run_id: str | None = None) -> ReportPaths:
             f"--run-id {run_id!r}: expected letters, digits, '-' and '_', a letter or digit first, "
             "at most 100 of them; it becomes part of file names"
         )
+    try:
+        str(folder.resolve()).encode()
+    except UnicodeEncodeError:
+        raise MisuseError(
+            f"--report-dir {os.fsencode(folder.resolve())!r}: found a path that is not UTF-8, "
+            "expected one that is: it stands in the report"
+        ) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return _claim_number(folder) if run_id is None else _claim_id(folder, run_id)

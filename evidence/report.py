@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from evidence.atomic import write_text
@@ -21,7 +21,8 @@ def write_report(paths: ReportPaths, head: Document, source: Sequence[Path] | Ru
     ``head`` is the document (DESIGN.md section 6) without ``events``; ``source`` the events files
     of the run, or the run as ``read_run`` gave it. The files of ``source`` stay.
     """
-    count = write_document(paths.json, head, _raw_events(source))
+    order = TimeOrder(source) if isinstance(source, Sequence) else source.order
+    count = write_document(paths.json, head, order.raw_events(), order.workers)
     _write_views(paths, head)
     return count
 
@@ -30,10 +31,6 @@ def update_head(paths: ReportPaths, head: Document) -> None:
     """Write the reports anew with ``head``; the events in the JSON stay as they are."""
     replace_head(paths.json, head)
     _write_views(paths, head)
-
-
-def _raw_events(source: Sequence[Path] | RunFile) -> Iterable[bytes]:
-    return TimeOrder(source).raw_events() if isinstance(source, Sequence) else source.raw_events()
 
 
 def _write_views(paths: ReportPaths, head: Document) -> None:

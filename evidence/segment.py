@@ -10,12 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from evidence.lines import RECORD
+from evidence.tally import FileTally, seal
 from metrics.event import Event, encoder
 from services.errors import MisuseError
 
 FLUSH_BYTES = 256 * 1024
 HELD_BYTES = 64 * 1024 * 1024
 """Where the disk refuses, as much is held back for the next try; what is beyond that is lost."""
+UNTALLIED = 16
+"""Blocks that were written and not yet digested: more are digested before the owner's ``flush``."""
 
 
 class Segment:
@@ -25,8 +31,8 @@ class Segment:
     owner calls ``flush`` once a second. A disk that refuses is never raised to a user: ``error``
     says what it said first, each later flush tries again, and ``lost`` counts the lines that never
     got there. ``events`` counts those appended (lost ones included), ``bytes_written`` what the
-    file holds. ``private``: only its owner may read it. Greenlets may share a segment, threads may
-    not.
+    file holds, and ``tally`` its lines, up to the last ``flush``. ``private``: only its owner may
+    read it. Greenlets may share a segment, threads may not.
     """
 
     def __init__(self, path: Path, first_record: dict[str, Any], *, private: bool = False) -> None:
@@ -35,10 +41,18 @@ class Segment:
         self.bytes_written = 0
         self.lost = 0
         self.error: str | None = None
+        self.tally = FileTally()
+        self._gone = False
         self._waiting = bytearray()
+        self._untallied: list[bytes] = []
         self._descriptor = _open_empty(path, private=private)
         self.record(first_record)
         self.flush()
+
+    @property
+    def kept(self) -> int:
+        """Events that the file holds, as of the last ``flush``."""
+        return 0 if self._gone else self.tally.events.lines
 
     def append(self, event: Event) -> None:
         """Keep ``event``."""
@@ -64,15 +78,30 @@ class Segment:
         self._keep({"record": record["record"]} | record)
 
     def flush(self) -> None:
-        """Hand what is waiting to the operating system."""
-        while self._waiting:
-            try:
-                written = os.write(self._descriptor, self._waiting)
-            except OSError as error:
-                self.error = self.error or f"{self.path}: {error.strerror}"
-                return
-            self.bytes_written += written
-            del self._waiting[:written]
+        """Hand what is waiting to the operating system, and tally what the file holds."""
+        self._write()
+        self._add_to_tally()
+        self._look_for_file()
+
+    def end(self, outcome: dict[str, Any] | None = None) -> None:
+        """Write the last line: that this was all, what stands before it, and ``outcome``.
+
+        Left out where the disk refuses: a file that is not whole does not say that it is.
+        """
+        self.flush()
+        if self._waiting or self._gone or self._descriptor < 0:
+            return
+        record = {
+            "record": "end",
+            "events": self.tally.events.stated,
+            "records": self.tally.records.stated,
+            "lost": self.events - self.kept,
+            "error": self.error,
+            **(outcome or {}),
+        }
+        stated = msgspec.json.decode(encoder.encode(record))
+        self.record(stated | {"seal": seal(stated)})
+        self.flush()
 
     def close(self) -> None:
         """Flush and close; what the disk still refuses is counted in ``lost``. Twice is once."""
@@ -83,6 +112,40 @@ class Segment:
         self._waiting.clear()
         os.close(self._descriptor)
         self._descriptor = -1
+
+    def _write(self) -> None:
+        """Write what is waiting. A user may be waiting for it: nothing is digested here."""
+        while self._waiting:
+            try:
+                written = os.write(self._descriptor, self._waiting)
+            except OSError as error:
+                self.error = self.error or f"{self.path}: {error.strerror}"
+                return
+            self.bytes_written += written
+            self._untallied.append(bytes(self._waiting[:written]))
+            del self._waiting[:written]
+
+    def _add_to_tally(self) -> None:
+        """Tally the whole lines among what was written; half a line waits for its end."""
+        if not self._untallied:
+            return
+        *lines, rest = b"".join(self._untallied).split(b"\n")
+        self._untallied = [rest] if rest else []
+        for line in lines:
+            (self.tally.records if line.startswith(RECORD) else self.tally.events).add(line)
+
+    def _look_for_file(self) -> None:
+        """Notice that somebody removed the file: writing to it would go on without a word."""
+        if self._gone or self._descriptor < 0 or self._is_there():
+            return
+        self._gone = True
+        self.error = self.error or f"{self.path} was removed during the run, with its events"
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._descriptor))
+        except OSError:
+            return False
 
     def _keep(self, line: Event | dict[str, Any]) -> None:
         if len(self._waiting) > FLUSH_BYTES and not self._has_room():
@@ -100,7 +163,9 @@ class Segment:
             self._waiting += b"\n"
 
     def _has_room(self) -> bool:
-        self.flush()
+        self._write()
+        if len(self._untallied) > UNTALLIED:
+            self._add_to_tally()
         return len(self._waiting) < HELD_BYTES
 
 

@@ -6,10 +6,10 @@ not merged: 48 bytes an event stay in memory (48 MB for a million), the events s
 
 from __future__ import annotations
 
-import os
 from array import array
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.lines import Line, broken_line, lines_of
+from evidence.lines import DECODE_ERRORS, Line
+from evidence.reading import QUICK, Damage, EventMark, Reading, mark_decoder
+from evidence.source import EventsFile, Source
+from evidence.tally import FileTally, Tally
+from metrics.event import Event
+from services.errors import MisuseError
 
 _CHUNK = 10_000
-
-
-class _EventMark(msgspec.Struct):
-    """What orders events."""
-
-    time: datetime
-    worker: str = ""
-    seq: int = 0
+END = "end"
 
 
 class _RecordMark(msgspec.Struct):
@@ -42,85 +40,149 @@ class Place(msgspec.Struct, frozen=True):
     length: int
 
 
-_event_decoder = msgspec.json.Decoder(_EventMark)
 _record_decoder = msgspec.json.Decoder(_RecordMark)
+_whole_record_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class TimeOrder:
-    """Reads ``paths`` once; then ``raw_events`` gives their events by (time, worker, seq).
+    """Reads ``sources`` once; then ``raw_events`` gives their events by (time, worker, seq).
 
-    ``raw_events_as_made`` keeps the order in which each file was written, whatever clocks did.
+    ``raw_events_as_made`` keeps the order in which each worker made them, whatever clocks did.
 
     An event that stands there twice (same time, worker and seq) is given once and counted in
     ``repeated``. ``torn`` counts last lines that a crash cut short. ``records`` has the places of
-    the other lines, by kind, in the files' order. A broken line elsewhere raises MisuseError.
+    the other lines, by kind, in the files' order. ``files`` tallies the lines of each file (but its
+    end), ``workers`` the events of each worker. A damaged line elsewhere raises MisuseError, or
+    ``reading`` leaves it out: then it is in ``damaged``.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = list(paths)
+    def __init__(self, sources: Sequence[Path | Source], reading: Reading = QUICK) -> None:
+        self.sources = [EventsFile(one) if isinstance(one, Path) else one for one in sources]
+        self.paths = [source.path for source in self.sources]
         self.torn = 0
+        self.damaged: list[Damage] = []
         self.records: dict[str, list[Place]] = {}
+        self.files = [FileTally() for _ in self.sources]
+        self._tallies: defaultdict[tuple[int, str], Tally] = defaultdict(Tally)
+        self._reading = reading
         marks = _Marks()
-        for file, path in enumerate(self.paths):
-            self._read(file, path, marks)
-        self._times, (self._files, self._offsets, self._lengths) = marks.in_order()
+        for file, source in enumerate(self.sources):
+            self._read(file, source, marks)
+        self._columns = marks.in_order()
+        self._names = marks.worker_names()
         self.repeated = len(marks.times) - len(self)
+        self.workers = self._add_up()
+        if self.repeated:
+            self.workers = self._tallied_once()
 
     def __len__(self) -> int:
-        return len(self._offsets)
+        return len(self._columns.offsets)
 
     def raw_events(self) -> Iterator[bytes]:
         """The events as they stand in their files, without newline."""
         return self._read_back(slice(None))
 
     def raw_events_as_made(self) -> Iterator[bytes]:
-        """The same, each file's in its own order, the files side by side in time.
+        """The same, each worker's in its own order, the workers side by side in time.
 
-        An event counts as begun when the latest of those before it in its file did.
+        An event counts as begun when the latest of those before it did.
         """
-        latest = np.empty_like(self._times)
-        as_written = np.lexsort((self._offsets, self._files))
-        for file in range(len(self.paths)):
-            own = as_written[self._files[as_written] == file]
-            latest[own] = np.maximum.accumulate(self._times[own])
-        return self._read_back(np.lexsort((self._offsets, self._files, latest)))
+        columns = self._columns
+        latest = np.empty_like(columns.times)
+        as_made = np.lexsort((columns.offsets, columns.seqs, columns.workers))
+        for worker in range(len(self._names)):
+            own = as_made[columns.workers[as_made] == worker]
+            latest[own] = np.maximum.accumulate(columns.times[own])
+        order = np.lexsort((columns.offsets, columns.seqs, columns.workers, latest))
+        return self._read_back(order)
+
+    def missing(self) -> dict[str, int]:
+        """How many numbers each worker's events leave out, where it leaves out any."""
+        columns = self._columns
+        found = {}
+        for worker, name in enumerate(self._names):
+            seqs = np.unique(columns.seqs[columns.workers == worker])
+            # Unstamped events have number 0; the last may be missing, which no gap shows.
+            if len(seqs) and (gap := int(seqs[-1]) - np.count_nonzero(seqs)):
+                found[name] = int(gap)
+        return found
 
     def _read_back(self, order: slice | NDArray[np.int64]) -> Iterator[bytes]:
-        descriptors = [os.open(path, os.O_RDONLY) for path in self.paths]
-        try:
+        with ExitStack() as opened:
+            read = [opened.enter_context(source.opened()) for source in self.sources]
             for file, offset, length in self._places(order):
-                yield os.pread(descriptors[file], length, offset)
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+                yield read[file](length, offset)
 
     def raw_records(self, kind: str) -> Iterator[bytes]:
         """The records of ``kind``."""
         for place in self.records.get(kind, []):
-            with self.paths[place.file].open("rb") as file:
-                yield os.pread(file.fileno(), place.length, place.offset)
+            with self.sources[place.file].opened() as read:
+                yield read(place.length, place.offset)
 
-    def _read(self, file: int, path: Path, marks: _Marks) -> None:
-        for line in lines_of(path):
+    def _add_up(self) -> dict[str, Tally]:
+        """The tallies of the workers; those of the files are added up beside."""
+        workers: defaultdict[str, Tally] = defaultdict(Tally)
+        for (file, worker), tally in self._tallies.items():
+            self.files[file].events.merge(tally)
+            workers[worker].merge(tally)
+        return workers
+
+    def _tallied_once(self) -> dict[str, Tally]:
+        """The tallies of the workers without what stands there twice."""
+        workers: defaultdict[str, Tally] = defaultdict(Tally)
+        for raw in self.raw_events():
+            workers[mark_decoder.decode(raw).worker].add(raw)
+        return workers
+
+    def _read(self, file: int, source: Source, marks: _Marks) -> None:
+        for line in source.lines():
             try:
-                if line.is_record:
+                if line.is_record and not line.fault:
                     self._add_record(file, line)
                 else:
-                    marks.add(file, line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                if not line.torn:
-                    raise broken_line(path, line.number, error) from error
-                self.torn += 1
+                    self._add_event(file, line, marks)
+            except (*DECODE_ERRORS, ValueError) as error:
+                if line.torn:
+                    self.torn += 1
+                    continue
+                place = f"{source.path}, {source.noun} {line.number}"
+                if not self._reading.skip_damaged:
+                    raise MisuseError(
+                        f"{place}: {error}; expected one whole JSON object (--skip-damaged leaves "
+                        "it out)"
+                    ) from error
+                self.damaged.append(Damage(place, str(error)))
 
     def _add_record(self, file: int, line: Line) -> None:
         kind = _record_decoder.decode(line.text).record
+        if self._reading.strict:
+            _whole_record_decoder.decode(line.text.decode())
         self.records.setdefault(kind, []).append(Place(file, line.offset, len(line.text)))
+        if kind != END:
+            self.files[file].records.add(line.text)
+
+    def _add_event(self, file: int, line: Line, marks: _Marks) -> None:
+        mark = self._reading.mark(line)
+        marks.add(file, line, mark)
+        self._tallies[file, mark.worker].add(line.text)
 
     def _places(self, order: slice | NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-        columns = [column[order] for column in (self._files, self._offsets, self._lengths)]
+        found = self._columns
+        columns = [column[order] for column in (found.files, found.offsets, found.lengths)]
         for start in range(0, len(self), _CHUNK):
             part = slice(start, start + _CHUNK)
             yield from zip(*(column[part].tolist() for column in columns), strict=True)
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Events in order, by column: times in s since 1970, workers by their number."""
+
+    times: NDArray[np.float64]
+    workers: NDArray[np.int64]
+    seqs: NDArray[np.int64]
+    files: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    lengths: NDArray[np.int64]
 
 
 class _Marks:
@@ -135,28 +197,32 @@ class _Marks:
         self._lengths = array("q")
         self._worker_numbers: dict[str, int] = {}
 
-    def add(self, file: int, line: Line) -> None:
-        mark = _event_decoder.decode(line.text)
+    def add(self, file: int, line: Line, mark: Event | EventMark) -> None:
         numbers = self._worker_numbers
         # A float holds microseconds of this century exactly enough to tell any two apart.
-        self.times.append(mark.time.timestamp())
+        time_s = mark.time.timestamp()
+        self._seqs.append(mark.seq)  # first: it refuses a number of 20 digits
+        self.times.append(time_s)
         self._workers.append(numbers.setdefault(mark.worker, len(numbers)))
-        self._seqs.append(mark.seq)
         self._files.append(file)
         self._offsets.append(line.offset)
         self._lengths.append(len(line.text))
 
-    def in_order(self) -> tuple[NDArray[np.float64], tuple[NDArray[np.int64], ...]]:
-        """Times, and files, offsets and lengths, of the events in order, each event once."""
+    def worker_names(self) -> list[str]:
+        """The workers, in the order of their numbers in the columns."""
+        return sorted(self._worker_numbers)
+
+    def in_order(self) -> Columns:
+        """The events in order, each once."""
         times = np.frombuffer(self.times, dtype=np.float64)
-        keys = [times, self._worker_ranks(), _integers(self._seqs)]
-        order = np.lexsort(keys[::-1])
-        order = order[_first_of_equals([key[order] for key in keys])]
-        columns = (self._files, self._offsets, self._lengths)
-        return times[order], tuple(_integers(column)[order] for column in columns)
+        workers, seqs = self._worker_ranks(), _integers(self._seqs)
+        order = np.lexsort((seqs, workers, times))
+        order = order[_first_of_equals(times[order], workers[order], seqs[order])]
+        places = (_integers(one)[order] for one in (self._files, self._offsets, self._lengths))
+        return Columns(times[order], workers[order], seqs[order], *places)
 
     def _worker_ranks(self) -> NDArray[np.int64]:
-        rank = {name: rank for rank, name in enumerate(sorted(self._worker_numbers))}
+        rank = {name: rank for rank, name in enumerate(self.worker_names())}
         ranks = np.array([rank[name] for name in self._worker_numbers], dtype=np.int64)
         return ranks[_integers(self._workers)]
 
@@ -165,7 +231,7 @@ def _integers(column: array[int]) -> NDArray[np.int64]:
     return np.frombuffer(column, dtype=np.int64)
 
 
-def _first_of_equals(keys: list[NDArray[Any]]) -> NDArray[np.bool_]:
+def _first_of_equals(*keys: NDArray[Any]) -> NDArray[np.bool_]:
     """Where a row of sorted ``keys`` differs from the one before. Unstamped events (seq 0) stay."""
     differs = np.ones(len(keys[0]), dtype=bool)
     if len(differs):

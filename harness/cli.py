@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +42,15 @@ def main() -> None:
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def report(file: Path) -> None:
+@click.option("--skip-damaged", is_flag=True, help="leave out lines that cannot be read; unknown")
+def report(file: Path, *, skip_damaged: bool) -> None:
     """Make the report of FILE, a cut-off run's .events.jsonl or a run's .json; exit by verdict."""
     from harness.report_again import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
 
-    verdict, told = report_again(file)
+    try:
+        verdict, told = report_again(file, skip_damaged=skip_damaged)
+    except OSError as fault:
+        raise MisuseError(f"{fault.filename or file}: {fault.strerror}; wrote no report") from fault
     click.echo(told)
     raise SystemExit(EXIT_CODES[verdict])
 
@@ -74,18 +80,28 @@ class TwoSides(click.Command):
 @main.command(cls=TwoSides, options_metavar="[OPTIONS]", epilog="B: the files after --")
 @click.argument("a", nargs=-1, type=click.Path(path_type=Path), metavar="A.json... -- B.json...")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text")
-@click.option("--fail-on-regression", is_flag=True, help="exit code 5 where B is proven worse")
+@click.option(
+    "--fail-on-regression",
+    is_flag=True,
+    help="exit code 5 where B is proven worse, 4 where a file is damaged",
+)
 @click.pass_context
 def compare(
     ctx: click.Context, a: tuple[Path, ...], form: str, *, fail_on_regression: bool
 ) -> None:
     """Compare runs B with runs A: effect first, interval, and ~ where nothing is proven."""
     from evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
-    from evidence.history import read_run  # noqa: PLC0415  (likewise)
+    from evidence.history import blaming, read_run  # noqa: PLC0415  (likewise)
 
     b = [Path(name) for name in ctx.obj or []]
-    found = comparison.compare([read_run(path) for path in a], [read_run(path) for path in b])
+    runs = [read_run(path) for path in a], [read_run(path) for path in b]
+    with ExitStack() as reading:
+        for run in chain(*runs):
+            reading.enter_context(blaming(run))
+        found = comparison.compare(*runs)
     click.echo(getattr(render, form)(found), nl=False)
+    if fail_on_regression and found.damaged:
+        raise SystemExit(EXIT_CODES["unknown"])
     if fail_on_regression and found.regressions:
         raise SystemExit(EXIT_REGRESSION)
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.clock_watch import notices
 from harness.master_run import MasterRun
 from harness.roll import WorkerPart
 from harness.traces import total_counts
 
 
-def completeness(run: MasterRun, events_merged: int, events_kept: int) -> dict[str, Any]:
-    """The report's completeness section. ``complete`` is what verdicts depend on."""
+def completeness(
+    run: MasterRun, events_merged: int, events_kept: int, found: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The report's completeness section. ``complete`` is what verdicts depend on.
+
+    ``found`` are faults of the evidence files as they were read back.
+    """
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     events_made = sum(part.events_made for part in parts)
     return {
-        "complete": not (faults := _faults(run, parts, events_merged, events_kept)),
+        "complete": not (faults := [*_faults(run, parts, events_merged, events_kept), *found]),
         "faults": faults,
+        "notices": _notices(run, parts),
         "events_made": events_made,
         "events_merged": events_merged,
         "events_kept": events_kept,
         "workers": [_worker(part) for part in parts],
-        "notices": run.notices(),
         "user_errors": len(run.user_errors),
         "tracing": tracing(run) | {"read_back": run.read_back},
     }
@@ -31,17 +38,42 @@ def completeness_so_far(run: MasterRun, events_merged: int) -> dict[str, Any]:
     """The same while the run goes on: a worker is missed only where Locust misses it."""
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     faults = [fault for part in parts if part.lost for fault in faults_of(part)]
-    faults += [f"evidence: {run.segment.error}"] if run.segment.error else []
+    faults += evidence_faults(run)
     return {
         "complete": not (faults := faults + _broken_down(run)),
         "faults": faults,
+        "notices": _notices(run, parts),
         "events_made": sum(part.events_made for part in parts),
         "events_merged": events_merged,
         "workers": [_worker(part) | {"lost": part.lost} for part in parts],
-        "notices": run.notices(),
         "user_errors": len(run.user_errors),
         "tracing": tracing(run),
     }
+
+
+def evidence_faults(run: MasterRun) -> list[str]:
+    """What the disks refuse, while the run goes on."""
+    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
+    faults = [
+        f"evidence of {part.name}: {part.evidence_fault}; {part.events_unkept:,} events not kept"
+        for part in parts
+        if part.evidence_fault and part.drained is None
+    ]
+    local = any(part.local for part in parts)
+    return faults + ([f"evidence: {run.segment.error}"] if run.segment.error and not local else [])
+
+
+def _notices(run: MasterRun, parts: list[WorkerPart]) -> list[str]:
+    """What a reader must know and nothing is missing for."""
+    own = run.clock_watch.steps
+    others = [part for part in parts if part.drained and not part.local]
+    of_clock = notices(own, "the master" if others else "this machine")
+    return [*of_clock, *run.notices()] + [
+        notice
+        for part in others
+        if part.drained and len(part.drained.clock_steps) != len(own)
+        for notice in notices(part.drained.clock_steps, part.name)
+    ]
 
 
 def _broken_down(run: MasterRun) -> list[str]:
@@ -61,7 +93,7 @@ def _faults(
         faults.append(f"{kept} events were kept and {events_kept} are in the report")
     if run.absent_users:
         faults.append(f"{run.absent_users} users that were asked for never took part")
-    if run.segment.error:
+    if run.segment.error and not any(part.local for part in parts):
         faults.append(f"evidence: {run.segment.error}")
     return faults + _broken_down(run)
 
@@ -72,7 +104,9 @@ def faults_of(part: WorkerPart) -> list[str]:
     if part.drained is None:
         faults.append(f"{part.name} was lost; {part.events_told} events are known of it")
     elif part.drained.evidence_fault:
-        faults.append(f"evidence of {part.name}: {part.drained.evidence_fault}")
+        lost = f"; {part.drained.events_lost:,} events were not kept"
+        told = part.drained.evidence_fault + (lost if part.drained.events_lost else "")
+        faults.append(f"evidence of {part.name}: {told}")
     if part.drained is not None and part.drained.unheard:
         faults.append(f"{part.name} heard nothing of the master and stopped its users early")
     if part.drained is not None and part.evidence_missing:

@@ -23,9 +23,10 @@ from harness.arrivals import Arrivals
 from harness.dropped import quoted
 from harness.hall import Hall
 from harness.master_run import ImpossibleError, MasterRun
+from harness.own_segment import refused
 from harness.post import Post
 from harness.progress import Progress
-from harness.roll import WorkerPart
+from harness.roll import LOCAL, WorkerPart
 from harness.seating import Seating
 from harness.traces import are_counts
 
@@ -201,6 +202,8 @@ class Conductor(Hall):
         run.note_users(self.living(run))
         run.saturated = run.saturated or is_saturated(self.runner)
         run.segment.flush()
+        run.clock_watch.look()
+        self._tell_refused(run)
         self.post.send(said.Users(self.living(run)))
         self._seating.let_in(run)
         self._tell_spawned(run)
@@ -208,6 +211,17 @@ class Conductor(Hall):
         self._end_where_done(run)
         if self.progress is not None:
             self.progress.tick(run)
+
+    def _tell_refused(self, run: MasterRun) -> None:
+        """Say once, and at once, that a disk takes no more evidence."""
+        refusing = {part.name: part.evidence_fault for part in run.roll.parts.values()}
+        refusing.setdefault(LOCAL, run.segment.error)
+        for name, fault in refusing.items():
+            if fault and name not in run.refused:
+                run.refused.add(name)
+                logger.error(
+                    "%s", refused("the master" if name not in run.roll.parts else name, fault)
+                )
 
     def look_for_lost(self) -> None:
         """Note who is missing, and give their seats to others."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import gevent
 import msgspec
 
 from evidence.history import History, files_of_run
-from evidence.numbering import ReportPaths
+from evidence.integrity import differences
+from evidence.reading import Reading
 from evidence.section import Document
 from harness.completeness import completeness, tracing
 from harness.conductor import Conductor
@@ -22,9 +24,12 @@ from harness.messages import Trace
 from harness.pieces import TRACED_DEADLINE_S, gather
 from harness.plan import plan
 from harness.recount import recount
+from harness.report_place import write, write_again
 from metrics.checks import CheckOutcome, evaluate, overall
 from metrics.figures import Figures
 from metrics.intervals import prepare
+from services.clock import CLOCK
+from services.errors import MisuseError
 
 Made = TypeVar("Made")
 
@@ -32,24 +37,66 @@ logger = logging.getLogger(__name__)
 
 
 def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
-    """Write the report, and again when tracing is accounted for; its document without events."""
-    run.ended_s = time.time()
+    """Write the report, and again when tracing is accounted for; its document without events.
+
+    A disk that refuses costs no figure: what could not be read or written is a fault in it.
+    """
+    run.ended_s = CLOCK.now_s()
+    run.clock_watch.look()
     run.tell_users()
-    run.segment.close()
     run.see_to_folder()
     segments = gather(conductor, run)
-    history = in_thread(lambda: History(files_of_run(run.paths.events)))
+    history = in_thread(lambda: read_back(run))
     figures = in_thread(lambda: _figures(run, history, len(segments)))
     in_thread(prepare)
-    head = make_head(run, figures, len(history.order))
-    in_thread(lambda: _write(run.paths, head, history))
+    found = _found(run, history)
+    kept = 0 if history is None else len(history.order)
+    head = make_head(run, figures, kept, found)
+    _end_segment(run, head, history)
+    in_its_place = in_thread(lambda: write(run, head, history))
     if _trace(conductor, run, head["verdict"]):
-        head = make_head(run, figures, len(history.order))
-        in_thread(lambda: _write_again(run.paths, head))
+        notices = head["completeness"]["notices"]
+        head = make_head(run, figures, kept, found)
+        head["completeness"]["notices"] = notices
+        in_thread(lambda: write_again(run, head))
     conductor.dismiss(run)
-    for segment in segments:
-        segment.unlink(missing_ok=True)
+    if in_its_place:
+        _remove(run, segments)
     return head
+
+
+def _found(run: MasterRun, history: History | None) -> list[str]:
+    """What differs from what was written; the main file has no end yet that could tell."""
+    if history is None:
+        return [f"the events cannot be read back: {run.read_fault}"]
+    name, found, own = run.paths.events.name, history.order.files[0], run.segment.tally
+    return [
+        *history.faults(),
+        *differences(f"events of {name}", own.events.stated, found.events.stated),
+        *differences(f"records of {name}", own.records.stated, found.records.stated),
+    ]
+
+
+def _end_segment(run: MasterRun, head: Document, history: History | None) -> None:
+    """Say in the main file how the run ended: a report that was not written can be made of it."""
+    workers = {} if history is None else history.order.workers
+    run.segment.end(
+        {
+            "run": head["run"],
+            "completeness": head["completeness"],
+            "planned": plan(run.run, run.seats.ever_held()),
+            "workers": {name: tally.stated for name, tally in workers.items()},
+        }
+    )
+    run.segment.close()
+
+
+def _remove(run: MasterRun, segments: list[Path]) -> None:
+    """Remove the files whose events are in the report now; one that may still grow stays."""
+    growing = {run.paths.segment(part.name) for part in run.roll.lost()}
+    for segment in segments:
+        if segment not in growing:
+            segment.unlink(missing_ok=True)
 
 
 def in_thread(work: Callable[[], Made]) -> Made:
@@ -70,23 +117,32 @@ def in_thread(work: Callable[[], Made]) -> Made:
     return cast("Made", made)
 
 
-def _write(paths: ReportPaths, head: Document, history: History) -> None:
-    # Loading Bokeh takes a second: workers do without it, and a thread does not keep them waiting.
-    from evidence.report import write_report  # noqa: PLC0415  (see above)
+def read_back(run: MasterRun) -> History | None:
+    """The run's events as they lie on disk; None where they cannot be read.
 
-    write_report(paths, head, history)
+    A file that is damaged is read again, closely and without what is damaged.
+    """
+    try:
+        files = files_of_run(run.paths.events)
+        with suppress(MisuseError):
+            history = History(files)
+            if not history.faults():
+                return history
+        return History(files, Reading(strict=True, skip_damaged=True))
+    except (MisuseError, OSError) as fault:
+        run.read_fault = str(fault)
+        return None
 
 
-def _write_again(paths: ReportPaths, head: Document) -> None:
-    from evidence.report import update_head  # noqa: PLC0415  (as above)
-
-    update_head(paths, head)
-
-
-def _figures(run: MasterRun, history: History, files: int) -> Figures:
+def _figures(run: MasterRun, history: History | None, files: int) -> Figures:
     """What the workers handed over; where one is lost, what their files hold: it may be more."""
     parts = run.roll.parts.values()
-    if not run.roll.lost() or files < 1 + len(parts) or any(p.evidence_missing for p in parts):
+    if (
+        history is None
+        or not run.roll.lost()
+        or files < 1 + len(parts)
+        or any(p.evidence_missing for p in parts)
+    ):
         return run.figures
     counted = Figures(run.run.top_k, cells=cells(run.run))
     by_worker = recount(history, counted)
@@ -97,10 +153,12 @@ def _figures(run: MasterRun, history: History, files: int) -> Figures:
     return counted
 
 
-def make_head(run: MasterRun, figures: Figures, events_kept: int) -> dict[str, Any]:
-    """The report's document without its events."""
+def make_head(
+    run: MasterRun, figures: Figures, events_kept: int, found: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The report's document without its events; ``found`` are faults of the evidence files."""
     results = results_of(run, figures)
-    counted = completeness(run, results["metrics"]["events"]["total"], events_kept)
+    counted = completeness(run, results["metrics"]["events"]["total"], events_kept, found)
     checks = judge(run, results, complete=counted["complete"])
     head = {
         "run": msgspec.to_builtins(describe(run)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from functools import partial
 from typing import Any, Literal
 
@@ -38,6 +37,7 @@ from harness.progress import Progress, open_display
 from harness.settings import Settings, read_settings
 from harness.telling import summary, tell
 from harness.way_out import WayOut
+from services.clock import CLOCK
 from services.errors import MisuseError
 from services.token import TokenHosts
 from users.casting import check_cast, class_host
@@ -209,7 +209,7 @@ class Lifecycle:
         """The run time, or else somebody who wanted it."""
         options = self.environment.parsed_options
         run_time_s = options.run_time if options is not None else None
-        lasted_s = time.time() - run.started_s
+        lasted_s = CLOCK.now_s() - run.started_s
         if run_time_s and lasted_s > run_time_s - 1:  # Locust counts from elsewhere
             return "run time"
         of = f" after {lasted_s:.0f} of {run_time_s:g} s" if run_time_s else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import msgspec
 from evidence.numbering import ReportPaths
 from evidence.policy import parse_policy
 from evidence.segment import Segment
+from harness.clock_watch import ClockWatch
 from harness.description import describe
 from harness.ground import Ground
 from harness.handshake import own_protocol, own_version
@@ -24,6 +24,8 @@ from harness.seats import Seats
 from harness.settings import Settings
 from harness.traces import SessionTraces, are_counts
 from metrics.figures import Figures
+from services.clock import CLOCK
+from services.errors import MisuseError
 from users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -46,7 +48,8 @@ class MasterRun:
         self.ground = ground
         self.paths = paths
         self.mode = mode
-        self.started_s = time.time()
+        CLOCK.anchor()
+        self.started_s = CLOCK.now_s()
         self.ended_s: float | None = None
         self.seats = Seats(in_step=run.rounds == 0)
         self.headcount = Headcount()
@@ -58,6 +61,7 @@ class MasterRun:
         self._noted: tuple[int, int] | None = None
         self.spawned = False
         self.absent_users = 0
+        self.clock_watch = ClockWatch()
         self.saturated = False
         self.drained = False
         self.ending = False
@@ -69,6 +73,9 @@ class MasterRun:
         self.own_errors: set[str] = set()
         self.notices: Callable[[], list[str]] = list
         self.private = parse_policy(settings.evidence).keeps_bodies
+        self.refused: set[str] = set()
+        self.read_fault = ""
+        self.report_fault = ""
         self.segment = Segment(paths.events, self.first_record(), private=self.private)
 
     def first_record(self) -> dict[str, Any]:
@@ -129,15 +136,19 @@ class MasterRun:
         """Where somebody removed the folder of reports meanwhile, the figures are there yet."""
         if self.paths.events.is_file():
             return
-        self.paths.folder.mkdir(parents=True, exist_ok=True)
-        fault = f"{self.paths.events} was removed during the run, with the events in it"
-        logger.error("%s", fault)
-        self.segment.error = self.segment.error or fault
-        Segment(self.paths.events, self.first_record(), private=self.private).close()
+        removed = self.segment
+        try:
+            self.paths.folder.mkdir(parents=True, exist_ok=True)
+            self.segment = Segment(self.paths.events, self.first_record(), private=self.private)
+        except (OSError, MisuseError) as fault:
+            logger.error("the run's folder cannot be made again: %s", fault)  # noqa: TRY400  (no defect)
+            return
+        self.segment.events, self.segment.error = removed.events, removed.error
+        removed.close()
 
     def note_users(self, users: int) -> None:
         """Note the number of living coordinators; a second is told once, by its highest number."""
-        second = int(time.time())
+        second = int(CLOCK.now_s())
         if self._noted is not None and self._noted[0] == second:
             self._noted = (second, max(users, self._noted[1]))
             return

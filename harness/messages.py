@@ -158,6 +158,7 @@ class Delta(msgspec.Struct, frozen=True):
     """What a worker's metrics saw since its last delta. ``number`` counts from 1 on each boot.
 
     ``state`` is that of a ``Figures``; on a local runner, where nothing travels, itself.
+    ``evidence_fault`` is what the disk said first, ``events_unkept`` what it has not taken so far.
     """
 
     run_uid: str
@@ -168,6 +169,8 @@ class Delta(msgspec.Struct, frozen=True):
     user_errors: list[str]
     tracing: dict[str, Any]
     state: Any
+    evidence_fault: str | None = None
+    events_unkept: int = 0
 
 
 class Drain(msgspec.Struct, frozen=True):
@@ -177,7 +180,10 @@ class Drain(msgspec.Struct, frozen=True):
 
 
 class Drained(msgspec.Struct, frozen=True):
-    """All is handed over: these are the totals. ``unheard``: because the master was silent."""
+    """All is handed over: these are the totals. ``unheard``: because the master was silent.
+
+    ``clock_steps`` says how the machine's clock was set meanwhile.
+    """
 
     run_uid: str
     worker: str
@@ -190,6 +196,7 @@ class Drained(msgspec.Struct, frozen=True):
     segment_bytes: Count = 0
     evidence_fault: str | None = None
     unheard: bool = False
+    clock_steps: list[str] = []
 
 
 class SendPiece(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ from harness.own_segment import open_segment
 from harness.post import Post, kind_of
 from harness.recorder import Recorder
 from harness.traces import open_tracer
+from services.clock import CLOCK
 from services.errors import MisuseError
 from users.entrance import coordination_hook, open_gate, withheld_of
 
@@ -112,6 +113,8 @@ class Node:
             self._refuse(f"the master {reason}")
             return
         try:
+            if self.local_segment is None:
+                CLOCK.anchor()
             segment = self.local_segment or open_segment(welcome, self.boot)
         except MisuseError as fault:
             self._stand_aside(welcome, fault)

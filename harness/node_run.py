@@ -10,6 +10,7 @@ import gevent
 import gevent.lock
 from gevent.event import AsyncResult
 
+from harness.clock_watch import ClockWatch
 from harness.messages import (
     BeginRound,
     Delta,
@@ -20,6 +21,7 @@ from harness.messages import (
     Release,
     Welcome,
 )
+from harness.own_segment import refused
 from harness.post import Post
 from harness.recorder import Recorder
 from harness.roll import LOCAL
@@ -48,6 +50,7 @@ class NodeRun:
         self.board = Board()
         self.llm_slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.user_errors: list[str] = []
+        self.clock_watch = ClockWatch()
         self.deltas = 0
         self._events_told = 0
         self._unsent: Delta | None = None
@@ -174,13 +177,22 @@ class NodeRun:
         What could not be sent goes first the next time, under its own number.
         """
         with self._handing_over:
+            self.clock_watch.look()
             self.recorder.settle()
-            self.recorder.segment.flush()
+            self._keep()
             if self._unsent is not None:
                 self._post.send(self._unsent)
             self._unsent = self._delta()
             self._post.send(self._unsent)
             self._unsent = None
+
+    def _keep(self) -> None:
+        """Write out the evidence; say once, and at once, that the disk refuses it."""
+        segment, known = self.recorder.segment, self.recorder.segment.error
+        segment.flush()
+        # The master says it of a local run.
+        if segment.error and not known and self.welcome.worker != LOCAL:
+            logger.error("%s", refused(self.welcome.worker, segment.error))
 
     def hand_over_all(self, *, unheard: bool) -> None:
         """The last delta, and what was handed over in all; ``unheard``: the master was silent."""
@@ -188,6 +200,7 @@ class NodeRun:
             self.hand_over()
         finally:
             if self.welcome.worker != LOCAL:
+                self.recorder.segment.end()
                 self.recorder.segment.close()
         self._post.send(self._totals(unheard=unheard))
 
@@ -216,6 +229,8 @@ class NodeRun:
             events_made=recorder.events_made,
             user_errors=errors,
             tracing=recorder.tracing_counts(),
+            evidence_fault=recorder.segment.error,
+            events_unkept=recorder.segment.events - recorder.segment.kept,
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
 
@@ -227,12 +242,13 @@ class NodeRun:
             boot=self.boot,
             deltas=self.deltas,
             events_made=recorder.events_made,
-            events_kept=segment.events - segment.lost,
-            events_lost=segment.lost,
+            events_kept=segment.kept,
+            events_lost=segment.events - segment.kept,
             segment_path=str(segment.path.resolve()),
             segment_bytes=segment.bytes_written,
             evidence_fault=segment.error,
             unheard=unheard,
+            clock_steps=self.clock_watch.steps,
         )
 
     def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> dict[str, Any]:

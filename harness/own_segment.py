@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from evidence.policy import parse_policy
-from evidence.segment import Segment
+from evidence.segment import HELD_BYTES, Segment
 from harness.messages import Welcome
 from services.errors import MisuseError
 
@@ -35,3 +35,11 @@ def open_segment(welcome: Welcome, boot: str) -> Segment:
     apart = f"multi_coord_stress_{welcome.run.uid}.{welcome.worker}.{boot}.events.jsonl"
     # A folder that all users of a machine share.
     return Segment(Path(gettempdir()) / apart, record, private=True)
+
+
+def refused(name: str, error: str) -> str:
+    """A line for the log, on a disk that takes no more evidence."""
+    return (
+        f"evidence of {name} cannot be written: {error}; up to {HELD_BYTES >> 20} MB of events "
+        "wait in memory for room, the rest is lost, and the verdict will be unknown"
+    )

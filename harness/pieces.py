@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -74,16 +75,19 @@ def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) ->
         return False
     # On a disk that both see, late, the worker still reads the file that has this name.
     fetched = path.with_suffix(".fetched")
+    part.evidence_missing = size
     try:
-        with open(fetched, "wb", opener=owners_alone if run.private else None) as file:
+        opener = owners_alone if run.private else None
+        with open(fetched, "wb", buffering=0, opener=opener) as file:
             for content in _pieces(conductor, run, part, size):
                 if not file.tell() and not _begins_well(content, run, part):
                     logger.error("what %s sent is not its evidence of this run", part.name)
                     break
-                file.write(content)
-            part.evidence_missing = size - file.tell()
+                part.evidence_missing -= file.write(content)
+    except OSError as fault:
+        logger.error("%s: %s", fetched, fault.strerror)  # noqa: TRY400  (a full disk is no defect)
     finally:
-        if fetched.exists():
+        with suppress(OSError):
             fetched.replace(path)
     if part.evidence_missing:
         came = size - part.evidence_missing

@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from harness.completeness import evidence_faults
 from harness.master_run import MasterRun
 from metrics.intervals import prepare
 from metrics.phase import PHASES
+from services.clock import CLOCK
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class Glance(msgspec.Struct):
     handover: float | None
     failed: int
     left_s: float | None = None
+    evidence_fault: str | None = None
 
 
 class Display(Protocol):
@@ -108,7 +111,7 @@ class Progress:
 
     def _glance(self, run: MasterRun, results: dict[str, Any]) -> Glance:
         metrics = results["metrics"]
-        elapsed_s = time.time() - run.started_s
+        elapsed_s = CLOCK.now_s() - run.started_s
         left_s = max(0.0, self._run_time_s - elapsed_s) if self._run_time_s else None
         return Glance(
             elapsed_s=round(elapsed_s, 1),
@@ -122,6 +125,7 @@ class Progress:
             handover=metrics["handover"]["verbatim"]["top1_rate"],
             failed=metrics["errors"]["failed"],
             left_s=left_s if left_s is None else round(left_s, 1),
+            evidence_fault=next(iter(evidence_faults(run)), None),
         )
 
     def _pace_per_s(self, steps: int) -> float:
@@ -138,6 +142,7 @@ def furthest(by_phase: dict[str, int]) -> str | None:
 def words(glance: Glance) -> str:
     """The line as people read it."""
     parts: list[Any] = [
+        f"NOT WRITTEN: {glance.evidence_fault}" if glance.evidence_fault else None,
         glance.phase or "starting",
         f"round {glance.round}",
         f"{glance.events:,} events",

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from evidence.history import History, RunFile, events_of, read_run
+from evidence.history import History, RunFile, blaming, events_of, read_run
+from evidence.integrity import NO_DIGEST, WHOLE
 from evidence.numbering import ReportPaths
 from evidence.report import write_report
 from harness.description import COORDINATORS_NAMED
@@ -17,16 +18,32 @@ from metrics.figures import Figures
 from services.errors import MisuseError
 
 ENDINGS = (".events.jsonl", ".json")
+_NOT_OF_A_REPORT = ("planned", "integrity")
 
 
-def report_again(file: Path) -> tuple[str, str]:
-    """Count all figures again and write the report beside ``file``: the verdict, and a line."""
-    run = read_run(file)
-    head = counted_again(run)
+def report_again(file: Path, *, skip_damaged: bool = False) -> tuple[str, str]:
+    """Count all figures again and write the report beside ``file``: the verdict, and a line.
+
+    Raises MisuseError where ``file`` cannot be read, OSError where no report can be written. A
+    report that is whole stays as it is where the new one is not: that one has a name of its own.
+    """
+    run = read_run(file, skip_damaged=skip_damaged)
+    with blaming(run):
+        head = counted_again(run)
     paths = _paths(file)
+    kept = ""
+    if not head["completeness"]["complete"] and _says_complete(paths.json):
+        kept = f"; {paths.json} said that it is complete, and stays as it is"
+        paths = ReportPaths(paths.folder, f"{paths.run_id}-recount")
     write_report(paths, head, run)
     verdict = str(head["verdict"])
-    return verdict, f"{verdict}: {paths.markdown}, {paths.html}, {paths.json}"
+    written = f"{verdict}: {paths.markdown}, {paths.html}, {paths.json}{kept}"
+    return verdict, "\n".join([written, *_told(head["completeness"])])
+
+
+def _told(counted: dict[str, Any]) -> list[str]:
+    missing = [f"missing {fault}" for fault in counted["faults"]]
+    return missing + [f"note: {notice}" for notice in counted.get("notices", [])]
 
 
 def counted_again(run: RunFile) -> dict[str, Any]:
@@ -37,31 +54,62 @@ def counted_again(run: RunFile) -> dict[str, Any]:
         checks = msgspec.convert(stored["thresholds"], list[Check])
     except (KeyError, msgspec.ValidationError) as fault:
         raise MisuseError(f"{run.path}: {fault} in its head; expected the file of a run") from fault
-    events = recount(run, figures).total()
+    by_worker = recount(run, figures)
     users = [(int(second), number) for second, number in run.users()]
-    planned = _planned(stored.get("metrics", {}))
+    planned = stored.get("planned") or _planned(stored.get("metrics", {}))
     results = figures.result(users, planned, stored["candidates"], checks)
-    counted = stored.get("completeness") or _cut_off(run, results["metrics"]["events"], events)
+    events = results["metrics"]["events"]
+    ended = "completeness" in stored
+    before = stored["completeness"] if ended else _cut_off(run, events, by_worker.total())
+    counted = _looked_over(run, before, events["total"])
     outcomes = evaluate(
         checks,
         results,
         selected_phases=stored["run"]["phases"],
         complete=counted["complete"],
     )
+    evidence = stored["run"].get("evidence", "all")
     return {
-        **stored,
-        "run": stored["run"] if "completeness" in stored else _as_seen(run, users),
+        **{key: stored[key] for key in stored if key not in _NOT_OF_A_REPORT},
+        "run": stored["run"] if ended else _as_seen(run, users),
         "verdict": overall(outcomes),
         "checks": msgspec.to_builtins(outcomes),
         **results,
         "completeness": counted,
         "users": users,
-        **(
-            {}
-            if stored["run"].get("evidence", "all") in ("all", "full")
-            else {"state": figures.state()}
-        ),
+        **({} if evidence in WHOLE else {"state": figures.state()}),
     }
+
+
+def _looked_over(run: RunFile, before: dict[str, Any], events: int) -> dict[str, Any]:
+    """The completeness that was stated, with what the files show beyond it."""
+    faults = [fault for fault in run.faults() if fault not in before["faults"]]
+    merged = before.get("events_merged")
+    if not faults and merged is not None and merged != events:
+        faults.append(f"{merged:,} events were in the figures, and {events:,} are")
+    notices = list(before.get("notices", []))
+    if not run.has_digests and not isinstance(run, History) and NO_DIGEST not in notices:
+        notices.append(NO_DIGEST)
+    counted = before | ({"notices": notices} if notices else {})
+    if not faults:
+        return counted
+    return counted | {
+        "complete": False,
+        "faults": [*before["faults"], *faults],
+        "events_merged": events,
+        "events_kept": len(run.order),
+    }
+
+
+def _says_complete(path: Path) -> bool:
+    """Whether there is a document at ``path`` that says that nothing is missing of it."""
+    if not path.is_file():
+        return False
+    try:
+        head = read_run(path, skip_damaged=True).head
+    except MisuseError:
+        return False
+    return bool(head.get("completeness", {}).get("complete"))
 
 
 def _as_seen(run: RunFile, users: list[tuple[int, int]]) -> dict[str, Any]:

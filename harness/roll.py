@@ -33,6 +33,8 @@ class WorkerPart(msgspec.Struct):
     deltas_repeated: int = 0
     deltas_missing: int = 0
     events_told: int = 0
+    evidence_fault: str | None = None
+    events_unkept: int = 0
     heard_s: float = 0.0
     lost: bool = False
     lost_s: float = 0.0
@@ -58,6 +60,7 @@ class WorkerPart(msgspec.Struct):
         self.deltas_missing += delta.number - self.deltas - 1
         self.deltas = delta.number
         self.events_told = delta.events_made
+        self.evidence_fault, self.events_unkept = delta.evidence_fault, delta.events_unkept
         self.user_errors += len(delta.user_errors)
         if delta.tracing:
             self.tracing = delta.tracing

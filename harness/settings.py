@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from evidence.policy import parse_policy
 from harness.selection import choose_phases
@@ -71,7 +73,7 @@ def read_settings(
     """
     scenario = load_scenario(options.scenario)
     think_from_s, think_to_s = _think_time(options.think_time)
-    return Settings(
+    settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
         phases=choose_phases(
@@ -103,6 +105,20 @@ def read_settings(
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
         token_hosts=hosts or token_hosts(host, options.llm_host),
     )
+    _refuse_other_encodings(settings)
+    return settings
+
+
+def _refuse_other_encodings(settings: Settings) -> None:
+    """Texts become part of reports and messages, which are UTF-8; a path may be any bytes."""
+    for name, value in structs.asdict(settings).items():
+        if not isinstance(value, str | Path):
+            continue
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            option = name.removesuffix("_source").replace("_", "-")
+            raise MisuseError(f"--{option}: found {os.fsencode(value)!r}, expected UTF-8") from None
 
 
 def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:

@@ -25,25 +25,39 @@ def tell(run: MasterRun, head: dict[str, Any]) -> None:
 
 def summary(run: MasterRun, head: dict[str, Any]) -> str:
     """The figures that matter, for a terminal: a line a check, then where the report is."""
-    lines = [
-        f"{MARKS[check['verdict']]} {check['check']}: {check['reason']}" for check in head["checks"]
-    ]
     counted = head["completeness"]
+    lines = [
+        f"{MARKS[check['verdict']]} {check['check']}: {check['reason']}"
+        + ("" if counted["complete"] else _seen(check))
+        for check in head["checks"]
+    ]
     lines += [f"missing {fault}" for fault in counted["faults"]]
     lines += [f"notice  {notice}" for notice in counted["notices"]]
     lines += traced(counted["tracing"])
-    paths = run.paths
     return "\n".join(
         [
             "",
             f"Run {run.run.label}: {head['verdict'].upper()}, {counted['events_merged']:,} events",
             *lines,
-            f"Report: {paths.markdown}",
-            f"        {paths.html}",
-            f"        {paths.json}",
+            *_where(run),
             "",
         ]
     )
+
+
+def _seen(check: dict[str, Any]) -> str:
+    """The figure of a check that is unknown since something is missing: of what is there."""
+    if check["verdict"] != "unknown" or check["value"] is None:
+        return ""
+    return f"; {check['value']:.4g} over {check['samples']:,} samples that are there"
+
+
+def _where(run: MasterRun) -> list[str]:
+    """Where the report is, or why it is nowhere."""
+    paths = run.paths
+    if run.report_fault:
+        return [f"No report could be written: {run.report_fault}"]
+    return [f"Report: {paths.markdown}", f"        {paths.html}", f"        {paths.json}"]
 
 
 def traced(tracing: dict[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from evidence import words
@@ -14,6 +13,7 @@ from evidence.view import View, view
 from harness.finished import FinishedRun
 from harness.web_series import all_series
 from harness.web_snapshot import Snapshot
+from services.clock import CLOCK
 
 SECTIONS = (
     "checks",
@@ -58,8 +58,8 @@ def _headline(snapshot: Snapshot, seen: View | None) -> str:
     if snapshot.stage == "ending":
         return f"{name} is ending: its workers hand over, its report is written"
     events = words.count(snapshot.document["metrics"]["events"]["total"])
-    since = seen.run.started or datetime.now(UTC)
-    lasted = words.duration((datetime.now(UTC) - since).total_seconds())
+    began = seen.run.started
+    lasted = words.duration(CLOCK.now_s() - began.timestamp() if began else 0.0)
     return f"{name} is on for {lasted}: {events} events so far"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
@@ -11,6 +10,7 @@ from evidence.plots import heat_map, load_curve, speed
 from evidence.plots.quality import handover_arms
 from evidence.plots.series import Series
 from evidence.plots.style import drawable
+from services.clock import CLOCK
 
 TIME = "time"
 PACES, CROWD = " requests per second", " users"
@@ -29,7 +29,7 @@ Slot = Mapping[str, Any]
 def all_series(document: Document, *, going_on: bool) -> list[Series]:
     """One for each plot; ``going_on`` leaves out what has not wholly arrived."""
     return [
-        over_time(document, time.time() - ARRIVAL_S if going_on else None),
+        over_time(document, CLOCK.now_s() - ARRIVAL_S if going_on else None),
         handover_arms(document),
         speed.percentiles(document),
         load_curve.bands(document),

@@ -31,7 +31,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     corpus: str
 
 
-class StepRecord(msgspec.Struct, gc=False):
+class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """One call to a service as the evidence keeps it.
 
     ``latency_ms`` is the service's own time; ``queue_ms`` the wait for an LLM slot before it.
@@ -51,7 +51,7 @@ class StepRecord(msgspec.Struct, gc=False):
     unparseable: str | None = None
 
 
-class Event(msgspec.Struct, kw_only=True, gc=False):
+class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One event. All are counted; one with a list enters quality metrics, unless it was cut off.
 
     ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies.

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from services.clock import CLOCK
 from services.error_words import error_member, member_words
 from services.errors import TransportError
 from services.reading import read
@@ -51,8 +52,8 @@ def call(
     traceparent = trace.traceparent(span_id) if trace else None
     body = b"" if request is None else encode(request)
     url = transport.base_url + path
-    start_s = time.time()
     begin = time.perf_counter()
+    start_s = CLOCK.anchor_s + begin
     try:
         if request is None:
             reply = transport.get(path, traceparent)

@@ -19,7 +19,7 @@ from services.wire_llm import ChatAnswer, ChatRequest, Paraphrase
 
 
 def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
-    """More than ``k`` results, a hit twice (ids are unique within a corpus), or impossible counts."""
+    """More than ``k`` results, a hit twice (ids are unique in a corpus), or impossible counts."""
     results = answer.results
     if len(results) > request.k:
         return f"results: {len(results)} of at most {request.k}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from time import time
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
 from metrics.event import Event, Item, Outcome, StepRecord
+from services.clock import CLOCK
 from services.step import Step
 from services.wire import RecordRequest, SearchAnswer, SearchRequest
 from users.coordinator import Coordinator
@@ -37,7 +37,7 @@ class Act:
         self.trace = coordinator.trace(phase)
         self.steps: list[Step[Any]] = []
         self.event = Event(
-            time=_at(time(), UTC),
+            time=_at(CLOCK.now_s(), UTC),
             round=coordinator.round,
             trio=coordinator.seat.trio,
             variant=coordinator.variant.number,

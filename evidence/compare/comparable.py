@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from evidence.history import RunFile
+from evidence.integrity import NO_DIGEST
 from evidence.run_section import RunSection, run_section
 from services.errors import MisuseError
 
@@ -96,6 +97,10 @@ def _incomplete(run: RunFile) -> list[str]:
     if not completeness.get("complete"):
         reason = next(iter(completeness.get("faults", [])), "it does not say that it is complete")
         found.append(f"{run.path} is incomplete: {reason}")
+    found += [f"{run.path} is not as it was written: {fault}" for fault in run.faults()[:1]]
+    if not run.has_digests and run.path.suffix == ".json":
+        found.append(f"{run.path}: {NO_DIGEST}")
+    found += [f"{run.path}: {notice}" for notice in completeness.get("notices", [])]
     kept = run_section(run.head).evidence
     if kept not in ("all", "full"):
         compared = (

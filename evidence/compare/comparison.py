@@ -30,7 +30,8 @@ _LEAST_MS = 0.001
 class Comparison(msgspec.Struct, kw_only=True):
     """All figures of two sets of runs, named by their files; ``notes`` limit what they can say.
 
-    ``gone`` names the figures that only ``a`` has, ``new`` those that only ``b`` has.
+    ``gone`` names the figures that only ``a`` has, ``new`` those that only ``b`` has; ``damaged``
+    are files that no longer hold what was written into them: nothing is proven by them.
     """
 
     a: list[str]
@@ -40,6 +41,7 @@ class Comparison(msgspec.Struct, kw_only=True):
     figures: list[Figure]
     gone: list[str]
     new: list[str]
+    damaged: list[str] = []
 
     @property
     def regressions(self) -> list[str]:
@@ -67,6 +69,7 @@ def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
         figures=figures,
         gone=quality.only("a"),
         new=quality.only("b"),
+        damaged=[str(run.path) for run in runs if run.faults()],
     )
 
 

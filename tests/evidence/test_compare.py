@@ -35,7 +35,11 @@ class MadeFile:
             "completeness": {"complete": True},
             "latency": latency or {},
         }
+        self.has_digests = True
         self.raw = [encoder.encode(event) for event in events]
+
+    def faults(self):
+        return []
 
     def raw_events(self):
         return iter(self.raw)

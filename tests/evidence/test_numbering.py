@@ -91,3 +91,10 @@ def _denied(*_):
 def test_a_worker_name_becomes_a_plain_file_name(tmp_path):
     name = claim(tmp_path).segment("host.example/../w:1").name
     assert name == "multi_coord_stress_001.host-example-w-1.events.jsonl"
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_refused(tmp_path):
+    folder = tmp_path / os.fsdecode(b"b\xff\xfed")
+    with pytest.raises(MisuseError, match=r"--report-dir b'.*\\xff\\xfed': .*not UTF-8"):
+        claim(folder)
+    assert not folder.exists()

@@ -169,3 +169,33 @@ def test_a_private_segment_is_its_owners_also_where_the_file_was_there(tmp_path)
     for name in ("claimed", "new"):
         Segment(tmp_path / name, {"record": "run"}, private=True).close()
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_removed_is_noticed_and_none_of_its_events_kept(tmp_path):
+    segment = Segment(tmp_path / "x", FIRST)
+    segment.append(made_event(1))
+    segment.flush()
+    assert (segment.kept, segment.error) == (1, None)
+    segment.path.unlink()
+    segment.append(made_event(2))
+    segment.flush()
+    assert segment.kept == 0
+    assert "was removed during the run" in segment.error
+    segment.end()
+    segment.close()
+    assert not segment.path.exists()
+
+
+def test_a_file_that_is_not_whole_does_not_say_that_it_ended(tmp_path, monkeypatch):
+    segment = Segment(tmp_path / "x", FIRST)
+    segment.append(made_event(1))
+    segment.flush()
+    monkeypatch.setattr(os, "write", disk := FullDisk(room=100))
+    segment.append(made_event(2))
+    segment.end()
+    assert b'"record":"end"' not in segment.path.read_bytes()
+    disk.room = 1_000_000
+    segment.end()
+    last = json.loads(lines(segment.path)[-1])
+    assert (last["record"], last["events"]["lines"], last["lost"]) == ("end", 2, 0)
+    segment.close()

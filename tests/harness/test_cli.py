@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -41,7 +42,7 @@ def test_misuse_is_one_line_and_exit_code_2(arguments, message):
 def sides(monkeypatch):
     """What compare was given; the files themselves are evidence's business."""
     given = []
-    worse = type("Found", (), {"regressions": ["errors.rate"]})()
+    worse = SimpleNamespace(regressions=["errors.rate"], damaged=[])
     monkeypatch.setattr("evidence.history.read_run", str)
     monkeypatch.setattr(comparison, "compare", lambda a, b: given.append((a, b)) or worse)
     monkeypatch.setattr(render, "text", lambda _: "told\n")

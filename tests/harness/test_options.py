@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from argparse import Namespace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from locust.argument_parser import LocustArgumentParser
 
 from harness.beginning import check_claim
+from harness.check_command import parse
 from harness.options import add_options
 from harness.settings import read_settings
 from services.errors import MisuseError
@@ -135,3 +137,10 @@ def test_a_check_of_the_users_own_needs_as_many_samples_as_the_scenarios():
 def test_a_number_that_is_none_is_refused(timeout):
     with pytest.raises(MisuseError, match=f"--timeout: found '{timeout}', expected a number"):
         read_settings(options(timeout=timeout), None)
+
+
+@pytest.mark.parametrize("option", ["--report-dir", "--junit", "--langfuse-env", "--llm-model"])
+def test_a_text_that_is_not_utf_8_is_refused_before_the_run(option):
+    options = parse([option, os.fsdecode(b"b\xff\xfed")])
+    with pytest.raises(MisuseError, match=rf"{option}: found b'b\\xff\\xfed', expected UTF-8"):
+        read_settings(options, None)

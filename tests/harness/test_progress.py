@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from harness.progress import Progress
+from harness.roll import Roll
 from harness.seats import Seats
 from metrics.figures import Figures
 
@@ -25,7 +26,13 @@ class Gone:
 def test_a_display_that_is_gone_is_asked_once():
     display = Gone()
     progress = Progress(display, run_time_s=None)
-    run = SimpleNamespace(figures=Figures(8), started_s=0.0, seats=Seats())
+    run = SimpleNamespace(
+        figures=Figures(8),
+        started_s=0.0,
+        seats=Seats(),
+        roll=Roll(),
+        segment=SimpleNamespace(error=None),
+    )
     for _ in range(3):
         progress.tick(run)
     progress.close()

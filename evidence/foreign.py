@@ -1,0 +1,71 @@
+"""A document that another tool laid out anew (``jq``, an editor): read whole, not line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evidence.lines import DECODE_ERRORS, PIECE_BYTES, Line
+from evidence.source import ReadBack
+from metrics.event import decoder, encoder
+from services.errors import MisuseError
+
+MOST_BYTES = 512 << 20
+
+
+class ForeignEvents:
+    """Its events, each as the run wrote it: another layout changes no digest."""
+
+    noun = "event"
+
+    def __init__(self, path: Path, events: list[msgspec.Raw]) -> None:
+        self.path = path
+        self._texts = [_as_written(bytes(event)) for event in events]
+        self._whole = b"".join(self._texts)
+
+    def lines(self) -> Iterator[Line]:
+        """One for each event."""
+        offset = 0
+        for number, text in enumerate(self._texts, 1):
+            yield Line(number, offset, text, torn=False)
+            offset += len(text)
+        self._texts = []
+
+    @contextmanager
+    def opened(self) -> Iterator[ReadBack]:
+        """Reads from memory."""
+        yield self._read
+
+    def _read(self, length: int, offset: int) -> bytes:
+        return self._whole[offset : offset + length]
+
+
+def _as_written(event: bytes) -> bytes:
+    try:
+        return encoder.encode(decoder.decode(event))
+    except DECODE_ERRORS:
+        return event  # its reader says what is wrong with it
+
+
+def read_foreign(path: Path) -> tuple[dict[str, Any], ForeignEvents]:
+    """Its head and its events. Raises MisuseError where it is no JSON object, or too large."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        begin = file.read(PIECE_BYTES)
+        if not begin.lstrip().startswith(b"{"):
+            raise MisuseError(f"{path}: malformed: found no JSON object; expected a run's .json")
+        if size > MOST_BYTES:
+            raise MisuseError(
+                f"{path}: {size:,} bytes that another tool laid out; expected at most "
+                f"{MOST_BYTES:,}, or the document as the run wrote it"
+            )
+        text = begin + file.read()
+    head = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    events = msgspec.json.decode(head.pop("events", b"[]"), type=list[msgspec.Raw])
+    return {key: msgspec.json.decode(value) for key, value in head.items()}, ForeignEvents(
+        path, events
+    )

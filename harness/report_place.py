@@ -1,0 +1,77 @@
+"""Where a report is written: into the run's folder, or, where that refuses it, to another."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+from evidence.history import History
+from evidence.numbering import STEM, ReportPaths
+from evidence.section import Document
+from harness.master_run import MasterRun
+
+logger = logging.getLogger(__name__)
+
+
+def write(run: MasterRun, head: Document, history: History | None) -> bool:
+    """Write the report; whether it is in the run's own folder.
+
+    Else ``head`` and ``run.paths`` say where it is; with room nowhere, ``run.report_fault`` why.
+    """
+    try:
+        _write(run.paths, head, history)
+    except OSError as fault:
+        told = f"{fault.filename or run.paths.folder}: {fault.strerror}"
+        _write_elsewhere(run, head, history, told)
+        return False
+    return True
+
+
+def _write_elsewhere(run: MasterRun, head: Document, history: History | None, fault: str) -> None:
+    logger.error("the report could not be written: %s", fault)
+    own, counted = run.paths, head["completeness"]
+    notices, again = counted["notices"], f"mcstress report {own.events}"
+    folder = None
+    try:
+        folder = Path(mkdtemp(prefix=f"{STEM}_{run.run.label}_"))
+        run.paths = ReportPaths(folder, own.run_id)
+        told = f"The report could not be written to {own.folder} ({fault}): {folder} has it"
+        counted["notices"] = [*notices, told]
+        head["run"]["evidence_path"] = str(run.paths.json)
+        _write(run.paths, head, history)
+    except OSError as second:
+        run.paths = own
+        run.report_fault = f"{second.filename or folder}: {second.strerror}"
+        told = (
+            f"The report could not be written, neither to {own.folder} ({fault}) nor elsewhere "
+            f"({run.report_fault}): {again} makes it"
+        )
+        counted["notices"] = [*notices, told]
+        logger.error("%s", told)  # noqa: TRY400  (a full disk is no defect)
+        if folder is not None:
+            rmtree(folder, ignore_errors=True)
+    else:
+        logger.error("the report is in %s; %s makes it again", folder, again)
+
+
+def _write(paths: ReportPaths, head: Document, history: History | None) -> None:
+    # Loading Bokeh takes a second: workers do without it, and a thread does not keep them waiting.
+    from evidence.report import write_report  # noqa: PLC0415  (see above)
+
+    write_report(paths, head, [] if history is None else history)
+
+
+def write_again(run: MasterRun, head: Document) -> None:
+    """Write the head anew, where there is a report."""
+    from evidence.report import update_head  # noqa: PLC0415  (as above)
+
+    if run.report_fault:
+        return
+    try:
+        update_head(run.paths, head)
+    except OSError as fault:
+        logger.error(  # noqa: TRY400  (likewise)
+            "the report lacks what became of the traces: %s: %s", fault.filename, fault.strerror
+        )

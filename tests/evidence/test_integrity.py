@@ -1,0 +1,298 @@
+"""Files that are not whole: noticed, named, and never worth a verdict. No traceback for any."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+from left_run import LeftRun
+
+from evidence.compare.comparison import compare
+from evidence.history import blaming, read_run
+from evidence.tally import Tally
+from harness.report_again import counted_again, report_again
+from services.errors import MisuseError
+
+EVENT = b'{"seq":'
+FIGURES = ("verdict", "checks", "metrics", "latency", "load_curve", "timeline", "faults")
+
+
+@pytest.fixture
+def left(tmp_path):
+    return LeftRun(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_views(monkeypatch):
+    """The plots have tests of their own, and take a second."""
+    monkeypatch.setattr("evidence.report._write_views", lambda *_: None)
+
+
+def again(path, **options):
+    """What is counted from the file: its figures, its completeness."""
+    run = read_run(path, **options)
+    with blaming(run):
+        head = counted_again(run)
+    return head, head["completeness"]
+
+
+def edited(path, edit):
+    """Change the lines that are events, of a document or of an events file."""
+    lines = path.read_bytes().split(b"\n")
+    places = [number for number, line in enumerate(lines) if line.startswith(EVENT)]
+    edit(lines, places)
+    path.write_bytes(b"\n".join(lines))
+
+
+def as_failed(lines, places):
+    """What turns a failing run into a passing one, and back."""
+    for place in places[:8]:
+        lines[place] = lines[place].replace(b'"outcome":"ok"', b'"outcome":"failed"')
+
+
+def without_some(lines, places):
+    del lines[places[3] : places[7]]
+
+
+def one_twice(lines, places):
+    lines.insert(places[4], lines[places[3]])
+
+
+def a_latency_less(lines, places):
+    lines[places[5]] = re.sub(rb'"latency_ms":[0-9.]+', b'"latency_ms":1.5', lines[places[5]])
+
+
+EDITS = [as_failed, without_some, one_twice, a_latency_less]
+
+
+def test_a_run_that_is_whole_gives_its_own_figures_from_either_file(left):
+    for path in (left.main, left.segments[0], left.paths.json):
+        head, counted = again(path)
+        assert counted == left.head["completeness"]
+        assert {key: head[key] for key in FIGURES} == {key: left.head[key] for key in FIGURES}
+        assert head["run"] == left.head["run"]
+    before = left.paths.json.read_bytes()
+    assert report_again(left.paths.json)[0] == "pass"
+    assert left.paths.json.read_bytes() == before
+    assert report_again(left.main)[0] == "pass", "a run that ended well and wrote no report"
+    assert json.loads(left.paths.json.read_bytes()) == json.loads(before)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("file", ["json", "worker"])
+def test_events_that_are_missing_doubled_or_changed_are_noticed(left, file, edit):
+    path = left.paths.json if file == "json" else left.segments[0]
+    edited(path, edit)
+    head, counted = again(path)
+    assert not counted["complete"]
+    assert head["verdict"] == "unknown"
+    assert counted["faults"]
+    assert {check["verdict"] for check in head["checks"]} == {"unknown"}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_no_report_that_is_whole_gives_way_to_one_that_is_not(left, edit):
+    document = left.paths.json.read_bytes()
+    edited(left.segments[1], edit)
+    verdict, told = report_again(left.main)
+    assert (verdict, left.paths.json.read_bytes()) == ("unknown", document)
+    assert "stays as it is" in told
+    recount = left.paths.folder / "multi_coord_stress_001-recount.json"
+    assert json.loads(recount.read_bytes())["verdict"] == "unknown"
+    edited(left.paths.json, edit)
+    edited_document = left.paths.json.read_bytes()
+    assert report_again(left.paths.json)[0] == "unknown"
+    assert left.paths.json.read_bytes() == edited_document, "its digests show what was done"
+    assert report_again(recount)[0] == "unknown", "and once unknown is unknown for good"
+
+
+def test_a_file_that_is_missing_is_noticed(left):
+    left.segments[1].unlink()
+    _, counted = again(left.main)
+    assert counted["faults"][0].startswith("events of worker-1: ")
+    assert "and 0 are there" in counted["faults"][0]
+
+
+def test_a_gap_in_a_run_that_was_cut_off_is_noticed(left):
+    lines = left.segments[0].read_bytes().split(b"\n")
+    left.segments[0].write_bytes(b"\n".join([*lines[:5], *lines[6:-2], b""]))
+    _, counted = again(left.segments[0])
+    assert "events of worker-0: 1 number missing among them" in counted["faults"]
+    assert not counted["complete"]
+
+
+def test_a_report_of_an_older_version_says_that_it_has_no_digest(left):
+    head = json.loads(left.paths.json.read_bytes())
+    del head["integrity"]
+    left.paths.json.write_text(json.dumps(head))
+    found, counted = again(left.paths.json)
+    assert (found["verdict"], counted["complete"]) == ("pass", True)
+    assert "no digest" in counted["notices"][0]
+    head["events"] = head["events"][:-1]
+    left.paths.json.write_text(json.dumps(head))
+    assert not again(left.paths.json)[1]["complete"]
+
+
+def test_another_layout_of_the_same_report_is_the_same_report(left):
+    head = json.loads(left.paths.json.read_bytes())
+    for layout in ({"indent": 4}, {"sort_keys": True}):
+        left.paths.json.write_text(json.dumps(head, **layout))
+        assert again(left.paths.json)[1] == left.head["completeness"]
+
+
+def test_a_damaged_line_is_refused_by_name_or_left_out_and_counted(left):
+    def damage(lines, places):
+        lines[places[2]] = lines[places[2]][:40]
+
+    edited(left.segments[0], damage)
+    with pytest.raises(MisuseError, match=r"worker-0.events.jsonl, line 4: .*--skip-damaged"):
+        read_run(left.main)
+    head, counted = again(left.main, skip_damaged=True)
+    assert head["metrics"]["events"]["total"] == counted["events_kept"] == left.made - 1
+    assert head["verdict"] == "unknown"
+    assert any("line 4" in fault for fault in counted["faults"])
+
+
+def test_a_damaged_event_of_a_report_is_left_out_of_the_next(left):
+    def damage(lines, places):
+        lines[places[2]] = lines[places[2]].replace(b'"phase"', b'"ph\xe5se"')
+
+    edited(left.paths.json, damage)
+    with pytest.raises(MisuseError, match=r"001.json, event 3: "):
+        read_run(left.paths.json)
+    report_again(left.paths.json, skip_damaged=True)
+    recount = left.paths.folder / "multi_coord_stress_001-recount.json"
+    document = json.loads(recount.read_text(encoding="utf-8"))
+    assert len(document["events"]) == left.made - 1
+
+
+def test_compare_does_not_believe_what_was_changed(left, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = LeftRun(tmp_path / "other")
+    assert not compare([read_run(left.paths.json)], [read_run(other.paths.json)]).damaged
+    edited(other.paths.json, as_failed)
+    found = compare([read_run(left.paths.json)], [read_run(other.paths.json)])
+    assert found.damaged == [str(other.paths.json)]
+    assert any("changed since they were written" in warning for warning in found.warnings)
+
+
+def test_a_figure_that_was_changed_in_the_head_is_noticed(left):
+    text = left.paths.json.read_bytes()
+    left.paths.json.write_bytes(text.replace(b'"p95_ms": ', b'"p95_ms": 1', 1))
+    assert "the head was changed" in again(left.paths.json)[1]["faults"][0]
+
+
+BAD = {
+    "nested": b"[" * 100_000,
+    "zeros": b"\0" * (3 << 20),
+    "latin-1": '{"run": {"mode": "é"}}'.encode("latin-1"),
+    "scenario": b'{"schema": 1, "scenario": 5}',
+    "k": b'{"schema": 1, "run": {"k": 1' + b"0" * 400 + b"}}",
+    "users": b'{"schema": 1, "users": [[1e300, 3]]}',
+    "list": b"[]",
+    "nothing": b"",
+    "metrics": b'{"schema": 1, "run": {"k": 8}, "thresholds": [], "candidates": null, '
+    b'"metrics": {"x": {"planned": "y"}}, "completeness": {"complete": true, "faults": 3}}',
+}
+
+
+@pytest.mark.parametrize("ending", [".json", ".events.jsonl"])
+@pytest.mark.parametrize("bad", BAD)
+def test_what_no_run_writes_is_refused_in_a_line(tmp_path, bad, ending):
+    path = tmp_path / f"x{ending}"
+    record = b'{"record":"run",' if BAD[bad].startswith(b"{") and ending != ".json" else b""
+    path.write_bytes(record + BAD[bad].removeprefix(b"{" if record else b"") + b"\n")
+    with pytest.raises(MisuseError, match=re.escape(str(path))) as refused:
+        again(path)
+    assert len(str(refused.value)) < 400
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from evidence.history import read_run
+from services.errors import MisuseError
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read_run(Path(sys.argv[1]), skip_damaged=True)
+except MisuseError as fault:
+    print(fault, file=sys.stderr)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("file", ["alone.json", "alone.events.jsonl", "tail"])
+def test_half_a_gigabyte_of_nothing_is_never_held(left, tmp_path, file):
+    path = left.segments[0] if file == "tail" else tmp_path / file
+    with path.open("ab") as sparse:
+        sparse.truncate(sparse.tell() + (512 << 20))
+    command = [sys.executable, "-c", MEASURED, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 64 << 10, "KB"
+    assert bool(done.stderr) == (file != "tail")
+
+
+MUTATIONS = 150
+
+
+def mutated(text: bytes, rng: random.Random) -> bytes:
+    """A bit or a byte changed, or a line removed, doubled, moved, cut or joined."""
+    lines = text.split(b"\n")
+    place = rng.randrange(len(lines))
+    at = rng.randrange(len(text))
+    match rng.randrange(9):
+        case 0 | 1 | 2:
+            return text[:at] + bytes([text[at] ^ 1 << rng.randrange(8)]) + text[at + 1 :]
+        case 3:
+            digits = [found.start() for found in re.finditer(rb"\d", text)]
+            at = rng.choice(digits)
+            return text[:at] + rng.choice(b"0123456789").to_bytes() + text[at + 1 :]
+        case 4:
+            del lines[place]
+        case 5:
+            lines.insert(place, lines[place])
+        case 6:
+            lines[place] = lines[place][: rng.randrange(len(lines[place]) + 1)]
+        case 7:
+            lines.insert(rng.randrange(len(lines)), lines.pop(place))
+        case _:
+            return text[:at]
+    return b"\n".join(lines)
+
+
+@pytest.mark.parametrize("kind", ["json", "main", "worker"])
+@pytest.mark.parametrize("skip_damaged", [False, True])
+def test_whatever_is_changed_is_refused_noticed_or_of_no_effect(left, kind, skip_damaged):
+    path = {"json": left.paths.json, "main": left.main, "worker": left.segments[0]}[kind]
+    whole, rng = path.read_bytes(), random.Random(7)
+    fates = {"refused": 0, "noticed": 0, "equal": 0}
+    for number in range(MUTATIONS):
+        path.write_bytes(mutated(whole, rng))
+        try:
+            head, counted = again(path, skip_damaged=skip_damaged)
+        except MisuseError:
+            fates["refused"] += 1
+            continue
+        if not counted["complete"]:
+            assert head["verdict"] == "unknown"
+            fates["noticed"] += 1
+            continue
+        figures = {key: head[key] for key in FIGURES}
+        assert figures == {key: left.head[key] for key in FIGURES}, number
+        fates["equal"] += 1
+    assert fates["noticed"] > 0, fates
+    assert fates["equal"] < MUTATIONS / 5, fates
+
+
+def test_a_tally_does_not_depend_on_the_order_of_lines():
+    lines = [str(number).encode() for number in range(50)]
+    tallies = [Tally(), Tally()]
+    tallies[0].add_all(lines)
+    tallies[1].add_all(reversed(lines))
+    assert tallies[0].stated == tallies[1].stated
+    tallies[1].add(lines[0])
+    assert tallies[0].stated != tallies[1].stated
