@@ -273,7 +273,7 @@ def test_the_log_does_not_tell_of_every_request(newest, trace_to, caplog):
 def test_a_server_that_never_answered_does_not_take_the_whole_deadline(trace_to):
     with StandIn(mode="hang") as standin:
         tracer = trace_to(standin.url, limits=HASTY)
-        wait_for(lambda: tracer._sender._pause_s)
+        wait_for(lambda: tracer._sender._observation_lane.pause_s)
         record_round(tracer)
         began = time.monotonic()
         counts = finish_in_time(tracer, 20.0)
@@ -282,7 +282,7 @@ def test_a_server_that_never_answered_does_not_take_the_whole_deadline(trace_to)
 
 
 def test_an_address_that_was_missing_for_a_moment_is_no_other_kind_of_server(newest, trace_to):
-    newest.behave("status", status=404, times=1, posts_only=True)
+    newest.behave("status", status=404, times=1, route="/otel/")
     tracer = trace_to(newest.url, limits=HASTY)
     record_round(tracer, trio=1)
     wait_for(lambda: tracer.counts().spooled == STEPS_PER_ROUND)
