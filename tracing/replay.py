@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -46,11 +46,11 @@ def replay(
 ) -> ReplayOutcome:
     """Deliver what is in ``spool``, observations first; what no server takes stays there.
 
-    A server has ``timeout_s`` to answer. Each kind is given up after four tries of which none was
-    answered well; at ``until_s`` of the monotonic clock, or at Ctrl-C, all the rest is. A spool that
-    is delivered whole becomes ``<spool>.delivered``, and replaying it again sends nothing. A replay
-    that is cut off goes on where it was; what it may send twice has the same ids, so that Langfuse
-    has it once.
+    A server has ``timeout_s`` to answer. A kind is given up after four tries of which none was
+    answered well, and all that is left at ``until_s`` of the monotonic clock or at Ctrl-C. A spool
+    that is delivered whole becomes ``<spool>.delivered``, and replaying it again sends nothing. A
+    replay that is cut off goes on where it was; what it may send twice has the same ids, so that
+    Langfuse has it once.
 
     Raises
     ------
@@ -64,7 +64,8 @@ def replay(
     with _locked(spool) as lines:
         if not any(map(entry_of, islice(lines, FIRST_LINES))):
             raise MisuseError(f"{spool}: holds no observations; expected a spool of traces")
-        server = Server(settings, as_it_is, MANNERS, timeout_s=timeout_s)
+        manners = replace(MANNERS, limit=lambda s: MANNERS.limit(min(s, _until(until_s))))
+        server = Server(settings, as_it_is, manners, timeout_s=timeout_s)
         try:
             return _Replay(spool, lines, server, timeout_s, until_s).run()
         finally:
@@ -82,6 +83,11 @@ def check_spool(spool: Path) -> None:
     if not _delivered(spool).exists():
         with _opened(spool):
             pass
+
+
+def _until(moment_s: float) -> float:
+    """The seconds until ``moment_s``, for a request that must not go on any longer."""
+    return max(0.1, moment_s - time.monotonic())
 
 
 def _delivered(spool: Path) -> Path:

@@ -183,12 +183,9 @@ class Sender:
             found = self._official.project()
         if isinstance(found, Fault):
             # Nothing but links depends on it: what is sent finds out by itself what is wrong.
-            follows = (
-                "it is asked again with the next delivery" if self._lookups else "no more tries"
-            )
-            self._notices.warn(
-                found.kind, f"{found.text}: no links to Langfuse in the report; {follows}"
-            )
+            more = f" unless it answers later ({self._lookups} more tries)" if self._lookups else ""
+            text = f"{found.text}: the report has no links to Langfuse{more}"
+            self._notices.warn(found.kind, text)
         else:
             self.project = found
         return None

@@ -301,6 +301,18 @@ def test_who_does_not_tell_its_project_gets_all_the_same(newest, trace_to, monke
         wait_for(lambda trio=trio: tracer.counts().delivered == trio * STEPS_PER_ROUND)
 
 
+@pytest.mark.parametrize("bad", [{"mode": "hang"}, {"mode": "status", "status": 503}])
+def test_a_project_that_cannot_be_asked_for_means_no_links_and_no_more(trace_to, bad, caplog):
+    with StandIn(**bad, route="/projects") as standin:
+        tracer = trace_to(standin.url, limits=HASTY)
+        wait_for(lambda: "the report has no links to Langfuse" in caplog.text)
+        assert "unless it answers later (2 more tries)" in caplog.text
+        standin.behave("ok")
+        tracer.record(event("surge"), [step("matrix.search")])
+        wait_for(lambda: tracer.project_url)
+        assert tracer.finish(2).delivered == 1
+
+
 def drip(_):
     """An answer that never ends, a byte at a time: each is there in good time."""
     yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
