@@ -51,9 +51,9 @@ class RunEnd:
 class Lane:
     """Moves items from a queue to the server, or else to the overflow, and counts them.
 
-    ``pause_s``: how long the server is left alone, in seconds, since it took nothing; 0 while it
-    does. ``introduce`` is called before anything is sent, and whenever something was delivered; a
-    reply of its is a server that is not to be had.
+    ``tried``: something was sent. ``pause_s``: how long the server is left alone, in seconds, since
+    it took nothing; 0 while it does. ``introduce`` is called before anything is sent, and whenever
+    something was delivered; a reply of its is a server that is not to be had.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Lane:
         limits: Limits,
         introduce: Callable[[], Reply[Item] | None] = lambda: None,
     ) -> None:
+        self.tried = False
         self.pause_s = 0.0
         self._queue = queue
         self._portions = portions
@@ -115,6 +116,7 @@ class Lane:
         """Send what is in flight, trying again for a while; what is left then stays in flight."""
         if not self._in_flight:
             return
+        self.tried = True
         tries = 1 if self.pause_s else self._limits.tries
         retrying = Retrying(
             sleep=self._wait,

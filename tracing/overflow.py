@@ -87,7 +87,8 @@ class Overflow:
         path = str(self._spool.path)
         number = self._counts.spooled + self._counts.scores.spooled
         self._notices.warn("removed", f"{path} was removed, and {number} that were in it are lost")
-        self._counts.spools.remove(path)
+        if path in self._counts.spools:
+            self._counts.spools.remove(path)
         for tally in (self._counts, self._counts.scores):
             tally.drop(REMOVED, tally.spooled)
             tally.spooled = 0

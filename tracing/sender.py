@@ -53,7 +53,7 @@ class Sender:
     Neither waits for the other: a server that stores each score by itself may need seconds for a
     few dozen of them, and takes observations at once. ``sweep`` brings the buffers' contents to the
     outbox, a part at each step. ``project`` is known once the server said it. ``answered``: in the
-    end the server answered to the observations that were left to send.
+    end the server answered to what was sent last, of observations where there were any.
     """
 
     def __init__(
@@ -136,7 +136,11 @@ class Sender:
         self._scores.ready.set()
         observations, scores, _ = self._greenlets
         gevent.joinall([observations, scores], max(0.0, self._end.deadline_s - time.monotonic()))
-        self.answered = observations.ready() and not self._observation_lane.pause_s
+        of_observations = observations, self._observation_lane
+        greenlet, lane = (
+            of_observations if self._observation_lane.tried else (scores, self._score_lane)
+        )
+        self.answered = greenlet.ready() and not lane.pause_s
         gevent.killall(self._greenlets)
         self._collect()
         self._observation_lane.give_up()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from langfuse_standin import OTLP, StandIn
 from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
 
 from tracing.observation import Score
 from tracing.portions import Portions
-from tracing.reply import Reply
+from tracing.reply import Reply, read_status
 
 HASTY = {"timeout_s": 0.3}
 
@@ -102,6 +103,27 @@ def test_a_crowd_of_scores_goes_to_the_spool_and_takes_no_observation_with_it(tr
         wait_for(lambda: tracer.counts().delivered == 1)
         counts = tracer.finish(0.2)
         assert (counts.spooled, counts.scores.spooled) == (0, 1000)
+
+
+@pytest.mark.parametrize("mode", ["hang", "ok"])
+def test_who_makes_scores_only_knows_by_them_whether_the_server_answers(trace_to, mode):
+    """The master, after whose verdict the observations are read back, or not waited for."""
+    with StandIn("3.225.4") as standin:
+        tracer = trace_to(standin.url, limits=HASTY)
+        wait_for(lambda: tracer.project_url)
+        standin.behave(mode)
+        tracer.score("verdict", "pass")
+        tracer.finish(2)
+        assert tracer.answered == (mode == "ok")
+
+
+@pytest.mark.parametrize(
+    ("status", "unanswered"),
+    [(408, True), (429, False), (500, False), (502, True), (503, False), (504, True), (524, True)],
+)
+def test_a_proxy_that_gave_up_says_not_what_became_of_it(status, unanswered):
+    answer = httpx.Response(status, request=httpx.Request("POST", "http://x/"))
+    assert read_status(answer, ["x"]).unanswered == unanswered
 
 
 @pytest.mark.parametrize(
