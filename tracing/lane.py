@@ -51,9 +51,10 @@ class RunEnd:
 class Lane:
     """Moves items from a queue to the server, or else to the overflow, and counts them.
 
-    ``tried``: something was sent. ``pause_s``: how long the server is left alone, in seconds, since
-    it took nothing; 0 while it does. ``introduce`` is called before anything is sent, and whenever
-    something was delivered; a reply of its is a server that is not to be had.
+    ``tried``: something was sent. ``answered``: in the end the server answered, too. ``pause_s``:
+    how long it is left alone, in seconds, since it took nothing; 0 while it does. ``introduce`` is
+    called before anything is sent, and whenever something was delivered; a reply of its is a server
+    that is not to be had.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Lane:
         introduce: Callable[[], Reply[Item] | None] = lambda: None,
     ) -> None:
         self.tried = False
+        self.answered = False
         self.pause_s = 0.0
         self._queue = queue
         self._portions = portions
@@ -100,6 +102,7 @@ class Lane:
             self.give_up()
             if self.pause_s and ending():
                 return  # the server had its last chance
+        self.answered = not self.pause_s
 
     def give_up(self) -> None:
         """Spool what no server took."""

@@ -10,6 +10,9 @@ from tracing.reply import Reply, Sent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracing.limits import Limits
+    from tracing.server import Server
+
 _QUICK = 1 / 2
 """Of the time-out: a server that answers sooner may get more at once."""
 
@@ -48,3 +51,19 @@ class Portions(Generic[Sent]):
         elif reply.delivered and number <= len(portion) and took_s < self._timeout_s * _QUICK:
             self.size = min(self.largest, self.size + max(1, self.size // 2))
         return reply, reply.again + rest
+
+
+def observation_portions(server: Server[Sent], limits: Limits) -> Portions[Sent]:
+    """How observations go: all at once while the server manages."""
+    most = limits.post
+    return Portions(server.send_observations, first=most, largest=most, timeout_s=limits.timeout_s)
+
+
+def score_portions(server: Server[Sent], limits: Limits) -> Portions[Sent]:
+    """How scores go: few at once, of which a server stores one after the other."""
+    return Portions(
+        server.send_scores,
+        first=limits.first_score_post,
+        largest=limits.score_post,
+        timeout_s=limits.timeout_s,
+    )

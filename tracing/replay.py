@@ -16,7 +16,7 @@ from tenacity.wait import wait_exponential
 from services.errors import MisuseError
 from tracing.entries import as_it_is
 from tracing.limits import Limits
-from tracing.portions import Portions
+from tracing.portions import Portions, observation_portions, score_portions
 from tracing.replay_outcome import Mark, Progress, ReplayOutcome
 from tracing.reply import KEYS, Reply, event_id
 from tracing.sender import MANNERS
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30.0
 """No user waits for a replay, and a server that is given time stores nothing twice."""
+TRIES = 4
 FIRST_LINES = 500
 LONGEST_WAIT_S = 60.0
 _growing = wait_exponential(multiplier=0.5, max=8)
@@ -118,7 +119,7 @@ class _Kind:
     scores: bool
     portions: Portions[Entry]
     mark: Mark
-    tries: int
+    tries: int = field(default_factory=lambda: TRIES)
     stopped: bool = False
     left: int = 0
     fault: str = ""
@@ -162,27 +163,12 @@ class _Replay:
         self._progress = Progress.load(self._noted, os.fstat(lines.fileno()).st_size)
         self._outcome = ReplayOutcome()
         limits = Limits(timeout_s=timeout_s)
+        marks = self._progress
         self._observations = _Kind(
-            scores=False,
-            portions=Portions(
-                server.send_observations,
-                first=limits.post,
-                largest=limits.post,
-                timeout_s=timeout_s,
-            ),
-            mark=self._progress.observations,
-            tries=limits.tries,
+            scores=False, portions=observation_portions(server, limits), mark=marks.observations
         )
         self._scores = _Kind(
-            scores=True,
-            portions=Portions(
-                server.send_scores,
-                first=limits.first_score_post,
-                largest=limits.score_post,
-                timeout_s=timeout_s,
-            ),
-            mark=self._progress.scores,
-            tries=limits.tries,
+            scores=True, portions=score_portions(server, limits), mark=marks.scores
         )
 
     def run(self) -> ReplayOutcome:

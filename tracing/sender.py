@@ -11,7 +11,7 @@ import httpx
 from tracing.lane import SLICE, Lane, RunEnd
 from tracing.notices import Border
 from tracing.official import Official, Project
-from tracing.portions import Portions
+from tracing.portions import observation_portions, score_portions
 from tracing.reply import Fault, Reply
 from tracing.road import Manners
 
@@ -85,12 +85,7 @@ class Sender:
         self._end = RunEnd()
         self._observation_lane = Lane(
             outbox,
-            Portions(
-                server.send_observations,
-                first=limits.post,
-                largest=limits.post,
-                timeout_s=limits.timeout_s,
-            ),
+            observation_portions(server, limits),
             overflow,
             self._end,
             notices=notices,
@@ -99,12 +94,7 @@ class Sender:
         )
         self._score_lane = Lane(
             scores,
-            Portions(
-                server.send_scores,
-                first=limits.first_score_post,
-                largest=limits.score_post,
-                timeout_s=limits.timeout_s,
-            ),
+            score_portions(server, limits),
             overflow,
             self._end,
             notices=notices,
@@ -134,13 +124,10 @@ class Sender:
         self._end.near.set()
         self._outbox.ready.set()
         self._scores.ready.set()
-        observations, scores, _ = self._greenlets
-        gevent.joinall([observations, scores], max(0.0, self._end.deadline_s - time.monotonic()))
-        of_observations = observations, self._observation_lane
-        greenlet, lane = (
-            of_observations if self._observation_lane.tried else (scores, self._score_lane)
-        )
-        self.answered = greenlet.ready() and not lane.pause_s
+        lanes = self._greenlets[:2]
+        gevent.joinall(lanes, max(0.0, self._end.deadline_s - time.monotonic()))
+        lane = self._observation_lane if self._observation_lane.tried else self._score_lane
+        self.answered = lane.answered
         gevent.killall(self._greenlets)
         self._collect()
         self._observation_lane.give_up()
