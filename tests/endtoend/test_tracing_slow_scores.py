@@ -15,7 +15,7 @@ from endtoend.locust_run import LocustRun
 from standin.process import Standin
 
 RUN = ("--headless", "-u", 9, "-r", 9, "-t", "8s", "--only-summary", "--think-time", 0.05)
-MORE_THAN_A_POST = 500
+AT_LEAST = 100
 
 
 class Run(NamedTuple):
@@ -63,7 +63,7 @@ def test_every_observation_is_delivered_and_every_score_kept(run):
     assert run.code == 0, run.output
     assert run.document["completeness"]["complete"]
     assert tracing["delivered"] == tracing["made"] == len(run.stored["observations"])
-    assert tracing["made"] > MORE_THAN_A_POST
+    assert tracing["made"] > AT_LEAST
     scores = tracing["scores"]
     assert scores["delivered"] + scores["spooled"] == scores["made"]
     assert scores["spooled"] > 0
@@ -71,8 +71,10 @@ def test_every_observation_is_delivered_and_every_score_kept(run):
 
 
 def test_the_server_was_given_fewer_at_once(run):
-    first, second, third, *_ = run.stored["score_batches"]
-    assert 15 >= first > second > third >= 1
+    sizes = run.stored["score_batches"]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] <= 15
+    assert sizes[-1] == 1
 
 
 def test_that_it_shows_nothing_yet_is_no_fault(run):

@@ -199,9 +199,10 @@ def test_it_works_on_after_the_client_has_gone_and_counts_what_it_stores_twice()
 
 def test_what_it_stored_is_seen_late():
     query = {"sessionId": RUN.uid, "tags": "stress", "page": 1, "limit": 100}
-    body = written(Otlp(), [observation()])
+    made = observation()
+    body = written(Otlp(), [made])
     headers = {"content-type": "application/json", **Otlp().headers}
-    with StandIn("3.225.4", visible_after_s=0.3) as standin:
+    with StandIn("3.225.4", visible_after_s=600.0) as standin:
         httpx.post(standin.url + OTLP, content=body, headers=headers, auth=AUTH).raise_for_status()
 
         def seen():
@@ -210,7 +211,8 @@ def test_what_it_stored_is_seen_late():
             return trace["observations"]
 
         assert seen() == []
-        wait_for(seen)
+        standin.behave(visible_after_s=0.0)
+        assert seen() == [made.span_id]
 
 
 @pytest.mark.parametrize(

@@ -67,14 +67,14 @@ def kinds(path):
         {"mode": "status", "status": 500, "route": INGESTION},
         {"mode": "status", "status": 404, "route": INGESTION},
         {"mode": "garbage", "route": INGESTION},
-        {"per_batch_s": 0.6},
+        {"per_batch_s": 1.5},
     ],
     ids=lambda bad: bad.get("mode", "slow") + str(bad.get("status", "")),
 )
 def test_all_observations_whatever_the_scores_do(spool, bad):
     path = spool()
-    with StandIn("3.225.4", **bad) as standin:
-        outcome = replay(path, settings(standin.url), timeout_s=0.3)
+    with StandIn("3.225.4", checked=False, **bad) as standin:
+        outcome = replay(path, settings(standin.url), timeout_s=0.7)
         assert len(standin.observations) == outcome.delivered == OBSERVATIONS
         assert (outcome.left, outcome.left_scores) == (SCORES, SCORES)
         assert f"1000 left in the spool (1000 of them scores): {standin.url}" in str(outcome)
@@ -107,8 +107,8 @@ def test_a_server_that_takes_its_time_stores_nothing_twice(spool):
 
 def test_what_may_be_being_stored_still_is_sent_again_in_smaller_batches_only(spool):
     path = spool(scores=60, observations=0)
-    with StandIn("3.225.4", per_batch_s=0.5) as standin:
-        outcome = replay(path, settings(standin.url), timeout_s=0.1)
+    with StandIn("3.225.4", per_batch_s=1.5) as standin:
+        outcome = replay(path, settings(standin.url), timeout_s=0.5)
         assert (outcome.delivered, outcome.left) == (0, 60)
         assert standin.score_batches == [15, 7, 3, 1]
         wait_for(lambda: standin.stored_twice[1] == 7 + 3 + 1)
@@ -116,8 +116,8 @@ def test_what_may_be_being_stored_still_is_sent_again_in_smaller_batches_only(sp
 
 def test_what_cannot_be_made_smaller_is_not_sent_again(spool):
     path = spool(scores=3, observations=0)
-    with StandIn("3.225.4", per_batch_s=0.5) as standin:
-        outcome = replay(path, settings(standin.url), timeout_s=0.1)
+    with StandIn("3.225.4", per_batch_s=1.5) as standin:
+        outcome = replay(path, settings(standin.url), timeout_s=0.5)
         assert outcome.left == 3
         assert standin.score_batches == [3, 1, 1, 1], "all at once, and then each by itself"
         wait_for(lambda: standin.stored_twice[1] == 3)
