@@ -104,4 +104,6 @@ class Overflow:
             if path not in self._counts.spools:
                 self._counts.spools.append(path)
         if dropped:
-            self._notices.warn("dropped", f"observations are dropped: {reason}")
+            self._notices.warn(
+                "dropped", f"{dropped} observations and scores are dropped: {reason}"
+            )
