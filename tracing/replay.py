@@ -230,7 +230,9 @@ class _Replay:
             retry=retry_if_result(bool),
             retry_error_callback=lambda _state: True,
         )
-        while kind.waiting and not kind.stopped and not self._is_over(kind):
+        if kind.stopped:
+            return
+        while kind.waiting and not self._is_over(kind) and not kind.stopped:
             try:
                 kind.stopped = retrying(fails) or kind.stopped
             except KeyboardInterrupt:
@@ -242,7 +244,7 @@ class _Replay:
     def _is_over(self, kind: _Kind) -> bool:
         """Whether all the rest is to stay where it is."""
         if time.monotonic() > self._until_s:
-            kind.fault = kind.fault or "there was no more time for it"
+            kind.fault = "there was no more time for it"
         elif self._outcome.interrupted:
             kind.fault = "interrupted"
         else:
