@@ -124,6 +124,11 @@ def _worker(worker: dict[str, Any]) -> list[Any]:
 
 def _tracing(tracing: dict[str, Any]) -> list[list[Any]]:
     rows = [[words.spaced(key), words.count(tracing.get(key))] for key in _TRACING]
+    told, delivered = tracing.get("read_back"), tracing.get("delivered")
+    if told is not None and delivered is not None and told < delivered:
+        rows[_TRACING.index("read_back")][1] = words.visible(
+            told, delivered, tracing.get("read_back_within_s")
+        )
     dropped = _dropped(tracing)
     by_reason = ", ".join(f"{reason}: {n:,}" for reason, n in dropped.items() if n)
     total = words.count(sum(dropped.values()))

@@ -92,3 +92,11 @@ def sentence_list(items: Sequence[str]) -> str:
 def spaced(name: str) -> str:
     """A key as a person reads it: ``handover_paraphrase`` is "handover paraphrase"."""
     return name.replace("_", " ")
+
+
+def visible(read_back: int, delivered: int, within_s: float | None) -> str:
+    """How many of the delivered observations a server showed, ``within_s`` seconds after that."""
+    if read_back >= delivered:
+        return f"{read_back:,} read back"
+    waited = "" if within_s is None else f" after {within_s:g} s"
+    return f"{read_back:,} visible so far{waited}: the server ingests late"

@@ -133,13 +133,32 @@ def check(options: tuple[str, ...]) -> None:
 @click.argument("spools", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)
 @click.option("--mask", type=click.Choice(LEVELS), help="in place of what the run had")
-def replay(spools: tuple[Path, ...], langfuse_env: Path, mask: Level | None) -> None:
-    """Send what a run left in SPOOLS to Langfuse, each observation once."""
-    from harness.replay import replay_spool  # noqa: PLC0415  (httpx loads slowly)
+@click.option(
+    "--timeout",
+    type=click.IntRange(1, 3600),
+    default=30,
+    show_default=True,
+    help="seconds that the server has for an answer",
+)
+@click.option(
+    "--within",
+    type=click.IntRange(1),
+    help="seconds for everything; what is left then stays  [default: no limit]",
+)
+def replay(
+    spools: tuple[Path, ...],
+    langfuse_env: Path,
+    mask: Level | None,
+    timeout: int,
+    within: int | None,
+) -> None:
+    """Send what a run left in SPOOLS to Langfuse, each observation once, observations first."""
+    from harness.replay import replay_spools  # noqa: PLC0415  (httpx loads slowly)
 
     outcomes = []
-    for spool in spools:
-        outcomes.append(replay_spool(spool, langfuse_env, mask))
-        click.echo(f"{spool}: {outcomes[-1]}")
-    if any(outcome.left for outcome in outcomes):
+    replayed = replay_spools(spools, langfuse_env, mask=mask, timeout_s=timeout, within_s=within)
+    for spool, outcome in replayed:
+        outcomes.append(outcome)
+        click.echo(f"{spool}: {outcome}")
+    if any(outcome.left or outcome.interrupted for outcome in outcomes):
         raise SystemExit(EXIT_LEFT)

@@ -9,7 +9,7 @@ from typing import Any
 from harness.clock_watch import notices
 from harness.master_run import MasterRun
 from harness.roll import WorkerPart
-from harness.traces import total_counts
+from harness.traces import READ_BACK_WITHIN_S, total_counts
 
 
 def completeness(
@@ -30,7 +30,8 @@ def completeness(
         "events_kept": events_kept,
         "workers": [_worker(part) for part in parts],
         "user_errors": len(run.user_errors),
-        "tracing": tracing(run) | {"read_back": run.read_back},
+        "tracing": tracing(run)
+        | {"read_back": run.read_back, "read_back_within_s": READ_BACK_WITHIN_S},
     }
 
 

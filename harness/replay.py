@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import gevent
+
 from services.errors import MisuseError
-from tracing.replay import ReplayOutcome, replay
+from tracing.replay import check_spool, replay
+from tracing.replay_outcome import ReplayOutcome
 from tracing.settings import load_settings
 from tracing.trace import Level
 
 
-def replay_spool(spool: Path, langfuse_env: Path, mask: Level | None = None) -> ReplayOutcome:
-    """Send what is in the spool, masked as its run said or as ``mask`` does.
+def replay_spools(
+    spools: Sequence[Path],
+    langfuse_env: Path,
+    *,
+    mask: Level | None = None,
+    timeout_s: float,
+    within_s: float | None,
+) -> Iterator[tuple[Path, ReplayOutcome]]:
+    """Send what is in the spools, one after the other, and say what came of each.
 
-    Raises MisuseError without settings or spool.
+    ``mask`` is in place of what their runs had.
+    ``timeout_s`` is for an answer, ``within_s`` for everything. Raises MisuseError without settings
+    or a spool, before anything is sent.
     """
+    for spool in spools:
+        check_spool(spool)
     settings, warnings = load_settings(langfuse_env, os.environ)
     if settings is None:
         raise MisuseError("; ".join(warnings))
-    return replay(spool, settings, mask)
+    hub = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # Ctrl-C is told by the outcome
+    until_s = float("inf") if within_s is None else time.monotonic() + within_s
+    for spool in spools:
+        outcome = replay(spool, settings, mask=mask, timeout_s=timeout_s, until_s=until_s)
+        yield spool, outcome
+        if outcome.interrupted:
+            return

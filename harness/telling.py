@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from evidence.github import tell_github
 from evidence.junit import write_junit
 from evidence.markdown import markdown
+from evidence.words import visible
 from harness.master_run import MasterRun
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
@@ -61,20 +63,28 @@ def _where(run: MasterRun) -> list[str]:
 
 
 def traced(tracing: dict[str, Any]) -> list[str]:
-    """What became of the trace observations, and where those are that wait."""
+    """What became of observations and scores, and what sends those that wait, in one line."""
     if not tracing["on"]:
         return []
-    fates = {fate.replace("_", " "): tracing[fate] for fate in FATES}
-    fates["dropped"] = sum(tracing["dropped"].values())
-    fates["unaccounted for"] = tracing["made"] - sum(fates.values())
-    told = [f"{tracing['made']:,} made"]
-    told += [f"{number:,} {fate}" for fate, number in fates.items() if number]
-    if tracing["read_back"] is not None:
-        told.append(f"{tracing['read_back']:,} read back")
-    waiting = [f"        not delivered, for mcstress replay: {path}" for path in tracing["spools"]]
-    waiting += [
+    told = _fates(tracing)
+    if (number := tracing["read_back"]) is not None:
+        told.append(visible(number, tracing["delivered"], tracing["read_back_within_s"]))
+    parts = [", ".join(told)]
+    if tracing["scores"]["made"]:
+        parts.append(f"scores: {', '.join(_fates(tracing['scores']))}")
+    if tracing["spools"]:
+        parts.append(f"send the rest with: mcstress replay {shlex.join(tracing['spools'])}")
+    elsewhere = [
         f"        not delivered, for mcstress replay there: {path}"
         for path in tracing.get("spools_elsewhere", [])
     ]
     faults = [f"        {fault}" for fault in tracing.get("faults", [])]
-    return [f"Traces: {', '.join(told)}", *faults, *waiting]
+    return [f"Traces: {'; '.join(parts)}", *faults, *elsewhere]
+
+
+def _fates(tally: dict[str, Any]) -> list[str]:
+    """How many were made, and what became of them."""
+    fates = {fate.replace("_", " "): tally[fate] for fate in FATES}
+    fates["dropped"] = sum(tally["dropped"].values())
+    fates["unaccounted for"] = tally["made"] - sum(fates.values())
+    return [f"{tally['made']:,} made", *(f"{n:,} {fate}" for fate, n in fates.items() if n)]

@@ -150,6 +150,8 @@ def _completeness(counted: Mapping[str, Any]) -> Iterator[Row]:
         value = counted.get(key, tracing.get(key))
         off = key in tracing and not tracing.get("on", True)
         reading = "tracing is off" if off else ""
+        if key == "read_back" and value is not None and value < tracing["delivered"]:
+            reading = words.visible(value, tracing["delivered"], tracing.get("read_back_within_s"))
         yield Row(part="Completeness", figure=figure, value=value, reading=reading)
     dropped = {reason: number for reason, number in tracing["dropped"].items() if number}
     yield Row(

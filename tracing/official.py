@@ -60,7 +60,7 @@ class Official:
             where = f"{self._url}{PROJECTS} answers {error.status_code}"
             if error.status_code in _WRONG_KEYS:
                 return keys_fault(where, str(error.body))
-            return Fault("project", f"{where}: no links in the report")
+            return Fault("project", where)
         except httpx.HTTPError as error:
             return Fault("project", f"{self._url}{PROJECTS} cannot be read: {describe(error)}")
         if not projects:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, TypeAlias
 
 from gevent.event import Event as Flag
@@ -24,9 +23,8 @@ class Outbox:
     """Bounded by items and by the bytes of their bodies. Steps are taken last in, first out.
 
     What came last is still in the processor's caches: taken first, it costs half of what the oldest
-    would. Whatever else waits does so until there is less to do. Scores are few and keep their
-    order, since a later one replaces an earlier one. ``ready`` is set when there is a post's worth,
-    ``crowded`` while more than half is used: some then go to the spool.
+    would. Whatever else waits does so until there is less to do. ``ready`` is set when there is a
+    post's worth, ``crowded`` while more than half is used: some then go to the spool.
     """
 
     def __init__(self, largest_items: int, largest_bytes: int, post: int) -> None:
@@ -38,8 +36,6 @@ class Outbox:
         self._largest_bytes = largest_bytes
         self._post = post
         self._chunks: list[tuple[Sequence[Item], int]] = []
-        self._scores: list[Score] = []
-        self._scores_since_s = 0.0
         self._room = Flag()
         self._room.set()
 
@@ -52,35 +48,19 @@ class Outbox:
         self._chunks.append((items, size))
         self._changed(len(items), size)
 
-    def put_scores(self, scores: Sequence[Score]) -> None:
-        """Append ``scores``, whether there is room or not."""
-        if not self._scores:
-            self._scores_since_s = time.monotonic()
-        self._scores += scores
-        self._changed(len(scores), len(scores) * _OVERHEAD_BYTES)
-
-    def scores_are_due(self, after_s: float) -> bool:
-        """Whether scores have waited for so long, or there are as many as fit into a post."""
-        waited_s = time.monotonic() - self._scores_since_s
-        return len(self._scores) >= self._post or (bool(self._scores) and waited_s >= after_s)
-
-    def take_scores(self) -> list[Item]:
-        """All scores, in their order."""
-        scores, self._scores = self._scores, []
-        self._changed(-len(scores), -len(scores) * _OVERHEAD_BYTES)
-        return [*scores]
-
     def wait_for_room(self, timeout_s: float) -> bool:
         """Let others make room, for so long at most; whether there is some."""
         return bool(self._room.wait(timeout_s))
 
     def take(self, largest: int) -> list[Item]:
-        """The newest items but scores, by chunks: one at least, ``largest`` items at most."""
+        """The newest items, by chunks: one at least, ``largest`` items at most."""
         taken: list[Item] = []
         while self._chunks and (not taken or len(taken) + len(self._chunks[-1][0]) <= largest):
             items, size = self._chunks.pop()
             taken += items
             self._changed(-len(items), -size)
+        if self.items < self._post:
+            self.ready.clear()
         return taken
 
     def _changed(self, items: int, size: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracing.observation import Score
 from tracing.server import UNSERIALISABLE
+from tracing.spool import REMOVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,6 +55,7 @@ class Overflow:
 
     def close(self) -> None:
         """Close the spool."""
+        self._see_to_what_is_gone()
         self._spool.close()
 
     def tally(self, item: Item) -> Tally:
@@ -70,12 +72,26 @@ class Overflow:
             else:
                 written.append(item)
                 lines.append(line)
+        self._see_to_what_is_gone()
         stored, reason = self._spool.append(lines)
         for item in written[:stored]:
             self.tally(item).spooled += 1
         for item in written[stored:]:
             self.tally(item).drop(reason, 1)
         self._say(stored, len(written) - stored, reason)
+
+    def _see_to_what_is_gone(self) -> None:
+        """Count as dropped what was in a spool that somebody removed."""
+        if not self._spool.is_removed():
+            return
+        path = str(self._spool.path)
+        number = self._counts.spooled + self._counts.scores.spooled
+        self._notices.warn("removed", f"{path} was removed, and {number} that were in it are lost")
+        if path in self._counts.spools:
+            self._counts.spools.remove(path)
+        for tally in (self._counts, self._counts.scores):
+            tally.drop(REMOVED, tally.spooled)
+            tally.spooled = 0
 
     def _say(self, stored: int, dropped: int, reason: str) -> None:
         """Tell where observations went that are not in Langfuse."""
@@ -88,4 +104,6 @@ class Overflow:
             if path not in self._counts.spools:
                 self._counts.spools.append(path)
         if dropped:
-            self._notices.warn("dropped", f"observations are dropped: {reason}")
+            self._notices.warn(
+                "dropped", f"{dropped} observations and scores are dropped: {reason}"
+            )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+from tenacity import Retrying, retry_if_result, wait_exponential
 
 from tracing.entries import as_it_is
 from tracing.official import Official, describe
@@ -26,6 +26,9 @@ TRACES = "/api/public/traces"
 TAG = "stress"
 _PAGE = 100
 _TIMEOUT_S = 5.0
+_SHARE_OF_LAST_LOOK = 1 / 10
+"""Of the time, for the last look: one that begins at the very end has no time to count."""
+_growing = wait_exponential(multiplier=0.25, max=3)
 
 
 class _Trace(msgspec.Struct):
@@ -52,19 +55,22 @@ def read_back(
 ) -> int | None:
     """The number of observations in ``session``, asked for again until it is ``expected``.
 
-    After ``within_s`` the last number counts; None where none could be read by then. ``limit`` is
-    a context that raises an ``httpx.TimeoutException`` after so many seconds.
+    After ``within_s`` the last number counts: fewer than expected are no fault, for servers ingest
+    late. None, and a warning, where none could be read by then. ``limit`` is a context that raises
+    an ``httpx.TimeoutException`` after so many seconds.
     """
-    reader = _Reader(settings, session, time.monotonic() + within_s, limit)
+    until_s = time.monotonic() + within_s
+    last_look_s = until_s - within_s * _SHARE_OF_LAST_LOOK
+    reader = _Reader(settings, session, until_s, limit)
     retrying = Retrying(
-        wait=wait_exponential(multiplier=0.25, max=3),
-        stop=stop_after_delay(within_s),
+        wait=lambda state: max(0.0, min(_growing(state), last_look_s - time.monotonic())),
+        stop=lambda _: time.monotonic() >= last_look_s,
         retry=retry_if_result(lambda number: number is None or number < expected),
         retry_error_callback=lambda _state: None,
     )
     retrying(reader.read)
     reader.server.close()
-    if reader.fault:
+    if reader.last is None:
         notices.warn("read back", f"the observations cannot be read back: {reader.fault}")
     return reader.last
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-import msgspec
-from tenacity import Retrying, retry_if_result, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential
 
 from services.errors import MisuseError
+from tracing.limits import Limits
 from tracing.mask import Mask
+from tracing.portions import Portions, observation_portions, score_portions
+from tracing.replay_outcome import Mark, Progress, ReplayOutcome
 from tracing.reply import KEYS, Reply, event_id
+from tracing.sender import MANNERS
 from tracing.server import Server
-from tracing.spool_line import entry_of
+from tracing.spool_line import entry_of, is_score
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,76 +31,82 @@ if TYPE_CHECKING:
     from tracing.settings import Settings
     from tracing.trace import Level
 
-POST = 500
+TIMEOUT_S = 30.0
+"""No user waits for a replay, and a server that is given time stores nothing twice."""
 TRIES = 4
+FIRST_LINES = 500
+LONGEST_WAIT_S = 60.0
+_growing = wait_exponential(multiplier=0.5, max=8)
 
 
-class ReplayOutcome(msgspec.Struct):
-    """What became of a spool's lines.
+def replay(
+    spool: Path,
+    settings: Settings,
+    *,
+    mask: Level | None = None,
+    timeout_s: float = TIMEOUT_S,
+    until_s: float = float("inf"),
+) -> ReplayOutcome:
+    """Deliver what is in ``spool``, observations first; what no server takes stays there.
 
-    ``delivered`` now, ``before`` in an earlier replay, ``left`` in the spool because of ``fault``.
-    ``broken`` lines hold nothing that could be sent: half a line, after a kill.
-    """
-
-    delivered: int = 0
-    before: int = 0
-    left: int = 0
-    broken: int = 0
-    fault: str = ""
-
-    def __str__(self) -> str:
-        parts = [f"{self.delivered} delivered"]
-        if self.before:
-            parts.append(f"{self.before} delivered before")
-        if self.left:
-            parts.append(f"{self.left} left in the spool: {self.fault}")
-        if self.broken:
-            parts.append(f"{self.broken} broken lines passed over")
-        return ", ".join(parts)
-
-
-class _Progress(msgspec.Struct):
-    """How far a replay came in a spool of ``size`` bytes, in case it is cut off."""
-
-    size: int
-    offset: int
-    lines: int
-
-
-def replay(spool: Path, settings: Settings, mask: Level | None = None) -> ReplayOutcome:
-    """Deliver what is in ``spool``; what no server takes stays there.
-
-    A spool that is delivered whole becomes ``<spool>.delivered``, and replaying it again sends
-    nothing. A replay that is cut off goes on where it was; what it may send twice has the same ids,
-    so that Langfuse has it once. It is masked as the run said, or as ``mask`` does.
+    A server has ``timeout_s`` to answer. A kind is given up after four tries of which none was
+    answered well, and all that is left at ``until_s`` of the monotonic clock or at Ctrl-C. A spool
+    that is delivered whole becomes ``<spool>.delivered``, and replaying it again sends nothing. A
+    replay that is cut off goes on where it was; what it may send twice has the same ids, so that
+    Langfuse has it once. It is masked as the run said, or as ``mask`` does.
 
     Raises
     ------
     MisuseError
         There is no such spool, it is none, or a run or another replay is using it.
     """
-    done = spool.with_name(f"{spool.name}.delivered")
+    done = _delivered(spool)
     if not spool.exists() and done.exists():
         with done.open("rb") as lines:
             return ReplayOutcome(before=sum(1 for _ in lines))
     with _locked(spool) as lines:
-        if not any(map(entry_of, islice(lines, POST))):
+        if not any(map(entry_of, islice(lines, FIRST_LINES))):
             raise MisuseError(f"{spool}: holds no observations; expected a spool of traces")
-        lines.seek(0)
-        server = Server(settings, Mask(mask).entry)
+        manners = replace(MANNERS, limit=lambda s: MANNERS.limit(min(s, _until(until_s))))
+        server = Server(settings, Mask(mask).entry, manners, timeout_s=timeout_s)
         try:
-            return _Replay(spool, done, lines, server).run()
+            return _Replay(spool, lines, server, timeout_s, until_s).run()
         finally:
             server.close()
 
 
-@contextlib.contextmanager
-def _locked(spool: Path) -> Iterator[BinaryIO]:
+def check_spool(spool: Path) -> None:
+    """See whether there is something to replay, before anything else is asked for.
+
+    Raises
+    ------
+    MisuseError
+        There is no such file, and none that was delivered.
+    """
+    if not _delivered(spool).exists():
+        with _opened(spool):
+            pass
+
+
+def _until(moment_s: float) -> float:
+    """The seconds until ``moment_s``, for a request that must not go on any longer."""
+    return max(0.1, moment_s - time.monotonic())
+
+
+def _delivered(spool: Path) -> Path:
+    return spool.with_name(f"{spool.name}.delivered")
+
+
+def _opened(spool: Path) -> BinaryIO:
     try:
-        lines = spool.open("rb")
+        return spool.open("rb")
     except OSError as fault:
         raise MisuseError(f"{spool}: {fault.strerror}; expected a spool of traces") from None
-    with lines:
+
+
+@contextlib.contextmanager
+def _locked(spool: Path) -> Iterator[BinaryIO]:
+    with _opened(spool) as lines:
         try:
             fcntl.flock(lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -103,105 +114,162 @@ def _locked(spool: Path) -> Iterator[BinaryIO]:
         yield lines
 
 
-class _Replay:
-    """One replay of one spool, whose lines it reads once, a post at a time."""
+@dataclass
+class _Kind:
+    """Observations, or scores, in a replay: how they are sent, and how that went so far."""
 
-    def __init__(self, spool: Path, done: Path, lines: BinaryIO, server: Server[Entry]) -> None:
+    scores: bool
+    portions: Portions[Entry]
+    mark: Mark
+    tries: int = field(default_factory=lambda: TRIES)
+    stopped: bool = False
+    left: int = 0
+    fault: str = ""
+    waiting: list[Entry] = field(default_factory=list)
+    refused: list[Entry] = field(default_factory=list)
+    asked_s: float = 0.0
+
+    def lines(self, spool: BinaryIO) -> list[bytes]:
+        """The next lines of this kind that are sent together; none at the end."""
+        mine = (line for line in spool if is_score(line) is self.scores)
+        return list(islice(mine, self.portions.largest))
+
+    def send(self) -> Reply[Entry]:
+        """Send a portion of what is waiting; what of it may not be sent again is refused."""
+        before = len(self.waiting)
+        reply, self.waiting = self.portions.send(self.waiting)
+        self.refused += reply.refused + [entry for entry, _ in reply.lost]
+        if reply.unanswered and before - len(self.waiting) + len(reply.again) == 1:
+            # It may be being stored still, and cannot be made smaller.
+            self.refused.append(self.waiting.pop(0))
+        self.asked_s = reply.after_s or 0.0
+        return reply
+
+    def wait_s(self, state: RetryCallState) -> float:
+        """How long to wait before the next try, in seconds."""
+        return min(LONGEST_WAIT_S, max(_growing(state), self.asked_s))
+
+
+class _Replay:
+    """One replay of one spool, whose lines it reads once for each kind."""
+
+    def __init__(
+        self, spool: Path, lines: BinaryIO, server: Server[Entry], timeout_s: float, until_s: float
+    ) -> None:
         self._spool = spool
-        self._done = done
         self._lines = lines
-        self._server = server
+        self._until_s = until_s
+        self._redact = server.settings.redact
         self._rest = spool.with_name(f"{spool.name}.rest")
-        self._progress = spool.with_name(f"{spool.name}.progress")
-        self._size = os.fstat(lines.fileno()).st_size
+        self._noted = spool.with_name(f"{spool.name}.progress")
+        self._progress = Progress.load(self._noted, os.fstat(lines.fileno()).st_size)
         self._outcome = ReplayOutcome()
-        self._stopped = False
+        limits = Limits(timeout_s=timeout_s)
+        marks = self._progress
+        self._observations = _Kind(
+            scores=False, portions=observation_portions(server, limits), mark=marks.observations
+        )
+        self._scores = _Kind(
+            scores=True, portions=score_portions(server, limits), mark=marks.scores
+        )
 
     def run(self) -> ReplayOutcome:
         """Send everything, keep what was not taken, and say what became of it."""
-        self._skip()
         with _private(self._rest) as rest:
-            while lines := list(islice(self._lines, POST)):
-                rest.writelines(self._send(lines))
-                if not self._outcome.left:
-                    self._note_progress()
+            self._replay(self._observations, rest)
+            if self._observations.stopped:
+                self._scores.tries = 1
+            self._replay(self._scores, rest)
             rest.flush()
             os.fsync(rest.fileno())
+        self._outcome.left_scores = self._scores.left
+        faults = [kind.fault for kind in (self._observations, self._scores) if kind.left]
+        self._outcome.fault = "; ".join(dict.fromkeys(faults))
         self._close()
         return self._outcome
 
-    def _skip(self) -> None:
-        """Pass over what a replay that was cut off has delivered."""
-        try:
-            progress = msgspec.json.decode(self._progress.read_bytes(), type=_Progress)
-        except (OSError, msgspec.DecodeError):
-            return
-        if progress.size == self._size:
-            self._lines.seek(progress.offset)
-            self._outcome.before = progress.lines
+    def _replay(self, kind: _Kind, rest: BinaryIO) -> None:
+        """Send all of one kind, and write to ``rest`` what has to be kept of it."""
+        self._lines.seek(kind.mark.offset)
+        self._outcome.before += kind.mark.lines
+        while lines := kind.lines(self._lines):
+            kept = self._send(kind, lines)
+            rest.writelines(kept)
+            if not kind.left:
+                kind.mark = Mark(self._lines.tell(), kind.mark.lines + len(lines) - len(kept))
+                self._progress.observations = self._observations.mark
+                self._progress.scores = self._scores.mark
+                self._progress.save(self._noted)
 
-    def _note_progress(self) -> None:
-        delivered = self._outcome.before + self._outcome.delivered
-        progress = _Progress(self._size, self._lines.tell(), delivered)
-        partial = self._progress.with_suffix(".partial")
-        with contextlib.suppress(OSError):  # a full disk: what is sent again has the same ids
-            partial.write_bytes(msgspec.json.encode(progress))
-            partial.replace(self._progress)
-
-    def _send(self, lines: list[bytes]) -> list[bytes]:
+    def _send(self, kind: _Kind, lines: list[bytes]) -> list[bytes]:
         """Send what ``lines`` hold; the lines that have to be kept."""
         parsed = [(line, entry) for line in lines if (entry := entry_of(line))]
-        entries = [entry for _, entry in parsed]
-        left = {event_id(entry) for entry in self._deliver(entries)}
+        kind.waiting, kind.refused = [entry for _, entry in parsed], []
+        self._deliver(kind)
+        left = {event_id(entry) for entry in kind.refused + kind.waiting}
         kept = [line for line, entry in parsed if event_id(entry) in left]
         broken = [line for line in lines if entry_of(line) is None]
         self._outcome.delivered += len(parsed) - len(kept)
         self._outcome.left += len(kept)
+        kind.left += len(kept)
         self._outcome.broken += len(broken)
         return kept + broken
 
-    def _deliver(self, entries: list[Entry]) -> list[Entry]:
-        """Send ``entries``, trying again for a while; those that no server took.
+    def _deliver(self, kind: _Kind) -> None:
+        """Send what is waiting, each portion again for a while where that may be of use.
 
         Where the server is away or refuses the keys, the rest is not tried.
         """
-        if self._stopped or not entries:
-            return entries
-        refused: list[Entry] = []
-        again = entries
 
-        def attempt() -> bool:
-            nonlocal again
-            reply = self._server.send(again)
-            refused.extend(reply.refused + [entry for entry, _ in reply.lost])
-            again = reply.again
-            self._note_faults(reply)
-            return bool(again)
+        def fails() -> bool:
+            reply = kind.send()
+            self._note_faults(kind, reply)
+            return bool(reply.again)
 
-        Retrying(
-            stop=stop_after_attempt(TRIES),
-            wait=wait_exponential(multiplier=0.5, max=8),
+        retrying = Retrying(
+            stop=lambda state: stop_after_attempt(kind.tries)(state) or self._too_late(state),
+            wait=kind.wait_s,
             retry=retry_if_result(bool),
             retry_error_callback=lambda _state: True,
-        )(attempt)
-        self._stopped = self._stopped or bool(again)
-        return refused + again
+        )
+        if kind.stopped:
+            return
+        while kind.waiting and not self._is_over(kind) and not kind.stopped:
+            try:
+                kind.stopped = retrying(fails) or kind.stopped
+            except KeyboardInterrupt:
+                self._outcome.interrupted = True
 
-    def _note_faults(self, reply: Reply[Entry]) -> None:
+    def _too_late(self, state: RetryCallState) -> bool:
+        return time.monotonic() + state.upcoming_sleep > self._until_s
+
+    def _is_over(self, kind: _Kind) -> bool:
+        """Whether all the rest is to stay where it is."""
+        if time.monotonic() > self._until_s:
+            kind.fault = "there was no more time for it"
+        elif self._outcome.interrupted:
+            kind.fault = "interrupted"
+        else:
+            return False
+        return True
+
+    def _note_faults(self, kind: _Kind, reply: Reply[Entry]) -> None:
         for fault in reply.faults:
-            self._outcome.fault = self._server.settings.redact(fault.text)
-            self._stopped = self._stopped or fault.kind == KEYS
+            kind.fault = self._redact(fault.text)
+            if fault.kind == KEYS:
+                self._observations.stopped = self._scores.stopped = True
+                self._scores.fault = self._scores.fault or kind.fault
 
     def _close(self) -> None:
         """Put what was not taken in the spool's place; without any, mark it as delivered."""
         if not self._outcome.left:
             self._rest.unlink()
-            self._spool.replace(self._done)
+            self._spool.replace(_delivered(self._spool))
         elif self._outcome.delivered or self._outcome.before:
             self._rest.replace(self._spool)
         else:
             self._rest.unlink()
-        self._progress.unlink(missing_ok=True)
+        self._noted.unlink(missing_ok=True)
 
 
 def _private(path: Path) -> BinaryIO:

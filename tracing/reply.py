@@ -27,6 +27,15 @@ KEYS = "keys"
 _LONGEST_EXCERPT = 200
 _HALF_A_WORD = r"[\w+/=.~-]*\Z"
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_TIMED_OUT_BEHIND_A_PROXY = 524
+_UNANSWERED = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.GATEWAY_TIMEOUT,
+    _TIMED_OUT_BEHIND_A_PROXY,
+)
+"""What a proxy says that gave up waiting: the server behind it may be storing still."""
+_API = "/api/public/"
 _NOT_ACCEPTED = "Event type not accepted"
 
 
@@ -42,7 +51,8 @@ class Reply(msgspec.Struct, Generic[Sent]):
 
     ``again``: worth another try, after ``after_s`` where the server named a time. ``refused``: this
     server will not take them. ``lost``: they cannot be sent at all, and why. ``too_large``: send
-    fewer at once. ``wrong_wire``: it does not speak this way of sending.
+    fewer at once. ``wrong_wire``: it does not speak this way of sending. ``unanswered``: nobody
+    said what became of ``again``, which may be being stored still; send fewer of them at once.
     """
 
     delivered: list[Sent] = []
@@ -53,6 +63,7 @@ class Reply(msgspec.Struct, Generic[Sent]):
     after_s: float | None = None
     too_large: bool = False
     wrong_wire: bool = False
+    unanswered: bool = False
 
     def join(self, other: Reply[Sent]) -> None:
         """Add the fate of what else was sent."""
@@ -62,6 +73,7 @@ class Reply(msgspec.Struct, Generic[Sent]):
         self.lost += other.lost
         self.faults += other.faults
         self.wrong_wire = self.wrong_wire or other.wrong_wire
+        self.unanswered = self.unanswered or other.unanswered
         self.after_s = max(filter(None, (self.after_s, other.after_s)), default=None)
 
 
@@ -89,8 +101,11 @@ class _PartialSuccess(msgspec.Struct, rename="camel"):
 
 
 class _OtlpAnswer(msgspec.Struct, rename="camel"):
+    """What Langfuse answers to spans, beside things of its own that tell nothing."""
+
     partial_success: _PartialSuccess | None = None
     errors: list[_EventError] = []
+    error: Any = None
 
 
 def read_status(response: httpx.Response, sent: list[Sent]) -> Reply[Sent] | None:
@@ -101,7 +116,9 @@ def read_status(response: httpx.Response, sent: list[Sent]) -> Reply[Sent] | Non
         return None
     if status in _PASSING or response.is_server_error:
         fault = Fault(f"status {status}", f"{where}: trying again later")
-        return Reply(again=sent, faults=[fault], after_s=retry_after_s(response))
+        unanswered = status in _UNANSWERED
+        after_s = retry_after_s(response)
+        return Reply(again=sent, faults=[fault], after_s=after_s, unanswered=unanswered)
     reply = Reply(refused=sent)
     match status:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -113,13 +130,28 @@ def read_status(response: httpx.Response, sent: list[Sent]) -> Reply[Sent] | Non
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             fault = keys_fault(where, response.text)
         case _ if response.has_redirect_location:
-            target = response.headers["location"].partition("?")[0]
-            fault = Fault("redirect", f"{where}: set LANGFUSE_URL to where it points, {target}")
+            fault = Fault("redirect", f"{where}: {_advice(response)}")
         case _:
             text = f"{where}: it refuses what is sent: {excerpt(response.text)}"
             fault = Fault(f"status {status}", text)
     reply.faults = [fault]
     return reply
+
+
+def _advice(response: httpx.Response) -> str:
+    """What to put into LANGFUSE_URL so that nothing is redirected any more, where that is known."""
+    asked = response.request.url
+    target = asked.join(response.headers["location"])
+    target = target.copy_with(userinfo=b"", query=None, fragment=None)
+    base, api, route = asked.path.rpartition(_API)
+    path = target.path.removesuffix("/")
+    target_base = path.removesuffix(api + route)
+    if target_base == path or target.scheme not in ("http", "https"):
+        return f"it points to {target}, which is no address of Langfuse's API: check LANGFUSE_URL"
+    found = target.copy_with(path=target_base or "/")
+    if found == asked.copy_with(path=base or "/"):
+        return f"it points back to {target}: check the proxy in front of Langfuse"
+    return f"set LANGFUSE_URL to {str(found).removesuffix('/')}"
 
 
 def keys_fault(where: str, said: str) -> Fault:
@@ -129,13 +161,21 @@ def keys_fault(where: str, said: str) -> Fault:
 
 
 def read_otlp(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
-    """The reply to spans. Where a part is rejected, nobody says which: ``too_large`` then."""
+    """The reply to spans. Where a part is rejected, nobody says which: ``too_large`` then.
+
+    Only a 200 with a JSON object in it is Langfuse's yes, and that of OTLP: whatever else answers
+    at an address that is mistaken says 202, nothing, or a page.
+    """
+    if response.status_code != HTTPStatus.OK:
+        return no_langfuse(response, sent)
     try:
-        answer = msgspec.json.decode(response.content or b"{}", type=_OtlpAnswer)
+        answer = msgspec.json.decode(response.content, type=_OtlpAnswer)
         partial = answer.partial_success or _PartialSuccess()
         rejected = int(partial.rejected_spans) or len(answer.errors)
+        if answer.error is not None:
+            return no_langfuse(response, sent)
     except (*DECODE_ERRORS, ValueError):
-        return _no_langfuse(response, sent)
+        return no_langfuse(response, sent)
     if not rejected:
         return Reply(delivered=sent)
     said = partial.error_message or next((str(error.error) for error in answer.errors), "")
@@ -149,7 +189,7 @@ def read_batch(response: httpx.Response, ids: Sequence[str], sent: list[Sent]) -
     try:
         answer = msgspec.json.decode(response.content, type=_BatchAnswer)
     except DECODE_ERRORS:
-        return _no_langfuse(response, sent)
+        return no_langfuse(response, sent)
     taken = {success.id for success in answer.successes}
     errors = {error.id: error for error in answer.errors}
     reply: Reply[Sent] = Reply(
@@ -184,9 +224,10 @@ def _rejections(errors: list[_EventError], sent: int) -> list[Fault]:
     return [Fault("rejected", f"{len(errors)} events beside {sent} entries were rejected: {said}")]
 
 
-def _no_langfuse(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+def no_langfuse(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+    """The reply where the answer is a success that no Langfuse would put so."""
     text = f"{response.request.url} answers {response.status_code} with what no Langfuse answers"
-    fault = Fault("no Langfuse", f"{text}: check LANGFUSE_URL: {excerpt(response.text)}")
+    fault = Fault("no Langfuse", f"{text}: check LANGFUSE_URL: {excerpt(response.text) or 'empty'}")
     return Reply(refused=sent, faults=[fault])
 
 

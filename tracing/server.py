@@ -8,12 +8,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, Literal
 
 import httpx
+import msgspec
 
+from services.reason import DECODE_ERRORS
+from tracing.answer_limit import limit_answers
 from tracing.client import langfuse_client
 from tracing.ingestion import Batches
+from tracing.no_answer import NoAnswer, no_answer
 from tracing.observation import Score
 from tracing.otlp import Otlp
-from tracing.reply import Fault, Reply, Sent, read_status
+from tracing.reply import Reply, Sent, no_langfuse, read_status
 from tracing.road import Letter, Manners, Road
 
 if TYPE_CHECKING:
@@ -59,12 +63,12 @@ class Server(Generic[Sent]):
         self.settings = settings
         self.version: Version = ()
         self.wire = wire
-        self.http = langfuse_client(settings, timeout_s)
+        self.http = limit_answers(langfuse_client(settings, timeout_s))
         self._entry_of = entry_of
         self._timeout_s = timeout_s
         self._manners = manners or Manners()
         self._roads: dict[Wire, Road] = {"otlp": Otlp(), "ingestion": Batches()}
-        self._largest_body = LARGEST_BODY
+        self._largest_body = dict.fromkeys(self._roads.values(), LARGEST_BODY)
         self._greeted = self._switched = False
 
     def close(self) -> None:
@@ -76,27 +80,35 @@ class Server(Generic[Sent]):
         if self._greeted:
             return None
         answer = self._call("GET", HEALTH)
-        if isinstance(answer, Fault):
-            return Reply(faults=[answer])
         nothing: list[Sent] = []
+        if isinstance(answer, NoAnswer):
+            return Reply(faults=[answer.fault])
         if (reply := read_status(answer, nothing)) and answer.status_code != HTTPStatus.NOT_FOUND:
             return reply
+        if answer.is_success and not _is_object(answer.content):
+            return no_langfuse(answer, nothing)
         self._greeted = True
         self.version = _version(answer)
         speaks_otlp = not self.version or self.version >= FIRST_WITH_OTLP
         self.wire = self.wire or ("otlp" if speaks_otlp else "ingestion")
         return None
 
-    def send(self, items: Sequence[Sent]) -> Reply[Sent]:
-        """Send ``items`` in as few bodies as the server's limits allow."""
-        if fault := self.greet():
-            fault.again, fault.refused = list(items), []
-            return fault
-        reply = self._send_observations([each for each in items if not isinstance(each, Score)])
-        reply.join(self._send_scores([each for each in items if isinstance(each, Score)]))
+    def send_observations(self, observations: Sequence[Sent]) -> Reply[Sent]:
+        """Send ``observations`` in as few bodies as the server's limits allow."""
+        return self._unmet(observations) or self._send_observations(observations)
+
+    def send_scores(self, scores: Sequence[Sent]) -> Reply[Sent]:
+        """Send ``scores``, of which a server stores one after the other."""
+        return self._unmet(scores) or self._send_scores([*scores])
+
+    def _unmet(self, items: Sequence[Sent]) -> Reply[Sent] | None:
+        """The fate of ``items`` where the server did not say which version it is."""
+        reply = self.greet()
+        if reply:
+            reply.again = [*items]
         return reply
 
-    def _send_observations(self, observations: list[Sent]) -> Reply[Sent]:
+    def _send_observations(self, observations: Sequence[Sent]) -> Reply[Sent]:
         reply = self._send(self._roads[self.wire or "otlp"], observations)
         if reply.wrong_wire and not self._switched:
             other: Wire = "ingestion" if self.wire == "otlp" else "otlp"
@@ -132,12 +144,14 @@ class Server(Generic[Sent]):
             return Reply(lost=lost)
         headers = {"content-type": "application/json", **road.headers}
         answer = self._call("POST", road.path, content=letter.close(), headers=headers)
-        if isinstance(answer, Fault):
-            return Reply(again=sent, faults=[answer], lost=lost)
+        if isinstance(answer, NoAnswer):
+            reply = answer.reply(sent)
+            reply.lost = lost
+            return reply
         reply = read_status(answer, sent) or letter.read(answer, sent)
         if reply.too_large and len(sent) > 1:
             if answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                self._largest_body = min(self._largest_body, letter.size // 2)
+                self._largest_body[road] = min(self._largest_body[road], letter.size // 2)
             reply = self._in_halves(road, sent)
         reply.lost = lost + reply.lost
         return reply
@@ -157,7 +171,7 @@ class Server(Generic[Sent]):
             if entry is None or encoded is None:
                 lost.append((rest.popleft(), UNSERIALISABLE))
                 continue
-            if sent and letter.size + len(encoded) > self._largest_body:
+            if sent and letter.size + len(encoded) > self._largest_body[road]:
                 break
             letter.add(entry, encoded)
             sent.append(rest.popleft())
@@ -180,22 +194,13 @@ class Server(Generic[Sent]):
         *,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response | Fault:
+    ) -> httpx.Response | NoAnswer:
         """One request; the time-out is for each of its steps, and four of it for the whole."""
         try:
             with self._manners.limit(4 * self._timeout_s):
                 return self.http.request(method, path, content=content, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # of a redirect's, too
-            return call_fault(self.settings, error, self._timeout_s)
-
-
-def call_fault(settings: Settings, error: Exception, timeout_s: float) -> Fault:
-    """The fault where no answer came."""
-    if isinstance(error, httpx.TimeoutException):
-        return Fault("slow", f"{settings.url} gives no answer within {timeout_s:g} s")
-    return Fault(
-        "unreachable", f"{settings.url} cannot be reached: {error or type(error).__name__}"
-    )
+            return no_answer(self.settings, error, self._timeout_s)
 
 
 def _on_session(item: object) -> bool:
@@ -208,6 +213,14 @@ def _encoded(road: Road, entry: Entry) -> bytes | None:
         return road.encode(entry)
     except (UnicodeError, ValueError, TypeError, OverflowError):
         return None
+
+
+def _is_object(content: bytes) -> bool:
+    """Whether a health answer is of the form that Langfuse's has."""
+    try:
+        return isinstance(msgspec.json.decode(content), dict)
+    except DECODE_ERRORS:
+        return False
 
 
 def _version(response: httpx.Response) -> Version:

@@ -16,6 +16,7 @@ SPARE_BYTES = 512 << 20
 
 FULL = "spool full"
 DISK_FULL = "spool: disk nearly full"
+REMOVED = "spool removed"
 
 
 class Spool:
@@ -40,6 +41,16 @@ class Spool:
             return self._append(self._descriptor, lines)
         except OSError as fault:
             return 0, f"spool: {fault.strerror}"
+
+    def is_removed(self) -> bool:
+        """Whether what was written is gone: no name leads to the open file any more.
+
+        It is closed then, and the next line makes a new one.
+        """
+        if self._descriptor is None or os.fstat(self._descriptor).st_nlink:
+            return False
+        self.close()
+        return True
 
     def close(self) -> None:
         """Close and unlock the file."""

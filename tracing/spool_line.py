@@ -16,7 +16,25 @@ from tracing.translation import Translator
 if TYPE_CHECKING:
     from tracing.trace import TraceRun
 
+_SCORE_TAG = "score"
 _decoder: msgspec.json.Decoder[Entry | SpooledStep] = msgspec.json.Decoder(Entry | SpooledStep)
+
+
+class _Tag(msgspec.Struct):
+    """What a line is, in the same words as the tags of entries."""
+
+    is_: str = msgspec.field(name="is", default="")
+
+
+_tag_decoder = msgspec.json.Decoder(_Tag)
+
+
+def is_score(line: bytes) -> bool:
+    """Whether a ``line`` is there for a score; whatever is broken counts with the observations."""
+    try:
+        return _tag_decoder.decode(line).is_ == _SCORE_TAG
+    except DECODE_ERRORS:
+        return False
 
 
 def entry_of(line: bytes) -> Entry | None:

@@ -18,6 +18,7 @@ from tracing.observation import Observation, Score
 from tracing.outbox import Item, Outbox
 from tracing.overflow import Overflow
 from tracing.readback import read_back
+from tracing.score_queue import ScoreQueue
 from tracing.sender import MANNERS, Sender, breathe
 from tracing.server import UNSERIALISABLE, Server, Wire
 from tracing.spool import Spool
@@ -92,6 +93,7 @@ class Tracer:
         self._border = Border(self._notices)
         limits = self._limits
         self._outbox = Outbox(limits.outbox_items, limits.outbox_bytes, limits.post)
+        self._scores = ScoreQueue(limits.score_post, limits.scores_waiting)
         entries = Entries(Translator(self._run, limits.body_bytes), self._border)
         overflow = Overflow(
             Spool(self._spool_path, limits.spool_bytes, limits.spare_bytes),
@@ -105,6 +107,7 @@ class Tracer:
                 self._settings, entries.of, MANNERS, timeout_s=limits.timeout_s, wire=self._wire
             ),
             self._outbox,
+            self._scores,
             overflow,
             counts=self._counts,
             notices=self._notices,
@@ -174,7 +177,7 @@ class Tracer:
             accepts, tally = self._accepts, self._counts.scores
             accepted = [score for score in scores if accepts(tally, score.trace_id)]
             if accepted:
-                self._outbox.put_scores(accepted)
+                self._scores.put(accepted)
                 self.start()
 
     def counts(self) -> TraceCounts:

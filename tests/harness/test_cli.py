@@ -25,7 +25,7 @@ def run(*arguments):
         (["compare", "a.json"], "a.json: no such file"),
         (["compare", "--", "b.json"], "b.json: no such file"),
         (["compare"], "expected at least one run on either side"),
-        (["replay", "nothing.jsonl", "--langfuse-env", "/nowhere"], "/nowhere is missing"),
+        (["replay", "nothing.jsonl", "--langfuse-env", "/nowhere"], "nothing.jsonl: No such file"),
         (["replay", "nothing.jsonl", "--mask", "no"], "'off', 'on', 'strict'"),
         (["check", "--rounds", "x"], "--rounds"),
         (["stack", "--port", "99999"], "99999 is not in the range"),

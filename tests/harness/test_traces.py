@@ -106,17 +106,26 @@ assert not {{"httpx", "tenacity", "pydantic", "scipy"}} & sys.modules.keys()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=CHECKOUT)
 
 
-def test_the_last_lines_of_a_run_tell_every_fate():
-    tracing = {
-        "on": True, "made": 1200, "sampled_out": 100, "delivered": 1000, "spooled": 50,
-        "dropped": {"spool full": 20, "after the end": 5}, "read_back": 0, "spools": ["/x.jsonl"],
+SCORES = {"made": 40, "sampled_out": 0, "delivered": 38, "spooled": 2, "dropped": {}}
+TRACING = {
+    "on": True, "made": 218, "sampled_out": 0, "delivered": 218, "spooled": 0, "dropped": {},
+    "read_back": 218, "read_back_within_s": 15.0, "spools": [], "scores": SCORES | {"made": 0},
+}  # fmt: skip
+
+
+def test_the_last_line_of_a_run_tells_every_fate_and_what_sends_the_rest():
+    tracing = TRACING | {
+        "made": 1200, "sampled_out": 100, "delivered": 1000, "spooled": 50,
+        "dropped": {"spool full": 20, "after the end": 5}, "read_back": None,
+        "spools": ["/x y.jsonl", "/z.jsonl"], "scores": SCORES,
     }  # fmt: skip
-    first, second = traced(tracing)
-    assert first == (
-        "Traces: 1,200 made, 100 sampled out, 1,000 delivered, 50 spooled, 25 dropped, "
-        "25 unaccounted for, 0 read back"
-    )
-    assert second == "        not delivered, for mcstress replay: /x.jsonl"
+    assert traced(tracing) == [
+        (
+            "Traces: 1,200 made, 100 sampled out, 1,000 delivered, 50 spooled, 25 dropped, "
+            "25 unaccounted for; scores: 40 made, 38 delivered, 2 spooled; "
+            "send the rest with: mcstress replay '/x y.jsonl' /z.jsonl"
+        )
+    ]
     assert traced(tracing | {"on": False}) == []
 
 
@@ -162,3 +171,17 @@ def test_where_neither_file_is_there_both_are_named(tmp_path, caplog):
     default = open_tracer(welcome(missing, tmp_path), Path(DEFAULT_LANGFUSE_ENV))
     assert DEFAULT_LANGFUSE_ENV not in default.reason
     assert untraced.reason in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("read_back", "words"),
+    [
+        (218, "218 delivered, 218 read back"),
+        (220, "218 delivered, 220 read back"),
+        (0, "218 delivered, 0 visible so far after 15 s: the server ingests late"),
+        (200, "218 delivered, 200 visible so far after 15 s: the server ingests late"),
+        (None, "218 delivered"),
+    ],
+)
+def test_what_is_not_visible_yet_is_no_fault(read_back, words):
+    assert traced(TRACING | {"read_back": read_back}) == [f"Traces: 218 made, {words}"]

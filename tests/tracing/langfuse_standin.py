@@ -18,7 +18,7 @@ import socket
 import struct
 import sys
 import threading
-from datetime import UTC, datetime
+import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -26,13 +26,13 @@ from urllib.parse import parse_qs, urlsplit
 sys.path.insert(0, str(Path(__file__).parent))
 
 from langfuse_behaviour import MODES, Behaviour
+from langfuse_reading import PROJECT, Reading
 from langfuse_rules import event_faults, otlp_faults
 from langfuse_server import Server
 from langfuse_store import Store, is_third
 
 PUBLIC_KEY = "pk-lf-5a7c1e90-stand-in"
 SECRET_KEY = "sk-lf-93b20df4-stand-in"
-PROJECT = "project-of-the-stand-in"
 OTLP = "/api/public/otel/v1/traces"
 INGESTION = "/api/public/ingestion"
 LARGEST_INGESTION = 4_500_000
@@ -54,6 +54,9 @@ class StandIn(Store):
         self.told = "as told"
         self.changed = threading.Event()
         self.lock = threading.Lock()
+        self.arrived_s = {}
+        self.score_batches = []
+        """How many scores came at once, in the order of coming."""
         handler = type("BoundHandler", (Handler,), {"standin": self})
         self.server = Server(("127.0.0.1", port), handler)
         self.port = self.server.server_port
@@ -81,6 +84,27 @@ class StandIn(Store):
         self.changed.set()
         self.changed = threading.Event()
 
+    def note_arrivals(self):
+        """Note since when there is what just came."""
+        for name in self.observations.keys() - self.arrived_s.keys():
+            self.arrived_s[name] = time.monotonic()
+
+    @property
+    def visible(self):
+        """The observations that are there to be read by now."""
+        before_s = time.monotonic() - self.behaviour.hidden_for_s(self.version)
+        return {
+            name: each
+            for name, each in self.observations.items()
+            if self.arrived_s.get(name, 0.0) <= before_s
+        }
+
+    @property
+    def stored_twice(self):
+        """How often an observation, and a score, was stored that was there already."""
+        stored = self.observations, self.scores
+        return [sum(each["received"] - 1 for each in kind.values()) for kind in stored]
+
     @property
     def env(self):
         """The lines of an env file for this server."""
@@ -100,10 +124,12 @@ class StandIn(Store):
             "faults": self.faults,
             "requests": self.requests,
             "in_hand": self.in_hand,
+            "stored_twice": self.stored_twice,
+            "score_batches": self.score_batches,
         }
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Reading, BaseHTTPRequestHandler):
     """One connection."""
 
     standin: StandIn
@@ -130,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         with self.standin.lock:
             behaviour = self.standin.behaviour
-            affected = not behaviour.posts_only or self.command == "POST"
+            affected = behaviour.affects(self.command, url.path)
             mode = behaviour.now() if affected else "ok"
             self.standin.requests.append([self.command, url.path, mode, len(self.body)])
             self.standin.in_hand += mode == "ok"
@@ -174,6 +200,18 @@ class Handler(BaseHTTPRequestHandler):
         """Answer as some other web server does."""
         self.answer(200, "<!doctype html><title>Welcome</title>", "text/html")
 
+    def when_empty(self, _url, _behaviour):
+        """Answer as whoever takes anything and looks at nothing."""
+        self.answer(200, "")
+
+    def when_accepted(self, _url, _behaviour):
+        """Answer as a queue does that somebody else may read some day."""
+        self.answer(202, {})
+
+    def when_object(self, _url, _behaviour):
+        """Answer as those do who put their errors into a 200."""
+        self.answer(200, {"error": "no such route"})
+
     def when_status(self, url, behaviour):
         """Answer with a status; health needs no keys and is well."""
         if url.path == "/api/public/health":
@@ -214,6 +252,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.export()
             case _ if not self.allowed():
                 self.answer(401, {"message": "Invalid credentials. As if we had been told."})
+            case _ if foreign := standin.behaviour.elsewhere:
+                getattr(self, f"when_{foreign}")(url, standin.behaviour)
             case _:
                 self.answer(404, {"message": "Not found"})
 
@@ -253,6 +293,7 @@ class Handler(BaseHTTPRequestHandler):
             self.standin.faults += faults
             if not faults:
                 rejected = self.standin.take_otlp(body, rejecting)
+                self.standin.note_arrivals()
         if faults:
             self.answer(400, {"error": faults[:3]})
         elif rejected:
@@ -269,6 +310,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.headers.get("content-encoding"):
             standin.faults.append("an ingestion body must not be compressed")
+        scores = [event for event in batch if event["type"] == "score-create"]
+        standin.score_batches += [len(scores)] * bool(scores)
+        time.sleep(standin.behaviour.scores_take_s(len(scores), standin.version))
         successes = []
         errors = [error(name, standin.behaviour.event_status, "as told") for name in refused]
         with standin.lock:
@@ -282,43 +326,8 @@ class Handler(BaseHTTPRequestHandler):
                 else:
                     standin.take_event(event)
                     successes.append({"id": event["id"], "status": 201})
+            standin.note_arrivals()
         self.answer(207, {"successes": successes, "errors": errors})
-
-    def list_traces(self, query):
-        """Traces of a session with a tag, and the ids of their observations."""
-        standin = self.standin
-        found = [
-            {"id": trace_id, "name": trace["name"], "observations": of_trace(standin, trace_id)}
-            for trace_id, trace in standin.traces.items()
-            if trace["session"] == query["sessionId"] and query["tags"] in trace["tags"]
-        ]
-        page, limit = int(query["page"]), min(int(query["limit"]), 100)
-        pages = -(-len(found) // limit)
-        meta = {"page": page, "limit": limit, "totalItems": len(found), "totalPages": pages}
-        self.answer(200, {"data": found[(page - 1) * limit : page * limit], "meta": meta})
-
-    def list_observations(self, query):
-        """Observations of a session, a page at a time."""
-        (condition,) = json.loads(query["filter"])
-        assert condition["column"] == "sessionId"
-        assert (condition["type"], condition["operator"]) == ("string", "=")
-        standin = self.standin
-        found = [
-            {
-                "id": observation_id,
-                "traceId": each["trace"],
-                "startTime": datetime.fromtimestamp(each["start_s"], UTC).isoformat(),
-                "endTime": datetime.fromtimestamp(each["end_s"], UTC).isoformat(),
-                "projectId": PROJECT,
-                "parentObservationId": each["parent"],
-                "type": each["type"],
-            }
-            for observation_id, each in standin.observations.items()
-            if standin.traces[each["trace"]]["session"] == condition["value"]
-        ]
-        start, limit = int(query.get("cursor", 0)), min(int(query["limit"]), 1000)
-        more = {"cursor": str(start + limit)} if start + limit < len(found) else {}
-        self.answer(200, {"data": found[start : start + limit], "meta": more})
 
     def admin(self, path):
         """What tests in another process ask."""
@@ -342,11 +351,6 @@ class Handler(BaseHTTPRequestHandler):
 def error(event_id, status, message):
     """How a batch's answer says that an event was not taken."""
     return {"id": event_id, "status": status, "message": message, "error": message}
-
-
-def of_trace(standin, trace_id):
-    """The ids of a trace's observations."""
-    return [key for key, each in standin.observations.items() if each["trace"] == trace_id]
 
 
 def main():

@@ -7,13 +7,15 @@ import gzip
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
 import pytest
+from langfuse_behaviour import SCORE_OF_A_THIRD_S
 from langfuse_rules import event_faults, otlp_faults
 from langfuse_standin import INGESTION, OTLP, PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import RUN, event, round_events, step
+from trace_rounds import RUN, event, round_events, step, wait_for
 
 from tracing.ingestion import Batches
 from tracing.observation import Score
@@ -169,6 +171,58 @@ def test_the_newest_takes_no_traces_by_ingestion():
         assert [each["status"] for each in answer.json()["errors"]] == [400, 400]
         assert [each["id"] for each in answer.json()["successes"]] == [EVENTS["score-create"].id]
         assert standin.observations == {}
+
+
+def post_scores(standin, number, timeout_s):
+    """Send so many scores to whom gives them so long."""
+    made = [Score(name=f"score {n}", value=0.5, trace_id="ab" * 16) for n in range(number)]
+    body = written(Batches(), made)
+    return httpx.post(standin.url + INGESTION, content=body, auth=AUTH, timeout=timeout_s)
+
+
+@pytest.mark.parametrize(("version", "slow"), [("2.95.9", 0), ("3.225.4", 1), ("4.16.0", 0)])
+def test_the_third_generation_needs_its_time_for_each_score(version, slow):
+    with StandIn(version) as standin:
+        began_s = time.monotonic()
+        assert post_scores(standin, 40, 20).status_code == 207
+        assert time.monotonic() - began_s >= 40 * SCORE_OF_A_THIRD_S * slow
+
+
+def test_it_works_on_after_the_client_has_gone_and_counts_what_it_stores_twice():
+    with StandIn("3.225.4", per_score_s=0.02) as standin:
+        for _ in range(2):
+            with pytest.raises(httpx.ReadTimeout):
+                post_scores(standin, 20, 0.1)
+        wait_for(lambda: standin.stored_twice == [0, 20])
+        assert standin.score_batches == [20, 20]
+
+
+def test_what_it_stored_is_seen_late():
+    query = {"sessionId": RUN.uid, "tags": "stress", "page": 1, "limit": 100}
+    made = observation()
+    body = written(Otlp(), [made])
+    headers = {"content-type": "application/json", **Otlp().headers}
+    with StandIn("3.225.4", visible_after_s=600.0) as standin:
+        httpx.post(standin.url + OTLP, content=body, headers=headers, auth=AUTH).raise_for_status()
+
+        def seen():
+            url = f"{standin.url}/api/public/traces"
+            (trace,) = httpx.get(url, params=query, auth=AUTH).json()["data"]
+            return trace["observations"]
+
+        assert seen() == []
+        standin.behave(visible_after_s=0.0)
+        assert seen() == [made.span_id]
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "status", "body"),
+    [(None, 404, b'{"message": "Not found"}'), ("empty", 200, b""), ("accepted", 202, b"{}")],
+)
+def test_at_addresses_that_it_does_not_have(elsewhere, status, body):
+    with StandIn("3.225.4", elsewhere=elsewhere) as standin:
+        answer = httpx.post(f"{standin.url}/app{OTLP}", content=b"", auth=AUTH)
+    assert (answer.status_code, answer.content) == (status, body)
 
 
 def test_as_a_process_of_its_own(trace_to):

@@ -339,7 +339,7 @@ def test_a_spool_is_whole_and_a_replay_masks_as_the_run_did(trace_to, level, ask
     assert tracer.finish(1).spooled == 2
     assert tracer._spool_path.read_text().count(PHONE) == 2
     with StandIn() as standin:
-        assert replay(tracer._spool_path, settings(standin.url), asked).delivered == 2
+        assert replay(tracer._spool_path, settings(standin.url), mask=asked).delivered == 2
         everything = json.dumps(standin.observations)
         found = (everything.count(PHONE), everything.count(SENTINEL))
         assert found == {"off": (2, 2), "on": (0, 2), "strict": (0, 0)}[asked or level]

@@ -19,6 +19,7 @@ from tracing.counts import TraceCounts
 from tracing.notices import Notices
 from tracing.observation import Observation, Score
 from tracing.outbox import Outbox
+from tracing.score_queue import ScoreQueue
 from tracing.server import UNSERIALISABLE
 from tracing.trace import Trace
 from tracing.traced_step import TracedStep
@@ -124,15 +125,14 @@ def test_scores_gather_for_a_request_of_their_own(newest, trace_to):
     for number in range(1500):
         fired = event("surge", number=number)
         tracer.record(fired, [step("matrix.search")])
-        if number % 10 == 0:
+        if number % 40 == 0:
             tracer.score(f"score {number}", 1.0, trace_id=fired.trace_id)
     wait_for(lambda: len(newest.observations) >= 1000)
     assert newest.scores == {}
     counts = tracer.finish(10)
-    assert (counts.delivered, counts.scores.delivered) == (1500, 150)
-    assert len(newest.scores) == 150
-    posts = [path for method, path, *_ in newest.requests if method == "POST"]
-    assert posts.count("/api/public/ingestion") == 1 < posts.count("/api/public/otel/v1/traces")
+    assert (counts.delivered, counts.scores.delivered) == (1500, 38)
+    assert len(newest.scores) == 38
+    assert newest.score_batches == [15, 22, 1]
 
 
 def test_scores_go_before_long_though_nothing_else_does(newest, trace_to):
@@ -165,22 +165,31 @@ def test_a_later_score_takes_the_place_of_an_earlier_one(version, trace_to):
         assert [score["value"] for score in standin.scores.values()] == [2.0]
 
 
-def test_the_newest_steps_go_first_and_scores_in_their_order():
+def test_the_newest_steps_go_first():
     outbox = Outbox(largest_items=100, largest_bytes=1 << 30, post=4)
     first, second, third = (
         [TracedStep.of(event("surge", number=n), step("matrix.search"), "w")] * 2 for n in (1, 2, 3)
     )
-    scores = [Score(name="x", value=n, trace_id="t") for n in range(3)]
     for part in (first, second, third):
         outbox.put(part)
-    outbox.put_scores(scores[:1])
-    outbox.put_scores(scores[1:])
-    assert outbox.items == 9
+    assert outbox.items == 6
     assert outbox.take(5) == third + second
-    assert outbox.take_scores() == scores
     assert outbox.take(1) == first, "one chunk at least"
-    assert outbox.take(5) == outbox.take_scores() == []
+    assert outbox.take(5) == []
     assert (outbox.items, outbox._bytes) == (0, 0)
+
+
+def test_scores_keep_their_order():
+    queue = ScoreQueue(enough=3, largest=4)
+    scores = [Score(name="x", value=n, trace_id="t") for n in range(5)]
+    queue.put(scores[:2])
+    assert (queue.ready.is_set(), queue.crowded) == (False, False)
+    queue.put(scores[2:])
+    assert (queue.ready.is_set(), queue.crowded) == (True, True)
+    assert queue.take(4) == scores[:4]
+    assert queue.ready.is_set(), "until all are taken"
+    assert queue.take(4) == scores[4:]
+    assert (queue.ready.is_set(), queue.crowded, queue.items) == (False, False, 0)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +231,7 @@ def test_a_fault_of_ours_stops_here_and_is_counted(newest, trace_to, caplog, mon
     tracer.record(None, [step("matrix.search")])
     tracer.record(event("no such phase"), [step("matrix.search")])
     wait_for(lambda: newest.observations)
-    monkeypatch.setattr(tracer._sender._server, "send", lambda _entries: 1 / 0)
+    monkeypatch.setattr(tracer._sender._server, "_call", lambda *_, **__: 1 / 0)
     tracer.record(event("surge"), [step("matrix.search")])
     counts = tracer.finish(2)
     assert balanced(counts)

@@ -8,8 +8,10 @@ import pytest
 
 from harness.untraced import COULD_NOT
 from tracing import sender, server, settings, spool, tracer
+from tracing.answer_limit import LARGEST_ANSWER
 from tracing.counts import Tally
 from tracing.limits import Limits
+from tracing.replay import TIMEOUT_S
 
 TEXT = (Path(__file__).parents[2] / "docs" / "tracing.md").read_text()
 LIMITS = Limits()
@@ -33,6 +35,7 @@ def test_every_count(name):
         server.UNSERIALISABLE,
         spool.FULL,
         spool.DISK_FULL,
+        spool.REMOVED,
         tracer.NO_ROOM,
         tracer.TOO_LATE,
         COULD_NOT,
@@ -48,6 +51,10 @@ def test_every_reason(reason):
         f"{LIMITS.buffer} of them",
         f"{LIMITS.outbox_items:,} observations and {LIMITS.outbox_bytes >> 20} MiB",
         f"up to {LIMITS.post} at once",
+        f"in batches of {LIMITS.first_score_post}, growing to {LIMITS.score_post}",
+        f"{LIMITS.scores_waiting:,} scores",
+        f"more than {LARGEST_ANSWER >> 20} MiB",
+        f"{TIMEOUT_S:g} s for an answer",
         f"nothing for {LIMITS.timeout_s:g} s",
         f"a pause of up to {LIMITS.longest_pause_s:g} s",
         f"cut at {LIMITS.body_bytes >> 10} KiB",

@@ -273,7 +273,7 @@ def test_the_log_does_not_tell_of_every_request(newest, trace_to, caplog):
 def test_a_server_that_never_answered_does_not_take_the_whole_deadline(trace_to):
     with StandIn(mode="hang") as standin:
         tracer = trace_to(standin.url, limits=HASTY)
-        wait_for(lambda: tracer._sender._pause_s)
+        wait_for(lambda: tracer._sender._observation_lane.pause_s)
         record_round(tracer)
         began = time.monotonic()
         counts = finish_in_time(tracer, 20.0)
@@ -282,7 +282,7 @@ def test_a_server_that_never_answered_does_not_take_the_whole_deadline(trace_to)
 
 
 def test_an_address_that_was_missing_for_a_moment_is_no_other_kind_of_server(newest, trace_to):
-    newest.behave("status", status=404, times=1, posts_only=True)
+    newest.behave("status", status=404, times=1, route="/otel/")
     tracer = trace_to(newest.url, limits=HASTY)
     record_round(tracer, trio=1)
     wait_for(lambda: tracer.counts().spooled == STEPS_PER_ROUND)
@@ -299,6 +299,18 @@ def test_who_does_not_tell_its_project_gets_all_the_same(newest, trace_to, monke
     for trio in range(1, 6):
         record_round(tracer, trio=trio)
         wait_for(lambda trio=trio: tracer.counts().delivered == trio * STEPS_PER_ROUND)
+
+
+@pytest.mark.parametrize("bad", [{"mode": "hang"}, {"mode": "status", "status": 503}])
+def test_a_project_that_cannot_be_asked_for_means_no_links_and_no_more(trace_to, bad, caplog):
+    with StandIn(**bad, route="/projects") as standin:
+        tracer = trace_to(standin.url, limits=HASTY)
+        wait_for(lambda: "the report has no links to Langfuse" in caplog.text)
+        assert "unless it answers later (2 more tries)" in caplog.text
+        standin.behave("ok")
+        tracer.record(event("surge"), [step("matrix.search")])
+        wait_for(lambda: tracer.project_url)
+        assert tracer.finish(2).delivered == 1
 
 
 def drip(_):

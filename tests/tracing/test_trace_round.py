@@ -7,7 +7,7 @@ import json
 
 import gevent
 import pytest
-from langfuse_standin import PROJECT
+from langfuse_standin import PROJECT, StandIn
 from trace_rounds import (
     INBOX_STEPS,
     RUN,
@@ -239,11 +239,28 @@ def test_reading_back_waits_for_a_server_that_ingests_late(newest, trace_to):
     assert tracer.read_back(counts.delivered, within_s=5) == STEPS_PER_ROUND
 
 
+@pytest.mark.parametrize(
+    ("version", "page_s"), [("3.225.4", 0.0), ("3.225.4", 0.4), ("4.16.0", 0.0)]
+)
+def test_reading_back_what_is_not_visible_yet_is_no_fault(trace_to, caplog, version, page_s):
+    """As a real 3.225 on a busy machine, where it was there after minutes."""
+    with StandIn(
+        version, visible_after_s=600.0, mode="slow", seconds=page_s, route="/public/traces"
+    ) as late:
+        tracer = trace_to(late.url)
+        for fired, steps in round_events():
+            tracer.record(fired, steps)
+        assert tracer.finish(10).delivered == STEPS_PER_ROUND
+        assert tracer.read_back(STEPS_PER_ROUND, within_s=1.5) == 0
+        assert caplog.text == ""
+
+
 def test_reading_back_says_when_it_cannot(newest, trace_to, caplog):
     tracer = trace_to(newest.url)
     tracer.record(event("surge"), [step("matrix.search")])
     tracer.finish(10)
     assert tracer.read_back(2, within_s=0.5) == 1
+    assert caplog.text == ""
     newest.behave("status", status=503)
     assert tracer.read_back(1, within_s=0.5) is None
     assert "cannot be read back" in caplog.text

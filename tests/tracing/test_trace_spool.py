@@ -15,13 +15,13 @@ import gevent
 import msgspec
 import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import RUN, balanced, event, free_port, step
+from trace_rounds import RUN, balanced, event, free_port, step, wait_for
 
 from services.errors import MisuseError
 from tracing.observation import Observation, encoder
 from tracing.replay import replay
 from tracing.settings import Settings
-from tracing.spool import DISK_FULL, FULL, Spool
+from tracing.spool import DISK_FULL, FULL, REMOVED, Spool
 from tracing.spool_line import entry_of
 from tracing.trace import Trace
 
@@ -133,6 +133,27 @@ def test_a_full_spool_drops_and_counts(trace_to):
     lines = tracer._spool_path.read_bytes().splitlines(keepends=True)
     assert counts.spooled == len(lines) > 0
     assert sum(map(len, lines)) <= 50_000 < sum(map(len, lines)) + len(lines[0])
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_was_in_a_spool_that_is_removed_is_not_spooled(trace_to, caplog, again):
+    tracer = trace_to(f"http://127.0.0.1:{free_port()}")
+    tracer.record(event("surge"), [step("matrix.search")])
+    tracer.score("verdict", "pass")
+    wait_for(lambda: not tracer.counts().pending + tracer.counts().scores.pending)
+    path = tracer._spool_path
+    path.unlink()
+    if again:
+        tracer.record(event("swap"), [step("matrix.search")])
+    counts = tracer.finish(2)
+    assert balanced(counts)
+    assert counts.dropped == counts.scores.dropped == {REMOVED: 1}
+    assert (counts.spooled, counts.scores.spooled) == (int(again), 0)
+    assert counts.spools == [str(path)] * again
+    assert path.exists() == again
+    if again:
+        assert len(path.read_bytes().splitlines()) == 1
+    assert f"{path} was removed, and 2 that were in it are lost" in caplog.text
 
 
 @pytest.mark.parametrize("version", ["2.95.9", "4.16.0"])

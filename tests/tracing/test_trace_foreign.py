@@ -1,0 +1,141 @@
+"""Only what a Langfuse said it has is delivered; and what is said of any other helps."""
+
+from __future__ import annotations
+
+import gzip
+
+import httpx
+import pytest
+from langfuse_behaviour import FOREIGN
+from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
+from tcp.raw_server import RawServer
+from trace_rounds import balanced, event, step, wait_for
+
+from tracing.answer_limit import LARGEST_ANSWER
+from tracing.check import check_langfuse
+from tracing.reply import read_otlp, read_status
+from tracing.settings import Settings
+
+ASKED = "http://127.0.0.1:9/api/public/health"
+
+
+def spooled_whole(tracer):
+    """Whether an observation and a score are spooled, and neither counts as delivered."""
+    tracer.record(event("surge"), [step("matrix.search")])
+    tracer.score("verdict", "pass")
+    counts = tracer.finish(5)
+    assert balanced(counts)
+    return (counts.delivered, counts.spooled, counts.scores.spooled) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("mode", FOREIGN)
+@pytest.mark.parametrize("route", ["", "/otel/", "/ingestion"])
+def test_whoever_says_yes_to_everything_has_nothing(trace_to, mode, route, caplog):
+    with StandIn("3.225.4", mode=mode, route=route) as standin:
+        tracer = trace_to(standin.url)
+        if not route:
+            assert spooled_whole(tracer)
+        else:
+            tracer.record(event("surge"), [step("matrix.search")])
+            tracer.score("verdict", "pass")
+            counts = tracer.finish(5)
+            assert counts.delivered == len(standin.observations) == (route != "/otel/")
+            assert counts.scores.delivered == len(standin.scores) == (route == "/otel/")
+    assert "with what no Langfuse answers: check LANGFUSE_URL: " in caplog.text
+
+
+@pytest.mark.parametrize("elsewhere", [None, *FOREIGN])
+def test_a_path_that_is_mistaken_delivers_nothing(trace_to, elsewhere, caplog):
+    with StandIn("3.225.4", elsewhere=elsewhere) as standin:
+        assert spooled_whole(trace_to(f"{standin.url}/app"))
+    assert "check LANGFUSE_URL" in caplog.text
+
+
+@pytest.mark.parametrize("said", [b"{}", b'{"partialSuccess": {}}', b'{"name": "job", "id": "1"}'])
+def test_what_a_real_one_answers_is_a_yes(said):
+    """3.225 answers with the job that it queued."""
+    request = httpx.Request("POST", ASKED)
+    assert read_otlp(httpx.Response(200, content=said, request=request), ["x"]).delivered == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("target", "advice"),
+    [
+        ("https://langfuse.example/api/public/health", "set LANGFUSE_URL to https://langfuse.example"),
+        ("https://u:p@x.example/lf/api/public/health/?a=b", "set LANGFUSE_URL to https://x.example/lf"),
+        ("/lf/api/public/health", "set LANGFUSE_URL to http://127.0.0.1:9/lf"),
+        ("//x.example/api/public/health", "set LANGFUSE_URL to http://x.example"),
+        (
+            "/sign-in?to=/api/public/health",
+            ("it points to http://127.0.0.1:9/sign-in, which is no address of Langfuse's API: "
+            "check LANGFUSE_URL"),
+        ),
+        (
+            "/api/public/health/",
+            ("it points back to http://127.0.0.1:9/api/public/health/: "
+            "check the proxy in front of Langfuse"),
+        ),
+    ],
+)  # fmt: skip
+def test_advice_for_a_redirect_works_when_it_is_followed(target, advice):
+    request = httpx.Request("GET", ASKED)
+    answer = httpx.Response(301, headers={"location": target}, request=request)
+    (fault,) = read_status(answer, []).faults
+    assert fault.text == f"{ASKED} answers 301: {advice}"
+
+
+def test_the_advice_is_followed(trace_to, caplog):
+    """From a server that redirects to where another listens."""
+    with StandIn("3.225.4") as standin:
+        answer = "HTTP/1.1 308 Elsewhere\r\nContent-Length: 0\r\nConnection: close\r\nLocation: "
+        answer += f"{standin.url}/api/public/health\r\n\r\n"
+
+        def redirect(_):
+            yield answer.encode()
+
+        with RawServer(redirect) as server:
+            assert spooled_whole(trace_to(server.url))
+        (said,) = [text for text in caplog.messages if "answers 308" in text]
+        tracer = trace_to(said.rpartition("set LANGFUSE_URL to ")[2])
+        tracer.record(event("surge"), [step("matrix.search")])
+        wait_for(lambda: tracer.counts().delivered == 1)
+
+
+def endless(head):
+    """An answer that never ends and comes as fast as it can."""
+
+    def answer(_):
+        yield head
+        while True:
+            yield b" " * (1 << 20)
+
+    return answer
+
+
+HEADS = {
+    "whole": b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n",
+    "failed": b"HTTP/1.1 500 No\r\nContent-Length: 9999999999\r\n\r\n",
+    "until it closes": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_no_answer_is_read_to_a_bitter_end(head):
+    with RawServer(endless(head)) as server:
+        said = check_langfuse(Settings(server.url, PUBLIC_KEY, SECRET_KEY))
+    assert said == (
+        f"Langfuse: {server.url}: an answer of more than {LARGEST_ANSWER:,} bytes: "
+        "check LANGFUSE_URL"
+    )
+
+
+def test_what_comes_compressed_does_not_become_more_than_that():
+    packed = gzip.compress(b" " * (4 * LARGEST_ANSWER))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+
+    def answer(_):
+        yield head.encode() + packed
+
+    with RawServer(answer) as server:
+        said = check_langfuse(Settings(server.url, PUBLIC_KEY, SECRET_KEY))
+    assert "an answer of more than" in said

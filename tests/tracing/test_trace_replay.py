@@ -1,0 +1,208 @@
+"""Replaying where scores are slow, a server answers late, or there is no time for all of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from langfuse_standin import INGESTION, OTLP, PUBLIC_KEY, SECRET_KEY, StandIn
+from tcp.raw_server import RawServer
+from tenacity import wait_none
+from trace_rounds import RUN, wait_for
+
+from services.errors import MisuseError
+from tracing.observation import Observation, Score, encoder
+from tracing.replay import check_spool, replay
+from tracing.settings import Settings
+from tracing.spool_line import entry_of
+from tracing.trace import Trace
+
+MCSTRESS = str(Path(sys.executable).with_name("mcstress"))
+SCORES, OBSERVATIONS = 1000, 600
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch):
+    """Between tries."""
+    monkeypatch.setattr("tracing.replay._growing", wait_none())
+
+
+def settings(url):
+    """The stand-in's keys at ``url``."""
+    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+
+
+@pytest.fixture
+def spool(tmp_path):
+    """Writes a spool that begins with scores, as that of a run whose scores were too slow."""
+
+    def write(scores=SCORES, observations=OBSERVATIONS):
+        trace, now = Trace.of_phase(RUN, 1, 1, "surge"), time.time()
+        made = [Score(name=f"score {n}", value=1.0, trace_id=trace.id) for n in range(scores)]
+        spans = [trace.span(f"work {n}") for n in range(observations)]
+        made += [Observation.of_span(span, now, now + 1) for span in spans]
+        path = tmp_path / "run.spool.jsonl"
+        path.write_bytes(b"".join(encoder.encode(each) + b"\n" for each in made))
+        return path
+
+    return write
+
+
+def kinds(path):
+    """How many scores a spool holds, and how many observations."""
+    entries = [entry_of(line) for line in path.read_bytes().splitlines()]
+    scores = sum(isinstance(each, Score) for each in entries)
+    return scores, len(entries) - scores
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"mode": "hang", "route": INGESTION},
+        {"mode": "status", "status": 500, "route": INGESTION},
+        {"mode": "status", "status": 404, "route": INGESTION},
+        {"mode": "garbage", "route": INGESTION},
+        {"per_batch_s": 1.5},
+    ],
+    ids=lambda bad: bad.get("mode", "slow") + str(bad.get("status", "")),
+)
+def test_all_observations_whatever_the_scores_do(spool, bad):
+    path = spool()
+    with StandIn("3.225.4", checked=False, **bad) as standin:
+        outcome = replay(path, settings(standin.url), timeout_s=0.7)
+        assert len(standin.observations) == outcome.delivered == OBSERVATIONS
+        assert (outcome.left, outcome.left_scores) == (SCORES, SCORES)
+        assert f"1000 left in the spool (1000 of them scores): {standin.url}" in str(outcome)
+        assert kinds(path) == (SCORES, 0)
+        assert standin.requests[1][1] == OTLP
+        standin.behave("ok", per_score_s=0.0)
+        outcome = replay(path, settings(standin.url))
+        assert (outcome.delivered, outcome.left) == (SCORES, 0)
+        assert len(standin.scores) == SCORES
+        assert {each["received"] for each in standin.observations.values()} == {1}
+
+
+def test_all_scores_whatever_the_observations_do(spool):
+    path = spool(scores=100)
+    with StandIn("3.225.4", mode="status", route=OTLP, per_score_s=0.0) as standin:
+        outcome = replay(path, settings(standin.url))
+        assert (outcome.delivered, outcome.left, outcome.left_scores) == (100, OBSERVATIONS, 0)
+        assert kinds(path) == (0, OBSERVATIONS)
+
+
+def test_a_server_that_takes_its_time_stores_nothing_twice(spool):
+    """As a real 3.225: 9 ms a score; in one batch of 500 that is over the 2 s of a run."""
+    path = spool(scores=300, observations=100)
+    with StandIn("3.225.4") as standin:
+        outcome = replay(path, settings(standin.url))
+        assert (outcome.delivered, outcome.left) == (400, 0)
+        assert standin.stored_twice == [0, 0]
+        assert max(standin.score_batches) == 50
+
+
+def test_what_may_be_being_stored_still_is_sent_again_in_smaller_batches_only(spool):
+    path = spool(scores=60, observations=0)
+    with StandIn("3.225.4", per_batch_s=1.5) as standin:
+        outcome = replay(path, settings(standin.url), timeout_s=0.5)
+        assert (outcome.delivered, outcome.left) == (0, 60)
+        assert standin.score_batches == [15, 7, 3, 1]
+        wait_for(lambda: standin.stored_twice[1] == 7 + 3 + 1)
+
+
+def test_what_cannot_be_made_smaller_is_not_sent_again(spool):
+    path = spool(scores=3, observations=0)
+    with StandIn("3.225.4", per_batch_s=1.5) as standin:
+        outcome = replay(path, settings(standin.url), timeout_s=0.5)
+        assert outcome.left == 3
+        assert standin.score_batches == [3, 1, 1, 1], "all at once, and then each by itself"
+        wait_for(lambda: standin.stored_twice[1] == 3)
+
+
+def test_the_command_waits_thirty_seconds_for_an_answer(spool, tmp_path):
+    path = spool(scores=0, observations=3)
+    with StandIn(mode="slow", seconds=3.0, route=OTLP) as standin:
+        code, said = mcstress(standin, tmp_path, path)
+    assert (code, said) == (0, f"{path}: 3 delivered\n")
+    assert standin.stored_twice == [0, 0]
+
+
+def test_the_command_ends_within_the_time_it_is_given(spool, tmp_path):
+    path = spool(scores=3, observations=3)
+    with StandIn(mode="hang", posts_only=True) as standin:
+        code, said = mcstress(standin, tmp_path, path, "--within", "1")
+    assert code == 1
+    why = "there was no more time for it"
+    assert said == f"{path}: 0 delivered, 6 left in the spool (3 of them scores): {why}\n"
+    assert kinds(path) == (3, 3)
+
+
+def test_a_server_that_never_ends_its_answer_does_not_keep_it(spool, tmp_path):
+    path = spool(scores=0, observations=3)
+    with RawServer(drip) as server:
+        server.env = StandIn.env.fget(server)
+        code, said = mcstress(server, tmp_path, path, "--timeout", "1", "--within", "2")
+    assert code == 1
+    assert "0 delivered, 3 left in the spool: " in said
+
+
+def drip(_):
+    """An answer that never ends, a byte at a time: each is there in good time."""
+    yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+    while True:
+        yield 0.02
+        yield b" "
+
+
+def test_ctrl_c_keeps_what_was_not_delivered_and_says_so(spool, tmp_path):
+    path = spool(scores=3, observations=600)
+    with StandIn(mode="hang", route=OTLP, after=1) as standin:
+        with started(standin, tmp_path, path) as process:
+            wait_for(lambda: [each for each in standin.requests if each[2] == "hang"], 30)
+            process.send_signal(signal.SIGINT)
+            said, complaint = process.communicate(timeout=30)
+        delivered = len(standin.observations)
+    assert complaint == ""
+    assert process.returncode == 1
+    left = 603 - delivered
+    assert f"{path}: {delivered} delivered, {left} left in the spool (3 of them scores): " in said
+    assert said.endswith("interrupted\n")
+    assert kinds(path) == (3, 600 - delivered)
+
+
+def test_a_missing_file_is_what_is_complained_of_first(tmp_path):
+    missing = tmp_path / "none.jsonl"
+    command = [MCSTRESS, "replay", str(missing), "--langfuse-env", str(tmp_path / "none.env")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"mcstress: {missing}: No such file or directory; expected a spool of traces\n"
+    )
+
+
+def test_a_spool_that_was_delivered_is_not_missing(tmp_path):
+    (tmp_path / "x.jsonl.delivered").write_text("")
+    check_spool(tmp_path / "x.jsonl")
+    with pytest.raises(MisuseError, match=r"y\.jsonl: No such file or directory"):
+        check_spool(tmp_path / "y.jsonl")
+
+
+def started(standin, folder, path, *more):
+    """The command, with the stand-in's keys."""
+    env_file = folder / "langfuse.env"
+    env_file.write_text(standin.env)
+    env_file.chmod(0o600)
+    command = [MCSTRESS, "replay", str(path), "--langfuse-env", str(env_file), *more]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=os.environ, stdout=pipe, stderr=pipe, text=True)
+
+
+def mcstress(standin, folder, path, *more):
+    """The command's exit code and all that it says."""
+    with started(standin, folder, path, *more) as process:
+        said, complaint = process.communicate(timeout=60)
+    return process.returncode, said + complaint

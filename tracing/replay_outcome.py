@@ -1,0 +1,70 @@
+"""What came of a replay, and how far one came that was cut off."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class ReplayOutcome(msgspec.Struct):
+    """What became of a spool's lines.
+
+    ``delivered`` now, ``before`` in an earlier replay, ``left`` in the spool because of ``fault``;
+    ``left_scores`` of those are scores. ``broken`` lines hold nothing that could be sent: half a
+    line, after a kill. ``interrupted``: by Ctrl-C.
+    """
+
+    delivered: int = 0
+    before: int = 0
+    left: int = 0
+    left_scores: int = 0
+    broken: int = 0
+    fault: str = ""
+    interrupted: bool = False
+
+    def __str__(self) -> str:
+        parts = [f"{self.delivered} delivered"]
+        if self.before:
+            parts.append(f"{self.before} delivered before")
+        if self.left:
+            of_them = f" ({self.left_scores} of them scores)" if self.left_scores else ""
+            parts.append(f"{self.left} left in the spool{of_them}: {self.fault}")
+        if self.broken:
+            parts.append(f"{self.broken} broken lines passed over")
+        return ", ".join(parts)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Up to where in a spool all lines of a kind are delivered, and how many those are."""
+
+    offset: int = 0
+    lines: int = 0
+
+
+class Progress(msgspec.Struct):
+    """How far a replay came in a spool of ``size`` bytes, in case it is cut off."""
+
+    size: int
+    observations: Mark = Mark()
+    scores: Mark = Mark()
+
+    @classmethod
+    def load(cls, path: Path, size: int) -> Self:
+        """What an earlier replay noted at ``path``, if it was of the same spool."""
+        try:
+            found = msgspec.json.decode(path.read_bytes(), type=cls)
+        except (OSError, msgspec.DecodeError):
+            return cls(size)
+        return found if found.size == size else cls(size)
+
+    def save(self, path: Path) -> None:
+        """Note it at ``path``; where the disk is full, what is sent again has the same ids."""
+        partial = path.with_suffix(".partial")
+        with contextlib.suppress(OSError):
+            partial.write_bytes(msgspec.json.encode(self))
+            partial.replace(path)
