@@ -30,7 +30,7 @@ def summary(run: MasterRun, head: dict[str, Any]) -> str:
     ]
     counted = head["completeness"]
     lines += [f"missing {fault}" for fault in counted["faults"]]
-    lines += [f"notice  {notice}" for notice in counted["notices"]]
+    lines += [f"notice  {notice}" for notice in counted.get("notices", [])]
     lines += traced(counted["tracing"])
     paths = run.paths
     return "\n".join(
