@@ -34,7 +34,7 @@ def summary(run: MasterRun, head: dict[str, Any]) -> str:
         for check in head["checks"]
     ]
     lines += [f"missing {fault}" for fault in counted["faults"]]
-    lines += [f"notice  {notice}" for notice in counted["notices"]]
+    lines += [f"notice  {notice}" for notice in counted.get("notices", [])]
     lines += traced(counted["tracing"])
     return "\n".join(
         [

@@ -39,6 +39,7 @@ def test_evidence_of_other_machines_is_fetched_whole_and_leaves_nothing_behind(t
         staying.wait(30)
         made = standin.calls()
     assert document["completeness"]["complete"], document["completeness"]
+    assert document["completeness"]["notices"] == [], "all was said by workers"
     kept = Counter(step["name"] for event in document["events"] for step in event["steps"])
     assert kept == {name: number for name, number in made.items() if name in STEPS}
     assert len({event["worker"] for event in document["events"]}) == 3

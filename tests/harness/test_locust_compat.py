@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gevent
 from locust import argument_parser
 from locust.env import Environment
 from locust.event import Events
 from locust.rpc import Message
-from stranger import until
+from stranger import Stranger, until
 
 from harness import locust_compat
 
@@ -49,3 +50,19 @@ def test_installing_twice_is_once():
     once = argument_parser.default_args_dict
     locust_compat.install()
     assert argument_parser.default_args_dict is once
+
+
+def test_of_a_message_that_is_far_too_large_nothing_is_taken_in(monkeypatch):
+    """Its connection is closed; the client connects again, and what it says then is heard."""
+    monkeypatch.setattr(locust_compat, "LARGEST_READ_BYTES", 1 << 20)
+    server = locust_compat.GuardedServer("127.0.0.1", 0)
+    with Stranger(server.port) as stranger:
+        stranger.send(b"\x00" * (2 << 20))
+        heard = gevent.spawn(server.recv_from_client)
+        while not heard.ready():
+            stranger.say("client_ready", "2.47.0")
+            heard.join(0.1)
+        sender, message = heard.get()
+    assert (sender, message.type) == ("stranger", "client_ready")
+    server.close(linger=0)
+    server.socket.context.term()

@@ -7,12 +7,14 @@ import logging
 import msgpack
 import msgspec
 import pytest
+from locust.stats import StatsEntryDict, StatsErrorDict
 from stranger import Stranger, until
 
 from harness import locust_compat
 from harness import messages as said
 from harness.completeness import completeness
 from harness.handshake import hello
+from harness.port_guard import _Entry, _Error
 from metrics.figures import Figures
 from users.seat import Seat
 
@@ -106,6 +108,12 @@ def test_what_a_worker_of_locust_says_arrives(master, worker):
     until(lambda: environment.worker_logs == {"worker_1": []})
     assert master.runner.stats.total.num_requests == 1
     assert master.dropped.notices() == []
+
+
+def test_entries_of_statistics_are_checked_in_every_field():
+    """A Locust that has others is to be looked at."""
+    assert {*_Entry.__struct_fields__} == StatsEntryDict.__annotations__.keys()
+    assert {*_Error.__struct_fields__} == StatsErrorDict.__annotations__.keys()
 
 
 @pytest.mark.parametrize(("kind", "data"), [("quit", None), ("heartbeat", None), ("stats", STATS)])
