@@ -85,6 +85,7 @@ class Sender:
         self._pause_s = 0.0
         self._closing = Flag()
         self._deadline_s = float("inf")
+        self._hurried = Flag()
         self._growing = wait_exponential_jitter(
             multiplier=limits.first_wait_s,
             max=limits.longest_pause_s,
@@ -109,10 +110,13 @@ class Sender:
     def finish(self, deadline_s: float) -> None:
         """Deliver what there is within ``deadline_s``, spool the rest, and stop."""
         self._deadline_s = time.monotonic() + deadline_s * _SHARE_TO_DELIVER
+        if self._hurried.is_set():
+            self.hurry()
         self._collect()
         self._closing.set()
         self._outbox.ready.set()
-        self._greenlets[0].join(max(0.0, self._deadline_s - time.monotonic()))
+        left_s = max(0.0, self._deadline_s - time.monotonic())
+        gevent.wait([self._greenlets[0], self._hurried], timeout=left_s, count=1)
         self.answered = self._greenlets[0].ready() and not self._pause_s
         gevent.killall(self._greenlets)
         self._collect()
@@ -123,6 +127,11 @@ class Sender:
         self._server.close()
         for tally in (self._counts, self._counts.scores):
             tally.drop(FAULT, tally.pending)
+
+    def hurry(self) -> None:
+        """Deliver nothing more: what is left is spooled at once, also where the end goes on."""
+        self._deadline_s = time.monotonic()
+        self._hurried.set()
 
     def _collect(self) -> None:
         for _ in self._sweep():
