@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import gevent
 from locust import events
 from locust.env import Environment
 from locust.runners import Runner
@@ -16,12 +17,14 @@ from harness.interrupts import Interrupts
 from harness.lifecycle import Lifecycle
 from harness.open_files import allow_all_open_files
 from harness.options import add_options
+from harness.ports import PortCheck
 from services.errors import MisuseError
 
 
 def hang_up() -> None:
     """Called once by the locustfile. Nothing starts yet: ``--processes`` forks after this."""
     events.init_command_line_parser.add_listener(add_options)
+    events.init_command_line_parser.add_listener(PortCheck().stand_before)
     events.init.add_listener(on_init)
 
 
@@ -37,6 +40,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     lifecycle = Lifecycle(environment, runner)
     Interrupts(lifecycle)
     if lifecycle.conductor is None:
+        lifecycle.is_set_up = True
         return lifecycle
     try:
         settings = lifecycle.settings()
@@ -50,4 +54,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
         from harness.web import open_web  # noqa: PLC0415  (Bokeh and scipy load slowly)
 
         open_web(lifecycle, environment.web_ui)
+    # Locust's run time begins now: after what loaded slowly, the loop's time is that of before.
+    gevent.get_hub().loop.update_now()
+    lifecycle.is_set_up = True
     return lifecycle

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 import time
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Literal
 
@@ -14,7 +16,6 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import (
     STATE_CLEANUP,
-    STATE_INIT,
     STATE_RUNNING,
     STATE_SPAWNING,
     STATE_STOPPING,
@@ -26,7 +27,7 @@ from locust.runners import (
 from harness.beginning import begin_run, check_claim, writes
 from harness.conductor import OVER, Conductor
 from harness.drain import drain
-from harness.exit_codes import EXIT_CODES, EXIT_MISUSE
+from harness.exit_codes import EXIT_CODES, EXIT_MISUSE, SIGNALLED
 from harness.finale import finish
 from harness.finished import FinishedRuns
 from harness.ground import Ground, prepare
@@ -64,6 +65,8 @@ class Lifecycle:
         self.finished = FinishedRuns()
         self._last_words = ""
         self.quitting = False
+        self.is_set_up = False
+        self._begun = False
         self.way_out: WayOut | None = None
         if self.conductor is not None:
             self.conductor.on_early_leave = partial(see_off, self.conductor)
@@ -106,6 +109,7 @@ class Lifecycle:
 
     def on_test_start(self, **_: Any) -> None:
         """Begin a run; where it cannot, say why and stop the test: Locust would swallow it."""
+        self._begun = True
         if self.conductor is not None:
             if self.conductor.current is not None:
                 raise StopTest("the last run is still being ended; start again when it is")
@@ -129,15 +133,13 @@ class Lifecycle:
 
     def _progress(self, settings: Settings) -> Progress:
         options = self.environment.parsed_options
-        headless = bool(options and options.headless)
-        display = open_display(json_progress=settings.json_progress, headless=headless)
+        display = open_display(json_progress=settings.json_progress, headless=self._headless)
         return Progress(display, options.run_time if options else None)
 
     def _refuse(self, fault: MisuseError) -> None:
         logger.error("the run was refused: %s", fault)
         self.environment.process_exit_code = EXIT_MISUSE
-        options = self.environment.parsed_options
-        gevent.spawn(self.runner.quit if options and options.headless else self.runner.stop)
+        gevent.spawn(self.runner.quit if self._headless else self.runner.stop)
 
     def on_test_stopping(self, **_: Any) -> None:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
@@ -179,11 +181,13 @@ class Lifecycle:
             conductor.dismiss(run)  # they would wait for it as long as the master is there
             raise
         finally:
-            # Whatever went wrong, the web UI can start the next run, once this one has left.
-            self.leave()
-            run.traces.let_go()
-            conductor.rest()
-            self._go_where_nobody_else_does()
+            # Whatever went wrong, the web UI can start the next run, once this one has left. Each
+            # happens though a signal may cut the one before it short; the last is the first.
+            with ExitStack() as last:
+                last.callback(self._go_where_nobody_else_does)
+                last.callback(conductor.rest)
+                last.callback(self.leave)
+                last.callback(run.traces.let_go)
 
     def _tell(self, run: MasterRun, head: dict[str, Any]) -> None:
         """Tell whoever CI asked for, and give the verdict as the exit code."""
@@ -207,15 +211,12 @@ class Lifecycle:
 
     def _go_where_nobody_else_does(self) -> None:
         """End a headless master whose last worker is gone: Locust stops its test and stays."""
-        options = self.environment.parsed_options
-        headless = options is not None and options.headless
-        if self.way_out is not None and headless and not self.way_out.taken:
+        if self.way_out is not None and self._headless and not self.way_out.taken:
             gevent.spawn(self.runner.quit)
 
     def _say(self, text: str) -> None:
         """In the web UI at once; headless at the very end, below Locust's own tables."""
-        options = self.environment.parsed_options
-        if options is not None and options.headless:
+        if self._headless:
             self._last_words = text
         else:
             sys.stderr.write(text)
@@ -245,11 +246,52 @@ class Lifecycle:
             self.node.leave_early()
         self.leave()
 
-    def is_idle(self) -> bool:
-        """Whether a headless test has yet to begin: it waits for its services or workers."""
+    @property
+    def _headless(self) -> bool:
         options = self.environment.parsed_options
-        begins = self.conductor is not None and options is not None and options.headless
-        return begins and self.runner.state == STATE_INIT
+        return bool(options and options.headless)
+
+    @property
+    def _starts_by_itself(self) -> bool:
+        options = self.environment.parsed_options
+        return bool(options and (options.headless or options.autostart))
+
+    @property
+    def has_a_run(self) -> bool:
+        """Whether a run is on, or a worker takes part in one."""
+        if self.conductor is not None:
+            return self.conductor.current is not None
+        return self.node is not None and self.node.takes_part
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing has begun: services are started, or a headless master awaits workers.
+
+        Locust does not listen to signals then. What state it says it is in tells nothing: a
+        message of a worker that it does not know makes it "stopped".
+        """
+        waits = self._headless or not self.is_set_up
+        return self.conductor is not None and not self._begun and waits
+
+    def note_signal(self, number: int) -> None:
+        """Before a run that starts by itself, a signal is all that the exit code can tell of."""
+        if self.conductor is not None and not self._begun and self._starts_by_itself:
+            self.environment.process_exit_code = SIGNALLED + number
+
+    def give_up(self) -> str:
+        """Spool what waits of traces, whatever comes; what the report can be made from."""
+        run = self.conductor.current if self.conductor is not None else None
+        if self.node is not None:
+            self.node.give_up()
+        if run is None:
+            kept = self.node.evidence if self.node is not None else None
+            return f"given up; what was seen is in {kept}" if kept else "given up"
+        run.segment.flush()
+        run.traces.let_go()
+        if (report := run.paths.markdown).exists():
+            return f"given up before all traces were accounted for; the report: {report}"
+        made_from = shlex.quote(str(run.paths.events))
+        return f"given up before the report. To make it: mcstress report {made_from}"
 
     def abandon(self) -> None:
         """Give up what has not begun, and let the workers go that are there."""

@@ -208,6 +208,22 @@ class Node:
             # Ctrl-C) spools what is left.
             run.finish_tracing(0.0)
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether this process has begun a run."""
+        return self._run is not None
+
+    @property
+    def evidence(self) -> Path | None:
+        """The file of what was seen in the run that is on, or was the last."""
+        return None if self._run is None else Path(self._run.recorder.segment.path)
+
+    def give_up(self) -> None:
+        """Write down all that was seen, and spool what waits of traces, whatever comes."""
+        if self._run is not None:
+            self._run.write_down()
+            self._run.finish_tracing(0.0)
+
     def _on_dismissed(self, dismissed: said.Dismissed, _: str) -> None:
         run = self._run
         if run is not None and run.run.uid == dismissed.run_uid:

@@ -168,14 +168,18 @@ class NodeRun:
         """Events since the last delta."""
         return self.recorder.events_made - self._events_told
 
+    def write_down(self) -> None:
+        """Write out the evidence of all that was seen."""
+        self.recorder.settle()
+        self.recorder.segment.flush()
+
     def hand_over(self) -> None:
         """Write out the evidence, and send what was seen since the last delta.
 
         What could not be sent goes first the next time, under its own number.
         """
         with self._handing_over:
-            self.recorder.settle()
-            self.recorder.segment.flush()
+            self.write_down()
             if self._unsent is not None:
                 self._post.send(self._unsent)
             self._unsent = self._delta()

@@ -116,7 +116,8 @@ class Sender:
         self._closing.set()
         self._outbox.ready.set()
         left_s = max(0.0, self._deadline_s - time.monotonic())
-        gevent.wait([self._greenlets[0], self._hurried], timeout=left_s, count=1)
+        done_or_hurried: list[Any] = [self._greenlets[0], self._hurried]
+        gevent.wait(done_or_hurried, timeout=left_s, count=1)
         self.answered = self._greenlets[0].ready() and not self._pause_s
         gevent.killall(self._greenlets)
         self._collect()

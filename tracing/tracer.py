@@ -311,7 +311,7 @@ class Tracer:
 
 
 def join_to_the_end(greenlet: gevent.Greenlet[..., None]) -> None:
-    """Wait until ``greenlet`` has ended; what is thrown into the caller meanwhile is raised then."""
+    """Wait until ``greenlet`` has ended; what interrupts the caller meanwhile is raised then."""
     interrupted: BaseException | None = None
     while not greenlet.ready():
         try:
