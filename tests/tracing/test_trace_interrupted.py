@@ -1,4 +1,4 @@
-"""A signal may reach whoever finishes tracing, at any moment: what waits is spooled all the same."""
+"""A signal may reach whoever ends tracing at any moment: what waits is spooled all the same."""
 
 from __future__ import annotations
 
