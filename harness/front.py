@@ -10,6 +10,7 @@ from locust import events
 from locust.env import Environment
 from locust.runners import Runner
 
+from harness.descent import Descent
 from harness.exit_codes import EXIT_MISUSE
 from harness.garbage import keep_quiet
 from harness.greenlets import keep_no_pedigree
@@ -25,6 +26,8 @@ def hang_up() -> None:
     """Called once by the locustfile. Nothing starts yet: ``--processes`` forks after this."""
     events.init_command_line_parser.add_listener(add_options)
     events.init_command_line_parser.add_listener(PortCheck().stand_before)
+    descent = Descent()
+    events.init.add_listener(lambda **_: descent.settle())
     events.init.add_listener(on_init)
 
 

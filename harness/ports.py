@@ -42,7 +42,7 @@ class PortCheck:
                     raise SystemExit(EXIT_MISUSE) from None
             return options
 
-        parser.parse_args = parse_args  # type: ignore[method-assign]  # no event comes after it
+        parser.parse_args = parse_args  # no event of Locust's comes after it
 
 
 def check_ports(options: Namespace) -> None:
