@@ -117,7 +117,8 @@ class Observer:
     def _swap(self, event: Event, ids: Ids, moment: Moment, _: Sums) -> None:
         swap = moment.band.swap
         rejected = event.exclude_ids
-        swap.attempted[("first" if rejected is None else "second",)] += 1
+        is_first = rejected is None and event.outcome != "skipped"
+        swap.attempted[("first" if is_first else "second",)] += 1
         if ids is None:
             return
         if rejected is None:

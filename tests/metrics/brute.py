@@ -116,7 +116,8 @@ def handover(events: list[Event], phase: str) -> dict:
             found[event.arm].append(event)
     hit = {id(e): ids_of(e)[:1] == [e.expected] for e in asked if ids_of(e) is not None}
     listed = {id(e): e.expected in ids_of(e) for e in asked if ids_of(e) is not None}
-    result = {"planned": max(Counter(event.arm for event in asked).values(), default=0)}
+    arms = Counter(event.arm for event in asked)
+    result = {"planned": min(arms["memory"], arms["control"])}
     for arm, prefix in (("memory", ""), ("control", "control_")):
         queries = found[arm]
         top1, top_k = (sum(which[id(e)] for e in queries) for which in (hit, listed))
@@ -169,6 +170,7 @@ def swap(events: list[Event]) -> dict:
     returned = [i for e in after for i in ids_of(e) if i in e.exclude_ids]
     return {
         "swaps": len(after),
+        "planned": len([e for e in asked if e.exclude_ids is not None or e.outcome == "skipped"]),
         "returned": len(returned) if after else None,
         "pairs": len(values),
         "mean_jaccard": mean(values),
