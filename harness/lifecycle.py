@@ -143,6 +143,8 @@ class Lifecycle:
 
     def on_test_stopping(self, **_: Any) -> None:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
+        if self.conductor is not None and (run := self.conductor.current) is not None:
+            self.conductor.look_for_absent(run)
         if self.node is None:
             self._end()
 
@@ -204,7 +206,7 @@ class Lifecycle:
         options = self.environment.parsed_options
         run_time_s = options.run_time if options is not None else None
         lasted_s = time.time() - run.started_s
-        if run_time_s and lasted_s > run_time_s - 1:  # Locust counts from elsewhere
+        if run_time_s and (_is_at_the_run_time() or lasted_s > run_time_s - 1):
             return "run time"
         of = f" after {lasted_s:.0f} of {run_time_s:g} s" if run_time_s else ""
         return f"{'a signal' if self.quitting else 'a stop'}{of}"
@@ -242,9 +244,17 @@ class Lifecycle:
             self._end()
             # It may be another greenlet that is at it.
             self.conductor.wait_until_over()
+            if self._starts_by_itself and not self.finished.runs:
+                self._note_that_nothing_ran()
         elif self.node is not None:
             self.node.leave_early()
         self.leave()
+
+    def _note_that_nothing_ran(self) -> None:
+        """Locust would exit with 0, which is a pass."""
+        if self.environment.process_exit_code is None:
+            logger.error("the process ends before any event: there is no report")
+            self.environment.process_exit_code = EXIT_CODES["unknown"]
 
     @property
     def _headless(self) -> bool:
@@ -303,3 +313,12 @@ class Lifecycle:
         ground, self.ground = self.ground, None
         if ground is not None:
             ground.leave()
+
+
+def _is_at_the_run_time() -> bool:
+    """Whether it is Locust's timer of the run time that ends the test.
+
+    It counts from before the run, for a master that has waited for its workers or for services.
+    """
+    work = getattr(gevent.getcurrent(), "_run", None)
+    return getattr(work, "__name__", None) in ("stop_and_optionally_quit", "_stop_runners")
