@@ -47,6 +47,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
         return lifecycle
     try:
         settings = lifecycle.settings()
+        lifecycle.check_users(vars(environment.parsed_options)["num_users"])
         if environment.web_ui is None or vars(environment.parsed_options)["autostart"]:
             lifecycle.prepare(settings)
     except MisuseError as fault:

@@ -33,6 +33,7 @@ from harness.finished import FinishedRuns
 from harness.ground import Ground, prepare
 from harness.master_run import MasterRun
 from harness.node import Node
+from harness.open_files import check_users
 from harness.pieces import see_off
 from harness.post import Post
 from harness.progress import Progress, open_display
@@ -98,6 +99,22 @@ class Lifecycle:
         settings = read_settings(options, self.environment.host)
         check_cast(settings.scenario, self.environment.user_classes)
         return settings
+
+    def check_users(self, asked: object) -> None:
+        """Refuse more users than a process of this machine has open files for; raises MisuseError.
+
+        Workers of other machines see for themselves how many they can take.
+        """
+        options = self.environment.parsed_options
+        try:
+            users = int(str(asked))
+        except ValueError:  # Locust says what is wrong with it
+            return
+        if self.node is not None:
+            check_users(users, "--users")
+        elif options is not None and options.processes:
+            share = -(-users // options.processes)
+            check_users(share, f"--users {users:,}, on each of {options.processes} processes")
 
     def prepare(self, settings: Settings) -> Ground:
         """Check everything, and make the ground ready before the first user; raises MisuseError."""

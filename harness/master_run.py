@@ -58,6 +58,7 @@ class MasterRun:
         self.read_back: int | None = None
         self.user_errors: list[str] = []
         self.own_errors: set[str] = set()
+        self.worker_faults: set[str] = set()
         self.segment = Segment(paths.events, self.first_record())
 
     def first_record(self) -> dict[str, Any]:
@@ -92,6 +93,7 @@ class MasterRun:
             seen = delta.state
             self.figures.merge(seen if isinstance(seen, Figures) else Figures.from_state(seen))
             self.user_errors += delta.user_errors
+            self.worker_faults.update(delta.own_faults)
 
     def see_to_folder(self) -> None:
         """Where somebody removed the folder of reports meanwhile, the figures are there yet."""

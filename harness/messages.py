@@ -129,6 +129,7 @@ class Delta(msgspec.Struct, frozen=True):
     """What a worker's metrics saw since its last delta. ``number`` counts from 1 on each boot.
 
     ``state`` is that of a ``Figures``; on a local runner, where nothing travels, itself.
+    ``own_faults`` are the worker's, from the beginning on: what it could not do.
     """
 
     run_uid: str
@@ -139,6 +140,7 @@ class Delta(msgspec.Struct, frozen=True):
     user_errors: list[str]
     tracing: dict[str, Any]
     state: Any
+    own_faults: list[str] = []
 
 
 class Drain(msgspec.Struct, frozen=True):

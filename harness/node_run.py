@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import gevent.lock
 from gevent.event import AsyncResult
+from locust.exception import StopUser
 
 from harness.messages import (
     BeginRound,
@@ -20,6 +21,7 @@ from harness.messages import (
     Release,
     Welcome,
 )
+from harness.open_files import A_USER, most_users, open_files
 from harness.post import Post
 from harness.recorder import Recorder
 from harness.roll import LOCAL
@@ -48,6 +50,8 @@ class NodeRun:
         self.board = Board()
         self.llm_slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.user_errors: list[str] = []
+        self.own_faults: list[str] = []
+        self._most_users = most_users()
         self.deltas = 0
         self._events_told = 0
         self._unsent: Delta | None = None
@@ -69,7 +73,12 @@ class NodeRun:
         return self.welcome.run
 
     def lease(self, persona: str) -> Seat:
-        """Ask the master for a seat; raises where it does not answer."""
+        """Ask the master for a seat; raises where it does not answer.
+
+        A user beyond those that this process has open files for ends instead.
+        """
+        if len(self._seats) + len(self._asked) >= self._most_users:
+            self._refuse_user()
         ticket = next(self._tickets)
         asked = self._asked[ticket] = AsyncResult()
         seat: Seat | None = None
@@ -85,10 +94,20 @@ class NodeRun:
             raise RuntimeError("the master granted no seat")
         return seat
 
+    def _refuse_user(self) -> NoReturn:
+        fault = (
+            f"{self.recorder.worker} took {self._most_users:,} users and no more: each needs "
+            f"{A_USER} open files, and the limit is {open_files():,} (ulimit -n)"
+        )
+        if fault not in self.own_faults:
+            self.own_faults.append(fault)
+            logger.error("%s", fault)
+        raise StopUser
+
     def granted(self, ticket: int, seat: Seat) -> None:
         """Hand the seat to the user who asked; give it back where she is gone."""
         self._seats.add(seat)
-        if asked := self._asked.get(ticket):
+        if asked := self._asked.pop(ticket, None):
             asked.set(seat)
         else:
             self.give_back(seat)
@@ -219,6 +238,7 @@ class NodeRun:
             number=self.deltas,
             events_made=recorder.events_made,
             user_errors=errors,
+            own_faults=self.own_faults,
             tracing=recorder.tracing_counts(),
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )

@@ -74,6 +74,7 @@ class StartForm:
         try:
             host = form.get("host", lifecycle.environment.host)
             settings = read_settings(self._options(form), host)
+            lifecycle.check_users(form.get("user_count"))
             self._wait_for_the_end()
             if lifecycle.stage == "running":
                 self._refuse_changes(settings)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from metrics.determinism import Pair
 from metrics.event import Event
-from metrics.faults import Faults
+from metrics.faults import UNSENT_STEPS, Faults
 from metrics.handover import KINDS
 from metrics.jaccard import overlap
 from metrics.moment import Moment
@@ -41,7 +41,8 @@ class Observer:
     def add(self, event: Event, sums: Sums) -> None:
         """Count an event."""
         moment = sums.moment_of(event)
-        moment.add(event)
+        if unsent := moment.add(event):
+            sums.faults[(UNSENT_STEPS,)] += unsent
         if event.outcome == "cut":
             return
         ids = _list_of(event, sums.faults)
