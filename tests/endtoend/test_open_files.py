@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 
+import httpx
 import pytest
-from endtoend.deployments import HEADLESS, Deployment
+from endtoend.deployments import HEADLESS, Deployment, free_port
 from endtoend.locust_run import until
 from standin.process import Standin
 
@@ -30,6 +31,32 @@ def test_a_run_that_would_run_out_of_them_is_refused(processes, users, told, tmp
         (line,) = [line for line in run.output.splitlines() if line.startswith("mcstress: ")]
         assert line.startswith(f"mcstress: {told}; the limit is {LIMIT}: ulimit -n ")
         assert "Traceback" not in run.output
+
+
+def test_the_web_form_refuses_them_at_the_start_and_while_a_run_is_on(tmp_path):
+    with Standin() as standin, Deployment(tmp_path / "reports") as deployment:
+        port = free_port()
+        web = ("--web-host", "127.0.0.1", "--web-port", port)
+        services = ("--host", standin.url, "--llm-host", standin.url, "--think-time", 1)
+        deployment.master = deployment.run(*web, *services, within=LIMITED)
+
+        def swarm(users):
+            form = {"user_count": users, "spawn_rate": users}
+            return httpx.post(f"http://127.0.0.1:{port}/swarm", data=form, timeout=60).json()
+
+        until(lambda: is_served(f"http://127.0.0.1:{port}"))
+        assert "--users: 400 users need about 900 open files" in swarm(400)["message"]
+        assert swarm(3)["success"]
+        until(lambda: sum(standin.calls().values()) > 3)
+        assert "--users: 21 users need about 142 open files" in swarm(21)["message"]
+        assert swarm(20)["success"]
+
+
+def is_served(url):
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_a_worker_takes_as_many_users_as_it_has_files_for_and_the_report_says_so(tmp_path):
