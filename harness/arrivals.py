@@ -10,6 +10,8 @@ from users.persona import CoordinatorUser
 
 GRACE_S = 15.0
 """Users whom Locust has spawned ask for their seats; so long after the last, no more will."""
+ON_THEIR_WAY_S = 5.0
+"""So soon after Locust has sent out all users, the end of a run finds some that have yet to ask."""
 
 
 class Arrivals:
@@ -21,14 +23,15 @@ class Arrivals:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._last_s: float | None = None
+        self._spawned_s: float | None = None
 
     def begin(self) -> None:
         """A run begins; nobody is there."""
-        self._last_s = None
+        self._last_s = self._spawned_s = None
 
     def spawned(self) -> None:
         """Locust has sent out all users."""
-        self._last_s = time.monotonic()
+        self._last_s = self._spawned_s = time.monotonic()
 
     def arrived(self) -> None:
         """Somebody took a seat."""
@@ -53,3 +56,13 @@ class Arrivals:
         if self._last_s is None or self._runner.state == STATE_SPAWNING:
             return False
         return not self.absent(there) or time.monotonic() - self._last_s > GRACE_S
+
+    def absent_at_the_end(self, there: int) -> int:
+        """How many never came though they had the time to.
+
+        On a starved machine some come all the time, and the wait for the others never ends.
+        """
+        if self._spawned_s is None or self._runner.state == STATE_SPAWNING:
+            return 0
+        had_time = time.monotonic() - self._spawned_s > ON_THEIR_WAY_S
+        return self.absent(there) if had_time else 0

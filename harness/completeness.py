@@ -79,6 +79,7 @@ def _notices(run: MasterRun, parts: list[WorkerPart]) -> list[str]:
 
 def _broken_down(run: MasterRun) -> list[str]:
     users = [f"a coordinator broke down: {error}" for error in sorted({*run.user_errors})]
+    users += sorted(run.worker_faults)
     return users + [f"the master could not see to the run: {x}" for x in sorted(run.own_errors)]
 
 

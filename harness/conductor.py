@@ -184,9 +184,19 @@ class Conductor(Hall):
             return
         run.spawned = spawned
         self.post.send(said.Spawned(spawned))
-        if spawned and not any(part.lost or part.drained for part in run.roll.parts.values()):
-            run.absent_users = max(run.absent_users, self._arrivals.absent(there))
+        if spawned:
+            self._note_absent(run, self._arrivals.absent(there))
         self._end_where_done(run)
+
+    def look_for_absent(self, run: MasterRun) -> None:
+        """Note who never came, before the users of a run are stopped."""
+        there = len(run.seats) + run.reference.waiting
+        self._note_absent(run, self._arrivals.absent_at_the_end(there))
+
+    def _note_absent(self, run: MasterRun, absent: int) -> None:
+        """Those of a worker that is gone are missed with it."""
+        if not any(part.lost or part.drained for part in run.roll.parts.values()):
+            run.absent_users = max(run.absent_users, absent)
 
     def _tick_forever(self) -> None:
         while True:

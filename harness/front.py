@@ -6,11 +6,13 @@ import sys
 from functools import cache
 from typing import Any
 
+import gevent
 from locust import events
 from locust.env import Environment
 from locust.runners import Runner
 
 from harness import locust_compat
+from harness.descent import Descent
 from harness.exit_codes import EXIT_MISUSE
 from harness.garbage import keep_quiet
 from harness.greenlets import keep_no_pedigree
@@ -18,6 +20,7 @@ from harness.interrupts import Interrupts
 from harness.lifecycle import Lifecycle
 from harness.open_files import allow_all_open_files
 from harness.options import add_options
+from harness.ports import PortCheck
 from harness.terminal import tolerate_encoding
 from services.errors import MisuseError
 from users.entrance import hook_of
@@ -33,6 +36,9 @@ def hang_up() -> None:
     locust_compat.install()
     tolerate_encoding()
     events.init_command_line_parser.add_listener(add_options)
+    events.init_command_line_parser.add_listener(PortCheck().stand_before)
+    descent = Descent()
+    events.init.add_listener(lambda **_: descent.settle())
     events.init.add_listener(on_init)
 
 
@@ -48,9 +54,11 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     lifecycle = Lifecycle(environment, runner)
     Interrupts(lifecycle)
     if lifecycle.conductor is None:
+        lifecycle.is_set_up = True
         return lifecycle
     try:
         settings = lifecycle.settings()
+        lifecycle.check_users(vars(environment.parsed_options)["num_users"])
         if environment.web_ui is None or vars(environment.parsed_options)["autostart"]:
             lifecycle.prepare(settings)
     except MisuseError as fault:
@@ -61,4 +69,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
         from harness.web import open_web  # noqa: PLC0415  (Bokeh and scipy load slowly)
 
         open_web(lifecycle, environment.web_ui, settings)
+    # Locust's run time begins now: after what loaded slowly, the loop's time is that of before.
+    gevent.get_hub().loop.update_now()
+    lifecycle.is_set_up = True
     return lifecycle

@@ -1,17 +1,16 @@
-"""Ctrl-C and SIGTERM, from before Locust listens to them until after a run's report."""
+"""Ctrl-C, SIGTERM and SIGHUP, from before Locust listens to them until after a run's report."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from typing import Any
 
 import gevent
 
+from harness.exit_codes import SIGNALLED
 from harness.lifecycle import Lifecycle
-
-TERMINATED = 128 + signal.SIGTERM
-INTERRUPTED = 128 + signal.SIGINT
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +20,8 @@ class Interrupts:
 
     Ctrl-C reaches the main greenlet, where Locust waits for it: by default Python raises
     KeyboardInterrupt in whichever user happens to run, whose event would seem to have failed. A
-    second Ctrl-C gives up the report. Where nothing has begun there is nothing to report, and the
+    second Ctrl-C gives up the report. SIGHUP, of a terminal that is closed, is what SIGTERM is:
+    Locust does not listen to it. Where nothing has begun there is nothing to report, and the
     process ends at once.
     """
 
@@ -30,29 +30,53 @@ class Interrupts:
         self._interrupted = False
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             gevent.signal_handler(signal.SIGINT, self._on_interrupt)
-        gevent.signal_handler(signal.SIGTERM, self._on_terminate)
+        gevent.signal_handler(signal.SIGTERM, self._on_terminate, signal.SIGTERM)
+        # Whoever starts with nohup wants it to be ignored.
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+            gevent.signal_handler(signal.SIGHUP, self._on_terminate, signal.SIGHUP)
 
     def _on_interrupt(self) -> None:
-        if self._lifecycle.is_idle():
-            self._give_up(INTERRUPTED)
-        elif not self._interrupted and not self._lifecycle.quitting:
+        lifecycle = self._lifecycle
+        if lifecycle.is_idle:
+            self._abandon(signal.SIGINT)
+        elif not self._interrupted and not lifecycle.quitting:
             self._interrupted = True
-            logger.warning("stopping; the report follows, unless Ctrl-C is pressed again")
+            lifecycle.note_signal(signal.SIGINT)
+            if lifecycle.has_a_run:
+                logger.warning("stopping; the report follows, unless Ctrl-C is pressed again")
             _raise_in_main(KeyboardInterrupt())
         else:
-            logger.error("given up before the report; mcstress report makes it from the events")
-            _raise_in_main(SystemExit(INTERRUPTED))
+            logger.error("%s", lifecycle.give_up())
+            _raise_in_main(SystemExit(SIGNALLED + signal.SIGINT))
 
-    def _on_terminate(self) -> None:
-        # Later Locust listens too, and ends the test.
-        if self._lifecycle.is_idle():
-            self._give_up(TERMINATED)
+    def _on_terminate(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            _forget_closed_terminal()
+        if self._lifecycle.is_idle:
+            self._abandon(number)
+            return
+        # Locust listens to SIGTERM by now, and ends the test.
+        self._lifecycle.note_signal(number)
+        if number == signal.SIGHUP:
+            logger.warning("the terminal was closed (SIGHUP): ending as on SIGTERM")
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    def _give_up(self, exit_code: int) -> None:
+    def _abandon(self, number: signal.Signals) -> None:
         self._lifecycle.abandon()
-        _raise_in_main(SystemExit(exit_code))
+        _raise_in_main(SystemExit(SIGNALLED + number))
 
 
 def _raise_in_main(exception: BaseException) -> None:
     hub: Any = gevent.get_hub()
     hub.handle_system_error(type(exception), exception)
+
+
+def _forget_closed_terminal() -> None:
+    """Let what is still printed go nowhere where the terminal is gone: writing to it fails."""
+    for descriptor in (1, 2):
+        try:
+            os.write(descriptor, b"")
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)

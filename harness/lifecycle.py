@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Literal
 
@@ -13,7 +15,6 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import (
     STATE_CLEANUP,
-    STATE_INIT,
     STATE_RUNNING,
     STATE_SPAWNING,
     STATE_STOPPING,
@@ -25,12 +26,13 @@ from locust.runners import (
 from harness.beginning import begin_run, check_claim, tokens_not_sent, writes
 from harness.conductor import OVER, Conductor
 from harness.drain import drain
-from harness.exit_codes import EXIT_CODES, EXIT_MISUSE
+from harness.exit_codes import EXIT_CODES, EXIT_MISUSE, SIGNALLED
 from harness.finale import finish
 from harness.finished import FinishedRuns
 from harness.ground import Ground, prepare
 from harness.master_run import MasterRun
 from harness.node import Node
+from harness.open_files import check_users
 from harness.pieces import see_off
 from harness.post import Post
 from harness.progress import Progress, open_display
@@ -66,6 +68,8 @@ class Lifecycle:
         self.finished = FinishedRuns()
         self._last_words = ""
         self.quitting = False
+        self.is_set_up = False
+        self._begun = False
         self.way_out: WayOut | None = None
         if self.conductor is not None:
             self.conductor.on_early_leave = partial(see_off, self.conductor)
@@ -102,6 +106,22 @@ class Lifecycle:
         check_cast(settings.scenario, classes)
         return settings
 
+    def check_users(self, asked: object) -> None:
+        """Refuse more users than a process of this machine has open files for; raises MisuseError.
+
+        Workers of other machines see for themselves how many they can take.
+        """
+        options = self.environment.parsed_options
+        try:
+            users = int(str(asked))
+        except ValueError:  # Locust says what is wrong with it
+            return
+        if self.node is not None:
+            check_users(users, "--users")
+        elif options is not None and options.processes:
+            share = -(-users // options.processes)
+            check_users(share, f"--users {users:,}, on each of {options.processes} processes")
+
     def prepare(self, settings: Settings) -> Ground:
         """Check everything, and make the ground ready before the first user; raises MisuseError."""
         if self.ground is None or self.ground.settings != settings:
@@ -112,6 +132,7 @@ class Lifecycle:
 
     def on_test_start(self, **_: Any) -> None:
         """Begin a run; where it cannot, say why and stop the test: Locust would swallow it."""
+        self._begun = True
         if self.conductor is not None:
             if self.conductor.current is not None:
                 raise StopTest("the last run is still being ended; start again when it is")
@@ -139,18 +160,18 @@ class Lifecycle:
 
     def _progress(self, settings: Settings) -> Progress:
         options = self.environment.parsed_options
-        headless = bool(options and options.headless)
-        display = open_display(json_progress=settings.json_progress, headless=headless)
+        display = open_display(json_progress=settings.json_progress, headless=self._headless)
         return Progress(display, options.run_time if options else None)
 
     def _refuse(self, fault: MisuseError) -> None:
         logger.error("the run was refused: %s", fault)
         self.environment.process_exit_code = EXIT_MISUSE
-        options = self.environment.parsed_options
-        gevent.spawn(self.runner.quit if options and options.headless else self.runner.stop)
+        gevent.spawn(self.runner.quit if self._headless else self.runner.stop)
 
     def on_test_stopping(self, **_: Any) -> None:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
+        if self.conductor is not None and (run := self.conductor.current) is not None:
+            self.conductor.look_for_absent(run)
         if self.node is None:
             self._end()
 
@@ -189,11 +210,13 @@ class Lifecycle:
             conductor.dismiss(run)  # they would wait for it as long as the master is there
             raise
         finally:
-            # Whatever went wrong, the web UI can start the next run, once this one has left.
-            self.leave()
-            run.traces.let_go()
-            conductor.rest()
-            self._go_where_nobody_else_does()
+            # Whatever went wrong, the web UI can start the next run, once this one has left. Each
+            # happens though a signal may cut the one before it short; the last is the first.
+            with ExitStack() as last:
+                last.callback(self._go_where_nobody_else_does)
+                last.callback(conductor.rest)
+                last.callback(self.leave)
+                last.callback(run.traces.let_go)
 
     def _tell(self, run: MasterRun, head: dict[str, Any]) -> None:
         """Tell whoever CI asked for, and give the verdict as the exit code."""
@@ -210,22 +233,19 @@ class Lifecycle:
         options = self.environment.parsed_options
         run_time_s = options.run_time if options is not None else None
         lasted_s = CLOCK.now_s() - run.started_s
-        if run_time_s and lasted_s > run_time_s - 1:  # Locust counts from elsewhere
+        if run_time_s and (_is_at_the_run_time() or lasted_s > run_time_s - 1):
             return "run time"
         of = f" after {lasted_s:.0f} of {run_time_s:g} s" if run_time_s else ""
         return f"{'a signal' if self.quitting else 'a stop'}{of}"
 
     def _go_where_nobody_else_does(self) -> None:
         """End a headless master whose last worker is gone: Locust stops its test and stays."""
-        options = self.environment.parsed_options
-        headless = options is not None and options.headless
-        if self.way_out is not None and headless and not self.way_out.taken:
+        if self.way_out is not None and self._headless and not self.way_out.taken:
             gevent.spawn(self.runner.quit)
 
     def _say(self, text: str) -> None:
         """In the web UI at once; headless at the very end, below Locust's own tables."""
-        options = self.environment.parsed_options
-        if options is not None and options.headless:
+        if self._headless:
             self._last_words = text
         else:
             sys.stderr.write(text)
@@ -251,15 +271,64 @@ class Lifecycle:
             self._end()
             # It may be another greenlet that is at it.
             self.conductor.wait_until_over()
+            if self._starts_by_itself and not self.finished.runs:
+                self._note_that_nothing_ran()
         elif self.node is not None:
             self.node.leave_early()
         self.leave()
 
-    def is_idle(self) -> bool:
-        """Whether a headless test has yet to begin: it waits for its services or workers."""
+    def _note_that_nothing_ran(self) -> None:
+        """Locust would exit with 0, which is a pass."""
+        if self.environment.process_exit_code is None:
+            logger.error("the process ends before any event: there is no report")
+            self.environment.process_exit_code = EXIT_CODES["unknown"]
+
+    @property
+    def _headless(self) -> bool:
         options = self.environment.parsed_options
-        begins = self.conductor is not None and options is not None and options.headless
-        return begins and self.runner.state == STATE_INIT
+        return bool(options and options.headless)
+
+    @property
+    def _starts_by_itself(self) -> bool:
+        options = self.environment.parsed_options
+        return bool(options and (options.headless or options.autostart))
+
+    @property
+    def has_a_run(self) -> bool:
+        """Whether a run is on, or a worker takes part in one."""
+        if self.conductor is not None:
+            return self.conductor.current is not None
+        return self.node is not None and self.node.takes_part
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing has begun: services are started, or a headless master awaits workers.
+
+        Locust does not listen to signals then. What state it says it is in tells nothing: a
+        message of a worker that it does not know makes it "stopped".
+        """
+        waits = self._headless or not self.is_set_up
+        return self.conductor is not None and not self._begun and waits
+
+    def note_signal(self, number: int) -> None:
+        """Before a run that starts by itself, a signal is all that the exit code can tell of."""
+        if self.conductor is not None and not self._begun and self._starts_by_itself:
+            self.environment.process_exit_code = SIGNALLED + number
+
+    def give_up(self) -> str:
+        """Spool what waits of traces, whatever comes; what the report can be made from."""
+        run = self.conductor.current if self.conductor is not None else None
+        if self.node is not None:
+            self.node.give_up()
+        if run is None:
+            kept = self.node.evidence if self.node is not None else None
+            return f"given up; what was seen is in {kept}" if kept else "given up"
+        run.segment.flush()
+        run.traces.let_go()
+        if (report := run.paths.markdown).exists():
+            return f"given up before all traces were accounted for; the report: {report}"
+        made_from = shlex.quote(str(run.paths.events))
+        return f"given up before the report. To make it: mcstress report {made_from}"
 
     def abandon(self) -> None:
         """Give up what has not begun, and let the workers go that are there."""
@@ -271,3 +340,12 @@ class Lifecycle:
         ground, self.ground = self.ground, None
         if ground is not None:
             ground.leave()
+
+
+def _is_at_the_run_time() -> bool:
+    """Whether it is Locust's timer of the run time that ends the test.
+
+    It counts from before the run, for a master that has waited for its workers or for services.
+    """
+    work = getattr(gevent.getcurrent(), "_run", None)
+    return getattr(work, "__name__", None) in ("stop_and_optionally_quit", "_stop_runners")

@@ -71,6 +71,7 @@ class MasterRun:
         self.read_back: int | None = None
         self.user_errors: list[str] = []
         self.own_errors: set[str] = set()
+        self.worker_faults: set[str] = set()
         self.notices: Callable[[], list[str]] = list
         self.private = parse_policy(settings.evidence).keeps_bodies
         self.refused: set[str] = set()
@@ -113,6 +114,7 @@ class MasterRun:
         if part.takes(delta):
             self.figures.merge(seen)
             self.user_errors += delta.user_errors
+            self.worker_faults.update(delta.own_faults)
 
     def _figures(self, delta: Delta, part: WorkerPart) -> Figures:
         """The figures of a delta, which hold as many events as it says that were made since."""

@@ -159,6 +159,7 @@ class Delta(msgspec.Struct, frozen=True):
 
     ``state`` is that of a ``Figures``; on a local runner, where nothing travels, itself.
     ``evidence_fault`` is what the disk said first, ``events_unkept`` what it has not taken so far.
+    ``own_faults`` are the worker's, from the beginning on: what it could not do.
     """
 
     run_uid: str
@@ -171,6 +172,7 @@ class Delta(msgspec.Struct, frozen=True):
     state: Any
     evidence_fault: str | None = None
     events_unkept: int = 0
+    own_faults: list[str] = []
 
 
 class Drain(msgspec.Struct, frozen=True):

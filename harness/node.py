@@ -20,8 +20,9 @@ from evidence.segment import Segment
 from harness import handshake
 from harness import messages as said
 from harness.cluster_key import KeyFaultError, RepeatedError
+from harness.connection import Connection
 from harness.dropped import LONGEST_REASON, quoted
-from harness.exit_codes import EXIT_MISUSE
+from harness.exit_codes import EXIT_CODES, EXIT_MISUSE
 from harness.hearing import SILENT_S, Hearing
 from harness.node_run import NodeRun
 from harness.own_segment import open_segment
@@ -51,9 +52,13 @@ class Node:
 
     def __init__(self, environment: Environment, runner: Runner, post: Post) -> None:
         self.runner = runner
-        self._hearing = Hearing(runner) if isinstance(runner, WorkerRunner) else None
-        self.boot = uuid4().hex[:12]
         self._environment = environment
+        self._hearing: Hearing | None = None
+        self._connection: Connection | None = None
+        if isinstance(runner, WorkerRunner):
+            self._hearing = Hearing(runner)
+            self._connection = Connection(runner, self._on_connection_lost)
+        self.boot = uuid4().hex[:12]
         self._own_env = _own_langfuse_env(environment)
         self._refused = ""
         self.local_segment: Segment | None = None
@@ -225,8 +230,19 @@ class Node:
             except RPCSendError as fault:
                 logger.warning("what was seen could not be sent, and will be: %s", fault)
             if self._hearing is not None and self._hearing.is_lost(looks * LOOK_S):
-                logger.error("nothing was heard of the master for %g s: users stop", SILENT_S)
-                gevent.spawn(self._hand_over_all, run, unheard=True)
+                self._stop_unheard(run, f"nothing was heard of the master for {SILENT_S:g} s")
+
+    def _on_connection_lost(self) -> None:
+        if self._run is not None:
+            self._stop_unheard(self._run, "the connection to the master is lost")
+
+    def _stop_unheard(self, run: NodeRun, why: str) -> None:
+        """Make no load that nobody asks for; hand over once the master is there again."""
+        if run.drained:
+            return
+        logger.error("%s: users stop; what they did is kept in %s", why, self.evidence)
+        self._environment.process_exit_code = EXIT_CODES["unknown"]
+        gevent.spawn(self._hand_over_all, run, unheard=True)
 
     def _on_drain(self, drain: said.Drain, _: str) -> None:
         """Stop the users, send what is left, and say that this was all."""
@@ -253,9 +269,8 @@ class Node:
         try:
             self._hand_over_all(run)
             while not self._dismissed.wait(POLL_S):
-                if self._hearing is None or self._hearing.is_lost(POLL_S):
-                    segment = run.recorder.segment.path
-                    logger.warning("the master is gone; what was not handed over is in %s", segment)
+                if self._is_alone():
+                    logger.warning("the master is gone; what was seen is in %s", self.evidence)
                     run.finish_tracing()
                     return
         finally:
@@ -263,11 +278,34 @@ class Node:
             # Ctrl-C) spools what is left.
             run.finish_tracing(0.0)
 
+    def _is_alone(self) -> bool:
+        if self._connection is not None and self._connection.is_lost:
+            return True
+        return self._hearing is None or self._hearing.is_lost(POLL_S)
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether this process has begun a run."""
+        return self._run is not None
+
+    @property
+    def evidence(self) -> Path | None:
+        """The file of what was seen in the run that is on, or was the last."""
+        return None if self._run is None else Path(self._run.recorder.segment.path)
+
+    def give_up(self) -> None:
+        """Write down all that was seen, and spool what waits of traces, whatever comes."""
+        if self._run is not None:
+            self._run.write_down()
+            self._run.finish_tracing(0.0)
+
     def _on_dismissed(self, dismissed: said.Dismissed, _: str) -> None:
         run = self._run
         if run is not None and run.run.uid == dismissed.run_uid:
             if dismissed.copied:
                 run.recorder.segment.path.unlink(missing_ok=True)
+            if self._connection is not None:
+                self._environment.process_exit_code = None  # it was missed, and is there again
             self._dismissed.set()
 
     def _on_send_piece(self, asked: said.SendPiece, _: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import gevent.lock
 from gevent.event import AsyncResult
+from locust.exception import StopUser
 
 from harness.clock_watch import ClockWatch
 from harness.messages import (
@@ -21,6 +22,7 @@ from harness.messages import (
     Release,
     Welcome,
 )
+from harness.open_files import A_USER, most_users, open_files
 from harness.own_segment import refused
 from harness.post import Post
 from harness.recorder import Recorder
@@ -51,6 +53,8 @@ class NodeRun:
         self.llm_slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.user_errors: list[str] = []
         self.clock_watch = ClockWatch()
+        self.own_faults: list[str] = []
+        self._most_users = most_users()
         self.deltas = 0
         self._events_told = 0
         self._unsent: Delta | None = None
@@ -72,7 +76,12 @@ class NodeRun:
         return self.welcome.run
 
     def lease(self, persona: str) -> Seat:
-        """Ask the master for a seat; raises where it does not answer."""
+        """Ask the master for a seat; raises where it does not answer.
+
+        A user beyond those that this process has open files for ends instead.
+        """
+        if len(self._seats) + len(self._asked) >= self._most_users:
+            self._refuse_user()
         ticket = next(self._tickets)
         asked = self._asked[ticket] = AsyncResult()
         seat: Seat | None = None
@@ -88,10 +97,20 @@ class NodeRun:
             raise RuntimeError("the master granted no seat")
         return seat
 
+    def _refuse_user(self) -> NoReturn:
+        fault = (
+            f"{self.recorder.worker} took {self._most_users:,} users and no more: each needs "
+            f"{A_USER} open files, and the limit is {open_files():,} (ulimit -n)"
+        )
+        if fault not in self.own_faults:
+            self.own_faults.append(fault)
+            logger.error("%s", fault)
+        raise StopUser
+
     def granted(self, ticket: int, seat: Seat) -> None:
         """Hand the seat to the user who asked; give it back where she is gone."""
         self._seats.add(seat)
-        if asked := self._asked.get(ticket):
+        if asked := self._asked.pop(ticket, None):
             asked.set(seat)
         else:
             self.give_back(seat)
@@ -171,6 +190,11 @@ class NodeRun:
         """Events since the last delta."""
         return self.recorder.events_made - self._events_told
 
+    def write_down(self) -> None:
+        """Write out the evidence of all that was seen."""
+        self.recorder.settle()
+        self._keep()
+
     def hand_over(self) -> None:
         """Write out the evidence, and send what was seen since the last delta.
 
@@ -178,8 +202,7 @@ class NodeRun:
         """
         with self._handing_over:
             self.clock_watch.look()
-            self.recorder.settle()
-            self._keep()
+            self.write_down()
             if self._unsent is not None:
                 self._post.send(self._unsent)
             self._unsent = self._delta()
@@ -228,6 +251,7 @@ class NodeRun:
             number=self.deltas,
             events_made=recorder.events_made,
             user_errors=errors,
+            own_faults=self.own_faults,
             tracing=recorder.tracing_counts(),
             evidence_fault=recorder.segment.error,
             events_unkept=recorder.segment.events - recorder.segment.kept,

@@ -5,6 +5,13 @@ from __future__ import annotations
 import resource
 from contextlib import suppress
 
+from services.errors import MisuseError
+
+A_USER = 2
+"""A connection to the gateway, and one to the LLM."""
+SPARE = 100
+"""For evidence, spools, the master's or workers' connections, and what Python has open."""
+
 
 def allow_all_open_files() -> None:
     """Raise the soft limit to the hard one; Locust stops at 10,000, half of what as many need."""
@@ -12,3 +19,25 @@ def allow_all_open_files() -> None:
     # A system may have a limit of its own below; then Locust's must do.
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def open_files() -> int:
+    """How many files this process may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def most_users() -> int:
+    """How many users this process has files for."""
+    limit = open_files()
+    # Where there is no limit, the largest one that the system can tell.
+    return 1 << 31 if limit == resource.RLIM_INFINITY else max(0, limit - SPARE) // A_USER
+
+
+def check_users(users: int, where: str) -> None:
+    """Refuse more users of one process than it has files for; ``where`` they were asked for."""
+    if users > most_users():
+        needs = users * A_USER + SPARE
+        raise MisuseError(
+            f"{where}: {users:,} users need about {needs:,} open files; the limit is "
+            f"{open_files():,}: ulimit -n {needs}, or more workers"
+        )

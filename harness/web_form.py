@@ -116,6 +116,7 @@ class StartForm:
             # Locust takes these two out of a host.
             host = form.get("host", host or "").replace("<", "").replace(">", "")
             settings = read_settings(self._options(form), host, lifecycle.token_hosts)
+            lifecycle.check_users(form.get("user_count"))
             if lifecycle.stage == "running":
                 self._refuse_changes(settings)
             else:

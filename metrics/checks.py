@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from metrics.check import OPERATORS, Check, CheckSyntaxError, parse_check
+from metrics.faults import UNSENT_STEPS
 from metrics.names import METRICS, PLANNED_SHARE, find
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
@@ -98,6 +99,9 @@ def _judge(
     )
     if not complete:
         return _outcome(check, "unknown", "events or workers are missing", seen)
+    if unsent := find(results, f"faults.{UNSENT_STEPS}"):
+        reason = f"the load generator could not send {unsent} steps (open files, ports or memory)"
+        return _outcome(check, "unknown", reason, seen)
     if not set(metric.phases).intersection(phases):
         return _outcome(check, "skipped", "not chosen: " + ", ".join(metric.phases), seen)
     if seen.value is None or seen.is_short_of(check.needs):

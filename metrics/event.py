@@ -15,6 +15,9 @@ Arm = Literal["memory", "control"]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 ParseStatus = Literal["parsed", "unparseable", "failed"]
 
+OWN_FAULT = "load generator: "
+"""How a step's ``error`` begins where the load generator failed, and no service did."""
+
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
     """One result of a search, in rank order within its list. Smaller distances are closer."""

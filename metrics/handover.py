@@ -44,7 +44,8 @@ class Handover(Accumulator):
         }
 
     def _kind(self, kind: str, planned: int) -> dict[str, Any]:
-        attempted = max(self.attempted[kind, "memory"], self.attempted[kind, "control"])
+        # Where the end of the run comes between the two arms of a query, that pair was cut.
+        attempted = min(self.attempted[kind, "memory"], self.attempted[kind, "control"])
         return {
             **self._arm(kind, "memory", ""),
             "planned": max(planned, attempted),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from metrics.band import Band
-from metrics.event import Event
+from metrics.event import OWN_FAULT, Event
 from metrics.histogram import Counts
 from metrics.tally import Tally
 from metrics.timeline import Slot
@@ -32,12 +32,21 @@ class Moment:
         self.determinism: Tally[tuple[int, int]] = Tally()
         self.handover: Tally[tuple[str, int]] = Tally()
 
-    def add(self, event: Event) -> None:
-        """Count an event and its steps, whatever became of it."""
+    def add(self, event: Event) -> int:
+        """Count an event and its steps, whatever became of it; how many steps never went out.
+
+        Those are no service's: they are in no latency and no error rate.
+        """
         self.events[event.phase, event.outcome] += 1
-        steps, latencies = event.steps, self.steps
+        steps, latencies, unsent = event.steps, self.steps, 0
         for step in steps:
-            name = step.name
+            name, error = step.name, step.error
+            if error is not None:
+                if error.startswith(OWN_FAULT):
+                    unsent += 1
+                    continue
+                self.failed += 1
+                self.band.errors.add(name, error)
             latencies[name].append(step.latency_ms)
             if name in LLM_STEPS:
                 self.queue[name].append(step.queue_ms)
@@ -46,11 +55,9 @@ class Moment:
                     self.band.unparseable.add(event, step)
             if step.resent:
                 self.band.errors.resent[(name,)] += 1
-            if step.error is not None:
-                self.failed += 1
-                self.band.errors.add(name, step.error)
-        if steps and event.outcome != "cut":
+        if steps and not unsent and event.outcome != "cut":
             self.phases[event.phase].append(event.latency_ms)
+        return unsent
 
     def settle(self, slot: Slot) -> None:
         """Add all that was kept to the band and to the timeline's slot."""

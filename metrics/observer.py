@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from metrics.determinism import Pair
 from metrics.event import Event, Hit
-from metrics.faults import Faults
+from metrics.faults import UNSENT_STEPS, Faults
 from metrics.handover import KINDS
 from metrics.identity import identities
 from metrics.jaccard import overlap
@@ -46,7 +46,8 @@ class Observer:
         What fails after a search (a recording, a judge) does not take back the list that was found.
         """
         moment = sums.moment_of(event)
-        moment.add(event)
+        if unsent := moment.add(event):
+            sums.faults[(UNSENT_STEPS,)] += unsent
         if event.outcome == "cut":
             return
         hits = event.top_k
@@ -125,7 +126,8 @@ class Observer:
     def _swap(self, event: Event, hits: Hits, moment: Moment, _: Sums) -> None:
         swap = moment.band.swap
         rejected = event.exclude_ids
-        swap.attempted[("first" if rejected is None else "second",)] += 1
+        is_first = rejected is None and event.outcome != "skipped"
+        swap.attempted[("first" if is_first else "second",)] += 1
         if hits is None:
             return
         if rejected is None:

@@ -15,7 +15,7 @@ class Swap(Accumulator):
     """``pairs``: shared, union of the rejected list and the one after it.
 
     ``after``: "swaps" counts the lists after a rejection, "returned" the rejected hits in them.
-    ``attempted``: "first" and "second" queries that were not cut off.
+    ``attempted``: "first" and "second" queries that were not cut off; only a second is skipped.
     """
 
     def __init__(self) -> None:
@@ -26,15 +26,14 @@ class Swap(Accumulator):
     def result(self, planned: int = 0) -> dict[str, Any]:
         """The figure's section. ``returned`` is None where no list came after a rejection.
 
-        A swap is two queries; one that was skipped does not say which it was, so that the swaps
-        attempted are half the queries, rounded up, or the second ones where those are more.
+        A swap was attempted when its second query was: where the end of the run comes between the
+        two, the swap was cut, and nothing is missing.
         """
         swaps, pairs = self.after[("swaps",)], self.pairs.total()
         mean = jaccard.mean(self.pairs)
-        attempted = max(-(-self.attempted.total() // 2), self.attempted[("second",)])
         return {
             "swaps": swaps,
-            "planned": max(planned, attempted),
+            "planned": max(planned, self.attempted[("second",)]),
             "returned": self.after[("returned",)] if swaps else None,
             "pairs": pairs,
             "mean_jaccard": mean,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
 
 from gevent import Timeout, get_hub, getcurrent
 
+from metrics.event import OWN_FAULT
 from services.base_url import BaseUrl
 from services.errors import NoAnswerError, TransportError
 from services.transport_parser import Reply, ReplyParser
 from services.transport_stream import Stream, open_stream
 
 SPARE_PARSERS = 1000
+OWN_ERRNOS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+)
+"""No descriptor, port or memory left on this machine: nothing went out to the service."""
 
 AS_WHERE = "as where a client certificate is asked for"
 TLS_WORDS = {
@@ -130,4 +136,7 @@ def os_fault(error: OSError) -> str:
         return f"TLS: {TLS_WORDS.get(reason, reason)}"
     if isinstance(error, socket.gaierror):
         return f"DNS: {error.strerror}"
-    return os.strerror(error.errno).lower() if error.errno else str(error)
+    if not error.errno:
+        return str(error)
+    whose = OWN_FAULT if error.errno in OWN_ERRNOS else ""
+    return whose + os.strerror(error.errno).lower()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import httpx
+from gevent.event import Event as Flag
 
 from tracing.lane import SLICE, Lane, RunEnd
 from tracing.notices import Border
@@ -82,6 +83,7 @@ class Sender:
         self._sweep = sweep
         self._limits = limits
         self._lookups = LOOKUPS
+        self._hurried = Flag()
         self._end = RunEnd()
         self._observation_lane = Lane(
             outbox,
@@ -120,12 +122,17 @@ class Sender:
     def finish(self, deadline_s: float) -> None:
         """Deliver what there is within ``deadline_s``, spool the rest, and stop."""
         self._end.deadline_s = time.monotonic() + deadline_s * _SHARE_TO_DELIVER
+        if self._hurried.is_set():
+            self.hurry()
         self._collect()
         self._end.near.set()
         self._outbox.ready.set()
         self._scores.ready.set()
-        lanes = self._greenlets[:2]
-        gevent.joinall(lanes, max(0.0, self._end.deadline_s - time.monotonic()))
+        both = gevent.spawn(gevent.joinall, self._greenlets[:2])
+        done_or_hurried: list[Any] = [both, self._hurried]
+        left_s = max(0.0, self._end.deadline_s - time.monotonic())
+        gevent.wait(done_or_hurried, timeout=left_s, count=1)
+        both.kill()
         lane = self._observation_lane if self._observation_lane.tried else self._score_lane
         self.answered = lane.answered
         gevent.killall(self._greenlets)
@@ -139,6 +146,11 @@ class Sender:
         self._server.close()
         for tally in (self._counts, self._counts.scores):
             tally.drop(FAULT, tally.pending)
+
+    def hurry(self) -> None:
+        """Deliver nothing more: what is left is spooled at once, also where the end goes on."""
+        self._end.deadline_s = time.monotonic()
+        self._hurried.set()
 
     def _collect(self) -> None:
         for _ in self._sweep():

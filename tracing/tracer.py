@@ -6,7 +6,7 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from gevent.lock import RLock
+import gevent
 from greenlet import getcurrent
 
 from services.traceparent import is_sampled, phase_trace_id
@@ -86,7 +86,7 @@ class Tracer:
     def _build(self) -> None:
         """Everything that belongs to this process alone."""
         self._finished = False
-        self._finishing = RLock()
+        self._finishing: gevent.Greenlet[..., None] | None = None
         self._buffers: dict[int, list[Item]] = {}
         self._counts = TraceCounts()
         self._notices = Notices(self._settings.redact)
@@ -188,14 +188,26 @@ class Tracer:
         """Deliver what there is, from buffers of living and dead greenlets, or spool it.
 
         Returns by the deadline. From then on made = sampled out + delivered + spooled + dropped.
+
+        It happens on a greenlet of its own, so that a signal or a kill that reaches the caller cuts
+        the wait short and not the work. Called again it waits for the same end. With ``deadline_s``
+        0 nothing is delivered any more, whatever an earlier call allowed, and what interrupts the
+        caller is raised when all is spooled.
         """
-        with self._finishing:
-            if not self._finished:
-                self._finished = True
-                with self._border:
-                    self.start()
-                    self._sender.finish(deadline_s)
+        if self._finishing is None:
+            self._finished = True
+            self._finishing = gevent.spawn(self._finish, deadline_s)
+        if deadline_s > 0:
+            self._finishing.join()
+        else:
+            self._sender.hurry()
+            join_to_the_end(self._finishing)
         return self.counts()
+
+    def _finish(self, deadline_s: float) -> None:
+        with self._border:
+            self.start()
+            self._sender.finish(deadline_s)
 
     def read_back(self, expected: int, within_s: float = 15.0) -> int | None:
         """How many observations of the run Langfuse has, once it has ``expected`` or time is up.
@@ -307,6 +319,18 @@ class Tracer:
                 yield
         if gathered:
             self._outbox.put(gathered)
+
+
+def join_to_the_end(greenlet: gevent.Greenlet[..., None]) -> None:
+    """Wait until ``greenlet`` has ended; what interrupts the caller meanwhile is raised then."""
+    interrupted: BaseException | None = None
+    while not greenlet.ready():
+        try:
+            greenlet.join()
+        except BaseException as thrown:  # noqa: BLE001  (a signal's SystemExit, a kill: raised below)
+            interrupted = interrupted or thrown
+    if interrupted is not None:
+        raise interrupted
 
 
 _living: weakref.WeakSet[Tracer] = weakref.WeakSet()

@@ -39,7 +39,11 @@ class EmbeddedStack:
         Port 0 takes a free one. Without ``data_dir`` nothing outlives the stack.
         """
         process = launch(data_dir, seed, port)
-        announced = first_line(process, startup_timeout_s)
+        try:
+            announced = first_line(process, startup_timeout_s)
+        except BaseException:  # a signal ends who waits
+            end(process)
+            raise
         if announced.url:
             return cls(process, announced.url)
         end(process)

@@ -6,7 +6,6 @@ import signal
 from collections import Counter
 from contextlib import ExitStack
 
-import psutil
 from endtoend.accounts import (
     calls,
     check_nothing_is_double,
@@ -15,29 +14,9 @@ from endtoend.accounts import (
     steps_kept,
     steps_of,
 )
-from endtoend.deployments import HEADLESS, Deployment, apart, local
+from endtoend.deployments import Deployment, apart, local
 from endtoend.locust_run import until
 from standin.process import Standin
-
-
-def test_a_master_that_still_waits_for_workers_can_be_stopped_and_leaves_nothing(tmp_path):
-    with ExitStack() as stack:
-        waiting = {}
-        for signal_ in (signal.SIGINT, signal.SIGTERM):
-            deployment = stack.enter_context(Deployment(tmp_path / signal_.name / "reports"))
-            deployment.start_master(*HEADLESS, "-u", 3, "-r", 3, workers=2)
-            deployment.start_worker()
-            waiting[signal_] = deployment
-        for signal_, deployment in waiting.items():
-            until(lambda: "1 workers connected" in deployment.master.output)  # noqa: B023  (at once)
-            started = psutil.Process(deployment.master.process.pid).children(recursive=True)
-            assert started, "the embedded stack"
-            deployment.master.send(signal_)
-            assert deployment.master.wait(20) == 128 + signal_
-            assert deployment.workers[0].wait(20) == 0, "it was let go"
-            assert not psutil.wait_procs(started, timeout=10)[1]
-            assert "Traceback" not in deployment.output, deployment.output
-            assert not list(deployment.report_dir.glob("*"))
 
 
 def slow_deployments(tmp_path, stack):

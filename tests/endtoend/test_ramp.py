@@ -35,6 +35,13 @@ class WebUI:
         found = httpx.get(f"{self._url}/stats/requests").json()
         return found["user_count"] == users and found["state"] == "running"
 
+    def is_served(self) -> bool:
+        """Whether the page is there."""
+        try:
+            return httpx.get(self._url).is_success
+        except httpx.TransportError:
+            return False
+
     def stop(self) -> None:
         """Stop the test."""
         httpx.post(f"{self._url}/stop", timeout=60).raise_for_status()
@@ -51,10 +58,13 @@ def runs(tmp_path_factory):
             *("--host", standin.url, "--llm-host", standin.url, "--think-time", 0.05),
             workers=2,
         )
+        web = WebUI(port)
+        until(web.is_served, what="the web UI")
+        refused = web.start(BEGINNING, spawn_rate=40)
+        assert "no worker is ready" in refused["message"]
         for _ in range(2):
             deployment.start_worker()
         until(lambda: "2 workers connected" in deployment.master.output)
-        web = WebUI(port)
         for users in (BEGINNING, PEAK, REST):
             web.swarm(users, spawn_rate=40)
             go_on(standin, 40 * users)
@@ -62,8 +72,6 @@ def runs(tmp_path_factory):
         web.stop()
         first = until(lambda: finished(deployment, "001"))
         made = calls(standin)
-        refused = web.start(BEGINNING, spawn_rate=40)
-        assert "no worker is ready" in refused["message"]
         until(lambda: deployment.master.output.count("2 workers connected") == 2)
         web.swarm(BEGINNING, spawn_rate=40)
         go_on(standin, 400)

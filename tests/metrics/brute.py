@@ -124,7 +124,8 @@ def handover(events: list[Event], phase: str) -> dict:
             found[event.arm].append(event)
     hit = {id(e): ids_of(e)[:1] == [wanted(e)] for e in asked if ids_of(e) is not None}
     listed = {id(e): wanted(e) in ids_of(e) for e in asked if ids_of(e) is not None}
-    result = {"planned": max(Counter(event.arm for event in asked).values(), default=0)}
+    arms = Counter(event.arm for event in asked)
+    result = {"planned": min(arms["memory"], arms["control"])}
     for arm, prefix in (("memory", ""), ("control", "control_")):
         queries = found[arm]
         top1, top_k = (sum(which[id(e)] for e in queries) for which in (hit, listed))
@@ -179,6 +180,7 @@ def swap(events: list[Event]) -> dict:
     ]
     return {
         "swaps": len(after),
+        "planned": len([e for e in asked if e.exclude_ids is not None or e.outcome == "skipped"]),
         "returned": len(returned) if after else None,
         "pairs": len(values),
         "mean_jaccard": mean(values),

@@ -94,7 +94,7 @@ FAULTY = [
 def test_a_fault_names_the_variable_wherever_a_client_is_used(monkeypatch, caplog, fault):
     url, variable, value, said = fault
     monkeypatch.setenv(variable, value)
-    assert said in check_langfuse(settings(url))
+    assert said in check_langfuse(settings(url))[1]
     client = langfuse_client(settings(url), 1.0)
     assert said in Official(settings(url), client).project().text
     assert said in str(Official(settings(url), client).observations("run", float("inf")))
@@ -145,7 +145,7 @@ def test_a_run_goes_by_the_proxy(monkeypatch, newest, trace_to):
     assert tracer.finish(5).delivered == 1
     assert len(newest.observations) == 1
     assert tracer.read_back(1, within_s=5) == 1
-    assert "project stand-in" in check_langfuse(settings(ELSEWHERE))
+    assert "project stand-in" in check_langfuse(settings(ELSEWHERE))[1]
 
 
 def test_or_not_by_it(monkeypatch, newest, trace_to):
@@ -183,9 +183,9 @@ def test_a_certificate_of_ones_own(monkeypatch, secure, trace_to, key_log):
 
 def test_a_certificate_that_is_not_trusted(monkeypatch, secure, tmp_path):
     standin, _ = secure
-    assert "CERTIFICATE_VERIFY_FAILED" in check_langfuse(settings(standin.url))
+    assert "CERTIFICATE_VERIFY_FAILED" in check_langfuse(settings(standin.url))[1]
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    line = check_langfuse(settings(standin.url))
+    line = check_langfuse(settings(standin.url))[1]
     assert f"with the certificates of SSL_CERT_DIR, {tmp_path}: " in line
 
 
@@ -194,10 +194,10 @@ def test_a_certificate_that_is_not_trusted(monkeypatch, secure, tmp_path):
 )
 def test_keys_of_any_characters(key):
     with StandIn(sink=True) as standin:
-        line = check_langfuse(Settings(standin.url, key, key))
+        line = check_langfuse(Settings(standin.url, key, key))[1]
         assert line.endswith("project stand-in, by otlp")
     with StandIn() as wrong:
-        line = check_langfuse(Settings(wrong.url, key, key))
+        line = check_langfuse(Settings(wrong.url, key, key))[1]
         assert "check LANGFUSE_PUBLIC_KEY" in line
         assert key not in line
 

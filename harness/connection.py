@@ -1,0 +1,61 @@
+"""Whether a worker's connection to its master stands, as the operating system tells libzmq."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import zmq.green as zmq
+from gevent.event import Event as Signal
+from locust.runners import WorkerRunner
+from zmq.utils.monitor import recv_monitor_message
+
+EVENTS = zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPED
+LOOK_S, LOOKS = 0.1, 10
+"""libzmq tries to connect again every 0.1 s: a master that is not back within a second has ended,
+or is out of reach. Looks are counted, not time: who was frozen has news to read first."""
+
+
+class Connection:
+    """Knows at once that the connection was closed, which silence tells only after seconds.
+
+    The system closes the connections of a process that has ended, and keeps those of one that is
+    starved or stopped: of that, ``Hearing`` knows. ``on_lost`` is called each time that it was
+    closed and did not come back soon.
+    """
+
+    def __init__(self, runner: WorkerRunner, on_lost: Callable[[], None]) -> None:
+        self._runner = runner
+        self._on_lost = on_lost
+        self._up, self._down = Signal(), Signal()
+        self._up.set()
+        self.is_lost = False
+        self._greenlets = [gevent.spawn(self._listen), gevent.spawn(self._judge)]
+
+    def close(self) -> None:
+        """Watch no more."""
+        gevent.killall(self._greenlets)
+
+    def _listen(self) -> None:
+        """Note what libzmq tells of the socket; Locust may take a new one at any time."""
+        while True:
+            client = self._runner.client
+            monitor: Any = client.socket.get_monitor_socket(EVENTS)
+            while (event := recv_monitor_message(monitor)["event"]) != zmq.EVENT_MONITOR_STOPPED:
+                is_up = event == zmq.EVENT_CONNECTED
+                now, before = (self._up, self._down) if is_up else (self._down, self._up)
+                before.clear()
+                now.set()
+            monitor.close(linger=0)
+            while self._runner.client is client:
+                gevent.sleep(LOOK_S)
+
+    def _judge(self) -> None:
+        while True:
+            self._down.wait()
+            if not any(self._up.wait(LOOK_S) for _ in range(LOOKS)):
+                self.is_lost = True
+                self._on_lost()
+                self._up.wait()
+                self.is_lost = False

@@ -1,0 +1,99 @@
+"""The ports that Locust will listen on, tried before it forks workers or starts anything.
+
+Locust finds a taken port after it has forked (the master's; exit code 1, and the workers may have
+joined the other master meanwhile) or in a traceback (the web UI's).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from argparse import Namespace
+from typing import Any
+
+from locust.argument_parser import LocustArgumentParser
+
+from harness.exit_codes import EXIT_MISUSE
+from services.errors import MisuseError
+
+EVERYWHERE = ("", "*")
+
+
+class PortCheck:
+    """Looks once, when Locust reads its command line; later it reads it again for the web form."""
+
+    def __init__(self) -> None:
+        self._looked = False
+
+    def stand_before(self, parser: LocustArgumentParser) -> None:
+        """Check what ``parser`` will have read; a taken port is one line and exit code 2."""
+        locusts_own: Any = parser.parse_args
+
+        def parse_args(*args: Any, **kwargs: Any) -> Namespace:
+            options: Namespace = locusts_own(*args, **kwargs)
+            if not self._looked:
+                self._looked = True
+                try:
+                    check_ports(options)
+                except MisuseError as fault:
+                    sys.stderr.write(f"mcstress: {fault}\n")
+                    raise SystemExit(EXIT_MISUSE) from None
+            return options
+
+        parser.parse_args = parse_args  # no event of Locust's comes after it
+
+
+def check_ports(options: Namespace) -> None:
+    """Refuse ports that this process would listen on and cannot, by the option's name."""
+    if options.worker or options.list_commands or _only_shows(options):
+        return
+    if options.processes:
+        _check_way_to_the_master(options)
+    if options.processes or options.master:
+        renamed_by = "--master-bind-port and --master-port" if options.processes else ""
+        _check("--master-bind", options.master_bind_host, options.master_bind_port, renamed_by)
+    if options.headful or not options.headless:
+        _check("--web", options.web_host, options.web_port)
+
+
+def _only_shows(options: Namespace) -> bool:
+    return bool(options.show_task_ratio or options.show_task_ratio_json)
+
+
+def _check_way_to_the_master(options: Namespace) -> None:
+    if options.master_port != options.master_bind_port:
+        raise MisuseError(
+            f"--processes: its workers connect to --master-port {options.master_port}, and the "
+            f"master listens on --master-bind-port {options.master_bind_port}; expected the same"
+        )
+
+
+def _check(option: str, host: str, port: int, renamed_by: str = "") -> None:
+    """Listen for a moment as Locust will; ``renamed_by`` are the options that name another port."""
+    where = f"{option}-port {port}"
+    if host not in EVERYWHERE:
+        where = f"{option}-host {host}, {where}"
+    try:
+        _listen(host, port)
+    except OverflowError:
+        raise MisuseError(f"{option}-port: found {port}, expected 0 to 65535") from None
+    except socket.gaierror as fault:
+        raise MisuseError(f"{option}-host: found {host!r}: {fault.strerror}") from None
+    except OSError as fault:
+        reason = os.strerror(fault.errno).lower() if fault.errno else str(fault)
+        if fault.errno == errno.EADDRINUSE:
+            reason += f"; name another port with {renamed_by or f'{option}-port'}"
+        raise MisuseError(f"{where}: {reason}") from None
+
+
+def _listen(host: str, port: int) -> None:
+    if host in EVERYWHERE and socket.has_dualstack_ipv6():
+        made = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    elif host in EVERYWHERE:
+        made = socket.create_server(("", port))
+    else:
+        ((family, *_), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        made = socket.create_server((host, port), family=family)
+    made.close()

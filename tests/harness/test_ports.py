@@ -1,0 +1,92 @@
+"""A port that is taken is found before anything is forked or started: one line, exit code 2."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from endtoend.deployments import free_port
+from endtoend.locust_run import run_locust
+from locust.argument_parser import get_parser
+
+from harness.ports import check_ports
+from services.errors import MisuseError
+
+
+@pytest.fixture
+def taken():
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        yield somebody.getsockname()[1]
+
+
+def options(*arguments):
+    return get_parser(default_config_files=[]).parse_args([*map(str, arguments)])
+
+
+HERE = ("--master-bind-host", "127.0.0.1", "--web-host", "127.0.0.1")
+
+
+def refusal(*arguments):
+    with pytest.raises(MisuseError) as raised:
+        check_ports(options(*HERE, *arguments))
+    return str(raised.value)
+
+
+def test_a_taken_port_is_named_with_its_option(taken):
+    port = f"-port {taken}: address already in use; name another port with"
+    processes = ("--processes", 2, "--master-bind-port", taken, "--master-port", taken)
+    assert refusal("--headless", *processes) == (
+        f"--master-bind-host 127.0.0.1, --master-bind{port} --master-bind-port and --master-port"
+    )
+    assert refusal("--headless", "--master", "--master-bind-port", taken) == (
+        f"--master-bind-host 127.0.0.1, --master-bind{port} --master-bind-port"
+    )
+    web = f"--web-host 127.0.0.1, --web{port} --web-port"
+    assert refusal("--web-port", taken) == web
+    assert refusal("--headless", "--headful", "--web-port", taken) == web
+
+
+def test_a_port_that_cannot_be_is_refused():
+    assert refusal("--web-port", 70_000) == "--web-port: found 70000, expected 0 to 65535"
+    assert refusal("--web-host", "no such host").startswith("--web-host: found 'no such host': ")
+
+
+def test_workers_of_this_machine_must_find_their_own_master():
+    found = refusal("--headless", "--processes", 2, "--master-bind-port", 6001)
+    assert "--master-port 5557" in found
+    assert "--master-bind-port 6001" in found
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "*", ""])
+def test_free_ports_are_free_afterwards(host):
+    ports = ("--master-bind-port", free_port(), "--web-port", free_port())
+    for _ in range(2):
+        check_ports(options("--master", *ports, "--master-bind-host", host, "--web-host", host))
+
+
+@pytest.mark.parametrize(
+    "nobody_listens",
+    [("--headless",), ("--worker",), ("--list",), ("--show-task-ratio",)],
+    ids="".join,
+)
+def test_who_listens_on_no_port_needs_none(taken, nobody_listens):
+    check_ports(options(*HERE, "--web-port", taken, "--master-bind-port", taken, *nobody_listens))
+
+
+@pytest.mark.parametrize(
+    ("option", "arguments"),
+    [
+        ("--master-bind-port", ("--headless", "--processes", "2", "--master-port")),
+        ("--web-port", ("--autostart",)),
+    ],
+)
+def test_it_is_all_that_locust_says(taken, option, arguments, tmp_path):
+    arguments += (taken,) if arguments[-1] == "--master-port" else ()
+    code, document, output = run_locust(
+        *(*HERE, option, taken, *arguments), report_dir=tmp_path / "reports"
+    )
+    (line,) = output.splitlines()
+    assert code == 2
+    assert document is None
+    assert line.startswith(f"mcstress: {option.removesuffix('port')}host 127.0.0.1, {option} ")
