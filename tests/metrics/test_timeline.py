@@ -86,7 +86,7 @@ def test_slots_hold_what_began_in_them(stretch):
             assert slot["determinism"]["mean_jaccard"] == pytest.approx(float(brute.mean(values)))
         for arm in ("memory", "control"):
             hits = [
-                brute.ids_of(event)[:1] == [event.expected]
+                brute.ids_of(event)[:1] == [brute.wanted(event)]
                 for event in mine
                 if event.arm == arm and brute.ids_of(event) is not None
             ]
