@@ -49,8 +49,13 @@ def read_content(decoder: msgspec.json.Decoder[Answer], text: str) -> Answer:
 def _read(decoder: msgspec.json.Decoder[Answer], body: bytes, *, nothing_is_empty: bool) -> Answer:
     try:
         return decoder.decode(body)
-    except msgspec.ValidationError as refused:
-        return _read_again(decoder, body, refused, nothing_is_empty=nothing_is_empty)
+    except msgspec.ValidationError:
+        # Not kept under a name: an error that its own frame holds keeps the body until the
+        # collector comes by.
+        meant = _as_meant(decoder, body, nothing_is_empty=nothing_is_empty)
+        if meant is None:
+            raise
+        return decoder.decode(meant)
     except msgspec.DecodeError:
         whole = without_lone_surrogates(body)
         if whole == body:
@@ -58,20 +63,17 @@ def _read(decoder: msgspec.json.Decoder[Answer], body: bytes, *, nothing_is_empt
         return _read(decoder, whole, nothing_is_empty=nothing_is_empty)
 
 
-def _read_again(
-    decoder: msgspec.json.Decoder[Answer],
-    body: bytes,
-    refused: msgspec.ValidationError,
-    *,
-    nothing_is_empty: bool,
-) -> Answer:
+def _as_meant(
+    decoder: msgspec.json.Decoder[Any], body: bytes, *, nothing_is_empty: bool
+) -> bytes | None:
+    """``body`` as it is meant where the decoder's type is due; None where it cannot be read."""
     try:
         value = msgspec.json.decode(without_lone_surrogates(body))
-        meant = _Meant(nothing_is_empty=nothing_is_empty).of(value, _due(decoder))
-        whole = msgspec.json.encode(meant)
+        return msgspec.json.encode(
+            _Meant(nothing_is_empty=nothing_is_empty).of(value, _due(decoder))
+        )
     except (*DECODE_ERRORS, OverflowError):
-        raise refused from None
-    return decoder.decode(whole)
+        return None
 
 
 @cache

@@ -23,7 +23,14 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def arrivals():
-    made = Arrivals(SimpleNamespace(target_user_count=ASKED, state=STATE_RUNNING))
+    nobody_else = SimpleNamespace(user_classes_by_name={})
+    runner = SimpleNamespace(
+        target_user_count=ASKED,
+        target_user_classes_count={},
+        environment=nobody_else,
+        state=STATE_RUNNING,
+    )
+    made = Arrivals(runner)
     made.begin()
     return made
 
