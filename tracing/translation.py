@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import sha256
+from math import modf
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -42,6 +43,12 @@ _chat_answer = msgspec.json.Decoder(_ChatAnswer)
 _chat_request = msgspec.json.Decoder(_ChatRequest)
 
 
+def unix_ns(seconds: float) -> int:
+    """Nanoseconds of a Unix time, by the whole microsecond that the evidence has for it, too."""
+    part, whole = modf(seconds)
+    return int(whole) * 1_000_000_000 + round(part * 1e6) * 1000
+
+
 class Translator:
     """Makes observations of a run's steps. ``body_bytes`` is what is kept of a body."""
 
@@ -55,7 +62,7 @@ class Translator:
     def observation(self, step: TracedStep) -> Observation:
         """The observation of ``step``, the same each time."""
         done = step.done
-        start_ns = round(done.start_s * 1e9)
+        start_ns = unix_ns(done.start_s)
         kind: Kind = "retriever" if done.name == SEARCH else "span"
         trace = self._trace(done.trio, done.round, done.phase)
         span_id, parent_id = _ids(trace, done)
