@@ -23,7 +23,7 @@ from services.reason import (
 from services.token import GATEWAY_TOKEN, LLM_TOKEN, TokenHosts, authorization, withheld
 from services.transport import Reply, Transport
 from services.wire import CorporaAnswer, corpora_decoder
-from services.wire_llm import Model, tags_decoder
+from services.wire_llm import Model, tags_decoder, whole_name
 
 Answer = TypeVar("Answer")
 
@@ -89,14 +89,6 @@ def find_model(name: str, models: Sequence[Model]) -> Model | None:
     wanted = whole_name(name)
     alike = [model for model in models if whole_name(model.name) == wanted]
     return min(alike, key=lambda model: model.name != name, default=None)
-
-
-def whole_name(name: str) -> str:
-    """A model's name as Ollama compares it: in any case, with its tag, without what is implied."""
-    whole = name.strip().casefold()
-    for implied in ("registry.ollama.ai/", "library/"):
-        whole = whole.removeprefix(implied)
-    return whole if ":" in whole.rpartition("/")[2] else f"{whole}:latest"
 
 
 def fetch(

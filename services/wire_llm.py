@@ -112,3 +112,11 @@ def schema_of(answer: type[msgspec.Struct]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components([answer])
     schema: dict[str, Any] = components[answer.__name__]
     return schema
+
+
+def whole_name(name: str) -> str:
+    """A model's name as Ollama compares it: in any case, with its tag, without what is implied."""
+    whole = name.strip().casefold()
+    for implied in ("registry.ollama.ai/", "library/"):
+        whole = whole.removeprefix(implied)
+    return whole if ":" in whole.rpartition("/")[2] else f"{whole}:latest"

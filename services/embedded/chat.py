@@ -17,6 +17,7 @@ from services.embedded.judge import judge, question_decoder
 from services.embedded.lexicon import load_lexicon
 from services.embedded.paraphrase import paraphrase
 from services.embedded.refusal import RefusalError
+from services.wire_llm import whole_name
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -105,7 +106,7 @@ class Chat:
     async def chat(self, request: Request) -> Response:
         started_ns = time.perf_counter_ns()
         body = decode(await read_body(request), chat_decoder)
-        if body.model not in MODELS and f"{body.model}:latest" not in MODELS:
+        if whole_name(body.model) not in map(whole_name, MODELS):
             missing = f'model "{body.model}" not found, try pulling it first'
             return error_answer(NOT_FOUND, missing)
         if not body.messages:

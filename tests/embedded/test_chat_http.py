@@ -87,7 +87,8 @@ def test_an_unknown_model_is_not_found_in_ollamas_words(client):
     answer = chat(client, "hello", model="llama9")
     assert answer.status_code == 404
     assert answer.json() == {"error": 'model "llama9" not found, try pulling it first'}
-    assert chat(client, "hello", model="qwen2.5:latest").status_code == 200
+    for name in ("qwen2.5:latest", "Qwen2.5", "library/qwen2.5"):
+        assert chat(client, "hello", model=name).status_code == 200
     assert chat(client, "hello", model="qwen2.5:7b").status_code == 404
 
 
