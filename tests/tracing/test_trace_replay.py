@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -121,6 +122,23 @@ def test_what_cannot_be_made_smaller_is_not_sent_again(spool):
         assert outcome.left == 3
         assert standin.score_batches == [3, 1, 1, 1], "all at once, and then each by itself"
         wait_for(lambda: standin.stored_twice[1] == 3)
+
+
+def test_large_ones_that_may_be_being_stored_still_are_not_sent_again_as_they_were(tmp_path):
+    """Three of them are a body, of however many a portion is."""
+    trace, now = Trace.of_phase(RUN, 1, 1, "surge"), time.time()
+    spans = [trace.span(f"work {n}") for n in range(12)]
+    text = secrets.token_hex(600_000)
+    made = [Observation.of_span(span, now, now + 1, input=text) for span in spans]
+    path = tmp_path / "run.spool.jsonl"
+    path.write_bytes(b"".join(encoder.encode(each) + b"\n" for each in made))
+    with StandIn(mode="slow", seconds=30.0, route=OTLP) as standin:
+        outcome = replay(path, settings(standin.url), timeout_s=0.5)
+        assert (outcome.delivered, outcome.left) == (0, 12)
+        sizes = [size for _, where, _, size in standin.requests if where == OTLP]
+        largest = max(sizes)
+        assert [round(3 * size / largest) for size in sizes[:2]] == [3, 1]
+        assert sum(size > largest / 2 for size in sizes) == 1
 
 
 def test_the_command_waits_thirty_seconds_for_an_answer(spool, tmp_path):
