@@ -349,6 +349,15 @@ def test_reading_back_ends_though_the_server_never_does(monkeypatch, caplog):
     assert "cannot be read back" in caplog.text
 
 
+def test_reading_back_closes_its_connections_whatever_happens(newest, monkeypatch):
+    closed = []
+    monkeypatch.setattr(readback.Server, "greet", lambda _: 1 / 0)
+    monkeypatch.setattr(readback.Server, "close", lambda server: closed.append(server.http.close()))
+    with pytest.raises(ZeroDivisionError):
+        readback.read_back(settings(newest.url), "run", 1, 0.2, Notices(str))
+    assert len(closed) == 1
+
+
 @pytest.mark.parametrize("before", range(150, 201))
 def test_a_text_is_not_cut_inside_of_a_key(before):
     key = "cGstbGYtNWE3YzFlOTAtc3Rhbi1pbg=="

@@ -18,7 +18,7 @@ from trace_rounds import RUN, wait_for
 
 from services.errors import MisuseError
 from tracing.observation import Observation, Score, encoder
-from tracing.replay import check_spool, replay
+from tracing.replay import IN_VAIN, check_spool, replay
 from tracing.settings import Settings
 from tracing.spool_line import entry_of
 from tracing.trace import Trace
@@ -86,6 +86,49 @@ def test_all_observations_whatever_the_scores_do(spool, bad):
         assert (outcome.delivered, outcome.left) == (SCORES, 0)
         assert len(standin.scores) == SCORES
         assert {each["received"] for each in standin.observations.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"mode": "status", "status": 404},
+        {"mode": "status", "status": 400},
+        {"mode": "status", "status": 302},
+        {"mode": "garbage"},
+    ],
+    ids=lambda bad: bad["mode"] + str(bad.get("status", "")),
+)
+def test_not_all_of_a_spool_is_sent_to_a_mistaken_address(spool, bad):
+    path = spool(scores=300, observations=3000)
+    with StandIn("4.16.0", checked=False, **bad, posts_only=True) as standin:
+        outcome = replay(path, settings(standin.url))
+        assert (outcome.delivered, outcome.left, outcome.left_scores) == (0, 3300, 300)
+        assert outcome.fault
+        posts = [each for each in standin.requests if each[0] == "POST"]
+        roads = 2 if bad.get("status") == 404 else 1
+        assert len(posts) == IN_VAIN * roads + IN_VAIN
+        assert kinds(path) == (300, 3000)
+        standin.behave("ok")
+        assert replay(path, settings(standin.url)).left == 0
+    assert len(standin.observations) == 3000
+
+
+def test_what_is_refused_later_does_not_stop_the_others(spool):
+    """Once something was taken, the address is right: the others may be taken too."""
+    path = spool(scores=300, observations=0)
+    with StandIn("3.225.4", per_score_s=0.0) as standin:
+        standin.behave("status", status=400, after=2, times=6, per_score_s=0.0)
+        outcome = replay(path, settings(standin.url))
+        assert 0 < outcome.left < 300
+        assert standin.requests[-1][2] == "ok"
+
+
+def test_every_line_is_read_once(spool, monkeypatch):
+    path, read = spool(scores=30, observations=100), []
+    monkeypatch.setattr("tracing.replay.entry_of", lambda line: read.append(line) or entry_of(line))
+    with StandIn("4.16.0") as standin:
+        assert replay(path, settings(standin.url)).delivered == 130
+    assert len(read) == 130 + 1, "and the first, to see whether it is a spool"
 
 
 def test_all_scores_whatever_the_observations_do(spool):
