@@ -13,6 +13,7 @@ from evidence.junit import write_junit
 from evidence.markdown import markdown
 from evidence.words import visible
 from harness.master_run import MasterRun
+from harness.options import DEFAULT_LANGFUSE_ENV
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
 FATES = ("sampled_out", "delivered", "spooled")
@@ -35,7 +36,7 @@ def summary(run: MasterRun, head: dict[str, Any]) -> str:
     ]
     lines += [f"missing {fault}" for fault in counted["faults"]]
     lines += [f"notice  {notice}" for notice in counted.get("notices", [])]
-    lines += traced(counted["tracing"])
+    lines += traced(counted["tracing"], str(run.settings.langfuse_env))
     return "\n".join(
         [
             "",
@@ -62,7 +63,7 @@ def _where(run: MasterRun) -> list[str]:
     return [f"Report: {paths.markdown}", f"        {paths.html}", f"        {paths.json}"]
 
 
-def traced(tracing: dict[str, Any]) -> list[str]:
+def traced(tracing: dict[str, Any], langfuse_env: str = DEFAULT_LANGFUSE_ENV) -> list[str]:
     """What became of observations and scores, and what sends those that wait, in one line."""
     if not tracing["on"]:
         return []
@@ -73,7 +74,9 @@ def traced(tracing: dict[str, Any]) -> list[str]:
     if tracing["scores"]["made"]:
         parts.append(f"scores: {', '.join(_fates(tracing['scores']))}")
     if tracing["spools"]:
-        parts.append(f"send the rest with: mcstress replay {shlex.join(tracing['spools'])}")
+        options = ["--langfuse-env", langfuse_env] if langfuse_env != DEFAULT_LANGFUSE_ENV else []
+        command = shlex.join(["mcstress", "replay", *tracing["spools"], *options])
+        parts.append(f"send the rest with: {command}")
     elsewhere = [
         f"        not delivered, for mcstress replay there: {path}"
         for path in tracing.get("spools_elsewhere", [])

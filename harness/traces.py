@@ -35,15 +35,18 @@ logger = logging.getLogger(__name__)
 def open_tracer(welcome: Welcome, own_env: Path | None = None) -> Tracer | Untraced | None:
     """The tracer of a worker; None where the master traces nothing.
 
-    This machine's own settings come first (``own_env``, as the worker was started with it, and its
-    environment), then the file that the master names, which may be another machine's.
+    What the worker was given (``own_env``, where it is not the default) comes first, then the file
+    that the master names, so that both send to one project. That may be another machine's: without
+    it the default file counts. To each of them the environment adds what it does not have.
     """
     if not welcome.langfuse_env:
         return None
     given = own_env if own_env is not None and own_env != Path(DEFAULT_LANGFUSE_ENV) else None
+    named = Path(welcome.langfuse_env)
+    named_here = named if os.access(named, os.R_OK) else None
     run = _of(welcome.run, welcome.mask)
     reasons: list[str] = []
-    for env_file in dict.fromkeys((own_env, Path(welcome.langfuse_env))):
+    for env_file in dict.fromkeys((given, named_here, own_env, named)):
         if env_file is None:
             continue
         tracer, warnings = _open(
@@ -56,7 +59,7 @@ def open_tracer(welcome: Welcome, own_env: Path | None = None) -> Tracer | Untra
         )
         if tracer is not None:
             return tracer
-        if env_file in (given, Path(welcome.langfuse_env)):
+        if env_file in (given, named):
             reasons += warnings
     reason = "; ".join(reasons)
     logger.warning("%s: %s", welcome.worker, reason)
@@ -175,8 +178,11 @@ class SessionTraces:
     def read_back(self, delivered: int) -> int | None:
         """How many observations of the run the server has; None where that cannot be told.
 
-        A server that gave no answer just now is not waited for a second time.
+        A server that gave no answer just now is not waited for a second time. Of what workers
+        delivered, whether it answered a master's own verdict says nothing.
         """
-        if self.tracer is None or not delivered or not self.tracer.answered:
+        if self.tracer is None or not delivered:
+            return None
+        if self._local and not self.tracer.answered:
             return None
         return self.tracer.read_back(delivered, READ_BACK_WITHIN_S)

@@ -73,14 +73,17 @@ class _Guarded(httpx.BaseTransport):
     """Sends by what the environment says, and names the variables that had a part in a fault."""
 
     def __init__(self, url: httpx.URL, environ: Mapping[str, str]) -> None:
-        self._proxy = proxy_for(url, environ)
+        self._proxy: ProxySetting | None = None
         self._certificates = ""
         self._fault = ""
         self._inner: httpx.BaseTransport | None = None
         try:
+            self._proxy = proxy_for(url, environ)
             self._inner = self._open(url, environ)
         except EnvironmentFaultError as fault:
             self._fault = str(fault)
+        except Exception as fault:  # noqa: BLE001  (best-effort border: every request tells of it)
+            self._fault = self._explained(fault)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if self._inner is None:
@@ -105,7 +108,7 @@ class _Guarded(httpx.BaseTransport):
         variable, path = _certificates(environ)
         self._certificates = variable and f"with the certificates of {variable}, {path}: "
         tls = _tls(variable, path)
-        if proxy is not None:
+        if proxy is not None and proxy.url.scheme == TLS:  # no other may have one
             proxy.ssl_context = tls
         return httpx.HTTPTransport(verify=tls, proxy=proxy)
 

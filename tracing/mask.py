@@ -31,7 +31,12 @@ _ANY = re.compile(
 )
 _CUT = re.compile(r"([\w@.+()% -]{0,64})(… \[cut: \d+ of \d+ bytes\])\Z")
 """The end of a cut body, where a number or an address may be cut in two."""
+_CUT_MARK = re.compile(r"… \[cut: \d+ of \d+ bytes\]\Z")
 _CUT_END = " bytes]"
+_LONGEST_TOKEN = len("\\ud83d")
+"""Of those that a cut may leave half of: an escape, or ``false``."""
+_CLIPPED = re.compile(r"[\w.+()%'-]{0,64}[\d@][\w@.+()%' -]{0,64}…\Z")
+"""The end of a message that was clipped, from the word on that may be a part of such a thing."""
 _PARTS = frozenset("0123456789@")
 _LONGEST_END = 120
 _SERVICES_WORDS = re.compile(r"(HTTP \d+): .*", re.DOTALL)
@@ -48,9 +53,21 @@ def anything(text: str) -> str:
     """``text``, a body of any form, with all of its strings masked but ids and metadata."""
     if not _may_hold(text):
         return text
-    if text.lstrip()[:1] in ("{", "[", '"'):
-        return _in_strings(_ANY, text)
-    return replaced(_without_cut_end(text))
+    in_strings = _in_strings(_ANY, text)
+    return in_strings if _is_json(text) else replaced(in_strings)
+
+
+def _is_json(text: str) -> bool:
+    """Whether ``text`` is JSON; of a body that was cut, whether it is as far as it goes."""
+    cut = _CUT_MARK.search(text, max(0, len(text) - _LONGEST_END))
+    try:
+        json.loads(text[: cut.start()] if cut else text, strict=False)
+    except json.JSONDecodeError as fault:
+        in_a_string = fault.msg.startswith("Unterminated string")
+        return cut is not None and (in_a_string or fault.pos >= cut.start() - _LONGEST_TOKEN)
+    except (RecursionError, ValueError):  # of a number with more digits than it reads
+        return False
+    return True
 
 
 def _may_hold(body: str) -> bool:
@@ -67,8 +84,8 @@ class _Rule(NamedTuple):
 
 _RULES = {
     "matrix.search": _Rule(said, None),
-    "playbook.record": _Rule(said, None),
-    "observerd.inbox.record": _Rule(said, None),
+    "playbook.record": _Rule(said, anything),  # some services say what they recorded
+    "observerd.inbox.record": _Rule(said, anything),
     "embed": _Rule(anything, None),
     "index.add": _Rule(None, None),
     "llm.parse_demand": _Rule(said, said),
@@ -104,17 +121,23 @@ def _masked(found: Observation) -> Observation:
     answer = anything if found.level == "ERROR" else rule.answer  # it may say what it was asked
     input_ = rule.request(found.input) if found.input and rule.request else found.input
     output = answer(found.output) if found.output and answer else found.output
-    message = masked(found.message) if found.message else found.message
+    message = found.message and _message(found.message)
     if (input_, output, message) == (found.input, found.output, found.message):
         return found
     return msgspec.structs.replace(found, input=input_, output=output, message=message)
 
 
 def _without_bodies(found: Observation) -> Observation:
-    message = found.message and masked(_SERVICES_WORDS.sub(r"\1", found.message))
+    message = found.message and _message(_SERVICES_WORDS.sub(r"\1", found.message))
     return msgspec.structs.replace(
         found, input=_taken(found.input), output=_taken(found.output), message=message
     )
+
+
+def _message(text: str) -> str:
+    """A message, masked: also half a number, or half an address, where it was clipped."""
+    text = masked(text)
+    return _CLIPPED.sub("…", text) if text.endswith("…") else text
 
 
 def _taken(body: str | None) -> str | None:

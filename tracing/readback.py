@@ -68,8 +68,10 @@ def read_back(
         retry=retry_if_result(lambda number: number is None or number < expected),
         retry_error_callback=lambda _state: None,
     )
-    retrying(reader.read)
-    reader.server.close()
+    try:
+        retrying(reader.read)
+    finally:
+        reader.server.close()
     if reader.last is None:
         notices.warn("read back", f"the observations cannot be read back: {reader.fault}")
     return reader.last

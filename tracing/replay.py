@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 TIMEOUT_S = 30.0
 """No user waits for a replay, and a server that is given time stores nothing twice."""
 TRIES = 4
+IN_VAIN = 4
+"""How many portions of a kind may be refused whole, and nothing delivered, before it is given up:
+the address may be another server's."""
 FIRST_LINES = 500
 LONGEST_WAIT_S = 60.0
 _growing = wait_exponential(multiplier=0.5, max=8)
@@ -50,7 +53,8 @@ def replay(
     """Deliver what is in ``spool``, observations first; what no server takes stays there.
 
     A server has ``timeout_s`` to answer. A kind is given up after four tries of which none was
-    answered well, and all that is left at ``until_s`` of the monotonic clock or at Ctrl-C. A spool
+    answered well, or four portions that were refused whole before anything was delivered, and all
+    that is left at ``until_s`` of the monotonic clock or at Ctrl-C. A spool
     that is delivered whole becomes ``<spool>.delivered``, and replaying it again sends nothing. A
     replay that is cut off goes on where it was; what it may send twice has the same ids, so that
     Langfuse has it once. It is masked as the run said, or as ``mask`` does.
@@ -123,6 +127,8 @@ class _Kind:
     mark: Mark
     tries: int = field(default_factory=lambda: TRIES)
     stopped: bool = False
+    taken: bool = False
+    in_vain: int = 0
     left: int = 0
     fault: str = ""
     waiting: list[Entry] = field(default_factory=list)
@@ -136,14 +142,22 @@ class _Kind:
 
     def send(self) -> Reply[Entry]:
         """Send a portion of what is waiting; what of it may not be sent again is refused."""
-        before = len(self.waiting)
         reply, self.waiting = self.portions.send(self.waiting)
         self.refused += reply.refused + [entry for entry, _ in reply.lost]
-        if reply.unanswered and before - len(self.waiting) + len(reply.again) == 1:
+        if reply.unanswered == 1:
             # It may be being stored still, and cannot be made smaller.
             self.refused.append(self.waiting.pop(0))
         self.asked_s = reply.after_s or 0.0
+        self._see_to_refusals(reply)
         return reply
+
+    def _see_to_refusals(self, reply: Reply[Entry]) -> None:
+        """Stop where all that was sent so far was refused, after a few portions of it."""
+        if reply.delivered:
+            self.taken = True
+        elif reply.refused and not reply.again:
+            self.in_vain += 1
+        self.stopped = self.stopped or (not self.taken and self.in_vain >= IN_VAIN)
 
     def wait_s(self, state: RetryCallState) -> float:
         """How long to wait before the next try, in seconds."""
@@ -203,12 +217,13 @@ class _Replay:
 
     def _send(self, kind: _Kind, lines: list[bytes]) -> list[bytes]:
         """Send what ``lines`` hold; the lines that have to be kept."""
-        parsed = [(line, entry) for line in lines if (entry := entry_of(line))]
+        read = [(line, entry_of(line)) for line in lines]
+        parsed = [(line, entry) for line, entry in read if entry is not None]
         kind.waiting, kind.refused = [entry for _, entry in parsed], []
         self._deliver(kind)
         left = {event_id(entry) for entry in kind.refused + kind.waiting}
         kept = [line for line, entry in parsed if event_id(entry) in left]
-        broken = [line for line in lines if entry_of(line) is None]
+        broken = [line for line, entry in read if entry is None]
         self._outcome.delivered += len(parsed) - len(kept)
         self._outcome.left += len(kept)
         kind.left += len(kept)

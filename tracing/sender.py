@@ -1,4 +1,4 @@
-"""The delivery: a greenlet for observations, one for scores, one that collects buffers."""
+"""The delivery: greenlets for observations, for scores, to collect buffers and ask for a name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import gevent
 import httpx
 from gevent.event import Event as Flag
 
-from tracing.lane import SLICE, Lane, RunEnd
+from tracing.lane import SLICE, SLICE_AT_END, Lane, RunEnd
 from tracing.notices import Border
 from tracing.official import Official, Project
 from tracing.portions import observation_portions, score_portions
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracing.score_queue import ScoreQueue
     from tracing.server import Server
 
-LOOKUPS = 3
+LOOKUPS = 5
 """How often the project's address is asked for: whoever does not tell keeps nobody waiting."""
 FAULT = "fault in tracing"
 
@@ -83,6 +83,7 @@ class Sender:
         self._sweep = sweep
         self._limits = limits
         self._lookups = LOOKUPS
+        self._is_asking = False
         self._hurried = Flag()
         self._end = RunEnd()
         self._observation_lane = Lane(
@@ -113,6 +114,8 @@ class Sender:
         """Spawn the greenlets."""
         work = (self._observation_lane.run, self._score_lane.run, self._keep)
         self._greenlets = [gevent.spawn(each) for each in work]
+        if self._official is not None:
+            self._greenlets.append(gevent.spawn(self._keep_asking))
 
     def abandon(self) -> None:
         """Stop without delivering: the copy of a sender that a fork left in a child."""
@@ -137,11 +140,7 @@ class Sender:
         self.answered = lane.answered
         gevent.killall(self._greenlets)
         self._collect()
-        self._observation_lane.give_up()
-        self._overflow.add(self._outbox.take(self._outbox.items))
-        self._score_lane.give_up()
-        self._overflow.add(self._scores.take(self._scores.items))
-        self._score_lane.give_up()
+        self._spool_the_rest()
         self._overflow.close()
         self._server.close()
         for tally in (self._counts, self._counts.scores):
@@ -151,6 +150,20 @@ class Sender:
         """Deliver nothing more: what is left is spooled at once, also where the end goes on."""
         self._end.deadline_s = time.monotonic()
         self._hurried.set()
+
+    def _spool_the_rest(self) -> None:
+        """Spool what is on the way, then the queues, until nobody puts more into them.
+
+        Users that waited for room put what they have as soon as there is some, which is all that
+        still comes: nothing new is taken any more.
+        """
+        self._observation_lane.give_up()
+        self._score_lane.give_up()
+        breathe()
+        while self._outbox.items or self._scores.items:
+            self._overflow.add(self._outbox.take(self._outbox.items))
+            self._overflow.add(self._scores.take(self._scores.items))
+            self._overflow.write(SLICE_AT_END)
 
     def _collect(self) -> None:
         for _ in self._sweep():
@@ -170,20 +183,39 @@ class Sender:
                 while self._scores.crowded:
                     self._relieve(self._scores.take(SLICE))
 
+    def _keep_asking(self) -> None:
+        """Ask for the project until it is known, or was asked for too often.
+
+        The lane of observations asks as well where it delivers; but a master that has workers makes
+        none. That the server is not there is said by whoever sends something.
+        """
+        pause_s = self._limits.first_wait_s
+        while self.project is None and self._lookups and not self._end.near.wait(pause_s):
+            with self._border:
+                self._learn_project()
+            pause_s = min(self._limits.longest_pause_s, 2 * pause_s)
+
     def _relieve(self, items: list[Item]) -> None:
         self._overflow.add(items)
         self._overflow.write(SLICE)
 
     def _learn_project(self) -> Reply[Item] | None:
         """Ask whether the server is there, and for the project's address; a reply where not."""
-        if self._official is None or self.project or not self._lookups:
+        if self._official is None or self.project or self._is_asking or not self._lookups:
             return None
+        self._is_asking = True
+        try:
+            return self._ask_for_project(self._official)
+        finally:
+            self._is_asking = False
+
+    def _ask_for_project(self, official: Official) -> Reply[Item] | None:
         reply = self._server.greet()
         if reply:
             return reply
         self._lookups -= 1
         with _limit(2 * self._limits.timeout_s):
-            found = self._official.project()
+            found = official.project()
         if isinstance(found, Fault):
             # Nothing but links depends on it: what is sent finds out by itself what is wrong.
             more = f" unless it answers later ({self._lookups} more tries)" if self._lookups else ""

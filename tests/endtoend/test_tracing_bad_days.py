@@ -169,7 +169,8 @@ def test_everything_is_accounted_for_and_nothing_dropped(day):
     observations, scores = told.split("; scores: ")
     assert f"{tracing['spooled']} spooled" in observations
     assert f"{tracing['scores']['made']} made" in scores
-    assert told.endswith(f"; send the rest with: mcstress replay {' '.join(tracing['spools'])}")
+    replay = f"; send the rest with: mcstress replay {' '.join(tracing['spools'])} --langfuse-env "
+    assert replay in told
 
 
 @pytest.mark.parametrize("name", HALF_WAY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from harness.messages import Welcome
 from harness.options import DEFAULT_LANGFUSE_ENV
 from harness.telling import traced
-from harness.traces import open_tracer
+from harness.traces import SessionTraces, open_tracer
 from harness.untraced import Untraced
 from users.run import Run
 from users.scenario_file import load_scenario
@@ -127,6 +128,9 @@ def test_the_last_line_of_a_run_tells_every_fate_and_what_sends_the_rest():
         )
     ]
     assert traced(tracing | {"on": False}) == []
+    (line,) = traced(tracing | {"spools": ["/x.jsonl"]}, "/etc/my keys.env")
+    assert line.endswith(": mcstress replay /x.jsonl --langfuse-env '/etc/my keys.env'")
+    assert "langfuse-env" not in traced(tracing | {"spools": []}, "/etc/my keys.env")[0]
 
 
 OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"
@@ -156,10 +160,48 @@ def test_a_workers_own_file_counts_first(tmp_path, masters):
 
 
 @pytest.mark.usefixtures("no_settings")
-def test_a_workers_own_environment_counts_before_the_masters_file(tmp_path, masters, monkeypatch):
+def test_the_masters_file_counts_before_a_workers_own_environment(tmp_path, masters, monkeypatch):
+    """Or its observations go to another project than all the others."""
     for line in OWN.splitlines():
         monkeypatch.setenv(*line.split("=", 1))
-    assert public_key(open_tracer(masters, tmp_path / "none.env")) == "own"
+    assert public_key(open_tracer(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
+    assert public_key(open_tracer(masters)) == "pk"
+    elsewhere = welcome(str(tmp_path / "elsewhere.env"), tmp_path)
+    assert public_key(open_tracer(elsewhere, Path(DEFAULT_LANGFUSE_ENV))) == "own"
+    assert public_key(open_tracer(elsewhere)) == "own"
+    given = tmp_path / "none.env"
+    assert public_key(open_tracer(masters, given)) == "own", (
+        "what it was given, and what adds to it"
+    )
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_the_masters_file_counts_before_a_workers_default_one(tmp_path, masters, monkeypatch):
+    default = tmp_path / "default.env"
+    default.write_text(OWN)
+    monkeypatch.setattr("harness.traces.DEFAULT_LANGFUSE_ENV", str(default))
+    assert public_key(open_tracer(masters, default)) == "pk"
+    elsewhere = welcome(str(tmp_path / "elsewhere.env"), tmp_path)
+    assert public_key(open_tracer(elsewhere, default)) == "own"
+    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "environment")
+    assert public_key(open_tracer(elsewhere, default)) == "own", "a file goes before it"
+
+
+@pytest.mark.parametrize(
+    ("local", "answered", "expected"),
+    [(True, True, 7), (True, False, None), (False, True, 7), (False, False, 7)],
+)
+def test_a_masters_verdict_says_nothing_of_the_workers_server(
+    monkeypatch, local, answered, expected
+):
+    tracer = SimpleNamespace(answered=answered, read_back=lambda _delivered, _within_s: 7)
+    monkeypatch.setattr("harness.traces._open", lambda *_, **__: (tracer, ()))
+    settings = SimpleNamespace(langfuse_env=Path("x"), mask="on")
+    run = welcome("x", Path("x")).run
+    paths = SimpleNamespace(spool=Path)
+    traces = SessionTraces(settings, run, paths, local=local)
+    assert traces.read_back(7) == expected
+    assert traces.read_back(0) is None
 
 
 @pytest.mark.usefixtures("no_settings")

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+
+import gevent
 import httpx
 import pytest
+from gevent import socket
+from gevent.pool import Pool
+from gevent.server import StreamServer
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.certificate import certify
-from trace_rounds import balanced, event, free_port, step
+from trace_rounds import RUN, balanced, event, free_port, step
 
 from tracing.check import check_langfuse
 from tracing.client import langfuse_client
 from tracing.notices import Notices
+from tracing.observation import Observation, encoder
 from tracing.official import Official
 from tracing.proxy import proxy_for
 from tracing.readback import read_back
 from tracing.replay import replay
 from tracing.settings import Settings, load_settings
+from tracing.trace import Trace
 
 ELSEWHERE = "http://langfuse.invalid:3000"
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -168,6 +178,91 @@ def secure(tmp_path):
     standin.url = standin.url.replace("http://", "https://")
     with standin:
         yield standin, certificate
+
+
+class TunnelProxy:
+    """An HTTP proxy that opens tunnels with CONNECT, and notes where to."""
+
+    def __init__(self, context=None):
+        self.tunnels = []
+        tls = {"ssl_context": context} if context else {}
+        self._server = StreamServer(("127.0.0.1", 0), self._serve, spawn=Pool(), **tls)
+        self._scheme = "https" if context else "http"
+
+    def __enter__(self):
+        self._server.start()
+        self.url = f"{self._scheme}://127.0.0.1:{self._server.server_port}"
+        return self
+
+    def __exit__(self, *_):
+        self._server.stop(timeout=0)
+
+    def _serve(self, client, _address):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += client.recv(1)
+        method, target, _ = head.decode().split(" ", 2)
+        self.tunnels.append((method, target))
+        host, _, port = target.rpartition(":")
+        with socket.create_connection((host, int(port))) as server:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            ways = [(client, server), (server, client)]
+            gevent.joinall([gevent.spawn(self._copy, *way) for way in ways], count=1)
+
+    @staticmethod
+    def _copy(source, target):
+        with suppress(OSError):
+            while content := source.recv(65536):
+                target.sendall(content)
+
+
+@pytest.mark.parametrize("proxy_speaks_tls", [False, True])
+def test_tls_goes_through_a_proxys_tunnel(
+    monkeypatch, secure, trace_to, tmp_path, proxy_speaks_tls
+):
+    """The usual way out of a company: an https:// server behind an http:// proxy."""
+    standin, certificate = secure
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = None
+    if proxy_speaks_tls:
+        context = SSLContext(PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    with TunnelProxy(context) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        tracer = trace_to(standin.url)
+        tracer.record(event("surge"), [step("matrix.search")])
+        assert tracer.finish(5).delivered == 1
+        assert tracer.read_back(1, within_s=5) == 1
+        assert "project stand-in" in check_langfuse(settings(standin.url))[1]
+        line = encoder.encode(now_observation())
+        (tmp_path / "left.jsonl").write_bytes(line + b"\n")
+        assert replay(tmp_path / "left.jsonl", settings(standin.url)).delivered == 1
+    assert set(proxy.tunnels) == {("CONNECT", f"127.0.0.1:{standin.port}")}
+
+
+def now_observation():
+    """An observation of one's own."""
+    span = Trace.of_phase(RUN, 1, 1, "surge").span("work")
+    return Observation.of_span(span, time.time(), time.time() + 1)
+
+
+def test_what_no_client_can_be_made_of_is_a_fault_of_every_request(monkeypatch, trace_to):
+    """Whatever a library raises for: a run, the check and a replay say it and go on."""
+
+    def refuse(*_, **__):
+        raise RuntimeError("not allowed here")
+
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr("httpx.HTTPTransport", refuse)
+    said = "by the proxy that HTTPS_PROXY names: not allowed here"
+    assert said in check_langfuse(settings(HTTPS))[1]
+    tracer = trace_to(HTTPS)
+    tracer.record(event("surge"), [step("matrix.search")])
+    assert tracer.finish(1).spooled == 1
+    monkeypatch.setattr("tracing.replay.TRIES", 1)
+    outcome = replay(tracer._spool_path, settings(HTTPS))
+    assert outcome.left == 1
+    assert said in outcome.fault
 
 
 @pytest.mark.parametrize("key_log", [None, "/nowhere/keys"])

@@ -94,6 +94,26 @@ def test_the_outbox_is_bounded_and_the_spool_takes_the_rest(trace_to):
         assert (counts.spooled, counts.dropped) == (5000, {})
 
 
+def test_what_waits_for_room_at_the_end_is_spooled_too(trace_to):
+    """More users than there is room for, while nothing is delivered any more."""
+    with StandIn(mode="hang") as standin:
+        limits = {"outbox_items": 300, "timeout_s": 30.0, "sweep_s": 30.0}
+        tracer = trace_to(standin.url, limits=limits)
+        wait_for(lambda: standin.requests)
+
+        def user(number):
+            while not tracer._finished:
+                tracer.record(event("surge", number=number), [step("matrix.search")])
+
+        users = [gevent.spawn(user, number) for number in range(20)]
+        wait_for(lambda: tracer.counts().spooled)
+        counts = tracer.finish(0)
+        gevent.joinall(users)
+        assert counts.made > 20 * 50
+        assert (counts.spooled, counts.dropped) == (counts.made, {})
+        assert len(tracer._spool_path.read_bytes().splitlines()) == counts.made
+
+
 def test_the_outbox_is_bounded_in_bytes(trace_to):
     with StandIn(mode="hang") as standin:
         limits = {"outbox_bytes": 10 << 20, "timeout_s": 30.0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import stat
 import time
+from contextlib import nullcontext
 
 import gevent
 import pytest
@@ -306,11 +307,27 @@ def test_a_project_that_cannot_be_asked_for_means_no_links_and_no_more(trace_to,
     with StandIn(**bad, route="/projects") as standin:
         tracer = trace_to(standin.url, limits=HASTY)
         wait_for(lambda: "the report has no links to Langfuse" in caplog.text)
-        assert "unless it answers later (2 more tries)" in caplog.text
+        assert "unless it answers later (4 more tries)" in caplog.text
         standin.behave("ok")
         tracer.record(event("surge"), [step("matrix.search")])
         wait_for(lambda: tracer.project_url)
         assert tracer.finish(2).delivered == 1
+
+
+@pytest.mark.parametrize("bad", [None, {"mode": "status", "status": 503, "route": "/projects"}])
+def test_who_makes_no_observations_finds_its_project_all_the_same(trace_to, bad):
+    """A master: it has nothing to send until its verdict, and the server was not there at first."""
+    port = free_port()
+    with StandIn(port=port, **bad) if bad else nullcontext() as standin:
+        tracer = trace_to(f"http://127.0.0.1:{port}", limits=HASTY)
+        if bad:
+            wait_for(lambda: [each for each in standin.requests if "/projects" in each[1]])
+            standin.behave("ok")
+            wait_for(lambda: tracer.project_url)
+        else:
+            wait_for(lambda: tracer._notices.faults)
+            with StandIn(port=port):
+                wait_for(lambda: tracer.project_url)
 
 
 def drip(_):
@@ -330,6 +347,15 @@ def test_reading_back_ends_though_the_server_never_does(monkeypatch, caplog):
         )
     assert found is None
     assert "cannot be read back" in caplog.text
+
+
+def test_reading_back_closes_its_connections_whatever_happens(newest, monkeypatch):
+    closed = []
+    monkeypatch.setattr(readback.Server, "greet", lambda _: 1 / 0)
+    monkeypatch.setattr(readback.Server, "close", lambda server: closed.append(server.http.close()))
+    with pytest.raises(ZeroDivisionError):
+        readback.read_back(settings(newest.url), "run", 1, 0.2, Notices(str))
+    assert len(closed) == 1
 
 
 @pytest.mark.parametrize("before", range(150, 201))

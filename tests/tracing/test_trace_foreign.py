@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import secrets
 
 import httpx
 import pytest
@@ -139,3 +141,34 @@ def test_what_comes_compressed_does_not_become_more_than_that():
     with RawServer(answer) as server:
         said = check_langfuse(Settings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
     assert "an answer of more than" in said
+
+
+def test_what_comes_compressed_all_the_same_is_read():
+    """As from a proxy that packs whatever it passes on; far more than 8 KB, packed or not."""
+    filler = secrets.token_hex(LARGEST_ANSWER // 8)
+    health = json.dumps({"status": "OK", "version": "4.16.0", "filler": filler})
+    projects = json.dumps({"data": [{"id": "p", "name": "packed"}], "filler": filler})
+
+    def answer(request):
+        packed = gzip.compress((health if request.path.endswith("health") else projects).encode())
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: GZip\r\nContent-Length: {len(packed)}\r\n"
+        yield f"{head}Content-Type: application/json\r\n\r\n".encode() + packed
+
+    with RawServer(answer) as server:
+        said = check_langfuse(Settings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
+    assert said.startswith("Langfuse 4.16.0 at ")
+
+
+@pytest.mark.parametrize(
+    "body", [b"no gzip", gzip.compress(b"{}", mtime=0)[:-9]], ids=["none", "cut off"]
+)
+def test_what_cannot_be_unpacked_is_a_fault_that_is_said(body):
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    def answer(_):
+        yield head.encode() + body
+
+    with RawServer(answer) as server:
+        reached, said = check_langfuse(Settings(server.url, PUBLIC_KEY, SECRET_KEY))
+    assert not reached
+    assert server.url in said

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
+
 import httpx
 import pytest
 from langfuse_standin import OTLP, StandIn
 from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
 
+from tracing.entries import as_it_is
 from tracing.observation import Score
 from tracing.portions import Portions
 from tracing.reply import Reply, read_status
+from tracing.server import Server
+from tracing.settings import Settings
 
 HASTY = {"timeout_s": 1.0}
 
@@ -93,6 +98,34 @@ def test_observations_are_fewer_after_a_time_out_too(newest, trace_to):
     assert second < first
 
 
+def test_what_was_in_the_body_that_nobody_answered_is_halved(newest, trace_to):
+    """Large items: one body holds far fewer of them than a portion."""
+    newest.behave("slow", seconds=2.0, times=1, route="/otel/")
+    limits = HASTY | {"tries": 6, "body_bytes": 1 << 20, "sweep_s": 30.0}
+    tracer = trace_to(newest.url, limits=limits)
+    body = secrets.token_hex(225_000).encode()
+    for number in range(12):
+        done = step("matrix.search", request=body, response=body)
+        tracer.record(event("surge", number=number), [done])
+    counts = tracer.finish(20)
+    assert (counts.delivered, counts.spooled) == (12, 0)
+    first, second = [size for _, path, _, size in newest.requests if path == OTLP][:2]
+    assert second < first * 0.6
+
+
+def test_halves_are_not_sent_on_to_a_server_that_answers_nothing_more():
+    server = Server(Settings("http://x", "pk", "sk"), as_it_is)
+    sent = []
+
+    def post(_road, items):
+        sent.append(len(items))
+        return Reply(again=[*items], unanswered=len(items))
+
+    server._send = post
+    reply = server._in_halves(None, ["x"] * 8)
+    assert (sent, len(reply.again), reply.unanswered) == ([4], 8, 4)
+
+
 def test_a_crowd_of_scores_goes_to_the_spool_and_takes_no_observation_with_it(trace_to):
     with StandIn("3.225.4", mode="hang", route="/ingestion") as standin:
         limits = {"timeout_s": 5.0, "scores_waiting": 100, "outbox_items": 100}
@@ -119,18 +152,19 @@ def test_who_makes_scores_only_knows_by_them_whether_the_server_answers(trace_to
 
 @pytest.mark.parametrize(
     ("status", "unanswered"),
-    [(408, True), (429, False), (500, False), (502, True), (503, False), (504, True), (524, True)],
+    [(408, 2), (429, 0), (500, 0), (502, 2), (503, 0), (504, 2), (524, 2)],
 )
 def test_a_proxy_that_gave_up_says_not_what_became_of_it(status, unanswered):
     answer = httpx.Response(status, request=httpx.Request("POST", "http://x/"))
-    assert read_status(answer, ["x"]).unanswered == unanswered
+    assert read_status(answer, ["x", "y"]).unanswered == unanswered
 
 
 @pytest.mark.parametrize(
     ("reply", "size"),
     [
         (Reply(delivered=["x"]), 22),
-        (Reply(again=["x"], unanswered=True), 7),
+        (Reply(again=["x"], unanswered=15), 7),
+        (Reply(again=["x"], unanswered=6), 3),
         (Reply(again=["x"]), 15),
         (Reply(refused=["x"]), 15),
     ],
@@ -145,7 +179,7 @@ def test_a_portion_follows_what_became_of_the_last(reply, size):
 
 def test_a_portion_never_becomes_none():
     portions = Portions(
-        lambda items: Reply(again=items, unanswered=True), first=15, largest=50, timeout_s=2.0
+        lambda items: Reply(again=items, unanswered=len(items)), first=15, largest=50, timeout_s=2.0
     )
     for _ in range(6):
         portions.send(["x"] * 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from trace_rounds import RUN, wait_for
 
 from services.errors import MisuseError
 from tracing.observation import Observation, Score, encoder
-from tracing.replay import check_spool, replay
+from tracing.replay import IN_VAIN, check_spool, replay
 from tracing.settings import Settings
 from tracing.spool_line import entry_of
 from tracing.trace import Trace
@@ -87,6 +88,49 @@ def test_all_observations_whatever_the_scores_do(spool, bad):
         assert {each["received"] for each in standin.observations.values()} == {1}
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"mode": "status", "status": 404},
+        {"mode": "status", "status": 400},
+        {"mode": "status", "status": 302},
+        {"mode": "garbage"},
+    ],
+    ids=lambda bad: bad["mode"] + str(bad.get("status", "")),
+)
+def test_not_all_of_a_spool_is_sent_to_a_mistaken_address(spool, bad):
+    path = spool(scores=300, observations=3000)
+    with StandIn("4.16.0", checked=False, **bad, posts_only=True) as standin:
+        outcome = replay(path, settings(standin.url))
+        assert (outcome.delivered, outcome.left, outcome.left_scores) == (0, 3300, 300)
+        assert outcome.fault
+        posts = [each for each in standin.requests if each[0] == "POST"]
+        roads = 2 if bad.get("status") == 404 else 1
+        assert len(posts) == IN_VAIN * roads + IN_VAIN
+        assert kinds(path) == (300, 3000)
+        standin.behave("ok")
+        assert replay(path, settings(standin.url)).left == 0
+    assert len(standin.observations) == 3000
+
+
+def test_what_is_refused_later_does_not_stop_the_others(spool):
+    """Once something was taken, the address is right: the others may be taken too."""
+    path = spool(scores=300, observations=0)
+    with StandIn("3.225.4", per_score_s=0.0) as standin:
+        standin.behave("status", status=400, after=2, times=6, per_score_s=0.0)
+        outcome = replay(path, settings(standin.url))
+        assert 0 < outcome.left < 300
+        assert standin.requests[-1][2] == "ok"
+
+
+def test_every_line_is_read_once(spool, monkeypatch):
+    path, read = spool(scores=30, observations=100), []
+    monkeypatch.setattr("tracing.replay.entry_of", lambda line: read.append(line) or entry_of(line))
+    with StandIn("4.16.0") as standin:
+        assert replay(path, settings(standin.url)).delivered == 130
+    assert len(read) == 130 + 1, "and the first, to see whether it is a spool"
+
+
 def test_all_scores_whatever_the_observations_do(spool):
     path = spool(scores=100)
     with StandIn("3.225.4", mode="status", route=OTLP, per_score_s=0.0) as standin:
@@ -121,6 +165,23 @@ def test_what_cannot_be_made_smaller_is_not_sent_again(spool):
         assert outcome.left == 3
         assert standin.score_batches == [3, 1, 1, 1], "all at once, and then each by itself"
         wait_for(lambda: standin.stored_twice[1] == 3)
+
+
+def test_large_ones_that_may_be_being_stored_still_are_not_sent_again_as_they_were(tmp_path):
+    """Three of them are a body, of however many a portion is."""
+    trace, now = Trace.of_phase(RUN, 1, 1, "surge"), time.time()
+    spans = [trace.span(f"work {n}") for n in range(12)]
+    text = secrets.token_hex(600_000)
+    made = [Observation.of_span(span, now, now + 1, input=text) for span in spans]
+    path = tmp_path / "run.spool.jsonl"
+    path.write_bytes(b"".join(encoder.encode(each) + b"\n" for each in made))
+    with StandIn(mode="slow", seconds=30.0, route=OTLP) as standin:
+        outcome = replay(path, settings(standin.url), timeout_s=0.5)
+        assert (outcome.delivered, outcome.left) == (0, 12)
+        sizes = [size for _, where, _, size in standin.requests if where == OTLP]
+        largest = max(sizes)
+        assert [round(3 * size / largest) for size in sizes[:2]] == [3, 1]
+        assert sum(size > largest / 2 for size in sizes) == 1
 
 
 def test_the_command_waits_thirty_seconds_for_an_answer(spool, tmp_path):
