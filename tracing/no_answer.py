@@ -37,7 +37,8 @@ class NoAnswer(msgspec.Struct, frozen=True):
         """The fate of the ``items`` that were in the request."""
         if self.final:
             return Reply(refused=items, faults=[self.fault])
-        return Reply(again=items, faults=[self.fault], unanswered=self.sent)
+        unanswered = len(items) if self.sent else 0
+        return Reply(again=items, faults=[self.fault], unanswered=unanswered)
 
 
 def no_answer(settings: Settings, error: Exception, timeout_s: float) -> NoAnswer:

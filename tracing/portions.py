@@ -22,8 +22,8 @@ class Portions(Generic[Sent]):
 
     It begins with ``first`` items, and is all that there is at ``largest``, so that the caller's
     handful too many makes no portion of its own. It grows by half while the answers come in under
-    half of ``timeout_s``, and is halved where no answer came: the server may be storing that
-    portion still, and would be as late with it again.
+    half of ``timeout_s``. Where no answer came, the next is half of what was in that body, which
+    may be less than the portion: the server may be storing it still, and be as late with it again.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Portions(Generic[Sent]):
         reply = self._send(portion)
         took_s = time.monotonic() - began_s
         if reply.unanswered:
-            self.size = max(1, len(portion) // 2)
+            self.size = max(1, reply.unanswered // 2)
         elif reply.delivered and number <= len(portion) and took_s < self._timeout_s * _QUICK:
             self.size = min(self.largest, self.size + max(1, self.size // 2))
         return reply, reply.again + rest

@@ -136,10 +136,9 @@ class _Kind:
 
     def send(self) -> Reply[Entry]:
         """Send a portion of what is waiting; what of it may not be sent again is refused."""
-        before = len(self.waiting)
         reply, self.waiting = self.portions.send(self.waiting)
         self.refused += reply.refused + [entry for entry, _ in reply.lost]
-        if reply.unanswered and before - len(self.waiting) + len(reply.again) == 1:
+        if reply.unanswered == 1:
             # It may be being stored still, and cannot be made smaller.
             self.refused.append(self.waiting.pop(0))
         self.asked_s = reply.after_s or 0.0

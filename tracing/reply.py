@@ -51,8 +51,9 @@ class Reply(msgspec.Struct, Generic[Sent]):
 
     ``again``: worth another try, after ``after_s`` where the server named a time. ``refused``: this
     server will not take them. ``lost``: they cannot be sent at all, and why. ``too_large``: send
-    fewer at once. ``wrong_wire``: it does not speak this way of sending. ``unanswered``: nobody
-    said what became of ``again``, which may be being stored still; send fewer of them at once.
+    fewer at once. ``wrong_wire``: it does not speak this way of sending. ``unanswered``: how many
+    were in one body of which nobody said what became of it: the first of ``again``. They may be
+    being stored still; send fewer of them at once.
     """
 
     delivered: list[Sent] = []
@@ -63,7 +64,7 @@ class Reply(msgspec.Struct, Generic[Sent]):
     after_s: float | None = None
     too_large: bool = False
     wrong_wire: bool = False
-    unanswered: bool = False
+    unanswered: int = 0
 
     def join(self, other: Reply[Sent]) -> None:
         """Add the fate of what else was sent."""
@@ -73,7 +74,7 @@ class Reply(msgspec.Struct, Generic[Sent]):
         self.lost += other.lost
         self.faults += other.faults
         self.wrong_wire = self.wrong_wire or other.wrong_wire
-        self.unanswered = self.unanswered or other.unanswered
+        self.unanswered = max(self.unanswered, other.unanswered)
         self.after_s = max(filter(None, (self.after_s, other.after_s)), default=None)
 
 
@@ -116,7 +117,7 @@ def read_status(response: httpx.Response, sent: list[Sent]) -> Reply[Sent] | Non
         return None
     if status in _PASSING or response.is_server_error:
         fault = Fault(f"status {status}", f"{where}: trying again later")
-        unanswered = status in _UNANSWERED
+        unanswered = len(sent) if status in _UNANSWERED else 0
         after_s = retry_after_s(response)
         return Reply(again=sent, faults=[fault], after_s=after_s, unanswered=unanswered)
     reply = Reply(refused=sent)

@@ -184,7 +184,10 @@ class Server(Generic[Sent]):
         """Post the halves of what was too much at once, or in part not wanted."""
         half = len(items) // 2
         reply = self._send(road, items[:half])
-        reply.join(self._send(road, items[half:]))
+        if reply.again:
+            reply.again += items[half:]
+        else:
+            reply.join(self._send(road, items[half:]))
         return reply
 
     def _call(
