@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 
@@ -142,6 +143,37 @@ def test_another_layout_of_the_same_report_is_the_same_report(left):
     for layout in ({"indent": 4}, {"sort_keys": True}):
         left.paths.json.write_text(json.dumps(head, **layout))
         assert again(left.paths.json)[1] == left.head["completeness"]
+
+
+def with_whole_numbers(value):
+    """1 for 1.0, as JavaScript has it."""
+    if isinstance(value, dict):
+        return {key: with_whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [{"indent": 2}, {"indent": 4}, {"separators": (",", ":")}, {"indent": 2, "sort_keys": True}],
+    ids=str,
+)
+def test_a_report_that_javascript_laid_out_is_the_same_report(left, layout):
+    whole = with_whole_numbers(json.loads(left.paths.json.read_bytes()))
+    left.paths.json.write_text(json.dumps(whole, ensure_ascii=False, **layout) + "\n")
+    head, counted = again(left.paths.json)
+    assert counted == left.head["completeness"]
+    assert {key: head[key] for key in FIGURES} == {key: left.head[key] for key in FIGURES}
+
+
+@pytest.mark.parametrize("options", [["."], ["--indent", "4", "."], ["-c", "."], ["-S", "."]])
+def test_a_report_that_jq_laid_out_is_the_same_report(left, options):
+    if shutil.which("jq") is None:
+        pytest.skip("the layouts are also tested without jq")
+    command = ["jq", *options, str(left.paths.json)]
+    left.paths.json.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert again(left.paths.json)[1] == left.head["completeness"]
 
 
 def test_a_damaged_line_is_refused_by_name_or_left_out_and_counted(left):
