@@ -11,9 +11,12 @@ import sys
 
 import pytest
 from left_run import LeftRun
+from markupsafe import Markup
 
 from evidence.compare.comparison import compare
 from evidence.history import blaming, read_run
+from evidence.numbering import ReportPaths
+from evidence.report import views_of
 from evidence.tally import Tally
 from harness.report_again import counted_again, report_again
 from services.errors import MisuseError
@@ -28,9 +31,9 @@ def left(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _no_views(monkeypatch):
-    """The plots have tests of their own, and take a second."""
-    monkeypatch.setattr("evidence.report._write_views", lambda *_: None)
+def _no_plots(monkeypatch):
+    """Plots have tests of their own, and take a second."""
+    monkeypatch.setattr("evidence.html._drawn", lambda _: (Markup(), {}))
 
 
 def again(path, **options):
@@ -38,6 +41,7 @@ def again(path, **options):
     run = read_run(path, **options)
     with blaming(run):
         head = counted_again(run)
+        views_of(head)
     return head, head["completeness"]
 
 
@@ -216,6 +220,27 @@ def test_a_figure_that_was_changed_in_the_head_is_noticed(left):
     text = left.paths.json.read_bytes()
     left.paths.json.write_bytes(text.replace(b'"p95_ms": ', b'"p95_ms": 1', 1))
     assert "the head was changed" in again(left.paths.json)[1]["faults"][0]
+
+
+def test_a_letter_that_was_flipped_in_a_head_is_refused_or_noticed(left):
+    """Every key of what is not counted anew: all three files are written, or none."""
+    whole = left.paths.json.read_bytes()
+    kept = whole[: whole.index(b'\n  "metrics": {')]
+    recount = ReportPaths(left.paths.folder, "001-recount")
+    fates = {"refused": 0, "noticed": 0}
+    for key in re.finditer(rb'"([a-z_]+)":', kept):
+        at = key.start(1)
+        left.paths.json.write_bytes(whole[:at] + b"Q" + whole[at + 1 :])
+        try:
+            assert report_again(left.paths.json)[0] == "unknown", key
+            fates["noticed"] += 1
+        except MisuseError:
+            fates["refused"] += 1
+        written = [recount.json, recount.markdown, recount.html]
+        assert len({path.exists() for path in written}) == 1, key
+        for path in written:
+            path.unlink(missing_ok=True)
+    assert min(fates.values()) > 0, fates
 
 
 BAD = {
