@@ -30,13 +30,14 @@ def report_again(file: Path, *, skip_damaged: bool = False) -> tuple[str, str]:
     run = read_run(file, skip_damaged=skip_damaged)
     with blaming(run):
         head = counted_again(run)
-        # Before anything is written: a head of the wrong shape shows itself here.
-        views = views_of(head)
     paths = _paths(file)
     kept = ""
     if not head["completeness"]["complete"] and _says_complete(paths.json):
         kept = f"; {paths.json} said that it is complete, and stays as it is"
         paths = ReportPaths(paths.folder, f"{paths.run_id}-recount")
+        head["run"] = head["run"] | {"evidence_path": str(paths.json)}
+    with blaming(run):  # before anything is written: a head of the wrong shape shows itself here
+        views = views_of(head)
     write_report(paths, head, run, views)
     verdict = str(head["verdict"])
     written = f"{verdict}: {paths.markdown}, {paths.html}, {paths.json}{kept}"

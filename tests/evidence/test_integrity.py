@@ -107,7 +107,9 @@ def test_no_report_that_is_whole_gives_way_to_one_that_is_not(left, edit):
     assert (verdict, left.paths.json.read_bytes()) == ("unknown", document)
     assert "stays as it is" in told
     recount = left.paths.folder / "multi_coord_stress_001-recount.json"
-    assert json.loads(recount.read_bytes())["verdict"] == "unknown"
+    recounted = json.loads(recount.read_bytes())
+    assert recounted["verdict"] == "unknown"
+    assert recounted["run"]["evidence_path"] == str(recount), "it holds its own events"
     edited(left.paths.json, edit)
     edited_document = left.paths.json.read_bytes()
     assert report_again(left.paths.json)[0] == "unknown"
