@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from os import SEEK_CUR
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,6 +41,8 @@ KEYS = (
 _BEGIN = b"{\n"
 _EVENTS = b'\n  "events": [\n'
 _LAST_BRACKET = b"  ]\n"
+_FOREIGN_EVENT = b"    "
+"""How an event begins that another tool laid out with as many spaces as we do (``jq .``)."""
 _CLOSE = b"}\n"
 _END = _LAST_BRACKET + _CLOSE
 # A JSON string has no raw newline, so that what this matches can only be a list of plain values.
@@ -97,6 +100,10 @@ def events_start(file: BinaryIO) -> bytes | None:
     while line := file.readline(PIECE_BYTES):
         head += line
         if head.endswith(_EVENTS):
+            begin = file.read(len(_FOREIGN_EVENT))
+            file.seek(-len(begin), SEEK_CUR)
+            if begin == _FOREIGN_EVENT:
+                return None
             return bytes(head[: -len(_EVENTS)]).rstrip().removesuffix(b",")
         if not head.startswith(_BEGIN) or len(head) > LINE_BYTES:
             return None
@@ -109,7 +116,9 @@ def read_head(path: Path) -> dict[str, Any] | None:
         head = events_start(file)
     if head is None:
         return None
-    return msgspec.json.decode(head + b"\n}", type=dict[str, Any])
+    read = msgspec.json.decode(head + b"\n}", type=dict[str, Any])
+    # Where the keys were sorted, others follow the events.
+    return read if "schema" in read else None
 
 
 class DocumentEvents:

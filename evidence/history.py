@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+from jinja2 import TemplateError
 
 from evidence import document
 from evidence.foreign import read_foreign
@@ -200,7 +201,10 @@ def blaming(run: RunFile) -> Iterator[None]:
     """
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError, AttributeError, LookupError, TypeError, ValueError, TemplateError,
+        *DECODE_ERRORS,
+    ) as error:  # fmt: skip
         if run.has_digests and not run.faults():
             raise
         told = f"{type(error).__name__}: {error}"

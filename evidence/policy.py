@@ -23,6 +23,11 @@ class EvidencePolicy(msgspec.Struct, frozen=True):
     fraction: float = 1.0
 
     @property
+    def text(self) -> str:
+        """The option's value in its one spelling, as files hold it."""
+        return f"sample={self.fraction}" if self.kind == "sample" else self.kind
+
+    @property
     def keeps_all(self) -> bool:
         """Whether the metrics can be had again from the events alone."""
         return self.kind in ("all", "full")

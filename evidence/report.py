@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from evidence.atomic import write_text
 from evidence.document import replace_head, write_document
@@ -15,24 +16,42 @@ from evidence.section import Document
 from evidence.time_order import TimeOrder
 
 
-def write_report(paths: ReportPaths, head: Document, source: Sequence[Path] | RunFile) -> int:
+class Views(NamedTuple):
+    """A report for people to read."""
+
+    markdown: str
+    html: str
+
+
+def views_of(head: Document) -> Views:
+    """What is shown of the document ``head``."""
+    return Views(markdown(head), html(head))
+
+
+def write_report(
+    paths: ReportPaths,
+    head: Document,
+    source: Sequence[Path] | RunFile,
+    views: Views | None = None,
+) -> int:
     """Write the reports of a run; the number of events in its JSON.
 
     ``head`` is the document (DESIGN.md section 6) without ``events``; ``source`` the events files
-    of the run, or the run as ``read_run`` gave it. The files of ``source`` stay.
+    of the run, or the run as ``read_run`` gave it. The files of ``source`` stay. ``views`` are
+    those of ``head``; None: they are made once the JSON is on disk.
     """
     order = TimeOrder(source) if isinstance(source, Sequence) else source.order
     count = write_document(paths.json, head, order.raw_events(), order.workers)
-    _write_views(paths, head)
+    _write_views(paths, views or views_of(head))
     return count
 
 
 def update_head(paths: ReportPaths, head: Document) -> None:
     """Write the reports anew with ``head``; the events in the JSON stay as they are."""
     replace_head(paths.json, head)
-    _write_views(paths, head)
+    _write_views(paths, views_of(head))
 
 
-def _write_views(paths: ReportPaths, head: Document) -> None:
-    write_text(paths.markdown, markdown(head))
-    write_text(paths.html, html(head))
+def _write_views(paths: ReportPaths, views: Views) -> None:
+    write_text(paths.markdown, views.markdown)
+    write_text(paths.html, views.html)

@@ -13,6 +13,7 @@ import msgspec
 
 DIGEST_BYTES = 16
 _SPAN = 1 << (8 * DIGEST_BYTES)
+_LARGEST_EXACT = 2**53
 
 
 class Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +68,18 @@ class FileTally:
 
 
 def seal(content: Mapping[str, Any]) -> str:
-    """The digest of a JSON object, whatever its layout and the order of its keys."""
-    text = msgspec.json.encode(content, order="sorted")
+    """The digest of a JSON object, whatever its layout and the order of its keys.
+
+    1.0 and 1 are one number, of which ``jq`` and JavaScript write the second.
+    """
+    text = msgspec.json.encode(_plain(content), order="sorted")
     return blake2b(text, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """``value`` with integers for floats that are some."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= _LARGEST_EXACT else value
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -7,6 +7,7 @@ from typing import Any
 from evidence import readings, words
 from evidence.run_section import RunSection
 from evidence.section import Document, Section, Table, Verbatim, figures
+from metrics.faults import UNSENT_STEPS
 from metrics.phase import PHASES
 
 _CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
@@ -229,6 +230,9 @@ def _outcomes(document: Document) -> list[str]:
     }
     counted = figures(document, "events.by_outcome")
     said = [f"{counted[key]:,} {text}" for key, text in reasons.items() if counted.get(key)]
+    if unsent := document.get("faults", {}).get(UNSENT_STEPS):
+        steps = words.plural(unsent, "step")
+        said.append(f"{steps} of them that the load generator could not send, which is no failure")
     return [f"Events that were not whole: {words.sentence_list(said)}."] if said else []
 
 

@@ -83,7 +83,7 @@ class TwoSides(click.Command):
 @click.option(
     "--fail-on-regression",
     is_flag=True,
-    help="exit code 5 where B is proven worse, 4 where a file is damaged",
+    help="exit code 5 where B is proven worse, 4 where a file proves nothing",
 )
 @click.pass_context
 def compare(
@@ -100,7 +100,7 @@ def compare(
             reading.enter_context(blaming(run))
         found = comparison.compare(*runs)
     click.echo(getattr(render, form)(found), nl=False)
-    if fail_on_regression and found.damaged:
+    if fail_on_regression and (found.damaged or found.unsent):
         raise SystemExit(EXIT_CODES["unknown"])
     if fail_on_regression and found.regressions:
         raise SystemExit(EXIT_REGRESSION)

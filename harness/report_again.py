@@ -10,7 +10,7 @@ import msgspec
 from evidence.history import History, RunFile, blaming, events_of, read_run
 from evidence.integrity import NO_DIGEST, WHOLE
 from evidence.numbering import ReportPaths
-from evidence.report import write_report
+from evidence.report import views_of, write_report
 from harness.description import COORDINATORS_NAMED
 from harness.recount import recount
 from metrics.checks import Check, evaluate, overall
@@ -35,7 +35,10 @@ def report_again(file: Path, *, skip_damaged: bool = False) -> tuple[str, str]:
     if not head["completeness"]["complete"] and _says_complete(paths.json):
         kept = f"; {paths.json} said that it is complete, and stays as it is"
         paths = ReportPaths(paths.folder, f"{paths.run_id}-recount")
-    write_report(paths, head, run)
+        head["run"] = head["run"] | {"evidence_path": str(paths.json)}
+    with blaming(run):  # before anything is written: a head of the wrong shape shows itself here
+        views = views_of(head)
+    write_report(paths, head, run, views)
     verdict = str(head["verdict"])
     written = f"{verdict}: {paths.markdown}, {paths.html}, {paths.json}{kept}"
     return verdict, "\n".join([written, *_told(head["completeness"])])

@@ -172,8 +172,7 @@ def _url(option: str, value: Any) -> str:
 
 
 def _policy(text: str) -> str:
-    parse_policy(text)
-    return text
+    return parse_policy(text).text
 
 
 def _whole(option: str, value: Any) -> int:

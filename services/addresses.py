@@ -15,6 +15,8 @@ import gevent.socket
 from gevent.event import AsyncResult
 from gevent.monkey import get_original
 
+from services.errors import OWN_ERRNOS
+
 KNOWN_FOR_S = 30.0
 """How long an answer holds. Thousands of users who begin together would else ask a resolver of ten
 threads, and wait for one another there: latencies of our own making."""
@@ -104,12 +106,15 @@ def connected(host: str, port: int, within_s: float) -> gevent.socket.socket:
         for address in others:
             try:
                 return _connected(*address, min(LONGEST_TRY_S, within_s / (len(others) + 1)))
-            except OSError:
-                with suppress(ValueError):  # somebody else has found out
-                    known.remove(address)
+            except OSError as error:
+                if error.errno not in OWN_ERRNOS:
+                    with suppress(ValueError):  # somebody else has found out
+                        known.remove(address)
         return _connected(*last, None)
-    except BaseException:  # a time-out too: the host may be elsewhere by now
-        _known.pop(key, None)
+    except BaseException as error:  # a time-out too: the host may be elsewhere by now
+        # What this machine is out of says nothing of the host, and a look-up would need it too.
+        if getattr(error, "errno", None) not in OWN_ERRNOS:
+            _known.pop(key, None)
         raise
 
 

@@ -8,6 +8,13 @@ TransportError               one call failed: becomes the step's ``error``, neve
 
 from __future__ import annotations
 
+import errno
+
+OWN_ERRNOS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+)
+"""No descriptor, port or memory left on this machine: nothing went out to a service."""
+
 
 class MisuseError(Exception):
     """The input is wrong. The message names the place, what was found, what was expected."""

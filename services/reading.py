@@ -22,6 +22,9 @@ from services.surrogates import without_lone_surrogates
 Answer = TypeVar("Answer")
 Decode = Callable[[bytes], Answer]
 
+LARGEST_MEANT = 1 << 20
+"""Bytes. A longer body that is not the wire's is not looked at again: that would keep all users of
+the process waiting."""
 LARGEST_EXACT = 2**53
 """Beyond it a float does not know its integer."""
 
@@ -50,6 +53,8 @@ def _read(decoder: msgspec.json.Decoder[Answer], body: bytes, *, nothing_is_empt
     try:
         return decoder.decode(body)
     except msgspec.ValidationError:
+        if len(body) > LARGEST_MEANT:
+            raise
         # Not kept under a name: an error that its own frame holds keeps the body until the
         # collector comes by.
         meant = _as_meant(decoder, body, nothing_is_empty=nothing_is_empty)
@@ -57,7 +62,7 @@ def _read(decoder: msgspec.json.Decoder[Answer], body: bytes, *, nothing_is_empt
             raise
         return decoder.decode(meant)
     except msgspec.DecodeError:
-        whole = without_lone_surrogates(body)
+        whole = without_lone_surrogates(body) if len(body) <= LARGEST_MEANT else body
         if whole == body:
             raise
         return _read(decoder, whole, nothing_is_empty=nothing_is_empty)
@@ -109,9 +114,10 @@ class _Meant:
     def _struct(self, value: dict[str, Any], due: inspect.StructType) -> dict[str, Any]:
         """The object, with what was left out where that is nothing.
 
-        One that has other members and none of those that are due is another answer.
+        One that has none of those members is another answer, and so is one with ``error`` alone.
         """
-        is_known = not value or any(field.encode_name in value for field in due.fields)
+        names = {field.encode_name for field in due.fields} - {"error"}
+        is_known = not names.isdisjoint(value)
         fills_in = is_known and self._nothing_is_empty
         meant = dict(value)
         for field in due.fields:

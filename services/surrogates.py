@@ -24,4 +24,6 @@ def has_surrogates(json: bytes) -> bool:
 
 def without_lone_surrogates(json: bytes) -> bytes:
     """``json`` with U+FFFD for each half of a pair whose other half is missing."""
+    if not has_surrogates(json):
+        return json
     return _ESCAPE.sub(lambda found: _SHOWN if found["half"] else found[0], json)

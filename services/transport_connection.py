@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import ssl
@@ -11,16 +10,11 @@ from gevent import Timeout, get_hub, getcurrent
 
 from metrics.event import OWN_FAULT
 from services.base_url import BaseUrl
-from services.errors import NoAnswerError, TransportError
+from services.errors import OWN_ERRNOS, NoAnswerError, TransportError
 from services.transport_parser import Reply, ReplyParser
 from services.transport_stream import Stream, open_stream
 
 SPARE_PARSERS = 1000
-OWN_ERRNOS = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
-)
-"""No descriptor, port or memory left on this machine: nothing went out to the service."""
-
 AS_WHERE = "as where a client certificate is asked for"
 TLS_WORDS = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "a client certificate is asked for; none is supported",
@@ -65,7 +59,7 @@ class Connection:
         parser.begin(self._size_limit_bytes)
         self._keep_alive = False
         self._timer.again(getcurrent().throw, DeadlineError, update=True)
-        stream = self._stream
+        stream, is_whole = self._stream, False
         try:
             try:  # noqa: SIM105  (contextlib.suppress costs time, and this is every call)
                 stream.send(request)
@@ -76,6 +70,7 @@ class Connection:
                     parser.feed(data)
                 else:
                     parser.end()
+            is_whole = True  # one that is complete may still have been too large
         except DeadlineError:
             inside = " inside the answer" if parser.received_bytes else ""
             raise TransportError(f"time-out after {self._timeout_s:g} s{inside}") from None
@@ -90,7 +85,7 @@ class Connection:
             raise NoAnswerError(os_fault(error) + ends) from None
         finally:
             self._timer.stop()
-            if not parser.complete:
+            if not is_whole:
                 parser.discard()
         reply = parser.reply()
         self._keep_alive = parser.keep_alive

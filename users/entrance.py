@@ -11,6 +11,7 @@ from locust import User
 from locust.env import Environment
 from locust.event import EventHook
 
+from metrics.event import OWN_FAULT
 from services.gateway import Gateway
 from services.ollama import Ollama
 from services.step import Step
@@ -28,8 +29,14 @@ Gate = Callable[[], Surroundings]
 """Gives the surroundings of the run that is on; blocks until one is."""
 
 GATE_POLL_S = 0.01
+MOST_REASONS = 1000
+"""Locust's table keeps each different reason; a service that words every failure differently must
+not fill the memory."""
+OTHER_REASONS = "other reasons, each rare"
 
 _gates: WeakKeyDictionary[Environment, Gate] = WeakKeyDictionary()
+_reasons: WeakKeyDictionary[Environment, set[str]] = WeakKeyDictionary()
+"""What Locust was told of the failed steps of all users."""
 
 
 def open_gate(environment: Environment, gate: Gate) -> None:
@@ -127,14 +134,18 @@ def withheld_of(run: Run) -> list[str]:
 class Reporter:
     """Tells Locust's own statistics of each step of a user, under the step's name."""
 
-    __slots__ = ("_request", "_user")
+    __slots__ = ("_reasons", "_request", "_user")
 
     def __init__(self, environment: Environment, user: User) -> None:
         self._request: Any = environment.events.request
+        self._reasons = _reasons.setdefault(environment, set())
         self._user = user
 
     def __call__(self, step: Step[Any]) -> None:
-        """Fire Locust's request event."""
+        """Fire Locust's request event; a step that never went out is no request to anybody."""
+        error = step.error
+        if error is not None and error.startswith(OWN_FAULT):
+            return
         self._request.fire(
             request_type="POST",
             name=step.name,
@@ -142,7 +153,16 @@ class Reporter:
             response_length=len(step.response),
             response=step,
             context=self._user.context(),
-            exception=StepError(step.error) if step.error else None,
+            exception=StepError(self._shown(error)) if error else None,
             start_time=step.start_s,
             url=step.url,
         )
+
+    def _shown(self, reason: str) -> str:
+        """The reason, or that there are too many to show each."""
+        reasons = self._reasons
+        if reason not in reasons:
+            if len(reasons) >= MOST_REASONS:
+                return OTHER_REASONS
+            reasons.add(reason)
+        return reason

@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from evidence import words
 from evidence.history import RunFile
 from evidence.integrity import NO_DIGEST
 from evidence.run_section import RunSection, run_section
+from metrics.faults import UNSENT_STEPS
 from services.errors import MisuseError
 
 Head = dict[str, Any]
@@ -69,6 +71,11 @@ def same_seed(runs: Sequence[RunFile]) -> bool:
     return len({run_section(run.head).seed for run in runs}) == 1
 
 
+def unsent_steps(run: RunFile) -> int:
+    """How many steps the load generator could not send; its other ones may have been late."""
+    return int(run.head.get("faults", {}).get(UNSENT_STEPS, 0))
+
+
 def _repeated(runs: Sequence[RunFile]) -> list[str]:
     times = Counter(run.path.resolve() for run in runs)
     return [
@@ -101,6 +108,11 @@ def _incomplete(run: RunFile) -> list[str]:
     if not run.has_digests and run.path.suffix == ".json":
         found.append(f"{run.path}: {NO_DIGEST}")
     found += [f"{run.path}: {notice}" for notice in completeness.get("notices", [])]
+    if unsent := unsent_steps(run):
+        found.append(
+            f"{run.path}: the load generator could not send {words.plural(unsent, 'step')}: "
+            "its speed is not the services' own"
+        )
     kept = run_section(run.head).evidence
     if kept not in ("all", "full"):
         compared = (

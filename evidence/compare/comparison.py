@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from evidence.compare.by_run import RunTest, run_test
-from evidence.compare.comparable import refuse_unlike, same_seed, warnings
+from evidence.compare.comparable import refuse_unlike, same_seed, unsent_steps, warnings
 from evidence.compare.figure import Better, Figure
 from evidence.compare.judge import judge, notes
 from evidence.compare.quality import Quality
@@ -31,7 +31,8 @@ class Comparison(msgspec.Struct, kw_only=True):
     """All figures of two sets of runs, named by their files; ``notes`` limit what they can say.
 
     ``gone`` names the figures that only ``a`` has, ``new`` those that only ``b`` has; ``damaged``
-    are files that no longer hold what was written into them: nothing is proven by them.
+    are files that no longer hold what was written into them, ``unsent`` those of runs whose load
+    generator could not send some steps: nothing is proven by them.
     """
 
     a: list[str]
@@ -42,6 +43,7 @@ class Comparison(msgspec.Struct, kw_only=True):
     gone: list[str]
     new: list[str]
     damaged: list[str] = []
+    unsent: list[str] = []
 
     @property
     def regressions(self) -> list[str]:
@@ -70,6 +72,7 @@ def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
         gone=quality.only("a"),
         new=quality.only("b"),
         damaged=[str(run.path) for run in runs if run.faults()],
+        unsent=[str(run.path) for run in runs if unsent_steps(run)],
     )
 
 

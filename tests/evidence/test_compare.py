@@ -222,6 +222,15 @@ def test_a_reader_is_warned_of_all_that_differs():
         assert words in told
 
 
+def test_a_run_that_could_not_send_some_steps_proves_nothing():
+    other = MadeFile(path="other.json")
+    other.head["faults"] = {"unsent_steps": 1_200}
+    found = compare([made(1)], [other])
+    assert found.unsent == ["other.json"]
+    assert any("could not send 1,200 steps" in warning for warning in found.warnings)
+    assert compare([made(1)], [made(2)]).unsent == []
+
+
 def test_other_seeds_make_no_pairs():
     other = MadeFile(MadeRun(9, change=1.0).events(), seed=43)
     comparison = compare([made(1)], [other])

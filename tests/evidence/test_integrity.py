@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 from left_run import LeftRun
+from markupsafe import Markup
 
 from evidence.compare.comparison import compare
 from evidence.history import blaming, read_run
+from evidence.numbering import ReportPaths
+from evidence.report import views_of
 from evidence.tally import Tally
 from harness.report_again import counted_again, report_again
 from services.errors import MisuseError
@@ -27,9 +31,9 @@ def left(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _no_views(monkeypatch):
-    """The plots have tests of their own, and take a second."""
-    monkeypatch.setattr("evidence.report._write_views", lambda *_: None)
+def _no_plots(monkeypatch):
+    """Plots have tests of their own, and take a second."""
+    monkeypatch.setattr("evidence.html._drawn", lambda _: (Markup(), {}))
 
 
 def again(path, **options):
@@ -37,6 +41,7 @@ def again(path, **options):
     run = read_run(path, **options)
     with blaming(run):
         head = counted_again(run)
+        views_of(head)
     return head, head["completeness"]
 
 
@@ -102,7 +107,9 @@ def test_no_report_that_is_whole_gives_way_to_one_that_is_not(left, edit):
     assert (verdict, left.paths.json.read_bytes()) == ("unknown", document)
     assert "stays as it is" in told
     recount = left.paths.folder / "multi_coord_stress_001-recount.json"
-    assert json.loads(recount.read_bytes())["verdict"] == "unknown"
+    recounted = json.loads(recount.read_bytes())
+    assert recounted["verdict"] == "unknown"
+    assert recounted["run"]["evidence_path"] == str(recount), "it holds its own events"
     edited(left.paths.json, edit)
     edited_document = left.paths.json.read_bytes()
     assert report_again(left.paths.json)[0] == "unknown"
@@ -142,6 +149,37 @@ def test_another_layout_of_the_same_report_is_the_same_report(left):
     for layout in ({"indent": 4}, {"sort_keys": True}):
         left.paths.json.write_text(json.dumps(head, **layout))
         assert again(left.paths.json)[1] == left.head["completeness"]
+
+
+def with_whole_numbers(value):
+    """1 for 1.0, as JavaScript has it."""
+    if isinstance(value, dict):
+        return {key: with_whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [{"indent": 2}, {"indent": 4}, {"separators": (",", ":")}, {"indent": 2, "sort_keys": True}],
+    ids=str,
+)
+def test_a_report_that_javascript_laid_out_is_the_same_report(left, layout):
+    whole = with_whole_numbers(json.loads(left.paths.json.read_bytes()))
+    left.paths.json.write_text(json.dumps(whole, ensure_ascii=False, **layout) + "\n")
+    head, counted = again(left.paths.json)
+    assert counted == left.head["completeness"]
+    assert {key: head[key] for key in FIGURES} == {key: left.head[key] for key in FIGURES}
+
+
+@pytest.mark.parametrize("options", [["."], ["--indent", "4", "."], ["-c", "."], ["-S", "."]])
+def test_a_report_that_jq_laid_out_is_the_same_report(left, options):
+    if shutil.which("jq") is None:
+        pytest.skip("the layouts are also tested without jq")
+    command = ["jq", *options, str(left.paths.json)]
+    left.paths.json.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert again(left.paths.json)[1] == left.head["completeness"]
 
 
 def test_a_damaged_line_is_refused_by_name_or_left_out_and_counted(left):
@@ -184,6 +222,27 @@ def test_a_figure_that_was_changed_in_the_head_is_noticed(left):
     text = left.paths.json.read_bytes()
     left.paths.json.write_bytes(text.replace(b'"p95_ms": ', b'"p95_ms": 1', 1))
     assert "the head was changed" in again(left.paths.json)[1]["faults"][0]
+
+
+def test_a_letter_that_was_flipped_in_a_head_is_refused_or_noticed(left):
+    """Every key of what is not counted anew: all three files are written, or none."""
+    whole = left.paths.json.read_bytes()
+    kept = whole[: whole.index(b'\n  "metrics": {')]
+    recount = ReportPaths(left.paths.folder, "001-recount")
+    fates = {"refused": 0, "noticed": 0}
+    for key in re.finditer(rb'"([a-z_]+)":', kept):
+        at = key.start(1)
+        left.paths.json.write_bytes(whole[:at] + b"Q" + whole[at + 1 :])
+        try:
+            assert report_again(left.paths.json)[0] == "unknown", key
+            fates["noticed"] += 1
+        except MisuseError:
+            fates["refused"] += 1
+        written = [recount.json, recount.markdown, recount.html]
+        assert len({path.exists() for path in written}) == 1, key
+        for path in written:
+            path.unlink(missing_ok=True)
+    assert min(fates.values()) > 0, fates
 
 
 BAD = {

@@ -42,22 +42,29 @@ def test_misuse_is_one_line_and_exit_code_2(arguments, message):
 def sides(monkeypatch):
     """What compare was given; the files themselves are evidence's business."""
     given = []
-    worse = SimpleNamespace(regressions=["errors.rate"], damaged=[])
+    worse = SimpleNamespace(regressions=["errors.rate"], damaged=[], unsent=[])
     monkeypatch.setattr("evidence.history.read_run", str)
     monkeypatch.setattr(comparison, "compare", lambda a, b: given.append((a, b)) or worse)
     monkeypatch.setattr(render, "text", lambda _: "told\n")
-    return given
+    return SimpleNamespace(given=given, found=worse)
 
 
 def test_the_two_sides_are_kept_apart(sides):
     told = run("compare", "a.json", "a2.json", "--", "b.json")
     assert (told.exit_code, told.stdout) == (0, "told\n")
-    assert sides == [(["a.json", "a2.json"], ["b.json"])]
+    assert sides.given == [(["a.json", "a2.json"], ["b.json"])]
 
 
 @pytest.mark.usefixtures("sides")
 def test_a_regression_has_its_own_exit_code_where_it_is_asked_for():
     assert run("compare", "a.json", "--fail-on-regression", "--", "b.json").exit_code == 5
+
+
+@pytest.mark.parametrize("fault", ["damaged", "unsent"])
+def test_a_file_that_proves_nothing_fails_no_regression(sides, fault):
+    setattr(sides.found, fault, ["b.json"])
+    assert run("compare", "a.json", "--fail-on-regression", "--", "b.json").exit_code == 4
+    assert run("compare", "a.json", "--", "b.json").exit_code == 0
 
 
 def test_every_command_and_its_options_stand_in_the_docs():

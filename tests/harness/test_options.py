@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from locust.argument_parser import LocustArgumentParser
 
+from evidence.document import has_bodies
 from harness.beginning import check_claim
 from harness.check_command import parse
 from harness.options import add_options
@@ -101,6 +102,17 @@ def test_what_is_wrong_is_refused_with_its_place_what_was_found_and_what_was_exp
     with pytest.raises(MisuseError) as refusal:
         read_settings(options(**changed), None)
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("Full", "full"), (" full ", "full"), ("ALL", "all"), ("None", "none"),
+     (" Sample=.50", "sample=0.5")],
+)  # fmt: skip
+def test_what_is_kept_of_the_events_has_one_spelling(said, kept):
+    settings = read_settings(options(evidence=said), None)
+    assert settings.evidence == kept
+    assert has_bodies({"run": {"evidence": settings.evidence}}) == (kept == "full")
 
 
 def test_a_host_that_is_no_url_is_refused():

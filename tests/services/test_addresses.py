@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from collections import Counter
 
@@ -98,6 +100,24 @@ def test_a_time_out_forgets_where_the_host_was(asked, monkeypatch):
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
             addresses.connected("gateway.example", 80, 9)
     assert asked == ["gateway.example"] * 2
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EADDRNOTAVAIL])
+def test_where_this_machine_is_out_of_something_the_host_is_still_known(asked, monkeypatch, number):
+    def out_of_it(*_):
+        raise OSError(number, os.strerror(number))
+
+    with RawServer(script([answer(b"{}")])) as server, monkeypatch.context() as patch:
+        port = port_of(server)
+        assert get("gateway.example", port) == 200
+        patch.setattr(addresses, "_connected", out_of_it)
+        for _ in range(3):
+            with pytest.raises(TransportError, match="load generator: "):
+                get("gateway.example", port)
+        patch.undo()
+        monkeypatch.setattr(gevent.socket, "getaddrinfo", out_of_it)
+        assert get("gateway.example", port) == 200
+    assert asked == ["gateway.example"]
 
 
 def test_an_answer_holds_for_a_while_only(asked, monkeypatch):

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import time
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from tcp.raw_server import RawServer, answer, script
 
 from services.blanking import blank_text, blanker
 from services.reason import status_fault
+from services.transport import Reply
 
 TOKENS = ["sesame-1234/+~", "sk-live-7f3c9a0b2d4e6f8a1b2c", "eyJhbGciOi.J9/x+" * 40, "12345678"]
 VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=12, max_size=90)
@@ -87,6 +89,36 @@ def test_any_token_in_any_shape(token, before, after):
 )
 def test_what_holds_no_token_stays(body):
     assert blanker(TOKENS[0]).blank(body.encode()) == body.encode()
+
+
+RUNS = {
+    "backslashes": "\\",
+    "backslashes and breaks": "\\\\n",
+    "quoted signs": "25",
+    "quoted entities": "amp;",
+    "zeros": "0",
+    "line breaks": "\n",
+    "starts of base64": "c2VzYW1l",
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("begin", ["", "%", "%25", "&", "&#", "&#x", "\\u0073", "c2Vz", "s"])
+def test_a_long_run_takes_time_by_its_length_alone(run, begin):
+    blank = blanker(TOKENS[0]).blank
+    body = f"\\u0073 %73 {begin}{run * (100_000 // len(run))}".encode()
+    start = time.process_time()
+    assert blank(body) == body
+    # By the square of its length it was minutes.
+    assert time.process_time() - start < 2
+
+
+def test_a_content_type_is_cut_before_it_is_searched():
+    blanker(TOKENS[0])
+    reply = Reply(500, b"", b"HTTP/1.1 500 x\r\nContent-Type: " + b"\\u0073" * 10_000)
+    start = time.process_time()
+    assert status_fault(reply).startswith("HTTP 500 (")
+    assert time.process_time() - start < 2
 
 
 def test_what_is_too_short_for_a_secret_stays():

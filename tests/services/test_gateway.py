@@ -127,7 +127,6 @@ NOTHING = {
     "null": {"results": None},
     "null counts": {"results": None, "per_corpus_counts": None, "playbook_boosted": None},
     "left out": {"per_corpus_counts": {"workers": 0}},
-    "all left out": {},
     "an empty list": {"results": [], "error": None},
 }
 
@@ -170,6 +169,15 @@ def test_half_a_surrogate_pair_in_text_that_nobody_needs_decides_nothing(gateway
     assert (step.error, [hit.id for hit in step.answer.results]) == (None, ["w-1"])
     judged = read(wire.judged_decoder, step.response).results[0]
     assert "\\ud8" not in bytes(judged.metadata).decode().replace("\\ud83d\\ude00", "")
+
+
+@pytest.mark.parametrize("note", [rb"\n\u00fc", rb"\ud83d\ude00", rb"\ud83d"])
+def test_a_large_body_that_is_not_the_wires_is_given_up_at_once(note):
+    body = b'{"results": 1, "note": "%b"}' % (note * (8_000_000 // len(note)))
+    start = time.process_time()
+    with pytest.raises(msgspec.DecodeError):
+        read(wire.search_decoder, body)
+    assert time.process_time() - start < 0.5
 
 
 def test_whole_pairs_stay_whole():
@@ -256,6 +264,11 @@ FAULTS = {
     "no distance": (
         [answer(found({"id": "w", "corpus": "c"}))],
         "results[]: missing field distance",
+    ),
+    "nothing at all": ([answer({})], "answer: missing field results"),
+    "no error, and nothing else": (
+        [answer({"error": None})],
+        "answer: missing field results",
     ),
     "a list": ([answer([])], "answer: expected object, got array"),
     "too many boosted": (

@@ -78,6 +78,14 @@ def test_a_failed_answer_is_free_at_once(acts):
         assert garbage == []
 
 
+def test_a_whole_answer_that_is_too_large_is_free_at_once():
+    with RawServer(script([answer(BODY[:1000])])) as server:
+        failed(server.url, size_limit_bytes=100)
+        with collected() as garbage:
+            assert failed(server.url, size_limit_bytes=100).startswith("answer over 100")
+        assert garbage == []
+
+
 def test_its_bytes_are_free_while_the_reason_is_still_at_hand():
     with RawServer(script([OK + b"Content-Length: 9000000\r\n\r\n" + BODY * 16, CLOSE])) as server:
         tracemalloc.start()

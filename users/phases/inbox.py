@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from metrics.event import OWN_FAULT
 from services.reading import read
 from services.wire import InboxRequest, judged_decoder
 from services.wire_llm import ParsedDemand
@@ -49,7 +50,9 @@ def _accepted(act: Act, message: InboxMessage) -> bool:
 def _parsed(act: Act, message: InboxMessage) -> ParsedDemand | None:
     step = act.take(act.coordinator.ollama.parse_demand(message.body, act.trace))
     if step.error:
-        act.event.parse_status = "failed"
+        # What did not go out is no answer of the LLM.
+        if not step.error.startswith(OWN_FAULT):
+            act.event.parse_status = "failed"
     else:
         act.event.parse_status = "unparseable" if step.unparseable else "parsed"
     return step.answer

@@ -1,0 +1,73 @@
+"""What the load generator could not send is told of no service, by nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from types import SimpleNamespace
+
+import pytest
+from locust.env import Environment
+from locust.event import Events
+
+from services import addresses, prompts
+from services.ollama import Ollama
+from services.step import Step
+from services.traceparent import TraceContext
+from services.transport import Transport
+from users import entrance
+from users.entrance import Reporter
+from users.phases import inbox
+
+TRACE = TraceContext("ab" * 16)
+
+
+@pytest.fixture
+def fired():
+    return []
+
+
+@pytest.fixture
+def reporter(fired):
+    environment = Environment(events=Events())
+    environment.events.request.add_listener(lambda exception, **_: fired.append(exception))
+    return Reporter(environment, SimpleNamespace(context=dict))
+
+
+def connect_fails(monkeypatch, number):
+    def failing(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(addresses, "_connected", failing)
+
+
+@pytest.mark.parametrize(
+    ("number", "parse_status"),
+    [(errno.EMFILE, None), (errno.ECONNREFUSED, "failed")],
+)
+def test_what_did_not_go_out_is_neither_a_request_nor_a_parse(
+    monkeypatch, reporter, fired, number, parse_status
+):
+    connect_fails(monkeypatch, number)
+    transport = Transport("http://127.0.0.1:9", connect_timeout_s=2, timeout_s=2)
+    ollama = Ollama(transport, "m", 1, contextlib.nullcontext(), reporter)
+    act = SimpleNamespace(
+        coordinator=SimpleNamespace(ollama=ollama),
+        trace=TRACE,
+        event=SimpleNamespace(parse_status=None),
+        take=lambda step: step,
+    )
+    assert inbox._parsed(act, SimpleNamespace(body=prompts.PARSE_DEMAND)) is None
+    assert act.event.parse_status == parse_status
+    assert len(fired) == (parse_status is not None)
+
+
+def test_locust_is_told_of_so_many_different_reasons_and_of_each_failure(
+    monkeypatch, reporter, fired
+):
+    monkeypatch.setattr(entrance, "MOST_REASONS", 3)
+    for number in [*range(9), 0]:
+        reporter(Step("s", 0.0, 1.0, "ab", "http://x", b"", error=f"HTTP 500: no {number}"))
+    known = [f"HTTP 500: no {number}" for number in range(3)]
+    assert list(map(str, fired)) == [*known, *[entrance.OTHER_REASONS] * 6, known[0]]
