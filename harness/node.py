@@ -118,6 +118,11 @@ class Node:
             self._refuse(f"the master {reason}")
             return
         try:
+            tokens_withheld = withheld_of(welcome.run)
+        except MisuseError as fault:
+            self._refuse(str(fault))
+            return
+        try:
             if self.local_segment is None:
                 CLOCK.anchor()
             segment = self.local_segment or open_segment(welcome, self.boot)
@@ -131,7 +136,7 @@ class Node:
             parse_policy(welcome.evidence),
             self.local_tracer or open_tracer(welcome, self._own_env),
         )
-        for said_of_token in withheld_of(welcome.run):
+        for said_of_token in tokens_withheld:
             logger.warning("%s: %s", welcome.worker, said_of_token)
         self._run = NodeRun(welcome, self.boot, self._post, recorder)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
