@@ -21,7 +21,7 @@ from harness.settings import Settings, read_settings
 from services.errors import MisuseError
 from tracing.check import check_langfuse
 from tracing.settings import load_settings
-from users.casting import check_cast, class_host
+from users.casting import check_cast, host_of
 from users.entrance import has_listeners
 
 
@@ -85,7 +85,7 @@ def make_parser() -> ArgumentParser:
 
 
 def _settings(options: Namespace) -> Settings:
-    settings = read_settings(options, options.host or class_host(options.user_classes))
+    settings = read_settings(options, host_of(options.host, options.user_classes))
     check_cast(settings.scenario, options.user_classes)
     check_claim(settings)
     return settings

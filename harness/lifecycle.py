@@ -42,7 +42,7 @@ from harness.way_out import WayOut
 from services.clock import CLOCK
 from services.errors import MisuseError
 from services.token import TokenHosts
-from users.casting import check_cast, class_host
+from users.casting import check_cast, host_of
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
 
@@ -99,7 +99,7 @@ class Lifecycle:
         if options is None:
             raise MisuseError("this environment has no options; expected those of harness.options")
         classes = self.environment.user_classes
-        host = self.environment.host or class_host(classes)
+        host = host_of(self.environment.host, classes)
         settings = read_settings(options, host, self.token_hosts)
         # Asked first before there is a web form: what that names gets no token.
         self.token_hosts = settings.token_hosts
@@ -309,6 +309,12 @@ class Lifecycle:
         """
         waits = self._headless or not self.is_set_up
         return self.conductor is not None and not self._begun and waits
+
+    @property
+    def follows_shape(self) -> bool:
+        """Whether Locust waits for a load shape before it listens to SIGTERM: headless only."""
+        shape = self.runner.shape_greenlet
+        return self._headless and shape is not None and not shape.dead
 
     def note_signal(self, number: int) -> None:
         """Before a run that starts by itself, a signal is all that the exit code can tell of."""
