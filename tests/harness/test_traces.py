@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from harness.completeness import tracing
 from harness.messages import Welcome
 from harness.options import DEFAULT_LANGFUSE_ENV
 from harness.telling import traced
@@ -127,6 +128,13 @@ def test_the_last_line_of_a_run_tells_every_fate_and_what_sends_the_rest():
         )
     ]
     assert traced(tracing | {"on": False}) == []
+
+
+def test_a_spool_elsewhere_is_told_of_whatever_its_path(made_run):
+    part = made_run.roll.enter("worker-1", "client", "boot", "there")
+    path = "/" + "x" * 5000
+    part.tracing = {"spools": [path]}
+    assert tracing(made_run)["spools_elsewhere"] == [f"{path} on there (worker-1)"]
 
 
 OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"
