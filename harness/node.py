@@ -250,9 +250,17 @@ class Node:
         gevent.spawn(self._hand_over_all, run, unheard=True)
 
     def _on_drain(self, drain: said.Drain, _: str) -> None:
-        """Stop the users, send what is left, and say that this was all."""
-        if self._run is not None and self._run.run.uid == drain.run_uid:
-            self._hand_over_all(self._run)
+        """Stop the users, send what is left, and say that this was all.
+
+        Who has said so already was not heard by a master that asks: it is said again.
+        """
+        run = self._run
+        if run is None or run.run.uid != drain.run_uid:
+            return
+        if run.handed_over:
+            run.tell_again()
+        else:
+            self._hand_over_all(run)
 
     def _hand_over_all(self, run: NodeRun, *, unheard: bool = False) -> None:
         if run.drained:
@@ -338,6 +346,7 @@ class Node:
         """The run before is over; whoever still waits in it waits no more."""
         gevent.killall(self._greenlets)
         if self._run is not None and self.local_segment is None:
+            self.give_up()
             self._run.recorder.segment.close()
         self._run = None
 
