@@ -53,7 +53,7 @@ class StartForm:
         environment = lifecycle.environment
         self._given = dict(vars(environment.parsed_options))
         self._given_host, self._given_profile = environment.host, environment.profile
-        pickable: Mapping[str, type[Any]] = environment.available_user_classes or {}
+        pickable: Mapping[str, Any] = environment.available_user_classes or {}
         classes: set[type[Any]] = {*environment.user_classes, *pickable.values()}
         self._given_hosts = {each: each.host for each in classes}
 
@@ -124,6 +124,7 @@ class StartForm:
             settings = read_settings(self._options(form), host, lifecycle.token_hosts)
             lifecycle.check_users(form.get("user_count"))
             if lifecycle.stage == "running":
+                self._refuse_other_classes(self._classes(form))
                 self._refuse_changes(settings)
             else:
                 self._refuse_without_workers()
@@ -141,7 +142,7 @@ class StartForm:
         environment = self._lifecycle.environment
         if not self._web_ui.userclass_picker_is_active:
             return list(environment.user_classes)
-        pickable: Mapping[str, type[Any]] = environment.available_user_classes or {}
+        pickable: Mapping[str, Any] = environment.available_user_classes or {}
         names = form.getlist("user_classes")
         if not names and self._lifecycle.stage == "running":
             return list(environment.user_classes)
@@ -191,6 +192,11 @@ class StartForm:
                 "no worker is ready; start one, or wait: those of the last run come back "
                 f"{pause_s:g} s after it"
             )
+
+    def _refuse_other_classes(self, classes: list[type[Any]]) -> None:
+        """Locust would have the run that is on go on with users that it knows nothing of."""
+        if {*classes} != {*self._lifecycle.environment.user_classes}:
+            raise MisuseError("a run is on: its user classes cannot change; stop it first")
 
     def _refuse_changes(self, settings: Settings) -> None:
         """While a run is on, users, ramp and run time can change, and nothing else."""

@@ -171,3 +171,16 @@ def test_a_host_of_the_classes_where_nobody_answers_is_refused_in_the_form(servi
         answer = run.start(host="")
         assert not answer["success"]
         assert answer["message"] == "--host http://127.0.0.1:9: no answer, connection refused"
+
+
+def test_the_user_classes_of_a_run_that_is_on_cannot_change(services, tmp_path):
+    with WebRun(tmp_path, *services, "--class-picker") as run:
+        assert run.start(user_classes=["AliceUser", "BobUser", "CarolUser"])["success"]
+        until(lambda: run.client.get("stats/requests").json()["user_count"] == 3)
+        answer = run.start(user_classes=["AliceUser"])
+        assert not answer["success"]
+        assert answer["message"] == "a run is on: its user classes cannot change; stop it first"
+        assert run.start(user_count=6, spawn_rate=6)["success"], "none chosen: those that are on"
+        run.client.post("stop")
+        until(lambda: run.figures()["reports"], what="a report")
+        assert "Traceback" not in run.output
