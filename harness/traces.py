@@ -28,7 +28,7 @@ MOST = 2**53
 """More than a worker can count, and the largest whole number that every reader of JSON has."""
 LONGEST_PATH = 4096
 MOST_SPOOLS = 100
-"""That a process names: it has one, or two where its first was removed."""
+"""That a process names; it has one."""
 READ_BACK_WITHIN_S = 15.0
 """Servers ingest late; a headless run waits as long at its end for what they delivered to show."""
 
