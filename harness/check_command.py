@@ -15,13 +15,15 @@ from harness import probe
 from harness.beginning import check_claim
 from harness.front import hang_up
 from harness.ground import look_at_gateway, look_at_llm, start_stack
+from harness.open_files import allow_all_open_files, check_asked
 from harness.options import DEFAULT_LANGFUSE_ENV
+from harness.ports import check_ports
 from harness.probe import Finding
 from harness.settings import Settings, read_settings
 from services.errors import MisuseError
 from tracing.check import check_langfuse
 from tracing.settings import load_settings
-from users.casting import check_cast, class_host
+from users.casting import check_cast, host_of
 from users.entrance import has_listeners
 
 
@@ -32,6 +34,11 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
     """
     try:
         options = parse(arguments, load_classes(arguments))
+    except MisuseError as fault:
+        yield Finding("fail", str(fault))
+        return
+    yield from _machine(options)
+    try:
         settings = _settings(options)
     except MisuseError as fault:
         yield Finding("fail", str(fault))
@@ -61,7 +68,9 @@ def parse(arguments: Sequence[str], classes: dict[str, type[Any]] | None = None)
 
     ``user_classes`` are those of ``classes`` that were chosen. Raises MisuseError for others.
     """
-    options: Namespace = make_parser().parse_args(list(arguments))
+    parser = make_parser()
+    # Not as the run that begins reads them: that ends where a port is taken, see _machine.
+    options: Namespace = type(parser).parse_args(parser, list(arguments))
     classes = classes or {}
     if unknown := [name for name in options.user_classes if name not in classes]:
         raise MisuseError(
@@ -84,8 +93,24 @@ def make_parser() -> ArgumentParser:
     return parser
 
 
+def _machine(options: Namespace) -> Iterator[Finding]:
+    """The ports and open files that this machine lacks for the run."""
+    allow_all_open_files()
+    local = not (options.master or options.worker or options.processes)
+    processes = options.processes
+    looks: list[Callable[[], None]] = [
+        lambda: check_ports(options),
+        lambda: check_asked(options.num_users, processes=processes, local=local),
+    ]
+    for look in looks:
+        try:
+            look()
+        except MisuseError as fault:
+            yield Finding("fail", str(fault))
+
+
 def _settings(options: Namespace) -> Settings:
-    settings = read_settings(options, options.host or class_host(options.user_classes))
+    settings = read_settings(options, host_of(options.host, options.user_classes))
     check_cast(settings.scenario, options.user_classes)
     check_claim(settings)
     return settings

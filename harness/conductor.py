@@ -190,6 +190,9 @@ class Conductor(Hall):
 
     def look_for_absent(self, run: MasterRun) -> None:
         """Note who never came, before the users of a run are stopped."""
+        self._best_effort(run, self._note_absent_at_the_end)
+
+    def _note_absent_at_the_end(self, run: MasterRun) -> None:
         there = len(run.seats) + run.reference.waiting
         self._note_absent(run, self._arrivals.absent_at_the_end(there))
 

@@ -47,9 +47,9 @@ def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
     run.see_to_folder()
     segments = gather(conductor, run)
     history = in_thread(lambda: read_back(run))
-    figures = in_thread(lambda: _figures(run, history, len(segments)))
+    figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
     in_thread(prepare)
-    found = _found(run, history)
+    found = [*_found(run, history), *miscounted]
     kept = 0 if history is None else len(history.order)
     head = make_head(run, figures, kept, found)
     _end_segment(run, head, history)
@@ -60,7 +60,7 @@ def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
         head["completeness"]["notices"] = notices
         in_thread(lambda: write_again(run, head))
     conductor.dismiss(run)
-    if in_its_place:
+    if in_its_place and history is not None and not found:
         _remove(run, segments)
     return head
 
@@ -134,8 +134,13 @@ def read_back(run: MasterRun) -> History | None:
         return None
 
 
-def _figures(run: MasterRun, history: History | None, files: int) -> Figures:
-    """What the workers handed over; where one is lost, what their files hold: it may be more."""
+def _figures(
+    run: MasterRun, history: History | None, files: int
+) -> tuple[Figures, tuple[str, ...]]:
+    """What the workers handed over; where one is lost, what their files hold: it may be more.
+
+    With the fault of files that cannot be counted.
+    """
     parts = run.roll.parts.values()
     if (
         history is None
@@ -143,7 +148,19 @@ def _figures(run: MasterRun, history: History | None, files: int) -> Figures:
         or files < 1 + len(parts)
         or any(p.evidence_missing for p in parts)
     ):
-        return run.figures
+        return run.figures, ()
+    try:
+        return _counted_again(run, history), ()
+    except Exception as fault:
+        # The border: whatever damaged files hold, what was handed over is there. It is in the
+        # report's faults.
+        logger.debug("the events could not be counted again", exc_info=True)
+        told = f"{type(fault).__name__}: {fault}"
+        return run.figures, (f"the events could not be counted again: {told}",)
+
+
+def _counted_again(run: MasterRun, history: History) -> Figures:
+    """The figures of what the files hold; lost workers made as many events as those tell."""
     counted = Figures(run.run.top_k, cells=cells(run.run))
     by_worker = recount(history, counted)
     for record in history.records("delta"):

@@ -55,11 +55,21 @@ class Interrupts:
         if self._lifecycle.is_idle:
             self._abandon(number)
             return
-        # Locust listens to SIGTERM by now, and ends the test.
         self._lifecycle.note_signal(number)
+        if self._lifecycle.follows_shape:
+            self._leave_shape(number)
+            return
+        # Locust listens to SIGTERM by now, and ends the test.
         if number == signal.SIGHUP:
             logger.warning("the terminal was closed (SIGHUP): ending as on SIGTERM")
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def _leave_shape(self, number: signal.Signals) -> None:
+        """End a run that Locust only ends by Ctrl-C; once: the next would cut the report short."""
+        if not self._interrupted:
+            self._interrupted = True
+            logger.warning("stopping on %s; the report follows", number.name)
+            _raise_in_main(KeyboardInterrupt())
 
     def _abandon(self, number: signal.Signals) -> None:
         self._lifecycle.abandon()

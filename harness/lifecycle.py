@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ from harness.finished import FinishedRuns
 from harness.ground import Ground, prepare
 from harness.master_run import MasterRun
 from harness.node import Node
-from harness.open_files import check_users
+from harness.open_files import check_asked
 from harness.pieces import see_off
 from harness.post import Post
 from harness.progress import Progress, open_display
@@ -42,7 +42,7 @@ from harness.way_out import WayOut
 from services.clock import CLOCK
 from services.errors import MisuseError
 from services.token import TokenHosts
-from users.casting import check_cast, class_host
+from users.casting import check_cast, host_of
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
 
@@ -99,7 +99,7 @@ class Lifecycle:
         if options is None:
             raise MisuseError("this environment has no options; expected those of harness.options")
         classes = self.environment.user_classes
-        host = self.environment.host or class_host(classes)
+        host = host_of(self.environment.host, classes)
         settings = read_settings(options, host, self.token_hosts)
         # Asked first before there is a web form: what that names gets no token.
         self.token_hosts = settings.token_hosts
@@ -107,20 +107,10 @@ class Lifecycle:
         return settings
 
     def check_users(self, asked: object) -> None:
-        """Refuse more users than a process of this machine has open files for; raises MisuseError.
-
-        Workers of other machines see for themselves how many they can take.
-        """
+        """Refuse more users than this machine's processes have open files for; MisuseError."""
         options = self.environment.parsed_options
-        try:
-            users = int(str(asked))
-        except ValueError:  # Locust says what is wrong with it
-            return
-        if self.node is not None:
-            check_users(users, "--users")
-        elif options is not None and options.processes:
-            share = -(-users // options.processes)
-            check_users(share, f"--users {users:,}, on each of {options.processes} processes")
+        processes = options.processes if options is not None else None
+        check_asked(asked, processes=processes, local=self.node is not None)
 
     def prepare(self, settings: Settings) -> Ground:
         """Check everything, and make the ground ready before the first user; raises MisuseError."""
@@ -196,14 +186,14 @@ class Lifecycle:
             drain(conductor, run, self.environment.stop_timeout)
             head = finish(conductor, run)
             self.finished.add(run.paths, head)
-            self._say(summary(run, head))
             self._tell(run, head)
+            self._say(summary(run, head))
         except OSError as fault:
             logger.error(  # noqa: TRY400  (a full disk is no defect)
                 "the report is not whole: %s: %s; mcstress report %s makes it, once there is room",
                 fault.filename or run.paths.folder,
                 fault.strerror,
-                run.paths.events,
+                run.segment.path,
             )
             conductor.dismiss(run)
         except BaseException:
@@ -248,11 +238,11 @@ class Lifecycle:
         if self._headless:
             self._last_words = text
         else:
-            sys.stderr.write(text)
+            _print(text)
 
     def on_quit(self, **_: Any) -> None:
         """The last thing that a headless run prints."""
-        sys.stderr.write(self._last_words)
+        _print(self._last_words)
         self._last_words = ""
 
     def on_quitting(self, **_: Any) -> None:
@@ -310,6 +300,12 @@ class Lifecycle:
         waits = self._headless or not self.is_set_up
         return self.conductor is not None and not self._begun and waits
 
+    @property
+    def follows_shape(self) -> bool:
+        """Whether Locust waits for a load shape before it listens to SIGTERM: headless only."""
+        shape = self.runner.shape_greenlet
+        return self._headless and shape is not None and not shape.dead
+
     def note_signal(self, number: int) -> None:
         """Before a run that starts by itself, a signal is all that the exit code can tell of."""
         if self.conductor is not None and not self._begun and self._starts_by_itself:
@@ -327,7 +323,7 @@ class Lifecycle:
         run.traces.let_go()
         if (report := run.paths.markdown).exists():
             return f"given up before all traces were accounted for; the report: {report}"
-        made_from = shlex.quote(str(run.paths.events))
+        made_from = shlex.quote(str(run.segment.path))
         return f"given up before the report. To make it: mcstress report {made_from}"
 
     def abandon(self) -> None:
@@ -340,6 +336,13 @@ class Lifecycle:
         ground, self.ground = self.ground, None
         if ground is not None:
             ground.leave()
+
+
+def _print(text: str) -> None:
+    """Write to the terminal; the report has it all where the terminal is gone."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _is_at_the_run_time() -> bool:

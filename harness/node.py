@@ -118,6 +118,11 @@ class Node:
             self._refuse(f"the master {reason}")
             return
         try:
+            tokens_withheld = withheld_of(welcome.run)
+        except MisuseError as fault:
+            self._refuse(str(fault))
+            return
+        try:
             if self.local_segment is None:
                 CLOCK.anchor()
             segment = self.local_segment or open_segment(welcome, self.boot)
@@ -131,7 +136,7 @@ class Node:
             parse_policy(welcome.evidence),
             self.local_tracer or open_tracer(welcome, self._own_env),
         )
-        for said_of_token in withheld_of(welcome.run):
+        for said_of_token in tokens_withheld:
             logger.warning("%s: %s", welcome.worker, said_of_token)
         self._run = NodeRun(welcome, self.boot, self._post, recorder)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
@@ -245,9 +250,17 @@ class Node:
         gevent.spawn(self._hand_over_all, run, unheard=True)
 
     def _on_drain(self, drain: said.Drain, _: str) -> None:
-        """Stop the users, send what is left, and say that this was all."""
-        if self._run is not None and self._run.run.uid == drain.run_uid:
-            self._hand_over_all(self._run)
+        """Stop the users, send what is left, and say that this was all.
+
+        Who has said so already was not heard by a master that asks: it is said again.
+        """
+        run = self._run
+        if run is None or run.run.uid != drain.run_uid:
+            return
+        if run.handed_over:
+            run.tell_again()
+        else:
+            self._hand_over_all(run)
 
     def _hand_over_all(self, run: NodeRun, *, unheard: bool = False) -> None:
         if run.drained:
@@ -333,6 +346,7 @@ class Node:
         """The run before is over; whoever still waits in it waits no more."""
         gevent.killall(self._greenlets)
         if self._run is not None and self.local_segment is None:
+            self.give_up()
             self._run.recorder.segment.close()
         self._run = None
 

@@ -57,8 +57,10 @@ class NodeRun:
         self._most_users = most_users()
         self.deltas = 0
         self._events_told = 0
-        self._unsent: Delta | None = None
+        self._unsent: list[Delta] = []
         self.drained = False
+        self.handed_over = False
+        self._unheard = False
         self._post = post
         self._handing_over = gevent.lock.RLock()
         self._tickets = count(1)
@@ -203,11 +205,14 @@ class NodeRun:
         with self._handing_over:
             self.clock_watch.look()
             self.write_down()
-            if self._unsent is not None:
-                self._post.send(self._unsent)
-            self._unsent = self._delta()
-            self._post.send(self._unsent)
-            self._unsent = None
+            self._send_unsent()
+            self._unsent.append(self._delta())
+            self._send_unsent()
+
+    def _send_unsent(self) -> None:
+        while self._unsent:
+            self._post.send(self._unsent[0])
+            del self._unsent[0]
 
     def _keep(self) -> None:
         """Write out the evidence; say once, and at once, that the disk refuses it."""
@@ -219,13 +224,23 @@ class NodeRun:
 
     def hand_over_all(self, *, unheard: bool) -> None:
         """The last delta, and what was handed over in all; ``unheard``: the master was silent."""
+        self._unheard = unheard
         try:
             self.hand_over()
         finally:
+            if self.events_untold:  # one that could not be sent kept the last one back
+                self._unsent.append(self._delta())
             if self.welcome.worker != LOCAL:
                 self.recorder.segment.end()
                 self.recorder.segment.close()
+            self.handed_over = True
         self._post.send(self._totals(unheard=unheard))
+
+    def tell_again(self) -> None:
+        """The same once more, for a master that it did not reach; it takes each once."""
+        with self._handing_over:
+            self._send_unsent()
+            self._post.send(self._totals(unheard=self._unheard))
 
     def _delta(self) -> Delta:
         recorder = self.recorder

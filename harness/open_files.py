@@ -33,6 +33,23 @@ def most_users() -> int:
     return 1 << 31 if limit == resource.RLIM_INFINITY else max(0, limit - SPARE) // A_USER
 
 
+def check_asked(users: object, *, processes: int | None, local: bool) -> None:
+    """Refuse more users than a process of this machine has open files for; raises MisuseError.
+
+    ``local``: they live in this process. Workers of other machines see for themselves how many
+    they can take. Of what is no number Locust says what is wrong with it.
+    """
+    try:
+        number = int(str(users))
+    except ValueError:
+        return
+    if local:
+        check_users(number, "--users")
+    elif processes:
+        share = -(-number // processes)
+        check_users(share, f"--users {number:,}, on each of {processes} processes")
+
+
 def check_users(users: int, where: str) -> None:
     """Refuse more users of one process than it has files for; ``where`` they were asked for."""
     if users > most_users():

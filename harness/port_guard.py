@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from locust.rpc import Message
-from locust.runners import MasterRunner
+from locust.runners import STATE_INIT, MasterRunner
 
 from harness.dropped import Dropped
 from harness.locust_compat import UNREADABLE
@@ -118,6 +118,11 @@ class PortGuard:
             return
         if reason := self._fault(client_id, msg):
             self._dropped.note(reason, client_id, msg.type)
+            return
+        if msg.type == "quit" and self._runner.state == STATE_INIT:
+            # Of the last worker Locust would end its message loop, and go on waiting for others.
+            self._runner.clients.pop(client_id, None)
+            logger.info("worker %s quit before the test", client_id)
             return
         try:
             self._handle(client_id, msg)

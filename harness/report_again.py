@@ -25,15 +25,15 @@ def report_again(file: Path, *, skip_damaged: bool = False) -> tuple[str, str]:
     """Count all figures again and write the report beside ``file``: the verdict, and a line.
 
     Raises MisuseError where ``file`` cannot be read, OSError where no report can be written. A
-    report that is whole stays as it is where the new one is not: that one has a name of its own.
+    report that says more than the new one stays as it is: the new one has a name of its own.
     """
     run = read_run(file, skip_damaged=skip_damaged)
     with blaming(run):
         head = counted_again(run)
     paths = _paths(file)
     kept = ""
-    if not head["completeness"]["complete"] and _says_complete(paths.json):
-        kept = f"; {paths.json} said that it is complete, and stays as it is"
+    if said := _says_more(paths.json, head["completeness"]):
+        kept = f"; {paths.json} said that it {said}, and stays as it is"
         paths = ReportPaths(paths.folder, f"{paths.run_id}-recount")
         head["run"] = head["run"] | {"evidence_path": str(paths.json)}
     with blaming(run):  # before anything is written: a head of the wrong shape shows itself here
@@ -104,15 +104,21 @@ def _looked_over(run: RunFile, before: dict[str, Any], events: int) -> dict[str,
     }
 
 
-def _says_complete(path: Path) -> bool:
-    """Whether there is a document at ``path`` that says that nothing is missing of it."""
+def _says_more(path: Path, counted: dict[str, Any]) -> str:
+    """What a document at ``path`` has and the one with ``counted`` has not; empty: nothing."""
     if not path.is_file():
-        return False
+        return ""
     try:
-        head = read_run(path, skip_damaged=True).head
+        before = read_run(path, skip_damaged=True).head.get("completeness", {})
     except MisuseError:
-        return False
-    return bool(head.get("completeness", {}).get("complete"))
+        return ""
+    if before.get("complete") and not counted["complete"]:
+        return "is complete"
+    if (before.get("events_kept") or 0) > (counted["events_kept"] or 0):
+        return f"holds {before['events_kept']:,} events"
+    if {*counted["faults"]} - {*before.get("faults", [])}:
+        return "has fewer faults"
+    return ""
 
 
 def _as_seen(run: RunFile, users: list[tuple[int, int]]) -> dict[str, Any]:

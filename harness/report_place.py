@@ -32,7 +32,7 @@ def write(run: MasterRun, head: Document, history: History | None) -> bool:
 def _write_elsewhere(run: MasterRun, head: Document, history: History | None, fault: str) -> None:
     logger.error("the report could not be written: %s", fault)
     own, counted = run.paths, head["completeness"]
-    notices, again = counted["notices"], f"mcstress report {own.events}"
+    notices, again = counted["notices"], f"mcstress report {run.segment.path}"
     folder = None
     try:
         folder = Path(mkdtemp(prefix=f"{STEM}_{run.run.label}_"))

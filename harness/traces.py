@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FLUSH_DEADLINE_S = 10.0
 MOST = 2**53
 """More than a worker can count, and the largest whole number that every reader of JSON has."""
+LONGEST_PATH = 4096
+MOST_SPOOLS = 100
+"""That a process names; it has one."""
 READ_BACK_WITHIN_S = 15.0
 """Servers ingest late; a headless run waits as long at its end for what they delivered to show."""
 
@@ -89,6 +92,8 @@ def are_counts(counts: dict[str, Any]) -> bool:
     except msgspec.ValidationError:
         return False
     fault = counts.get("fault", "")
+    if len(total.spools) > MOST_SPOOLS or any(len(path) > LONGEST_PATH for path in total.spools):
+        return False
     return isinstance(fault, str) and all(map(_is_possible, (total, total.scores)))
 
 

@@ -6,7 +6,7 @@ What a request sets holds for the run that it starts, and for no other.
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,12 +15,14 @@ from gevent.lock import BoundedSemaphore
 from locust.argument_parser import ui_extra_args_dict
 from locust.runners import MasterRunner
 from locust.web import WebUI
+from werkzeug.datastructures import MultiDict
 
 from harness.drain import wait_until
 from harness.lifecycle import Lifecycle
 from harness.settings import Settings, read_settings
 from services.errors import MisuseError
 from services.reason import clip
+from users.casting import host_of
 
 SWARM = "locust.swarm"
 UPDATE_USER = "locust.update_user"
@@ -51,7 +53,9 @@ class StartForm:
         environment = lifecycle.environment
         self._given = dict(vars(environment.parsed_options))
         self._given_host, self._given_profile = environment.host, environment.profile
-        self._given_hosts = {each: each.host for each in environment.user_classes}
+        pickable: Mapping[str, Any] = environment.available_user_classes or {}
+        classes: set[type[Any]] = {*environment.user_classes, *pickable.values()}
+        self._given_hosts = {each: each.host for each in classes}
 
     def guard(self) -> None:
         """Check what is sent, and fill in what is shown."""
@@ -75,6 +79,7 @@ class StartForm:
         Of a run that is on, Locust shows options of the command line all the same.
         """
         locusts_own: Callable[[], None] = self._web_ui.update_template_args
+        environment = self._lifecycle.environment
 
         def update() -> None:
             locusts_own()
@@ -84,7 +89,7 @@ class StartForm:
             shown |= {name: options[name] for name in ("spawn_rate", "run_time")}
             shown["num_users"] = options["num_users"] or A_TRIO
             if options is self._given:
-                shown["host"] = self._given_host or ""
+                shown["host"] = self._host(self._given_host, environment.user_classes) or ""
             shown["missing_host_warning"] = False
 
         self._web_ui.update_template_args = update  # type: ignore[method-assign]  # no hook for it
@@ -104,7 +109,7 @@ class StartForm:
 
         return swarm
 
-    def _fault(self, form: Mapping[str, str]) -> str:
+    def _fault(self, form: MultiDict[str, str]) -> str:
         """Why the form is refused, in one line; empty where it is not. Readies the ground."""
         lifecycle = self._lifecycle
         try:
@@ -114,10 +119,12 @@ class StartForm:
             if lifecycle.stage != "running":
                 host = self._given_host
             # Locust takes these two out of a host.
-            host = form.get("host", host or "").replace("<", "").replace(">", "")
+            asked = form.get("host", host or "").replace("<", "").replace(">", "")
+            host = self._host(asked, self._classes(form))
             settings = read_settings(self._options(form), host, lifecycle.token_hosts)
             lifecycle.check_users(form.get("user_count"))
             if lifecycle.stage == "running":
+                self._refuse_other_classes(self._classes(form))
                 self._refuse_changes(settings)
             else:
                 self._refuse_without_workers()
@@ -125,6 +132,21 @@ class StartForm:
         except MisuseError as fault:
             return in_one_line(str(fault))
         return ""
+
+    def _host(self, asked: str | None, classes: Iterable[type[Any]]) -> str | None:
+        """The host that the run will have, which asks the classes again where none is named."""
+        return host_of(asked, classes, self._given_hosts)
+
+    def _classes(self, form: MultiDict[str, str]) -> list[type[Any]]:
+        """The user classes of the form's run, as Locust will choose them."""
+        environment = self._lifecycle.environment
+        if not self._web_ui.userclass_picker_is_active:
+            return list(environment.user_classes)
+        pickable: Mapping[str, Any] = environment.available_user_classes or {}
+        names = form.getlist("user_classes")
+        if not names and self._lifecycle.stage == "running":
+            return list(environment.user_classes)
+        return [kind for name, kind in pickable.items() if not names or name in names]
 
     def _options(self, form: Mapping[str, str]) -> Namespace:
         """The options in force with the form's in their place, as Locust will read them."""
@@ -170,6 +192,11 @@ class StartForm:
                 "no worker is ready; start one, or wait: those of the last run come back "
                 f"{pause_s:g} s after it"
             )
+
+    def _refuse_other_classes(self, classes: list[type[Any]]) -> None:
+        """Locust would have the run that is on go on with users that it knows nothing of."""
+        if {*classes} != {*self._lifecycle.environment.user_classes}:
+            raise MisuseError("a run is on: its user classes cannot change; stop it first")
 
     def _refuse_changes(self, settings: Settings) -> None:
         """While a run is on, users, ramp and run time can change, and nothing else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.errors import MisuseError
@@ -34,12 +34,24 @@ def check_cast(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
             )
 
 
-def class_host(classes: Iterable[type[Any]]) -> str | None:
-    """The ``host`` of the coordinators' classes, which Locust takes where no --host is given.
+def host_of(
+    asked: str | None,
+    classes: Iterable[type[Any]],
+    given: Mapping[type[Any], str | None] | None = None,
+) -> str | None:
+    """The host of a run: ``asked`` of Locust, or else the ``host`` of the coordinators' classes.
 
-    Raises MisuseError where they do not all name the same: they are one test of one system.
+    ``given`` are the hosts that classes had before Locust put another there. Raises MisuseError
+    where they do not all name the same: they are one test of one system.
     """
-    hosts = {kind.__name__: kind.host for kind in classes if issubclass(kind, CoordinatorUser)}
+    if asked:
+        return asked
+    given = given or {}
+    hosts: dict[str, str | None] = {
+        kind.__name__: given.get(kind, kind.host)
+        for kind in classes
+        if issubclass(kind, CoordinatorUser)
+    }
     if len(set(hosts.values())) > 1:
         found = ", ".join(f"{name} {host or 'none'}" for name, host in hosts.items())
         raise MisuseError(

@@ -122,12 +122,15 @@ def connection(run: Run, url: str, token: str) -> Transport:
 
 
 def withheld_of(run: Run) -> list[str]:
-    """What tokens the master sends and this process does not, since its environment says so."""
+    """What tokens the master sends and this process does not, since its environment says so.
+
+    Raises MisuseError where this process's own environment holds a token or a host that is none.
+    """
     hosts = run.token_hosts
     return [
         said
         for token, url in ((GATEWAY_TOKEN, run.gateway_url), (LLM_TOKEN, run.llm_url))
-        if origin_of(url) in hosts.of(token) and (said := withheld(token, url, hosts))
+        if (said := withheld(token, url, hosts)) and origin_of(url) in hosts.of(token)
     ]
 
 

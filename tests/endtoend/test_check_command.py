@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from endtoend.accounts import calls
 from endtoend.locust_run import CHECKOUT
@@ -81,6 +83,27 @@ def test_everything_that_fails_is_said_in_one_go(tmp_path, healthy):
     assert len(findings(checked)["fail"]) == 2
     assert "connection refused" in findings(checked)["fail"][0]
     assert "ollama pull llama9" in findings(checked)["fail"][1]
+
+
+def test_a_taken_port_and_too_many_users_hide_nothing(tmp_path, healthy):
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        taken = somebody.getsockname()[1]
+        run = ("--web-host", "127.0.0.1", "--web-port", taken, "-u", 10**9)
+        checked = check(*hosts(healthy, tmp_path), *run)
+    assert checked.returncode == 2
+    port, users = findings(checked)["fail"]
+    assert f"--web-port {taken}: address already in use" in port
+    assert users.startswith("--users: 1,000,000,000 users need about 2,000,000,100 open files")
+    assert any("three_cities" in text for text in findings(checked)["ok"])
+    assert "understood as" in checked.stdout
+    assert "Traceback" not in checked.stderr
+
+
+def test_users_of_forked_workers_are_counted_for_each(tmp_path, healthy):
+    run = ("--headless", "--processes", 2, "-u", 2 * 10**9)
+    checked = check(*hosts(healthy, tmp_path), *run)
+    (users,) = findings(checked)["fail"]
+    assert users.startswith("--users 2,000,000,000, on each of 2 processes: 1,000,000,000 users")
 
 
 def test_a_model_for_the_built_in_rules_is_refused_with_advice_that_works(tmp_path, healthy):

@@ -22,11 +22,20 @@ WRONG = {
     ),
     "unreadable greeting": ({**KEY, "OTHER": "unreadable greeting"}, "that can be read"),
     "other welcome": ({**KEY, "OTHER": "other welcome"}, "takes no part: the master's"),
+    "token": ({**KEY, "GATEWAY_TOKEN": "a b"}, "GATEWAY_TOKEN: holds characters"),
+    "token's host": (
+        {**KEY, "GATEWAY_TOKEN": "t", "GATEWAY_TOKEN_HOST": "no.scheme"},
+        "GATEWAY_TOKEN_HOST: found 'no.scheme'",
+    ),
 }
+LATE = ("other welcome", "token", "token's host")
+"""Those that are refused when the run has begun."""
 SAID = {
     "no key": "the master signs with a MCSTRESS_CLUSTER_KEY, and there is none here",
     "another key": "the master has another MCSTRESS_CLUSTER_KEY",
     "other welcome": "the master's mcstress.Welcome cannot be read",
+    "token": "GATEWAY_TOKEN: holds characters",
+    "token's host": "GATEWAY_TOKEN_HOST: found 'no.scheme'",
 }
 """What such a worker says itself, where it is not the master's own sentence."""
 
@@ -38,19 +47,20 @@ def run(tmp_path_factory):
     with Standin() as standin, Deployment(folder / "reports") as deployment:
         services = ("--host", standin.url, "--llm-host", standin.url)
         load = ("-u", 3, "-r", 3, "-t", "8s", "--think-time", "0.05", *services)
-        deployment.start_master(*HEADLESS, *load, workers=2, **KEY)
+        deployment.start_master(*HEADLESS, *load, workers=1 + len(LATE), **KEY)
         workers = {}
         for name, (environment, _) in WRONG.items():
             deployment.locustfile = OTHER if "OTHER" in environment else OURS
             workers[name] = deployment.start_worker(**environment)
-        early = [workers[name] for name in WRONG if name != "other welcome"]
+        early = [workers[name] for name in WRONG if name not in LATE]
         until(lambda: all(worker.process.poll() is not None for worker in early))
         assert deployment.master.process.poll() is None, "it waits for right ones"
         deployment.locustfile = OURS
         right = deployment.start_worker(**KEY)
         deployment.master.wait(90)
         right.wait(30)
-        workers["other welcome"].wait(30)
+        for name in LATE:
+            workers[name].wait(30)
         yield deployment.master, workers, right
 
 

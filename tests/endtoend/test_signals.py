@@ -15,6 +15,8 @@ from locust.rpc import Message
 from locust.rpc.zmqrpc import Client
 from standin.process import Standin
 
+from harness.exit_codes import EXIT_CODES
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WEB = ("--web-host", "127.0.0.1", "--web-port")
 STARTING = "starting the embedded stack"
@@ -158,3 +160,35 @@ def test_a_second_ctrl_c_names_the_file_that_a_report_can_be_made_from(tmp_path)
             assert made_from.exists()
             assert run.workers[0].wait(20) in (0, 130)
             assert "Traceback" not in run.output
+
+
+SHAPE = """
+from locustfile import *
+from locust import LoadTestShape
+
+class Shape(LoadTestShape):
+    def tick(self):
+        return 3, 3
+"""
+
+
+def test_a_run_that_follows_a_shape_ends_by_every_signal_with_its_report(tmp_path):
+    """Locust listens to SIGTERM only when a headless shape has ended, which this one never does."""
+    (tmp_path / "shape.py").write_text(SHAPE)
+    with ExitStack() as stack:
+        service = stack.enter_context(Standin())
+        services = ("--host", service.url, "--llm-host", service.url, "--think-time", 0.1)
+        runs = {}
+        for signal_ in SIGNALS:
+            folder = tmp_path / signal_.name / "reports"
+            shaped = local(folder, *services, locustfile=tmp_path / "shape.py")
+            runs[signal_] = stack.enter_context(shaped)
+        for signal_, deployment in runs.items():
+            until(lambda: "All users spawned" in deployment.output)  # noqa: B023  (at once)
+            deployment.master.send(signal_)
+        for signal_, deployment in runs.items():
+            code = deployment.master.wait(60)
+            document = deployment.master.document()
+            assert code == EXIT_CODES[document["verdict"]], (signal_, deployment.output)
+            assert document["completeness"]["complete"], document["completeness"]
+            assert "Traceback" not in deployment.output, deployment.output

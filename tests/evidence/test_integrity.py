@@ -117,6 +117,24 @@ def test_no_report_that_is_whole_gives_way_to_one_that_is_not(left, edit):
     assert report_again(recount)[0] == "unknown", "and once unknown is unknown for good"
 
 
+def unreadable(lines, places):
+    lines[places[2]] = b'{"seq":nothing},'
+
+
+@pytest.mark.parametrize("edit", [unreadable, *EDITS])
+def test_an_incomplete_report_gives_way_to_none_that_says_less(left, edit):
+    left.paths.json.unlink()
+    edited(left.segments[1], without_some)
+    assert report_again(left.main)[0] == "unknown"
+    edited(left.paths.json, edit)
+    damaged = left.paths.json.read_bytes()
+    verdict, told = report_again(left.paths.json, skip_damaged=True)
+    assert (verdict, left.paths.json.read_bytes()) == ("unknown", damaged)
+    assert "stays as it is" in told
+    recount = left.paths.folder / "multi_coord_stress_001-recount.json"
+    assert json.loads(recount.read_bytes())["verdict"] == "unknown"
+
+
 def test_a_file_that_is_missing_is_noticed(left):
     left.segments[1].unlink()
     _, counted = again(left.main)

@@ -44,6 +44,12 @@ def test_while_some_come_all_the_time_the_end_of_the_run_counts_the_others(arriv
     assert arrivals.absent_at_the_end(60) == 40
 
 
+def test_a_class_that_is_the_locustfiles_no_more_is_counted(arrivals):
+    """The web form can choose others."""
+    arrivals._runner.target_user_classes_count = {"AliceUser": ASKED}
+    assert arrivals.absent(60) == 40
+
+
 def test_nobody_is_absent_who_is_still_on_the_way(arrivals, clock):
     assert arrivals.absent_at_the_end(0) == 0, "Locust has yet to send them out"
     arrivals.spawned()

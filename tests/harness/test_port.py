@@ -7,6 +7,7 @@ import logging
 import msgpack
 import msgspec
 import pytest
+from locust.runners import STATE_INIT
 from locust.stats import StatsEntryDict, StatsErrorDict
 from stranger import Stranger, until
 
@@ -173,6 +174,8 @@ IMPOSSIBLE = {
     "figures of texts": {"state": {"k": 8, "folds": False, "bands": {"1": {"events": [["x"]]}}}},
     "negative traces": {"tracing": {"made": -5}},
     "traces that are text": {"tracing": {"made": "many"}},
+    "a spool of a path too long": {"tracing": {"spools": ["/" + "x" * 5000]}},
+    "too many spools": {"tracing": {"spools": ["/x"] * 101}},
 }
 
 
@@ -238,3 +241,17 @@ def test_the_next_run_counts_anew(master, stranger):
     dropped(master)
     master.rest()
     assert master.dropped.notices() == []
+
+
+def test_a_worker_that_quits_before_the_test_leaves_the_master_hearing(master, worker, monkeypatch):
+    """Locust would end a headless master's loop, which goes on waiting for others."""
+    options = type("Options", (), {"headless": True, "stop_timeout": 0})
+    monkeypatch.setattr(master.environment, "parsed_options", options)
+    quits = []
+    monkeypatch.setattr(master.runner, "quit", lambda: quits.append("master"))
+    worker.say("quit", None)
+    until(lambda: worker.name not in master.runner.clients)
+    with Stranger(master.runner.server.port, "next") as other:
+        other.join(master.runner)
+    assert quits == []
+    assert master.runner.state == STATE_INIT

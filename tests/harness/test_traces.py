@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from harness.completeness import tracing
 from harness.messages import Welcome
 from harness.options import DEFAULT_LANGFUSE_ENV
 from harness.telling import traced
@@ -131,6 +132,13 @@ def test_the_last_line_of_a_run_tells_every_fate_and_what_sends_the_rest():
     (line,) = traced(tracing | {"spools": ["/x.jsonl"]}, "/etc/my keys.env")
     assert line.endswith(": mcstress replay /x.jsonl --langfuse-env '/etc/my keys.env'")
     assert "langfuse-env" not in traced(tracing | {"spools": []}, "/etc/my keys.env")[0]
+
+
+def test_a_spool_elsewhere_is_told_of_whatever_its_path(made_run):
+    part = made_run.roll.enter("worker-1", "client", "boot", "there")
+    path = "/" + "x" * 5000
+    part.tracing = {"spools": [path]}
+    assert tracing(made_run)["spools_elsewhere"] == [f"{path} on there (worker-1)"]
 
 
 OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"

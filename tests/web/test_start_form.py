@@ -141,3 +141,46 @@ def test_nothing_is_left_running_where_locust_refuses_what_we_did_not(web):
     answer = web.start(host="", llm_host="", spawn_rate="fast")
     assert answer["message"].startswith("Invalid spawn_rate value")
     assert psutil.Process(web.process.pid).children() == []
+
+
+HOST_OF_THE_CLASSES = """
+from locustfile import *
+
+for kind in (AliceUser, BobUser, CarolUser):
+    kind.host = {host!r}
+del kind
+"""
+
+
+def test_the_host_of_the_classes_is_checked_shown_and_tested(services, tmp_path):
+    """A form without a host asks for what a headless run without --host asks for."""
+    host, llm = services[1], services[2:]
+    (tmp_path / "own.py").write_text(HOST_OF_THE_CLASSES.format(host=host))
+    with WebRun(tmp_path, *llm, locustfile=tmp_path / "own.py") as run:
+        assert f'"host": "{host}"' in run.client.get("").text
+        told = run.run_to_the_end(host="")
+        document = run.document(told["reports"][0]["id"])
+        gateway = next(one for one in document["run"]["services"] if one["name"] == "gateway")
+        assert gateway["url"] == host
+        assert "starting the embedded stack" not in run.output
+
+
+def test_a_host_of_the_classes_where_nobody_answers_is_refused_in_the_form(services, tmp_path):
+    (tmp_path / "own.py").write_text(HOST_OF_THE_CLASSES.format(host="http://127.0.0.1:9"))
+    with WebRun(tmp_path, *services[2:], locustfile=tmp_path / "own.py") as run:
+        answer = run.start(host="")
+        assert not answer["success"]
+        assert answer["message"] == "--host http://127.0.0.1:9: no answer, connection refused"
+
+
+def test_the_user_classes_of_a_run_that_is_on_cannot_change(services, tmp_path):
+    with WebRun(tmp_path, *services, "--class-picker") as run:
+        assert run.start(user_classes=["AliceUser", "BobUser", "CarolUser"])["success"]
+        until(lambda: run.client.get("stats/requests").json()["user_count"] == 3)
+        answer = run.start(user_classes=["AliceUser"])
+        assert not answer["success"]
+        assert answer["message"] == "a run is on: its user classes cannot change; stop it first"
+        assert run.start(user_count=6, spawn_rate=6)["success"], "none chosen: those that are on"
+        run.client.post("stop")
+        until(lambda: run.figures()["reports"], what="a report")
+        assert "Traceback" not in run.output

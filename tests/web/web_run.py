@@ -29,7 +29,7 @@ def free_port() -> int:
 class WebRun(LocustRun):
     """``url`` is Locust's page, ``coordination`` ours; ``client`` speaks to them."""
 
-    def __init__(self, folder: Path, *arguments: object, base_path: str = "", **env: str) -> None:
+    def __init__(self, folder: Path, *arguments: object, base_path: str = "", **env: Any) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}{base_path}/"
         self.coordination = f"{self.url}coordination/"

@@ -1,0 +1,60 @@
+"""What is said at a run's end names files that are there, and reaches a terminal if it can."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from evidence.numbering import ReportPaths
+from harness import lifecycle as module
+from harness.lifecycle import Lifecycle
+
+
+@pytest.fixture
+def lifecycle(master):
+    """That of a master with a run that is on."""
+    made = object.__new__(Lifecycle)
+    made.environment, made.runner = master.environment, master.runner
+    made.conductor, made.node, made.way_out = master, None, None
+    made.quitting = False
+    made.ground = None
+    return made
+
+
+def test_a_report_that_is_given_up_names_the_file_that_is_there(lifecycle, tmp_path):
+    """While it is written to another folder, too."""
+    run = lifecycle.conductor.current
+    run.paths = ReportPaths(tmp_path / "elsewhere", run.paths.run_id)
+    told = lifecycle.give_up()
+    assert told.endswith(f"mcstress report {run.segment.path}")
+    assert run.segment.path.is_file()
+
+
+def fail(*_, **__):
+    raise OSError(5, "Input/output error")
+
+
+def test_a_terminal_that_is_gone_is_no_fault_of_the_report(lifecycle, monkeypatch, caplog):
+    told = []
+    lifecycle.finished = SimpleNamespace(add=lambda *_: None)
+    monkeypatch.setattr(module, "drain", lambda *_: None)
+    monkeypatch.setattr(module, "finish", lambda *_: {"verdict": "pass"})
+    monkeypatch.setattr(module, "summary", lambda *_: "words")
+    monkeypatch.setattr(module, "tell", lambda *_: told.append("CI"))
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=fail, flush=fail))
+    lifecycle._end()
+    assert lifecycle.environment.process_exit_code == 0
+    assert told == ["CI"]
+    assert "the report is not whole" not in caplog.text
+
+
+def test_a_look_that_goes_wrong_does_not_cost_the_end(lifecycle, monkeypatch):
+    ended = []
+    run = lifecycle.conductor.current
+    monkeypatch.setattr(lifecycle.conductor._arrivals, "absent_at_the_end", {}.__getitem__)
+    monkeypatch.setattr(lifecycle, "_end", lambda: ended.append("run"))
+    lifecycle.on_test_stopping()
+    assert ended == ["run"]
+    assert run.own_errors == {"KeyError: 0"}
