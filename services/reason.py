@@ -12,6 +12,8 @@ from services.transport import Reply
 
 ERROR_TEXT_CHARACTERS = 200
 ID_CHARACTERS = 80
+CONTENT_TYPE_CHARACTERS = 4096
+"""So much of a header is looked at: what is shown, and a token in it in any spelling."""
 SUCCESS = range(200, 300)
 REDIRECTS = range(300, 400)
 GZIP_START = b"\x1f\x8b"
@@ -88,4 +90,6 @@ def type_fault(error: msgspec.ValidationError, whole: str) -> str:
 
 def content_type(reply: Reply) -> str:
     """The media type that ``reply`` claims to be, without parameters."""
-    return clip(blank_text(reply.content_type.partition(";")[0])) or "no content type"
+    # Cut first: a header may be long, and is searched for tokens whole.
+    named = reply.content_type[:CONTENT_TYPE_CHARACTERS].partition(";")[0]
+    return clip(blank_text(named)) or "no content type"
