@@ -18,7 +18,7 @@ from services.traceparent import TraceContext
 from services.transport import Transport
 from users import entrance
 from users.entrance import Reporter
-from users.phases import inbox
+from users.phases.inbox import _parsed
 
 TRACE = TraceContext("ab" * 16)
 
@@ -58,7 +58,7 @@ def test_what_did_not_go_out_is_neither_a_request_nor_a_parse(
         event=SimpleNamespace(parse_status=None),
         take=lambda step: step,
     )
-    assert inbox._parsed(act, SimpleNamespace(body=prompts.PARSE_DEMAND)) is None
+    assert _parsed(act, SimpleNamespace(body=prompts.PARSE_DEMAND)) is None
     assert act.event.parse_status == parse_status
     assert len(fired) == (parse_status is not None)
 
