@@ -114,10 +114,12 @@ class _Meant:
     def _struct(self, value: dict[str, Any], due: inspect.StructType) -> dict[str, Any]:
         """The object, with what was left out where that is nothing.
 
-        One that has none of those members is another answer, and so is one with ``error`` alone.
+        One that has none of those members is another answer, and so is one with ``error`` alone. An
+        empty one has left out everything, unless its type says that it ``has_members``.
         """
         names = {field.encode_name for field in due.fields} - {"error"}
-        is_known = not names.isdisjoint(value)
+        is_empty = not value and not getattr(due.cls, "has_members", False)
+        is_known = is_empty or not names.isdisjoint(value)
         fills_in = is_known and self._nothing_is_empty
         meant = dict(value)
         for field in due.fields:

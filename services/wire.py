@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -49,9 +49,11 @@ class ServiceAnswer(msgspec.Struct, kw_only=True, gc=False):
 class SearchAnswer(ServiceAnswer, gc=False):
     """The hits in rank order; ``playbook_*`` say how many the memory boosted and injected.
 
-    A gateway in Go may leave out whatever is 0: a count that is None was not said.
+    A gateway in Go may leave out whatever is 0: a count that is None was not said. One that says
+    ``{}`` to everything is no search that found nothing, ``has_members``.
     """
 
+    has_members: ClassVar[bool] = True
     results: list[Hit]
     per_corpus_counts: dict[str, Count] | None = None
     playbook_boosted: Count | None = None
