@@ -1,1 +1,0 @@
-"""What a run leaves: the append-only file, the report, the comparison."""

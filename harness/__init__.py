@@ -1,1 +1,0 @@
-"""What hangs it all on Locust: options, seats, listener, drain, progress, web."""

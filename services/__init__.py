@@ -1,1 +1,0 @@
-"""What is called: wire types, transport, gateway and Ollama."""

@@ -1,1 +1,0 @@
-"""Langfuse: settings, traces, buffers, delivery, spool. Best effort, never in the way."""
