@@ -19,7 +19,7 @@ from benchmarks import event_cost, tracing
 from benchmarks.made_events import made_events
 from benchmarks.tracing_arms import stand_in, tracer_to
 from benchmarks.turns import ALL_IN, made
-from metrics.event import encoder
+from mcstress.metrics.event import encoder
 
 TURNS = 7
 EVENTS = 10_000

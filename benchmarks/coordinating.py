@@ -15,22 +15,22 @@ import locust
 from locust.env import Environment
 
 from benchmarks.searchers import transport_to
-from evidence.policy import parse_policy
-from evidence.segment import Segment
-from harness.recorder import Recorder
-from metrics.event import Event
-from services.gateway import Gateway
-from services.step import Step
-from users.act import Act
-from users.coordinator import Coordinator, Surroundings
-from users.entrance import Reporter, coordination_hook
-from users.phases.deed import Deed
-from users.phases.reissue import reissue
-from users.phases.surge import surge
-from users.run import Run
-from users.scenario import Demand
-from users.scenario_file import load_scenario
-from users.seat import Seat
+from mcstress.evidence.store.policy import parse_policy
+from mcstress.evidence.store.segment import Segment
+from mcstress.metrics.event import Event
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.step import Step
+from mcstress.users.coordinator import Coordinator, Surroundings
+from mcstress.users.event_scope import Act
+from mcstress.users.phases.reissue import reissue
+from mcstress.users.phases.surge import surge
+from mcstress.users.phases.task import Deed
+from mcstress.users.run import Run
+from mcstress.users.scenarios.load import load_scenario
+from mcstress.users.scenarios.model import Demand
+from mcstress.users.seat import Seat
+from mcstress.users.session import Reporter, coordination_hook
+from mcstress.worker.recorder import Recorder
 
 EVENTS_A_DELTA = 10_000
 """About what a worker sees between two deltas at full speed."""

@@ -17,9 +17,9 @@ import msgspec
 import psutil
 
 from benchmarks.row import Row
-from services.embedded.process import EmbeddedStack
-from services.embedded.vocabulary import load_vocabulary
-from services.transport import Reply, Transport
+from mcstress.services.embedded.process import EmbeddedStack
+from mcstress.services.embedded.vocabulary import load_vocabulary
+from mcstress.services.http.transport import Reply, Transport
 
 CONNECTIONS = 50
 REQUESTS = 2_000

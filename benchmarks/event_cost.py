@@ -15,9 +15,9 @@ import msgpack  # type: ignore[import-untyped]  # as Locust sends it; it has no 
 
 from benchmarks.made_events import PER_SECOND, K, made_events
 from benchmarks.row import Row
-from metrics.event import decoder, encoder
-from metrics.figures import Figures
-from metrics.intervals import prepare
+from mcstress.metrics.event import decoder, encoder
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.intervals import prepare
 
 EVENTS = 30_000
 TURNS = 5

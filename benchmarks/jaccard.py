@@ -8,12 +8,12 @@ from random import Random
 from time import process_time
 
 from benchmarks.row import Row
-from metrics.band import Bands
-from metrics.diversity import FIGURES, figure_of
-from metrics.faults import Faults
-from metrics.intervals import prepare
-from metrics.overlap_figure import Cell
-from metrics.rounds import Listed, Rounds
+from mcstress.metrics.band import Bands
+from mcstress.metrics.diversity import FIGURES, figure_of
+from mcstress.metrics.faults import Faults
+from mcstress.metrics.intervals import prepare
+from mcstress.metrics.overlap_figure import Cell
+from mcstress.metrics.rounds import Listed, Rounds
 
 SIZES = (10_000, 100_000, 1_000_000)
 K = 8

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from metrics.event import Event, Hit, Item, StepRecord, decoder, encoder, utc
+from mcstress.metrics.event import Event, Hit, Item, StepRecord, decoder, encoder, utc
 
 K = 8
 START_S = 1_760_000_000.0

@@ -21,9 +21,9 @@ import msgspec
 from benchmarks.fixed_server import search_body
 from benchmarks.row import Row
 from benchmarks.tracing_arms import NOBODY, PUBLIC_KEY, SECRET_KEY
-from tracing.mask import Mask
-from tracing.observation import Observation
-from tracing.spool_line import entry_of
+from mcstress.tracing.mask import Mask
+from mcstress.tracing.observation import Observation
+from mcstress.tracing.spool.line import entry_of
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 TURNS = 9

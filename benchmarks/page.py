@@ -28,7 +28,7 @@ import psutil
 
 from benchmarks.made_events import K, made_events
 from benchmarks.row import Row
-from metrics.figures import Figures
+from mcstress.metrics.figures import Figures
 
 CHECKOUT = Path(__file__).parents[1]
 sys.path[0:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "tests" / "web")]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from geventhttpclient._parser import HTTPResponseParser
 
 from benchmarks.fixed_server import search_answer
-from services.transport_parser import ReplyParser
+from mcstress.services.http.parser import ReplyParser
 
 ANSWERS = 2_000
 ANSWER = search_answer()

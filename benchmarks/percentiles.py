@@ -10,7 +10,7 @@ from time import process_time
 import numpy as np
 
 from benchmarks.row import Row
-from metrics.histogram import PERCENTILES, Counts, Histogram
+from mcstress.metrics.histogram import PERCENTILES, Counts, Histogram
 
 SIZES = (10_000, 100_000, 1_000_000)
 BATCH = 1000

@@ -19,12 +19,12 @@ from time import perf_counter
 import msgspec
 
 from benchmarks.row import Row
-from evidence.numbering import ReportPaths
-from evidence.report import write_report
-from evidence.run_section import RunSection
-from evidence.segment import Segment
-from metrics.event import Event, Hit, StepRecord, utc
-from metrics.figures import Figures
+from mcstress.evidence.report.run_section import RunSection
+from mcstress.evidence.report.write import write_report
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.evidence.store.segment import Segment
+from mcstress.metrics.event import Event, Hit, StepRecord, utc
+from mcstress.metrics.figures import Figures
 
 SIZES = (10_000, 100_000, 1_000_000)
 WORKERS = 2

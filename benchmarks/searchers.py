@@ -10,12 +10,12 @@ from geventhttpclient import HTTPClient
 from locust import FastHttpUser, HttpUser
 from locust.env import Environment
 
-from services.gateway import SEARCH, Gateway
-from services.traceparent import TraceContext
-from services.transport import Transport
-from services.transport_stream import tls_context
-from services.wire import SearchRequest, encode
-from users.entrance import Reporter
+from mcstress.services.gateway.client import SEARCH, Gateway
+from mcstress.services.gateway.schema import SearchRequest, encode
+from mcstress.services.http.stream import tls_context
+from mcstress.services.http.transport import Transport
+from mcstress.services.trace_context import TraceContext
+from mcstress.users.session import Reporter
 
 TRACE = TraceContext("0123456789abcdef" * 2)
 REQUEST = SearchRequest(

@@ -19,7 +19,7 @@ from benchmarks import load_tools, parsers
 from benchmarks.row import Row
 from benchmarks.searchers import BODY, FAST_HTTP_USER, SEARCHERS
 from benchmarks.turns import ALL_IN, Turn, turns_of
-from services.gateway import SEARCH
+from mcstress.services.gateway.client import SEARCH
 
 TURNS = 11
 

@@ -37,10 +37,10 @@ from benchmarks.tracing_arms import (
     stand_in,
     tracer_to,
 )
-from metrics.event import Event
-from services.step import Step
-from tracing.tracer import Tracer
-from users.entrance import coordination_hook
+from mcstress.metrics.event import Event
+from mcstress.services.step import Step
+from mcstress.tracing.tracer import Tracer
+from mcstress.users.session import coordination_hook
 
 USERS = 50
 SERVICE_MS = 10

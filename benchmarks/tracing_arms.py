@@ -16,13 +16,13 @@ from langfuse import Langfuse
 
 from benchmarks.fixed_server import search_body
 from benchmarks.searchers import BODY
-from metrics.event import Event, utc
-from services.step import Step
-from services.traceparent import new_span_id
-from tracing.limits import Limits
-from tracing.settings import Settings
-from tracing.trace import TraceRun
-from tracing.tracer import Tracer
+from mcstress.metrics.event import Event, utc
+from mcstress.services.step import Step
+from mcstress.services.trace_context import new_span_id
+from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.limits import Limits
+from mcstress.tracing.trace import TraceRun
+from mcstress.tracing.tracer import Tracer
 
 Trace = Callable[[Event, Sequence[Step[Any]]], None]
 Arm = Callable[[], AbstractContextManager[tuple[Trace | None, Callable[[], object]]]]

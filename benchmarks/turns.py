@@ -20,7 +20,7 @@ from locust.env import Environment
 
 from benchmarks.coordinating import coordinators
 from benchmarks.searchers import SEARCHERS, Search
-from harness.garbage import keep_quiet
+from mcstress.process.gc_tuning import keep_quiet
 
 USERS = 50
 ALL_IN = "matrix.search event, with metrics and evidence"

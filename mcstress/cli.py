@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from harness.exit_codes import EXIT_CODES, EXIT_MISUSE, EXIT_REGRESSION
-from harness.options import DEFAULT_LANGFUSE_ENV
-from harness.terminal import tolerate_encoding
-from services.errors import MisuseError
-from tracing.trace import LEVELS, Level
+from mcstress.errors import MisuseError
+from mcstress.exit_codes import EXIT_CODES, EXIT_MISUSE, EXIT_REGRESSION
+from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.process.terminal import tolerate_encoding
+from mcstress.tracing.trace import LEVELS, Level
 
 EXIT_LEFT = 1
 
@@ -45,7 +45,7 @@ def main() -> None:
 @click.option("--skip-damaged", is_flag=True, help="leave out lines that cannot be read; unknown")
 def report(file: Path, *, skip_damaged: bool) -> None:
     """Make the report of FILE, a cut-off run's .events.jsonl or a run's .json; exit by verdict."""
-    from harness.report_again import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
+    from mcstress.commands.report import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
 
     try:
         verdict, told = report_again(file, skip_damaged=skip_damaged)
@@ -61,7 +61,7 @@ def report(file: Path, *, skip_damaged: bool) -> None:
 @click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
 def stack(port: int, data: Path | None, seed: int) -> None:
     """Serve the embedded stack alone, in the foreground, until Ctrl-C."""
-    from services.embedded.__main__ import serve  # noqa: PLC0415  (numpy's tables load slowly)
+    from mcstress.services.embedded.__main__ import serve  # noqa: PLC0415  (numpy's tables load slowly)
 
     serve(port=port, data_dir=data, seed=seed)
 
@@ -90,8 +90,8 @@ def compare(
     ctx: click.Context, a: tuple[Path, ...], form: str, *, fail_on_regression: bool
 ) -> None:
     """Compare runs B with runs A: effect first, interval, and ~ where nothing is proven."""
-    from evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
-    from evidence.history import blaming, read_run  # noqa: PLC0415  (likewise)
+    from mcstress.evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
+    from mcstress.evidence.store.history import blaming, read_run  # noqa: PLC0415  (likewise)
 
     b = [Path(name) for name in ctx.obj or []]
     runs = [read_run(path) for path in a], [read_run(path) for path in b]
@@ -116,7 +116,7 @@ def check(options: tuple[str, ...]) -> None:
     # Locust comes first: it patches ssl, which must not be in use by then.
     import locust  # noqa: F401, PLC0415
 
-    from harness import check_command  # noqa: PLC0415
+    from mcstress.commands import check as check_command  # noqa: PLC0415
 
     if {"-h", "--help"} & set(options):
         check_command.make_parser().print_help()
@@ -153,7 +153,7 @@ def replay(
     within: int | None,
 ) -> None:
     """Send what a run left in SPOOLS to Langfuse, each observation once, observations first."""
-    from harness.replay import replay_spools  # noqa: PLC0415  (httpx loads slowly)
+    from mcstress.commands.replay import replay_spools  # noqa: PLC0415  (httpx loads slowly)
 
     outcomes = []
     replayed = replay_spools(spools, langfuse_env, mask=mask, timeout_s=timeout, within_s=within)

@@ -23,26 +23,26 @@ from locust.runners import (
     WorkerRunner,
 )
 
-from harness.beginning import begin_run, check_claim, tokens_not_sent, writes
-from harness.conductor import OVER, Conductor
-from harness.drain import drain
-from harness.exit_codes import EXIT_CODES, EXIT_MISUSE, SIGNALLED
-from harness.finale import finish
-from harness.finished import FinishedRuns
-from harness.ground import Ground, prepare
-from harness.master_run import MasterRun
-from harness.node import Node
-from harness.open_files import check_asked
-from harness.pieces import see_off
-from harness.post import Post
-from harness.progress import Progress, open_display
-from harness.settings import Settings, read_settings
-from harness.telling import summary, tell
-from harness.way_out import WayOut
-from services.clock import CLOCK
-from services.errors import MisuseError
-from services.token import TokenHosts
-from users.casting import check_cast, host_of
+from mcstress.cluster.channel import Post
+from mcstress.errors import MisuseError
+from mcstress.exit_codes import EXIT_CODES, EXIT_MISUSE, SIGNALLED
+from mcstress.master.controller import OVER, Conductor
+from mcstress.master.drain import drain
+from mcstress.master.evidence_transfer import see_off
+from mcstress.master.finalize import finish
+from mcstress.master.finished_runs import FinishedRuns
+from mcstress.master.notify import summary, tell
+from mcstress.master.progress import Progress, open_display
+from mcstress.master.quit_guard import WayOut
+from mcstress.master.run_state import MasterRun
+from mcstress.master.start import begin_run, check_claim, tokens_not_sent, writes
+from mcstress.process.file_limit import check_asked
+from mcstress.services.clock import CLOCK
+from mcstress.services.http.bearer_token import TokenHosts
+from mcstress.settings import Settings, read_settings
+from mcstress.system_under_test import Ground, prepare
+from mcstress.users.persona_check import check_cast, host_of
+from mcstress.worker.worker import Node
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
 

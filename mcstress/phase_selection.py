@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from metrics.phase import PHASES, Phase
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.metrics.phase import PHASES, Phase
 
 
 def choose_phases(tags: Iterable[str], exclude_tags: Iterable[str]) -> list[str]:

@@ -11,19 +11,19 @@ from locust import events
 from locust.env import Environment
 from locust.runners import Runner
 
-from harness import locust_compat
-from harness.descent import Descent
-from harness.exit_codes import EXIT_MISUSE
-from harness.garbage import keep_quiet
-from harness.greenlets import keep_no_pedigree
-from harness.interrupts import Interrupts
-from harness.lifecycle import Lifecycle
-from harness.open_files import allow_all_open_files
-from harness.options import add_options
-from harness.ports import PortCheck
-from harness.terminal import tolerate_encoding
-from services.errors import MisuseError
-from users.entrance import hook_of
+from mcstress import locust_compat
+from mcstress.errors import MisuseError
+from mcstress.exit_codes import EXIT_MISUSE
+from mcstress.lifecycle import Lifecycle
+from mcstress.options import add_options
+from mcstress.process.file_limit import allow_all_open_files
+from mcstress.process.gc_tuning import keep_quiet
+from mcstress.process.greenlet_tuning import keep_no_pedigree
+from mcstress.process.parent_death import Descent
+from mcstress.process.ports import PortCheck
+from mcstress.process.terminal import tolerate_encoding
+from mcstress.signals import Interrupts
+from mcstress.users.session import hook_of
 
 
 @cache
@@ -66,7 +66,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
         sys.stderr.write(f"mcstress: {fault}\n")
         raise SystemExit(EXIT_MISUSE) from None
     if environment.web_ui is not None:
-        from harness.web import open_web  # noqa: PLC0415  (Bokeh and scipy load slowly)
+        from mcstress.web.install import open_web  # noqa: PLC0415  (Bokeh and scipy load slowly)
 
         open_web(lifecycle, environment.web_ui, settings)
     # Locust's run time begins now: after what loaded slowly, the loop's time is that of before.

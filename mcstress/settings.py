@@ -12,17 +12,17 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from evidence.policy import parse_policy
-from harness.selection import choose_phases
-from harness.web_names import Authority, allowed_hosts
-from metrics.checks import Check, CheckSyntaxError, parse_check
-from services.base_url import parse_base_url
-from services.byte_size import parse_size
-from services.errors import MisuseError
-from services.token import TokenHosts, token_hosts
-from tracing.trace import LEVELS, Level
-from users.scenario import Scenario
-from users.scenario_file import load_scenario
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.policy import parse_policy
+from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
+from mcstress.phase_selection import choose_phases
+from mcstress.services.byte_size import parse_size
+from mcstress.services.http.base_url import parse_base_url
+from mcstress.services.http.bearer_token import TokenHosts, token_hosts
+from mcstress.tracing.trace import LEVELS, Level
+from mcstress.users.scenarios.load import load_scenario
+from mcstress.users.scenarios.model import Scenario
+from mcstress.web.names import Authority, allowed_hosts
 
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import gevent
 
-from harness.exit_codes import SIGNALLED
-from harness.lifecycle import Lifecycle
+from mcstress.exit_codes import SIGNALLED
+from mcstress.lifecycle import Lifecycle
 
 logger = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ import logging
 
 import msgspec
 
-from harness.settings import Settings
-from services.embedded.process import EmbeddedStack
-from services.errors import ServiceRefusalError
-from services.proxies import unused_proxy
-from services.reach import LanguageModel, check_gateway, check_llm, look_at_corpora
-from services.reason import clip
+from mcstress.errors import ServiceRefusalError
+from mcstress.services.embedded.process import EmbeddedStack
+from mcstress.services.failure_reason import clip
+from mcstress.services.http.proxies import unused_proxy
+from mcstress.services.preflight import LanguageModel, check_gateway, check_llm, look_at_corpora
+from mcstress.settings import Settings
 
 BUILT_IN_MODEL = "qwen2.5"
 """The embedded LLM is no language model; it answers to the default's name."""

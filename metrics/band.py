@@ -6,17 +6,17 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from metrics.determinism import Determinism
-from metrics.diversity import Diversity
-from metrics.errors import Errors
-from metrics.freshness import Freshness
-from metrics.handover import Handover
-from metrics.inbox import Inbox
-from metrics.latency import Latency
-from metrics.phase import PHASES
-from metrics.swap import Swap
-from metrics.tally import Accumulator, Tally
-from metrics.unparseable import Unparseable
+from mcstress.metrics.determinism import Determinism
+from mcstress.metrics.diversity import Diversity
+from mcstress.metrics.errors import Errors
+from mcstress.metrics.freshness import Freshness
+from mcstress.metrics.handover import Handover
+from mcstress.metrics.inbox import Inbox
+from mcstress.metrics.latency import Latency
+from mcstress.metrics.phase import PHASES
+from mcstress.metrics.swap import Swap
+from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.unparseable import Unparseable
 
 EDGES: list[int] = [mantissa * 10**power for power in range(8) for mantissa in (1, 2, 5)]
 """The lowest number of users of each band: 1, 2, 5, 10, 20, 50, …"""

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 import msgspec
 
-from metrics.names import METRICS
+from mcstress.metrics.names import METRICS
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from metrics.check import OPERATORS, Check, CheckSyntaxError, parse_check
-from metrics.faults import UNSENT_STEPS
-from metrics.names import METRICS, PLANNED_SHARE, find
+from mcstress.metrics.check import OPERATORS, Check, CheckSyntaxError, parse_check
+from mcstress.metrics.faults import UNSENT_STEPS
+from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metrics import jaccard
-from metrics.intervals import over_trios, wilson
-from metrics.overlap_figure import sums_by_group
-from metrics.rank_overlap import rank_biased_overlap
-from metrics.tally import Accumulator, Tally
+from mcstress.metrics import jaccard
+from mcstress.metrics.intervals import over_trios, wilson
+from mcstress.metrics.overlap_figure import sums_by_group
+from mcstress.metrics.rank_overlap import rank_biased_overlap
+from mcstress.metrics.tally import Accumulator, Tally
 
 NANO = 1_000_000_000
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 from math import fsum
 from typing import Any
 
-from metrics.chance import chance_jaccard
-from metrics.overlap_figure import Cell, Sum, interval, sums_by_group
-from metrics.tally import Accumulator, Tally
+from mcstress.metrics.chance import chance_jaccard
+from mcstress.metrics.overlap_figure import Cell, Sum, interval, sums_by_group
+from mcstress.metrics.tally import Accumulator, Tally
 
 SAME_ROLE = "same_role_across_contracts"
 DIFFERENT_ROLES = "different_roles_within_contract"

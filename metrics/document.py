@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from metrics.names import STEP_PHASES, MetricName, metric_names
-from metrics.phase import PHASES
+from mcstress.metrics.names import STEP_PHASES, MetricName, metric_names
+from mcstress.metrics.phase import PHASES
 
 FAMILIES = {
     "errors.by_step.": ("matrix_search", "<step>"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from zlib import crc32
 
-from metrics.histogram import Histograms
-from metrics.rates import rate, rate_ci95
-from metrics.tally import Accumulator, Tally
+from mcstress.metrics.histogram import Histograms
+from mcstress.metrics.rates import rate, rate_ci95
+from mcstress.metrics.tally import Accumulator, Tally
 
 REASONS_KEPT = 1000
 REASON_LENGTH = 300

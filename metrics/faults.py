@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metrics.tally import Tally
+from mcstress.metrics.tally import Tally
 
 UNSENT_STEPS = "unsent_steps"
 

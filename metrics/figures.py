@@ -13,16 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
-from metrics.check import Check
-from metrics.event import Event
-from metrics.faults import FAULTS
-from metrics.load_curve import load_curve
-from metrics.load_reading import healthy_checks, load_curve_reading
-from metrics.observer import Observer, Say
-from metrics.readings import readings
-from metrics.rounds import Rounds
-from metrics.sums import Sums
-from metrics.users_timeline import Rows, UsersTimeline
+from mcstress.metrics.check import Check
+from mcstress.metrics.event import Event
+from mcstress.metrics.faults import FAULTS
+from mcstress.metrics.load_curve import load_curve
+from mcstress.metrics.load_reading import healthy_checks, load_curve_reading
+from mcstress.metrics.observer import Observer, Say
+from mcstress.metrics.readings import readings
+from mcstress.metrics.rounds import Rounds
+from mcstress.metrics.sums import Sums
+from mcstress.metrics.users_timeline import Rows, UsersTimeline
 
 Results = dict[str, Any]
 

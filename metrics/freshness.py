@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
-from metrics.tally import Accumulator, Tally
+from mcstress.metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
+from mcstress.metrics.tally import Accumulator, Tally
 
 
 class Freshness(Accumulator):

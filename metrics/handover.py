@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from metrics.intervals import bonett_price, mcnemar_p, over_trios
-from metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
-from metrics.tally import Accumulator, Tally
+from mcstress.metrics.intervals import bonett_price, mcnemar_p, over_trios
+from mcstress.metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
+from mcstress.metrics.tally import Accumulator, Tally
 
 VERBATIM, PARAPHRASE = "verbatim", "paraphrase"
 KINDS = {"handover": VERBATIM, "handover_paraphrase": PARAPHRASE}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from metrics.event import Hit
+from mcstress.metrics.event import Hit
 
 BETWEEN = "\0"
 """Stands between corpus and id; no name of a corpus holds it."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from metrics.event import Event
-from metrics.tally import Accumulator, Tally
+from mcstress.metrics.event import Event
+from mcstress.metrics.tally import Accumulator, Tally
 
 RATINGS = (1, 2, 3, 4, 5)
 RECORD_STEP, JUDGE_STEP = "observerd.inbox.record", "llm.judge_top1"

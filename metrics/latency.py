@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from metrics.histogram import Histograms
-from metrics.tally import Accumulator
+from mcstress.metrics.histogram import Histograms
+from mcstress.metrics.tally import Accumulator
 
 
 class Latency(Accumulator):

@@ -10,8 +10,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from metrics.band import EDGES, Band, Bands
-from metrics.users_timeline import UsersTimeline
+from mcstress.metrics.band import EDGES, Band, Bands
+from mcstress.metrics.users_timeline import UsersTimeline
 
 SHORTEST_BAND_S = 10
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metrics.check import OPERATORS, Check, parse_check
-from metrics.names import COUNT, METRICS, PLANNED_SHARE, find
-from metrics.readings import RANGES
+from mcstress.metrics.check import OPERATORS, Check, parse_check
+from mcstress.metrics.names import COUNT, METRICS, PLANNED_SHARE, find
+from mcstress.metrics.readings import RANGES
 
 LEAVES = {
     "<": "reaches {t:g}",

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from metrics.band import Band
-from metrics.event import OWN_FAULT, Event
-from metrics.histogram import Counts
-from metrics.tally import Tally
-from metrics.timeline import Slot
-from metrics.unparseable import LLM_STEPS
+from mcstress.metrics.band import Band
+from mcstress.metrics.event import OWN_FAULT, Event
+from mcstress.metrics.histogram import Counts
+from mcstress.metrics.tally import Tally
+from mcstress.metrics.timeline import Slot
+from mcstress.metrics.unparseable import LLM_STEPS
 
 Latencies = defaultdict[str, list[float]]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from metrics.band import OUTCOMES
-from metrics.faults import FAULTS
-from metrics.inbox import RATINGS
-from metrics.phase import PHASES
+from mcstress.metrics.band import OUTCOMES
+from mcstress.metrics.faults import FAULTS
+from mcstress.metrics.inbox import RATINGS
+from mcstress.metrics.phase import PHASES
 
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 

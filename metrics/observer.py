@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from metrics.determinism import Pair
-from metrics.event import Event, Hit
-from metrics.faults import UNSENT_STEPS, Faults
-from metrics.handover import KINDS
-from metrics.identity import identities
-from metrics.jaccard import overlap
-from metrics.moment import Moment
-from metrics.pairing import Pairing, compact
-from metrics.rates import ABSENT, TOP1, place
-from metrics.rounds import Listed
-from metrics.sums import Sums
-from metrics.swap import returned
-from metrics.worst import time_us
+from mcstress.metrics.determinism import Pair
+from mcstress.metrics.event import Event, Hit
+from mcstress.metrics.faults import UNSENT_STEPS, Faults
+from mcstress.metrics.handover import KINDS
+from mcstress.metrics.identity import identities
+from mcstress.metrics.jaccard import overlap
+from mcstress.metrics.moment import Moment
+from mcstress.metrics.pairing import Pairing, compact
+from mcstress.metrics.rates import ABSENT, TOP1, place
+from mcstress.metrics.rounds import Listed
+from mcstress.metrics.sums import Sums
+from mcstress.metrics.swap import returned
+from mcstress.metrics.worst import time_us
 
 Hits = list[Hit] | None
 """An event's hits without repeats; None where it has no list."""

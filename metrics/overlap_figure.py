@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from math import fsum
 from typing import Any
 
-from metrics import jaccard
-from metrics.intervals import (
+from mcstress.metrics import jaccard
+from mcstress.metrics.intervals import (
     OVER_TRIOS,
     TRIOS_FOR_TRIO_INTERVAL,
     WITHIN_TRIOS,

@@ -10,9 +10,9 @@ from sys import intern
 
 import msgspec
 
-from metrics.event import Event, Hit
-from metrics.identity import BETWEEN
-from metrics.overlap_figure import Cell
+from mcstress.metrics.event import Event, Hit
+from mcstress.metrics.identity import BETWEEN
+from mcstress.metrics.overlap_figure import Cell
 
 Ids = tuple[str, ...]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metrics.event import Hit
-from metrics.intervals import wilson
+from mcstress.metrics.event import Hit
+from mcstress.metrics.intervals import wilson
 
 TOP1, LISTED, ABSENT = 0, 1, 2
 """Where the expected hit stood: first, further down in the list, or nowhere in it."""

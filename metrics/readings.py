@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from metrics.check import OPERATORS
-from metrics.names import METRICS, PLANNED_SHARE, find
+from mcstress.metrics.check import OPERATORS
+from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 
 
 class Range(msgspec.Struct, frozen=True):

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from metrics import jaccard
-from metrics.band import Bands
-from metrics.faults import Faults
-from metrics.overlap_figure import Cell
+from mcstress.metrics import jaccard
+from mcstress.metrics.band import Bands
+from mcstress.metrics.faults import Faults
+from mcstress.metrics.overlap_figure import Cell
 
 LISTS_KEPT = 200_000
 """Lists that wait at most, about 60 MB; beyond it the oldest rounds are given up."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from metrics.band import Bands, band_of
-from metrics.event import Event, utc
-from metrics.faults import Faults
-from metrics.moment import Moment
-from metrics.rounds import Rounds
-from metrics.timeline import Timeline
-from metrics.worst import WorstReissues
+from mcstress.metrics.band import Bands, band_of
+from mcstress.metrics.event import Event, utc
+from mcstress.metrics.faults import Faults
+from mcstress.metrics.moment import Moment
+from mcstress.metrics.rounds import Rounds
+from mcstress.metrics.timeline import Timeline
+from mcstress.metrics.worst import WorstReissues
 
 SETTLE_AT = 50_000
 """Events after which moments are settled, even where nobody asks: their latencies take memory."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from metrics import jaccard
-from metrics.event import Event
-from metrics.identity import identities, identity
-from metrics.intervals import wilson
-from metrics.tally import Accumulator, Tally
+from mcstress.metrics import jaccard
+from mcstress.metrics.event import Event
+from mcstress.metrics.identity import identities, identity
+from mcstress.metrics.intervals import wilson
+from mcstress.metrics.tally import Accumulator, Tally
 
 
 class Swap(Accumulator):

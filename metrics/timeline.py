@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from metrics import jaccard
-from metrics.histogram import Histograms
-from metrics.rates import rate
-from metrics.tally import Accumulator, Tally
-from metrics.users_timeline import UsersTimeline
+from mcstress.metrics import jaccard
+from mcstress.metrics.histogram import Histograms
+from mcstress.metrics.rates import rate
+from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.users_timeline import UsersTimeline
 
 SLOTS = 120
 ARMS = ("memory", "control")

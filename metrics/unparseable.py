@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from metrics.errors import Reasons
-from metrics.event import Event, StepRecord
-from metrics.histogram import Histograms
-from metrics.rates import rate, rate_ci95
-from metrics.tally import Accumulator, Tally
+from mcstress.metrics.errors import Reasons
+from mcstress.metrics.event import Event, StepRecord
+from mcstress.metrics.histogram import Histograms
+from mcstress.metrics.rates import rate, rate_ci95
+from mcstress.metrics.tally import Accumulator, Tally
 
 PARSE_STEP, JUDGE_STEP, PARAPHRASE_STEP = "llm.parse_demand", "llm.judge_top1", "llm.paraphrase"
 LLM_STEPS = frozenset({PARSE_STEP, JUDGE_STEP, PARAPHRASE_STEP})

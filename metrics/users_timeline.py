@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metrics.band import EDGES
+from mcstress.metrics.band import EDGES
 
 Rows = Sequence[Sequence[int]]
 """[unix second, users], ascending, about once a second."""

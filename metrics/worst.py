@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from metrics.event import Event, utc
-from metrics.identity import named
-from metrics.jaccard import jaccard
+from mcstress.metrics.event import Event, utc
+from mcstress.metrics.identity import named
+from mcstress.metrics.jaccard import jaccard
 
 KEPT = 5
 

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from gevent.event import Event as Signal
 
-from metrics.event import Item
+from mcstress.metrics.event import Item
 
 Absence = Literal["skipped", "unmet"]
 

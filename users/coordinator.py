@@ -8,16 +8,16 @@ from typing import Any, Protocol
 
 import gevent.lock
 
-from metrics.event import Event, Hit
-from services.gateway import Gateway
-from services.ollama import Ollama
-from services.step import Step
-from services.traceparent import TraceContext, is_sampled, phase_trace_id
-from services.transport import Transport
-from users.board import Board, Recordings
-from users.run import Run
-from users.scenario import Contract, Resume, Variant
-from users.seat import Seat
+from mcstress.metrics.event import Event, Hit
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.http.transport import Transport
+from mcstress.services.llm.ollama import Ollama
+from mcstress.services.step import Step
+from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
+from mcstress.users.board import Board, Recordings
+from mcstress.users.run import Run
+from mcstress.users.scenarios.model import Contract, Resume, Variant
+from mcstress.users.seat import Seat
 
 TAKING_OVER = frozenset({"handover", "handover_paraphrase"})
 """The phases that wait for what a colleague recorded."""

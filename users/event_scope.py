@@ -8,11 +8,11 @@ from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from metrics.event import Event, Item, Outcome, StepRecord
-from services.clock import CLOCK
-from services.step import Step
-from services.wire import RecordRequest, SearchAnswer, SearchRequest
-from users.coordinator import Coordinator
+from mcstress.metrics.event import Event, Item, Outcome, StepRecord
+from mcstress.services.clock import CLOCK
+from mcstress.services.gateway.schema import RecordRequest, SearchAnswer, SearchRequest
+from mcstress.services.step import Step
+from mcstress.users.coordinator import Coordinator
 
 Taken = TypeVar("Taken", bound=Step[Any])
 _at = datetime.fromtimestamp

@@ -18,10 +18,10 @@ from locust.user.task import (
     LOCUST_STATE_WAITING,
 )
 
-from metrics.phase import PHASES
-from users.coordinator import Coordinator
-from users.entrance import enter, has_listeners
-from users.phases import WALKS, Deed
+from mcstress.metrics.phase import PHASES
+from mcstress.users.coordinator import Coordinator
+from mcstress.users.phases import WALKS, Deed
+from mcstress.users.session import enter, has_listeners
 
 EVERY_TAG = sorted({tag for phase in PHASES.values() for tag in (phase.name, *phase.tags)})
 """Tags choose phases, not tasks: Locust must not drop the one task there is for any of them."""
@@ -133,7 +133,7 @@ def refuse_without_listeners(environment: Environment, **_: Any) -> None:
     if kinds and not has_listeners(environment.events):
         sys.stderr.write(
             f"mcstress: locustfile: found {', '.join(kinds)} and no call of hang_up(), expected "
-            "both: from harness.front import hang_up; hang_up()\n"
+            "both: from mcstress.plugin import hang_up; hang_up()\n"
         )
         raise SystemExit(EXIT_MISUSE)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.errors import MisuseError
-from users.persona import CoordinatorUser
-from users.scenario import Scenario
+from mcstress.errors import MisuseError
+from mcstress.users.persona import CoordinatorUser
+from mcstress.users.scenarios.model import Scenario
 
 
 def check_cast(scenario: Scenario, classes: Iterable[type[Any]]) -> None:

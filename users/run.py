@@ -6,9 +6,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from services.token import TokenHosts
-from services.transport import LARGEST_ANSWER_BYTES
-from users.scenario import Scenario
+from mcstress.services.http.bearer_token import TokenHosts
+from mcstress.services.http.transport import LARGEST_ANSWER_BYTES
+from mcstress.users.scenarios.model import Scenario
 
 
 class Run(msgspec.Struct, frozen=True):

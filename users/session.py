@@ -11,18 +11,24 @@ from locust import User
 from locust.env import Environment
 from locust.event import EventHook
 
-from metrics.event import OWN_FAULT
-from services.gateway import Gateway
-from services.ollama import Ollama
-from services.step import Step
-from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization, origin_of, withheld
-from services.transport import Transport
-from users.coordinator import Coordinator, Surroundings
-from users.run import Run
-from users.seat import Seat
+from mcstress.metrics.event import OWN_FAULT
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.http.bearer_token import (
+    GATEWAY_TOKEN,
+    LLM_TOKEN,
+    authorization,
+    origin_of,
+    withheld,
+)
+from mcstress.services.http.transport import Transport
+from mcstress.services.llm.ollama import Ollama
+from mcstress.services.step import Step
+from mcstress.users.coordinator import Coordinator, Surroundings
+from mcstress.users.run import Run
+from mcstress.users.seat import Seat
 
 if TYPE_CHECKING:
-    from users.persona import CoordinatorUser
+    from mcstress.users.persona import CoordinatorUser
 
 
 Gate = Callable[[], Surroundings]

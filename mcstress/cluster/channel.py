@@ -14,7 +14,7 @@ from gevent.lock import RLock
 from locust.exception import RPCSendError
 from locust.runners import LocalRunner, MasterRunner, Runner, WorkerRunner
 
-from harness.cluster_key import MASTER, ClusterKey, KeyFaultError
+from mcstress.cluster.key import MASTER, ClusterKey, KeyFaultError
 
 SOON_S = 0.02
 BUNDLE = "mcstress.Bundle"

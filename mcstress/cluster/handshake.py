@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from harness import messages as said
+from mcstress.cluster import messages as said
 
 PRODUCT = "multi-coordinator-stress"
 

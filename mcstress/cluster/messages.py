@@ -16,10 +16,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tracing.trace import Level
-from users.board import Recordings
-from users.run import Run
-from users.seat import Seat
+from mcstress.tracing.trace import Level
+from mcstress.users.board import Recordings
+from mcstress.users.run import Run
+from mcstress.users.seat import Seat
 
 PIECE_BYTES = 1 << 20
 REVISION = 2

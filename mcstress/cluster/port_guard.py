@@ -10,8 +10,8 @@ import msgspec
 from locust.rpc import Message
 from locust.runners import STATE_INIT, MasterRunner
 
-from harness.dropped import Dropped
-from harness.locust_compat import UNREADABLE
+from mcstress.cluster.dropped import Dropped
+from mcstress.locust_compat import UNREADABLE
 
 NEWCOMERS_MAY_SAY = ("client_ready", "locustfile")
 LONGEST_ID = 320

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from evidence.numbering import ReportPaths
-from harness.messages import Welcome
-from harness.options import DEFAULT_LANGFUSE_ENV
-from harness.settings import Settings
-from harness.untraced import Untraced
-from tracing.counts import Tally, TraceCounts
-from tracing.settings import load_settings
-from tracing.trace import Level, TraceRun
-from users.run import Run
+from mcstress.cluster.messages import Welcome
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.settings import Settings
+from mcstress.tracing.counts import Tally, TraceCounts
+from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.tracing.trace import Level, TraceRun
+from mcstress.users.run import Run
+from mcstress.worker.untraced import Untraced
 
 if TYPE_CHECKING:
-    from tracing.tracer import Tracer
+    from mcstress.tracing.tracer import Tracer
 
 FLUSH_DEADLINE_S = 10.0
 MOST = 2**53
@@ -111,7 +111,7 @@ def _open(
         return None, warnings
     try:
         # What delivers takes 12 MB and 0.2 s, which a run without a Langfuse need not have.
-        from tracing.tracer import Tracer  # noqa: PLC0415
+        from mcstress.tracing.tracer import Tracer  # noqa: PLC0415
 
         tracer = Tracer(
             settings,

@@ -11,20 +11,20 @@ from locust import events
 from locust.argument_parser import get_locustfiles_locally, get_parser, parse_locustfile_option
 from locust.main import merge_locustfiles_content
 
-from harness import probe
-from harness.beginning import check_claim
-from harness.front import hang_up
-from harness.ground import look_at_gateway, look_at_llm, start_stack
-from harness.open_files import allow_all_open_files, check_asked
-from harness.options import DEFAULT_LANGFUSE_ENV
-from harness.ports import check_ports
-from harness.probe import Finding
-from harness.settings import Settings, read_settings
-from services.errors import MisuseError
-from tracing.check import check_langfuse
-from tracing.settings import load_settings
-from users.casting import check_cast, host_of
-from users.entrance import has_listeners
+from mcstress.commands import probe
+from mcstress.commands.probe import Finding
+from mcstress.errors import MisuseError
+from mcstress.master.start import check_claim
+from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.plugin import hang_up
+from mcstress.process.file_limit import allow_all_open_files, check_asked
+from mcstress.process.ports import check_ports
+from mcstress.settings import Settings, read_settings
+from mcstress.system_under_test import look_at_gateway, look_at_llm, start_stack
+from mcstress.tracing.langfuse.check import check_langfuse
+from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.users.persona_check import check_cast, host_of
+from mcstress.users.session import has_listeners
 
 
 def check(arguments: Sequence[str]) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
     if not has_listeners(events):
         raise MisuseError(
             f"locustfile {', '.join(files)}: found no call of hang_up(), expected one: "
-            "from harness.front import hang_up; hang_up()"
+            "from mcstress.plugin import hang_up; hang_up()"
         )
     return classes
 

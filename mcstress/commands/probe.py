@@ -11,15 +11,15 @@ from uuid import uuid4
 
 import msgspec
 
-from harness.settings import Settings
-from services.gateway import Gateway
-from services.ollama import Ollama
-from services.reason import clip
-from services.step import Step
-from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization
-from services.traceparent import TraceContext
-from services.transport import Transport
-from services.wire import SearchRequest
+from mcstress.services.failure_reason import clip
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.schema import SearchRequest
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, authorization
+from mcstress.services.http.transport import Transport
+from mcstress.services.llm.ollama import Ollama
+from mcstress.services.step import Step
+from mcstress.services.trace_context import TraceContext
+from mcstress.settings import Settings
 
 SHOWN_CHARACTERS = 120
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import gevent
 
-from services.errors import MisuseError
-from tracing.replay import check_spool, replay
-from tracing.replay_outcome import ReplayOutcome
-from tracing.settings import load_settings
-from tracing.trace import Level
+from mcstress.errors import MisuseError
+from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.tracing.spool.replay import check_spool, replay
+from mcstress.tracing.spool.replay_outcome import ReplayOutcome
+from mcstress.tracing.trace import Level
 
 
 def replay_spools(

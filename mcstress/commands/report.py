@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
-from evidence.history import History, RunFile, blaming, events_of, read_run
-from evidence.integrity import NO_DIGEST, WHOLE
-from evidence.numbering import ReportPaths
-from evidence.report import views_of, write_report
-from harness.description import COORDINATORS_NAMED
-from harness.recount import recount
-from metrics.checks import Check, evaluate, overall
-from metrics.figures import Figures
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.report.write import views_of, write_report
+from mcstress.evidence.store.history import History, RunFile, blaming, events_of, read_run
+from mcstress.evidence.store.integrity import NO_DIGEST, WHOLE
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.master.recount import recount
+from mcstress.master.run_info import COORDINATORS_NAMED
+from mcstress.metrics.checks import Check, evaluate, overall
+from mcstress.metrics.figures import Figures
 
 ENDINGS = (".events.jsonl", ".json")
 _NOT_OF_A_REPORT = ("planned", "integrity")

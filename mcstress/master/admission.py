@@ -11,12 +11,12 @@ from locust import __version__ as LOCUST  # noqa: N812  (a constant)
 from locust.exception import RPCSendError
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
 
-from harness import messages as said
-from harness.cluster_key import KeyFaultError, RepeatedError
-from harness.dropped import LONGEST_REASON, Dropped, quoted
-from harness.handshake import mismatch
-from harness.port_guard import PortGuard
-from harness.post import Post, kind_of
+from mcstress.cluster import messages as said
+from mcstress.cluster.channel import Post, kind_of
+from mcstress.cluster.dropped import LONGEST_REASON, Dropped, quoted
+from mcstress.cluster.handshake import mismatch
+from mcstress.cluster.key import KeyFaultError, RepeatedError
+from mcstress.cluster.port_guard import PortGuard
 
 NAMED_AT_MOST = 100
 """Refused workers that are named in log and report; whoever makes up more is counted only."""

@@ -6,10 +6,10 @@ import os.path
 from collections.abc import Sequence
 from typing import Any
 
-from harness.clock_watch import notices
-from harness.master_run import MasterRun
-from harness.roll import WorkerPart
-from harness.traces import READ_BACK_WITHIN_S, total_counts
+from mcstress.cluster.tracing import READ_BACK_WITHIN_S, total_counts
+from mcstress.master.run_state import MasterRun
+from mcstress.master.worker_registry import WorkerPart
+from mcstress.process.clock_watch import notices
 
 
 def completeness(

@@ -17,18 +17,18 @@ from locust.runners import (
     Runner,
 )
 
-from harness import messages as said
-from harness.admission import Admission
-from harness.arrivals import Arrivals
-from harness.dropped import quoted
-from harness.hall import Hall
-from harness.master_run import ImpossibleError, MasterRun
-from harness.own_segment import refused
-from harness.post import Post
-from harness.progress import Progress
-from harness.roll import LOCAL, WorkerPart
-from harness.seating import Seating
-from harness.traces import are_counts
+from mcstress.cluster import messages as said
+from mcstress.cluster.channel import Post
+from mcstress.cluster.dropped import quoted
+from mcstress.cluster.tracing import are_counts
+from mcstress.master.admission import Admission
+from mcstress.master.progress import Progress
+from mcstress.master.run_state import ImpossibleError, MasterRun
+from mcstress.master.seat_assignment import Seating
+from mcstress.master.session import Hall
+from mcstress.master.spawn_tracker import Arrivals
+from mcstress.master.worker_registry import LOCAL, WorkerPart
+from mcstress.worker.segment_file import refused
 
 TICK_S = 1.0
 OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)

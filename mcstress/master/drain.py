@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import gevent
 
-from harness.conductor import Conductor
-from harness.master_run import MasterRun
-from harness.messages import Drain
+from mcstress.cluster.messages import Drain
+from mcstress.master.controller import Conductor
+from mcstress.master.run_state import MasterRun
 
 GRACE_S = 30.0
 """Beyond the stop time-out: for the last deltas of a busy worker."""

@@ -11,14 +11,14 @@ from pathlib import Path
 import msgspec
 from gevent.queue import Empty, Queue
 
-from evidence.atomic import owners_alone
-from evidence.lines import first_record
-from harness.conductor import Conductor
-from harness.drain import wait_until
-from harness.master_run import MasterRun
-from harness.messages import PIECE_BYTES, Dismissed, Drained, Piece, SendPiece, Trace
-from harness.roll import WorkerPart
-from services.errors import MisuseError
+from mcstress.cluster.messages import PIECE_BYTES, Dismissed, Drained, Piece, SendPiece, Trace
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.atomic import owners_alone
+from mcstress.evidence.store.lines import first_record
+from mcstress.master.controller import Conductor
+from mcstress.master.drain import wait_until
+from mcstress.master.run_state import MasterRun
+from mcstress.master.worker_registry import WorkerPart
 
 PIECE_DEADLINE_S = 30.0
 TRACED_DEADLINE_S = 20.0

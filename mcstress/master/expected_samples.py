@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import comb
 
-from users.run import Run
-from users.scenario import Variant
+from mcstress.users.run import Run
+from mcstress.users.scenarios.model import Variant
 
 
 def plan(run: Run, seats: Mapping[str, int]) -> dict[str, int]:

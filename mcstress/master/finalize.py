@@ -11,25 +11,25 @@ from typing import Any, TypeVar, cast
 import gevent
 import msgspec
 
-from evidence.history import History, files_of_run
-from evidence.integrity import differences
-from evidence.reading import Reading
-from evidence.section import Document
-from harness.completeness import completeness, tracing
-from harness.conductor import Conductor
-from harness.description import describe
-from harness.drain import wait_until
-from harness.master_run import MasterRun, cells
-from harness.messages import Trace
-from harness.pieces import TRACED_DEADLINE_S, gather
-from harness.plan import plan
-from harness.recount import recount
-from harness.report_place import write, write_again
-from metrics.checks import CheckOutcome, evaluate, overall
-from metrics.figures import Figures
-from metrics.intervals import prepare
-from services.clock import CLOCK
-from services.errors import MisuseError
+from mcstress.cluster.messages import Trace
+from mcstress.errors import MisuseError
+from mcstress.evidence.report.section import Document
+from mcstress.evidence.store.history import History, files_of_run
+from mcstress.evidence.store.integrity import differences
+from mcstress.evidence.store.reading import Reading
+from mcstress.master.completeness import completeness, tracing
+from mcstress.master.controller import Conductor
+from mcstress.master.drain import wait_until
+from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
+from mcstress.master.expected_samples import plan
+from mcstress.master.recount import recount
+from mcstress.master.report_place import write, write_again
+from mcstress.master.run_info import describe
+from mcstress.master.run_state import MasterRun, cells
+from mcstress.metrics.checks import CheckOutcome, evaluate, overall
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.intervals import prepare
+from mcstress.services.clock import CLOCK
 
 Made = TypeVar("Made")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from evidence.numbering import ReportPaths
+from mcstress.evidence.store.paths import ReportPaths
 
 
 class FinishedRun(msgspec.Struct, frozen=True):

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from evidence.github import tell_github
-from evidence.junit import write_junit
-from evidence.markdown import markdown
-from evidence.words import visible
-from harness.master_run import MasterRun
-from harness.options import DEFAULT_LANGFUSE_ENV
+from mcstress.evidence.report.github import tell_github
+from mcstress.evidence.report.junit import write_junit
+from mcstress.evidence.report.markdown import markdown
+from mcstress.evidence.report.words import visible
+from mcstress.master.run_state import MasterRun
+from mcstress.options import DEFAULT_LANGFUSE_ENV
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
 FATES = ("sampled_out", "delivered", "spooled")

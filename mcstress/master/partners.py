@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.seats import Seats
-from users.board import Recordings
-from users.scenario import Handover
-from users.seat import Seat
+from mcstress.master.seat_pool import Seats
+from mcstress.users.board import Recordings
+from mcstress.users.scenarios.model import Handover
+from mcstress.users.seat import Seat
 
 ROUNDS_KEPT_UNASKED = 2
 """Rounds kept of a seat whose partner is not there yet, where rounds have no end."""

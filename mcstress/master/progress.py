@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from harness.completeness import evidence_faults
-from harness.master_run import MasterRun
-from metrics.intervals import prepare
-from metrics.phase import PHASES
-from services.clock import CLOCK
+from mcstress.master.completeness import evidence_faults
+from mcstress.master.run_state import MasterRun
+from mcstress.metrics.intervals import prepare
+from mcstress.metrics.phase import PHASES
+from mcstress.services.clock import CLOCK
 
 logger = logging.getLogger(__name__)
 

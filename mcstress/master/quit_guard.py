@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import gevent
 from locust.runners import MasterRunner
 
-from harness.conductor import Conductor
+from mcstress.master.controller import Conductor
 
 
 class WayOut:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from evidence.history import RunFile, events_as_made
-from metrics.figures import Figures
+from mcstress.evidence.store.history import RunFile, events_as_made
+from mcstress.metrics.figures import Figures
 
 
 def recount(run: RunFile, figures: Figures) -> Counter[str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
-from evidence.history import History
-from evidence.numbering import STEM, ReportPaths
-from evidence.section import Document
-from harness.master_run import MasterRun
+from mcstress.evidence.report.section import Document
+from mcstress.evidence.store.history import History
+from mcstress.evidence.store.paths import STEM, ReportPaths
+from mcstress.master.run_state import MasterRun
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +58,14 @@ def _write_elsewhere(run: MasterRun, head: Document, history: History | None, fa
 
 def _write(paths: ReportPaths, head: Document, history: History | None) -> None:
     # Loading Bokeh takes a second: workers do without it, and a thread does not keep them waiting.
-    from evidence.report import write_report  # noqa: PLC0415  (see above)
+    from mcstress.evidence.report.write import write_report  # noqa: PLC0415  (see above)
 
     write_report(paths, head, [] if history is None else history)
 
 
 def write_again(run: MasterRun, head: Document) -> None:
     """Write the head anew, where there is a report."""
-    from evidence.report import update_head  # noqa: PLC0415  (as above)
+    from mcstress.evidence.report.write import update_head  # noqa: PLC0415  (as above)
 
     if run.report_fault:
         return

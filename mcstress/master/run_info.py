@@ -7,15 +7,15 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from evidence.run_section import CoordinatorNote, RunSection, Service
-from metrics.event import utc
-from services.token import GATEWAY_TOKEN, LLM_TOKEN, withheld
-from users.seat import Seat
+from mcstress.evidence.report.run_section import CoordinatorNote, RunSection, Service
+from mcstress.metrics.event import utc
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
+from mcstress.users.seat import Seat
 
 if TYPE_CHECKING:
-    from harness.ground import Ground
-    from harness.master_run import MasterRun
-    from harness.settings import Settings
+    from mcstress.master.run_state import MasterRun
+    from mcstress.settings import Settings
+    from mcstress.system_under_test import Ground
 
 PACKAGES = ("multi-coordinator-stress", "locust", "gevent", "msgspec", "httptools", "numpy")
 COORDINATORS_NAMED = 30

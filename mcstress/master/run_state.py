@@ -8,25 +8,25 @@ from typing import Any
 
 import msgspec
 
-from evidence.numbering import ReportPaths
-from evidence.policy import parse_policy
-from evidence.segment import Segment
-from harness.clock_watch import ClockWatch
-from harness.description import describe
-from harness.ground import Ground
-from harness.handshake import own_protocol, own_version
-from harness.headcount import Headcount
-from harness.messages import Delta, Welcome
-from harness.partners import Partners
-from harness.reference import Reference
-from harness.roll import Roll, WorkerPart
-from harness.seats import Seats
-from harness.settings import Settings
-from harness.traces import SessionTraces, are_counts
-from metrics.figures import Figures
-from services.clock import CLOCK
-from services.errors import MisuseError
-from users.run import Run
+from mcstress.cluster.handshake import own_protocol, own_version
+from mcstress.cluster.messages import Delta, Welcome
+from mcstress.cluster.tracing import SessionTraces, are_counts
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.evidence.store.policy import parse_policy
+from mcstress.evidence.store.segment import Segment
+from mcstress.master.headcount import Headcount
+from mcstress.master.partners import Partners
+from mcstress.master.run_info import describe
+from mcstress.master.seat_pool import Seats
+from mcstress.master.solo_phase import Reference
+from mcstress.master.worker_registry import Roll, WorkerPart
+from mcstress.metrics.figures import Figures
+from mcstress.process.clock_watch import ClockWatch
+from mcstress.services.clock import CLOCK
+from mcstress.settings import Settings
+from mcstress.system_under_test import Ground
+from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
 

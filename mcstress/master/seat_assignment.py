@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness import messages as said
-from harness.hall import Hall
-from harness.master_run import MasterRun
-from harness.roll import WorkerPart
-from users.seat import Seat
+from mcstress.cluster import messages as said
+from mcstress.master.run_state import MasterRun
+from mcstress.master.session import Hall
+from mcstress.master.worker_registry import WorkerPart
+from mcstress.users.seat import Seat
 
 OnChange = Callable[[MasterRun], None]
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 import msgspec
 
-from users.seat import Seat
+from mcstress.users.seat import Seat
 
 Place = tuple[str, int]
 """(persona, trio number)."""

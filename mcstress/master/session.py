@@ -8,11 +8,11 @@ import time
 import msgspec
 from locust.runners import STATE_MISSING, MasterRunner, Runner
 
-from harness import messages as said
-from harness.dropped import Dropped
-from harness.master_run import MasterRun
-from harness.post import Post
-from harness.roll import LOCAL, WorkerPart
+from mcstress.cluster import messages as said
+from mcstress.cluster.channel import Post
+from mcstress.cluster.dropped import Dropped
+from mcstress.master.run_state import MasterRun
+from mcstress.master.worker_registry import LOCAL, WorkerPart
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from harness.messages import Lease
-from harness.seats import Seats
+from mcstress.cluster.messages import Lease
+from mcstress.master.seat_pool import Seats
 
 Asked = tuple[Lease, str]
 """A request for a seat, and who sent it."""

@@ -6,7 +6,7 @@ import time
 
 from locust.runners import STATE_SPAWNING, Runner
 
-from users.persona import CoordinatorUser
+from mcstress.users.persona import CoordinatorUser
 
 GRACE_S = 15.0
 """Users whom Locust has spawned ask for their seats; so long after the last, no more will."""

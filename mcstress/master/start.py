@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from evidence.numbering import claim, release
-from harness.ground import Ground
-from harness.master_run import MasterRun
-from harness.settings import Settings
-from services.errors import MisuseError
-from services.token import GATEWAY_TOKEN, LLM_TOKEN, withheld
-from users.run import Run
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.paths import claim, release
+from mcstress.master.run_state import MasterRun
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
+from mcstress.settings import Settings
+from mcstress.system_under_test import Ground
+from mcstress.users.run import Run
 
 DEFAULT_PREFIX = "playbook_"
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from gevent.lock import RLock
 
-from harness.messages import Delta, Drained
+from mcstress.cluster.messages import Delta, Drained
 
 LOCAL = "local"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from metrics.event import utc
-from services.clock import CLOCK
+from mcstress.metrics.event import utc
+from mcstress.services.clock import CLOCK
 
 LEAST_S = 1.0
 """NTP moves a clock by less without setting it."""

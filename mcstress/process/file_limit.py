@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from contextlib import suppress
 
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
 
 A_USER = 2
 """A connection to the gateway, and one to the LLM."""

@@ -15,8 +15,8 @@ from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
-from harness.exit_codes import EXIT_MISUSE
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.exit_codes import EXIT_MISUSE
 
 EVERYWHERE = ("", "*")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 SHOWN_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))

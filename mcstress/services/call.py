@@ -8,15 +8,21 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from services.clock import CLOCK
-from services.error_words import error_member, member_words
-from services.errors import TransportError
-from services.reading import read
-from services.reason import DECODE_ERRORS, SUCCESS, decode_fault, said_fault, status_fault
-from services.step import Step
-from services.traceparent import TraceContext, new_span_id
-from services.transport import Reply, Transport
-from services.wire import encode
+from mcstress.errors import TransportError
+from mcstress.services.clock import CLOCK
+from mcstress.services.error_words import error_member, member_words
+from mcstress.services.failure_reason import (
+    DECODE_ERRORS,
+    SUCCESS,
+    decode_fault,
+    said_fault,
+    status_fault,
+)
+from mcstress.services.gateway.schema import encode
+from mcstress.services.http.transport import Reply, Transport
+from mcstress.services.reading import read
+from mcstress.services.step import Step
+from mcstress.services.trace_context import TraceContext, new_span_id
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from services.surrogates import without_lone_surrogates
+from mcstress.services.surrogates import without_lone_surrogates
 
 LARGEST_BODY = 256 * 1024
 """Bytes. Words for people are shorter; a longer body is not taken apart."""

@@ -6,9 +6,9 @@ import re
 
 import msgspec
 
-from services.blanking import blank_text
-from services.error_words import error_member, error_words
-from services.transport import Reply
+from mcstress.services.error_words import error_member, error_words
+from mcstress.services.http.blanking import blank_text
+from mcstress.services.http.transport import Reply
 
 ERROR_TEXT_CHARACTERS = 200
 ID_CHARACTERS = 80

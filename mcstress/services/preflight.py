@@ -7,12 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
-from services.base_url import parse_base_url
-from services.error_words import error_member
-from services.errors import ServiceRefusalError, TransportError
-from services.gateway import CORPORA
-from services.reading import read
-from services.reason import (
+from mcstress.errors import ServiceRefusalError, TransportError
+from mcstress.services.error_words import error_member
+from mcstress.services.failure_reason import (
     DECODE_ERRORS,
     SUCCESS,
     clip,
@@ -20,10 +17,19 @@ from services.reason import (
     said_fault,
     text_fault,
 )
-from services.token import GATEWAY_TOKEN, LLM_TOKEN, TokenHosts, authorization, withheld
-from services.transport import Reply, Transport
-from services.wire import CorporaAnswer, corpora_decoder
-from services.wire_llm import Model, tags_decoder, whole_name
+from mcstress.services.gateway.client import CORPORA
+from mcstress.services.gateway.schema import CorporaAnswer, corpora_decoder
+from mcstress.services.http.base_url import parse_base_url
+from mcstress.services.http.bearer_token import (
+    GATEWAY_TOKEN,
+    LLM_TOKEN,
+    TokenHosts,
+    authorization,
+    withheld,
+)
+from mcstress.services.http.transport import Reply, Transport
+from mcstress.services.llm.schema import Model, tags_decoder, whole_name
+from mcstress.services.reading import read
 
 Answer = TypeVar("Answer")
 

@@ -9,23 +9,23 @@ import gevent
 import httpx
 from gevent.event import Event as Flag
 
-from tracing.lane import SLICE, SLICE_AT_END, Lane, RunEnd
-from tracing.notices import Border
-from tracing.official import Official, Project
-from tracing.portions import observation_portions, score_portions
-from tracing.reply import Fault, Reply
-from tracing.road import Manners
+from mcstress.tracing.lane import SLICE, SLICE_AT_END, Lane, RunEnd
+from mcstress.tracing.langfuse.encoding import Manners
+from mcstress.tracing.langfuse.response import Fault, Reply
+from mcstress.tracing.langfuse.sdk import Official, Project
+from mcstress.tracing.notices import Border
+from mcstress.tracing.portions import observation_portions, score_portions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tracing.counts import TraceCounts
-    from tracing.limits import Limits
-    from tracing.notices import Notices
-    from tracing.outbox import Item, Outbox
-    from tracing.overflow import Overflow
-    from tracing.score_queue import ScoreQueue
-    from tracing.server import Server
+    from mcstress.tracing.counts import TraceCounts
+    from mcstress.tracing.langfuse.client import Server
+    from mcstress.tracing.limits import Limits
+    from mcstress.tracing.notices import Notices
+    from mcstress.tracing.overflow import Overflow
+    from mcstress.tracing.queue import Item, Outbox
+    from mcstress.tracing.score_queue import ScoreQueue
 
 LOOKUPS = 5
 """How often the project's address is asked for: whoever does not tell keeps nobody waiting."""

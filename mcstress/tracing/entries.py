@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracing.mask import Mask
-from tracing.observation import encoder
-from tracing.spooled_step import SpooledStep
-from tracing.traced_step import TracedStep
+from mcstress.tracing.mask import Mask
+from mcstress.tracing.observation import encoder
+from mcstress.tracing.spool.step import SpooledStep
+from mcstress.tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
-    from tracing.notices import Border
-    from tracing.observation import Entry
-    from tracing.outbox import Item
-    from tracing.translation import Translator
+    from mcstress.tracing.notices import Border
+    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation_of_step import Translator
+    from mcstress.tracing.queue import Item
 
 
 class Entries:

@@ -10,18 +10,18 @@ from gevent.event import Event as Flag
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from tracing.notices import Border
-from tracing.reply import KEYS
+from mcstress.tracing.langfuse.response import KEYS
+from mcstress.tracing.notices import Border
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracing.limits import Limits
-    from tracing.notices import Notices
-    from tracing.outbox import Item
-    from tracing.overflow import Overflow
-    from tracing.portions import Portions
-    from tracing.reply import Reply
+    from mcstress.tracing.langfuse.response import Reply
+    from mcstress.tracing.limits import Limits
+    from mcstress.tracing.notices import Notices
+    from mcstress.tracing.overflow import Overflow
+    from mcstress.tracing.portions import Portions
+    from mcstress.tracing.queue import Item
 
 SLICE = 100
 SLICE_AT_END = 200

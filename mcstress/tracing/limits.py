@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tracing.spool import LARGEST_BYTES, SPARE_BYTES
+from mcstress.tracing.spool.spool import LARGEST_BYTES, SPARE_BYTES
 
 
 class Limits(msgspec.Struct, frozen=True):

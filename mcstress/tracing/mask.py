@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from tracing.observation import Observation, Score
-from tracing.personal_data import masked, may_hold, replaced
-from tracing.trace import MASK, Level
+from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.personal_data import masked, may_hold, replaced
+from mcstress.tracing.trace import MASK, Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracing.observation import Entry
+    from mcstress.tracing.observation import Entry
 
 _STRING = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)("|\\?\Z)'
 """A JSON string; of a body that was cut, also one without its end."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tracing.trace import ENVIRONMENT, Span, Trace
+from mcstress.tracing.trace import ENVIRONMENT, Span, Trace
 
 Kind = Literal["span", "generation", "retriever"]
 Level = Literal["DEFAULT", "WARNING", "ERROR"]

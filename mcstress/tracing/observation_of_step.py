@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from services.reading import read
-from services.reason import DECODE_ERRORS
-from tracing.observation import Kind, Level, Observation
-from tracing.trace import Trace, TraceRun
+from mcstress.services.failure_reason import DECODE_ERRORS
+from mcstress.services.reading import read
+from mcstress.tracing.observation import Kind, Level, Observation
+from mcstress.tracing.trace import Trace, TraceRun
 
 if TYPE_CHECKING:
-    from tracing.traced_step import Done, TracedStep
+    from mcstress.tracing.traced_step import Done, TracedStep
 
 LLM_PREFIX = "llm."
 SEARCH = "matrix.search"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tracing.observation import Score
-from tracing.server import UNSERIALISABLE
-from tracing.spool import REMOVED
+from mcstress.tracing.langfuse.client import UNSERIALISABLE
+from mcstress.tracing.observation import Score
+from mcstress.tracing.spool.spool import REMOVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tracing.counts import Tally, TraceCounts
-    from tracing.entries import Entries
-    from tracing.notices import Notices
-    from tracing.outbox import Item
-    from tracing.spool import Spool
+    from mcstress.tracing.counts import Tally, TraceCounts
+    from mcstress.tracing.entries import Entries
+    from mcstress.tracing.notices import Notices
+    from mcstress.tracing.queue import Item
+    from mcstress.tracing.spool.spool import Spool
 
 
 class Overflow:

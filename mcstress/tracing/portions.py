@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Generic
 
-from tracing.reply import Reply, Sent
+from mcstress.tracing.langfuse.response import Reply, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracing.limits import Limits
-    from tracing.server import Server
+    from mcstress.tracing.langfuse.client import Server
+    from mcstress.tracing.limits import Limits
 
 _QUICK = 1 / 2
 """Of the time-out: a server that answers sooner may get more at once."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gevent.event import Event as Flag
 
-from tracing.observation import Observation, Score
-from tracing.traced_step import TracedStep
+from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

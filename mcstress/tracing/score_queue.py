@@ -10,8 +10,8 @@ from gevent.event import Event as Flag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracing.observation import Score
-    from tracing.outbox import Item
+    from mcstress.tracing.observation import Score
+    from mcstress.tracing.queue import Item
 
 
 class ScoreQueue:

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from metrics.phase import PHASES
-from services.traceparent import TraceContext, is_sampled, new_span_id, phase_trace_id
+from mcstress.metrics.phase import PHASES
+from mcstress.services.trace_context import TraceContext, is_sampled, new_span_id, phase_trace_id
 
 ENVIRONMENT = "stress"
 MASK = "mask"

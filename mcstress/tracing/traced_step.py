@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 if TYPE_CHECKING:
-    from metrics.event import Event
-    from services.step import Step
+    from mcstress.metrics.event import Event
+    from mcstress.services.step import Step
 
 
 class Done(msgspec.Struct, omit_defaults=True, gc=False):

@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from greenlet import getcurrent
 
-from services.traceparent import is_sampled, phase_trace_id
-from tracing.counts import Tally, TraceCounts
-from tracing.entries import Entries
-from tracing.limits import Limits
-from tracing.notices import Border, Notices
-from tracing.observation import Observation, Score
-from tracing.outbox import Item, Outbox
-from tracing.overflow import Overflow
-from tracing.readback import read_back
-from tracing.score_queue import ScoreQueue
-from tracing.sender import MANNERS, Sender, breathe
-from tracing.server import UNSERIALISABLE, Server, Wire
-from tracing.spool import Spool
-from tracing.trace import Trace, TraceRun
-from tracing.traced_step import TracedStep
-from tracing.translation import Translator
+from mcstress.services.trace_context import is_sampled, phase_trace_id
+from mcstress.tracing.counts import Tally, TraceCounts
+from mcstress.tracing.delivery import MANNERS, Sender, breathe
+from mcstress.tracing.entries import Entries
+from mcstress.tracing.langfuse.client import UNSERIALISABLE, Server, Wire
+from mcstress.tracing.langfuse.readback import read_back
+from mcstress.tracing.limits import Limits
+from mcstress.tracing.notices import Border, Notices
+from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.observation_of_step import Translator
+from mcstress.tracing.overflow import Overflow
+from mcstress.tracing.queue import Item, Outbox
+from mcstress.tracing.score_queue import ScoreQueue
+from mcstress.tracing.spool.spool import Spool
+from mcstress.tracing.trace import Trace, TraceRun
+from mcstress.tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from metrics.event import Event
-    from services.step import Step
-    from tracing.settings import Settings
+    from mcstress.metrics.event import Event
+    from mcstress.services.step import Step
+    from mcstress.tracing.langfuse.settings import Settings
 
 _LONGEST_WAIT_FOR_ROOM_S = 1.0
 _SWEEP_SLICE = 500

@@ -23,11 +23,11 @@ from bokeh.models import (
 from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 
-from evidence.plots import heat_map, load_curve, speed
-from evidence.plots.intervals import bars
-from evidence.plots.quality import handover_arms
-from evidence.plots.series import Series
-from evidence.plots.style import (
+from mcstress.evidence.report.plots import heat_map, load_curve, speed
+from mcstress.evidence.report.plots.intervals import bars
+from mcstress.evidence.report.plots.quality import handover_arms
+from mcstress.evidence.report.plots.series import Series
+from mcstress.evidence.report.plots.style import (
     BLUE,
     COLOURS,
     GREEN,
@@ -37,7 +37,7 @@ from evidence.plots.style import (
     legend_above,
     log_ticks,
 )
-from harness.web_series import CROWD, PACES, PERCENTILES, TIME, over_time
+from mcstress.web.series import CROWD, PACES, PERCENTILES, TIME, over_time
 
 QUALITY: Mapping[str, tuple[str, str]] = {
     "determinism": ("determinism", BLUE),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evidence import words
-from evidence.numbering import ReportPaths
-from evidence.readings import Reading, verdict
-from evidence.section import Link, Section, Table
-from evidence.view import View, view
-from harness.finished import FinishedRun
-from harness.web_series import all_series
-from harness.web_snapshot import Snapshot
-from services.clock import CLOCK
+from mcstress.evidence.report import words
+from mcstress.evidence.report.readings import Reading, verdict
+from mcstress.evidence.report.section import Link, Section, Table
+from mcstress.evidence.report.view import View, view
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.master.finished_runs import FinishedRun
+from mcstress.services.clock import CLOCK
+from mcstress.web.series import all_series
+from mcstress.web.snapshot import Snapshot
 
 SECTIONS = (
     "checks",

@@ -6,15 +6,15 @@ import logging
 
 from locust.web import WebUI
 
-from harness.lifecycle import Lifecycle
-from harness.settings import Settings
-from harness.web_access import Access
-from harness.web_form import StartForm
-from harness.web_names import OwnNames
-from harness.web_page import Page
-from harness.web_snapshot import Snapshots
-from harness.web_tab import add_link, add_tab
-from metrics.intervals import prepare
+from mcstress.lifecycle import Lifecycle
+from mcstress.metrics.intervals import prepare
+from mcstress.settings import Settings
+from mcstress.web.access import Access
+from mcstress.web.locust_tab import add_link, add_tab
+from mcstress.web.names import OwnNames
+from mcstress.web.page import Page
+from mcstress.web.snapshot import Snapshots
+from mcstress.web.start_form import StartForm
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from flask import Response, json, request
 from locust.runners import STATE_RUNNING
 from locust.web import WebUI
 
-from harness.web_rows import rows
-from harness.web_snapshot import Snapshots
+from mcstress.web.snapshot import Snapshots
+from mcstress.web.table import rows
 
 KEY = "coordination"
 COLUMNS = {

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from services.base_url import DEFAULT_PORTS, ascii_host
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.services.http.base_url import DEFAULT_PORTS, ascii_host
 
 OPTION = "--web-allowed-host"
 EXPECTED = "expected NAME or NAME:PORT, as in load.example.com"

@@ -13,12 +13,12 @@ from flask import Blueprint, Response, make_response, send_file
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from locust.web import WebUI
 
-from evidence import html
-from harness.finished import FinishedRuns
-from harness.web_charts import empty_charts
-from harness.web_content import ENDINGS, content, file_of
-from harness.web_rows import as_csv, rows
-from harness.web_snapshot import Snapshots
+from mcstress.evidence.report import html
+from mcstress.master.finished_runs import FinishedRuns
+from mcstress.web.charts import empty_charts
+from mcstress.web.content import ENDINGS, content, file_of
+from mcstress.web.snapshot import Snapshots
+from mcstress.web.table import as_csv, rows
 
 TEMPLATES = Path(__file__).with_name("templates")
 STYLES = Path(html.__file__).with_name("templates")

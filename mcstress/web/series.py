@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
-from evidence.plots import heat_map, load_curve, speed
-from evidence.plots.quality import handover_arms
-from evidence.plots.series import Series
-from evidence.plots.style import drawable
-from services.clock import CLOCK
+from mcstress.evidence.report.plots import heat_map, load_curve, speed
+from mcstress.evidence.report.plots.quality import handover_arms
+from mcstress.evidence.report.plots.series import Series
+from mcstress.evidence.report.plots.style import drawable
+from mcstress.services.clock import CLOCK
 
 TIME = "time"
 PACES, CROWD = " requests per second", " users"

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from harness.completeness import completeness_so_far
-from harness.description import describe
-from harness.finale import judge, results_of
-from harness.lifecycle import Lifecycle, Stage
-from harness.master_run import MasterRun
-from metrics.checks import overall
+from mcstress.lifecycle import Lifecycle, Stage
+from mcstress.master.completeness import completeness_so_far
+from mcstress.master.finalize import judge, results_of
+from mcstress.master.run_info import describe
+from mcstress.master.run_state import MasterRun
+from mcstress.metrics.checks import overall
 
 LEAST_S, MOST_S = 1.0, 10.0
 SHARE = 1 / 200

@@ -17,12 +17,12 @@ from locust.runners import MasterRunner
 from locust.web import WebUI
 from werkzeug.datastructures import MultiDict
 
-from harness.drain import wait_until
-from harness.lifecycle import Lifecycle
-from harness.settings import Settings, read_settings
-from services.errors import MisuseError
-from services.reason import clip
-from users.casting import host_of
+from mcstress.errors import MisuseError
+from mcstress.lifecycle import Lifecycle
+from mcstress.master.drain import wait_until
+from mcstress.services.failure_reason import clip
+from mcstress.settings import Settings, read_settings
+from mcstress.users.persona_check import host_of
 
 SWARM = "locust.swarm"
 UPDATE_USER = "locust.update_user"

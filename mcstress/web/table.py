@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from evidence import words
-from metrics.names import COUNT, METRICS, find
+from mcstress.evidence.report import words
+from mcstress.metrics.names import COUNT, METRICS, find
 
 Document = Mapping[str, Any]
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from evidence.policy import EvidencePolicy
-from evidence.segment import Segment
-from harness.scores import Scores
-from harness.untraced import Untraced
-from metrics.event import Event
-from metrics.figures import Figures
-from services.step import Step
+from mcstress.evidence.store.policy import EvidencePolicy
+from mcstress.evidence.store.segment import Segment
+from mcstress.metrics.event import Event
+from mcstress.metrics.figures import Figures
+from mcstress.services.step import Step
+from mcstress.worker.trace_scores import Scores
+from mcstress.worker.untraced import Untraced
 
 if TYPE_CHECKING:
-    from tracing.tracer import Tracer
+    from mcstress.tracing.tracer import Tracer
 
 BATCH = 64
 """Under a millisecond of work: nobody's answer waits for it."""

@@ -6,10 +6,10 @@ import logging
 from pathlib import Path
 from tempfile import gettempdir
 
-from evidence.policy import parse_policy
-from evidence.segment import HELD_BYTES, Segment
-from harness.messages import Welcome
-from services.errors import MisuseError
+from mcstress.cluster.messages import Welcome
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.policy import parse_policy
+from mcstress.evidence.store.segment import HELD_BYTES, Segment
 
 logger = logging.getLogger(__name__)
 

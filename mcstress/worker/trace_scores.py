@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from metrics.event import Event
-from services.step import Step
-from tracing.observation import Score
+from mcstress.metrics.event import Event
+from mcstress.services.step import Step
+from mcstress.tracing.observation import Score
 
 if TYPE_CHECKING:
-    from tracing.tracer import Tracer
+    from mcstress.tracing.tracer import Tracer
 
 SEARCH = "matrix.search"
 

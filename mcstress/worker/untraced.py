@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from metrics.event import Event
-from tracing.counts import TraceCounts
+from mcstress.metrics.event import Event
+from mcstress.tracing.counts import TraceCounts
 
 COULD_NOT = "worker could not trace"
 

@@ -15,26 +15,26 @@ from locust.env import Environment
 from locust.exception import RPCSendError, StopUser
 from locust.runners import Runner, WorkerRunner
 
-from evidence.policy import parse_policy
-from evidence.segment import Segment
-from harness import handshake
-from harness import messages as said
-from harness.cluster_key import KeyFaultError, RepeatedError
-from harness.connection import Connection
-from harness.dropped import LONGEST_REASON, quoted
-from harness.exit_codes import EXIT_CODES, EXIT_MISUSE
-from harness.hearing import SILENT_S, Hearing
-from harness.node_run import NodeRun
-from harness.own_segment import open_segment
-from harness.post import Post, kind_of
-from harness.recorder import Recorder
-from harness.traces import open_tracer
-from services.clock import CLOCK
-from services.errors import MisuseError
-from users.entrance import coordination_hook, open_gate, withheld_of
+from mcstress.cluster import handshake
+from mcstress.cluster import messages as said
+from mcstress.cluster.channel import Post, kind_of
+from mcstress.cluster.dropped import LONGEST_REASON, quoted
+from mcstress.cluster.key import KeyFaultError, RepeatedError
+from mcstress.cluster.tracing import open_tracer
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.policy import parse_policy
+from mcstress.evidence.store.segment import Segment
+from mcstress.exit_codes import EXIT_CODES, EXIT_MISUSE
+from mcstress.services.clock import CLOCK
+from mcstress.users.session import coordination_hook, open_gate, withheld_of
+from mcstress.worker.master_connection import Connection
+from mcstress.worker.master_heartbeat import SILENT_S, Hearing
+from mcstress.worker.recorder import Recorder
+from mcstress.worker.segment_file import open_segment
+from mcstress.worker.worker_run import NodeRun
 
 if TYPE_CHECKING:
-    from tracing.tracer import Tracer
+    from mcstress.tracing.tracer import Tracer
 
 WELCOME_DEADLINE_S = 120.0
 LOOK_S = 0.1

@@ -11,8 +11,8 @@ import gevent.lock
 from gevent.event import AsyncResult
 from locust.exception import StopUser
 
-from harness.clock_watch import ClockWatch
-from harness.messages import (
+from mcstress.cluster.channel import Post
+from mcstress.cluster.messages import (
     BeginRound,
     Delta,
     Done,
@@ -22,20 +22,20 @@ from harness.messages import (
     Release,
     Welcome,
 )
-from harness.open_files import A_USER, most_users, open_files
-from harness.own_segment import refused
-from harness.post import Post
-from harness.recorder import Recorder
-from harness.roll import LOCAL
-from harness.traces import FLUSH_DEADLINE_S, finish_tracing
-from services.gateway import Gateway
-from services.step import Step
-from services.token import GATEWAY_TOKEN
-from services.wire import CreateIndexRequest
-from users.board import Board, Recordings
-from users.entrance import connection
-from users.run import Run
-from users.seat import Seat
+from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_tracing
+from mcstress.master.worker_registry import LOCAL
+from mcstress.process.clock_watch import ClockWatch
+from mcstress.process.file_limit import A_USER, most_users, open_files
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.schema import CreateIndexRequest
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN
+from mcstress.services.step import Step
+from mcstress.users.board import Board, Recordings
+from mcstress.users.run import Run
+from mcstress.users.seat import Seat
+from mcstress.users.session import connection
+from mcstress.worker.recorder import Recorder
+from mcstress.worker.segment_file import refused
 
 LEASE_DEADLINE_S = 60.0
 

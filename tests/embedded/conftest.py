@@ -7,9 +7,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in the stack; read when
 import httpx
 import pytest
 
-from services.embedded.process import EmbeddedStack
-from services.embedded.system import build_matrix
-from services.embedded.vocabulary import load_vocabulary
+from mcstress.services.embedded.process import EmbeddedStack
+from mcstress.services.embedded.system import build_matrix
+from mcstress.services.embedded.vocabulary import load_vocabulary
 
 SEED = 42
 

@@ -15,10 +15,10 @@ import psutil
 import pytest
 from embedded.test_gateway_http import INBOX, QUERY, RECORD, SEARCH, refused
 
-from services.embedded.bodies import LONGEST_NAME, LONGEST_TEXT, MOST, MOST_CORPORA
-from services.embedded.embedding import DIMENSION
-from services.embedded.items import DEEPEST_METADATA, LARGEST_METADATA_BYTES
-from services.embedded.process import ROOT
+from mcstress.services.embedded.bodies import LONGEST_NAME, LONGEST_TEXT, MOST, MOST_CORPORA
+from mcstress.services.embedded.embedding import DIMENSION
+from mcstress.services.embedded.items import DEEPEST_METADATA, LARGEST_METADATA_BYTES
+from mcstress.services.embedded.process import ROOT
 
 EMBED = "/v1/embed"
 INDEX = "/v1/vectors/index"
@@ -33,7 +33,7 @@ ONES = [1] * DIMENSION
 def overheard(tmp_path_factory):
     """A stack of its own, and the file with all that it wrote to its standard error."""
     said = tmp_path_factory.mktemp("stack") / "stderr.txt"
-    command = [sys.executable, "-m", "services.embedded"]
+    command = [sys.executable, "-m", "mcstress.services.embedded"]
     with (
         said.open("w") as stderr,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, cwd=ROOT) as process,

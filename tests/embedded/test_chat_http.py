@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from services import wire
-from services.gateway import Gateway
-from services.ollama import Ollama
-from services.reach import check_gateway, check_llm
-from services.traceparent import TraceContext
-from services.transport import Transport
+from mcstress.services.gateway import schema as wire
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.http.transport import Transport
+from mcstress.services.llm.ollama import Ollama
+from mcstress.services.preflight import check_gateway, check_llm
+from mcstress.services.trace_context import TraceContext
 
 SCHEMAS = {
     "parse": {"type": "object", "properties": {"role": {}, "count": {}, "location": {}}},

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.embedded.corpus import LARGEST_EXACT, Corpus, Item
-from services.embedded.system import CORPORA
-from services.embedded.workers import make_workers
+from mcstress.services.embedded.corpus import LARGEST_EXACT, Corpus, Item
+from mcstress.services.embedded.system import CORPORA
+from mcstress.services.embedded.workers import make_workers
 
 DIMENSION = 16
 HALF_PRECISION = 0.002

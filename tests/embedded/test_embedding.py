@@ -8,20 +8,20 @@ from random import Random
 import numpy as np
 import pytest
 
-from services.embedded.embedding import DIMENSION, fit_embedding
-from services.embedded.lexicon import load_lexicon
-from services.embedded.ngrams import ngram_vector
-from services.embedded.paraphrase import paraphrase
-from services.embedded.svd import right_singular
-from services.embedded.terms import term_counts
-from services.embedded.workers import make_workers
-from users.scenario_file import load_scenario
+from mcstress.services.embedded.embedding import DIMENSION, fit_embedding
+from mcstress.services.embedded.lexicon import load_lexicon
+from mcstress.services.embedded.ngrams import ngram_vector
+from mcstress.services.embedded.paraphrase import paraphrase
+from mcstress.services.embedded.svd import right_singular
+from mcstress.services.embedded.terms import term_counts
+from mcstress.services.embedded.workers import make_workers
+from mcstress.users.scenarios.load import load_scenario
 
 DIGEST = """
 from hashlib import sha256
-from services.embedded.embedding import fit_embedding
-from services.embedded.vocabulary import load_vocabulary
-from services.embedded.workers import make_workers
+from mcstress.services.embedded.embedding import fit_embedding
+from mcstress.services.embedded.vocabulary import load_vocabulary
+from mcstress.services.embedded.workers import make_workers
 workers = make_workers(load_vocabulary(), 7, "w", 400)
 embedding, vectors = fit_embedding([worker.text for worker in workers])
 asked = embedding.encode("Zebulon Quist, forklift driver in Racine")

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from services.embedded.bodies import LARGEST_MESSAGE_BYTES
+from mcstress.services.embedded.bodies import LARGEST_MESSAGE_BYTES
 
 CORPORA = ["workers", "ethereal_workers"]
 QUERY = "Need 4 welders in Racine, WI, night shift, TIG welding"

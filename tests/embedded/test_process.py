@@ -14,13 +14,13 @@ import httpx
 import psutil
 import pytest
 
-from services.embedded.process import ROOT, EmbeddedStack
-from services.errors import ServiceRefusalError
+from mcstress.errors import ServiceRefusalError
+from mcstress.services.embedded.process import ROOT, EmbeddedStack
 
 STARTS_A_STACK = """
 import sys, time
 {first}
-from services.embedded.process import EmbeddedStack
+from mcstress.services.embedded.process import EmbeddedStack
 stack = EmbeddedStack.start()
 print(stack.pid, stack.url, flush=True)
 {then}
@@ -30,7 +30,7 @@ time.sleep(600)
 
 HOLDS_A_LIFELINE = """
 import sys, time
-from services.embedded.lifeline import Lifeline
+from mcstress.services.embedded.lifeline import Lifeline
 
 class Telling(Lifeline):
     def _on_signal(self, *signal):
@@ -201,7 +201,7 @@ def test_a_fork_of_the_parent_cannot_stop_it(stack):
 
 def run_in_foreground(*arguments):
     return subprocess.Popen(
-        [sys.executable, "-m", "services.embedded", *arguments],
+        [sys.executable, "-m", "mcstress.services.embedded", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

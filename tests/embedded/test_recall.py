@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.embedded.bodies import SearchBody
-from services.embedded.corpus import Hit
-from services.embedded.playbook import Play, Playbook, Recollection
-from services.embedded.recall import RecallRules, apply_memory
+from mcstress.services.embedded.bodies import SearchBody
+from mcstress.services.embedded.corpus import Hit
+from mcstress.services.embedded.playbook import Play, Playbook, Recollection
+from mcstress.services.embedded.recall import RecallRules, apply_memory
 
 A, B = ("workers", "a"), ("workers", "b")
 NONE = msgspec.Raw(b"{}")

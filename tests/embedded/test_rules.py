@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.embedded.demand import Demand, read_demand
-from services.embedded.judge import JudgedHit, Question, judge, question_decoder
-from services.embedded.lexicon import load_lexicon
-from services.embedded.paraphrase import paraphrase
-from users.scenario_file import load_scenario
+from mcstress.services.embedded.demand import Demand, read_demand
+from mcstress.services.embedded.judge import JudgedHit, Question, judge, question_decoder
+from mcstress.services.embedded.lexicon import load_lexicon
+from mcstress.services.embedded.paraphrase import paraphrase
+from mcstress.users.scenarios.load import load_scenario
 
 EMAIL = """
 Hi Alice,

@@ -5,11 +5,11 @@ import sqlite3
 import httpx
 import pytest
 
-from services.embedded.bodies import InboxBody
-from services.embedded.playbook import Play
-from services.embedded.process import EmbeddedStack
-from services.embedded.store import FILE_NAME, Store, StoredItem
-from services.errors import ServiceRefusalError
+from mcstress.errors import ServiceRefusalError
+from mcstress.services.embedded.bodies import InboxBody
+from mcstress.services.embedded.playbook import Play
+from mcstress.services.embedded.process import EmbeddedStack
+from mcstress.services.embedded.store import FILE_NAME, Store, StoredItem
 
 QUERY = "Need 4 welders in Racine, WI, night shift, TIG welding"
 SEARCH = {"query_text": QUERY, "corpora": ["workers"], "k": 8}

@@ -5,8 +5,8 @@ import httpx
 import numpy as np
 import pytest
 
-from services.embedded.embedding import DIMENSION
-from services.embedded.workers import make_workers
+from mcstress.services.embedded.embedding import DIMENSION
+from mcstress.services.embedded.workers import make_workers
 
 SEARCH = "/v1/matrix/search"
 INDEX = "/v1/vectors/index"

@@ -1,8 +1,8 @@
 """A front door whose bob breaks down in his second round, as faulty code of our own would."""
 
-from harness.front import hang_up
-from users import persona
-from users.persona import AliceUser, CarolUser
+from mcstress.plugin import hang_up
+from mcstress.users import persona
+from mcstress.users.persona import AliceUser, CarolUser
 
 __all__ = ["AliceUser", "BobUser", "CarolUser"]
 

@@ -4,7 +4,7 @@ import os
 
 import msgspec
 
-from harness import handshake, messages
+from mcstress.cluster import handshake, messages
 
 OTHER = os.environ["OTHER"]
 PROTOCOL = handshake.own_protocol()

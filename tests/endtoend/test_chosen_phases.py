@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from endtoend.deployments import local
 from standin.process import Standin
 
-from metrics.phase import PHASES
+from mcstress.metrics.phase import PHASES
 
 CHOICES = {
     "tags": (("--tags", "phase-2b", "inbox"), {"inbox", "swap"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from endtoend.locust_run import run_locust
 
-from services.embedded.process import EmbeddedStack
+from mcstress.services.embedded.process import EmbeddedStack
 
 
 @pytest.fixture(scope="module")

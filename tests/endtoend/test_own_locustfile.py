@@ -10,8 +10,8 @@ from endtoend.locust_run import CHECKOUT, LocustRun, until
 from standin.process import Standin
 
 FRONT = """
-from harness.front import hang_up
-from users.persona import AliceUser, BobUser, CarolUser
+from mcstress.plugin import hang_up
+from mcstress.users.persona import AliceUser, BobUser, CarolUser
 
 __all__ = ["AliceUser", "BobUser", "CarolUser"]
 hang_up()

@@ -14,8 +14,8 @@ from endtoend.langfuse_process import Langfuse
 from endtoend.locust_run import until
 from standin.process import Standin
 
-from tracing.observation import Observation
-from tracing.spool_line import entry_of
+from mcstress.tracing.observation import Observation
+from mcstress.tracing.spool.line import entry_of
 
 RUN = ("-u", 6, "-r", 6, "--think-time", 0.1, "--stop-timeout", 10)
 

@@ -15,7 +15,7 @@ from locust.rpc import Message
 from locust.rpc.zmqrpc import Client
 from standin.process import Standin
 
-from harness.exit_codes import EXIT_CODES
+from mcstress.exit_codes import EXIT_CODES
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WEB = ("--web-host", "127.0.0.1", "--web-port")

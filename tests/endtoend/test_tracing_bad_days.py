@@ -17,9 +17,9 @@ from endtoend.langfuse_process import Langfuse, check_accounts
 from endtoend.locust_run import CHECKOUT, LocustRun, until
 from standin.process import Standin
 
-from harness.traces import FLUSH_DEADLINE_S, READ_BACK_WITHIN_S
-from tracing.replay import replay
-from tracing.settings import load_settings
+from mcstress.cluster.tracing import FLUSH_DEADLINE_S, READ_BACK_WITHIN_S
+from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.tracing.spool.replay import replay
 
 RUN = ("--headless", "-u", 3, "-r", 3, "--only-summary", "--rounds", 2, "--think-time", 0.2)
 PHASES = ("--tags", "inbox", "reissue")

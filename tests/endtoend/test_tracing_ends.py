@@ -16,10 +16,10 @@ from endtoend.langfuse_process import Langfuse, check_accounts
 from endtoend.locust_run import until
 from standin.process import Standin
 
-from tracing.observation import Observation
-from tracing.replay import replay
-from tracing.settings import load_settings
-from tracing.spool_line import entry_of
+from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.tracing.observation import Observation
+from mcstress.tracing.spool.line import entry_of
+from mcstress.tracing.spool.replay import replay
 
 RUN = ("-u", 9, "-r", 9, "--think-time", 0.2, "--stop-timeout", 10)
 """Three trios: on two workers, one of them has members on both."""

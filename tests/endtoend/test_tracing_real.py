@@ -10,9 +10,9 @@ from endtoend.langfuse_process import check_accounts
 from endtoend.locust_run import run_locust
 from standin.process import Standin
 
-from tracing.notices import Notices
-from tracing.readback import read_back
-from tracing.settings import load_settings
+from mcstress.tracing.langfuse.readback import read_back
+from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.tracing.notices import Notices
 
 NAMED = os.environ.get("MCSTRESS_TEST_LANGFUSE")
 pytestmark = pytest.mark.skipif(not NAMED, reason="MCSTRESS_TEST_LANGFUSE names no env file")

@@ -13,8 +13,8 @@ from endtoend.langfuse_process import Langfuse
 from endtoend.locust_run import until
 from standin.process import Standin
 
-from tracing.observation import Observation
-from tracing.spool_line import entry_of
+from mcstress.tracing.observation import Observation
+from mcstress.tracing.spool.line import entry_of
 
 LATER_S = (0.005, 0.012, 0.025, 0.05)
 """The master has let the workers go by then, and they spool what waits."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 from made_report import CHECKS, START_S, K, MadeRun, head_of
 
-from evidence.document import write_document
-from evidence.history import History
-from evidence.numbering import ReportPaths
-from evidence.segment import Segment
-from metrics.checks import evaluate, overall, parse_check
-from metrics.figures import Figures
-from metrics.phase import PHASES
+from mcstress.evidence.store.document import write_document
+from mcstress.evidence.store.history import History
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.evidence.store.segment import Segment
+from mcstress.metrics.checks import evaluate, overall, parse_check
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.phase import PHASES
 
 TRIOS = 2
 

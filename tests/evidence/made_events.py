@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metrics.event import Event, Hit, StepRecord, utc
+from mcstress.metrics.event import Event, Hit, StepRecord, utc
 
 START_S = 1_790_000_000.0
 

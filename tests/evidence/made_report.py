@@ -7,11 +7,11 @@ from random import Random
 
 import msgspec
 
-from evidence.run_section import CoordinatorNote, RunSection, Service
-from metrics.checks import evaluate, overall, parse_check
-from metrics.event import Event, Hit, StepRecord, utc
-from metrics.figures import Figures
-from metrics.phase import PHASES
+from mcstress.evidence.report.run_section import CoordinatorNote, RunSection, Service
+from mcstress.metrics.checks import evaluate, overall, parse_check
+from mcstress.metrics.event import Event, Hit, StepRecord, utc
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.phase import PHASES
 
 START_S = 1_790_000_000.0
 K = 8

@@ -3,9 +3,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from evidence.github import check_annotations, tell_github
-from evidence.junit import junit, write_junit
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.report.github import check_annotations, tell_github
+from mcstress.evidence.report.junit import junit, write_junit
 
 
 def check(verdict, text="determinism.mean_jaccard >= 0.95", reason="0.91 over 12 samples"):

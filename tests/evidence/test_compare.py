@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from made_report import CONTRACTS, MadeRun, head_of, run_section
 
-from evidence.compare import render
-from evidence.compare.comparison import compare
-from evidence.compare.queries import (
+from mcstress.errors import MisuseError
+from mcstress.evidence.compare import render
+from mcstress.evidence.compare.comparison import compare
+from mcstress.evidence.compare.queries import (
     DETERMINISM,
     DIFFERENT_ROLES,
     HANDOVER,
@@ -17,10 +18,9 @@ from evidence.compare.queries import (
     SAME_ROLE,
     query_scores,
 )
-from evidence.document import write_document
-from evidence.history import read_run
-from metrics.event import decoder, encoder
-from services.errors import MisuseError
+from mcstress.evidence.store.document import write_document
+from mcstress.evidence.store.history import read_run
+from mcstress.metrics.event import decoder, encoder
 
 
 class MadeFile:

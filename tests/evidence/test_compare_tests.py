@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evidence.compare.by_run import _beyond, _u_counts, least_p, run_test
-from evidence.compare.figure import Figure
-from evidence.compare.judge import family_of, judge
-from evidence.compare.paired import paired_test
+from mcstress.evidence.compare.by_run import _beyond, _u_counts, least_p, run_test
+from mcstress.evidence.compare.figure import Figure
+from mcstress.evidence.compare.judge import family_of, judge
+from mcstress.evidence.compare.paired import paired_test
 
 
 @pytest.mark.parametrize("size", [6, 9, 13])

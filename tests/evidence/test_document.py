@@ -5,8 +5,8 @@ import subprocess
 import pytest
 from made_events import made_event
 
-from evidence.document import read_head, replace_head, write_document
-from metrics.event import encoder
+from mcstress.evidence.store.document import read_head, replace_head, write_document
+from mcstress.metrics.event import encoder
 
 HEAD = {
     "completeness": {"events_made": 4},

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from made_events import START_S, made_event
 
-from evidence.document import write_document
-from evidence.history import events_of, read_run
-from evidence.segment import Segment
-from metrics.event import encoder, utc
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.document import write_document
+from mcstress.evidence.store.history import events_of, read_run
+from mcstress.evidence.store.segment import Segment
+from mcstress.metrics.event import encoder, utc
 
 RUN = {"record": "run", "run": {"run_uid": "u-1", "seed": 42}, "scenario": {"name": "x"}}
 

@@ -8,8 +8,8 @@ import pytest
 from browser import PLOTS_DRAWN, visit
 from made_report import K, MadeRun, head_of, run_section
 
-from evidence.html import PLOTS, html
-from metrics.figures import Figures
+from mcstress.evidence.report.html import PLOTS, html
+from mcstress.metrics.figures import Figures
 
 GOLDEN = Path(__file__).with_name("golden_report.html")
 GENERATED = datetime(2026, 9, 21, 12, 2, tzinfo=UTC)

@@ -13,13 +13,13 @@ import pytest
 from left_run import LeftRun
 from markupsafe import Markup
 
-from evidence.compare.comparison import compare
-from evidence.history import blaming, read_run
-from evidence.numbering import ReportPaths
-from evidence.report import views_of
-from evidence.tally import Tally
-from harness.report_again import counted_again, report_again
-from services.errors import MisuseError
+from mcstress.commands.report import counted_again, report_again
+from mcstress.errors import MisuseError
+from mcstress.evidence.compare.comparison import compare
+from mcstress.evidence.report.write import views_of
+from mcstress.evidence.store.history import blaming, read_run
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.evidence.store.tally import Tally
 
 EVENT = b'{"seq":'
 FIGURES = ("verdict", "checks", "metrics", "latency", "load_curve", "timeline", "faults")
@@ -33,7 +33,7 @@ def left(tmp_path):
 @pytest.fixture(autouse=True)
 def _no_plots(monkeypatch):
     """Plots have tests of their own, and take a second."""
-    monkeypatch.setattr("evidence.html._drawn", lambda _: (Markup(), {}))
+    monkeypatch.setattr("mcstress.evidence.report.html._drawn", lambda _: (Markup(), {}))
 
 
 def again(path, **options):
@@ -291,8 +291,8 @@ def test_what_no_run_writes_is_refused_in_a_line(tmp_path, bad, ending):
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from evidence.history import read_run
-from services.errors import MisuseError
+from mcstress.evidence.store.history import read_run
+from mcstress.errors import MisuseError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read_run(Path(sys.argv[1]), skip_damaged=True)

@@ -10,8 +10,8 @@ import pytest
 from made_report import MadeRun, head_of, run_section
 from markdown_it import MarkdownIt
 
-from evidence.markdown import code, escape, markdown, one_line
-from evidence.run_section import Service
+from mcstress.evidence.report.markdown import code, escape, markdown, one_line
+from mcstress.evidence.report.run_section import Service
 
 GOLDEN = Path(__file__).with_name("golden_report.md")
 GENERATED = datetime(2026, 9, 21, 12, 2, tzinfo=UTC)

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from evidence.numbering import claim, release
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.paths import claim, release
 
 
 def test_numbers_follow_the_highest_that_any_file_has(tmp_path):
@@ -30,7 +30,7 @@ def test_numbers_grow_past_three_digits(tmp_path):
 CLAIM = """
 import sys
 from pathlib import Path
-from evidence.numbering import claim
+from mcstress.evidence.store.paths import claim
 for _ in range(25):
     print(claim(Path(sys.argv[1])).run_id)
 """
@@ -48,7 +48,7 @@ def test_processes_that_claim_at_once_never_share_a_number(tmp_path):
 
 def test_a_run_that_ended_between_look_and_claim_keeps_its_number(tmp_path, monkeypatch):
     (tmp_path / "multi_coord_stress_001.json").touch()
-    monkeypatch.setattr("evidence.numbering._highest_number", lambda _: 0)
+    monkeypatch.setattr("mcstress.evidence.store.paths._highest_number", lambda _: 0)
     assert claim(tmp_path).run_id == "002"
     assert not (tmp_path / "multi_coord_stress_001.events.jsonl").exists()
 

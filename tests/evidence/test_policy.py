@@ -1,8 +1,8 @@
 import pytest
 from made_events import made_event
 
-from evidence.policy import parse_policy
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.policy import parse_policy
 
 
 @pytest.mark.parametrize(

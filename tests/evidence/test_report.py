@@ -3,11 +3,11 @@ import json
 import pytest
 from made_report import MadeRun, head_of
 
-from evidence.history import read_run
-from evidence.numbering import claim
-from evidence.report import update_head, write_report
-from evidence.segment import Segment
-from metrics.event import decoder, encoder
+from mcstress.evidence.report.write import update_head, write_report
+from mcstress.evidence.store.history import read_run
+from mcstress.evidence.store.paths import claim
+from mcstress.evidence.store.segment import Segment
+from mcstress.metrics.event import decoder, encoder
 
 UNDRAWN = {"run", "scenario", "verdict", "checks", "completeness"}
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 from made_events import made_event
 
-from evidence import segment as segment_module
-from evidence.segment import Segment
-from metrics.event import decoder
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.store import segment as segment_module
+from mcstress.evidence.store.segment import Segment
+from mcstress.metrics.event import decoder
 
 FIRST = {"run_uid": "u", "record": "segment"}
 
@@ -143,7 +143,7 @@ import sys, time
 from pathlib import Path
 sys.path[:0] = ["tests/evidence"]
 from made_events import made_event
-from evidence.segment import Segment
+from mcstress.evidence.store.segment import Segment
 segment = Segment(Path(sys.argv[1]), {"record": "segment"})
 for seq in range(1, 101):
     segment.append(made_event(seq))

@@ -8,16 +8,16 @@ from locust.env import Environment
 from locust.event import Events
 from stranger import Stranger
 
-from harness import locust_compat
-from harness.beginning import begin_run
-from harness.check_command import parse
-from harness.conductor import Conductor
-from harness.ground import Ground
-from harness.handshake import hello
-from harness.post import Post
-from harness.progress import Progress
-from harness.settings import read_settings
-from services.reach import LanguageModel
+from mcstress import locust_compat
+from mcstress.cluster.channel import Post
+from mcstress.cluster.handshake import hello
+from mcstress.commands.check import parse
+from mcstress.master.controller import Conductor
+from mcstress.master.progress import Progress
+from mcstress.master.start import begin_run
+from mcstress.services.preflight import LanguageModel
+from mcstress.settings import read_settings
+from mcstress.system_under_test import Ground
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import zmq.green as zmq
 from locust import __version__
 from locust.rpc import Message
 
-from harness.post import kind_of
+from mcstress.cluster.channel import kind_of
 
 
 class Stranger:

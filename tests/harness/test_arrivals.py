@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from harness import arrivals as module
-from harness.arrivals import GRACE_S, ON_THEIR_WAY_S, Arrivals
+from mcstress.master import spawn_tracker as module
+from mcstress.master.spawn_tracker import GRACE_S, ON_THEIR_WAY_S, Arrivals
 
 ASKED = 100
 

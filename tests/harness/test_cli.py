@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from evidence.compare import comparison, render
-from harness import cli
+from mcstress import cli
+from mcstress.evidence.compare import comparison, render
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -43,7 +43,7 @@ def sides(monkeypatch):
     """What compare was given; the files themselves are evidence's business."""
     given = []
     worse = SimpleNamespace(regressions=["errors.rate"], damaged=[], unsent=[])
-    monkeypatch.setattr("evidence.history.read_run", str)
+    monkeypatch.setattr("mcstress.evidence.store.history.read_run", str)
     monkeypatch.setattr(comparison, "compare", lambda a, b: given.append((a, b)) or worse)
     monkeypatch.setattr(render, "text", lambda _: "told\n")
     return SimpleNamespace(given=given, found=worse)

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.clock_watch import ClockWatch
-from harness.completeness import completeness
-from harness.lifecycle import Lifecycle
-from harness.master_run import MasterRun
-from metrics.event import utc
-from services import clock
-from services.clock import CLOCK
-from services.step import Step
-from users.act import Act
+from mcstress.lifecycle import Lifecycle
+from mcstress.master.completeness import completeness
+from mcstress.master.run_state import MasterRun
+from mcstress.metrics.event import utc
+from mcstress.process.clock_watch import ClockWatch
+from mcstress.services import clock
+from mcstress.services.clock import CLOCK
+from mcstress.services.step import Step
+from mcstress.users.event_scope import Act
 
 HOUR_S = 3600.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster_key import (
+from mcstress.cluster.key import (
     HEAD_BYTES,
     MASTER,
     VARIABLE,

@@ -9,11 +9,11 @@ import pytest
 from locust.env import Environment
 from locust.event import Events
 
-from harness import conductor as conductor_module
-from harness.completeness import completeness_so_far
-from harness.conductor import Conductor
-from harness.post import Post
-from harness.progress import Progress
+from mcstress.cluster.channel import Post
+from mcstress.master import controller as conductor_module
+from mcstress.master.completeness import completeness_so_far
+from mcstress.master.controller import Conductor
+from mcstress.master.progress import Progress
 
 
 class FailsOnce(Progress):

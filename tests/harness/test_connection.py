@@ -12,7 +12,7 @@ from locust.exception import RPCError
 from locust.rpc import Message
 from locust.rpc.zmqrpc import Client, Server
 
-from harness.connection import LOOK_S, LOOKS, Connection
+from mcstress.worker.master_connection import LOOK_S, LOOKS, Connection
 
 LONG_S = 20
 """The machine may be busy."""

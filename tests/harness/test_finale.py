@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from evidence.segment import Segment
-from harness import messages as said
-from harness.finale import finish
-from metrics.event import Event, utc
+from mcstress.cluster import messages as said
+from mcstress.evidence.store.segment import Segment
+from mcstress.master.finalize import finish
+from mcstress.metrics.event import Event, utc
 
 
 @pytest.fixture

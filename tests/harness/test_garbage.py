@@ -9,7 +9,7 @@ import pytest
 from locust.env import Environment
 from locust.event import Events
 
-from harness.garbage import keep_quiet
+from mcstress.process.gc_tuning import keep_quiet
 
 
 @pytest.fixture

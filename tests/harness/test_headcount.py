@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.headcount import Headcount
+from mcstress.master.headcount import Headcount
 
 
 def test_a_user_that_is_moved_has_two_seats_and_counts_once():

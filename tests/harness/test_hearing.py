@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from harness.hearing import SILENT_S, Hearing
+from mcstress.worker.master_heartbeat import SILENT_S, Hearing
 
 
 def test_only_silence_that_was_listened_to_counts():

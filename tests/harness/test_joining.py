@@ -9,11 +9,11 @@ from locust.env import Environment
 from locust.event import Events
 from locust.runners import STATE_SPAWNING
 
-from harness.handshake import hello
-from harness.lifecycle import Lifecycle
-from harness.messages import Hello
-from harness.post import Post
-from users import entrance
+from mcstress.cluster.channel import Post
+from mcstress.cluster.handshake import hello
+from mcstress.cluster.messages import Hello
+from mcstress.lifecycle import Lifecycle
+from mcstress.users import session as entrance
 
 
 def until(condition):

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from evidence.numbering import ReportPaths
-from harness import lifecycle as module
-from harness.lifecycle import Lifecycle
+from mcstress import lifecycle as module
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.lifecycle import Lifecycle
 
 
 @pytest.fixture

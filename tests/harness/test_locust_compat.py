@@ -9,7 +9,7 @@ from locust.event import Events
 from locust.rpc import Message
 from stranger import Stranger, until
 
-from harness import locust_compat
+from mcstress import locust_compat
 
 
 def test_a_worker_builds_its_parser_once_for_all_spawn_messages(monkeypatch):

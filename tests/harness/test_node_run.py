@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from locust.exception import RPCSendError
 
-from evidence.policy import parse_policy
-from evidence.segment import Segment
-from harness.messages import Drain
-from harness.node import Node
-from harness.node_run import NodeRun
-from harness.recorder import Recorder
-from harness.roll import WorkerPart
-from metrics.event import Event, utc
+from mcstress.cluster.messages import Drain
+from mcstress.evidence.store.policy import parse_policy
+from mcstress.evidence.store.segment import Segment
+from mcstress.master.worker_registry import WorkerPart
+from mcstress.metrics.event import Event, utc
+from mcstress.worker.recorder import Recorder
+from mcstress.worker.worker import Node
+from mcstress.worker.worker_run import NodeRun
 
 
 class Stuck:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from locust.argument_parser import LocustArgumentParser
 
-from evidence.document import has_bodies
-from harness.beginning import check_claim
-from harness.check_command import parse
-from harness.options import add_options
-from harness.settings import read_settings
-from services.errors import MisuseError
+from mcstress.commands.check import parse
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.document import has_bodies
+from mcstress.master.start import check_claim
+from mcstress.options import add_options
+from mcstress.settings import read_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "options.md"
 OFF = ("0", "", "False", "None")

@@ -6,8 +6,8 @@ import gevent
 import msgspec
 import pytest
 
-from harness import messages as said
-from harness.pieces import bring
+from mcstress.cluster import messages as said
+from mcstress.master.evidence_transfer import bring
 
 HEAD = b'{"record":"segment","run_uid":"%s","worker":"worker-0","boot":"boot"}\n'
 
@@ -50,7 +50,9 @@ def test_a_file_that_cannot_be_so_large_is_not_asked_for(fetch, caplog, size):
 
 
 def test_a_file_for_which_there_is_no_room_is_not_asked_for(fetch, caplog, monkeypatch):
-    monkeypatch.setattr("harness.pieces.shutil.disk_usage", lambda _: type("D", (), {"free": 0}))
+    monkeypatch.setattr(
+        "mcstress.master.evidence_transfer.shutil.disk_usage", lambda _: type("D", (), {"free": 0})
+    )
     assert fetch(1000)[2].evidence_missing == 1000
     assert "here is room for 0" in caplog.text
 

@@ -11,13 +11,13 @@ from locust.runners import STATE_INIT
 from locust.stats import StatsEntryDict, StatsErrorDict
 from stranger import Stranger, until
 
-from harness import locust_compat
-from harness import messages as said
-from harness.completeness import completeness
-from harness.handshake import hello
-from harness.port_guard import _Entry, _Error
-from metrics.figures import Figures
-from users.seat import Seat
+from mcstress import locust_compat
+from mcstress.cluster import messages as said
+from mcstress.cluster.handshake import hello
+from mcstress.cluster.port_guard import _Entry, _Error
+from mcstress.master.completeness import completeness
+from mcstress.metrics.figures import Figures
+from mcstress.users.seat import Seat
 
 UNREADABLE = {
     "an empty frame": (b"",),

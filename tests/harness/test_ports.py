@@ -9,8 +9,8 @@ from endtoend.deployments import free_port
 from endtoend.locust_run import run_locust
 from locust.argument_parser import get_parser
 
-from harness.ports import check_ports
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.process.ports import check_ports
 
 
 @pytest.fixture

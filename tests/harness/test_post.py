@@ -11,9 +11,9 @@ from locust.env import Environment
 from locust.event import Events
 from locust.exception import RPCSendError
 
-from harness.messages import BeginRound, Done, Drain, Users
-from harness.post import BUNDLE, Post
-from users.seat import Seat
+from mcstress.cluster.channel import BUNDLE, Post
+from mcstress.cluster.messages import BeginRound, Done, Drain, Users
+from mcstress.users.seat import Seat
 
 SEAT = Seat("alice", 1)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from harness.progress import Progress
-from harness.roll import Roll
-from harness.seats import Seats
-from metrics.figures import Figures
+from mcstress.master.progress import Progress
+from mcstress.master.seat_pool import Seats
+from mcstress.master.worker_registry import Roll
+from mcstress.metrics.figures import Figures
 
 
 class Gone:

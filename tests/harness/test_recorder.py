@@ -7,18 +7,18 @@ import time
 import gevent
 import pytest
 
-from evidence.policy import parse_policy
-from evidence.segment import Segment
-from harness.recorder import Recorder
-from metrics.event import Event, Hit, utc
-from metrics.figures import Figures
-from services.step import Step
-from services.traceparent import new_span_id
-from tracing.limits import Limits
-from tracing.settings import Settings
-from tracing.spool_line import entry_of
-from tracing.trace import TraceRun
-from tracing.tracer import Tracer
+from mcstress.evidence.store.policy import parse_policy
+from mcstress.evidence.store.segment import Segment
+from mcstress.metrics.event import Event, Hit, utc
+from mcstress.metrics.figures import Figures
+from mcstress.services.step import Step
+from mcstress.services.trace_context import new_span_id
+from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.limits import Limits
+from mcstress.tracing.spool.line import entry_of
+from mcstress.tracing.trace import TraceRun
+from mcstress.tracing.tracer import Tracer
+from mcstress.worker.recorder import Recorder
 
 NOBODY = "http://127.0.0.1:9"
 K = 8

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from evidence.history import read_run
-from evidence.segment import Segment
-from harness.recount import recount
-from metrics import rounds
-from metrics.event import Event, Hit, utc
-from metrics.figures import Figures
+from mcstress.evidence.store.history import read_run
+from mcstress.evidence.store.segment import Segment
+from mcstress.master.recount import recount
+from mcstress.metrics import rounds
+from mcstress.metrics.event import Event, Hit, utc
+from mcstress.metrics.figures import Figures
 
 K = 3
 BACK_AT, BACK_S = 30, 2.0

@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness import reference
-from harness.messages import Lease
-from harness.reference import Reference
-from harness.seats import Seats
+from mcstress.cluster.messages import Lease
+from mcstress.master import solo_phase as reference
+from mcstress.master.seat_pool import Seats
+from mcstress.master.solo_phase import Reference
 
 
 @pytest.fixture

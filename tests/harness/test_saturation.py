@@ -6,7 +6,7 @@ import pytest
 from locust.env import Environment
 from locust.event import Events
 
-from harness.conductor import is_saturated
+from mcstress.master.controller import is_saturated
 
 
 @pytest.mark.parametrize("flag", ["cpu_warning_emitted", "worker_cpu_warning_emitted"])

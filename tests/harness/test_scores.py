@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.scores import Scores
-from metrics.event import Event, Hit, utc
-from metrics.figures import Figures
-from services.step import Step
+from mcstress.metrics.event import Event, Hit, utc
+from mcstress.metrics.figures import Figures
+from mcstress.services.step import Step
+from mcstress.worker.trace_scores import Scores
 
 
 class Kept:

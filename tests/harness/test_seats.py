@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.seats import Seats
-from users.seat import Seat
+from mcstress.master.seat_pool import Seats
+from mcstress.users.seat import Seat
 
 
 def test_the_lowest_free_seat_goes_first_so_that_trios_fill_up():

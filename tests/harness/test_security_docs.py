@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import admission, cluster_key, locust_compat
+from mcstress import locust_compat
+from mcstress.cluster import key as cluster_key
+from mcstress.master import admission
 
 TEXT = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
 

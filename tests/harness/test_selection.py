@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.selection import choose_phases
-from metrics.phase import PHASES
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.metrics.phase import PHASES
+from mcstress.phase_selection import choose_phases
 
 
 def test_without_tags_all_ten_run_in_their_order():

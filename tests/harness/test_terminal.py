@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "reports" / "reality-tests"
-COMMAND = "from harness.cli import main; main()"
+COMMAND = "from mcstress.cli import main; main()"
 
 
 def command(encoding, *arguments, code=COMMAND):
@@ -67,7 +67,7 @@ def test_a_report_is_told_in_any_encoding(documents):
 def test_what_locust_writes_is_in_any_encoding():
     """Its own end, the summary of a run, is written by the same streams."""
     code = (
-        "import sys; from harness.front import hang_up; hang_up();"
+        "import sys; from mcstress.plugin import hang_up; hang_up();"
         "print('Run łódź: PASS'); sys.stderr.write('progress · … ł\\n')"
     )
     assert command("ascii", code=code) == (0, "Run ??d?: PASS\n", "progress ? ? ?\n")

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from harness.completeness import tracing
-from harness.messages import Welcome
-from harness.options import DEFAULT_LANGFUSE_ENV
-from harness.telling import traced
-from harness.traces import SessionTraces, open_tracer
-from harness.untraced import Untraced
-from users.run import Run
-from users.scenario_file import load_scenario
+from mcstress.cluster.messages import Welcome
+from mcstress.cluster.tracing import SessionTraces, open_tracer
+from mcstress.master.completeness import tracing
+from mcstress.master.notify import traced
+from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.users.run import Run
+from mcstress.users.scenarios.load import load_scenario
+from mcstress.worker.untraced import Untraced
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 KEYS = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=pk\nLANGFUSE_SECRET_KEY=sk\n"
@@ -89,7 +89,7 @@ def test_a_tracer_that_cannot_be_made_is_no_reason_to_end(tmp_path, caplog, monk
     def fail(*_, **__):
         raise RuntimeError("no more memory for pk:sk")
 
-    monkeypatch.setattr("tracing.tracer.Tracer", fail)
+    monkeypatch.setattr("mcstress.tracing.tracer.Tracer", fail)
     assert isinstance(open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)), Untraced)
     assert "worker-1: Langfuse tracing is off: RuntimeError: no more memory" in caplog.text
     assert "pk:sk" not in caplog.text
@@ -101,7 +101,7 @@ def test_who_has_no_langfuse_loads_nothing_that_delivers(tmp_path):
 import sys
 import locustfile
 from pathlib import Path
-from harness.traces import load_settings
+from mcstress.cluster.tracing import load_settings
 assert load_settings(Path({str(tmp_path / "none")!r}), {{}})[0] is None
 assert not {{"httpx", "tenacity", "pydantic", "scipy"}} & sys.modules.keys()
 """
@@ -187,7 +187,7 @@ def test_the_masters_file_counts_before_a_workers_own_environment(tmp_path, mast
 def test_the_masters_file_counts_before_a_workers_default_one(tmp_path, masters, monkeypatch):
     default = tmp_path / "default.env"
     default.write_text(OWN)
-    monkeypatch.setattr("harness.traces.DEFAULT_LANGFUSE_ENV", str(default))
+    monkeypatch.setattr("mcstress.cluster.tracing.DEFAULT_LANGFUSE_ENV", str(default))
     assert public_key(open_tracer(masters, default)) == "pk"
     elsewhere = welcome(str(tmp_path / "elsewhere.env"), tmp_path)
     assert public_key(open_tracer(elsewhere, default)) == "own"
@@ -203,7 +203,7 @@ def test_a_masters_verdict_says_nothing_of_the_workers_server(
     monkeypatch, local, answered, expected
 ):
     tracer = SimpleNamespace(answered=answered, read_back=lambda _delivered, _within_s: 7)
-    monkeypatch.setattr("harness.traces._open", lambda *_, **__: (tracer, ()))
+    monkeypatch.setattr("mcstress.cluster.tracing._open", lambda *_, **__: (tracer, ()))
     settings = SimpleNamespace(langfuse_env=Path("x"), mask="on")
     run = welcome("x", Path("x")).run
     paths = SimpleNamespace(spool=Path)

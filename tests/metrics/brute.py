@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 from itertools import combinations
 
-from metrics.event import Event
+from mcstress.metrics.event import Event
 
 ATTEMPTED = ("ok", "failed", "skipped", "unmet")
 

@@ -11,7 +11,7 @@ from random import Random
 
 import msgspec
 
-from metrics.event import Event, Hit, StepRecord, utc
+from mcstress.metrics.event import Event, Hit, StepRecord, utc
 
 K = 8
 CONTRACTS = {

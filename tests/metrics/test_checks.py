@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_run import K, MadeRun, users_timeline
 
-from metrics.checks import CheckSyntaxError, evaluate, overall, parse_check
-from metrics.figures import Figures
-from metrics.names import METRICS, find, metric_names
-from metrics.phase import PHASES
+from mcstress.metrics.checks import CheckSyntaxError, evaluate, overall, parse_check
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.names import METRICS, find, metric_names
+from mcstress.metrics.phase import PHASES
 
 CALM = MadeRun(21, change=0.0).rounds(6, 2)
 ROUGH = MadeRun(22, faults=0.1).rounds(4, 40)

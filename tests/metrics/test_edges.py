@@ -7,11 +7,11 @@ from random import Random
 import pytest
 from made_run import CONTRACTS, SHARED, SIZES, K, MadeRun, at
 
-import metrics.rounds
-from metrics.chance import chance_jaccard
-from metrics.errors import REASONS_KEPT, Errors, Reasons
-from metrics.event import Event, Hit, StepRecord
-from metrics.figures import Figures
+from mcstress.metrics import rounds
+from mcstress.metrics.chance import chance_jaccard
+from mcstress.metrics.errors import REASONS_KEPT, Errors, Reasons
+from mcstress.metrics.event import Event, Hit, StepRecord
+from mcstress.metrics.figures import Figures
 
 ALICE, BOB = CONTRACTS["alice"], CONTRACTS["bob"]
 
@@ -257,7 +257,7 @@ def test_a_second_list_of_a_cell_is_a_fault():
 
 def test_rounds_that_never_complete_do_not_fill_the_memory(monkeypatch):
     """Alice alone: her rounds wait for bob and carol until too many do."""
-    monkeypatch.setattr(metrics.rounds, "LISTS_KEPT", 40)
+    monkeypatch.setattr(rounds, "LISTS_KEPT", 40)
     figures, seat = Figures(K, cells=12), Seat()
     for number in range(1, 200):
         for role in SHARED:

@@ -9,7 +9,7 @@ import brute
 import pytest
 from made_run import K, MadeRun, again, users_timeline
 
-from metrics.figures import DifferentKError, Figures
+from mcstress.metrics.figures import DifferentKError, Figures
 
 
 def figures_of(events, **options) -> Figures:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.histogram import EDGES_MS, PERCENTILES, Histogram
+from mcstress.metrics.histogram import EDGES_MS, PERCENTILES, Histogram
 
 DISTRIBUTIONS = {
     "lognormal": lambda rng, n: rng.lognormal(1.5, 1.0, n),

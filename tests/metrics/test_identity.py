@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from made_run import CONTRACTS, SHARED, SIZES, K, MadeRun, again, at
 
-from evidence.compare.queries import query_scores
-from metrics.event import Event, Hit, Item
-from metrics.figures import Figures
-from metrics.identity import identities, identity, named
+from mcstress.evidence.compare.queries import query_scores
+from mcstress.metrics.event import Event, Hit, Item
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.identity import identities, identity, named
 
 WORKERS, ETHEREAL = "workers", "ethereal_workers"
 

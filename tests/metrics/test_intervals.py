@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from metrics import intervals
-from metrics.overlap_figure import interval, sums_by_group
+from mcstress.metrics import intervals
+from mcstress.metrics.overlap_figure import interval, sums_by_group
 
 
 @given(st.integers(1, 500), st.data())

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics import jaccard
-from metrics.chance import chance_jaccard
-from metrics.determinism import Pair
-from metrics.rank_overlap import PERSISTENCE, rank_biased_overlap
+from mcstress.metrics import jaccard
+from mcstress.metrics.chance import chance_jaccard
+from mcstress.metrics.determinism import Pair
+from mcstress.metrics.rank_overlap import PERSISTENCE, rank_biased_overlap
 
 rankings = st.lists(st.sampled_from("abcdefghijkl"), unique=True, max_size=10)
 

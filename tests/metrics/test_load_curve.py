@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_run import START_S, K, MadeRun, users_timeline
 
-from metrics.band import band_of
-from metrics.check import parse_check
-from metrics.event import utc
-from metrics.figures import Figures
-from metrics.load_reading import load_curve_reading
-from metrics.users_timeline import UsersTimeline
+from mcstress.metrics.band import band_of
+from mcstress.metrics.check import parse_check
+from mcstress.metrics.event import utc
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.load_reading import load_curve_reading
+from mcstress.metrics.users_timeline import UsersTimeline
 
 
 @given(st.integers(1, 10**7))

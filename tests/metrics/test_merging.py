@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_run import K, MadeRun, users_timeline
 
-from metrics.figures import Figures
+from mcstress.metrics.figures import Figures
 
 RUNS = {
     seed: MadeRun(seed, faults=faults, change=0.5).rounds(trios, rounds, variants=variants)
@@ -161,8 +161,8 @@ def test_only_who_works_out_results_imports_scipy():
     """A third of a second and 15 MB; who looks at results during a run has it before."""
     code = """
 import sys
-from metrics.figures import Figures
-from metrics.intervals import prepare
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.intervals import prepare
 Figures(8, folds=False).take().state()
 Figures(8)
 assert "scipy" not in sys.modules

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metrics.document import table
-from metrics.readings import RANGES
+from mcstress.metrics.document import table
+from mcstress.metrics.readings import RANGES
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metrics.figures import Figures
-from metrics.readings import RANGES, read
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.readings import RANGES, read
 
 SAME = "diversity.same_role_across_contracts.mean_jaccard"
 DIFFERENT = "diversity.different_roles_within_contract.mean_jaccard"

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_run import K, MadeRun, users_timeline
 
-from metrics.event import utc
-from metrics.figures import Figures
-from metrics.timeline import SLOTS, Timeline
-from metrics.users_timeline import UsersTimeline
+from mcstress.metrics.event import utc
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.timeline import SLOTS, Timeline
+from mcstress.metrics.users_timeline import UsersTimeline
 
 seconds = st.lists(st.integers(1_700_000_000, 1_700_000_000 + 10**6), min_size=1, max_size=60)
 

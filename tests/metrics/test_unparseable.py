@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from made_run import K, at
 
-from metrics.event import Event, StepRecord
-from metrics.figures import Figures
-from metrics.unparseable import NOT_KEPT
+from mcstress.metrics.event import Event, StepRecord
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.unparseable import NOT_KEPT
 
 FENCED = "content: not JSON, in a Markdown fence"
 CUT = "content: JSON cut short, done_reason length"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from made_run import K, at, users_timeline
 
-from metrics.checks import evaluate, parse_check
-from metrics.event import OWN_FAULT, Event, StepRecord
-from metrics.figures import Figures
-from metrics.phase import PHASES
+from mcstress.metrics.checks import evaluate, parse_check
+from mcstress.metrics.event import OWN_FAULT, Event, StepRecord
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.phase import PHASES
 
 SENT, UNSENT = 20, 10
 

@@ -5,7 +5,7 @@ import contextlib
 import gevent
 import pytest
 
-from services.transport import Transport
+from mcstress.services.http.transport import Transport
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ import gevent.socket
 import pytest
 from tcp.raw_server import RawServer, answer, script
 
-from services import addresses
-from services.errors import TransportError
-from services.transport import Transport
+from mcstress.errors import TransportError
+from mcstress.services.http import dns as addresses
+from mcstress.services.http.transport import Transport
 
 
 @pytest.fixture

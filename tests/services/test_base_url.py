@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.base_url import parse_base_url
-from services.errors import MisuseError
-from services.token import GATEWAY_TOKEN, token_of
+from mcstress.errors import MisuseError
+from mcstress.services.http.base_url import parse_base_url
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN, token_of
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tcp.raw_server import RawServer, answer, script
 
-from services.blanking import blank_text, blanker
-from services.reason import status_fault
-from services.transport import Reply
+from mcstress.services.failure_reason import status_fault
+from mcstress.services.http.blanking import blank_text, blanker
+from mcstress.services.http.transport import Reply
 
 TOKENS = ["sesame-1234/+~", "sk-live-7f3c9a0b2d4e6f8a1b2c", "eyJhbGciOi.J9/x+" * 40, "12345678"]
 VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=12, max_size=90)

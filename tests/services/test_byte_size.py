@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.byte_size import parse_size, size_text
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.services.byte_size import parse_size, size_text
 
 
 @pytest.mark.parametrize(

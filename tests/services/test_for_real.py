@@ -6,13 +6,13 @@ import json
 import pytest
 from gevent.lock import BoundedSemaphore
 
-from services import wire
-from services.embedded.process import EmbeddedStack
-from services.gateway import Gateway
-from services.ollama import Ollama
-from services.reach import check_gateway, check_llm
-from services.traceparent import TraceContext
-from services.transport import Transport
+from mcstress.services.embedded.process import EmbeddedStack
+from mcstress.services.gateway import schema as wire
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.http.transport import Transport
+from mcstress.services.llm.ollama import Ollama
+from mcstress.services.preflight import check_gateway, check_llm
+from mcstress.services.trace_context import TraceContext
 
 TRACE = TraceContext("ef" * 16)
 QUERY = "warehouse worker in Milwaukee, WI, forklift certified, night shift"

@@ -9,13 +9,13 @@ import pytest
 from tcp.raw_server import CLOSE, HOLD, RawServer, answer, routes, script
 from tcp.until import until
 
-from services import wire
-from services.gateway import Gateway
-from services.reading import read
-from services.surrogates import without_lone_surrogates
-from services.token import GATEWAY_TOKEN, authorization, token_hosts
-from services.traceparent import TraceContext
-from services.transport import Transport
+from mcstress.services.gateway import schema as wire
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN, authorization, token_hosts
+from mcstress.services.http.transport import Transport
+from mcstress.services.reading import read
+from mcstress.services.surrogates import without_lone_surrogates
+from mcstress.services.trace_context import TraceContext
 
 TRACE = TraceContext("ab" * 16)
 SEARCH = wire.SearchRequest(query_text="forklift, Milwaukee", corpora=["workers"], k=2)

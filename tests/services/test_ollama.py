@@ -10,11 +10,11 @@ from gevent.lock import BoundedSemaphore
 from tcp.raw_server import CLOSE, RawServer, answer, script
 from tcp.until import until
 
-from services import wire_llm
-from services.ollama import Ollama
-from services.traceparent import TraceContext
-from services.transport import Transport
-from services.wire import JudgedHit
+from mcstress.services.gateway.schema import JudgedHit
+from mcstress.services.http.transport import Transport
+from mcstress.services.llm import schema as wire_llm
+from mcstress.services.llm.ollama import Ollama
+from mcstress.services.trace_context import TraceContext
 
 TRACE = TraceContext("cd" * 16)
 DEMAND = {

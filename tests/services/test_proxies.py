@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.proxies import unused_proxy
+from mcstress.services.http.proxies import unused_proxy
 
 FAR = "http://gateway.example:3110"
 

@@ -3,11 +3,11 @@
 import pytest
 from tcp.raw_server import CLOSE, RawServer, answer, routes, script
 
-from services import reach
-from services.errors import MisuseError, ServiceRefusalError
-from services.reach import LanguageModel, check_gateway, check_llm
-from services.token import GATEWAY_TOKEN, LLM_TOKEN, token_hosts
-from services.wire import CorporaAnswer, Corpus
+from mcstress.errors import MisuseError, ServiceRefusalError
+from mcstress.services import preflight as reach
+from mcstress.services.gateway.schema import CorporaAnswer, Corpus
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, token_hosts
+from mcstress.services.preflight import LanguageModel, check_gateway, check_llm
 
 CORPORA = {"corpora": [{"name": "workers", "size": 5000}, {"name": "other", "size": 0}]}
 

@@ -3,9 +3,15 @@
 import pytest
 from tcp.raw_server import RawServer, answer, script
 
-from services.errors import MisuseError, ServiceRefusalError
-from services.reach import check_gateway, check_llm
-from services.token import GATEWAY_TOKEN, LLM_TOKEN, authorization, token_hosts, withheld
+from mcstress.errors import MisuseError, ServiceRefusalError
+from mcstress.services.http.bearer_token import (
+    GATEWAY_TOKEN,
+    LLM_TOKEN,
+    authorization,
+    token_hosts,
+    withheld,
+)
+from mcstress.services.preflight import check_gateway, check_llm
 
 OWN = "https://gateway.example:8443"
 

@@ -3,7 +3,7 @@
 import os
 import re
 
-from services.traceparent import TraceContext, is_sampled, new_span_id, phase_trace_id
+from mcstress.services.trace_context import TraceContext, is_sampled, new_span_id, phase_trace_id
 
 
 def test_a_phases_trace_is_the_same_wherever_it_is_asked_for():

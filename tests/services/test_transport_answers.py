@@ -7,8 +7,8 @@ import pytest
 from tcp.raw_server import CLOSE, HOLD, RESET, RawServer, answer, script
 from tcp.until import until
 
-from services.errors import TransportError
-from services.transport import Transport
+from mcstress.errors import TransportError
+from mcstress.services.http.transport import Transport
 
 OK = b"HTTP/1.1 200 OK\r\n"
 JSON = "application/json"

@@ -11,10 +11,10 @@ from tcp.full_listener import full_listener
 from tcp.raw_server import CLOSE, HALF_CLOSE, HOLD, RESET, RawServer, answer, script
 from tcp.until import until
 
-from services import transport as transport_module
-from services import transport_connection
-from services.errors import MisuseError, TransportError
-from services.transport import Transport
+from mcstress.errors import MisuseError, TransportError
+from mcstress.services.http import connection as transport_connection
+from mcstress.services.http import transport as transport_module
+from mcstress.services.http.transport import Transport
 
 OK = b"HTTP/1.1 200 OK\r\n"
 JSON = "application/json"

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tcp.raw_server import CLOSE, RawServer
 
-from services.errors import TransportError
-from services.transport import Reply, Transport
-from services.transport_parser import ReplyParser
+from mcstress.errors import TransportError
+from mcstress.services.http.parser import ReplyParser
+from mcstress.services.http.transport import Reply, Transport
 
 LIMIT_BYTES = 1 << 20
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ-", min_size=1, max_size=12)

@@ -12,12 +12,12 @@ from tcp.certificate import certify
 from tcp.full_listener import full_listener
 from tcp.raw_server import CLOSE, HOLD, RESET, Act, RawServer, answer, script
 
-from services.errors import TransportError
-from services.gateway import Gateway
-from services.traceparent import TraceContext
-from services.transport import Transport
-from services.transport_stream import tls_context
-from services.wire import SearchRequest
+from mcstress.errors import TransportError
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.schema import SearchRequest
+from mcstress.services.http.stream import tls_context
+from mcstress.services.http.transport import Transport
+from mcstress.services.trace_context import TraceContext
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = b"x" * 500_000

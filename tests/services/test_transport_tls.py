@@ -10,9 +10,9 @@ from tcp.certificate import certify
 from tcp.raw_server import CLOSE, HOLD, RawServer, answer, script
 from tcp.until import until
 
-from services.errors import TransportError
-from services.transport import Transport
-from services.transport_stream import tls_context
+from mcstress.errors import TransportError
+from mcstress.services.http.stream import tls_context
+from mcstress.services.http.transport import Transport
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to certify with")
 

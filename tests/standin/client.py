@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
-from services.gateway import Gateway
-from services.ollama import Ollama
-from services.traceparent import TraceContext
-from services.transport import Transport
-from services.wire import (
+from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.schema import (
     CreateIndexRequest,
     EmbedRequest,
     InboxRequest,
@@ -17,7 +14,10 @@ from services.wire import (
     RecordRequest,
     SearchRequest,
 )
-from users.scenario_file import load_scenario
+from mcstress.services.http.transport import Transport
+from mcstress.services.llm.ollama import Ollama
+from mcstress.services.trace_context import TraceContext
+from mcstress.users.scenarios.load import load_scenario
 
 SCENARIO = load_scenario("three_cities")
 VARIANT = SCENARIO.variants[0]

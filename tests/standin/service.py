@@ -18,7 +18,7 @@ from standin.modes import Mode
 from standin.oddities import oddly
 from standin.search import Search
 
-from users.scenario_file import load_scenario
+from mcstress.users.scenarios.load import load_scenario
 
 CORPORA = {"workers": 5000, "ethereal_workers": 10000}
 DIMENSION = 4

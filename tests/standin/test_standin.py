@@ -18,7 +18,7 @@ from standin.expected import EXPECTED
 from standin.modes import MODES, STEPS
 from standin.process import SERVER, Standin
 
-from services.reach import check_gateway, check_llm
+from mcstress.services.preflight import check_gateway, check_llm
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN
 
-from tracing.limits import Limits
-from tracing.settings import Settings
-from tracing.tracer import Tracer
+from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.limits import Limits
+from mcstress.tracing.tracer import Tracer
 
 QUICK = Limits(sweep_s=0.05, tries=3, first_wait_s=0.02, longest_pause_s=0.1, spare_bytes=0)
 VERSIONS = ("2.95.9", "3.40.0", "3.225.0", "4.16.0")

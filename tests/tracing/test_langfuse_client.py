@@ -16,16 +16,16 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.certificate import certify
 from trace_rounds import RUN, balanced, event, free_port, step
 
-from tracing.check import check_langfuse
-from tracing.client import langfuse_client
-from tracing.notices import Notices
-from tracing.observation import Observation, encoder
-from tracing.official import Official
-from tracing.proxy import proxy_for
-from tracing.readback import read_back
-from tracing.replay import replay
-from tracing.settings import Settings, load_settings
-from tracing.trace import Trace
+from mcstress.tracing.langfuse.check import check_langfuse
+from mcstress.tracing.langfuse.http_client import langfuse_client
+from mcstress.tracing.langfuse.proxy import proxy_for
+from mcstress.tracing.langfuse.readback import read_back
+from mcstress.tracing.langfuse.sdk import Official
+from mcstress.tracing.langfuse.settings import Settings, load_settings
+from mcstress.tracing.notices import Notices
+from mcstress.tracing.observation import Observation, encoder
+from mcstress.tracing.spool.replay import replay
+from mcstress.tracing.trace import Trace
 
 ELSEWHERE = "http://langfuse.invalid:3000"
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -124,7 +124,7 @@ def test_a_run_makes_and_spools_and_a_replay_says_why_not(monkeypatch, trace_to,
     assert (counts.spooled, counts.scores.spooled) == (1, 1)
     assert said in caplog.text
     assert "fault in tracing" not in caplog.text
-    monkeypatch.setattr("tracing.replay.TRIES", 1)
+    monkeypatch.setattr("mcstress.tracing.spool.replay.TRIES", 1)
     outcome = replay(tracer._spool_path, settings(url))
     assert (outcome.delivered, outcome.left) == (0, 2)
     assert said in outcome.fault
@@ -259,7 +259,7 @@ def test_what_no_client_can_be_made_of_is_a_fault_of_every_request(monkeypatch, 
     tracer = trace_to(HTTPS)
     tracer.record(event("surge"), [step("matrix.search")])
     assert tracer.finish(1).spooled == 1
-    monkeypatch.setattr("tracing.replay.TRIES", 1)
+    monkeypatch.setattr("mcstress.tracing.spool.replay.TRIES", 1)
     outcome = replay(tracer._spool_path, settings(HTTPS))
     assert outcome.left == 1
     assert said in outcome.fault

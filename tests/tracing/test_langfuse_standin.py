@@ -17,11 +17,11 @@ from langfuse_rules import event_faults, otlp_faults
 from langfuse_standin import INGESTION, OTLP, PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN, event, round_events, step, wait_for
 
-from tracing.ingestion import Batches
-from tracing.observation import Score
-from tracing.otlp import Otlp
-from tracing.traced_step import TracedStep
-from tracing.translation import Translator
+from mcstress.tracing.langfuse.ingestion import Batches
+from mcstress.tracing.langfuse.otlp import Otlp
+from mcstress.tracing.observation import Score
+from mcstress.tracing.observation_of_step import Translator
+from mcstress.tracing.traced_step import TracedStep
 
 SCRIPT = Path(__file__).with_name("langfuse_standin.py")
 AUTH = (PUBLIC_KEY, SECRET_KEY)

@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN, balanced, event, free_port, round_events, step
 
-from services import prompts, wire, wire_llm
-from tracing.mask import Mask, anything, said
-from tracing.observation import Observation, Score
-from tracing.personal_data import masked
-from tracing.replay import replay
-from tracing.settings import Settings
-from tracing.trace import LEVELS, Trace
-from users.scenario_file import load_scenario
+from mcstress.services.gateway import schema as wire
+from mcstress.services.llm import prompts
+from mcstress.services.llm import schema as wire_llm
+from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.mask import Mask, anything, said
+from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.personal_data import masked
+from mcstress.tracing.spool.replay import replay
+from mcstress.tracing.trace import LEVELS, Trace
+from mcstress.users.scenarios.load import load_scenario
 
 SCENARIO = load_scenario("three_cities")
 MESSAGES = [message for variant in SCENARIO.variants for message in variant.inbox]

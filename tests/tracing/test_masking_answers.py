@@ -7,9 +7,9 @@ import json
 import pytest
 from trace_rounds import RUN, event, round_events, step
 
-from tracing.mask import Mask, anything
-from tracing.observation import Observation
-from tracing.trace import Trace
+from mcstress.tracing.mask import Mask, anything
+from mcstress.tracing.observation import Observation
+from mcstress.tracing.trace import Trace
 
 PHONE = "call 414-555-0134 now"
 

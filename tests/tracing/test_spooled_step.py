@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trace_rounds import RUN, chat_bodies, event, step
 
-from tracing.entries import Entries
-from tracing.notices import Border, Notices
-from tracing.spool_line import entry_of
-from tracing.traced_step import TracedStep
-from tracing.translation import Translator
+from mcstress.tracing.entries import Entries
+from mcstress.tracing.notices import Border, Notices
+from mcstress.tracing.observation_of_step import Translator
+from mcstress.tracing.spool.line import entry_of
+from mcstress.tracing.traced_step import TracedStep
 
 BODY_BYTES = 200
 TRANSLATOR = Translator(RUN, BODY_BYTES)

@@ -14,15 +14,15 @@ import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN, balanced, event, free_port, round_events, step, wait_for
 
-from services.traceparent import is_sampled, phase_trace_id
-from tracing.counts import TraceCounts
-from tracing.notices import Notices
-from tracing.observation import Observation, Score
-from tracing.outbox import Outbox
-from tracing.score_queue import ScoreQueue
-from tracing.server import UNSERIALISABLE
-from tracing.trace import Trace
-from tracing.traced_step import TracedStep
+from mcstress.services.trace_context import is_sampled, phase_trace_id
+from mcstress.tracing.counts import TraceCounts
+from mcstress.tracing.langfuse.client import UNSERIALISABLE
+from mcstress.tracing.notices import Notices
+from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.queue import Outbox
+from mcstress.tracing.score_queue import ScoreQueue
+from mcstress.tracing.trace import Trace
+from mcstress.tracing.traced_step import TracedStep
 
 CHECKOUT = Path(__file__).parents[2]
 NEVER_SWEEP = {"sweep_s": 3600.0}
@@ -303,8 +303,8 @@ def test_a_forked_worker_has_its_own(tmp_path):
         from pathlib import Path
         import gevent, msgspec
         from trace_rounds import RUN, event, step, wait_for
-        from tracing.settings import Settings
-        from tracing.tracer import Tracer
+        from mcstress.tracing.langfuse.settings import Settings
+        from mcstress.tracing.tracer import Tracer
         settings = Settings(sys.argv[1], {PUBLIC_KEY!r}, {SECRET_KEY!r})
         spool = Path({str(tmp_path)!r}) / "run.spool.jsonl"
         tracer = Tracer(settings, RUN, worker="w", spool_path=spool)
@@ -341,7 +341,9 @@ def test_a_forked_worker_has_its_own(tmp_path):
 
 
 def test_nothing_starts_at_import():
-    script = "import tracing.tracer, threading, gc, gevent; print(threading.active_count())"
+    script = (
+        "import mcstress.tracing.tracer, threading, gc, gevent; print(threading.active_count())"
+    )
     script += "\nprint(sum(isinstance(each, gevent.Greenlet) for each in gc.get_objects()))"
     script += "\nimport sys; print('langfuse' in sys.modules)"
     done = subprocess.run(

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.untraced import COULD_NOT
-from tracing import sender, server, settings, spool, tracer
-from tracing.answer_limit import LARGEST_ANSWER
-from tracing.counts import Tally
-from tracing.limits import Limits
-from tracing.replay import TIMEOUT_S
+from mcstress.tracing import delivery as sender
+from mcstress.tracing import tracer
+from mcstress.tracing.counts import Tally
+from mcstress.tracing.langfuse import client as server
+from mcstress.tracing.langfuse import settings
+from mcstress.tracing.langfuse.answer_limit import LARGEST_ANSWER
+from mcstress.tracing.limits import Limits
+from mcstress.tracing.spool import spool
+from mcstress.tracing.spool.replay import TIMEOUT_S
+from mcstress.worker.untraced import COULD_NOT
 
 TEXT = (Path(__file__).parents[2] / "docs" / "tracing.md").read_text()
 LIMITS = Limits()

@@ -13,13 +13,13 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.raw_server import RawServer
 from trace_rounds import STEPS_PER_ROUND, balanced, event, free_port, round_events, step, wait_for
 
-from tracing import readback
-from tracing.notices import Notices
-from tracing.official import Official
-from tracing.replay import replay
-from tracing.reply import excerpt, keys_fault
-from tracing.sender import MANNERS
-from tracing.settings import Settings
+from mcstress.tracing.delivery import MANNERS
+from mcstress.tracing.langfuse import readback
+from mcstress.tracing.langfuse.response import excerpt, keys_fault
+from mcstress.tracing.langfuse.sdk import Official
+from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.notices import Notices
+from mcstress.tracing.spool.replay import replay
 
 HASTY = {"timeout_s": 0.15}
 

@@ -13,10 +13,10 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.raw_server import RawServer
 from trace_rounds import balanced, event, step, wait_for
 
-from tracing.answer_limit import LARGEST_ANSWER
-from tracing.check import check_langfuse
-from tracing.reply import read_otlp, read_status
-from tracing.settings import Settings
+from mcstress.tracing.langfuse.answer_limit import LARGEST_ANSWER
+from mcstress.tracing.langfuse.check import check_langfuse
+from mcstress.tracing.langfuse.response import read_otlp, read_status
+from mcstress.tracing.langfuse.settings import Settings
 
 ASKED = "http://127.0.0.1:9/api/public/health"
 

@@ -9,12 +9,12 @@ import pytest
 from langfuse_standin import OTLP, StandIn
 from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
 
-from tracing.entries import as_it_is
-from tracing.observation import Score
-from tracing.portions import Portions
-from tracing.reply import Reply, read_status
-from tracing.server import Server
-from tracing.settings import Settings
+from mcstress.tracing.entries import as_it_is
+from mcstress.tracing.langfuse.client import Server
+from mcstress.tracing.langfuse.response import Reply, read_status
+from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.observation import Score
+from mcstress.tracing.portions import Portions
 
 HASTY = {"timeout_s": 1.0}
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step
 
-from tracing.check import check_langfuse
-from tracing.replay import replay
-from tracing.settings import load_settings
-from tracing.trace import TraceRun
-from tracing.tracer import Tracer
+from mcstress.tracing.langfuse.check import check_langfuse
+from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.tracing.spool.replay import replay
+from mcstress.tracing.trace import TraceRun
+from mcstress.tracing.tracer import Tracer
 
 NAMED = os.environ.get("MCSTRESS_TEST_LANGFUSE")
 pytestmark = pytest.mark.skipif(not NAMED, reason="MCSTRESS_TEST_LANGFUSE names no env file")

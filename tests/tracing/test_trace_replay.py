@@ -16,12 +16,12 @@ from tcp.raw_server import RawServer
 from tenacity import wait_none
 from trace_rounds import RUN, wait_for
 
-from services.errors import MisuseError
-from tracing.observation import Observation, Score, encoder
-from tracing.replay import IN_VAIN, check_spool, replay
-from tracing.settings import Settings
-from tracing.spool_line import entry_of
-from tracing.trace import Trace
+from mcstress.errors import MisuseError
+from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.observation import Observation, Score, encoder
+from mcstress.tracing.spool.line import entry_of
+from mcstress.tracing.spool.replay import IN_VAIN, check_spool, replay
+from mcstress.tracing.trace import Trace
 
 MCSTRESS = str(Path(sys.executable).with_name("mcstress"))
 SCORES, OBSERVATIONS = 1000, 600
@@ -30,7 +30,7 @@ SCORES, OBSERVATIONS = 1000, 600
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch):
     """Between tries."""
-    monkeypatch.setattr("tracing.replay._growing", wait_none())
+    monkeypatch.setattr("mcstress.tracing.spool.replay._growing", wait_none())
 
 
 def settings(url):
@@ -125,7 +125,9 @@ def test_what_is_refused_later_does_not_stop_the_others(spool):
 
 def test_every_line_is_read_once(spool, monkeypatch):
     path, read = spool(scores=30, observations=100), []
-    monkeypatch.setattr("tracing.replay.entry_of", lambda line: read.append(line) or entry_of(line))
+    monkeypatch.setattr(
+        "mcstress.tracing.spool.replay.entry_of", lambda line: read.append(line) or entry_of(line)
+    )
     with StandIn("4.16.0") as standin:
         assert replay(path, settings(standin.url)).delivered == 130
     assert len(read) == 130 + 1, "and the first, to see whether it is a spool"

@@ -20,8 +20,8 @@ from trace_rounds import (
     wait_for,
 )
 
-from metrics.phase import PHASES
-from services.traceparent import phase_trace_id
+from mcstress.metrics.phase import PHASES
+from mcstress.services.trace_context import phase_trace_id
 
 OTLP = ("3.225.0", "4.16.0")
 

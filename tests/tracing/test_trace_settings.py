@@ -8,8 +8,8 @@ import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import free_port
 
-from tracing.check import check_langfuse
-from tracing.settings import Settings, load_settings
+from mcstress.tracing.langfuse.check import check_langfuse
+from mcstress.tracing.langfuse.settings import Settings, load_settings
 
 URL = "https://langfuse.example:3001/prefix"
 WHOLE = f"LANGFUSE_URL={URL}/\nLANGFUSE_PUBLIC_KEY={PUBLIC_KEY}\nLANGFUSE_SECRET_KEY={SECRET_KEY}\n"

@@ -17,13 +17,13 @@ import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN, balanced, event, free_port, step, wait_for
 
-from services.errors import MisuseError
-from tracing.observation import Observation, encoder
-from tracing.replay import replay
-from tracing.settings import Settings
-from tracing.spool import DISK_FULL, FULL, REMOVED, Spool
-from tracing.spool_line import entry_of
-from tracing.trace import Trace
+from mcstress.errors import MisuseError
+from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.observation import Observation, encoder
+from mcstress.tracing.spool.line import entry_of
+from mcstress.tracing.spool.replay import replay
+from mcstress.tracing.spool.spool import DISK_FULL, FULL, REMOVED, Spool
+from mcstress.tracing.trace import Trace
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -92,7 +92,7 @@ def test_a_disk_that_fails_leaves_no_half_line(tmp_path):
     script = f"""
         import resource, signal, sys
         from pathlib import Path
-        from tracing.spool import Spool
+        from mcstress.tracing.spool.spool import Spool
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
         spool = Spool(Path({str(tmp_path / "x.jsonl")!r}), spare_bytes=0)
@@ -224,8 +224,8 @@ def test_a_replay_that_is_killed_goes_on_where_it_was(spool_file):
     spool = spool_file(2000)
     script = f"""
         from pathlib import Path
-        from tracing.replay import replay
-        from tracing.settings import Settings
+        from mcstress.tracing.spool.replay import replay
+        from mcstress.tracing.langfuse.settings import Settings
         replay(Path({str(spool)!r}), Settings(%r, {PUBLIC_KEY!r}, {SECRET_KEY!r}))
     """
     with StandIn(mode="hang", after=4, checked=False) as standin:

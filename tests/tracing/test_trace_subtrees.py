@@ -9,14 +9,14 @@ import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import INBOX_STEPS, RUN, balanced, event, free_port, round_events, step
 
-from services.traceparent import is_sampled, phase_trace_id
-from tracing.limits import Limits
-from tracing.observation import Observation
-from tracing.replay import replay
-from tracing.settings import Settings
-from tracing.trace import Trace
-from tracing.traced_step import TracedStep
-from tracing.translation import Translator
+from mcstress.services.trace_context import is_sampled, phase_trace_id
+from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.limits import Limits
+from mcstress.tracing.observation import Observation
+from mcstress.tracing.observation_of_step import Translator
+from mcstress.tracing.spool.replay import replay
+from mcstress.tracing.trace import Trace
+from mcstress.tracing.traced_step import TracedStep
 
 NO_ID = ("", "0" * 16, "XYZ")
 
@@ -174,7 +174,7 @@ def test_what_a_service_was_told_is_what_is_kept(newest, trace_to):
 
 def span(**changes):
     """An OTLP body of one span, from the wire's own encoder, with changes."""
-    from tracing.otlp import Otlp
+    from mcstress.tracing.langfuse.otlp import Otlp
 
     made = Translator(RUN, 9999).observation(TracedStep.of(event("inbox"), step("embed"), "w1"))
     content = json.loads(Otlp().encode(made))

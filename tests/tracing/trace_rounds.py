@@ -8,10 +8,10 @@ import time
 
 import gevent
 
-from metrics.event import Event, utc
-from services.step import Step
-from services.traceparent import new_span_id, phase_trace_id
-from tracing.trace import TraceRun
+from mcstress.metrics.event import Event, utc
+from mcstress.services.step import Step
+from mcstress.services.trace_context import new_span_id, phase_trace_id
+from mcstress.tracing.trace import TraceRun
 
 RUN = TraceRun(uid="run-3f9c", number="007", scenario="three_cities")
 INBOX_STEPS = ("observerd.inbox.record", "llm.parse_demand", "matrix.search", "llm.judge_top1")

@@ -3,8 +3,8 @@
 import gevent
 import pytest
 
-from metrics.event import Item
-from users.board import Board, Recordings
+from mcstress.metrics.event import Item
+from mcstress.users.board import Board, Recordings
 
 
 def recordings(round_=1):

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from locust import User
 
-from services.errors import MisuseError
-from users.casting import check_cast
-from users.persona import AliceUser, BobUser, CarolUser
-from users.scenario_file import load_scenario
+from mcstress.errors import MisuseError
+from mcstress.users.persona import AliceUser, BobUser, CarolUser
+from mcstress.users.persona_check import check_cast
+from mcstress.users.scenarios.load import load_scenario
 
 TRIO = [AliceUser, BobUser, CarolUser]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from hashlib import blake2b
 
-from users.scenario import Names
-from users.scenario_file import load_scenario
+from mcstress.users.scenarios.load import load_scenario
+from mcstress.users.scenarios.model import Names
 
 
 def test_a_number_is_read_as_digits():

@@ -11,14 +11,15 @@ import pytest
 from locust.env import Environment
 from locust.event import Events
 
-from services import addresses, prompts
-from services.ollama import Ollama
-from services.step import Step
-from services.traceparent import TraceContext
-from services.transport import Transport
-from users import entrance
-from users.entrance import Reporter
-from users.phases.inbox import _parsed
+from mcstress.services.http import dns as addresses
+from mcstress.services.http.transport import Transport
+from mcstress.services.llm import prompts
+from mcstress.services.llm.ollama import Ollama
+from mcstress.services.step import Step
+from mcstress.services.trace_context import TraceContext
+from mcstress.users import session as entrance
+from mcstress.users.phases.inbox import _parsed
+from mcstress.users.session import Reporter
 
 TRACE = TraceContext("ab" * 16)
 

@@ -12,9 +12,9 @@ from locust.event import Events
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from users.entrance import enter, open_gate
-from users.persona import CoordinatorUser
-from users.seat import Seat
+from mcstress.users.persona import CoordinatorUser
+from mcstress.users.seat import Seat
+from mcstress.users.session import enter, open_gate
 
 BRIEF_S = 0.02
 

@@ -7,9 +7,9 @@ from itertools import combinations
 
 import pytest
 
-from services.errors import MisuseError
-from users.scenario import InboxMessage
-from users.scenario_file import load_scenario
+from mcstress.errors import MisuseError
+from mcstress.users.scenarios.load import load_scenario
+from mcstress.users.scenarios.model import InboxMessage
 
 SHARED = {"warehouse worker", "admin assistant", "heavy equipment operator"}
 SPECIALISTS = {

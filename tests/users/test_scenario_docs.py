@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from users import scenario, scenario_keys
-from users.scenario_text import words_of
+from mcstress.users.scenarios import model as scenario
+from mcstress.users.scenarios import schema as scenario_keys
+from mcstress.users.scenarios.expand import words_of
 
 DOCS = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text()
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.errors import MisuseError
-from users.scenario import Scenario
-from users.scenario_fault import FaultError
-from users.scenario_file import FOLDER, load_scenario, scenario_of
+from mcstress.errors import MisuseError
+from mcstress.users.scenarios.fault import FaultError
+from mcstress.users.scenarios.load import FOLDER, load_scenario, scenario_of
+from mcstress.users.scenarios.model import Scenario
 
 SMALL = (Path(__file__).parent / "small_scenario.toml").read_text()
 

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from flask_cors import CORS
 
-from harness.web_access import Access, take_away_cors
-from harness.web_names import OwnNames, allowed_hosts
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.web.access import Access, take_away_cors
+from mcstress.web.names import OwnNames, allowed_hosts
 
 HERE = "127.0.0.1:8089"
 OTHERS = "192.0.2.7"

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from harness import web_snapshot
-from harness.web_charts import empty_charts
-from harness.web_content import content
-from harness.web_rows import CSV_COLUMNS, PARTS, as_csv, rows
-from harness.web_series import all_series, over_time
-from harness.web_snapshot import LEAST_S, MOST_S, Snapshot, Snapshots
-from metrics.names import METRICS, find
+from mcstress.metrics.names import METRICS, find
+from mcstress.web import snapshot as web_snapshot
+from mcstress.web.charts import empty_charts
+from mcstress.web.content import content
+from mcstress.web.series import all_series, over_time
+from mcstress.web.snapshot import LEAST_S, MOST_S, Snapshot, Snapshots
+from mcstress.web.table import CSV_COLUMNS, PARTS, as_csv, rows
 
 GOLDEN = Path(__file__).parents[1] / "evidence" / "golden_head.json"
 

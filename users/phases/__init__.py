@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from users.phases.baseline import baseline
-from users.phases.deed import Deed, Walk
-from users.phases.fresh_resume import fresh_resume
-from users.phases.handover import handover, handover_paraphrase
-from users.phases.inbox import inbox
-from users.phases.merge import merge
-from users.phases.reissue import reissue
-from users.phases.split import split
-from users.phases.surge import surge
-from users.phases.swap import swap
+from mcstress.users.phases.baseline import baseline
+from mcstress.users.phases.fresh_resume import fresh_resume
+from mcstress.users.phases.handover import handover, handover_paraphrase
+from mcstress.users.phases.inbox import inbox
+from mcstress.users.phases.merge import merge
+from mcstress.users.phases.reissue import reissue
+from mcstress.users.phases.split import split
+from mcstress.users.phases.surge import surge
+from mcstress.users.phases.swap import swap
+from mcstress.users.phases.task import Deed, Walk
 
 __all__ = ["WALKS", "Deed", "Walk"]
 

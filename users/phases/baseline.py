@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from metrics.event import Item
-from users.act import Act
-from users.board import Recordings
-from users.coordinator import Coordinator
-from users.phases.deed import Deed
-from users.scenario import Demand
+from mcstress.metrics.event import Item
+from mcstress.users.board import Recordings
+from mcstress.users.coordinator import Coordinator
+from mcstress.users.event_scope import Act
+from mcstress.users.phases.task import Deed
+from mcstress.users.scenarios.model import Demand
 
 
 def baseline(me: Coordinator) -> Iterator[Deed]:

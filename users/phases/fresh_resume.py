@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from services.wire import EmbedRequest, IndexAddRequest, IndexItem
-from users.act import Act
-from users.coordinator import Coordinator
-from users.phases.deed import Deed
-from users.scenario import Resume
+from mcstress.services.gateway.schema import EmbedRequest, IndexAddRequest, IndexItem
+from mcstress.users.coordinator import Coordinator
+from mcstress.users.event_scope import Act
+from mcstress.users.phases.task import Deed
+from mcstress.users.scenarios.model import Resume
 
 
 def fresh_resume(me: Coordinator) -> Iterator[Deed]:

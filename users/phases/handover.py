@@ -7,12 +7,12 @@ from functools import partial
 
 import msgspec
 
-from metrics.event import Item
-from users.act import Act
-from users.board import Absence, Recordings
-from users.coordinator import Coordinator
-from users.phases.deed import Deed
-from users.scenario import Demand, Handover
+from mcstress.metrics.event import Item
+from mcstress.users.board import Absence, Recordings
+from mcstress.users.coordinator import Coordinator
+from mcstress.users.event_scope import Act
+from mcstress.users.phases.task import Deed
+from mcstress.users.scenarios.model import Demand, Handover
 
 Words = Callable[[Act, Demand], str | None]
 """The words for a demand; None where they could not be had."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from metrics.event import OWN_FAULT
-from services.reading import read
-from services.wire import InboxRequest, judged_decoder
-from services.wire_llm import ParsedDemand
-from users.act import Act
-from users.coordinator import Coordinator
-from users.phases.deed import Deed
-from users.scenario import InboxMessage
+from mcstress.metrics.event import OWN_FAULT
+from mcstress.services.gateway.schema import InboxRequest, judged_decoder
+from mcstress.services.llm.schema import ParsedDemand
+from mcstress.services.reading import read
+from mcstress.users.coordinator import Coordinator
+from mcstress.users.event_scope import Act
+from mcstress.users.phases.task import Deed
+from mcstress.users.scenarios.model import InboxMessage
 
 
 def inbox(me: Coordinator) -> Iterator[Deed]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from users.act import Act
-from users.coordinator import Coordinator
+from mcstress.users.coordinator import Coordinator
+from mcstress.users.event_scope import Act
 
 
 def search_by_memory(me: Coordinator, phase: str, contract: str, role: str, query: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from users.coordinator import Coordinator
-from users.phases.by_memory import search_by_memory
-from users.phases.deed import Deed
+from mcstress.users.coordinator import Coordinator
+from mcstress.users.phases.memory_search import search_by_memory
+from mcstress.users.phases.task import Deed
 
 
 def merge(me: Coordinator) -> Iterator[Deed]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from users.act import Act
-from users.coordinator import Coordinator
-from users.phases.deed import Deed
-from users.scenario import Demand
+from mcstress.users.coordinator import Coordinator
+from mcstress.users.event_scope import Act
+from mcstress.users.phases.task import Deed
+from mcstress.users.scenarios.model import Demand
 
 
 def reissue(me: Coordinator) -> Iterator[Deed]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from metrics.event import Event
-from users.act import Act
-from users.coordinator import Coordinator
-from users.phases.deed import Deed
-from users.scenario import Swap
+from mcstress.metrics.event import Event
+from mcstress.users.coordinator import Coordinator
+from mcstress.users.event_scope import Act
+from mcstress.users.phases.task import Deed
+from mcstress.users.scenarios.model import Swap
 
 
 def swap(me: Coordinator) -> Iterator[Deed]:

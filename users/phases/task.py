@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from users.coordinator import Coordinator
+from mcstress.users.coordinator import Coordinator
 
 Deed = Callable[[], object]
 """Makes one event. Between two deeds the user may think or be stopped."""

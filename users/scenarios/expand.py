@@ -8,13 +8,19 @@ from __future__ import annotations
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from users.scenario import PRIORITIES, Contract, Demand, Scenario, Variant
-from users.scenario_fault import FaultError, describe, entry, suggestion
+from mcstress.users.scenarios.fault import FaultError, describe, entry, suggestion
+from mcstress.users.scenarios.model import PRIORITIES, Contract, Demand, Scenario, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from users.scenario_keys import FileContract, FileDemand, FileSite, FileVariant, ScenarioFile
+    from mcstress.users.scenarios.schema import (
+        FileContract,
+        FileDemand,
+        FileSite,
+        FileVariant,
+        ScenarioFile,
+    )
 
 
 def spelt_out(name: str, file: ScenarioFile) -> Scenario:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from users.scenario import NOT_EMPTY, PLAIN_NAME
-from users.scenario_fault import describe, entry, suggestion
+from mcstress.users.scenarios.fault import describe, entry, suggestion
+from mcstress.users.scenarios.model import NOT_EMPTY, PLAIN_NAME
 
 _KINDS = {
     "int": "a whole number",

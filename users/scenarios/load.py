@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.errors import MisuseError
-from users.scenario import Scenario
-from users.scenario_check import name_faults
-from users.scenario_explain import explain
-from users.scenario_fault import FaultError, suggestion
-from users.scenario_keys import ScenarioFile
-from users.scenario_text import spelt_out
-from users.variant_check import repeated_faults, variant_faults
+from mcstress.errors import MisuseError
+from mcstress.users.scenarios.expand import spelt_out
+from mcstress.users.scenarios.explain import explain
+from mcstress.users.scenarios.fault import FaultError, suggestion
+from mcstress.users.scenarios.model import Scenario
+from mcstress.users.scenarios.schema import ScenarioFile
+from mcstress.users.scenarios.validate_names import name_faults
+from mcstress.users.scenarios.validate_variants import repeated_faults, variant_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
+FOLDER = Path(__file__).parent / "data"
 
 
 def load_scenario(name_or_file: str, folder: Path = FOLDER) -> Scenario:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
 
 NOT_EMPTY = r"\S"
 PLAIN_NAME = r"^[a-z][a-z0-9]*\Z"

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from users.scenario import (
+from mcstress.users.scenarios.model import (
     Count,
     Handover,
     InboxMessage,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from users.scenario_fault import entry, twice, unknown
+from mcstress.users.scenarios.fault import entry, twice, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from users.scenario_keys import ScenarioFile
+    from mcstress.users.scenarios.schema import ScenarioFile
 
 
 def name_faults(file: ScenarioFile) -> Iterator[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from users.scenario import NAME
-from users.scenario_fault import describe, entry, not_all, twice, unknown
+from mcstress.users.scenarios.fault import describe, entry, not_all, twice, unknown
+from mcstress.users.scenarios.model import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from users.scenario import InboxMessage, Resume, Scenario, Variant
-    from users.scenario_keys import FileSite, FileVariant, ScenarioFile
+    from mcstress.users.scenarios.model import InboxMessage, Resume, Scenario, Variant
+    from mcstress.users.scenarios.schema import FileSite, FileVariant, ScenarioFile
 
 BODY_LIMIT_BYTES = 8 * 1024
 

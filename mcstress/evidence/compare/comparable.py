@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from evidence import words
-from evidence.history import RunFile
-from evidence.integrity import NO_DIGEST
-from evidence.run_section import RunSection, run_section
-from metrics.faults import UNSENT_STEPS
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.report import words
+from mcstress.evidence.report.run_section import RunSection, run_section
+from mcstress.evidence.store.history import RunFile
+from mcstress.evidence.store.integrity import NO_DIGEST
+from mcstress.metrics.faults import UNSENT_STEPS
 
 Head = dict[str, Any]
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import msgspec
 
-from evidence.compare.by_run import RunTest, run_test
-from evidence.compare.comparable import refuse_unlike, same_seed, unsent_steps, warnings
-from evidence.compare.figure import Better, Figure
-from evidence.compare.judge import judge, notes
-from evidence.compare.quality import Quality
-from evidence.history import RunFile
-from evidence.run_section import run_section
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.compare.by_run import RunTest, run_test
+from mcstress.evidence.compare.comparable import refuse_unlike, same_seed, unsent_steps, warnings
+from mcstress.evidence.compare.figure import Better, Figure
+from mcstress.evidence.compare.judge import judge, notes
+from mcstress.evidence.compare.quality import Quality
+from mcstress.evidence.report.run_section import run_section
+from mcstress.evidence.store.history import RunFile
 
 REGRESSION_EXIT_CODE = 5
 _PERCENTILES = ("p50_ms", "p95_ms")

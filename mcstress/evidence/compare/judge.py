@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evidence.compare.by_run import FEWEST_RUNS, least_p
-from evidence.compare.figure import Figure
-from evidence.compare.paired import FEWEST
+from mcstress.evidence.compare.by_run import FEWEST_RUNS, least_p
+from mcstress.evidence.compare.figure import Figure
+from mcstress.evidence.compare.paired import FEWEST
 
 ALPHA = 0.05
 _MOST_RUNS = 50

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Literal
 
-from evidence import words
-from evidence.compare.figure import Better, Figure
-from evidence.compare.paired import paired_test
-from evidence.compare.queries import (
+from mcstress.evidence.compare.figure import Better, Figure
+from mcstress.evidence.compare.paired import paired_test
+from mcstress.evidence.compare.queries import (
     DETERMINISM,
     DIFFERENT_ROLES,
     FRESHNESS,
@@ -22,8 +21,9 @@ from evidence.compare.queries import (
     query_scores,
     side_means,
 )
-from evidence.history import RunFile, events_as_made
-from evidence.run_section import run_section
+from mcstress.evidence.report import words
+from mcstress.evidence.report.run_section import run_section
+from mcstress.evidence.store.history import RunFile, events_as_made
 
 Means = Mapping[Query, float]
 WHOLE = ("all", "full")

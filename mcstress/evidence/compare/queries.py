@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
-from metrics.event import Event
-from metrics.identity import identities
-from metrics.rates import ABSENT, TOP1, place
-from metrics.swap import returned
+from mcstress.metrics.event import Event
+from mcstress.metrics.identity import identities
+from mcstress.metrics.rates import ABSENT, TOP1, place
+from mcstress.metrics.swap import returned
 
 Query = tuple[Any, ...]
 Cell = tuple[str, str]

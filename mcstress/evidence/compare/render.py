@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evidence import words
-from evidence.compare.comparison import Comparison
-from evidence.compare.figure import Figure
-from evidence.markdown import code, escape
+from mcstress.evidence.compare.comparison import Comparison
+from mcstress.evidence.compare.figure import Figure
+from mcstress.evidence.report import words
+from mcstress.evidence.report.markdown import code, escape
 
 _COLUMNS = ("Figure", "Effect", "95 % interval", "", "A", "B", "n", "p (Holm)")
 _WIDTH = 200

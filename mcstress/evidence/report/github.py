@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from evidence.section import Document
+from mcstress.evidence.report.section import Document
 
 _LEVELS = {"fail": "error", "unknown": "warning"}
 

@@ -19,14 +19,14 @@ from bokeh.resources import Resources
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from evidence import words
-from evidence.plots import quality, speed
-from evidence.plots.heat_map import MOST_CELLS, heat_map
-from evidence.plots.load_curve import load_curve
-from evidence.readings import Reading
-from evidence.run_section import RunSection
-from evidence.section import Document, Link, Verbatim
-from evidence.view import view
+from mcstress.evidence.report import words
+from mcstress.evidence.report.plots import quality, speed
+from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
+from mcstress.evidence.report.plots.load_curve import load_curve
+from mcstress.evidence.report.readings import Reading
+from mcstress.evidence.report.run_section import RunSection
+from mcstress.evidence.report.section import Document, Link, Verbatim
+from mcstress.evidence.report.view import view
 
 
 class Plot(msgspec.Struct, frozen=True):

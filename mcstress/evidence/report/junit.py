@@ -7,10 +7,10 @@ from collections import Counter
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from evidence.atomic import atomic_file
-from evidence.run_section import run_section
-from evidence.section import Document
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.report.run_section import run_section
+from mcstress.evidence.report.section import Document
+from mcstress.evidence.store.atomic import atomic_file
 
 SUITE = "multi_coord_stress"
 _OUTCOMES = {"fail": "failure", "unknown": "error", "skipped": "skipped"}

@@ -14,9 +14,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from evidence.readings import Reading
-from evidence.section import Document, Link, Verbatim
-from evidence.view import view
+from mcstress.evidence.report.readings import Reading
+from mcstress.evidence.report.section import Document, Link, Verbatim
+from mcstress.evidence.report.view import view
 
 _SPECIAL = re.compile(
     r"[\\`*|]|~(?=\S)|(?<=\S)~"  # emphasis, code, a table's border, strike-through

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
 
 
 class Service(msgspec.Struct, kw_only=True):

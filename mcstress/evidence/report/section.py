@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from evidence.readings import Reading
+from mcstress.evidence.report.readings import Reading
 
 Document = dict[str, Any]
 """The head of a run's JSON document (DESIGN.md section 6)."""

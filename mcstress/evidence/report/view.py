@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from evidence import load, quality, readings, speed, trust, words
-from evidence.run_section import RunSection, run_section
-from evidence.section import Document, Link, Section, Verbatim
+from mcstress.evidence.report import readings, words
+from mcstress.evidence.report.run_section import RunSection, run_section
+from mcstress.evidence.report.section import Document, Link, Section, Verbatim
+from mcstress.evidence.report.sections import load, quality, speed, trust
 
 _COORDINATORS_NAMED = 12
 BUILT_IN = "built-in test server (not your system)"

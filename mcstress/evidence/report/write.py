@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from evidence.atomic import write_text
-from evidence.document import replace_head, write_document
-from evidence.history import RunFile
-from evidence.html import html
-from evidence.markdown import markdown
-from evidence.numbering import ReportPaths
-from evidence.section import Document
-from evidence.time_order import TimeOrder
+from mcstress.evidence.report.html import html
+from mcstress.evidence.report.markdown import markdown
+from mcstress.evidence.report.section import Document
+from mcstress.evidence.store.atomic import write_text
+from mcstress.evidence.store.document import replace_head, write_document
+from mcstress.evidence.store.history import RunFile
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.evidence.store.time_order import TimeOrder
 
 
 class Views(NamedTuple):

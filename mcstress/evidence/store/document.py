@@ -17,12 +17,12 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from evidence.atomic import atomic_file
-from evidence.integrity import seal_of
-from evidence.lines import LINE_BYTES, PIECE_BYTES, RECORD, Line, lines_in
-from evidence.source import ReadBack, reading_back
-from evidence.tally import Tally
-from metrics.event import encoder
+from mcstress.evidence.store.atomic import atomic_file
+from mcstress.evidence.store.integrity import seal_of
+from mcstress.evidence.store.lines import LINE_BYTES, PIECE_BYTES, RECORD, Line, lines_in
+from mcstress.evidence.store.source import ReadBack, reading_back
+from mcstress.evidence.store.tally import Tally
+from mcstress.metrics.event import encoder
 
 SCHEMA = 1
 KEYS = (

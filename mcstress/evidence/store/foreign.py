@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from evidence.lines import DECODE_ERRORS, PIECE_BYTES, Line
-from evidence.source import ReadBack
-from metrics.event import decoder, encoder
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.lines import DECODE_ERRORS, PIECE_BYTES, Line
+from mcstress.evidence.store.source import ReadBack
+from mcstress.metrics.event import decoder, encoder
 
 MOST_BYTES = 512 << 20
 

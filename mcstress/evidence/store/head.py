@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from evidence.run_section import RunSection
-from evidence.tally import Stated
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.report.run_section import RunSection
+from mcstress.evidence.store.tally import Stated
 
 MOST_K = 10**6
 Second = Annotated[float, msgspec.Meta(ge=0, le=2**40)]

@@ -15,17 +15,17 @@ from typing import Any, Protocol
 import msgspec
 from jinja2 import TemplateError
 
-from evidence import document
-from evidence.foreign import read_foreign
-from evidence.head import check_head, integrity_of
-from evidence.integrity import Ends, faults_of_document, faults_of_lines
-from evidence.lines import DECODE_ERRORS, first_record
-from evidence.reading import QUICK, Reading
-from evidence.run_section import run_section
-from evidence.source import Source
-from evidence.time_order import TimeOrder
-from metrics.event import Event, decoder
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.report.run_section import run_section
+from mcstress.evidence.store import document
+from mcstress.evidence.store.foreign import read_foreign
+from mcstress.evidence.store.head import check_head, integrity_of
+from mcstress.evidence.store.integrity import Ends, faults_of_document, faults_of_lines
+from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
+from mcstress.evidence.store.reading import QUICK, Reading
+from mcstress.evidence.store.source import Source
+from mcstress.evidence.store.time_order import TimeOrder
+from mcstress.metrics.event import Event, decoder
 
 ENDING = ".events.jsonl"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from evidence import words
-from evidence.head import Integrity
-from evidence.tally import Stated, seal
-from evidence.time_order import END, TimeOrder
+from mcstress.evidence.report import words
+from mcstress.evidence.store.head import Integrity
+from mcstress.evidence.store.tally import Stated, seal
+from mcstress.evidence.store.time_order import END, TimeOrder
 
 NAMED = 10
 """Of many damaged lines, as many are named."""

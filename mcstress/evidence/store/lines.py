@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
 
 RECORD = b'{"record":'
 PIECE_BYTES = 1 << 20

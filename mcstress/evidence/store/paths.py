@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
 
 STEM = "multi_coord_stress"
 _NUMBERED = re.compile(rf"{STEM}_(\d+)\.")

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from metrics.event import Event
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.metrics.event import Event
 
 _SPAN = 2**64
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from evidence.lines import Line
-from metrics.event import Event, decoder
+from mcstress.evidence.store.lines import Line
+from mcstress.metrics.event import Event, decoder
 
 MOST = 10**12
 """More than any count, and any number of milliseconds, in a run."""

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from evidence.lines import RECORD
-from evidence.tally import FileTally, seal
-from metrics.event import Event, encoder
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.lines import RECORD
+from mcstress.evidence.store.tally import FileTally, seal
+from mcstress.metrics.event import Event, encoder
 
 FLUSH_BYTES = 256 * 1024
 HELD_BYTES = 64 * 1024 * 1024

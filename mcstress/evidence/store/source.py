@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from evidence.lines import Line, lines_of
+from mcstress.evidence.store.lines import Line, lines_of
 
 ReadBack = Callable[[int, int], bytes]
 """The bytes of a place: (length, offset)."""

@@ -17,12 +17,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.lines import DECODE_ERRORS, Line
-from evidence.reading import QUICK, Damage, EventMark, Reading, mark_decoder
-from evidence.source import EventsFile, Source
-from evidence.tally import FileTally, Tally
-from metrics.event import Event
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.evidence.store.lines import DECODE_ERRORS, Line
+from mcstress.evidence.store.reading import QUICK, Damage, EventMark, Reading, mark_decoder
+from mcstress.evidence.store.source import EventsFile, Source
+from mcstress.evidence.store.tally import FileTally, Tally
+from mcstress.metrics.event import Event
 
 _CHUNK = 10_000
 END = "end"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.embedded.announcement import Announcement, line
-from services.embedded.lifeline import Lifeline
-from services.errors import ServiceRefusalError
+from mcstress.errors import ServiceRefusalError
+from mcstress.services.embedded.announcement import Announcement, line
+from mcstress.services.embedded.lifeline import Lifeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def serve(
     """
     # one thread of arithmetic: the same vectors every time, and no core taken from the generator
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from services.embedded.server import run_server  # noqa: PLC0415  # numpy reads the line above
+    from mcstress.services.embedded.server import run_server  # noqa: PLC0415  # numpy reads the line above
 
     with suppress(KeyboardInterrupt):
         run_server(host, port, data_dir, seed, announce)

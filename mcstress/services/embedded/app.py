@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from services.embedded.chat import Chat
-from services.embedded.gateway import Gateway
-from services.embedded.http import failed, no_route, refused
-from services.embedded.refusal import RefusalError
-from services.embedded.vectors import Vectors
+from mcstress.services.embedded.chat import Chat
+from mcstress.services.embedded.gateway import Gateway
+from mcstress.services.embedded.http import failed, no_route, refused
+from mcstress.services.embedded.refusal import RefusalError
+from mcstress.services.embedded.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from services.embedded.matrix import Matrix
-    from services.embedded.store import Store
+    from mcstress.services.embedded.matrix import Matrix
+    from mcstress.services.embedded.store import Store
 
 
 def make_app(matrix: Matrix, store: Store) -> Starlette:

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from services.embedded.corpus import Hit
-from services.embedded.refusal import RefusalError
+from mcstress.services.embedded.corpus import Hit
+from mcstress.services.embedded.refusal import RefusalError
 
 BAD_REQUEST = 400
 LARGEST_MESSAGE_BYTES = 8 * 1024

@@ -10,14 +10,14 @@ import msgspec
 from msgspec import Meta
 from starlette.routing import Route
 
-from services.embedded.bodies import BAD_REQUEST, MOST, Label, decode
-from services.embedded.demand import read_demand
-from services.embedded.http import answer, error_answer, read_body
-from services.embedded.judge import judge, question_decoder
-from services.embedded.lexicon import load_lexicon
-from services.embedded.paraphrase import paraphrase
-from services.embedded.refusal import RefusalError
-from services.wire_llm import whole_name
+from mcstress.services.embedded.bodies import BAD_REQUEST, MOST, Label, decode
+from mcstress.services.embedded.demand import read_demand
+from mcstress.services.embedded.http import answer, error_answer, read_body
+from mcstress.services.embedded.judge import judge, question_decoder
+from mcstress.services.embedded.lexicon import load_lexicon
+from mcstress.services.embedded.paraphrase import paraphrase
+from mcstress.services.embedded.refusal import RefusalError
+from mcstress.services.llm.schema import whole_name
 
 if TYPE_CHECKING:
     from starlette.requests import Request

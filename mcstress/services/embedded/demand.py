@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from services.embedded.lexicon import LONGEST_READ, Lexicon, Mention, plain
+from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, Mention, plain
 
 NUMBER_WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from services.embedded.ngrams import ngram_vector
-from services.embedded.svd import right_singular
-from services.embedded.terms import term_counts
+from mcstress.services.embedded.ngrams import ngram_vector
+from mcstress.services.embedded.svd import right_singular
+from mcstress.services.embedded.terms import term_counts
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.routing import Route
 
-from services.embedded import bodies
-from services.embedded.bodies import decode
-from services.embedded.http import PAYLOAD_TOO_LARGE, answer, read_body
-from services.embedded.playbook import Play, playbook_id
-from services.embedded.refusal import RefusalError
-from services.embedded.store import Store
+from mcstress.services.embedded import bodies
+from mcstress.services.embedded.bodies import decode
+from mcstress.services.embedded.http import PAYLOAD_TOO_LARGE, answer, read_body
+from mcstress.services.embedded.playbook import Play, playbook_id
+from mcstress.services.embedded.refusal import RefusalError
+from mcstress.services.embedded.store import Store
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from services.embedded.matrix import Matrix
+    from mcstress.services.embedded.matrix import Matrix
 
 search_decoder = msgspec.json.Decoder(bodies.SearchBody)
 record_decoder = msgspec.json.Decoder(bodies.RecordBody)

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from services.embedded.refusal import RefusalError
+from mcstress.services.embedded.refusal import RefusalError
 
 if TYPE_CHECKING:
     from starlette.requests import Request

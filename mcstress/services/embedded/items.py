@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.embedded.bodies import BAD_REQUEST, ItemBody
-from services.embedded.corpus import Item
-from services.embedded.refusal import RefusalError
-from services.embedded.store import StoredItem
+from mcstress.services.embedded.bodies import BAD_REQUEST, ItemBody
+from mcstress.services.embedded.corpus import Item
+from mcstress.services.embedded.refusal import RefusalError
+from mcstress.services.embedded.store import StoredItem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.embedded.demand import Demand, read_demand
-from services.embedded.lexicon import LONGEST_READ, Lexicon, plain
+from mcstress.services.embedded.demand import Demand, read_demand
+from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
-from services.embedded.vocabulary import Vocabulary, load_vocabulary
+from mcstress.services.embedded.vocabulary import Vocabulary, load_vocabulary
 
 LONGEST_READ = 8 * 1024
 """Characters of a text that the rules read; 20 ms of work at the worst. The rest they leave out."""

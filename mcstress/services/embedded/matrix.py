@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.embedded.bodies import SearchAnswer, SearchBody
-from services.embedded.corpus import Corpus, Hit
-from services.embedded.playbook import Play, Playbook
-from services.embedded.recall import Recalled, RecallRules, Who, apply_memory
-from services.embedded.refusal import RefusalError
+from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
+from mcstress.services.embedded.corpus import Corpus, Hit
+from mcstress.services.embedded.playbook import Play, Playbook
+from mcstress.services.embedded.recall import Recalled, RecallRules, Who, apply_memory
+from mcstress.services.embedded.refusal import RefusalError
 
 if TYPE_CHECKING:
-    from services.embedded.embedding import Embedding, Vector
+    from mcstress.services.embedded.embedding import Embedding, Vector
 
 BAD_GATEWAY = 502
 NO_METADATA = msgspec.Raw(b"{}")

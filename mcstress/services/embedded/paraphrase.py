@@ -5,10 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from services.embedded.lexicon import LONGEST_READ, Lexicon, plain
+from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, plain
 
 if TYPE_CHECKING:
-    from services.embedded.lexicon import Mention
+    from mcstress.services.embedded.lexicon import Mention
 
 
 def paraphrase(query: str, lexicon: Lexicon, seed: int) -> str:

@@ -10,10 +10,10 @@ from threading import Thread
 
 import msgspec
 
-from services.embedded.announcement import Announcement, decoder
-from services.errors import ServiceRefusalError
+from mcstress.errors import ServiceRefusalError
+from mcstress.services.embedded.announcement import Announcement, decoder
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 STOP_TIMEOUT_S = 5.0
 
 
@@ -70,7 +70,7 @@ class EmbeddedStack:
 
 def launch(data_dir: Path | None, seed: int, port: int) -> subprocess.Popen[bytes]:
     """The process, in a session of its own: Ctrl-C is for the run, which stops it in its turn."""
-    command = [sys.executable, "-m", "services.embedded"]
+    command = [sys.executable, "-m", "mcstress.services.embedded"]
     command += ["--port", str(port), "--seed", str(seed), "--parent", str(os.getpid())]
     command += ["--data", str(data_dir)] if data_dir else []
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.embedded.corpus import Hit, rounded
+from mcstress.services.embedded.corpus import Hit, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.embedded.playbook import Play, Recollection
+    from mcstress.services.embedded.playbook import Play, Recollection
 
 Metadata = msgspec.Raw
 BOOST = 0.5

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from services.embedded.app import make_app
-from services.embedded.protocol import BoundedProtocol
-from services.embedded.store import Store
-from services.embedded.system import build_matrix, restore
-from services.embedded.vocabulary import load_vocabulary
-from services.errors import ServiceRefusalError
+from mcstress.errors import ServiceRefusalError
+from mcstress.services.embedded.app import make_app
+from mcstress.services.embedded.protocol import BoundedProtocol
+from mcstress.services.embedded.store import Store
+from mcstress.services.embedded.system import build_matrix, restore
+from mcstress.services.embedded.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from services.embedded.bodies import InboxBody
-from services.embedded.playbook import Play
-from services.errors import ServiceRefusalError
+from mcstress.errors import ServiceRefusalError
+from mcstress.services.embedded.bodies import InboxBody
+from mcstress.services.embedded.playbook import Play
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.embedded.corpus import Corpus, Item
-from services.embedded.embedding import DIMENSION, fit_embedding
-from services.embedded.items import restored_item
-from services.embedded.matrix import Matrix
-from services.embedded.workers import Worker, make_workers
+from mcstress.services.embedded.corpus import Corpus, Item
+from mcstress.services.embedded.embedding import DIMENSION, fit_embedding
+from mcstress.services.embedded.items import restored_item
+from mcstress.services.embedded.matrix import Matrix
+from mcstress.services.embedded.workers import Worker, make_workers
 
 if TYPE_CHECKING:
-    from services.embedded import embedding
-    from services.embedded.store import Store
-    from services.embedded.vocabulary import Vocabulary
+    from mcstress.services.embedded import embedding
+    from mcstress.services.embedded.store import Store
+    from mcstress.services.embedded.vocabulary import Vocabulary
 
 CORPORA = (("workers", "w", 5_000), ("ethereal_workers", "e", 10_000))
 """Name, prefix of ids, size."""

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.routing import Route
 
-from services.embedded import bodies
-from services.embedded.bodies import BAD_REQUEST, decode
-from services.embedded.corpus import Corpus
-from services.embedded.http import LARGEST_ITEMS_BYTES, answer, read_body
-from services.embedded.items import checked_items, stored_items
-from services.embedded.refusal import RefusalError
-from services.embedded.store import Store
-from services.embedded.turns import Turns
+from mcstress.services.embedded import bodies
+from mcstress.services.embedded.bodies import BAD_REQUEST, decode
+from mcstress.services.embedded.corpus import Corpus
+from mcstress.services.embedded.http import LARGEST_ITEMS_BYTES, answer, read_body
+from mcstress.services.embedded.items import checked_items, stored_items
+from mcstress.services.embedded.refusal import RefusalError
+from mcstress.services.embedded.store import Store
+from mcstress.services.embedded.turns import Turns
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from services.embedded.matrix import Matrix
+    from mcstress.services.embedded.matrix import Matrix
 
 CREATED, NOT_FOUND, CONFLICT = 201, 404, 409
 AT_ONCE = 32

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from services.embedded.vocabulary import Cert, City, Region, Role, Shift, Vocabulary
+from mcstress.services.embedded.vocabulary import Cert, City, Region, Role, Shift, Vocabulary
 
 Item = TypeVar("Item")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from services import validity, wire
-from services.call import Answer, Endpoint, OnStep, Request, call
-from services.step import Step
-from services.traceparent import TraceContext
-from services.transport import Transport
+from mcstress.services.call import Answer, Endpoint, OnStep, Request, call
+from mcstress.services.gateway import schema as wire
+from mcstress.services.gateway import validation as validity
+from mcstress.services.http.transport import Transport
+from mcstress.services.step import Step
+from mcstress.services.trace_context import TraceContext
 
 SEARCH = Endpoint("matrix.search", "/v1/matrix/search", wire.search_decoder, validity.search_fault)
 RECORD: Endpoint[wire.RecordRequest, wire.RecordAnswer] = Endpoint(

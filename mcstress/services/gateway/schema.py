@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta
 
-from metrics.event import Hit
+from mcstress.metrics.event import Hit
 
 LARGEST_COUNT = 2**53
 """Beyond it, numbers are not exact everywhere, and what adds them up no longer fits a message."""

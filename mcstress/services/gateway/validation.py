@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from metrics.event import Hit
-from services.reason import clip
-from services.wire import (
+from mcstress.metrics.event import Hit
+from mcstress.services.failure_reason import clip
+from mcstress.services.gateway.schema import (
     EmbedAnswer,
     EmbedRequest,
     HealthAnswer,
@@ -15,7 +15,7 @@ from services.wire import (
     SearchAnswer,
     SearchRequest,
 )
-from services.wire_llm import ChatAnswer, ChatRequest, Paraphrase
+from mcstress.services.llm.schema import ChatAnswer, ChatRequest, Paraphrase
 
 
 def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:

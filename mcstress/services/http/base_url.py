@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 EXPECTED = "expected http://HOST[:PORT][/PREFIX] or the same with https"

@@ -12,8 +12,8 @@ import re
 
 import msgspec
 
-from services.base_url import parse_base_url, sendable
-from services.errors import MisuseError
+from mcstress.errors import MisuseError
+from mcstress.services.http.base_url import parse_base_url, sendable
 
 GATEWAY_TOKEN = "GATEWAY_TOKEN"  # noqa: S105  (a variable's name)
 LLM_TOKEN = "LLM_TOKEN"  # noqa: S105  (likewise)

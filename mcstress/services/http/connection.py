@@ -8,11 +8,11 @@ import ssl
 
 from gevent import Timeout, get_hub, getcurrent
 
-from metrics.event import OWN_FAULT
-from services.base_url import BaseUrl
-from services.errors import OWN_ERRNOS, NoAnswerError, TransportError
-from services.transport_parser import Reply, ReplyParser
-from services.transport_stream import Stream, open_stream
+from mcstress.errors import OWN_ERRNOS, NoAnswerError, TransportError
+from mcstress.metrics.event import OWN_FAULT
+from mcstress.services.http.base_url import BaseUrl
+from mcstress.services.http.parser import Reply, ReplyParser
+from mcstress.services.http.stream import Stream, open_stream
 
 SPARE_PARSERS = 1000
 AS_WHERE = "as where a client certificate is asked for"

@@ -15,7 +15,7 @@ import gevent.socket
 from gevent.event import AsyncResult
 from gevent.monkey import get_original
 
-from services.errors import OWN_ERRNOS
+from mcstress.errors import OWN_ERRNOS
 
 KNOWN_FOR_S = 30.0
 """How long an answer holds. Thousands of users who begin together would else ask a resolver of ten

@@ -7,8 +7,8 @@ import re
 import httptools
 import msgspec
 
-from services.byte_size import size_text
-from services.errors import NoAnswerError, TransportError
+from mcstress.errors import NoAnswerError, TransportError
+from mcstress.services.byte_size import size_text
 
 HEAD_LIMIT_BYTES = 64 * 1024
 END_OF_HEAD = b"\r\n\r\n"

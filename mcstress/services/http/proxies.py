@@ -8,7 +8,7 @@ from urllib.request import (  # type: ignore[attr-defined]  # the stubs lack the
     proxy_bypass_environment,
 )
 
-from services.base_url import parse_base_url
+from mcstress.services.http.base_url import parse_base_url
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from services.base_url import sendable
-from services.errors import TransportError
+from mcstress.errors import TransportError
+from mcstress.services.http.base_url import sendable
 
 
 class RequestHeads(dict[tuple[str, str], bytes]):

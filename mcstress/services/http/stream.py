@@ -14,9 +14,9 @@ from gevent import get_hub, getcurrent
 from gevent.monkey import get_original
 from greenlet import greenlet
 
-from services.addresses import connected
-from services.base_url import BaseUrl
-from services.transport_refusal import was_refused
+from mcstress.services.http.base_url import BaseUrl
+from mcstress.services.http.dns import connected
+from mcstress.services.http.tcp_info import was_refused
 
 OsSocket: type[socket.socket] = get_original("socket", "socket")
 RECEIVE_BYTES = 64 * 1024

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import msgspec
 
-from services.base_url import BaseUrl, parse_base_url
-from services.blanking import blanker
-from services.request_head import RequestHeads, header_lines, request_heads
+from mcstress.services.http.base_url import BaseUrl, parse_base_url
+from mcstress.services.http.blanking import blanker
+from mcstress.services.http.request_head import RequestHeads, header_lines, request_heads
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):

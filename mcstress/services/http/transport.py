@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from msgspec import structs
 
-from services.errors import NoAnswerError
-from services.transport_connection import Connection, connect
-from services.transport_parser import Reply
-from services.transport_target import target
+from mcstress.errors import NoAnswerError
+from mcstress.services.http.connection import Connection, connect
+from mcstress.services.http.parser import Reply
+from mcstress.services.http.target import target
 
 __all__ = ["Reply", "Transport"]
 

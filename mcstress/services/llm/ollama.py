@@ -10,15 +10,18 @@ from typing import Any
 
 import msgspec
 
-from services import prompts, validity, wire, wire_llm
-from services.call import Answer, Endpoint, OnStep, call
-from services.reading import read_content
-from services.reason import DECODE_ERRORS
-from services.step import Step
-from services.surrogates import without_lone_surrogates
-from services.traceparent import TraceContext
-from services.transport import Transport
-from services.unparseable import content_fault
+from mcstress.services.call import Answer, Endpoint, OnStep, call
+from mcstress.services.failure_reason import DECODE_ERRORS
+from mcstress.services.gateway import schema as wire
+from mcstress.services.gateway import validation as validity
+from mcstress.services.http.transport import Transport
+from mcstress.services.llm import prompts
+from mcstress.services.llm import schema as wire_llm
+from mcstress.services.llm.unparseable import content_fault
+from mcstress.services.reading import read_content
+from mcstress.services.step import Step
+from mcstress.services.surrogates import without_lone_surrogates
+from mcstress.services.trace_context import TraceContext
 
 Fault = Callable[[Answer], str | None]
 

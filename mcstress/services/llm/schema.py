@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from services.wire import ServiceAnswer
+from mcstress.services.gateway.schema import ServiceAnswer
 
 
 class ChatMessage(msgspec.Struct):

@@ -5,8 +5,8 @@ The words are steady: they are counted by, as those of failed steps are.
 
 from __future__ import annotations
 
-from services.reason import clip, text_fault
-from services.wire_llm import ChatAnswer
+from mcstress.services.failure_reason import clip, text_fault
+from mcstress.services.llm.schema import ChatAnswer
 
 FENCE = "```"
 THOUGHTS = ("<think>", "<thinking>")

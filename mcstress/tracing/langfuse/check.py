@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracing.entries import as_it_is
-from tracing.official import Official, Project
-from tracing.server import Server
+from mcstress.tracing.entries import as_it_is
+from mcstress.tracing.langfuse.client import Server
+from mcstress.tracing.langfuse.sdk import Official, Project
 
 if TYPE_CHECKING:
-    from tracing.observation import Entry
-    from tracing.settings import Settings
+    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.observation import Entry
 
 
 def check_langfuse(settings: Settings) -> tuple[bool, str]:

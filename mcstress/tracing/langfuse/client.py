@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Generic, Literal
 import httpx
 import msgspec
 
-from services.reason import DECODE_ERRORS
-from tracing.answer_limit import limit_answers
-from tracing.client import langfuse_client
-from tracing.ingestion import Batches
-from tracing.no_answer import NoAnswer, no_answer
-from tracing.observation import Score
-from tracing.otlp import Otlp
-from tracing.reply import Reply, Sent, no_langfuse, read_status
-from tracing.road import Letter, Manners, Road
+from mcstress.services.failure_reason import DECODE_ERRORS
+from mcstress.tracing.langfuse.answer_limit import limit_answers
+from mcstress.tracing.langfuse.encoding import Letter, Manners, Road
+from mcstress.tracing.langfuse.http_client import langfuse_client
+from mcstress.tracing.langfuse.ingestion import Batches
+from mcstress.tracing.langfuse.no_answer import NoAnswer, no_answer
+from mcstress.tracing.langfuse.otlp import Otlp
+from mcstress.tracing.langfuse.response import Reply, Sent, no_langfuse, read_status
+from mcstress.tracing.observation import Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tracing.observation import Entry
-    from tracing.settings import Settings
+    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.observation import Entry
 
 Wire = Literal["otlp", "ingestion"]
 Version = tuple[int, ...]

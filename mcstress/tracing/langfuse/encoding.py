@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tracing.observation import Entry
-    from tracing.reply import Reply, Sent
+    from mcstress.tracing.langfuse.response import Reply, Sent
+    from mcstress.tracing.observation import Entry
 
 
 class Letter(Protocol):

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import certifi
 import httpx
 
-from tracing.proxy import proxy_for
-from tracing.settings import is_port
+from mcstress.tracing.langfuse.proxy import proxy_for
+from mcstress.tracing.langfuse.settings import is_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracing.proxy import ProxySetting
-    from tracing.settings import Settings
+    from mcstress.tracing.langfuse.proxy import ProxySetting
+    from mcstress.tracing.langfuse.settings import Settings
 
 CERT_FILE = "SSL_CERT_FILE"
 CERT_DIR = "SSL_CERT_DIR"

@@ -8,16 +8,16 @@ from uuid import uuid4
 
 import msgspec
 
-from tracing.observation import Entry, Observation, Score
-from tracing.reply import event_id, read_batch
+from mcstress.tracing.langfuse.response import event_id, read_batch
+from mcstress.tracing.observation import Entry, Observation, Score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx
 
-    from tracing.reply import Reply, Sent
-    from tracing.trace import Trace
+    from mcstress.tracing.langfuse.response import Reply, Sent
+    from mcstress.tracing.trace import Trace
 
 _encode = msgspec.json.encode
 

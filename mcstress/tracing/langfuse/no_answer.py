@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 
-from tracing.answer_limit import AnswerTooLongError
-from tracing.reply import Fault, Reply, Sent
+from mcstress.tracing.langfuse.answer_limit import AnswerTooLongError
+from mcstress.tracing.langfuse.response import Fault, Reply, Sent
 
 if TYPE_CHECKING:
-    from tracing.settings import Settings
+    from mcstress.tracing.langfuse.settings import Settings
 
 _NEVER_SENT = (
     httpx.ConnectError,

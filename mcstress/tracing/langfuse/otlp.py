@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import msgspec
 from isal import isal_zlib
 
-from tracing.observation import Entry, Observation, Score
-from tracing.reply import read_otlp
+from mcstress.tracing.langfuse.response import read_otlp
+from mcstress.tracing.observation import Entry, Observation, Score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx
 
-    from tracing.reply import Reply, Sent
-    from tracing.trace import Trace
+    from mcstress.tracing.langfuse.response import Reply, Sent
+    from mcstress.tracing.trace import Trace
 
 _INTERNAL = 1
 _STATUS_ERROR = 2

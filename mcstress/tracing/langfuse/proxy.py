@@ -6,7 +6,7 @@ from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.base_url import DEFAULT_PORTS
+from mcstress.services.http.base_url import DEFAULT_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,13 +11,13 @@ import httpx
 import msgspec
 from tenacity import Retrying, retry_if_result, wait_exponential
 
-from tracing.entries import as_it_is
-from tracing.official import Official, describe
-from tracing.server import Server
+from mcstress.tracing.entries import as_it_is
+from mcstress.tracing.langfuse.client import Server
+from mcstress.tracing.langfuse.sdk import Official, describe
 
 if TYPE_CHECKING:
-    from tracing.notices import Notices
-    from tracing.settings import Settings
+    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.notices import Notices
 
 Limit = Callable[[float], AbstractContextManager[Any]]
 

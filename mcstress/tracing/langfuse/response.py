@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from services.reason import DECODE_ERRORS
-from tracing.observation import Entry, Score
+from mcstress.services.failure_reason import DECODE_ERRORS
+from mcstress.tracing.observation import Entry, Score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

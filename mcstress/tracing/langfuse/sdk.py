@@ -9,10 +9,10 @@ import httpx
 import msgspec
 from pydantic import ValidationError
 
-from tracing.reply import Fault, excerpt, keys_fault
+from mcstress.tracing.langfuse.response import Fault, excerpt, keys_fault
 
 if TYPE_CHECKING:
-    from tracing.settings import Settings
+    from mcstress.tracing.langfuse.settings import Settings
 
 PROJECTS = "/api/public/projects"
 _WRONG_KEYS = (401, 403)

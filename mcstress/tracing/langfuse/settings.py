@@ -56,7 +56,7 @@ def load_settings(
     reason = _reason(env_file, fault, merged)
     if reason:
         return None, (f"Langfuse tracing is off: {reason}",)
-    from tracing.client import unneeded_fault  # noqa: PLC0415  (as in _url_fault)
+    from mcstress.tracing.langfuse.http_client import unneeded_fault  # noqa: PLC0415  (as in _url_fault)
 
     settings = Settings(merged["url"].rstrip("/"), merged[PUBLIC_KEY], merged[SECRET_KEY])
     warnings = []

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.reason import DECODE_ERRORS
-from tracing.observation import Entry
-from tracing.spooled_step import SpooledStep
-from tracing.translation import Translator
+from mcstress.services.failure_reason import DECODE_ERRORS
+from mcstress.tracing.observation import Entry
+from mcstress.tracing.observation_of_step import Translator
+from mcstress.tracing.spool.step import SpooledStep
 
 if TYPE_CHECKING:
-    from tracing.trace import TraceRun
+    from mcstress.tracing.trace import TraceRun
 
 _SCORE_TAG = "score"
 _decoder: msgspec.json.Decoder[Entry | SpooledStep] = msgspec.json.Decoder(Entry | SpooledStep)

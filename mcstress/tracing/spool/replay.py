@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, BinaryIO
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential
 
-from services.errors import MisuseError
-from tracing.limits import Limits
-from tracing.mask import Mask
-from tracing.portions import Portions, observation_portions, score_portions
-from tracing.replay_outcome import Mark, Progress, ReplayOutcome
-from tracing.reply import KEYS, Reply, event_id
-from tracing.sender import MANNERS
-from tracing.server import Server
-from tracing.spool_line import entry_of, is_score
+from mcstress.errors import MisuseError
+from mcstress.tracing.delivery import MANNERS
+from mcstress.tracing.langfuse.client import Server
+from mcstress.tracing.langfuse.response import KEYS, Reply, event_id
+from mcstress.tracing.limits import Limits
+from mcstress.tracing.mask import Mask
+from mcstress.tracing.portions import Portions, observation_portions, score_portions
+from mcstress.tracing.spool.line import entry_of, is_score
+from mcstress.tracing.spool.replay_outcome import Mark, Progress, ReplayOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tracing.observation import Entry
-    from tracing.settings import Settings
-    from tracing.trace import Level
+    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.trace import Level
 
 TIMEOUT_S = 30.0
 """No user waits for a replay, and a server that is given time stores nothing twice."""

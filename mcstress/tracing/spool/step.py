@@ -6,10 +6,10 @@ from typing import Self
 
 import msgspec
 
-from services.reason import DECODE_ERRORS
-from services.surrogates import has_surrogates
-from tracing.trace import TraceRun
-from tracing.traced_step import Done, TracedStep
+from mcstress.services.failure_reason import DECODE_ERRORS
+from mcstress.services.surrogates import has_surrogates
+from mcstress.tracing.trace import TraceRun
+from mcstress.tracing.traced_step import Done, TracedStep
 
 NOTHING = msgspec.Raw(b"null")
 QUOTE = b'"'

@@ -7,8 +7,8 @@ from typing import Any
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 
-from evidence.plots.series import PLOT, RANGE, REVERSED, Series
-from evidence.plots.style import BLUE, GREY, WHITE, chart, plain, short_names
+from mcstress.evidence.report.plots.series import PLOT, RANGE, REVERSED, Series
+from mcstress.evidence.report.plots.style import BLUE, GREY, WHITE, chart, plain, short_names
 
 MOST_CELLS = 36
 """A larger map is no longer read, and its file grows with the square."""

@@ -10,8 +10,8 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.models.annotations import TeeHead, Whisker
 from bokeh.plotting import figure
 
-from evidence.plots.series import RANGE, Series
-from evidence.plots.style import BLUE, GREY, ORANGE, chart
+from mcstress.evidence.report.plots.series import RANGE, Series
+from mcstress.evidence.report.plots.style import BLUE, GREY, ORANGE, chart
 
 
 class Estimate(msgspec.Struct, frozen=True):

@@ -10,10 +10,10 @@ from bokeh.models.annotations import Whisker
 from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 
-from evidence.load import users_of
-from evidence.plots.series import RANGE, Series
-from evidence.plots.speed import MARKS
-from evidence.plots.style import COLOURS, chart, drawable, legend_above, log_ticks
+from mcstress.evidence.report.plots.series import RANGE, Series
+from mcstress.evidence.report.plots.speed import MARKS
+from mcstress.evidence.report.plots.style import COLOURS, chart, drawable, legend_above, log_ticks
+from mcstress.evidence.report.sections.load import users_of
 
 NAME = "load_curve"
 _QUALITY: dict[str, tuple[str, str, str]] = {

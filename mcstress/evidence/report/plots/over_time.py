@@ -7,7 +7,7 @@ from typing import Any
 from bokeh.models import LinearAxis, LinearScale, Range1d
 from bokeh.plotting import figure
 
-from evidence.plots.style import GREY, chart
+from mcstress.evidence.report.plots.style import GREY, chart
 
 _SHORTEST_MS = 5_000
 """A shorter axis would count microseconds."""

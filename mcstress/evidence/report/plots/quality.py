@@ -10,11 +10,11 @@ from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
-from evidence.plots.intervals import Estimate, bars, columns, intervals
-from evidence.plots.over_time import middles, time_chart
-from evidence.plots.series import Series
-from evidence.plots.style import BLUE, GREEN, GREY, ORANGE, legend_above
-from evidence.section import figures
+from mcstress.evidence.report.plots.intervals import Estimate, bars, columns, intervals
+from mcstress.evidence.report.plots.over_time import middles, time_chart
+from mcstress.evidence.report.plots.series import Series
+from mcstress.evidence.report.plots.style import BLUE, GREEN, GREY, ORANGE, legend_above
+from mcstress.evidence.report.section import figures
 
 _KINDS = {"verbatim": "her words", "paraphrase": "other words"}
 _NUMBER = re.compile(r"[\d.]+")

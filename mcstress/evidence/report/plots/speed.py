@@ -7,10 +7,18 @@ from typing import Any
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 
-from evidence.plots.over_time import middles, time_chart
-from evidence.plots.series import PLOT, REVERSED, Series
-from evidence.plots.style import COLOURS, GREY, chart, drawable, legend_above, log_ticks, plain
-from evidence.speed import step_name, steps_of
+from mcstress.evidence.report.plots.over_time import middles, time_chart
+from mcstress.evidence.report.plots.series import PLOT, REVERSED, Series
+from mcstress.evidence.report.plots.style import (
+    COLOURS,
+    GREY,
+    chart,
+    drawable,
+    legend_above,
+    log_ticks,
+    plain,
+)
+from mcstress.evidence.report.sections.speed import step_name, steps_of
 
 MARKS = {"p50_ms": ("circle", "p50"), "p95_ms": ("diamond", "p95"), "p99_ms": ("square", "p99")}
 BY_STEP = "by_step"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evidence import words
-from evidence.section import Document, Section, Table
+from mcstress.evidence.report import words
+from mcstress.evidence.report.section import Document, Section, Table
 
 Band = dict[str, Any]
 

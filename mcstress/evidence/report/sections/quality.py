@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from evidence import readings, words
-from evidence.readings import badness, healthy, reading, worst
-from evidence.run_section import run_section
-from evidence.section import Document, Headline, Section, Table, figures
-from evidence.speed import reason_table, rest_note
+from mcstress.evidence.report import readings, words
+from mcstress.evidence.report.readings import badness, healthy, reading, worst
+from mcstress.evidence.report.run_section import run_section
+from mcstress.evidence.report.section import Document, Headline, Section, Table, figures
+from mcstress.evidence.report.sections.speed import reason_table, rest_note
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
 _DIFFERENT_ROLES = "diversity.different_roles_within_contract"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evidence import words
-from evidence.readings import reading
-from evidence.section import Document, Headline, Section, Table, Verbatim, figures
-from metrics.phase import PHASES
+from mcstress.evidence.report import words
+from mcstress.evidence.report.readings import reading
+from mcstress.evidence.report.section import Document, Headline, Section, Table, Verbatim, figures
+from mcstress.metrics.phase import PHASES
 
 STEPS = (
     "matrix.search",

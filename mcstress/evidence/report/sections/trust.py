@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from evidence import readings, words
-from evidence.run_section import RunSection
-from evidence.section import Document, Section, Table, Verbatim, figures
-from metrics.faults import UNSENT_STEPS
-from metrics.phase import PHASES
+from mcstress.evidence.report import readings, words
+from mcstress.evidence.report.run_section import RunSection
+from mcstress.evidence.report.section import Document, Section, Table, Verbatim, figures
+from mcstress.metrics.faults import UNSENT_STEPS
+from mcstress.metrics.phase import PHASES
 
 _CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
 _TRACING = ("made", "sampled_out", "delivered", "read_back", "spooled")

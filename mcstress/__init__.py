@@ -1,0 +1,1 @@
+"""The public door: see docs/extending.md."""

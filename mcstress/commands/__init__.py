@@ -1,0 +1,1 @@
+"""What ``mcstress`` does beside a run: check, report, replay."""

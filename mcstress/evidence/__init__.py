@@ -1,0 +1,1 @@
+"""What a run leaves: append-only files, the report made from them, the comparison of runs."""

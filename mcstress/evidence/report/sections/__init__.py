@@ -1,0 +1,1 @@
+"""The report's sections, each made from the document's figures."""

@@ -1,0 +1,1 @@
+"""Append-only files of events, and how they are read back."""

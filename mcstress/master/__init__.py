@@ -1,0 +1,1 @@
+"""The process that conducts a run: seats, workers, the end, the report's document."""

@@ -1,0 +1,1 @@
+"""What is called over the network, as typed calls that return steps."""

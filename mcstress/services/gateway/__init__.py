@@ -1,0 +1,1 @@
+"""The gateway of the retrieval system under test: client, schema, validation."""

@@ -1,0 +1,1 @@
+"""The LLM that parses and judges."""

@@ -1,0 +1,1 @@
+"""Langfuse: its encodings, its client, its settings."""

@@ -1,0 +1,1 @@
+"""What could not be delivered, kept in files that can be replayed."""

@@ -1,0 +1,1 @@
+"""The process in which users live: it records, hands over, and drains."""

@@ -1,0 +1,1 @@
+"""The scenario: its model, how it is loaded, validated and explained, and the data."""
