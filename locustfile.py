@@ -1,8 +1,7 @@
-"""The front door: names the personas, hangs up the listeners, nothing else."""
+"""The front door, as a project of one's own would write it: who acts, and the listeners."""
 
-from mcstress.plugin import hang_up
-from mcstress.users.persona import AliceUser, BobUser, CarolUser
+from mcstress import AliceUser, BobUser, CarolUser, install
 
 __all__ = ["AliceUser", "BobUser", "CarolUser"]
 
-hang_up()
+install()

@@ -21,10 +21,10 @@ from mcstress.metrics.event import Event
 from mcstress.services.gateway.client import Gateway
 from mcstress.services.step import Step
 from mcstress.users.coordinator import Coordinator, Surroundings
-from mcstress.users.event_scope import Act
+from mcstress.users.event_scope import EventScope
+from mcstress.users.phases.registry import Task
 from mcstress.users.phases.reissue import reissue
 from mcstress.users.phases.surge import surge
-from mcstress.users.phases.task import Deed
 from mcstress.users.run import Run
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Demand
@@ -113,7 +113,7 @@ def coordinator(
     return next_event
 
 
-def rounds(me: Coordinator) -> Iterator[Deed]:
+def rounds(me: Coordinator) -> Iterator[Task]:
     """Round after round: baseline without its recordings, surge, reissue."""
     while True:
         for demand in me.contract.demands:
@@ -125,6 +125,6 @@ def rounds(me: Coordinator) -> Iterator[Deed]:
 
 def search(me: Coordinator, demand: Demand) -> None:
     """A baseline event without its recording."""
-    with Act(me, "baseline", contract=me.contract.name, role=demand.role) as act:
+    with EventScope(me, "baseline", contract=me.contract.name, role=demand.role) as act:
         act.search(demand.query)
     me.baselines[demand.role] = act.event.seq

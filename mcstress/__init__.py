@@ -1,1 +1,59 @@
-"""The public door: see docs/extending.md."""
+"""The public door: what a locustfile imports. Each name is explained in docs/extending.md.
+
+Names are imported when they are asked for: importing a module of this package, as the embedded
+stack's process does, must neither load Locust nor let it patch the standard library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mcstress.metrics.event import Event
+    from mcstress.plugin import install
+    from mcstress.services.step import Step
+    from mcstress.users.coordinator import Coordinator
+    from mcstress.users.event_scope import EventScope
+    from mcstress.users.persona import AliceUser, BobUser, CarolUser, CoordinatorUser
+    from mcstress.users.phases import phase
+    from mcstress.users.session import coordination_hook
+
+__all__ = [
+    "AliceUser",
+    "BobUser",
+    "CarolUser",
+    "Coordinator",
+    "CoordinatorUser",
+    "Event",
+    "EventScope",
+    "Step",
+    "coordination_hook",
+    "install",
+    "phase",
+]
+
+_MODULES = {
+    "AliceUser": "users.persona",
+    "BobUser": "users.persona",
+    "CarolUser": "users.persona",
+    "Coordinator": "users.coordinator",
+    "CoordinatorUser": "users.persona",
+    "Event": "metrics.event",
+    "EventScope": "users.event_scope",
+    "Step": "services.step",
+    "coordination_hook": "users.session",
+    "install": "plugin",
+    "phase": "users.phases",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

@@ -27,7 +27,7 @@ from mcstress.users.session import hook_of
 
 
 @cache
-def hang_up() -> None:
+def install() -> None:
     """Called by every locustfile; the listeners are registered once.
 
     Nothing starts yet: ``--processes`` forks after this.

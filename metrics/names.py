@@ -7,6 +7,7 @@ JSON, without the leading ``metrics.``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from mcstress.metrics.phase import PHASES
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 
 STEP_PHASES: dict[str, tuple[str, ...]] = {
-    "matrix_search": tuple(PHASES),
+    "matrix_search": (),
     "playbook_record": ("baseline",),
     "observerd_inbox_record": ("inbox",),
     "llm_parse_demand": ("inbox",),
@@ -28,8 +29,13 @@ STEP_PHASES: dict[str, tuple[str, ...]] = {
     "embed": ("fresh_resume",),
     "index_add": ("fresh_resume",),
 }
-"""The phases that take each step; steps as JSON and checks spell them."""
+"""The phases of ours that take each step; steps as JSON and checks spell them.
 
+None: all phases, and those of a user's own, which may take any step, too.
+"""
+
+
+OUR_PHASES = frozenset(PHASES)
 
 PLANNED_SHARE = 0.8
 """Of the samples that were planned, the share below which a figure says nothing."""
@@ -192,11 +198,18 @@ def _errors() -> Iterator[MetricName]:
     yield of("failed", COUNT, "steps that failed")
     yield of("rate", RATE, "failed steps by all steps; lower is better", "ci95")
     yield of("resent", COUNT, "steps sent twice, for their idle connection had been closed")
-    for step, phases in STEP_PHASES.items():
+    for step, phases in _steps():
         of = _Section(f"errors.by_step.{step}", phases, "steps", None).name
         yield of("steps", COUNT, f"{step} steps")
         yield of("failed", COUNT, f"{step} steps that failed")
         yield of("rate", RATE, f"failed {step} steps by all of them; lower is better")
+
+
+def _steps() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each step, and the phases that may take it: those of a user's own may take any."""
+    own = tuple(name for name in PHASES if name not in OUR_PHASES)
+    for step, phases in STEP_PHASES.items():
+        yield step, (*phases, *own) if phases else tuple(PHASES)
 
 
 def _events() -> Iterator[MetricName]:
@@ -213,7 +226,7 @@ def _events() -> Iterator[MetricName]:
 
 
 def _latency() -> Iterator[MetricName]:
-    for step, phases in STEP_PHASES.items():
+    for step, phases in _steps():
         yield from _percentiles(f"latency.{step}", f"latency of {step} steps", phases)
         if step.startswith("llm_"):
             waits = f"wait of {step} for an LLM slot"
@@ -255,7 +268,25 @@ def _all() -> Iterator[MetricName]:
     yield from _latency()
 
 
-METRICS: Mapping[str, MetricName] = {metric.name: metric for metric in _all()}
+class _MetricNames(Mapping[str, MetricName]):
+    """Every figure by name, of the phases that are known when it is asked."""
+
+    def __getitem__(self, name: str) -> MetricName:
+        return _named(tuple(PHASES))[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_named(tuple(PHASES)))
+
+    def __len__(self) -> int:
+        return len(_named(tuple(PHASES)))
+
+
+@lru_cache(maxsize=1)
+def _named(_phases: tuple[str, ...]) -> dict[str, MetricName]:
+    return {metric.name: metric for metric in _all()}
+
+
+METRICS: Mapping[str, MetricName] = _MetricNames()
 """Every figure that a check can name, by name, in the order of the report."""
 
 

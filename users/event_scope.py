@@ -18,7 +18,7 @@ Taken = TypeVar("Taken", bound=Step[Any])
 _at = datetime.fromtimestamp
 
 
-class Act:
+class EventScope:
     """A context: on leaving it, however, the event is fired once, with its steps.
 
     Left by the end of the run, the event is ``cut``; with a step that failed, ``failed``.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from gevent import Greenlet
 from gevent.pool import Group
-from locust import User, events, tag, task
+from locust import User, events, task
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.user.task import (
@@ -18,17 +19,33 @@ from locust.user.task import (
     LOCUST_STATE_WAITING,
 )
 
-from mcstress.metrics.phase import PHASES
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.phases import WALKS, Deed
+from mcstress.users.phases import PHASE_FUNCTIONS, Task
 from mcstress.users.session import enter, has_listeners
 
-EVERY_TAG = sorted({tag for phase in PHASES.values() for tag in (phase.name, *phase.tags)})
-"""Tags choose phases, not tasks: Locust must not drop the one task there is for any of them."""
+
+class AnyTag(frozenset[str]):
+    """The tags of a task that has each tag that is asked for.
+
+    Tags choose phases, and phases of a user's own are registered at any time: Locust must not drop
+    the one task there is for any of them.
+    """
+
+    def __and__(self, asked: AbstractSet[object]) -> frozenset[Any]:
+        return frozenset(asked)
+
+
+Function = TypeVar("Function", bound=Callable[..., object])
 IDLE_S = 3600.0
 EXIT_MISUSE = 2
 PAUSE_S = 0.5
 """Before a coordinator who lost her seat, or never got one, asks again."""
+
+
+def with_any_tag(function: Function) -> Function:
+    """Tag a task with every tag there is."""
+    function.locust_tag_set = AnyTag()  # type: ignore[attr-defined]  # where Locust keeps them
+    return function
 
 
 class CoordinatorUser(User):
@@ -55,7 +72,7 @@ class CoordinatorUser(User):
         greenlet.link(self._give_back_at_end)
         return greenlet
 
-    @tag(*EVERY_TAG)
+    @with_any_tag
     @task
     def round(self) -> None:
         """One round; idles for good after the last."""
@@ -63,8 +80,8 @@ class CoordinatorUser(User):
             return
         me = self.coordinator = self.coordinator or enter(self)
         try:
-            for deed in walk_round(me):
-                deed()
+            for make_event in walk_round(me):
+                make_event()
                 self.wait()  # type: ignore[no-untyped-call]  # Locust gives it no types
         except StopUser:
             raise
@@ -132,18 +149,18 @@ def refuse_without_listeners(environment: Environment, **_: Any) -> None:
     ]
     if kinds and not has_listeners(environment.events):
         sys.stderr.write(
-            f"mcstress: locustfile: found {', '.join(kinds)} and no call of hang_up(), expected "
-            "both: from mcstress.plugin import hang_up; hang_up()\n"
+            f"mcstress: locustfile: found {', '.join(kinds)} and no call of install(), expected "
+            "both: from mcstress import install; install()\n"
         )
         raise SystemExit(EXIT_MISUSE)
 
 
-def walk_round(me: Coordinator) -> Iterator[Deed]:
-    """The chosen phases of one round in their order, deed by deed."""
+def walk_round(me: Coordinator) -> Iterator[Task]:
+    """The chosen phases of one round in their order, task by task."""
     me.begin_round()
     for phase in me.run.phases:
-        for deed in WALKS[phase](me):
-            yield deed
+        for make_event in PHASE_FUNCTIONS[phase](me):
+            yield make_event
             if not me.around.holds(me.seat):
                 return
 

@@ -16,7 +16,7 @@ from mcstress.commands.probe import Finding
 from mcstress.errors import MisuseError
 from mcstress.master.start import check_claim
 from mcstress.options import DEFAULT_LANGFUSE_ENV
-from mcstress.plugin import hang_up
+from mcstress.plugin import install
 from mcstress.process.file_limit import allow_all_open_files, check_asked
 from mcstress.process.ports import check_ports
 from mcstress.settings import Settings, read_settings
@@ -57,8 +57,8 @@ def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
         raise MisuseError("locustfile: locust would not start with it, see above") from left
     if not has_listeners(events):
         raise MisuseError(
-            f"locustfile {', '.join(files)}: found no call of hang_up(), expected one: "
-            "from mcstress.plugin import hang_up; hang_up()"
+            f"locustfile {', '.join(files)}: found no call of install(), expected one: "
+            "from mcstress import install; install()"
         )
     return classes
 
@@ -82,7 +82,7 @@ def parse(arguments: Sequence[str], classes: dict[str, type[Any]] | None = None)
 
 def make_parser() -> ArgumentParser:
     """Locust's own parser with our options, and that of the check."""
-    hang_up()
+    install()
     parser: ArgumentParser = get_parser()
     parser.prog = "mcstress check"
     parser.add_argument(

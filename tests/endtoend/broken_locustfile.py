@@ -1,6 +1,6 @@
 """A front door whose bob breaks down in his second round, as faulty code of our own would."""
 
-from mcstress.plugin import hang_up
+from mcstress.plugin import install
 from mcstress.users import persona
 from mcstress.users.persona import AliceUser, CarolUser
 
@@ -16,4 +16,4 @@ class BobUser(persona.BobUser):
             raise ZeroDivisionError("bob broke down")
 
 
-hang_up()
+install()

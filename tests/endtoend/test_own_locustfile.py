@@ -10,11 +10,11 @@ from endtoend.locust_run import CHECKOUT, LocustRun, until
 from standin.process import Standin
 
 FRONT = """
-from mcstress.plugin import hang_up
+from mcstress.plugin import install
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
 
 __all__ = ["AliceUser", "BobUser", "CarolUser"]
-hang_up()
+install()
 """
 ROUND = ("--headless", "-u", 3, "-r", 3, "--rounds", 1)
 
@@ -108,7 +108,7 @@ def test_personas_without_listeners_are_refused_at_once(tmp_path, more):
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert "no call of hang_up()" in done.stderr
+    assert "no call of install()" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -15,7 +15,7 @@ from mcstress.process.clock_watch import ClockWatch
 from mcstress.services import clock
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step
-from mcstress.users.event_scope import Act
+from mcstress.users.event_scope import EventScope
 
 HOUR_S = 3600.0
 
@@ -59,7 +59,7 @@ def test_an_event_and_its_steps_are_of_one_clock(set_clock, by_s):
         variant=SimpleNamespace(number=0), namespace="n", run=SimpleNamespace(top_k=8),
         fire=lambda **fired_with: fired.append(fired_with["event"]),
     )  # fmt: skip
-    with Act(coordinator, "baseline") as act:
+    with EventScope(coordinator, "baseline") as act:
         act.take(Step("matrix.search", CLOCK.now_s(), 1.0, "0" * 16, "", b""))
     (event,) = fired
     assert abs((event.time - utc(CLOCK.now_s())).total_seconds()) < 60

@@ -67,7 +67,7 @@ def test_a_report_is_told_in_any_encoding(documents):
 def test_what_locust_writes_is_in_any_encoding():
     """Its own end, the summary of a run, is written by the same streams."""
     code = (
-        "import sys; from mcstress.plugin import hang_up; hang_up();"
+        "import sys; from mcstress import install; install();"
         "print('Run łódź: PASS'); sys.stderr.write('progress · … ł\\n')"
     )
     assert command("ascii", code=code) == (0, "Run ??d?: PASS\n", "progress ? ? ?\n")

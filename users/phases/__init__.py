@@ -7,15 +7,15 @@ from mcstress.users.phases.fresh_resume import fresh_resume
 from mcstress.users.phases.handover import handover, handover_paraphrase
 from mcstress.users.phases.inbox import inbox
 from mcstress.users.phases.merge import merge
+from mcstress.users.phases.registry import PHASE_FUNCTIONS, PhaseFunction, Task, phase
 from mcstress.users.phases.reissue import reissue
 from mcstress.users.phases.split import split
 from mcstress.users.phases.surge import surge
 from mcstress.users.phases.swap import swap
-from mcstress.users.phases.task import Deed, Walk
 
-__all__ = ["WALKS", "Deed", "Walk"]
+__all__ = ["PHASE_FUNCTIONS", "PhaseFunction", "Task", "phase"]
 
-WALKS: dict[str, Walk] = {
+PHASE_FUNCTIONS |= {
     "baseline": baseline,
     "fresh_resume": fresh_resume,
     "inbox": inbox,

@@ -8,12 +8,12 @@ from functools import partial
 from mcstress.metrics.event import Item
 from mcstress.users.board import Recordings
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.event_scope import Act
-from mcstress.users.phases.task import Deed
+from mcstress.users.event_scope import EventScope
+from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import Demand
 
 
-def baseline(me: Coordinator) -> Iterator[Deed]:
+def baseline(me: Coordinator) -> Iterator[Task]:
     """One event a role, then tells partners what is recorded."""
     answers: dict[str, Item] = {}
     for demand in me.contract.demands:
@@ -25,7 +25,7 @@ def baseline(me: Coordinator) -> Iterator[Deed]:
 
 def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, Item]) -> None:
     """Note in ``answers`` the hit that the playbook took."""
-    with Act(me, "baseline", contract=me.contract.name, role=demand.role) as act:
+    with EventScope(me, "baseline", contract=me.contract.name, role=demand.role) as act:
         answer = act.search(demand.query)
         choice = me.choose(answer.results) if answer else None
         if choice and act.record(demand.query, choice.id, choice.corpus, demand.role):

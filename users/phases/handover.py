@@ -10,11 +10,11 @@ import msgspec
 from mcstress.metrics.event import Item
 from mcstress.users.board import Absence, Recordings
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.event_scope import Act
-from mcstress.users.phases.task import Deed
+from mcstress.users.event_scope import EventScope
+from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import Demand, Handover
 
-Words = Callable[[Act, Demand], str | None]
+Words = Callable[[EventScope, Demand], str | None]
 """The words for a demand; None where they could not be had."""
 
 REASONS: dict[Absence, str] = {
@@ -38,29 +38,29 @@ class Asked(msgspec.Struct):
     query: str | None = None
 
 
-def handover(me: Coordinator) -> Iterator[Deed]:
+def handover(me: Coordinator) -> Iterator[Task]:
     """Her words: two events a role, memory arm and control arm."""
     yield from _take_over(me, "handover", lambda _, demand: demand.query)
 
 
-def handover_paraphrase(me: Coordinator) -> Iterator[Deed]:
+def handover_paraphrase(me: Coordinator) -> Iterator[Task]:
     """Other words, from the scenario or, where it says so, by the LLM."""
     by_llm = me.run.scenario.paraphrases_by == "llm"
     yield from _take_over(me, "handover_paraphrase", _by_llm if by_llm else _by_scenario)
 
 
-def _by_scenario(_: Act, demand: Demand) -> str:
+def _by_scenario(_: EventScope, demand: Demand) -> str:
     return demand.paraphrases[0]
 
 
-def _by_llm(act: Act, demand: Demand) -> str | None:
+def _by_llm(act: EventScope, demand: Demand) -> str | None:
     step = act.take(act.coordinator.ollama.paraphrase(demand.query, act.trace))
     if step.unparseable:
         act.event.parse_status = "unparseable"
     return step.answer.paraphrase if step.answer else None
 
 
-def _take_over(me: Coordinator, phase: str, words: Words) -> Iterator[Deed]:
+def _take_over(me: Coordinator, phase: str, words: Words) -> Iterator[Task]:
     for handover_ in me.run.scenario.handovers:
         if handover_.to_persona != me.seat.persona:
             continue
@@ -86,7 +86,8 @@ def _recordings(me: Coordinator, asking: Asking) -> Recordings | Absence:
     except BaseException:
         for demand in me.variant.contract(handover_.contract).demands:
             for arm in ("memory", "control"):
-                with Act(me, asking.phase, contract=handover_.contract, role=demand.role) as act:
+                contract, role = handover_.contract, demand.role
+                with EventScope(me, asking.phase, contract=contract, role=role) as act:
                     act.event.arm = arm
                     act.leave_out("cut", "the run ended while she waited for her partner")
         raise
@@ -95,7 +96,7 @@ def _recordings(me: Coordinator, asking: Asking) -> Recordings | Absence:
 def _ask_with_memory(
     me: Coordinator, asking: Asking, demand: Demand, found: Recordings | Absence, asked: Asked
 ) -> None:
-    with Act(me, asking.phase, contract=asking.handover.contract, role=demand.role) as act:
+    with EventScope(me, asking.phase, contract=asking.handover.contract, role=demand.role) as act:
         act.event.arm = "memory"
         expected = _expect(act, found, demand)
         if not isinstance(found, Recordings) or expected is None:
@@ -110,7 +111,7 @@ def _ask_without(
     me: Coordinator, asking: Asking, demand: Demand, found: Recordings | Absence, asked: Asked
 ) -> None:
     contract, query = asking.handover.contract, asked.query
-    with Act(me, asking.phase, contract=contract, role=demand.role, query=query) as act:
+    with EventScope(me, asking.phase, contract=contract, role=demand.role, query=query) as act:
         act.event.arm, act.event.paired_seq = "control", asked.seq
         _expect(act, found, demand)
         if query is None:
@@ -119,7 +120,7 @@ def _ask_without(
             act.search(query)
 
 
-def _expect(act: Act, found: Recordings | Absence, demand: Demand) -> Item | None:
+def _expect(act: EventScope, found: Recordings | Absence, demand: Demand) -> Item | None:
     """Expect what the colleague recorded for a role, and give it."""
     expected = found.answers.get(demand.role) if isinstance(found, Recordings) else None
     if expected is not None:
@@ -127,7 +128,7 @@ def _expect(act: Act, found: Recordings | Absence, demand: Demand) -> Item | Non
     return expected
 
 
-def _leave_out(act: Act, asking: Asking, found: Recordings | Absence) -> None:
+def _leave_out(act: EventScope, asking: Asking, found: Recordings | Absence) -> None:
     partner = asking.handover.from_persona
     if isinstance(found, Recordings):
         act.leave_out("skipped", f"{partner} recorded no answer for this role, or no words for it")

@@ -10,12 +10,12 @@ from mcstress.services.gateway.schema import InboxRequest, judged_decoder
 from mcstress.services.llm.schema import ParsedDemand
 from mcstress.services.reading import read
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.event_scope import Act
-from mcstress.users.phases.task import Deed
+from mcstress.users.event_scope import EventScope
+from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import InboxMessage
 
 
-def inbox(me: Coordinator) -> Iterator[Deed]:
+def inbox(me: Coordinator) -> Iterator[Task]:
     """One event for each message that reaches her; the scenario has the most urgent first."""
     for message in me.variant.inbox:
         if message.persona == me.seat.persona:
@@ -23,7 +23,7 @@ def inbox(me: Coordinator) -> Iterator[Deed]:
 
 
 def _handle(me: Coordinator, message: InboxMessage) -> None:
-    with Act(me, "inbox", contract=me.contract.name) as act:
+    with EventScope(me, "inbox", contract=me.contract.name) as act:
         if not _accepted(act, message):
             return
         demand = _parsed(act, message)
@@ -35,7 +35,7 @@ def _handle(me: Coordinator, message: InboxMessage) -> None:
             _judge(act, message)
 
 
-def _accepted(act: Act, message: InboxMessage) -> bool:
+def _accepted(act: EventScope, message: InboxMessage) -> bool:
     request = InboxRequest(
         type=message.type,
         sender=message.sender,
@@ -47,7 +47,7 @@ def _accepted(act: Act, message: InboxMessage) -> bool:
     return act.take(act.coordinator.gateway.inbox(request, act.trace)).error is None
 
 
-def _parsed(act: Act, message: InboxMessage) -> ParsedDemand | None:
+def _parsed(act: EventScope, message: InboxMessage) -> ParsedDemand | None:
     step = act.take(act.coordinator.ollama.parse_demand(message.body, act.trace))
     if step.error:
         # What did not go out is no answer of the LLM.
@@ -71,7 +71,7 @@ def _shift(shift: str) -> str:
     return shift if not shift or "shift" in shift.lower() else f"{shift} shift"
 
 
-def _judge(act: Act, message: InboxMessage) -> None:
+def _judge(act: EventScope, message: InboxMessage) -> None:
     """Rate the top hit against the message's own words, not against what was parsed from them."""
     top = read(judged_decoder, act.steps[-1].response).results[0]
     judged = act.take(act.coordinator.ollama.judge_top1(message.body, top, act.trace)).answer

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.event_scope import Act
+from mcstress.users.event_scope import EventScope
 
 
 def search_by_memory(me: Coordinator, phase: str, contract: str, role: str, query: str) -> None:
     """One event of ``phase``: search for a role of a contract, with what she recorded herself."""
-    with Act(me, phase, contract=contract, role=role) as act:
+    with EventScope(me, phase, contract=contract, role=role) as act:
         act.search(query, memory=me.namespace, role=role)

@@ -7,10 +7,10 @@ from functools import partial
 
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.phases.memory_search import search_by_memory
-from mcstress.users.phases.task import Deed
+from mcstress.users.phases.registry import Task
 
 
-def merge(me: Coordinator) -> Iterator[Deed]:
+def merge(me: Coordinator) -> Iterator[Task]:
     """One event for each contract and shared role of the merges that are hers."""
     for merge_ in me.run.scenario.merges:
         if merge_.persona != me.seat.persona:

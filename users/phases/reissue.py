@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from functools import partial
 
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.event_scope import Act
-from mcstress.users.phases.task import Deed
+from mcstress.users.event_scope import EventScope
+from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import Demand
 
 
-def reissue(me: Coordinator) -> Iterator[Deed]:
+def reissue(me: Coordinator) -> Iterator[Task]:
     """One event a role, paired with its baseline of this round."""
     for demand in me.contract.demands:
         yield partial(_search_again, me, demand)
 
 
 def _search_again(me: Coordinator, demand: Demand) -> None:
-    with Act(me, "reissue", contract=me.contract.name, role=demand.role) as act:
+    with EventScope(me, "reissue", contract=me.contract.name, role=demand.role) as act:
         act.event.paired_seq = me.baselines.get(demand.role)
         act.search(demand.query)

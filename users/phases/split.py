@@ -7,10 +7,10 @@ from functools import partial
 
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.phases.memory_search import search_by_memory
-from mcstress.users.phases.task import Deed
+from mcstress.users.phases.registry import Task
 
 
-def split(me: Coordinator) -> Iterator[Deed]:
+def split(me: Coordinator) -> Iterator[Task]:
     """One event for each role that falls to her."""
     for share in me.run.scenario.splits:
         if share.persona != me.seat.persona:

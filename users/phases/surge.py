@@ -7,10 +7,10 @@ from functools import partial
 
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.phases.memory_search import search_by_memory
-from mcstress.users.phases.task import Deed
+from mcstress.users.phases.registry import Task
 
 
-def surge(me: Coordinator) -> Iterator[Deed]:
+def surge(me: Coordinator) -> Iterator[Task]:
     """One event a role."""
     contract = me.contract.name
     for demand in me.contract.demands:

@@ -7,12 +7,12 @@ from functools import partial
 
 from mcstress.metrics.event import Event
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.event_scope import Act
-from mcstress.users.phases.task import Deed
+from mcstress.users.event_scope import EventScope
+from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import Swap
 
 
-def swap(me: Coordinator) -> Iterator[Deed]:
+def swap(me: Coordinator) -> Iterator[Task]:
     """Two events for each swap that is hers; the second names what was rejected."""
     for swap_ in me.run.scenario.swaps:
         if swap_.persona == me.seat.persona:
@@ -22,7 +22,7 @@ def swap(me: Coordinator) -> Iterator[Deed]:
 
 
 def _search(me: Coordinator, swap_: Swap, firsts: list[Event]) -> None:
-    with Act(me, "swap", contract=swap_.contract, role=swap_.role) as act:
+    with EventScope(me, "swap", contract=swap_.contract, role=swap_.role) as act:
         firsts.append(act.event)
         act.search(_query(me, swap_), memory=me.namespace, role=swap_.role)
 
@@ -30,7 +30,7 @@ def _search(me: Coordinator, swap_: Swap, firsts: list[Event]) -> None:
 def _search_without(me: Coordinator, swap_: Swap, firsts: list[Event]) -> None:
     """The same query, without what the first of ``firsts`` listed."""
     query, (first, *_) = _query(me, swap_), firsts
-    with Act(me, "swap", contract=swap_.contract, role=swap_.role, query=query) as act:
+    with EventScope(me, "swap", contract=swap_.contract, role=swap_.role, query=query) as act:
         act.event.paired_seq = first.seq
         if first.top_k is None:
             act.leave_out("skipped", "the list to reject was not found")

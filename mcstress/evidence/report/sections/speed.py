@@ -57,7 +57,8 @@ def latency(document: Document) -> Section:
     if any(summary.get("max_ms") for summary in waits.values()):
         tables.append(Table(["Wait for an LLM slot, ms", *_COLUMNS], _rows(waits)))
     phases = figure.get("phases", {})
-    named = {words.spaced(name): phases[name] for name in PHASES if name in phases}
+    # Phases of a user's own may be unknown here: they come last, and are not left out.
+    named = {words.spaced(name): phases[name] for name in (*PHASES, *phases) if name in phases}
     tables.append(Table(["Event by phase, ms", *_COLUMNS], _rows(named)))
     return Section(
         key="latency",

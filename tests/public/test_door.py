@@ -1,0 +1,59 @@
+"""The public door: its names, that each is documented, and that opening it costs nothing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mcstress
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+NAMES = [
+    "AliceUser",
+    "BobUser",
+    "CarolUser",
+    "Coordinator",
+    "CoordinatorUser",
+    "Event",
+    "EventScope",
+    "Step",
+    "coordination_hook",
+    "install",
+    "phase",
+]
+
+
+def test_its_names():
+    """A name that goes is a breaking change: it belongs into CHANGELOG.md."""
+    assert mcstress.__all__ == NAMES
+    assert dir(mcstress) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_is_there_and_explained(name):
+    assert getattr(mcstress, name).__doc__
+    text = (CHECKOUT / "docs" / "extending.md").read_text()
+    assert re.search(rf"^\| `{name}` \|", text, re.MULTILINE)
+
+
+def test_another_name_is_not_there():
+    with pytest.raises(AttributeError, match="has no attribute 'hang_up'"):
+        mcstress.hang_up  # noqa: B018  (asked for)
+
+
+def test_importing_the_package_loads_nothing():
+    """The embedded stack's process must not be patched by gevent, nor wait for Locust."""
+    code = "import mcstress, sys; print({'locust', 'gevent', 'numpy'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_every_example_is_named_in_the_page():
+    text = (CHECKOUT / "docs" / "extending.md").read_text()
+    for example in (CHECKOUT / "examples").iterdir():
+        if example.suffix in (".py", ".toml"):
+            assert f"examples/{example.name}" in text
