@@ -1,0 +1,171 @@
+"""The wheel, installed in a fresh environment, in a project that has packages of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from endtoend.locust_run import CHECKOUT
+
+OLDEST = (3, 11)
+NOT_SOURCE = shutil.ignore_patterns(
+    ".git",
+    ".venv",
+    ".*_cache",
+    ".hypothesis",
+    "__pycache__",
+    "build",
+    "dist",
+    "*.egg-info",
+    "reports",
+)
+DATA = {
+    "mcstress/py.typed",
+    "mcstress/users/scenarios/data/three_cities.toml",
+    "mcstress/evidence/report/templates/report.html.jinja",
+    "mcstress/evidence/report/templates/report.md.jinja",
+    "mcstress/evidence/report/templates/report.css",
+    "mcstress/web/templates/page.js",
+    "mcstress/web/templates/page.css",
+    "mcstress/services/embedded/stop_words.txt",
+    "mcstress/services/embedded/vocabulary.toml",
+}
+LOCUSTFILE = """
+import users  # the project's own package, not ours
+from mcstress import AliceUser, BobUser, CarolUser, install
+
+assert users.OWN
+install()
+"""
+ROUND = ("--headless", "-u", "3", "-r", "3", "--rounds", "1", "--only-summary")
+
+
+@cache
+def interpreters() -> list[str]:
+    """One Python of each minor version from 3.11 on that this machine has and that starts."""
+    pyenv = os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))
+    named = [shutil.which(f"python3.{minor}") for minor in range(11, 20)]
+    installed = map(str, Path(pyenv).glob("versions/3.*/bin/python3"))
+    found = [sys.executable, *filter(None, named), *installed]
+    by_version: dict[tuple[int, ...], str] = {}
+    for python in found:
+        told = subprocess.run(
+            [python, "-c", "import sys; print(*sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if told.returncode == 0:
+            version = tuple(map(int, told.stdout.split()))
+            if version >= OLDEST:
+                by_version.setdefault(version, python)
+    return list(by_version.values())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built as a release is: a source archive, and the wheel from that."""
+    source = tmp_path_factory.mktemp("source") / "checkout"
+    shutil.copytree(CHECKOUT, source, symlinks=True, ignore=NOT_SOURCE)
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--installer",
+        "uv",
+        "--outdir",
+        source / "dist",
+        source,
+    ]
+    built = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (path,) = (source / "dist").glob("*.whl")
+    return path
+
+
+def test_it_holds_one_package_and_all_its_data(wheel):
+    names = set(ZipFile(wheel).namelist())
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {
+        "mcstress",
+        "multi_coordinator_stress",
+    }
+    assert names >= DATA
+    ours = {
+        str(path.relative_to(CHECKOUT))
+        for room in ("mcstress", "users", "metrics")
+        for path in (CHECKOUT / room).rglob("*.py")
+    }
+    missing = {
+        f"mcstress/{name}" if not name.startswith("mcstress") else name for name in ours
+    } - names
+    assert not missing
+
+
+def make_project(folder, wheel, python):
+    """A folder with a locustfile and a ``users`` package, and an environment that has the wheel."""
+    uv, environment = [sys.executable, "-m", "uv"], folder / "environment"
+    constraints = CHECKOUT / "constraints.txt"
+    subprocess.run([*uv, "venv", "-q", "-p", python, environment], check=True)
+    install = [*uv, "pip", "install", "-q", "-p", environment, "-c", constraints, wheel]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (folder / "users").mkdir()
+    (folder / "users" / "__init__.py").write_text("OWN = True\n")
+    (folder / "locustfile.py").write_text(LOCUSTFILE)
+    return folder
+
+
+@pytest.fixture(scope="module", params=range(len(interpreters())))
+def project(request, wheel, tmp_path_factory):
+    """A project for each Python."""
+    return make_project(tmp_path_factory.mktemp("project"), wheel, interpreters()[request.param])
+
+
+@pytest.fixture(scope="module")
+def first_project(wheel, tmp_path_factory):
+    """A project for the Python that runs the tests."""
+    return make_project(tmp_path_factory.mktemp("first"), wheel, sys.executable)
+
+
+def run(project, script, *arguments):
+    """The script's exit code and output, with nothing of this checkout in its environment."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(
+        [project / "environment" / "bin" / script, *arguments],
+        cwd=project,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_run_with_a_locustfile_of_ones_own(project):
+    code, output = run(project, "locust", *ROUND)
+    assert code == 0, output
+    (site,) = (project / "environment" / "lib").glob("*/site-packages")
+    named = {path.name for path in site.iterdir()}
+    assert named & {"users", "metrics", "harness", "tests", "examples", "mcstress"} == {"mcstress"}
+
+
+def test_two_workers_and_what_is_done_beside_a_run(first_project):
+    for run_id in ("one", "two"):
+        arguments = (*ROUND, "--processes", "2", "--run-id", run_id)
+        code, output = run(first_project, "locust", *arguments)
+        assert code == 0, output
+    code, output = run(first_project, "mcstress", "check")
+    assert code == 0, output
+    reports = first_project / "reports" / "reality-tests"
+    one, two = (reports / f"multi_coord_stress_{name}.json" for name in ("one", "two"))
+    code, output = run(first_project, "mcstress", "report", one)
+    assert code == 0, output
+    code, output = run(first_project, "mcstress", "compare", one, "--", two)
+    assert code == 0, output
