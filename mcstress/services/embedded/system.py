@@ -10,7 +10,7 @@ from mcstress.services.embedded.corpus import Corpus, Item
 from mcstress.services.embedded.embedding import DIMENSION, fit_embedding
 from mcstress.services.embedded.items import restored_item
 from mcstress.services.embedded.matrix import Matrix
-from mcstress.services.embedded.workers import Worker, make_workers
+from mcstress.services.embedded.workers import WorkerProfile, make_workers
 
 if TYPE_CHECKING:
     from mcstress.services.embedded import embedding
@@ -32,7 +32,7 @@ def build_matrix(vocabulary: Vocabulary, seed: int) -> Matrix:
     return Matrix(embedding, corpora)
 
 
-def corpus_of(name: str, workers: list[Worker], vectors: embedding.Matrix) -> Corpus:
+def corpus_of(name: str, workers: list[WorkerProfile], vectors: embedding.Matrix) -> Corpus:
     """A corpus of ``workers``, each with its row of ``vectors``."""
     corpus = Corpus(name, DIMENSION)
     items = [

@@ -30,7 +30,7 @@ class Profile(msgspec.Struct, frozen=True):
     years: int
 
 
-class Worker(msgspec.Struct, frozen=True):
+class WorkerProfile(msgspec.Struct, frozen=True):
     """A worker; ``text`` is the resume that is embedded.
 
     The name is not in the text: nobody is to be found, or missed, by how they are called.
@@ -68,7 +68,7 @@ class Recruiter:
             ]
         )
 
-    def worker(self, worker_id: str) -> Worker:
+    def worker(self, worker_id: str) -> WorkerProfile:
         """One more worker, with a resume in which every thing has one of its wordings."""
         random = self.random
         role = self.roles.draw(random)
@@ -96,7 +96,7 @@ class Recruiter:
             self._availability(shift, city),
             self._history(role, city, skills[:2]),
         ]
-        return Worker(worker_id, profile, " ".join(sentences))
+        return WorkerProfile(worker_id, profile, " ".join(sentences))
 
     def _some(self, items: list[Item], least: int, most: int) -> list[Item]:
         return self.random.sample(items, self.random.randint(least, most))
@@ -132,7 +132,7 @@ class Recruiter:
         return f"At {employer} {did}; {also}. Day to day: {used}."
 
 
-def make_workers(vocabulary: Vocabulary, seed: int, prefix: str, count: int) -> list[Worker]:
+def make_workers(vocabulary: Vocabulary, seed: int, prefix: str, count: int) -> list[WorkerProfile]:
     """``count`` workers with ids ``<prefix>-00001`` and on."""
     recruiter = Recruiter(vocabulary, Random(f"{seed}/{prefix}"))
     return [recruiter.worker(f"{prefix}-{number:05d}") for number in range(1, count + 1)]
