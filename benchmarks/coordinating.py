@@ -20,7 +20,7 @@ from mcstress.evidence.store.segment import Segment
 from mcstress.metrics.event import Event
 from mcstress.services.gateway.client import Gateway
 from mcstress.services.step import Step
-from mcstress.users.coordinator import Coordinator, Surroundings
+from mcstress.users.coordinator import Coordinator, WorkerContext
 from mcstress.users.event_scope import EventScope
 from mcstress.users.phases.registry import Task
 from mcstress.users.phases.reissue import reissue
@@ -42,7 +42,7 @@ def coordinators(
     """``count`` coordinators; each call is her next event."""
     run = made_run(url)
     sizes = dict.fromkeys(run.scenario.corpora, 5000)
-    around = cast("Surroundings", SimpleNamespace(run=run, corpus_sizes=lambda _: sizes))
+    around = cast("WorkerContext", SimpleNamespace(run=run, corpus_sizes=lambda _: sizes))
     coordination_hook(environment).add_listener(recorded(run, folder))
     personas = run.scenario.personas
     return [
@@ -91,7 +91,7 @@ def recorded(run: Run, folder: Path) -> Callable[..., None]:
 
 
 def coordinator(
-    seat: Seat, around: Surroundings, transport: Any, environment: Environment
+    seat: Seat, around: WorkerContext, transport: Any, environment: Environment
 ) -> Callable[[], object]:
     """Her next event, at each call."""
     user = locust.User(environment)

@@ -20,7 +20,7 @@ from locust.env import Environment
 
 from benchmarks.coordinating import coordinators
 from benchmarks.searchers import SEARCHERS, Search
-from mcstress.process.gc_tuning import keep_quiet
+from mcstress.process.gc_tuning import tune_gc
 
 USERS = 50
 ALL_IN = "matrix.search event, with metrics and evidence"
@@ -72,7 +72,7 @@ def made(url: str, name: str, folder: Path) -> Turn:
     environment = Environment()
     environment.create_local_runner()
     if name == ALL_IN:
-        keep_quiet(environment)
+        tune_gc(environment)
         searches, requests = coordinators(url, environment, folder, USERS), ALL_IN_REQUESTS
     else:
         make, requests = SEARCHERS[name]

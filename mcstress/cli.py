@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from mcstress.errors import MisuseError
-from mcstress.exit_codes import EXIT_CODES, EXIT_MISUSE, EXIT_REGRESSION
+from mcstress.errors import UsageError
+from mcstress.exit_codes import EXIT_CODES, EXIT_REGRESSION, EXIT_USAGE
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.process.terminal import tolerate_encoding
 from mcstress.tracing.trace import LEVELS, Level
@@ -29,9 +29,9 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except MisuseError as fault:
+        except UsageError as fault:
             sys.stderr.write(f"mcstress: {fault}\n")
-            raise SystemExit(EXIT_MISUSE) from None
+            raise SystemExit(EXIT_USAGE) from None
 
 
 @click.group(cls=Group)
@@ -50,7 +50,7 @@ def report(file: Path, *, skip_damaged: bool) -> None:
     try:
         verdict, told = report_again(file, skip_damaged=skip_damaged)
     except OSError as fault:
-        raise MisuseError(f"{fault.filename or file}: {fault.strerror}; wrote no report") from fault
+        raise UsageError(f"{fault.filename or file}: {fault.strerror}; wrote no report") from fault
     click.echo(told)
     raise SystemExit(EXIT_CODES[verdict])
 
@@ -126,7 +126,7 @@ def check(options: tuple[str, ...]) -> None:
         click.echo(f"{finding.mark:4}  {finding.text}")
         failed |= finding.mark == "fail"
     if failed:
-        raise SystemExit(EXIT_MISUSE)
+        raise SystemExit(EXIT_USAGE)
 
 
 @main.command()

@@ -16,11 +16,11 @@ OWN_ERRNOS = frozenset(
 """No descriptor, port or memory left on this machine: nothing went out to a service."""
 
 
-class MisuseError(Exception):
+class UsageError(Exception):
     """The input is wrong. The message names the place, what was found, what was expected."""
 
 
-class ServiceRefusalError(MisuseError):
+class ServiceRefusalError(UsageError):
     """A service that the run needs is missing or answers what no such service answers."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 EXIT_CODES = {"pass": 0, "fail": 3, "unknown": 4}
 """By verdict."""
 
-EXIT_MISUSE = 2
+EXIT_USAGE = 2
 EXIT_REGRESSION = 5
 SIGNALLED = 128
 """And the signal's number: one that came before a run, or gave its report up."""

@@ -23,26 +23,26 @@ from locust.runners import (
     WorkerRunner,
 )
 
-from mcstress.cluster.channel import Post
-from mcstress.errors import MisuseError
-from mcstress.exit_codes import EXIT_CODES, EXIT_MISUSE, SIGNALLED
-from mcstress.master.controller import OVER, Conductor
+from mcstress.cluster.channel import Channel
+from mcstress.errors import UsageError
+from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
+from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
-from mcstress.master.evidence_transfer import see_off
+from mcstress.master.evidence_transfer import release_worker
 from mcstress.master.finalize import finish
 from mcstress.master.finished_runs import FinishedRuns
 from mcstress.master.notify import summary, tell
 from mcstress.master.progress import Progress, open_display
-from mcstress.master.quit_guard import WayOut
-from mcstress.master.run_state import MasterRun
+from mcstress.master.quit_guard import QuitGuard
+from mcstress.master.run_state import RunState
 from mcstress.master.start import begin_run, check_claim, tokens_not_sent, writes
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.settings import Settings, read_settings
-from mcstress.system_under_test import Ground, prepare
-from mcstress.users.persona_check import check_cast, host_of
-from mcstress.worker.worker import Node
+from mcstress.system_under_test import SystemUnderTest, prepare
+from mcstress.users.persona_check import check_personas, host_of
+from mcstress.worker.worker import Worker
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
 
@@ -59,22 +59,22 @@ class Lifecycle:
         # Phases are excluded by choose_phases; Locust would drop the personas' only task.
         environment.exclude_tags = []
         self.runner = runner
-        post = Post(runner)
+        post = Channel(runner)
         worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)
-        self.conductor = None if worker else Conductor(environment, runner, post)
-        self.node = None if master else Node(environment, runner, post)
-        self.ground: Ground | None = None
+        self.conductor = None if worker else RunController(environment, runner, post)
+        self.node = None if master else Worker(environment, runner, post)
+        self.ground: SystemUnderTest | None = None
         self.token_hosts: TokenHosts | None = None
         self.finished = FinishedRuns()
         self._last_words = ""
         self.quitting = False
         self.is_set_up = False
         self._begun = False
-        self.way_out: WayOut | None = None
+        self.quit_guard: QuitGuard | None = None
         if self.conductor is not None:
-            self.conductor.on_early_leave = partial(see_off, self.conductor)
+            self.conductor.on_early_leave = partial(release_worker, self.conductor)
             if isinstance(runner, MasterRunner):
-                self.way_out = WayOut(runner, self.conductor)
+                self.quit_guard = QuitGuard(runner, self.conductor)
         events = environment.events
         events.test_start.add_listener(self.on_test_start)
         events.test_stopping.add_listener(self.on_test_stopping)
@@ -97,13 +97,13 @@ class Lifecycle:
         """What the options say now; the web form may have changed them. Raises MisuseError."""
         options = self.environment.parsed_options
         if options is None:
-            raise MisuseError("this environment has no options; expected those of harness.options")
+            raise UsageError("this environment has no options; expected those of harness.options")
         classes = self.environment.user_classes
         host = host_of(self.environment.host, classes)
         settings = read_settings(options, host, self.token_hosts)
         # Asked first before there is a web form: what that names gets no token.
         self.token_hosts = settings.token_hosts
-        check_cast(settings.scenario, classes)
+        check_personas(settings.scenario, classes)
         return settings
 
     def check_users(self, asked: object) -> None:
@@ -112,7 +112,7 @@ class Lifecycle:
         processes = options.processes if options is not None else None
         check_asked(asked, processes=processes, local=self.node is not None)
 
-    def prepare(self, settings: Settings) -> Ground:
+    def prepare(self, settings: Settings) -> SystemUnderTest:
         """Check everything, and make the ground ready before the first user; raises MisuseError."""
         if self.ground is None or self.ground.settings != settings:
             self.leave()
@@ -128,13 +128,13 @@ class Lifecycle:
                 raise StopTest("the last run is still being ended; start again when it is")
             try:
                 self._conduct(self.conductor)
-            except MisuseError as fault:
+            except UsageError as fault:
                 self._refuse(fault)
                 return
         if self.node is not None:
             self.node.begin()
 
-    def _conduct(self, conductor: Conductor) -> None:
+    def _conduct(self, conductor: RunController) -> None:
         settings = self.settings()
         ground = self.prepare(settings)
         run = begin_run(settings, ground, "local" if self.node else "distributed")
@@ -153,9 +153,9 @@ class Lifecycle:
         display = open_display(json_progress=settings.json_progress, headless=self._headless)
         return Progress(display, options.run_time if options else None)
 
-    def _refuse(self, fault: MisuseError) -> None:
+    def _refuse(self, fault: UsageError) -> None:
         logger.error("the run was refused: %s", fault)
-        self.environment.process_exit_code = EXIT_MISUSE
+        self.environment.process_exit_code = EXIT_USAGE
         gevent.spawn(self.runner.quit if self._headless else self.runner.stop)
 
     def on_test_stopping(self, **_: Any) -> None:
@@ -181,7 +181,7 @@ class Lifecycle:
         if isinstance(self.runner, MasterRunner):
             # Else Locust gives the users of a worker that leaves now to the others.
             self.runner.update_state(STATE_STOPPING)
-        self.environment.process_exit_code = EXIT_MISUSE
+        self.environment.process_exit_code = EXIT_USAGE
         try:
             drain(conductor, run, self.environment.stop_timeout)
             head = finish(conductor, run)
@@ -208,7 +208,7 @@ class Lifecycle:
                 last.callback(self.leave)
                 last.callback(run.traces.let_go)
 
-    def _tell(self, run: MasterRun, head: dict[str, Any]) -> None:
+    def _tell(self, run: RunState, head: dict[str, Any]) -> None:
         """Tell whoever CI asked for, and give the verdict as the exit code."""
         try:
             tell(run, head)
@@ -218,7 +218,7 @@ class Lifecycle:
         else:
             self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
 
-    def _why_it_ends(self, run: MasterRun) -> str:
+    def _why_it_ends(self, run: RunState) -> str:
         """The run time, or else somebody who wanted it."""
         options = self.environment.parsed_options
         run_time_s = options.run_time if options is not None else None
@@ -230,7 +230,7 @@ class Lifecycle:
 
     def _go_where_nobody_else_does(self) -> None:
         """End a headless master whose last worker is gone: Locust stops its test and stays."""
-        if self.way_out is not None and self._headless and not self.way_out.taken:
+        if self.quit_guard is not None and self._headless and not self.quit_guard.taken:
             gevent.spawn(self.runner.quit)
 
     def _say(self, text: str) -> None:
@@ -264,7 +264,7 @@ class Lifecycle:
             if self._starts_by_itself and not self.finished.runs:
                 self._note_that_nothing_ran()
         elif self.node is not None:
-            self.node.leave_early()
+            self.node.drain_on_signal()
         self.leave()
 
     def _note_that_nothing_ran(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.metrics.phase import PHASES, Phase
 
 
@@ -18,13 +18,13 @@ def choose_phases(tags: Iterable[str], exclude_tags: Iterable[str]) -> list[str]
     chosen, excluded = set(tags), set(exclude_tags)
     for option, words in (("--tags", chosen), ("--exclude-tags", excluded)):
         for word in sorted(words - known_tags()):
-            raise MisuseError(_unknown(option, word))
+            raise UsageError(_unknown(option, word))
     wanted = {name for name, phase in PHASES.items() if not chosen or _names(phase) & chosen}
     wanted |= {need for name in wanted for need in PHASES[name].needs}
     gone = {name for name, phase in PHASES.items() if _names(phase) & excluded}
     left = [name for name in PHASES if name in wanted - gone and not gone & {*PHASES[name].needs}]
     if not left:
-        raise MisuseError("--tags and --exclude-tags: found no phase left, expected at least one")
+        raise UsageError("--tags and --exclude-tags: found no phase left, expected at least one")
     return left
 
 

@@ -12,13 +12,13 @@ from locust.env import Environment
 from locust.runners import Runner
 
 from mcstress import locust_compat
-from mcstress.errors import MisuseError
-from mcstress.exit_codes import EXIT_MISUSE
+from mcstress.errors import UsageError
+from mcstress.exit_codes import EXIT_USAGE
 from mcstress.lifecycle import Lifecycle
 from mcstress.options import add_options
-from mcstress.process.file_limit import allow_all_open_files
-from mcstress.process.gc_tuning import keep_quiet
-from mcstress.process.greenlet_tuning import keep_no_pedigree
+from mcstress.process.file_limit import raise_nofile_limit
+from mcstress.process.gc_tuning import tune_gc
+from mcstress.process.greenlet_tuning import disable_greenlet_tree
 from mcstress.process.parent_death import Descent
 from mcstress.process.ports import PortCheck
 from mcstress.process.terminal import tolerate_encoding
@@ -48,9 +48,9 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     With the web UI the services are looked at when its form is sent: it may name others. Workers
     get their options with the first spawn, and are told what they need by the master.
     """
-    allow_all_open_files()
-    keep_no_pedigree()
-    keep_quiet(environment)
+    raise_nofile_limit()
+    disable_greenlet_tree()
+    tune_gc(environment)
     lifecycle = Lifecycle(environment, runner)
     Interrupts(lifecycle)
     if lifecycle.conductor is None:
@@ -61,10 +61,10 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
         lifecycle.check_users(vars(environment.parsed_options)["num_users"])
         if environment.web_ui is None or vars(environment.parsed_options)["autostart"]:
             lifecycle.prepare(settings)
-    except MisuseError as fault:
+    except UsageError as fault:
         lifecycle.leave()
         sys.stderr.write(f"mcstress: {fault}\n")
-        raise SystemExit(EXIT_MISUSE) from None
+        raise SystemExit(EXIT_USAGE) from None
     if environment.web_ui is not None:
         from mcstress.web.install import open_web  # noqa: PLC0415  (Bokeh and scipy load slowly)
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
 from mcstress.phase_selection import choose_phases
@@ -118,7 +118,7 @@ def _refuse_other_encodings(settings: Settings) -> None:
             str(value).encode()
         except UnicodeEncodeError:
             option = name.removesuffix("_source").replace("_", "-")
-            raise MisuseError(f"--{option}: found {os.fsencode(value)!r}, expected UTF-8") from None
+            raise UsageError(f"--{option}: found {os.fsencode(value)!r}, expected UTF-8") from None
 
 
 def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:
@@ -132,7 +132,7 @@ def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Che
         return [parse_check(item.check, needs=item.needs) for item in scenario.thresholds]
     except CheckSyntaxError as fault:
         place = "--check" if texts else f"scenario {scenario.name}, thresholds"
-        raise MisuseError(f"{place}: {fault}") from fault
+        raise UsageError(f"{place}: {fault}") from fault
 
 
 def _with_needs(check: Check, needs: dict[str, int]) -> Check:
@@ -143,9 +143,9 @@ def _with_needs(check: Check, needs: dict[str, int]) -> Check:
 def _top_k(value: Any, scenario: Scenario) -> int:
     top_k = _whole("--top-k", value) or scenario.top_k
     if not MIN_TOP_K <= top_k <= MAX_TOP_K:
-        raise MisuseError(f"--top-k: found {top_k}, expected {MIN_TOP_K} to {MAX_TOP_K}")
+        raise UsageError(f"--top-k: found {top_k}, expected {MIN_TOP_K} to {MAX_TOP_K}")
     if scenario.record_rank > top_k:
-        raise MisuseError(
+        raise UsageError(
             f"--top-k: found {top_k}, expected at least the scenario's record_rank, "
             f"{scenario.record_rank}"
         )
@@ -162,7 +162,7 @@ def _think_time(text: str) -> tuple[float, float]:
     if len(numbers) == 1:
         numbers *= 2
     if len(numbers) != 2 or not 0 <= numbers[0] <= numbers[1] < math.inf:  # noqa: PLR2004  (from and to)
-        raise MisuseError(f"--think-time: found {text!r}, expected seconds as 2 or as 1-5")
+        raise UsageError(f"--think-time: found {text!r}, expected seconds as 2 or as 1-5")
     return numbers[0], numbers[1]
 
 
@@ -180,7 +180,7 @@ def _whole(option: str, value: Any) -> int:
     try:
         return int(value)
     except (TypeError, ValueError):
-        raise MisuseError(f"{option}: found {value!r}, expected a whole number") from None
+        raise UsageError(f"{option}: found {value!r}, expected a whole number") from None
 
 
 def _real(option: str, value: Any) -> float:
@@ -189,35 +189,35 @@ def _real(option: str, value: Any) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise MisuseError(f"{option}: found {value!r}, expected a number")
+        raise UsageError(f"{option}: found {value!r}, expected a number")
     return number
 
 
 def _at_least(least: int, option: str, value: Any) -> int:
     number = _whole(option, value)
     if number < least:
-        raise MisuseError(f"{option}: found {number}, expected {least} or more")
+        raise UsageError(f"{option}: found {number}, expected {least} or more")
     return number
 
 
 def _seconds(option: str, value: Any) -> float:
     seconds = _real(option, value)
     if seconds <= 0:
-        raise MisuseError(f"{option}: found {value!r}, expected seconds above 0")
+        raise UsageError(f"{option}: found {value!r}, expected seconds above 0")
     return seconds
 
 
 def _from_zero(option: str, value: Any) -> float:
     seconds = _real(option, value)
     if seconds < 0:
-        raise MisuseError(f"{option}: found {value!r}, expected seconds, 0 or more")
+        raise UsageError(f"{option}: found {value!r}, expected seconds, 0 or more")
     return seconds
 
 
 def _share(option: str, value: Any) -> float:
     share = _real(option, value)
     if not 0 <= share <= 1:
-        raise MisuseError(f"{option}: found {value!r}, expected 0 to 1")
+        raise UsageError(f"{option}: found {value!r}, expected 0 to 1")
     return share
 
 
@@ -225,11 +225,11 @@ def _level(option: str, value: Any) -> Level:
     for level in LEVELS:
         if value == level:
             return level
-    raise MisuseError(f"{option}: found {value!r}, expected {', '.join(LEVELS)}")
+    raise UsageError(f"{option}: found {value!r}, expected {', '.join(LEVELS)}")
 
 
 def _text(option: str, value: Any) -> str:
     text = str(value or "").strip()
     if not text:
-        raise MisuseError(f"{option}: found nothing, expected a name")
+        raise UsageError(f"{option}: found nothing, expected a name")
     return text

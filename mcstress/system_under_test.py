@@ -19,7 +19,7 @@ BUILT_IN_MODEL = "qwen2.5"
 logger = logging.getLogger(__name__)
 
 
-class Ground(msgspec.Struct):
+class SystemUnderTest(msgspec.Struct):
     """Where the services are, and what they said of themselves.
 
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
@@ -41,13 +41,13 @@ class Ground(msgspec.Struct):
 
 
 class GatewayFacts(msgspec.Struct, frozen=True):
-    """What a gateway said of its corpora; ``candidates`` where it knows them (see ``Ground``)."""
+    """What a gateway said of its corpora; ``candidates``: see ``SystemUnderTest``."""
 
     corpus_sizes: dict[str, int]
     candidates: dict[str, int] | None
 
 
-def prepare(settings: Settings) -> Ground:
+def prepare(settings: Settings) -> SystemUnderTest:
     """Check every service that was given, then start the embedded stack for those that were not.
 
     Raises ServiceRefusalError for the first that is missing or wrong; nothing is left running then.
@@ -67,7 +67,7 @@ def prepare(settings: Settings) -> Ground:
         if stack is not None:
             stack.stop()
         raise
-    return Ground(
+    return SystemUnderTest(
         settings=settings,
         gateway_url=url,
         llm_url=llm_url,

@@ -21,7 +21,7 @@ from mcstress.metrics.load_reading import healthy_checks, load_curve_reading
 from mcstress.metrics.observer import Observer, Say
 from mcstress.metrics.readings import readings
 from mcstress.metrics.rounds import Rounds
-from mcstress.metrics.sums import Sums
+from mcstress.metrics.sums import Accumulators
 from mcstress.metrics.users_timeline import Rows, UsersTimeline
 
 Results = dict[str, Any]
@@ -46,7 +46,7 @@ class Figures:
         self.k = k
         self.folds = folds
         self._cells = cells
-        self._sums = Sums(cells)
+        self._sums = Accumulators(cells)
         self._observer = Observer(folds=folds, say=say)
 
     def add(self, event: Event) -> None:
@@ -75,7 +75,7 @@ class Figures:
         if self.folds:
             raise RuntimeError("lists that were paired here cannot be handed over: folds=False can")
         taken = Figures(self.k, folds=False)
-        taken._sums, self._sums = self._sums, Sums()
+        taken._sums, self._sums = self._sums, Accumulators()
         return taken
 
     def merge(self, other: Figures) -> None:

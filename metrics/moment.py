@@ -18,7 +18,7 @@ from mcstress.metrics.unparseable import LLM_STEPS
 Latencies = defaultdict[str, list[float]]
 
 
-class Moment:
+class SecondBucket:
     """Events by phase and outcome, latencies by name, and what else the timeline shows."""
 
     def __init__(self, users_from: int, band: Band) -> None:

@@ -10,11 +10,11 @@ from mcstress.metrics.faults import UNSENT_STEPS, Faults
 from mcstress.metrics.handover import KINDS
 from mcstress.metrics.identity import identities
 from mcstress.metrics.jaccard import overlap
-from mcstress.metrics.moment import Moment
+from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.pairing import Pairing, compact
 from mcstress.metrics.rates import ABSENT, TOP1, place
 from mcstress.metrics.rounds import Listed
-from mcstress.metrics.sums import Sums
+from mcstress.metrics.sums import Accumulators
 from mcstress.metrics.swap import returned
 from mcstress.metrics.worst import time_us
 
@@ -31,7 +31,7 @@ class Observer:
         self._folds = folds
         self._say = say
         self._pairing = Pairing()
-        self._by_phase: dict[str, Callable[[Event, Hits, Moment, Sums], None]] = {
+        self._by_phase: dict[str, Callable[[Event, Hits, SecondBucket, Accumulators], None]] = {
             "baseline": self._baseline,
             "reissue": self._reissue,
             "swap": self._swap,
@@ -40,7 +40,7 @@ class Observer:
             **dict.fromkeys(KINDS, self._handover),
         }
 
-    def add(self, event: Event, sums: Sums) -> None:
+    def add(self, event: Event, sums: Accumulators) -> None:
         """Count an event.
 
         What fails after a search (a recording, a judge) does not take back the list that was found.
@@ -57,7 +57,7 @@ class Observer:
         if observe is not None:
             observe(event, hits, moment, sums)
 
-    def _baseline(self, event: Event, hits: Hits, moment: Moment, sums: Sums) -> None:
+    def _baseline(self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators) -> None:
         kept = None if hits is None else compact(hits)
         if kept is not None:
             self._pairing.remember(event, kept)
@@ -70,7 +70,7 @@ class Observer:
         else:
             sums.rounds.hold(key, event.cell, listed, sums.faults)
 
-    def _reissue(self, event: Event, hits: Hits, moment: Moment, sums: Sums) -> None:
+    def _reissue(self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators) -> None:
         determinism = moment.band.determinism
         determinism.attempted[()] += 1
         baseline = self._pairing.recall(event, "baseline")
@@ -90,7 +90,7 @@ class Observer:
             lists = (baseline.ids, tuple(ids))
             sums.worst.add(event, (pair.shared, pair.union), pair.rbo_nano, lists)
 
-    def _handover(self, event: Event, hits: Hits, moment: Moment, sums: Sums) -> None:
+    def _handover(self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators) -> None:
         handover, kind = moment.band.handover, KINDS[event.phase]
         for arm in (event.arm,) if event.arm else ("memory", "control"):
             handover.attempted[kind, arm] += 1
@@ -113,7 +113,9 @@ class Observer:
         elif memory := self._pairing.recall(event, event.phase):
             handover.pairs[kind, unit_of(event), memory.place or 0, at] += 1
 
-    def _fresh_resume(self, event: Event, hits: Hits, moment: Moment, sums: Sums) -> None:
+    def _fresh_resume(
+        self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators
+    ) -> None:
         freshness = moment.band.freshness
         freshness.attempted[()] += 1
         if hits is None:
@@ -123,7 +125,7 @@ class Observer:
         else:
             freshness.places[(place(hits, event.expected, event.expected_corpus),)] += 1
 
-    def _swap(self, event: Event, hits: Hits, moment: Moment, _: Sums) -> None:
+    def _swap(self, event: Event, hits: Hits, moment: SecondBucket, _: Accumulators) -> None:
         swap = moment.band.swap
         rejected = event.exclude_ids
         is_first = rejected is None and event.outcome != "skipped"
@@ -138,7 +140,7 @@ class Observer:
         if first := self._pairing.recall(event, "swap"):
             swap.pairs[overlap(frozenset(first.ids), identities(hits))] += 1
 
-    def _inbox(self, event: Event, hits: Hits, moment: Moment, _: Sums) -> None:
+    def _inbox(self, event: Event, hits: Hits, moment: SecondBucket, _: Accumulators) -> None:
         moment.band.inbox.add(event)
         if self._say is not None and event.rating is not None and hits is not None:
             self._say(event, "judge_rating", float(event.rating))

@@ -8,7 +8,7 @@ from typing import Any
 from mcstress.metrics.band import Bands, band_of
 from mcstress.metrics.event import Event, utc
 from mcstress.metrics.faults import Faults
-from mcstress.metrics.moment import Moment
+from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.timeline import Timeline
 from mcstress.metrics.worst import WorstReissues
@@ -17,7 +17,7 @@ SETTLE_AT = 50_000
 """Events after which moments are settled, even where nobody asks: their latencies take memory."""
 
 
-class Sums:
+class Accumulators:
     """The parts; those but ``rounds`` add up by themselves. Readers call ``settle`` first."""
 
     def __init__(self, cells: int | None = None) -> None:
@@ -26,11 +26,11 @@ class Sums:
         self.worst = WorstReissues()
         self.faults = Faults()
         self.rounds = Rounds(cells)
-        self._moments: dict[tuple[int, int], Moment] = {}
-        self._last: tuple[datetime, datetime, int, Moment] | None = None
+        self._moments: dict[tuple[int, int], SecondBucket] = {}
+        self._last: tuple[datetime, datetime, int, SecondBucket] | None = None
         self._events = 0
 
-    def moment_of(self, event: Event) -> Moment:
+    def moment_of(self, event: Event) -> SecondBucket:
         """The moment that an event belongs to: the second it began in, its band of users."""
         self._events += 1
         if self._last is not None:
@@ -42,7 +42,7 @@ class Sums:
         second, band = int(event.time.timestamp()), band_of(event.users)
         moment = self._moments.get((band, second))
         if moment is None:
-            moment = self._moments[band, second] = Moment(band, self.bands[band])
+            moment = self._moments[band, second] = SecondBucket(band, self.bands[band])
         self._last = (utc(second), utc(second + 1), event.users, moment)
         return moment
 
@@ -52,7 +52,7 @@ class Sums:
             moment.settle(self.timeline.at(second))
         self._moments, self._last, self._events = {}, None, 0
 
-    def merge(self, other: Sums) -> None:
+    def merge(self, other: Accumulators) -> None:
         """Add all but the waiting lists; both are settled."""
         self.bands.merge(other.bands)
         self.timeline.merge(other.timeline)

@@ -23,7 +23,7 @@ class Recordings(msgspec.Struct, frozen=True):
     answers: dict[str, Item]
 
 
-class Board:
+class HandoverBoard:
     """The recordings that this process knows of, and who can be expected to make more.
 
     Filled by the harness with what the master passes on. A round is dropped when the partner has

@@ -14,7 +14,7 @@ from mcstress.services.http.transport import Transport
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
-from mcstress.users.board import Board, Recordings
+from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.run import Run
 from mcstress.users.scenarios.model import Contract, Resume, Variant
 from mcstress.users.seat import Seat
@@ -30,7 +30,7 @@ class Fire(Protocol):
         """Tell of one event."""
 
 
-class Surroundings(Protocol):
+class WorkerContext(Protocol):
     """What the harness offers to every coordinator of a process."""
 
     @property
@@ -38,7 +38,7 @@ class Surroundings(Protocol):
         """The run that is on."""
 
     @property
-    def board(self) -> Board:
+    def board(self) -> HandoverBoard:
         """What partners recorded."""
 
     @property
@@ -79,7 +79,7 @@ class Coordinator:
     def __init__(
         self,
         seat: Seat,
-        around: Surroundings,
+        around: WorkerContext,
         gateway: Gateway,
         ollama: Ollama,
         *,

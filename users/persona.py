@@ -37,7 +37,7 @@ class AnyTag(frozenset[str]):
 
 Function = TypeVar("Function", bound=Callable[..., object])
 IDLE_S = 3600.0
-EXIT_MISUSE = 2
+EXIT_USAGE = 2
 PAUSE_S = 0.5
 """Before a coordinator who lost her seat, or never got one, asks again."""
 
@@ -152,7 +152,7 @@ def refuse_without_listeners(environment: Environment, **_: Any) -> None:
             f"mcstress: locustfile: found {', '.join(kinds)} and no call of install(), expected "
             "both: from mcstress import install; install()\n"
         )
-        raise SystemExit(EXIT_MISUSE)
+        raise SystemExit(EXIT_USAGE)
 
 
 def walk_round(me: Coordinator) -> Iterator[Task]:

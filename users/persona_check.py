@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.users.persona import CoordinatorUser
 from mcstress.users.scenarios.model import Scenario
 
 
-def check_cast(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
+def check_personas(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
     """Refuse a persona that no class anywhere plays, and a class without a part in the scenario.
 
     That some personas' classes were left out when Locust was started is their user's own choice.
@@ -18,7 +18,7 @@ def check_cast(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
     played = {kind.persona for kind in _all_kinds(CoordinatorUser) if not kind.abstract}
     for persona in scenario.personas:
         if persona not in played:
-            raise MisuseError(
+            raise UsageError(
                 f'scenario {scenario.name}, personas: found "{persona}", whom no user class plays; '
                 f"expected {', '.join(sorted(played))}, or a CoordinatorUser of hers in the "
                 "locustfile"
@@ -27,7 +27,7 @@ def check_cast(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
     for kind in classes:
         part: str | None = getattr(kind, "persona", None)
         if part is not None and part not in scenario.personas:
-            raise MisuseError(
+            raise UsageError(
                 f'scenario {scenario.name}, personas: found no "{part}", whom {kind.__name__} '
                 f"plays; expected her among {', '.join(scenario.personas)}, or Locust to be "
                 "started with the names of the classes that have a part"
@@ -54,7 +54,7 @@ def host_of(
     }
     if len(set(hosts.values())) > 1:
         found = ", ".join(f"{name} {host or 'none'}" for name, host in hosts.items())
-        raise MisuseError(
+        raise UsageError(
             f"host: found {found}; expected one host for all coordinators' classes, or --host"
         )
     return next(iter(hosts.values()), None)

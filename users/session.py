@@ -23,7 +23,7 @@ from mcstress.services.http.bearer_token import (
 from mcstress.services.http.transport import Transport
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.step import Step
-from mcstress.users.coordinator import Coordinator, Surroundings
+from mcstress.users.coordinator import Coordinator, WorkerContext
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mcstress.users.persona import CoordinatorUser
 
 
-Gate = Callable[[], Surroundings]
+ContextProvider = Callable[[], WorkerContext]
 """Gives the surroundings of the run that is on; blocks until one is."""
 
 GATE_POLL_S = 0.01
@@ -40,12 +40,12 @@ MOST_REASONS = 1000
 not fill the memory."""
 OTHER_REASONS = "other reasons, each rare"
 
-_gates: WeakKeyDictionary[Environment, Gate] = WeakKeyDictionary()
+_gates: WeakKeyDictionary[Environment, ContextProvider] = WeakKeyDictionary()
 _reasons: WeakKeyDictionary[Environment, set[str]] = WeakKeyDictionary()
 """What Locust was told of the failed steps of all users."""
 
 
-def open_gate(environment: Environment, gate: Gate) -> None:
+def provide_context(environment: Environment, gate: ContextProvider) -> None:
     """Let the users of ``environment`` in by ``gate``."""
     _gates[environment] = gate
 
@@ -74,7 +74,7 @@ class StepError(Exception):
 
 def enter(user: CoordinatorUser) -> Coordinator:
     """Lease a seat (which waits until the run has begun) and connect nothing yet."""
-    leased: list[tuple[Surroundings, Seat]] = []
+    leased: list[tuple[WorkerContext, Seat]] = []
     try:
         with user.interruptible():
             around = _gate_of(user.environment)()
@@ -86,7 +86,7 @@ def enter(user: CoordinatorUser) -> Coordinator:
         raise
 
 
-def _seated(user: CoordinatorUser, around: Surroundings, seat: Seat) -> Coordinator:
+def _seated(user: CoordinatorUser, around: WorkerContext, seat: Seat) -> Coordinator:
     run = around.run
     on_step = Reporter(user.environment, user)
     to_gateway = connection(run, run.gateway_url, GATEWAY_TOKEN)
@@ -109,7 +109,7 @@ def _seated(user: CoordinatorUser, around: Surroundings, seat: Seat) -> Coordina
     )
 
 
-def _gate_of(environment: Environment) -> Gate:
+def _gate_of(environment: Environment) -> ContextProvider:
     """The gate; in a worker that joins a test, users may be there before it is."""
     while (gate := _gates.get(environment)) is None:
         gevent.sleep(GATE_POLL_S)

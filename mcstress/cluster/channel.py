@@ -31,7 +31,7 @@ _bundle_decoder = msgspec.msgpack.Decoder(Bundle)
 logger = logging.getLogger(__name__)
 
 
-class Post:
+class Channel:
     """Sends and receives the messages of ``harness.messages``, in order for one receiver.
 
     A message of Locust's costs 30 µs at either end. Those that can wait for a moment, which nobody

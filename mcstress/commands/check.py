@@ -13,17 +13,17 @@ from locust.main import merge_locustfiles_content
 
 from mcstress.commands import probe
 from mcstress.commands.probe import Finding
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.master.start import check_claim
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.plugin import install
-from mcstress.process.file_limit import allow_all_open_files, check_asked
+from mcstress.process.file_limit import check_asked, raise_nofile_limit
 from mcstress.process.ports import check_ports
 from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import look_at_gateway, look_at_llm, start_stack
 from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import load_settings
-from mcstress.users.persona_check import check_cast, host_of
+from mcstress.users.persona_check import check_personas, host_of
 from mcstress.users.session import has_listeners
 
 
@@ -34,13 +34,13 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
     """
     try:
         options = parse(arguments, load_classes(arguments))
-    except MisuseError as fault:
+    except UsageError as fault:
         yield Finding("fail", str(fault))
         return
     yield from _machine(options)
     try:
         settings = _settings(options)
-    except MisuseError as fault:
+    except UsageError as fault:
         yield Finding("fail", str(fault))
         return
     yield from _input(settings)
@@ -54,9 +54,9 @@ def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
         files = get_locustfiles_locally(parse_locustfile_option(list(arguments)))
         classes: dict[str, type[Any]] = merge_locustfiles_content(files)[0]
     except SystemExit as left:  # Locust has said why on standard error
-        raise MisuseError("locustfile: locust would not start with it, see above") from left
+        raise UsageError("locustfile: locust would not start with it, see above") from left
     if not has_listeners(events):
-        raise MisuseError(
+        raise UsageError(
             f"locustfile {', '.join(files)}: found no call of install(), expected one: "
             "from mcstress import install; install()"
         )
@@ -73,7 +73,7 @@ def parse(arguments: Sequence[str], classes: dict[str, type[Any]] | None = None)
     options: Namespace = type(parser).parse_args(parser, list(arguments))
     classes = classes or {}
     if unknown := [name for name in options.user_classes if name not in classes]:
-        raise MisuseError(
+        raise UsageError(
             f"user classes: found {', '.join(unknown)}, expected {', '.join(classes) or 'none'}"
         )
     options.user_classes = [classes[name] for name in options.user_classes or classes]
@@ -95,7 +95,7 @@ def make_parser() -> ArgumentParser:
 
 def _machine(options: Namespace) -> Iterator[Finding]:
     """The ports and open files that this machine lacks for the run."""
-    allow_all_open_files()
+    raise_nofile_limit()
     local = not (options.master or options.worker or options.processes)
     processes = options.processes
     looks: list[Callable[[], None]] = [
@@ -105,13 +105,13 @@ def _machine(options: Namespace) -> Iterator[Finding]:
     for look in looks:
         try:
             look()
-        except MisuseError as fault:
+        except UsageError as fault:
             yield Finding("fail", str(fault))
 
 
 def _settings(options: Namespace) -> Settings:
     settings = read_settings(options, host_of(options.host, options.user_classes))
-    check_cast(settings.scenario, options.user_classes)
+    check_personas(settings.scenario, options.user_classes)
     check_claim(settings)
     return settings
 
@@ -136,7 +136,7 @@ def _services(settings: Settings, *, probing: bool | None) -> Iterator[Finding]:
         return
     try:
         stack = start_stack(settings)
-    except MisuseError as fault:
+    except UsageError as fault:
         yield Finding("fail", str(fault))
         return
     try:
@@ -181,7 +181,7 @@ def _finding(look: Callable[[], str]) -> Finding:
     """What a look found right, or why a run would be refused or fail."""
     try:
         return Finding("ok", look())
-    except MisuseError as fault:
+    except UsageError as fault:
         return Finding("fail", str(fault))
 
 

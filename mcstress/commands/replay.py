@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gevent
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import load_settings
 from mcstress.tracing.spool.replay import check_spool, replay
 from mcstress.tracing.spool.replay_outcome import ReplayOutcome
@@ -34,7 +34,7 @@ def replay_spools(
         check_spool(spool)
     settings, warnings = load_settings(langfuse_env, os.environ)
     if settings is None:
-        raise MisuseError("; ".join(warnings))
+        raise UsageError("; ".join(warnings))
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # Ctrl-C is told by the outcome
     until_s = float("inf") if within_s is None else time.monotonic() + within_s

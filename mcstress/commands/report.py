@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.report.write import views_of, write_report
 from mcstress.evidence.store.history import History, RunFile, blaming, events_of, read_run
 from mcstress.evidence.store.integrity import NO_DIGEST, WHOLE
@@ -56,7 +56,7 @@ def counted_again(run: RunFile) -> dict[str, Any]:
         figures = Figures(stored["run"]["k"])
         checks = msgspec.convert(stored["thresholds"], list[Check])
     except (KeyError, msgspec.ValidationError) as fault:
-        raise MisuseError(f"{run.path}: {fault} in its head; expected the file of a run") from fault
+        raise UsageError(f"{run.path}: {fault} in its head; expected the file of a run") from fault
     by_worker = recount(run, figures)
     users = [(int(second), number) for second, number in run.users()]
     planned = stored.get("planned") or _planned(stored.get("metrics", {}))
@@ -110,7 +110,7 @@ def _says_more(path: Path, counted: dict[str, Any]) -> str:
         return ""
     try:
         before = read_run(path, skip_damaged=True).head.get("completeness", {})
-    except MisuseError:
+    except UsageError:
         return ""
     if before.get("complete") and not counted["complete"]:
         return "is complete"
@@ -170,4 +170,4 @@ def _paths(file: Path) -> ReportPaths:
         if file.name.endswith(ending):
             stem = file.name.removesuffix(ending)
             return ReportPaths(file.parent, stem.removeprefix("multi_coord_stress_").split(".")[0])
-    raise MisuseError(f"{file}: expected a file that ends in {' or '.join(ENDINGS)}")
+    raise UsageError(f"{file}: expected a file that ends in {' or '.join(ENDINGS)}")

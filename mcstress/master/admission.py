@@ -12,7 +12,7 @@ from locust.exception import RPCSendError
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
 
 from mcstress.cluster import messages as said
-from mcstress.cluster.channel import Post, kind_of
+from mcstress.cluster.channel import Channel, kind_of
 from mcstress.cluster.dropped import LONGEST_REASON, Dropped, quoted
 from mcstress.cluster.handshake import mismatch
 from mcstress.cluster.key import KeyFaultError, RepeatedError
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 class Admission:
     """The master's side. ``refused``: a sentence for each worker that was, by Locust's client."""
 
-    def __init__(self, runner: MasterRunner, post: Post, dropped: Dropped) -> None:
+    def __init__(self, runner: MasterRunner, post: Channel, dropped: Dropped) -> None:
         self._runner = runner
         self._post = post
         self._dropped = dropped

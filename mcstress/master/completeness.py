@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from mcstress.cluster.tracing import READ_BACK_WITHIN_S, total_counts
-from mcstress.master.run_state import MasterRun
-from mcstress.master.worker_registry import WorkerPart
+from mcstress.master.run_state import RunState
+from mcstress.master.worker_registry import WorkerState
 from mcstress.process.clock_watch import notices
 
 
 def completeness(
-    run: MasterRun, events_merged: int, events_kept: int, found: Sequence[str] = ()
+    run: RunState, events_merged: int, events_kept: int, found: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The report's completeness section. ``complete`` is what verdicts depend on.
 
@@ -35,7 +35,7 @@ def completeness(
     }
 
 
-def completeness_so_far(run: MasterRun, events_merged: int) -> dict[str, Any]:
+def completeness_so_far(run: RunState, events_merged: int) -> dict[str, Any]:
     """The same while the run goes on: a worker is missed only where Locust misses it."""
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     faults = [fault for part in parts if part.lost for fault in faults_of(part)]
@@ -52,7 +52,7 @@ def completeness_so_far(run: MasterRun, events_merged: int) -> dict[str, Any]:
     }
 
 
-def evidence_faults(run: MasterRun) -> list[str]:
+def evidence_faults(run: RunState) -> list[str]:
     """What the disks refuse, while the run goes on."""
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     faults = [
@@ -64,7 +64,7 @@ def evidence_faults(run: MasterRun) -> list[str]:
     return faults + ([f"evidence: {run.segment.error}"] if run.segment.error and not local else [])
 
 
-def _notices(run: MasterRun, parts: list[WorkerPart]) -> list[str]:
+def _notices(run: RunState, parts: list[WorkerState]) -> list[str]:
     """What a reader must know and nothing is missing for."""
     own = run.clock_watch.steps
     others = [part for part in parts if part.drained and not part.local]
@@ -77,14 +77,14 @@ def _notices(run: MasterRun, parts: list[WorkerPart]) -> list[str]:
     ]
 
 
-def _broken_down(run: MasterRun) -> list[str]:
+def _broken_down(run: RunState) -> list[str]:
     users = [f"a coordinator broke down: {error}" for error in sorted({*run.user_errors})]
     users += sorted(run.worker_faults)
     return users + [f"the master could not see to the run: {x}" for x in sorted(run.own_errors)]
 
 
 def _faults(
-    run: MasterRun, parts: list[WorkerPart], events_merged: int, events_kept: int
+    run: RunState, parts: list[WorkerState], events_merged: int, events_kept: int
 ) -> list[str]:
     faults = [fault for part in parts for fault in faults_of(part)]
     made = sum(part.events_made for part in parts)
@@ -100,7 +100,7 @@ def _faults(
     return faults + _broken_down(run)
 
 
-def faults_of(part: WorkerPart) -> list[str]:
+def faults_of(part: WorkerState) -> list[str]:
     """What is missing of one worker."""
     faults = []
     if part.drained is None:
@@ -122,11 +122,11 @@ def faults_of(part: WorkerPart) -> list[str]:
     return faults
 
 
-def _called(part: WorkerPart) -> str:
+def _called(part: WorkerState) -> str:
     return f", {part.machine}," if part.machine else ""
 
 
-def _worker(part: WorkerPart) -> dict[str, Any]:
+def _worker(part: WorkerState) -> dict[str, Any]:
     return {
         "name": part.name,
         "boot": part.boot,
@@ -139,7 +139,7 @@ def _worker(part: WorkerPart) -> dict[str, Any]:
     }
 
 
-def tracing(run: MasterRun) -> dict[str, Any]:
+def tracing(run: RunState) -> dict[str, Any]:
     """Observations and ``scores`` over all processes; the ``master`` makes scores only.
 
     ``faults``: workers that traced nothing, and why; tracing changes no verdict. ``spools`` are
@@ -161,12 +161,12 @@ def tracing(run: MasterRun) -> dict[str, Any]:
     }
 
 
-def _away(part: WorkerPart) -> list[str]:
+def _away(part: WorkerState) -> list[str]:
     """The spools of a worker whose disk this machine does not see."""
     # A path is what a worker says, which Path refuses where it is long; os.path takes any.
     spools = [] if part.local else part.tracing.get("spools", [])
     return [path for path in spools if not os.path.isfile(path)]  # noqa: PTH113  (see above)
 
 
-def _untraced(part: WorkerPart) -> str:
+def _untraced(part: WorkerState) -> str:
     return f"{part.name} on {part.machine} traced nothing: {part.tracing['fault']}"

@@ -18,16 +18,16 @@ from locust.runners import (
 )
 
 from mcstress.cluster import messages as said
-from mcstress.cluster.channel import Post
+from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import quoted
 from mcstress.cluster.tracing import are_counts
 from mcstress.master.admission import Admission
 from mcstress.master.progress import Progress
-from mcstress.master.run_state import ImpossibleError, MasterRun
-from mcstress.master.seat_assignment import Seating
-from mcstress.master.session import Hall
-from mcstress.master.spawn_tracker import Arrivals
-from mcstress.master.worker_registry import LOCAL, WorkerPart
+from mcstress.master.run_state import ImpossibleError, RunState
+from mcstress.master.seat_assignment import SeatAssignment
+from mcstress.master.session import RunSession
+from mcstress.master.spawn_tracker import SpawnTracker
+from mcstress.master.worker_registry import LOCAL, WorkerState
 from mcstress.worker.segment_file import refused
 
 TICK_S = 1.0
@@ -38,10 +38,10 @@ SILENT_S = 3.0
 logger = logging.getLogger(__name__)
 
 
-class Conductor(Hall):
+class RunController(RunSession):
     """Answers messages for the run that is on. None of its listeners ever waits."""
 
-    def __init__(self, environment: Environment, runner: Runner, post: Post) -> None:
+    def __init__(self, environment: Environment, runner: Runner, post: Channel) -> None:
         super().__init__(runner, post)
         self.environment = environment
         self.progress: Progress | None = None
@@ -51,11 +51,11 @@ class Conductor(Hall):
             self.admission = Admission(runner, post, self.dropped)
             self.admission.on_refused = self._on_refused
         self.on_piece: dict[str, Callable[[said.Piece], None]] = {}
-        self.on_early_leave: Callable[[MasterRun, WorkerPart], None] | None = None
-        self._arrivals = Arrivals(runner)
+        self.on_early_leave: Callable[[RunState, WorkerState], None] | None = None
+        self._arrivals = SpawnTracker(runner)
         self._over = Signal()
         self._over.set()
-        self._seating = Seating(self, self._on_arrival, self._end_where_done)
+        self._seating = SeatAssignment(self, self._on_arrival, self._end_where_done)
         post.listen(said.Hello, self._on_hello)
         post.listen(said.Delta, self._on_delta)
         post.listen(said.Drained, self._on_drained)
@@ -63,7 +63,7 @@ class Conductor(Hall):
         post.listen(said.Piece, self._on_piece)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
 
-    def conduct(self, run: MasterRun, progress: Progress) -> None:
+    def conduct(self, run: RunState, progress: Progress) -> None:
         """From now on this run is on."""
         self.open(run)
         self.progress = progress
@@ -72,7 +72,7 @@ class Conductor(Hall):
         self._over.clear()
         self._ticker = gevent.spawn(self._tick_forever)
 
-    def dismiss(self, run: MasterRun) -> None:
+    def dismiss(self, run: RunState) -> None:
         """Let all workers go that have a part in the run; twice is once."""
         for part in run.roll.parts.values():
             self.tell(run, part.name, said.Dismissed(run.run.uid, part.copied))
@@ -100,7 +100,7 @@ class Conductor(Hall):
         if self.current is not None:
             self.current.roll.strike(client_id)
 
-    def _best_effort(self, run: MasterRun, look: Callable[[MasterRun], None]) -> None:
+    def _best_effort(self, run: RunState, look: Callable[[RunState], None]) -> None:
         """The border of what the master does beside: one look that goes wrong is not the last.
 
         It is logged, and counted in ``own_errors``, which the report has as a fault.
@@ -162,7 +162,7 @@ class Conductor(Hall):
         if found is not None and found[1].name in self.on_piece:
             self.on_piece[found[1].name](piece)
 
-    def _on_arrival(self, run: MasterRun) -> None:
+    def _on_arrival(self, run: RunState) -> None:
         self._arrivals.arrived()
         self._tell_spawned(run)
 
@@ -171,7 +171,7 @@ class Conductor(Hall):
         if self.current is not None:
             self._tell_spawned(self.current)
 
-    def _tell_spawned(self, run: MasterRun) -> None:
+    def _tell_spawned(self, run: RunState) -> None:
         """Say whether everybody is there: a partner who is still on her way must be waited for.
 
         While users are being stopped they are there no more, and were.
@@ -188,15 +188,15 @@ class Conductor(Hall):
             self._note_absent(run, self._arrivals.absent(there))
         self._end_where_done(run)
 
-    def look_for_absent(self, run: MasterRun) -> None:
+    def look_for_absent(self, run: RunState) -> None:
         """Note who never came, before the users of a run are stopped."""
         self._best_effort(run, self._note_absent_at_the_end)
 
-    def _note_absent_at_the_end(self, run: MasterRun) -> None:
+    def _note_absent_at_the_end(self, run: RunState) -> None:
         there = len(run.seats) + run.reference.waiting
         self._note_absent(run, self._arrivals.absent_at_the_end(there))
 
-    def _note_absent(self, run: MasterRun, absent: int) -> None:
+    def _note_absent(self, run: RunState, absent: int) -> None:
         """Those of a worker that is gone are missed with it."""
         if not any(part.lost or part.drained for part in run.roll.parts.values()):
             run.absent_users = max(run.absent_users, absent)
@@ -208,24 +208,24 @@ class Conductor(Hall):
                 self._best_effort(run, self._tick)
             gevent.sleep(TICK_S)
 
-    def _tick(self, run: MasterRun) -> None:
+    def _tick(self, run: RunState) -> None:
         self.look_for_lost()
         if self.admission is not None:
             self.admission.refuse_silent()
-        run.note_users(self.living(run))
+        run.record_user_count(self.living(run))
         run.saturated = run.saturated or is_saturated(self.runner)
         run.segment.flush()
         run.clock_watch.look()
         self._tell_refused(run)
         self.post.send(said.Users(self.living(run)))
-        self._seating.let_in(run)
+        self._seating.admit(run)
         self._tell_spawned(run)
-        self._seating.close_ranks(run)
+        self._seating.compact_trios(run)
         self._end_where_done(run)
         if self.progress is not None:
             self.progress.tick(run)
 
-    def _tell_refused(self, run: MasterRun) -> None:
+    def _tell_refused(self, run: RunState) -> None:
         """Say once, and at once, that a disk takes no more evidence."""
         refusing = {part.name: part.evidence_fault for part in run.roll.parts.values()}
         refusing.setdefault(LOCAL, run.segment.error)
@@ -251,7 +251,7 @@ class Conductor(Hall):
                 logger.error("%s is lost: %d events known of it", part.name, part.events_told)
                 self._seating.free_all(run, part)
 
-    def _end_where_done(self, run: MasterRun) -> None:
+    def _end_where_done(self, run: RunState) -> None:
         """End the test when spawning is complete and every living seat has done its rounds.
 
         Or when all workers have left: nobody would make any load any more.
@@ -267,7 +267,7 @@ class Conductor(Hall):
         # Not on a user's greenlet nor in the receive loop: both are stopped by what follows.
         gevent.spawn(runner.quit if headless else runner.stop)
 
-    def _everyone_left(self, run: MasterRun) -> bool:
+    def _everyone_left(self, run: RunState) -> bool:
         """Whether no worker takes part any more, nor is there one who has yet to say so."""
         connected = self.runner.worker_count if isinstance(self.runner, MasterRunner) else 0
         return run.roll.everyone_left() and len(run.roll.parts) >= connected

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import gevent
 
 from mcstress.cluster.messages import Drain
-from mcstress.master.controller import Conductor
-from mcstress.master.run_state import MasterRun
+from mcstress.master.controller import RunController
+from mcstress.master.run_state import RunState
 
 GRACE_S = 30.0
 """Beyond the stop time-out: for the last deltas of a busy worker."""
@@ -25,7 +25,7 @@ POLL_S = 0.05
 logger = logging.getLogger(__name__)
 
 
-def drain(conductor: Conductor, run: MasterRun, stop_timeout_s: float) -> None:
+def drain(conductor: RunController, run: RunState, stop_timeout_s: float) -> None:
     """Wait until every worker has drained or is lost, by a deadline; nothing is taken after it."""
     conductor.post.send(Drain(run.run.uid))
     deadline_s = stop_timeout_s + GRACE_S
@@ -37,7 +37,7 @@ def drain(conductor: Conductor, run: MasterRun, stop_timeout_s: float) -> None:
     run.drained = True
 
 
-def _nobody_left(conductor: Conductor, run: MasterRun) -> bool:
+def _nobody_left(conductor: RunController, run: RunState) -> bool:
     conductor.look_for_lost()
     return not run.roll.waiting(RETURN_S)
 

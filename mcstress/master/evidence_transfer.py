@@ -12,13 +12,13 @@ import msgspec
 from gevent.queue import Empty, Queue
 
 from mcstress.cluster.messages import PIECE_BYTES, Dismissed, Drained, Piece, SendPiece, Trace
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.atomic import owners_alone
 from mcstress.evidence.store.lines import first_record
-from mcstress.master.controller import Conductor
+from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
-from mcstress.master.run_state import MasterRun
-from mcstress.master.worker_registry import WorkerPart
+from mcstress.master.run_state import RunState
+from mcstress.master.worker_registry import WorkerState
 
 PIECE_DEADLINE_S = 30.0
 TRACED_DEADLINE_S = 20.0
@@ -33,7 +33,7 @@ WAITING_PIECES = 2
 logger = logging.getLogger(__name__)
 
 
-def gather(conductor: Conductor, run: MasterRun) -> list[Path]:
+def gather(conductor: RunController, run: RunState) -> list[Path]:
     """The run's files that are there, the main one first; a worker's is fetched where it is not."""
     found = [run.paths.events]
     for part in sorted(run.roll.parts.values(), key=lambda part: part.name):
@@ -45,7 +45,7 @@ def gather(conductor: Conductor, run: MasterRun) -> list[Path]:
     return found
 
 
-def bring(conductor: Conductor, run: MasterRun, part: WorkerPart) -> None:
+def bring(conductor: RunController, run: RunState, part: WorkerState) -> None:
     """Have the file of a worker that has drained on this machine, whole; once."""
     with part.bringing:
         if part.drained is None or part.brought:
@@ -55,18 +55,18 @@ def bring(conductor: Conductor, run: MasterRun, part: WorkerPart) -> None:
             part.copied = _fetch(conductor, run, part, part.drained.segment_bytes)
 
 
-def _is_here(path: Path, part: WorkerPart) -> bool:
+def _is_here(path: Path, part: WorkerState) -> bool:
     """Whether the worker wrote to this machine's disk, and all that it says."""
     if part.drained is None or not path.is_file():
         return False
     try:
         boot = first_record(path).get("boot")
-    except MisuseError:
+    except UsageError:
         return False
     return boot == part.boot and path.stat().st_size == part.drained.segment_bytes
 
 
-def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) -> bool:
+def _fetch(conductor: RunController, run: RunState, part: WorkerState, size: int) -> bool:
     """Bring the worker's file of ``size`` bytes here; whether all came."""
     path = run.paths.segment(part.name)
     if part.drained is not None and (reason := _too_large(part.drained, path.parent)):
@@ -95,7 +95,9 @@ def _fetch(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) ->
     return not part.evidence_missing
 
 
-def _pieces(conductor: Conductor, run: MasterRun, part: WorkerPart, size: int) -> Iterator[bytes]:
+def _pieces(
+    conductor: RunController, run: RunState, part: WorkerState, size: int
+) -> Iterator[bytes]:
     """Ask the worker for its file, one bounded piece after the other, while they come."""
     arrived: Queue[Piece] = Queue()
 
@@ -130,7 +132,7 @@ def _too_large(drained: Drained, folder: Path) -> str | None:
     return None
 
 
-def _begins_well(content: bytes, run: MasterRun, part: WorkerPart) -> bool:
+def _begins_well(content: bytes, run: RunState, part: WorkerState) -> bool:
     """Whether a file begins with the line that the worker began it with."""
     line = content.partition(b"\n")[0]
     try:
@@ -142,7 +144,7 @@ def _begins_well(content: bytes, run: MasterRun, part: WorkerPart) -> bool:
 
 
 def _next(
-    conductor: Conductor, part: WorkerPart, arrived: Queue[Piece], offset: int
+    conductor: RunController, part: WorkerState, arrived: Queue[Piece], offset: int
 ) -> Piece | None:
     """The piece that begins at ``offset``; None where the worker is gone or silent."""
     for _ in range(int(PIECE_DEADLINE_S / POLL_S)):
@@ -157,7 +159,7 @@ def _next(
     return None
 
 
-def see_off(conductor: Conductor, run: MasterRun, part: WorkerPart) -> None:
+def release_worker(conductor: RunController, run: RunState, part: WorkerState) -> None:
     """Take all from a worker that leaves before the run's end, and let it go."""
     logger.warning("%s leaves before the end; it handed over all that it had", part.name)
     conductor.look_for_lost()

@@ -12,20 +12,20 @@ import gevent
 import msgspec
 
 from mcstress.cluster.messages import Trace
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.report.section import Document
 from mcstress.evidence.store.history import History, files_of_run
 from mcstress.evidence.store.integrity import differences
 from mcstress.evidence.store.reading import Reading
 from mcstress.master.completeness import completeness, tracing
-from mcstress.master.controller import Conductor
+from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
 from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
 from mcstress.master.expected_samples import plan
 from mcstress.master.recount import recount
 from mcstress.master.report_place import write, write_again
 from mcstress.master.run_info import describe
-from mcstress.master.run_state import MasterRun, cells
+from mcstress.master.run_state import RunState, cells
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.intervals import prepare
@@ -36,15 +36,15 @@ Made = TypeVar("Made")
 logger = logging.getLogger(__name__)
 
 
-def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
+def finish(conductor: RunController, run: RunState) -> dict[str, Any]:
     """Write the report, and again when tracing is accounted for; its document without events.
 
     A disk that refuses costs no figure: what could not be read or written is a fault in it.
     """
     run.ended_s = CLOCK.now_s()
     run.clock_watch.look()
-    run.tell_users()
-    run.see_to_folder()
+    run.write_user_counts()
+    run.ensure_report_dir()
     segments = gather(conductor, run)
     history = in_thread(lambda: read_back(run))
     figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
@@ -65,7 +65,7 @@ def finish(conductor: Conductor, run: MasterRun) -> dict[str, Any]:
     return head
 
 
-def _found(run: MasterRun, history: History | None) -> list[str]:
+def _found(run: RunState, history: History | None) -> list[str]:
     """What differs from what was written; the main file has no end yet that could tell."""
     if history is None:
         return [f"the events cannot be read back: {run.read_fault}"]
@@ -77,7 +77,7 @@ def _found(run: MasterRun, history: History | None) -> list[str]:
     ]
 
 
-def _end_segment(run: MasterRun, head: Document, history: History | None) -> None:
+def _end_segment(run: RunState, head: Document, history: History | None) -> None:
     """Say in the main file how the run ended: a report that was not written can be made of it."""
     workers = {} if history is None else history.order.workers
     run.segment.end(
@@ -91,7 +91,7 @@ def _end_segment(run: MasterRun, head: Document, history: History | None) -> Non
     run.segment.close()
 
 
-def _remove(run: MasterRun, segments: list[Path]) -> None:
+def _remove(run: RunState, segments: list[Path]) -> None:
     """Remove the files whose events are in the report now; one that may still grow stays."""
     growing = {run.paths.segment(part.name) for part in run.roll.lost()}
     for segment in segments:
@@ -117,26 +117,24 @@ def in_thread(work: Callable[[], Made]) -> Made:
     return cast("Made", made)
 
 
-def read_back(run: MasterRun) -> History | None:
+def read_back(run: RunState) -> History | None:
     """The run's events as they lie on disk; None where they cannot be read.
 
     A file that is damaged is read again, closely and without what is damaged.
     """
     try:
         files = files_of_run(run.paths.events)
-        with suppress(MisuseError):
+        with suppress(UsageError):
             history = History(files)
             if not history.faults():
                 return history
         return History(files, Reading(strict=True, skip_damaged=True))
-    except (MisuseError, OSError) as fault:
+    except (UsageError, OSError) as fault:
         run.read_fault = str(fault)
         return None
 
 
-def _figures(
-    run: MasterRun, history: History | None, files: int
-) -> tuple[Figures, tuple[str, ...]]:
+def _figures(run: RunState, history: History | None, files: int) -> tuple[Figures, tuple[str, ...]]:
     """What the workers handed over; where one is lost, what their files hold: it may be more.
 
     With the fault of files that cannot be counted.
@@ -159,7 +157,7 @@ def _figures(
         return run.figures, (f"the events could not be counted again: {told}",)
 
 
-def _counted_again(run: MasterRun, history: History) -> Figures:
+def _counted_again(run: RunState, history: History) -> Figures:
     """The figures of what the files hold; lost workers made as many events as those tell."""
     counted = Figures(run.run.top_k, cells=cells(run.run))
     by_worker = recount(history, counted)
@@ -171,7 +169,7 @@ def _counted_again(run: MasterRun, history: History) -> Figures:
 
 
 def make_head(
-    run: MasterRun, figures: Figures, events_kept: int, found: Sequence[str] = ()
+    run: RunState, figures: Figures, events_kept: int, found: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The report's document without its events; ``found`` are faults of the evidence files."""
     results = results_of(run, figures)
@@ -193,20 +191,20 @@ def make_head(
     return head
 
 
-def results_of(run: MasterRun, figures: Figures) -> dict[str, Any]:
+def results_of(run: RunState, figures: Figures) -> dict[str, Any]:
     """Every figure of the run."""
     planned = plan(run.run, run.seats.ever_held())
     candidates, checks = run.ground.candidates, run.settings.checks
     return figures.result(run.users_timeline, planned, candidates, checks)
 
 
-def judge(run: MasterRun, results: dict[str, Any], *, complete: bool) -> list[CheckOutcome]:
+def judge(run: RunState, results: dict[str, Any], *, complete: bool) -> list[CheckOutcome]:
     """What becomes of the run's checks."""
     phases = run.run.phases
     return evaluate(run.settings.checks, results, selected_phases=phases, complete=complete)
 
 
-def _trace(conductor: Conductor, run: MasterRun, verdict: str) -> bool:
+def _trace(conductor: RunController, run: RunState, verdict: str) -> bool:
     """Have every worker finish tracing, by a deadline; whether there was any tracing."""
     if not run.traces.on:
         return False

@@ -12,21 +12,21 @@ from mcstress.evidence.report.github import tell_github
 from mcstress.evidence.report.junit import write_junit
 from mcstress.evidence.report.markdown import markdown
 from mcstress.evidence.report.words import visible
-from mcstress.master.run_state import MasterRun
+from mcstress.master.run_state import RunState
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
 FATES = ("sampled_out", "delivered", "spooled")
 
 
-def tell(run: MasterRun, head: dict[str, Any]) -> None:
+def tell(run: RunState, head: dict[str, Any]) -> None:
     """Write what CI asked for."""
     if run.settings.junit:
         write_junit(Path(run.settings.junit), head)
     tell_github(head, markdown(head), os.environ, sys.stdout)
 
 
-def summary(run: MasterRun, head: dict[str, Any]) -> str:
+def summary(run: RunState, head: dict[str, Any]) -> str:
     """The figures that matter, for a terminal: a line a check, then where the report is."""
     counted = head["completeness"]
     lines = [
@@ -55,7 +55,7 @@ def _seen(check: dict[str, Any]) -> str:
     return f"; {check['value']:.4g} over {check['samples']:,} samples that are there"
 
 
-def _where(run: MasterRun) -> list[str]:
+def _where(run: RunState) -> list[str]:
     """Where the report is, or why it is nowhere."""
     paths = run.paths
     if run.report_fault:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcstress.master.seat_pool import Seats
+from mcstress.master.seat_pool import SeatPool
 from mcstress.users.board import Recordings
 from mcstress.users.scenarios.model import Handover
 from mcstress.users.seat import Seat
@@ -11,14 +11,14 @@ ROUNDS_KEPT_UNASKED = 2
 """Rounds kept of a seat whose partner is not there yet, where rounds have no end."""
 
 
-class Partners:
+class HandoverPartners:
     """Keeps what was recorded until the partner who takes over has gone past it.
 
     Where there are ``rounds``, a partner who comes late begins with the first, and all are kept for
     her; else she joins her trio in the round that it has reached.
     """
 
-    def __init__(self, handovers: list[Handover], seats: Seats, rounds: int) -> None:
+    def __init__(self, handovers: list[Handover], seats: SeatPool, rounds: int) -> None:
         self._seats = seats
         self._kept_unasked = rounds or ROUNDS_KEPT_UNASKED
         self._takers: dict[str, set[str]] = {}

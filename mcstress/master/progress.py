@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from mcstress.master.completeness import evidence_faults
-from mcstress.master.run_state import MasterRun
+from mcstress.master.run_state import RunState
 from mcstress.metrics.intervals import prepare
 from mcstress.metrics.phase import PHASES
 from mcstress.services.clock import CLOCK
@@ -94,7 +94,7 @@ class Progress:
         self._run_time_s = run_time_s
         self._last = (time.monotonic(), 0)
 
-    def tick(self, run: MasterRun) -> None:
+    def tick(self, run: RunState) -> None:
         """Show the newest figures."""
         if self._display is None:
             return
@@ -109,7 +109,7 @@ class Progress:
         if self._display is not None:
             self._display.close()
 
-    def _glance(self, run: MasterRun, results: dict[str, Any]) -> Glance:
+    def _glance(self, run: RunState, results: dict[str, Any]) -> Glance:
         metrics = results["metrics"]
         elapsed_s = CLOCK.now_s() - run.started_s
         left_s = max(0.0, self._run_time_s - elapsed_s) if self._run_time_s else None

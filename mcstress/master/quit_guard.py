@@ -7,17 +7,17 @@ from collections.abc import Iterable
 import gevent
 from locust.runners import MasterRunner
 
-from mcstress.master.controller import Conductor
+from mcstress.master.controller import RunController
 
 
-class WayOut:
+class QuitGuard:
     """Stands in place of the runner's ``quit``.
 
     Locust's run time, a signal and the last round may each want the process to end. Whoever comes
     while the run is being ended would find its stop in hand, and cut the message loop off under it.
     """
 
-    def __init__(self, runner: MasterRunner, conductor: Conductor) -> None:
+    def __init__(self, runner: MasterRunner, conductor: RunController) -> None:
         self._conductor = conductor
         self._quit = runner.quit
         self.taken = False

@@ -10,12 +10,12 @@ from tempfile import mkdtemp
 from mcstress.evidence.report.section import Document
 from mcstress.evidence.store.history import History
 from mcstress.evidence.store.paths import STEM, ReportPaths
-from mcstress.master.run_state import MasterRun
+from mcstress.master.run_state import RunState
 
 logger = logging.getLogger(__name__)
 
 
-def write(run: MasterRun, head: Document, history: History | None) -> bool:
+def write(run: RunState, head: Document, history: History | None) -> bool:
     """Write the report; whether it is in the run's own folder.
 
     Else ``head`` and ``run.paths`` say where it is; with room nowhere, ``run.report_fault`` why.
@@ -29,7 +29,7 @@ def write(run: MasterRun, head: Document, history: History | None) -> bool:
     return True
 
 
-def _write_elsewhere(run: MasterRun, head: Document, history: History | None, fault: str) -> None:
+def _write_elsewhere(run: RunState, head: Document, history: History | None, fault: str) -> None:
     logger.error("the report could not be written: %s", fault)
     own, counted = run.paths, head["completeness"]
     notices, again = counted["notices"], f"mcstress report {run.segment.path}"
@@ -63,7 +63,7 @@ def _write(paths: ReportPaths, head: Document, history: History | None) -> None:
     write_report(paths, head, [] if history is None else history)
 
 
-def write_again(run: MasterRun, head: Document) -> None:
+def write_again(run: RunState, head: Document) -> None:
     """Write the head anew, where there is a report."""
     from mcstress.evidence.report.write import update_head  # noqa: PLC0415  (as above)
 

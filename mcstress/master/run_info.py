@@ -13,16 +13,16 @@ from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withhe
 from mcstress.users.seat import Seat
 
 if TYPE_CHECKING:
-    from mcstress.master.run_state import MasterRun
+    from mcstress.master.run_state import RunState
     from mcstress.settings import Settings
-    from mcstress.system_under_test import Ground
+    from mcstress.system_under_test import SystemUnderTest
 
 PACKAGES = ("multi-coordinator-stress", "locust", "gevent", "msgspec", "httptools", "numpy")
 COORDINATORS_NAMED = 30
 """Of ten thousand coordinators, the first few tell the pattern of all."""
 
 
-def describe(run: MasterRun) -> RunSection:
+def describe(run: RunState) -> RunSection:
     """Plain data; no secret is in it, for tokens and keys never become settings."""
     shared = run.run
     return RunSection(
@@ -51,7 +51,7 @@ def describe(run: MasterRun) -> RunSection:
     )
 
 
-def services(ground: Ground) -> list[Service]:
+def services(ground: SystemUnderTest) -> list[Service]:
     """Each service: where it is, and whether it is the real thing."""
     given, model = ground.settings, ground.model
     answers = f"built-in rules, no language model; they answer to the name {model.name}"
@@ -78,7 +78,7 @@ def _without_token(variable: str, url: str, given: Settings) -> str:
     return f"{variable} not sent" if held_back else ""
 
 
-def settings(run: MasterRun) -> dict[str, Any]:
+def settings(run: RunState) -> dict[str, Any]:
     """The options in force that are not elsewhere in the section."""
     given = run.settings
     return {
@@ -103,7 +103,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "platform": platform.platform(), **packages}
 
 
-def _coordinators(run: MasterRun) -> list[CoordinatorNote]:
+def _coordinators(run: RunState) -> list[CoordinatorNote]:
     prefix, seats = run.run.playbook_prefix, run.seats.ever_held()
     named = [
         Seat(persona, trio)

@@ -11,21 +11,21 @@ import msgspec
 from mcstress.cluster.handshake import own_protocol, own_version
 from mcstress.cluster.messages import Delta, Welcome
 from mcstress.cluster.tracing import SessionTraces, are_counts
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.master.headcount import Headcount
-from mcstress.master.partners import Partners
+from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
-from mcstress.master.seat_pool import Seats
-from mcstress.master.solo_phase import Reference
-from mcstress.master.worker_registry import Roll, WorkerPart
+from mcstress.master.seat_pool import SeatPool
+from mcstress.master.solo_phase import SoloPhase
+from mcstress.master.worker_registry import WorkerRegistry, WorkerState
 from mcstress.metrics.figures import Figures
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.services.clock import CLOCK
 from mcstress.settings import Settings
-from mcstress.system_under_test import Ground
+from mcstress.system_under_test import SystemUnderTest
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -37,11 +37,11 @@ class ImpossibleError(Exception):
     """What a worker is said to have seen is nothing that a worker sees."""
 
 
-class MasterRun:
+class RunState:
     """Settings, seats, roll, merged figures and the main evidence file of one run."""
 
     def __init__(
-        self, settings: Settings, run: Run, ground: Ground, paths: ReportPaths, mode: str
+        self, settings: Settings, run: Run, ground: SystemUnderTest, paths: ReportPaths, mode: str
     ) -> None:
         self.settings = settings
         self.run = run
@@ -51,11 +51,11 @@ class MasterRun:
         CLOCK.anchor()
         self.started_s = CLOCK.now_s()
         self.ended_s: float | None = None
-        self.seats = Seats(in_step=run.rounds == 0)
+        self.seats = SeatPool(in_step=run.rounds == 0)
         self.headcount = Headcount()
-        self.partners = Partners(run.scenario.handovers, self.seats, run.rounds)
-        self.reference = Reference(settings.reference_s)
-        self.roll = Roll()
+        self.partners = HandoverPartners(run.scenario.handovers, self.seats, run.rounds)
+        self.reference = SoloPhase(settings.reference_s)
+        self.roll = WorkerRegistry()
         self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
         self._noted: tuple[int, int] | None = None
@@ -89,7 +89,7 @@ class MasterRun:
             "candidates": self.ground.candidates,
         }
 
-    def welcome(self, part: WorkerPart) -> Welcome:
+    def welcome(self, part: WorkerState) -> Welcome:
         """What a worker needs to take part."""
         settings = self.settings
         return Welcome(
@@ -108,7 +108,7 @@ class MasterRun:
             protocol=own_protocol(),
         )
 
-    def take(self, delta: Delta, part: WorkerPart) -> None:
+    def take(self, delta: Delta, part: WorkerState) -> None:
         """Merge what a worker saw, once. Raises ImpossibleError where it cannot be."""
         seen = self._figures(delta, part)
         if part.takes(delta):
@@ -116,7 +116,7 @@ class MasterRun:
             self.user_errors += delta.user_errors
             self.worker_faults.update(delta.own_faults)
 
-    def _figures(self, delta: Delta, part: WorkerPart) -> Figures:
+    def _figures(self, delta: Delta, part: WorkerState) -> Figures:
         """The figures of a delta, which hold as many events as it says that were made since."""
         if isinstance(delta.state, Figures):
             return delta.state
@@ -134,7 +134,7 @@ class MasterRun:
             raise ImpossibleError("counts of traces that are none")
         return seen
 
-    def see_to_folder(self) -> None:
+    def ensure_report_dir(self) -> None:
         """Where somebody removed the folder of reports meanwhile, the figures are there yet."""
         if self.paths.events.is_file():
             return
@@ -142,22 +142,22 @@ class MasterRun:
         try:
             self.paths.folder.mkdir(parents=True, exist_ok=True)
             self.segment = Segment(self.paths.events, self.first_record(), private=self.private)
-        except (OSError, MisuseError) as fault:
+        except (OSError, UsageError) as fault:
             logger.error("the run's folder cannot be made again: %s", fault)  # noqa: TRY400  (no defect)
             return
         self.segment.events, self.segment.error = removed.events, removed.error
         removed.close()
 
-    def note_users(self, users: int) -> None:
+    def record_user_count(self, users: int) -> None:
         """Note the number of living coordinators; a second is told once, by its highest number."""
         second = int(CLOCK.now_s())
         if self._noted is not None and self._noted[0] == second:
             self._noted = (second, max(users, self._noted[1]))
             return
-        self.tell_users()
+        self.write_user_counts()
         self._noted = (second, users)
 
-    def tell_users(self) -> None:
+    def write_user_counts(self) -> None:
         """Write down the second that was noted last."""
         if self._noted is not None:
             second, users = self._noted

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mcstress.cluster import messages as said
-from mcstress.master.run_state import MasterRun
-from mcstress.master.session import Hall
-from mcstress.master.worker_registry import WorkerPart
+from mcstress.master.run_state import RunState
+from mcstress.master.session import RunSession
+from mcstress.master.worker_registry import WorkerState
 from mcstress.users.seat import Seat
 
-OnChange = Callable[[MasterRun], None]
+OnChange = Callable[[RunState], None]
 
 
-class Seating:
+class SeatAssignment:
     """Leases the seats of the run that is on. ``on_arrival`` and ``on_done`` hear of changes."""
 
-    def __init__(self, hall: Hall, on_arrival: OnChange, on_done: OnChange) -> None:
+    def __init__(self, hall: RunSession, on_arrival: OnChange, on_done: OnChange) -> None:
         self._hall = hall
         self._on_arrival = on_arrival
         self._on_done_rounds = on_done
@@ -35,7 +35,7 @@ class Seating:
         elif not found[0].reference.holds_back((lease, sender), found[0].seats):
             self._grant(*found, lease)
 
-    def _speaks_for(self, run_uid: str, seat: Seat, sender: str) -> MasterRun | None:
+    def _speaks_for(self, run_uid: str, seat: Seat, sender: str) -> RunState | None:
         """The run, where the speaker has the seat, or may have had it until a moment ago."""
         found = self._hall.part_of(run_uid, sender)
         if found is None:
@@ -50,19 +50,19 @@ class Seating:
             self._hall.dropped.note("of a seat that the worker never had", sender, seat.name)
         return run if may else None
 
-    def let_in(self, run: MasterRun) -> None:
+    def admit(self, run: RunState) -> None:
         """Seat those whose wait is over, but for users of a worker that is gone meanwhile."""
-        for lease, sender in run.reference.let_in():
+        for lease, sender in run.reference.admit():
             part = run.roll.of_client(sender)
             if part is not None and not part.lost:
                 self._grant(run, part, lease)
 
-    def _grant(self, run: MasterRun, part: WorkerPart, lease: said.Lease) -> None:
+    def _grant(self, run: RunState, part: WorkerState, lease: said.Lease) -> None:
         if run.ending:
             return
         seat = run.seats.lease(lease.persona, part.name)
         users = self._hall.living(run)
-        run.note_users(users)
+        run.record_user_count(users)
         self._hall.tell(run, part.name, said.Granted(lease.ticket, seat, users))
         for giver in run.partners.givers_of(seat):
             self._hall.tell(run, part.name, self._partner(run, giver, seat.trio))
@@ -71,12 +71,12 @@ class Seating:
         self._tell_takers(run, seat)
         self._on_arrival(run)
 
-    def _tell_takers(self, run: MasterRun, seat: Seat) -> None:
+    def _tell_takers(self, run: RunState, seat: Seat) -> None:
         partner = self._partner(run, seat.persona, seat.trio)
         for worker in run.partners.takers_of(seat):
             self._hall.tell(run, worker, partner)
 
-    def _partner(self, run: MasterRun, persona: str, trio: int) -> said.Partner:
+    def _partner(self, run: RunState, persona: str, trio: int) -> said.Partner:
         lease = run.seats.at(persona, trio)
         if lease is None:
             return said.Partner(persona, trio, None)
@@ -87,7 +87,7 @@ class Seating:
         if run := self._speaks_for(release.run_uid, release.seat, sender):
             self._free(run, release.seat)
 
-    def _free(self, run: MasterRun, seat: Seat) -> None:
+    def _free(self, run: RunState, seat: Seat) -> None:
         if run.seats.release(seat):
             self._tell_takers(run, seat)
 
@@ -112,12 +112,12 @@ class Seating:
         for worker in run.partners.put(told):
             self._hall.tell(run, worker, said.Published(told), soon=True)
 
-    def free_all(self, run: MasterRun, part: WorkerPart) -> None:
+    def free_all(self, run: RunState, part: WorkerState) -> None:
         """Take back all that a worker holds."""
         for seat in run.seats.of_worker(part.name):
             self._free(run, seat)
 
-    def close_ranks(self, run: MasterRun) -> None:
+    def compact_trios(self, run: RunState) -> None:
         """After many have left, bring those who stayed together in whole trios again."""
         if run.run.rounds > 0 or not run.spawned:
             return

@@ -23,7 +23,7 @@ class Lease(msgspec.Struct):
     moves: bool = False
 
 
-class Seats:
+class SeatPool:
     """All seats of a run. No two living coordinators ever share one.
 
     A seat leased again gets the next generation, and begins after the last round that any holder

@@ -9,35 +9,35 @@ import msgspec
 from locust.runners import STATE_MISSING, MasterRunner, Runner
 
 from mcstress.cluster import messages as said
-from mcstress.cluster.channel import Post
+from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import Dropped
-from mcstress.master.run_state import MasterRun
-from mcstress.master.worker_registry import LOCAL, WorkerPart
+from mcstress.master.run_state import RunState
+from mcstress.master.worker_registry import LOCAL, WorkerState
 
 logger = logging.getLogger(__name__)
 
 
-class Hall:
+class RunSession:
     """Knows the speaker of a message, and whether it is of the run that is on."""
 
-    def __init__(self, runner: Runner, post: Post) -> None:
+    def __init__(self, runner: Runner, post: Channel) -> None:
         self.runner = runner
         self.post = post
-        self.current: MasterRun | None = None
+        self.current: RunState | None = None
         self.dropped = Dropped()
         self._uids: set[str] = set()
 
-    def open(self, run: MasterRun) -> None:
+    def open(self, run: RunState) -> None:
         """From now on this run is on."""
         self.current = run
         self._uids.add(run.run.uid)
 
-    def run_of(self, run_uid: str) -> MasterRun | None:
+    def run_of(self, run_uid: str) -> RunState | None:
         """The run that is on, where the message is of it and not a late one of the last."""
         run = self.current
         return run if run is not None and run.run.uid == run_uid else None
 
-    def part_of(self, run_uid: str, sender: str) -> tuple[MasterRun, WorkerPart] | None:
+    def part_of(self, run_uid: str, sender: str) -> tuple[RunState, WorkerState] | None:
         """The run that is on, and the part in it of the worker who speaks."""
         run = self.run_of(run_uid)
         if run is None:
@@ -50,17 +50,17 @@ class Hall:
             return None
         part.heard_s = time.monotonic()
         if part.lost and not run.drained:
-            self._welcome_back(run, part)
+            self._readmit(run, part)
         return run, part
 
-    def is_own(self, message: said.Delta | said.Drained, part: WorkerPart) -> bool:
+    def is_own(self, message: said.Delta | said.Drained, part: WorkerState) -> bool:
         """Whether the worker speaks for itself; else the message is dropped."""
         own = (message.worker, message.boot) == (part.name, part.boot)
         if not own:
             self.dropped.note("in another worker's name", part.client_id, message.worker)
         return own
 
-    def _welcome_back(self, run: MasterRun, part: WorkerPart) -> None:
+    def _readmit(self, run: RunState, part: WorkerState) -> None:
         """A worker that was only silent (frozen, cut off) goes on, without its old seats.
 
         One that Locust has forgotten meanwhile will get no more users: it may only hand over.
@@ -72,7 +72,7 @@ class Hall:
         if isinstance(runner, MasterRunner) and part.client_id not in runner.clients:
             self.tell(run, part.name, said.Drain(run.run.uid))
 
-    def living(self, run: MasterRun) -> int:
+    def living(self, run: RunState) -> int:
         """The number of coordinators of the run that are there."""
         return run.headcount.of(len(run.seats), self.runner.target_user_count)
 
@@ -83,19 +83,19 @@ class Hall:
             return f"worker-{runner.get_worker_index(client_id)}"
         return LOCAL
 
-    def address_of(self, part: WorkerPart) -> str | None:
+    def address_of(self, part: WorkerState) -> str | None:
         """Whom the post sends to."""
         return part.client_id if isinstance(self.runner, MasterRunner) else None
 
     def tell(
-        self, run: MasterRun, worker: str, message: msgspec.Struct, *, soon: bool = False
+        self, run: RunState, worker: str, message: msgspec.Struct, *, soon: bool = False
     ) -> None:
         """Tell a worker of the run, at once or ``soon``."""
         part = run.roll.parts.get(worker)
         if part is not None:
             (self.post.send_soon if soon else self.post.send)(message, self.address_of(part))
 
-    def is_there(self, part: WorkerPart) -> bool:
+    def is_there(self, part: WorkerState) -> bool:
         """Whether Locust hears of the worker."""
         if not isinstance(self.runner, MasterRunner):
             return True

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 from mcstress.cluster.messages import Lease
-from mcstress.master.seat_pool import Seats
+from mcstress.master.seat_pool import SeatPool
 
 Asked = tuple[Lease, str]
 """A request for a seat, and who sent it."""
 
 
-class Reference:
+class SoloPhase:
     """Lets only the first trio in for ``wait_s``, from when its first coordinator sits.
 
     Whoever else asks for a seat waits in line.
@@ -22,7 +22,7 @@ class Reference:
         self._since_s: float | None = None
         self._line: list[Asked] = []
 
-    def holds_back(self, asked: Asked, seats: Seats) -> bool:
+    def holds_back(self, asked: Asked, seats: SeatPool) -> bool:
         """Whether the request must wait; it is then in line."""
         if self._is_over() or seats.at(asked[0].persona, 1) is None:
             if self._since_s is None:
@@ -31,7 +31,7 @@ class Reference:
         self._line.append(asked)
         return True
 
-    def let_in(self) -> list[Asked]:
+    def admit(self) -> list[Asked]:
         """Those whose wait is over, in the order in which they came."""
         if not self._is_over():
             return []

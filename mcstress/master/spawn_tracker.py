@@ -14,7 +14,7 @@ ON_THEIR_WAY_S = 5.0
 """So soon after Locust has sent out all users, the end of a run finds some that have yet to ask."""
 
 
-class Arrivals:
+class SpawnTracker:
     """Compares the users that were asked for with those who took their seats.
 
     Locust's own count is no help: it calls spawning complete before the workers have reported.

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import claim, release
-from mcstress.master.run_state import MasterRun
+from mcstress.master.run_state import RunState
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
 from mcstress.settings import Settings
-from mcstress.system_under_test import Ground
+from mcstress.system_under_test import SystemUnderTest
 from mcstress.users.run import Run
 
 DEFAULT_PREFIX = "playbook_"
@@ -22,12 +22,12 @@ def check_claim(settings: Settings) -> None:
     release(claim(settings.report_dir, settings.run_id or None))
     folder = Path(settings.junit).absolute().parent
     if settings.junit and not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise MisuseError(f"--junit {settings.junit}: {folder} is no folder that can be written")
+        raise UsageError(f"--junit {settings.junit}: {folder} is no folder that can be written")
     if settings.junit and Path(settings.junit).is_dir():
-        raise MisuseError(f"--junit {settings.junit}: found a folder, expected a file's name")
+        raise UsageError(f"--junit {settings.junit}: found a folder, expected a file's name")
 
 
-def begin_run(settings: Settings, ground: Ground, mode: str) -> MasterRun:
+def begin_run(settings: Settings, ground: SystemUnderTest, mode: str) -> RunState:
     """Claim the next number and make the run that every worker will be sent.
 
     Raises MisuseError where the report folder cannot be written.
@@ -57,7 +57,7 @@ def begin_run(settings: Settings, ground: Ground, mode: str) -> MasterRun:
         token_hosts=settings.token_hosts,
         max_answer_bytes=settings.max_answer_bytes,
     )
-    return MasterRun(settings, run, ground, paths, mode)
+    return RunState(settings, run, ground, paths, mode)
 
 
 def tokens_not_sent(settings: Settings) -> list[str]:

@@ -13,7 +13,7 @@ from mcstress.cluster.messages import Delta, Drained
 LOCAL = "local"
 
 
-class WorkerPart(msgspec.Struct):
+class WorkerState(msgspec.Struct):
     """One worker's part of a run. ``client_id`` is Locust's; ``name`` ours, as in events.
 
     ``machine`` is the name of its host.
@@ -72,18 +72,18 @@ class WorkerPart(msgspec.Struct):
         return self.deltas_missing + unseen
 
 
-class Roll:
+class WorkerRegistry:
     """Every worker that ever took part in the run, by name."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, WorkerPart] = {}
+        self.parts: dict[str, WorkerState] = {}
         self._names: dict[str, str] = {}
 
-    def enter(self, name: str, client_id: str, boot: str, machine: str = "") -> WorkerPart:
+    def enter(self, name: str, client_id: str, boot: str, machine: str = "") -> WorkerState:
         """Enter a worker; entering twice is once."""
         self._names[client_id] = name
         local = name == LOCAL
-        return self.parts.setdefault(name, WorkerPart(name, client_id, boot, local, machine))
+        return self.parts.setdefault(name, WorkerState(name, client_id, boot, local, machine))
 
     def strike(self, client_id: str) -> None:
         """Forget a worker that takes no part after all; one that handed anything over stays."""
@@ -91,12 +91,12 @@ class Roll:
         if part is not None and not part.deltas and part.drained is None:
             del self.parts[self._names.pop(client_id)]
 
-    def of_client(self, client_id: str) -> WorkerPart | None:
+    def of_client(self, client_id: str) -> WorkerState | None:
         """The part of Locust's client."""
         name = self._names.get(client_id)
         return self.parts[name] if name else None
 
-    def waiting(self, grace_s: float = 0.0) -> list[WorkerPart]:
+    def waiting(self, grace_s: float = 0.0) -> list[WorkerState]:
         """Those that have not drained and were not lost ``grace_s`` ago."""
         lost_s = time.monotonic() - grace_s
         return [
@@ -109,6 +109,6 @@ class Roll:
         """Whether there were workers, and all have handed over and left."""
         return bool(self.parts) and all(part.drained for part in self.parts.values())
 
-    def lost(self) -> list[WorkerPart]:
+    def lost(self) -> list[WorkerState]:
         """Those that never drained."""
         return [part for part in self.parts.values() if part.drained is None]

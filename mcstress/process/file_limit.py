@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from contextlib import suppress
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 
 A_USER = 2
 """A connection to the gateway, and one to the LLM."""
@@ -13,7 +13,7 @@ SPARE = 100
 """For evidence, spools, the master's or workers' connections, and what Python has open."""
 
 
-def allow_all_open_files() -> None:
+def raise_nofile_limit() -> None:
     """Raise the soft limit to the hard one; Locust stops at 10,000, half of what as many need."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # A system may have a limit of its own below; then Locust's must do.
@@ -54,7 +54,7 @@ def check_users(users: int, where: str) -> None:
     """Refuse more users of one process than it has files for; ``where`` they were asked for."""
     if users > most_users():
         needs = users * A_USER + SPARE
-        raise MisuseError(
+        raise UsageError(
             f"{where}: {users:,} users need about {needs:,} open files; the limit is "
             f"{open_files():,}: ulimit -n {needs}, or more workers"
         )

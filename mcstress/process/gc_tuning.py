@@ -11,7 +11,7 @@ YOUNG = 5_000
 """Objects made and not yet freed before the youngest are looked through; Python's own is 700."""
 
 
-def keep_quiet(environment: Environment) -> None:
+def tune_gc(environment: Environment) -> None:
     """Look through all objects once users are there, and never again while they live.
 
     A look at ten thousand users takes most of a second, in which no answer is read: a latency of

@@ -5,6 +5,6 @@ from __future__ import annotations
 import gevent
 
 
-def keep_no_pedigree() -> None:
+def disable_greenlet_tree() -> None:
     """Do without the stack at which each greenlet was begun: half a KB for every user."""
     gevent.config.track_greenlet_tree = False

@@ -15,8 +15,8 @@ from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
-from mcstress.errors import MisuseError
-from mcstress.exit_codes import EXIT_MISUSE
+from mcstress.errors import UsageError
+from mcstress.exit_codes import EXIT_USAGE
 
 EVERYWHERE = ("", "*")
 
@@ -37,9 +37,9 @@ class PortCheck:
                 self._looked = True
                 try:
                     check_ports(options)
-                except MisuseError as fault:
+                except UsageError as fault:
                     sys.stderr.write(f"mcstress: {fault}\n")
-                    raise SystemExit(EXIT_MISUSE) from None
+                    raise SystemExit(EXIT_USAGE) from None
             return options
 
         parser.parse_args = parse_args  # no event of Locust's comes after it
@@ -64,7 +64,7 @@ def _only_shows(options: Namespace) -> bool:
 
 def _check_way_to_the_master(options: Namespace) -> None:
     if options.master_port != options.master_bind_port:
-        raise MisuseError(
+        raise UsageError(
             f"--processes: its workers connect to --master-port {options.master_port}, and the "
             f"master listens on --master-bind-port {options.master_bind_port}; expected the same"
         )
@@ -78,14 +78,14 @@ def _check(option: str, host: str, port: int, renamed_by: str = "") -> None:
     try:
         _listen(host, port)
     except OverflowError:
-        raise MisuseError(f"{option}-port: found {port}, expected 0 to 65535") from None
+        raise UsageError(f"{option}-port: found {port}, expected 0 to 65535") from None
     except socket.gaierror as fault:
-        raise MisuseError(f"{option}-host: found {host!r}: {fault.strerror}") from None
+        raise UsageError(f"{option}-host: found {host!r}: {fault.strerror}") from None
     except OSError as fault:
         reason = os.strerror(fault.errno).lower() if fault.errno else str(fault)
         if fault.errno == errno.EADDRINUSE:
             reason += f"; name another port with {renamed_by or f'{option}-port'}"
-        raise MisuseError(f"{where}: {reason}") from None
+        raise UsageError(f"{where}: {reason}") from None
 
 
 def _listen(host: str, port: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 SHOWN_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
@@ -20,11 +20,11 @@ def parse_size(value: object, place: str, least: int, most: int) -> int:
     found = SIZE.fullmatch(str(value))
     unit = UNITS.get(found[2].lower().removesuffix("b")) if found else None
     if found is None or unit is None:
-        raise MisuseError(f"{place}: found {value!r}, expected a size such as 500kB, 8MB or 1GB")
+        raise UsageError(f"{place}: found {value!r}, expected a size such as 500kB, 8MB or 1GB")
     size = round(float(found[1]) * unit)
     if not least <= size <= most:
         expected = f"{size_text(least)} to {size_text(most)}"
-        raise MisuseError(f"{place}: found {value!r}, expected {expected}")
+        raise UsageError(f"{place}: found {value!r}, expected {expected}")
     return size
 
 

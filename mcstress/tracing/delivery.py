@@ -10,10 +10,10 @@ import httpx
 from gevent.event import Event as Flag
 
 from mcstress.tracing.lane import SLICE, SLICE_AT_END, Lane, RunEnd
-from mcstress.tracing.langfuse.encoding import Manners
+from mcstress.tracing.langfuse.encoding import SendPolicy
 from mcstress.tracing.langfuse.response import Fault, Reply
-from mcstress.tracing.langfuse.sdk import Official, Project
-from mcstress.tracing.notices import Border
+from mcstress.tracing.langfuse.sdk import LangfuseSdk, Project
+from mcstress.tracing.notices import ErrorBoundary
 from mcstress.tracing.portions import observation_portions, score_portions
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mcstress.tracing.counts import TraceCounts
     from mcstress.tracing.langfuse.client import Server
     from mcstress.tracing.limits import Limits
-    from mcstress.tracing.notices import Notices
-    from mcstress.tracing.overflow import Overflow
+    from mcstress.tracing.notices import ThrottledWarnings
+    from mcstress.tracing.overflow import SpoolQueue
     from mcstress.tracing.queue import Item, Outbox
     from mcstress.tracing.score_queue import ScoreQueue
 
@@ -36,7 +36,7 @@ _SHARE_TO_DELIVER = 0.9
 """Of the time that the end has; the rest is for spooling what is left."""
 
 
-def breathe() -> None:
+def yield_to_loop() -> None:
     """Let everyone else go first. A sleep of zero would not let the loop look at its sockets."""
     gevent.sleep(_BREATH_S)
 
@@ -45,7 +45,7 @@ def _limit(seconds: float) -> gevent.Timeout:
     return gevent.Timeout(seconds, httpx.ReadTimeout("no whole answer in time"))
 
 
-MANNERS = Manners(breathe=breathe, limit=_limit, slice_size=SLICE)
+SEND_POLICY = SendPolicy(yield_to_loop=yield_to_loop, limit=_limit, slice_size=SLICE)
 
 
 class Sender:
@@ -62,10 +62,10 @@ class Sender:
         server: Server[Item],
         outbox: Outbox,
         scores: ScoreQueue,
-        overflow: Overflow,
+        overflow: SpoolQueue,
         *,
         counts: TraceCounts,
-        notices: Notices,
+        notices: ThrottledWarnings,
         sweep: Callable[[], Iterator[None]],
         limits: Limits,
         learns_project: bool,
@@ -73,13 +73,13 @@ class Sender:
         self.project: Project | None = None
         self.answered = False
         self._server = server
-        self._official = Official(server.settings, server.http) if learns_project else None
+        self._official = LangfuseSdk(server.settings, server.http) if learns_project else None
         self._outbox = outbox
         self._scores = scores
         self._overflow = overflow
         self._counts = counts
         self._notices = notices
-        self._border = Border(notices)
+        self._border = ErrorBoundary(notices)
         self._sweep = sweep
         self._limits = limits
         self._lookups = LOOKUPS
@@ -159,7 +159,7 @@ class Sender:
         """
         self._observation_lane.give_up()
         self._score_lane.give_up()
-        breathe()
+        yield_to_loop()
         while self._outbox.items or self._scores.items:
             self._overflow.add(self._outbox.take(self._outbox.items))
             self._overflow.add(self._scores.take(self._scores.items))
@@ -167,7 +167,7 @@ class Sender:
 
     def _collect(self) -> None:
         for _ in self._sweep():
-            breathe()
+            yield_to_loop()
 
     def _keep(self) -> None:
         """Collect buffers that are not full, and spool where the server does not keep up."""
@@ -209,7 +209,7 @@ class Sender:
         finally:
             self._is_asking = False
 
-    def _ask_for_project(self, official: Official) -> Reply[Item] | None:
+    def _ask_for_project(self, official: LangfuseSdk) -> Reply[Item] | None:
         reply = self._server.greet()
         if reply:
             return reply

@@ -10,19 +10,19 @@ from mcstress.tracing.spool.step import SpooledStep
 from mcstress.tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
-    from mcstress.tracing.notices import Border
+    from mcstress.tracing.notices import ErrorBoundary
     from mcstress.tracing.observation import Entry
     from mcstress.tracing.observation_of_step import Translator
     from mcstress.tracing.queue import Item
 
 
-class Entries:
+class EntryFactory:
     """Makes both of a process's items. A fault in that stops at ``border``, and is counted.
 
     What is sent is masked as the run says; a line of the spool stays on the machine, and is not.
     """
 
-    def __init__(self, translator: Translator, border: Border) -> None:
+    def __init__(self, translator: Translator, border: ErrorBoundary) -> None:
         self._translator = translator
         self._mask = Mask(translator.run.mask)
         self._border = border

@@ -11,15 +11,15 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from tenacity.wait import wait_exponential_jitter
 
 from mcstress.tracing.langfuse.response import KEYS
-from mcstress.tracing.notices import Border
+from mcstress.tracing.notices import ErrorBoundary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mcstress.tracing.langfuse.response import Reply
     from mcstress.tracing.limits import Limits
-    from mcstress.tracing.notices import Notices
-    from mcstress.tracing.overflow import Overflow
+    from mcstress.tracing.notices import ThrottledWarnings
+    from mcstress.tracing.overflow import SpoolQueue
     from mcstress.tracing.portions import Portions
     from mcstress.tracing.queue import Item
 
@@ -61,10 +61,10 @@ class Lane:
         self,
         queue: Queue,
         portions: Portions[Item],
-        overflow: Overflow,
+        overflow: SpoolQueue,
         end: RunEnd,
         *,
-        notices: Notices,
+        notices: ThrottledWarnings,
         limits: Limits,
         introduce: Callable[[], Reply[Item] | None] = lambda: None,
     ) -> None:
@@ -76,7 +76,7 @@ class Lane:
         self._overflow = overflow
         self._end = end
         self._notices = notices
-        self._border = Border(notices)
+        self._border = ErrorBoundary(notices)
         self._limits = limits
         self._introduce = introduce
         self._in_flight: list[Item] = []

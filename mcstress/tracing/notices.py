@@ -15,7 +15,7 @@ logger = logging.getLogger("tracing")
 QUIET_S = 30.0
 
 
-class Notices:
+class ThrottledWarnings:
     """Says what went wrong, each kind once per ``QUIET_S``, and counts all of it.
 
     ``faults`` has how often each kind happened. ``redact`` takes the keys out of a text.
@@ -43,10 +43,10 @@ class Notices:
         logger.warning("Langfuse: %s%s", self._redact(text), more)
 
 
-class Border:
+class ErrorBoundary:
     """The best-effort border: a fault of our own stops here, is counted, and harms nobody."""
 
-    def __init__(self, notices: Notices) -> None:
+    def __init__(self, notices: ThrottledWarnings) -> None:
         self._notices = notices
 
     def __enter__(self) -> None:

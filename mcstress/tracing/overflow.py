@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mcstress.tracing.counts import Tally, TraceCounts
-    from mcstress.tracing.entries import Entries
-    from mcstress.tracing.notices import Notices
+    from mcstress.tracing.entries import EntryFactory
+    from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.queue import Item
     from mcstress.tracing.spool.spool import Spool
 
 
-class Overflow:
+class SpoolQueue:
     """A queue before the spool. What is in it is not yet counted as spooled or dropped.
 
-    ``breathe`` is called between slices; nothing lets go of the loop within one, so that whoever
-    stops the caller loses nothing.
+    ``yield_to_loop`` is called between slices; nothing lets go of the loop within one, so that a
+    caller that is stopped loses nothing.
     """
 
     def __init__(
@@ -31,15 +31,15 @@ class Overflow:
         spool: Spool,
         *,
         counts: TraceCounts,
-        notices: Notices,
-        entries: Entries,
-        breathe: Callable[[], None],
+        notices: ThrottledWarnings,
+        entries: EntryFactory,
+        yield_to_loop: Callable[[], None],
     ) -> None:
         self._spool = spool
         self._counts = counts
         self._notices = notices
         self._entries = entries
-        self._breathe = breathe
+        self._breathe = yield_to_loop
         self._waiting: deque[Item] = deque()
 
     def add(self, items: Iterable[Item]) -> None:

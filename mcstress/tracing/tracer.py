@@ -11,15 +11,15 @@ from greenlet import getcurrent
 
 from mcstress.services.trace_context import is_sampled, phase_trace_id
 from mcstress.tracing.counts import Tally, TraceCounts
-from mcstress.tracing.delivery import MANNERS, Sender, breathe
-from mcstress.tracing.entries import Entries
+from mcstress.tracing.delivery import SEND_POLICY, Sender, yield_to_loop
+from mcstress.tracing.entries import EntryFactory
 from mcstress.tracing.langfuse.client import UNSERIALISABLE, Server, Wire
 from mcstress.tracing.langfuse.readback import read_back
 from mcstress.tracing.limits import Limits
-from mcstress.tracing.notices import Border, Notices
+from mcstress.tracing.notices import ErrorBoundary, ThrottledWarnings
 from mcstress.tracing.observation import Observation, Score
 from mcstress.tracing.observation_of_step import Translator
-from mcstress.tracing.overflow import Overflow
+from mcstress.tracing.overflow import SpoolQueue
 from mcstress.tracing.queue import Item, Outbox
 from mcstress.tracing.score_queue import ScoreQueue
 from mcstress.tracing.spool.spool import Spool
@@ -89,22 +89,22 @@ class Tracer:
         self._finishing: gevent.Greenlet[..., None] | None = None
         self._buffers: dict[int, list[Item]] = {}
         self._counts = TraceCounts()
-        self._notices = Notices(self._settings.redact)
-        self._border = Border(self._notices)
+        self._notices = ThrottledWarnings(self._settings.redact)
+        self._border = ErrorBoundary(self._notices)
         limits = self._limits
         self._outbox = Outbox(limits.outbox_items, limits.outbox_bytes, limits.post)
         self._scores = ScoreQueue(limits.score_post, limits.scores_waiting)
-        entries = Entries(Translator(self._run, limits.body_bytes), self._border)
-        overflow = Overflow(
+        entries = EntryFactory(Translator(self._run, limits.body_bytes), self._border)
+        overflow = SpoolQueue(
             Spool(self._spool_path, limits.spool_bytes, limits.spare_bytes),
             counts=self._counts,
             notices=self._notices,
             entries=entries,
-            breathe=breathe,
+            yield_to_loop=yield_to_loop,
         )
         self._sender = Sender(
             Server(
-                self._settings, entries.of, MANNERS, timeout_s=limits.timeout_s, wire=self._wire
+                self._settings, entries.of, SEND_POLICY, timeout_s=limits.timeout_s, wire=self._wire
             ),
             self._outbox,
             self._scores,
@@ -217,7 +217,7 @@ class Tracer:
         with self._border:
             return read_back(
                 *(self._settings, self._run.uid, expected, within_s, self._notices),
-                limit=MANNERS.limit,
+                limit=SEND_POLICY.limit,
             )
         return None
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.services.http.base_url import DEFAULT_PORTS, ascii_host
 
 OPTION = "--web-allowed-host"
@@ -78,7 +78,7 @@ def allowed_hosts(texts: Iterable[str] | None) -> list[Authority]:
 def _allowed(text: str) -> Authority:
     found = authority(text)
     if found is None or "/" in text:
-        raise MisuseError(f"{OPTION}: found {text!r}; {EXPECTED}")
+        raise UsageError(f"{OPTION}: found {text!r}; {EXPECTED}")
     if ":" in found.name:
         return found
     return Authority(ascii_host(found.name, OPTION).lower(), found.port)

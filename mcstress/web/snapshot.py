@@ -11,7 +11,7 @@ from mcstress.lifecycle import Lifecycle, Stage
 from mcstress.master.completeness import completeness_so_far
 from mcstress.master.finalize import judge, results_of
 from mcstress.master.run_info import describe
-from mcstress.master.run_state import MasterRun
+from mcstress.master.run_state import RunState
 from mcstress.metrics.checks import overall
 
 LEAST_S, MOST_S = 1.0, 10.0
@@ -49,11 +49,11 @@ class Snapshots:
             self._last = Snapshot(self._last.number + 1, stage, self._document(run))
         return self._last
 
-    def _current(self) -> MasterRun | None:
+    def _current(self) -> RunState | None:
         conductor = self._lifecycle.conductor
         return conductor.current if conductor else None
 
-    def _document(self, run: MasterRun | None) -> dict[str, Any]:
+    def _document(self, run: RunState | None) -> dict[str, Any]:
         if run is None:
             return self._lifecycle.finished.head
         began_s = time.thread_time()
@@ -63,7 +63,7 @@ class Snapshots:
         return document
 
 
-def document_so_far(run: MasterRun) -> dict[str, Any]:
+def document_so_far(run: RunState) -> dict[str, Any]:
     """A report's head while the run goes on, without its scenario; it judges what is there."""
     results = results_of(run, run.figures)
     counted = completeness_so_far(run, results["metrics"]["events"]["total"])

@@ -17,7 +17,7 @@ from locust.runners import MasterRunner
 from locust.web import WebUI
 from werkzeug.datastructures import MultiDict
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.lifecycle import Lifecycle
 from mcstress.master.drain import wait_until
 from mcstress.services.failure_reason import clip
@@ -129,7 +129,7 @@ class StartForm:
             else:
                 self._refuse_without_workers()
                 lifecycle.prepare(settings)
-        except MisuseError as fault:
+        except UsageError as fault:
             return in_one_line(str(fault))
         return ""
 
@@ -181,14 +181,14 @@ class StartForm:
 
     def _wait_for_the_end(self) -> None:
         if not wait_until(lambda: self._lifecycle.stage != "ending", ENDING_DEADLINE_S):
-            raise MisuseError("the run before is still writing its report; try again in a moment")
+            raise UsageError("the run before is still writing its report; try again in a moment")
 
     def _refuse_without_workers(self) -> None:
         """Locust would only log it."""
         runner = self._lifecycle.runner
         if isinstance(runner, MasterRunner) and not runner.worker_count:
             pause_s = self._lifecycle.environment.stop_timeout
-            raise MisuseError(
+            raise UsageError(
                 "no worker is ready; start one, or wait: those of the last run come back "
                 f"{pause_s:g} s after it"
             )
@@ -196,7 +196,7 @@ class StartForm:
     def _refuse_other_classes(self, classes: list[type[Any]]) -> None:
         """Locust would have the run that is on go on with users that it knows nothing of."""
         if {*classes} != {*self._lifecycle.environment.user_classes}:
-            raise MisuseError("a run is on: its user classes cannot change; stop it first")
+            raise UsageError("a run is on: its user classes cannot change; stop it first")
 
     def _refuse_changes(self, settings: Settings) -> None:
         """While a run is on, users, ramp and run time can change, and nothing else."""
@@ -209,7 +209,7 @@ class StartForm:
             for name in Settings.__struct_fields__
             if getattr(settings, name) != getattr(run.settings, name)
         ]
-        raise MisuseError(
+        raise UsageError(
             f"run {run.run.label} is on: its {', '.join(changed)} cannot change; stop it first"
         )
 
@@ -219,10 +219,10 @@ def refuse_unshown(form: Mapping[str, str], options: Mapping[str, Any]) -> None:
     shown = {*LOCUSTS_FIELDS, *ui_extra_args_dict()}
     if unshown := sorted(name for name in form if name in options and name not in shown):
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in unshown)
-        raise MisuseError(f"{flags}: not in the form; expected on the command line of locust only")
+        raise UsageError(f"{flags}: not in the form; expected on the command line of locust only")
     for name, value in form.items():
         if "\0" in value:
-            raise MisuseError(f"{clip(name)}: found a NUL byte in {clip(value)!r}; expected text")
+            raise UsageError(f"{clip(name)}: found a NUL byte in {clip(value)!r}; expected text")
 
 
 def in_a_box(value: Any) -> Any:

@@ -21,8 +21,8 @@ class Connection:
     """Knows at once that the connection was closed, which silence tells only after seconds.
 
     The system closes the connections of a process that has ended, and keeps those of one that is
-    starved or stopped: of that, ``Hearing`` knows. ``on_lost`` is called each time that it was
-    closed and did not come back soon.
+    starved or stopped: of that, ``MasterHeartbeat`` knows. ``on_lost`` is called each time that it
+    was closed and did not come back soon.
     """
 
     def __init__(self, runner: WorkerRunner, on_lost: Callable[[], None]) -> None:

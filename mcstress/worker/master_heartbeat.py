@@ -8,7 +8,7 @@ SILENT_S = 15.0
 """A master answers the heartbeat of every second; one that is so long silent is gone."""
 
 
-class Hearing:
+class MasterHeartbeat:
     """Looks at Locust's heartbeats, now and then, and adds up for how long none came.
 
     It trusts no clock: a worker that was frozen itself has heard nothing either.

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from mcstress.cluster.messages import Welcome
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import HELD_BYTES, Segment
 
@@ -29,7 +29,7 @@ def open_segment(welcome: Welcome, boot: str) -> Segment:
     if path.parent.is_dir():
         try:
             return Segment(path, record, private=parse_policy(welcome.evidence).keeps_bodies)
-        except MisuseError as fault:
+        except UsageError as fault:
             logger.warning("%s", fault)
     # Not by the run's number, which another master may use too.
     apart = f"multi_coord_stress_{welcome.run.uid}.{welcome.worker}.{boot}.events.jsonl"

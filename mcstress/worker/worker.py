@@ -17,21 +17,21 @@ from locust.runners import Runner, WorkerRunner
 
 from mcstress.cluster import handshake
 from mcstress.cluster import messages as said
-from mcstress.cluster.channel import Post, kind_of
+from mcstress.cluster.channel import Channel, kind_of
 from mcstress.cluster.dropped import LONGEST_REASON, quoted
 from mcstress.cluster.key import KeyFaultError, RepeatedError
 from mcstress.cluster.tracing import open_tracer
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
-from mcstress.exit_codes import EXIT_CODES, EXIT_MISUSE
+from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
 from mcstress.services.clock import CLOCK
-from mcstress.users.session import coordination_hook, open_gate, withheld_of
+from mcstress.users.session import coordination_hook, provide_context, withheld_of
 from mcstress.worker.master_connection import Connection
-from mcstress.worker.master_heartbeat import SILENT_S, Hearing
+from mcstress.worker.master_heartbeat import SILENT_S, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import open_segment
-from mcstress.worker.worker_run import NodeRun
+from mcstress.worker.worker_run import WorkerRun
 
 if TYPE_CHECKING:
     from mcstress.tracing.tracer import Tracer
@@ -47,16 +47,16 @@ POLL_S = 0.1
 logger = logging.getLogger(__name__)
 
 
-class Node:
+class Worker:
     """Takes part in one run after the other. A run begins with the master's welcome."""
 
-    def __init__(self, environment: Environment, runner: Runner, post: Post) -> None:
+    def __init__(self, environment: Environment, runner: Runner, post: Channel) -> None:
         self.runner = runner
         self._environment = environment
-        self._hearing: Hearing | None = None
+        self._hearing: MasterHeartbeat | None = None
         self._connection: Connection | None = None
         if isinstance(runner, WorkerRunner):
-            self._hearing = Hearing(runner)
+            self._hearing = MasterHeartbeat(runner)
             self._connection = Connection(runner, self._on_connection_lost)
         self.boot = uuid4().hex[:12]
         self._own_env = _own_langfuse_env(environment)
@@ -64,8 +64,8 @@ class Node:
         self.local_segment: Segment | None = None
         self.local_tracer: Tracer | None = None
         self._post = post
-        self._run: NodeRun | None = None
-        self._coming: AsyncResult[NodeRun] = AsyncResult()
+        self._run: WorkerRun | None = None
+        self._coming: AsyncResult[WorkerRun] = AsyncResult()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._dismissed = Signal()
         if isinstance(runner, WorkerRunner):
@@ -87,7 +87,7 @@ class Node:
         post.listen(said.Dismissed, self._on_dismissed)
         environment.events.user_error.add_listener(self._on_user_error)
         coordination_hook(environment).add_listener(self._on_event)
-        open_gate(environment, self.current_run)
+        provide_context(environment, self.current_run)
 
     def begin(self) -> None:
         """Ask for the run that has begun (``test_start``)."""
@@ -98,7 +98,7 @@ class Node:
         self._dismissed.clear()
         self._post.send(handshake.hello(self.boot))
 
-    def current_run(self) -> NodeRun:
+    def current_run(self) -> WorkerRun:
         """What users of this process see; blocks until the master's welcome is there.
 
         After the drain Locust may send more users, to replace those of a worker that left: what
@@ -119,15 +119,15 @@ class Node:
             return
         try:
             tokens_withheld = withheld_of(welcome.run)
-        except MisuseError as fault:
+        except UsageError as fault:
             self._refuse(str(fault))
             return
         try:
             if self.local_segment is None:
                 CLOCK.anchor()
             segment = self.local_segment or open_segment(welcome, self.boot)
-        except MisuseError as fault:
-            self._stand_aside(welcome, fault)
+        except UsageError as fault:
+            self._decline(welcome, fault)
             return
         recorder = Recorder(
             welcome.worker,
@@ -138,7 +138,7 @@ class Node:
         )
         for said_of_token in tokens_withheld:
             logger.warning("%s: %s", welcome.worker, said_of_token)
-        self._run = NodeRun(welcome, self.boot, self._post, recorder)
+        self._run = WorkerRun(welcome, self.boot, self._post, recorder)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
         self._coming.set(self._run)
 
@@ -170,12 +170,12 @@ class Node:
             return
         self._refused = reason
         logger.error("this worker takes no part: %s", quoted(reason, LONGEST_REASON))
-        self._environment.process_exit_code = EXIT_MISUSE
+        self._environment.process_exit_code = EXIT_USAGE
         self._coming.set_exception(StopUser())
         # Not in the receive loop, which is stopped by it.
         gevent.spawn(self.runner.quit)
 
-    def _stand_aside(self, welcome: said.Welcome, fault: MisuseError) -> None:
+    def _decline(self, welcome: said.Welcome, fault: UsageError) -> None:
         """Without evidence there is no taking part: say so, and let the users go."""
         logger.error("%s takes no part: %s", welcome.worker, fault)
         nothing = said.Drained(
@@ -241,7 +241,7 @@ class Node:
         if self._run is not None:
             self._stop_unheard(self._run, "the connection to the master is lost")
 
-    def _stop_unheard(self, run: NodeRun, why: str) -> None:
+    def _stop_unheard(self, run: WorkerRun, why: str) -> None:
         """Make no load that nobody asks for; hand over once the master is there again."""
         if run.drained:
             return
@@ -262,7 +262,7 @@ class Node:
         else:
             self._hand_over_all(run)
 
-    def _hand_over_all(self, run: NodeRun, *, unheard: bool = False) -> None:
+    def _hand_over_all(self, run: WorkerRun, *, unheard: bool = False) -> None:
         if run.drained:
             return
         run.drained = True
@@ -271,7 +271,7 @@ class Node:
         run.hand_over_all(unheard=unheard)
         gevent.killall(self._greenlets)
 
-    def leave_early(self) -> None:
+    def drain_on_signal(self) -> None:
         """Hand over all the same when this process ends by a signal to it alone.
 
         Ctrl-C in a terminal reaches every worker of ``--processes`` beside the master.

@@ -11,7 +11,7 @@ import gevent.lock
 from gevent.event import AsyncResult
 from locust.exception import StopUser
 
-from mcstress.cluster.channel import Post
+from mcstress.cluster.channel import Channel
 from mcstress.cluster.messages import (
     BeginRound,
     Delta,
@@ -30,7 +30,7 @@ from mcstress.services.gateway.client import Gateway
 from mcstress.services.gateway.schema import CreateIndexRequest
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN
 from mcstress.services.step import Step
-from mcstress.users.board import Board, Recordings
+from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
 from mcstress.users.session import connection
@@ -42,14 +42,14 @@ LEASE_DEADLINE_S = 60.0
 logger = logging.getLogger(__name__)
 
 
-class NodeRun:
+class WorkerRun:
     """``users.coordinator.Surroundings`` of one process in one run."""
 
-    def __init__(self, welcome: Welcome, boot: str, post: Post, recorder: Recorder) -> None:
+    def __init__(self, welcome: Welcome, boot: str, post: Channel, recorder: Recorder) -> None:
         self.welcome = welcome
         self.boot = boot
         self.recorder = recorder
-        self.board = Board()
+        self.board = HandoverBoard()
         self.llm_slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.user_errors: list[str] = []
         self.clock_watch = ClockWatch()

@@ -12,7 +12,7 @@ from standin.process import Standin
 
 from mcstress.tracing.langfuse.readback import read_back
 from mcstress.tracing.langfuse.settings import load_settings
-from mcstress.tracing.notices import Notices
+from mcstress.tracing.notices import ThrottledWarnings
 
 NAMED = os.environ.get("MCSTRESS_TEST_LANGFUSE")
 pytestmark = pytest.mark.skipif(not NAMED, reason="MCSTRESS_TEST_LANGFUSE names no env file")
@@ -38,6 +38,6 @@ def test_a_round_arrives_whole(tmp_path, processes):
     assert project.startswith(f"{settings.url}/project/")
     report = (tmp_path / "reports" / "multi_coord_stress_001.md").read_text()
     assert f"{project}/sessions/{uid}" in report
-    found = read_back(settings, uid, STEPS, INGESTED_WITHIN_S, Notices(settings.redact))
+    found = read_back(settings, uid, STEPS, INGESTED_WITHIN_S, ThrottledWarnings(settings.redact))
     assert found == STEPS
     assert settings.secret_key not in output + report

@@ -3,7 +3,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.report.github import check_annotations, tell_github
 from mcstress.evidence.report.junit import junit, write_junit
 
@@ -45,7 +45,7 @@ def test_junit_goes_where_it_was_asked_to(tmp_path):
     path = tmp_path / "results" / "junit.xml"
     write_junit(path, ALL)
     assert path.read_bytes() == junit(ALL)
-    with pytest.raises(MisuseError, match=r"--junit .*: cannot be written: File exists"):
+    with pytest.raises(UsageError, match=r"--junit .*: cannot be written: File exists"):
         write_junit(path / "x.xml", ALL)
 
 

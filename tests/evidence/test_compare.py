@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from made_report import CONTRACTS, MadeRun, head_of, run_section
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.compare import render
 from mcstress.evidence.compare.comparison import compare
 from mcstress.evidence.compare.queries import (
@@ -198,12 +198,12 @@ def test_rounds_are_forgotten_once_they_are_whole():
 def test_runs_that_asked_other_things_are_refused(change, message):
     other = made(1)
     other.head |= change
-    with pytest.raises(MisuseError, match=message):
+    with pytest.raises(UsageError, match=message):
         compare([made(1)], [other])
 
 
 def test_an_empty_side_is_refused():
-    with pytest.raises(MisuseError, match="at least one run on either side"):
+    with pytest.raises(UsageError, match="at least one run on either side"):
         compare([made(1)], [])
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from made_events import START_S, made_event
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.document import write_document
 from mcstress.evidence.store.history import events_of, read_run
 from mcstress.evidence.store.segment import Segment
@@ -108,14 +108,14 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path, line):
     path = main_file(tmp_path, [made_event(1), made_event(2)])
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([*lines[:2], line, *lines[2:], b""]))
-    with pytest.raises(MisuseError, match=r"001.events.jsonl, line 3: .*expected one whole JSON"):
+    with pytest.raises(UsageError, match=r"001.events.jsonl, line 3: .*expected one whole JSON"):
         read_run(path)
 
 
 def test_a_time_of_no_zone_is_named(tmp_path):
     path = main_file(tmp_path, [made_event(1), made_event(2)])
     path.write_bytes(path.read_bytes().replace(b'Z"', b'"', 1))
-    with pytest.raises(MisuseError, match=r"line 2: .*timezone"):
+    with pytest.raises(UsageError, match=r"line 2: .*timezone"):
         read_run(path)
 
 
@@ -123,7 +123,7 @@ def test_an_event_that_lacks_a_field_is_named(tmp_path):
     path = main_file(tmp_path, [made_event(1)])
     with path.open("ab") as file:
         file.write(b'{"seq": 2, "worker": "w", "time": "2030-01-01T00:00:00Z"}\n')
-    with pytest.raises(MisuseError, match=r"line 3: .*required field `round`"):
+    with pytest.raises(UsageError, match=r"line 3: .*required field `round`"):
         read_run(path)
 
 
@@ -140,12 +140,12 @@ def test_an_event_that_lacks_a_field_is_named(tmp_path):
 def test_a_file_without_a_first_record_is_refused(tmp_path, text, message):
     path = tmp_path / "x.events.jsonl"
     path.write_bytes(text)
-    with pytest.raises(MisuseError, match=message):
+    with pytest.raises(UsageError, match=message):
         read_run(path)
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(MisuseError, match="no such file"):
+    with pytest.raises(UsageError, match="no such file"):
         read_run(tmp_path / "x.json")
 
 
@@ -190,12 +190,12 @@ def test_a_document_that_another_tool_laid_out_is_read_the_same(tmp_path):
 def test_a_document_of_another_schema_or_cut_short_is_refused(tmp_path):
     path = tmp_path / "x.json"
     write_document(path, {"schema": 2}, [])
-    with pytest.raises(MisuseError, match=r"x.json: schema 2; expected 1"):
+    with pytest.raises(UsageError, match=r"x.json: schema 2; expected 1"):
         read_run(path)
     write_document(path, {}, [msgspec.json.encode(made_event(seq)) for seq in (1, 2)])
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(MisuseError, match="ends in the middle"):
+    with pytest.raises(UsageError, match="ends in the middle"):
         read_run(path)
     path.write_text("# Report")
-    with pytest.raises(MisuseError, match=r"malformed.*expected a run's .json"):
+    with pytest.raises(UsageError, match=r"malformed.*expected a run's .json"):
         read_run(path)

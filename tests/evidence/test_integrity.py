@@ -14,7 +14,7 @@ from left_run import LeftRun
 from markupsafe import Markup
 
 from mcstress.commands.report import counted_again, report_again
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.compare.comparison import compare
 from mcstress.evidence.report.write import views_of
 from mcstress.evidence.store.history import blaming, read_run
@@ -205,7 +205,7 @@ def test_a_damaged_line_is_refused_by_name_or_left_out_and_counted(left):
         lines[places[2]] = lines[places[2]][:40]
 
     edited(left.segments[0], damage)
-    with pytest.raises(MisuseError, match=r"worker-0.events.jsonl, line 4: .*--skip-damaged"):
+    with pytest.raises(UsageError, match=r"worker-0.events.jsonl, line 4: .*--skip-damaged"):
         read_run(left.main)
     head, counted = again(left.main, skip_damaged=True)
     assert head["metrics"]["events"]["total"] == counted["events_kept"] == left.made - 1
@@ -218,7 +218,7 @@ def test_a_damaged_event_of_a_report_is_left_out_of_the_next(left):
         lines[places[2]] = lines[places[2]].replace(b'"phase"', b'"ph\xe5se"')
 
     edited(left.paths.json, damage)
-    with pytest.raises(MisuseError, match=r"001.json, event 3: "):
+    with pytest.raises(UsageError, match=r"001.json, event 3: "):
         read_run(left.paths.json)
     report_again(left.paths.json, skip_damaged=True)
     recount = left.paths.folder / "multi_coord_stress_001-recount.json"
@@ -254,7 +254,7 @@ def test_a_letter_that_was_flipped_in_a_head_is_refused_or_noticed(left):
         try:
             assert report_again(left.paths.json)[0] == "unknown", key
             fates["noticed"] += 1
-        except MisuseError:
+        except UsageError:
             fates["refused"] += 1
         written = [recount.json, recount.markdown, recount.html]
         assert len({path.exists() for path in written}) == 1, key
@@ -283,7 +283,7 @@ def test_what_no_run_writes_is_refused_in_a_line(tmp_path, bad, ending):
     path = tmp_path / f"x{ending}"
     record = b'{"record":"run",' if BAD[bad].startswith(b"{") and ending != ".json" else b""
     path.write_bytes(record + BAD[bad].removeprefix(b"{" if record else b"") + b"\n")
-    with pytest.raises(MisuseError, match=re.escape(str(path))) as refused:
+    with pytest.raises(UsageError, match=re.escape(str(path))) as refused:
         again(path)
     assert len(str(refused.value)) < 400
 
@@ -351,7 +351,7 @@ def test_whatever_is_changed_is_refused_noticed_or_of_no_effect(left, kind, skip
         path.write_bytes(mutated(whole, rng))
         try:
             head, counted = again(path, skip_damaged=skip_damaged)
-        except MisuseError:
+        except UsageError:
             fates["refused"] += 1
             continue
         if not counted["complete"]:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import claim, release
 
 
@@ -56,7 +56,7 @@ def test_a_run_that_ended_between_look_and_claim_keeps_its_number(tmp_path, monk
 def test_a_run_id_is_used_once(tmp_path):
     paths = claim(tmp_path, "nightly-3")
     assert paths.markdown.name == "multi_coord_stress_nightly-3.md"
-    with pytest.raises(MisuseError, match=r"--run-id nightly-3: .*already holds a run"):
+    with pytest.raises(UsageError, match=r"--run-id nightly-3: .*already holds a run"):
         claim(tmp_path, "nightly-3")
     release(paths)
     assert claim(tmp_path, "nightly-3") == paths
@@ -64,14 +64,14 @@ def test_a_run_id_is_used_once(tmp_path):
 
 @pytest.mark.parametrize("run_id", ["", "../x", "a/b", "a\\b", ".hidden", "a b", "x" * 101, "a\n"])
 def test_a_run_id_that_is_no_plain_name_is_refused(tmp_path, run_id):
-    with pytest.raises(MisuseError, match=r"--run-id .*expected letters, digits"):
+    with pytest.raises(UsageError, match=r"--run-id .*expected letters, digits"):
         claim(tmp_path, run_id)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "reports").write_text("")
-    with pytest.raises(MisuseError, match=r"--report-dir .*reports: cannot write there: .*exists"):
+    with pytest.raises(UsageError, match=r"--report-dir .*reports: cannot write there: .*exists"):
         claim(tmp_path / "reports")
 
 
@@ -79,7 +79,7 @@ def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
     if os.geteuid() == 0:
         monkeypatch.setattr("pathlib.Path.open", _denied)  # root may write anywhere
     tmp_path.chmod(0o500)
-    with pytest.raises(MisuseError, match="cannot write there: Permission denied"):
+    with pytest.raises(UsageError, match="cannot write there: Permission denied"):
         claim(tmp_path)
     tmp_path.chmod(0o700)
 
@@ -95,6 +95,6 @@ def test_a_worker_name_becomes_a_plain_file_name(tmp_path):
 
 def test_a_folder_whose_name_is_not_utf_8_is_refused(tmp_path):
     folder = tmp_path / os.fsdecode(b"b\xff\xfed")
-    with pytest.raises(MisuseError, match=r"--report-dir b'.*\\xff\\xfed': .*not UTF-8"):
+    with pytest.raises(UsageError, match=r"--report-dir b'.*\\xff\\xfed': .*not UTF-8"):
         claim(folder)
     assert not folder.exists()

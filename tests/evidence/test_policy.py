@@ -1,7 +1,7 @@
 import pytest
 from made_events import made_event
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 
 
@@ -35,5 +35,5 @@ def test_a_larger_sample_holds_the_smaller_one():
     "text", ["", "some", "sample", "sample=", "sample=0", "sample=1.5", "sample=-1", "sample=nan"]
 )
 def test_anything_else_is_refused_with_what_was_expected(text):
-    with pytest.raises(MisuseError, match=r"--evidence .*expected all, full, none, or sample=X"):
+    with pytest.raises(UsageError, match=r"--evidence .*expected all, full, none, or sample=X"):
         parse_policy(text)

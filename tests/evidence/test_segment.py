@@ -8,7 +8,7 @@ import sys
 import pytest
 from made_events import made_event
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store import segment as segment_module
 from mcstress.evidence.store.segment import Segment
 from mcstress.metrics.event import decoder
@@ -72,13 +72,13 @@ def test_nothing_touches_the_disk_before_flush_or_size(tmp_path):
 def test_a_file_that_holds_something_is_refused(tmp_path):
     path = tmp_path / "x"
     path.write_text("{}\n")
-    with pytest.raises(MisuseError, match="already holds events"):
+    with pytest.raises(UsageError, match="already holds events"):
         Segment(path, FIRST)
     assert path.read_text() == "{}\n"
 
 
 def test_a_folder_that_is_missing_is_refused(tmp_path):
-    with pytest.raises(MisuseError, match="cannot be written: No such file"):
+    with pytest.raises(UsageError, match="cannot be written: No such file"):
         Segment(tmp_path / "none" / "x", FIRST)
 
 

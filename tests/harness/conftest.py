@@ -9,15 +9,15 @@ from locust.event import Events
 from stranger import Stranger
 
 from mcstress import locust_compat
-from mcstress.cluster.channel import Post
+from mcstress.cluster.channel import Channel
 from mcstress.cluster.handshake import hello
 from mcstress.commands.check import parse
-from mcstress.master.controller import Conductor
+from mcstress.master.controller import RunController
 from mcstress.master.progress import Progress
 from mcstress.master.start import begin_run
 from mcstress.services.preflight import LanguageModel
 from mcstress.settings import read_settings
-from mcstress.system_under_test import Ground
+from mcstress.system_under_test import SystemUnderTest
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def made_run(tmp_path):
     options = parse(["--report-dir", str(tmp_path), "--langfuse-env", str(tmp_path / "none")])
     settings = read_settings(options, None)
     nowhere = "http://127.0.0.1:9"
-    ground = Ground(settings, nowhere, nowhere, {}, LanguageModel("m", rule_based=True))
+    ground = SystemUnderTest(settings, nowhere, nowhere, {}, LanguageModel("m", rule_based=True))
     run = begin_run(settings, ground, "distributed")
     yield run
     run.segment.close()
@@ -45,7 +45,7 @@ def master(made_run):
     locust_compat.install()
     environment = Environment(events=Events())
     runner = environment.create_master_runner("127.0.0.1", 0)
-    conductor = Conductor(environment, runner, Post(runner))
+    conductor = RunController(environment, runner, Channel(runner))
     conductor.conduct(made_run, Progress(None, None))
     yield conductor
     conductor.rest()

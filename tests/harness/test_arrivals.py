@@ -8,7 +8,7 @@ import pytest
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from mcstress.master import spawn_tracker as module
-from mcstress.master.spawn_tracker import GRACE_S, ON_THEIR_WAY_S, Arrivals
+from mcstress.master.spawn_tracker import GRACE_S, ON_THEIR_WAY_S, SpawnTracker
 
 ASKED = 100
 
@@ -30,7 +30,7 @@ def arrivals():
         environment=nobody_else,
         state=STATE_RUNNING,
     )
-    made = Arrivals(runner)
+    made = SpawnTracker(runner)
     made.begin()
     return made
 

@@ -9,7 +9,7 @@ import pytest
 
 from mcstress.lifecycle import Lifecycle
 from mcstress.master.completeness import completeness
-from mcstress.master.run_state import MasterRun
+from mcstress.master.run_state import RunState
 from mcstress.metrics.event import utc
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.services import clock
@@ -31,16 +31,16 @@ def set_clock(monkeypatch):
 
 @pytest.mark.parametrize("by_s", [HOUR_S, -HOUR_S])
 def test_a_clock_that_is_set_moves_no_time_of_the_run_and_is_said(
-    made_run: MasterRun, set_clock, by_s
+    made_run: RunState, set_clock, by_s
 ):
     before_s = CLOCK.now_s()
-    made_run.note_users(3)
+    made_run.record_user_count(3)
     set_clock(by_s)
     assert before_s <= CLOCK.now_s() < before_s + 60
     made_run.clock_watch.look()
     made_run.clock_watch.look()
-    made_run.note_users(3)
-    made_run.tell_users()
+    made_run.record_user_count(3)
+    made_run.write_user_counts()
     seconds = [second for second, _ in made_run.users_timeline]
     assert all(abs(second - made_run.started_s) < 60 for second in seconds)
     counted = completeness(made_run, 0, 0)

@@ -9,10 +9,10 @@ import pytest
 from locust.env import Environment
 from locust.event import Events
 
-from mcstress.cluster.channel import Post
+from mcstress.cluster.channel import Channel
 from mcstress.master import controller as conductor_module
 from mcstress.master.completeness import completeness_so_far
-from mcstress.master.controller import Conductor
+from mcstress.master.controller import RunController
 from mcstress.master.progress import Progress
 
 
@@ -32,7 +32,7 @@ def conductor(monkeypatch):
     monkeypatch.setattr(conductor_module, "TICK_S", 0.01)
     environment = Environment(events=Events())
     runner = environment.create_local_runner()
-    return Conductor(environment, runner, Post(runner))
+    return RunController(environment, runner, Channel(runner))
 
 
 def test_a_look_that_fails_is_told_and_not_the_last(conductor, made_run):

@@ -9,7 +9,7 @@ import pytest
 from locust.env import Environment
 from locust.event import Events
 
-from mcstress.process.gc_tuning import keep_quiet
+from mcstress.process.gc_tuning import tune_gc
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ class Knot:
 
 
 def test_what_lives_when_all_are_there_is_never_looked_through_again(environment):
-    keep_quiet(environment)
+    tune_gc(environment)
     knot = Knot()
     environment.events.spawning_complete.fire(user_count=1)
     assert gc.get_freeze_count() > 1000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from mcstress.worker.master_heartbeat import SILENT_S, Hearing
+from mcstress.worker.master_heartbeat import SILENT_S, MasterHeartbeat
 
 
 def test_only_silence_that_was_listened_to_counts():
     runner = SimpleNamespace(last_heartbeat_timestamp=0.0, greenlet=["receiving"])
-    hearing = Hearing(runner)
+    hearing = MasterHeartbeat(runner)
     for second in range(100):
         runner.last_heartbeat_timestamp = second
         assert not hearing.is_lost(1.0)
@@ -21,4 +21,4 @@ def test_only_silence_that_was_listened_to_counts():
 
 def test_one_that_was_told_to_quit_hears_no_more():
     runner = SimpleNamespace(last_heartbeat_timestamp=0.0, greenlet=[])
-    assert Hearing(runner).is_lost(0.1)
+    assert MasterHeartbeat(runner).is_lost(0.1)

@@ -9,7 +9,7 @@ from locust.env import Environment
 from locust.event import Events
 from locust.runners import STATE_SPAWNING
 
-from mcstress.cluster.channel import Post
+from mcstress.cluster.channel import Channel
 from mcstress.cluster.handshake import hello
 from mcstress.cluster.messages import Hello
 from mcstress.lifecycle import Lifecycle
@@ -30,7 +30,7 @@ def test_a_worker_that_is_already_spawning_asks_for_the_run():
     worker = environment.create_worker_runner("127.0.0.1", master.server.port)
     try:
         until(lambda: master.clients.ready)
-        Post(master).listen(Hello, lambda hello, _: heard.append(hello))
+        Channel(master).listen(Hello, lambda hello, _: heard.append(hello))
         worker.worker_state = STATE_SPAWNING
         lifecycle = Lifecycle(environment, worker)
         until(lambda: heard)
@@ -45,6 +45,6 @@ def test_a_user_who_is_there_before_the_gate_waits_for_it():
     user = gevent.spawn(entrance._gate_of, environment)
     gevent.sleep(0)
     assert not user.ready()
-    entrance.open_gate(environment, lambda: opened.append("in"))
+    entrance.provide_context(environment, lambda: opened.append("in"))
     user.get(timeout=5)()
     assert opened == ["in"]

@@ -17,7 +17,7 @@ def lifecycle(master):
     """That of a master with a run that is on."""
     made = object.__new__(Lifecycle)
     made.environment, made.runner = master.environment, master.runner
-    made.conductor, made.node, made.way_out = master, None, None
+    made.conductor, made.node, made.quit_guard = master, None, None
     made.quitting = False
     made.ground = None
     return made

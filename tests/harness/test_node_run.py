@@ -8,11 +8,11 @@ from locust.exception import RPCSendError
 from mcstress.cluster.messages import Drain
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
-from mcstress.master.worker_registry import WorkerPart
+from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.event import Event, utc
 from mcstress.worker.recorder import Recorder
-from mcstress.worker.worker import Node
-from mcstress.worker.worker_run import NodeRun
+from mcstress.worker.worker import Worker
+from mcstress.worker.worker_run import WorkerRun
 
 
 class Stuck:
@@ -34,7 +34,7 @@ def test_what_could_not_be_sent_goes_first_the_next_time(welcome, tmp_path, fail
     post = Stuck()
     segment = Segment(tmp_path / "events.jsonl", {"record": "segment"})
     recorder = Recorder("worker-1", 8, segment, parse_policy("all"), None)
-    node_run = NodeRun(welcome, "boot", post, recorder)
+    node_run = WorkerRun(welcome, "boot", post, recorder)
     node_run.hand_over()
     post.fails = fails
     for _ in range(fails):
@@ -43,7 +43,7 @@ def test_what_could_not_be_sent_goes_first_the_next_time(welcome, tmp_path, fail
     node_run.hand_over()
     node_run.hand_over_all(unheard=False)
     *deltas, totals = post.sent
-    part = WorkerPart("worker-1", "client", "boot")
+    part = WorkerState("worker-1", "client", "boot")
     assert all(part.takes(delta) for delta in deltas)
     part.drained = totals
     assert part.gaps() == 0
@@ -55,7 +55,7 @@ def node_run(welcome, tmp_path):
     """A worker's part of a run, with a post that is stuck as often as it is told."""
     segment = Segment(tmp_path / "events.jsonl", {"record": "segment"})
     recorder = Recorder("worker-1", 8, segment, parse_policy("sample=0.5"), None)
-    return NodeRun(welcome, "boot", Stuck(), recorder)
+    return WorkerRun(welcome, "boot", Stuck(), recorder)
 
 
 def event():
@@ -76,7 +76,7 @@ def event():
 @pytest.fixture
 def node(node_run):
     """A worker in that run."""
-    made = object.__new__(Node)
+    made = object.__new__(Worker)
     made._run, made._greenlets, made.local_segment = node_run, [], None
     made.runner = None
     return made
@@ -97,7 +97,7 @@ def test_a_master_that_asks_again_is_told_again(node, node_run, fails):
         node._hand_over_all(node_run, unheard=True)
     node._on_drain(Drain(node_run.run.uid), "")
     *deltas, totals = post.sent
-    part = WorkerPart("worker-1", "client", "boot")
+    part = WorkerState("worker-1", "client", "boot")
     assert all(part.takes(delta) for delta in deltas)
     assert part.events_told == totals.events_made == fails
     assert totals.deltas == part.deltas

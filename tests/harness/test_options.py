@@ -11,7 +11,7 @@ import pytest
 from locust.argument_parser import LocustArgumentParser
 
 from mcstress.commands.check import parse
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.document import has_bodies
 from mcstress.master.start import check_claim
 from mcstress.options import add_options
@@ -99,7 +99,7 @@ def test_the_defaults_are_right():
 def test_what_is_wrong_is_refused_with_its_place_what_was_found_and_what_was_expected(
     changed, message
 ):
-    with pytest.raises(MisuseError) as refusal:
+    with pytest.raises(UsageError) as refusal:
         read_settings(options(**changed), None)
     assert message in str(refusal.value)
 
@@ -116,20 +116,20 @@ def test_what_is_kept_of_the_events_has_one_spelling(said, kept):
 
 
 def test_a_host_that_is_no_url_is_refused():
-    with pytest.raises(MisuseError, match="--host: found 'gateway'"):
+    with pytest.raises(UsageError, match="--host: found 'gateway'"):
         read_settings(options(), "gateway")
 
 
 @pytest.mark.parametrize("run_id", ["../x", "a b", "x" * 200])
 def test_a_run_id_becomes_part_of_file_names(run_id, tmp_path):
-    with pytest.raises(MisuseError, match="--run-id"):
+    with pytest.raises(UsageError, match="--run-id"):
         check_claim(read_settings(options(run_id=run_id, report_dir=tmp_path), None))
 
 
 def test_a_report_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()
     settings = read_settings(options(report_dir=tmp_path / "file" / "reports"), None)
-    with pytest.raises(MisuseError, match=r"--report-dir .*cannot write there"):
+    with pytest.raises(UsageError, match=r"--report-dir .*cannot write there"):
         check_claim(settings)
 
 
@@ -147,12 +147,12 @@ def test_a_check_of_the_users_own_needs_as_many_samples_as_the_scenarios():
 
 @pytest.mark.parametrize("timeout", ["soon", "nan"])
 def test_a_number_that_is_none_is_refused(timeout):
-    with pytest.raises(MisuseError, match=f"--timeout: found '{timeout}', expected a number"):
+    with pytest.raises(UsageError, match=f"--timeout: found '{timeout}', expected a number"):
         read_settings(options(timeout=timeout), None)
 
 
 @pytest.mark.parametrize("option", ["--report-dir", "--junit", "--langfuse-env", "--llm-model"])
 def test_a_text_that_is_not_utf_8_is_refused_before_the_run(option):
     options = parse([option, os.fsdecode(b"b\xff\xfed")])
-    with pytest.raises(MisuseError, match=rf"{option}: found b'b\\xff\\xfed', expected UTF-8"):
+    with pytest.raises(UsageError, match=rf"{option}: found b'b\\xff\\xfed', expected UTF-8"):
         read_settings(options, None)

@@ -9,7 +9,7 @@ from endtoend.deployments import free_port
 from endtoend.locust_run import run_locust
 from locust.argument_parser import get_parser
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.process.ports import check_ports
 
 
@@ -30,7 +30,7 @@ HERE = ("--master-bind-host", "127.0.0.1", "--web-host", "127.0.0.1")
 
 
 def refusal(*arguments):
-    with pytest.raises(MisuseError) as raised:
+    with pytest.raises(UsageError) as raised:
         check_ports(options(*HERE, *arguments))
     return str(raised.value)
 

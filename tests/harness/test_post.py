@@ -11,7 +11,7 @@ from locust.env import Environment
 from locust.event import Events
 from locust.exception import RPCSendError
 
-from mcstress.cluster.channel import BUNDLE, Post
+from mcstress.cluster.channel import BUNDLE, Channel
 from mcstress.cluster.messages import BeginRound, Done, Drain, Users
 from mcstress.users.seat import Seat
 
@@ -31,7 +31,7 @@ def ends():
     master = Environment(events=Events()).create_master_runner("127.0.0.1", 0)
     worker = Environment(events=Events()).create_worker_runner("127.0.0.1", master.server.port)
     until(lambda: master.clients.ready)
-    yield Post(master), Post(worker), master, worker
+    yield Channel(master), Channel(worker), master, worker
     worker.quit()
     master.quit()
 
@@ -84,7 +84,7 @@ def test_a_master_keeps_the_order_for_each_worker_and_for_all(ends):
 
 @pytest.mark.parametrize("way", ["send", "send_soon"])
 def test_on_a_local_runner_the_message_itself_is_heard_at_once(way):
-    post = Post(Environment(events=Events()).create_local_runner())
+    post = Channel(Environment(events=Events()).create_local_runner())
     heard = []
     post.listen(BeginRound, lambda message, _: heard.append(message))
     message = BeginRound("u", SEAT, 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from mcstress.master.progress import Progress
-from mcstress.master.seat_pool import Seats
-from mcstress.master.worker_registry import Roll
+from mcstress.master.seat_pool import SeatPool
+from mcstress.master.worker_registry import WorkerRegistry
 from mcstress.metrics.figures import Figures
 
 
@@ -29,8 +29,8 @@ def test_a_display_that_is_gone_is_asked_once():
     run = SimpleNamespace(
         figures=Figures(8),
         started_s=0.0,
-        seats=Seats(),
-        roll=Roll(),
+        seats=SeatPool(),
+        roll=WorkerRegistry(),
         segment=SimpleNamespace(error=None),
     )
     for _ in range(3):

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcstress.master.seat_pool import Seats
+from mcstress.master.seat_pool import SeatPool
 from mcstress.users.seat import Seat
 
 
 def test_the_lowest_free_seat_goes_first_so_that_trios_fill_up():
-    seats = Seats()
+    seats = SeatPool()
     first, second, third = (seats.lease("alice", "w") for _ in range(3))
     assert [seat.trio for seat in (first, second, third)] == [1, 2, 3]
     seats.release(second)
@@ -19,7 +19,7 @@ def test_the_lowest_free_seat_goes_first_so_that_trios_fill_up():
 
 
 def test_a_seat_leased_again_is_of_a_new_generation_and_a_later_round():
-    seats = Seats()
+    seats = SeatPool()
     seat = seats.lease("alice", "w")
     for round_ in (1, 2, 3):
         seats.begin_round(seat, round_)
@@ -30,7 +30,7 @@ def test_a_seat_leased_again_is_of_a_new_generation_and_a_later_round():
 
 
 def test_an_old_generation_can_neither_give_back_nor_be_done():
-    seats = Seats()
+    seats = SeatPool()
     old = seats.lease("alice", "w1")
     seats.release(old)
     new = seats.lease("alice", "w2")
@@ -41,12 +41,12 @@ def test_an_old_generation_can_neither_give_back_nor_be_done():
 
 
 def test_nobody_there_is_not_everybody_done():
-    assert not Seats().all_done()
+    assert not SeatPool().all_done()
 
 
 @given(st.lists(st.tuples(st.sampled_from(["alice", "bob", "carol"]), st.integers(0, 5))))
 def test_no_two_living_share_a_seat_and_no_namespace_is_given_twice(moves):
-    seats, living, given_out = Seats(), [], []
+    seats, living, given_out = SeatPool(), [], []
     for persona, leave in moves:
         seat = seats.lease(persona, "w")
         assert all((seat.persona, seat.trio) != (held.persona, held.trio) for held in living)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.metrics.phase import PHASES
 from mcstress.phase_selection import choose_phases
 
@@ -33,10 +33,10 @@ def test_what_is_excluded_takes_along_what_depends_on_it():
 
 
 def test_an_unknown_tag_is_refused_with_a_suggestion():
-    with pytest.raises(MisuseError, match=r"--tags: found 'inbx'.*did you mean 'inbox'\?"):
+    with pytest.raises(UsageError, match=r"--tags: found 'inbx'.*did you mean 'inbox'\?"):
         choose_phases(["inbx"], [])
 
 
 def test_nothing_left_is_refused():
-    with pytest.raises(MisuseError, match="no phase left"):
+    with pytest.raises(UsageError, match="no phase left"):
         choose_phases(["inbox"], ["inbox"])

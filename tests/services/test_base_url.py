@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.services.http.base_url import parse_base_url
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, token_of
 
@@ -51,14 +51,14 @@ def test_a_base_url_is_read(text, whole, authority):
     ],
 )
 def test_what_is_no_base_url_is_misuse_that_names_the_place(text):
-    with pytest.raises(MisuseError, match=r"^--host: .*expected http://HOST") as caught:
+    with pytest.raises(UsageError, match=r"^--host: .*expected http://HOST") as caught:
         parse_base_url(text, "--host")
     assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("text", ["http://me:sesame@h", "http://sesame@h/x", "http://h:x@sesame:y"])
 def test_a_password_in_a_url_is_refused_and_not_repeated(text):
-    with pytest.raises(MisuseError) as caught:
+    with pytest.raises(UsageError) as caught:
         parse_base_url(text)
     assert "sesame" not in str(caught.value)
 
@@ -73,6 +73,6 @@ def test_a_token_comes_from_the_environment(monkeypatch):
 @pytest.mark.parametrize("token", ["sesame\r\nX: y", "sesame sesame", "sesamé"])
 def test_a_token_that_no_header_can_carry_is_misuse_and_not_repeated(token, monkeypatch):
     monkeypatch.setenv(GATEWAY_TOKEN, token)
-    with pytest.raises(MisuseError, match=r"^GATEWAY_TOKEN: ") as caught:
+    with pytest.raises(UsageError, match=r"^GATEWAY_TOKEN: ") as caught:
         token_of(GATEWAY_TOKEN)
     assert "sesam" not in str(caught.value)

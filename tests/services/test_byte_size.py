@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.services.byte_size import parse_size, size_text
 
 
@@ -27,13 +27,13 @@ def test_a_size_is_a_number_with_a_unit_or_without(written, size):
     "written", ["", "MB", "8XB", "8MiB", "-1", "1e6", "nan", "8,5MB", "٣MB", "1" * 40, None, []]
 )
 def test_what_is_no_size_is_refused_with_its_place_and_an_example(written):
-    with pytest.raises(MisuseError, match=r"^--x: found .*, expected a size such as 500kB, 8MB"):
+    with pytest.raises(UsageError, match=r"^--x: found .*, expected a size such as 500kB, 8MB"):
         parse_size(written, "--x", 1, 10**9)
 
 
 @pytest.mark.parametrize("written", ["999", "0", "1.1MB"])
 def test_a_size_out_of_bounds_is_refused_with_them(written):
-    with pytest.raises(MisuseError, match=rf"^--x: found '{written}', expected 1 kB to 1 MB$"):
+    with pytest.raises(UsageError, match=rf"^--x: found '{written}', expected 1 kB to 1 MB$"):
         parse_size(written, "--x", 1_000, 1_000_000)
 
 

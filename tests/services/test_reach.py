@@ -3,7 +3,7 @@
 import pytest
 from tcp.raw_server import CLOSE, RawServer, answer, routes, script
 
-from mcstress.errors import MisuseError, ServiceRefusalError
+from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services import preflight as reach
 from mcstress.services.gateway.schema import CorporaAnswer, Corpus
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, token_hosts
@@ -82,7 +82,7 @@ def test_an_endless_answer_is_refused_in_time(monkeypatch):
 
 
 def test_a_url_that_is_none_is_refused_by_the_name_of_its_option():
-    with pytest.raises(MisuseError, match=r"^--llm-host: found 'localhost:11434'; expected http"):
+    with pytest.raises(UsageError, match=r"^--llm-host: found 'localhost:11434'; expected http"):
         check_llm("localhost:11434", "qwen2.5")
 
 

@@ -3,7 +3,7 @@
 import pytest
 from tcp.raw_server import RawServer, answer, script
 
-from mcstress.errors import MisuseError, ServiceRefusalError
+from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services.http.bearer_token import (
     GATEWAY_TOKEN,
     LLM_TOKEN,
@@ -75,7 +75,7 @@ def test_a_workers_own_environment_goes_before_what_the_master_says(monkeypatch)
 @pytest.mark.parametrize("text", ["gateway", "https://a@b", "ftp://a"])
 def test_a_host_that_is_none_is_refused(monkeypatch, text):
     monkeypatch.setenv("LLM_TOKEN_HOST", text)
-    with pytest.raises(MisuseError, match=r"^LLM_TOKEN_HOST: "):
+    with pytest.raises(UsageError, match=r"^LLM_TOKEN_HOST: "):
         token_hosts(OWN, OWN)
 
 

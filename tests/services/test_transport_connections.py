@@ -11,7 +11,7 @@ from tcp.full_listener import full_listener
 from tcp.raw_server import CLOSE, HALF_CLOSE, HOLD, RESET, RawServer, answer, script
 from tcp.until import until
 
-from mcstress.errors import MisuseError, TransportError
+from mcstress.errors import TransportError, UsageError
 from mcstress.services.http import connection as transport_connection
 from mcstress.services.http import transport as transport_module
 from mcstress.services.http.transport import Transport
@@ -256,7 +256,7 @@ def test_a_token_that_the_service_repeats_is_blanked(transport_to):
 
 
 def test_a_bad_base_url_is_misuse():
-    with pytest.raises(MisuseError):
+    with pytest.raises(UsageError):
         Transport("localhost:80", connect_timeout_s=1, timeout_s=1)
 
 

@@ -20,9 +20,9 @@ from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.http_client import langfuse_client
 from mcstress.tracing.langfuse.proxy import proxy_for
 from mcstress.tracing.langfuse.readback import read_back
-from mcstress.tracing.langfuse.sdk import Official
+from mcstress.tracing.langfuse.sdk import LangfuseSdk
 from mcstress.tracing.langfuse.settings import Settings, load_settings
-from mcstress.tracing.notices import Notices
+from mcstress.tracing.notices import ThrottledWarnings
 from mcstress.tracing.observation import Observation, encoder
 from mcstress.tracing.spool.replay import replay
 from mcstress.tracing.trace import Trace
@@ -106,9 +106,9 @@ def test_a_fault_names_the_variable_wherever_a_client_is_used(monkeypatch, caplo
     monkeypatch.setenv(variable, value)
     assert said in check_langfuse(settings(url))[1]
     client = langfuse_client(settings(url), 1.0)
-    assert said in Official(settings(url), client).project().text
-    assert said in str(Official(settings(url), client).observations("run", float("inf")))
-    assert read_back(settings(url), "run", 1, 0.1, Notices(str)) is None
+    assert said in LangfuseSdk(settings(url), client).project().text
+    assert said in str(LangfuseSdk(settings(url), client).observations("run", float("inf")))
+    assert read_back(settings(url), "run", 1, 0.1, ThrottledWarnings(str)) is None
     assert said in caplog.text
 
 

@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trace_rounds import RUN, chat_bodies, event, step
 
-from mcstress.tracing.entries import Entries
-from mcstress.tracing.notices import Border, Notices
+from mcstress.tracing.entries import EntryFactory
+from mcstress.tracing.notices import ErrorBoundary, ThrottledWarnings
 from mcstress.tracing.observation_of_step import Translator
 from mcstress.tracing.spool.line import entry_of
 from mcstress.tracing.traced_step import TracedStep
 
 BODY_BYTES = 200
 TRANSLATOR = Translator(RUN, BODY_BYTES)
-ENTRIES = Entries(TRANSLATOR, Border(Notices(str)))
+ENTRIES = EntryFactory(TRANSLATOR, ErrorBoundary(ThrottledWarnings(str)))
 WHOLE = Translator(RUN, 1 << 20)
-ENTRIES_WHOLE = Entries(WHOLE, Border(Notices(str)))
+ENTRIES_WHOLE = EntryFactory(WHOLE, ErrorBoundary(ThrottledWarnings(str)))
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -17,7 +17,7 @@ from trace_rounds import RUN, balanced, event, free_port, round_events, step, wa
 from mcstress.services.trace_context import is_sampled, phase_trace_id
 from mcstress.tracing.counts import TraceCounts
 from mcstress.tracing.langfuse.client import UNSERIALISABLE
-from mcstress.tracing.notices import Notices
+from mcstress.tracing.notices import ThrottledWarnings
 from mcstress.tracing.observation import Observation, Score
 from mcstress.tracing.queue import Outbox
 from mcstress.tracing.score_queue import ScoreQueue
@@ -354,7 +354,7 @@ def test_nothing_starts_at_import():
 
 def test_notices_are_quiet_for_half_a_minute(caplog):
     now = [0.0]
-    notices = Notices(lambda text: text.replace("secret", "***"), clock=lambda: now[0])
+    notices = ThrottledWarnings(lambda text: text.replace("secret", "***"), clock=lambda: now[0])
     for second in (0, 1, 29, 31, 32):
         now[0] = second
         notices.warn("slow", "secret is slow")

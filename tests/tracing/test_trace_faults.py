@@ -13,12 +13,12 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.raw_server import RawServer
 from trace_rounds import STEPS_PER_ROUND, balanced, event, free_port, round_events, step, wait_for
 
-from mcstress.tracing.delivery import MANNERS
+from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.langfuse import readback
 from mcstress.tracing.langfuse.response import excerpt, keys_fault
-from mcstress.tracing.langfuse.sdk import Official
+from mcstress.tracing.langfuse.sdk import LangfuseSdk
 from mcstress.tracing.langfuse.settings import Settings
-from mcstress.tracing.notices import Notices
+from mcstress.tracing.notices import ThrottledWarnings
 from mcstress.tracing.spool.replay import replay
 
 HASTY = {"timeout_s": 0.15}
@@ -295,7 +295,7 @@ def test_an_address_that_was_missing_for_a_moment_is_no_other_kind_of_server(new
 
 def test_who_does_not_tell_its_project_gets_all_the_same(newest, trace_to, monkeypatch):
     refusal = keys_fault(f"{newest.url} answers 403", "not yours")
-    monkeypatch.setattr(Official, "project", lambda _: refusal)
+    monkeypatch.setattr(LangfuseSdk, "project", lambda _: refusal)
     tracer = trace_to(newest.url, limits={"longest_pause_s": 30.0})
     for trio in range(1, 6):
         record_round(tracer, trio=trio)
@@ -341,9 +341,9 @@ def drip(_):
 def test_reading_back_ends_though_the_server_never_does(monkeypatch, caplog):
     monkeypatch.setattr(readback, "_TIMEOUT_S", 0.2)
     with RawServer(drip) as server, gevent.Timeout(10):
-        notices = Notices(str)
+        notices = ThrottledWarnings(str)
         found = readback.read_back(
-            *(settings(server.url), "run", 1, 0.2, notices), limit=MANNERS.limit
+            *(settings(server.url), "run", 1, 0.2, notices), limit=SEND_POLICY.limit
         )
     assert found is None
     assert "cannot be read back" in caplog.text
@@ -354,7 +354,7 @@ def test_reading_back_closes_its_connections_whatever_happens(newest, monkeypatc
     monkeypatch.setattr(readback.Server, "greet", lambda _: 1 / 0)
     monkeypatch.setattr(readback.Server, "close", lambda server: closed.append(server.http.close()))
     with pytest.raises(ZeroDivisionError):
-        readback.read_back(settings(newest.url), "run", 1, 0.2, Notices(str))
+        readback.read_back(settings(newest.url), "run", 1, 0.2, ThrottledWarnings(str))
     assert len(closed) == 1
 
 

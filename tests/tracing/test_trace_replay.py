@@ -16,7 +16,7 @@ from tcp.raw_server import RawServer
 from tenacity import wait_none
 from trace_rounds import RUN, wait_for
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import Settings
 from mcstress.tracing.observation import Observation, Score, encoder
 from mcstress.tracing.spool.line import entry_of
@@ -250,7 +250,7 @@ def test_a_missing_file_is_what_is_complained_of_first(tmp_path):
 def test_a_spool_that_was_delivered_is_not_missing(tmp_path):
     (tmp_path / "x.jsonl.delivered").write_text("")
     check_spool(tmp_path / "x.jsonl")
-    with pytest.raises(MisuseError, match=r"y\.jsonl: No such file or directory"):
+    with pytest.raises(UsageError, match=r"y\.jsonl: No such file or directory"):
         check_spool(tmp_path / "y.jsonl")
 
 

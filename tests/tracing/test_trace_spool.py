@@ -17,7 +17,7 @@ import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN, balanced, event, free_port, step, wait_for
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import Settings
 from mcstress.tracing.observation import Observation, encoder
 from mcstress.tracing.spool.line import entry_of
@@ -171,14 +171,14 @@ def test_replay_delivers_each_once(spool_file, version):
 
 
 def test_replay_of_what_is_not_there(tmp_path):
-    with pytest.raises(MisuseError, match=r"none\.jsonl: No such file.*expected a spool"):
+    with pytest.raises(UsageError, match=r"none\.jsonl: No such file.*expected a spool"):
         replay(tmp_path / "none.jsonl", settings("http://127.0.0.1:9"))
 
 
 def test_a_spool_that_grows_is_left_alone(tmp_path):
     spool = Spool(tmp_path / "x.jsonl", spare_bytes=0)
     spool.append(observations(1))
-    with pytest.raises(MisuseError, match="is in use: let the run or the other replay end"):
+    with pytest.raises(UsageError, match="is in use: let the run or the other replay end"):
         replay(spool.path, settings("http://127.0.0.1:9"))
     spool.close()
 
@@ -267,7 +267,7 @@ def test_a_line_is_plain_json(spool_file):
 def test_a_file_that_is_no_spool_is_left_alone(tmp_path, content):
     page = tmp_path / "page.md"
     page.write_text(content)
-    with pytest.raises(MisuseError, match="holds no observations; expected a spool"):
+    with pytest.raises(UsageError, match="holds no observations; expected a spool"):
         replay(page, Settings("http://127.0.0.1:1", "pk", "sk"))
     assert page.read_text() == content
     assert list(tmp_path.iterdir()) == [page]

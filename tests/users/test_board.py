@@ -4,7 +4,7 @@ import gevent
 import pytest
 
 from mcstress.metrics.event import Item
-from mcstress.users.board import Board, Recordings
+from mcstress.users.board import HandoverBoard, Recordings
 
 
 def recordings(round_=1):
@@ -18,13 +18,13 @@ def waiting(board, round_=1, deadline_s=10.0):
 
 
 def test_what_is_there_already_is_had_at_once():
-    board = Board()
+    board = HandoverBoard()
     board.put(recordings())
     assert board.wait("alice", 1, 1, 0) == recordings()
 
 
 def test_waits_until_the_partner_has_recorded():
-    board = Board()
+    board = HandoverBoard()
     board.present("alice", 1, 1)
     waiter = waiting(board)
     board.put(recordings(round_=2))
@@ -36,7 +36,7 @@ def test_waits_until_the_partner_has_recorded():
 
 @pytest.mark.parametrize("first_round", [None, 2])
 def test_a_partner_who_is_gone_or_began_later_is_skipped(first_round):
-    board = Board()
+    board = HandoverBoard()
     board.present("alice", 1, 1)
     board.spawning_complete(complete=True)
     waiter = waiting(board)
@@ -45,7 +45,7 @@ def test_a_partner_who_is_gone_or_began_later_is_skipped(first_round):
 
 
 def test_a_partner_who_was_never_there_is_skipped_when_spawning_is_complete():
-    board = Board()
+    board = HandoverBoard()
     waiter = waiting(board)
     assert not waiter.ready()
     board.spawning_complete(complete=True)
@@ -53,13 +53,13 @@ def test_a_partner_who_was_never_there_is_skipped_when_spawning_is_complete():
 
 
 def test_a_partner_who_is_there_and_silent_is_unmet_at_the_deadline():
-    board = Board()
+    board = HandoverBoard()
     board.present("alice", 1, 1)
     assert board.wait("alice", 1, 1, 0.01) == "unmet"
 
 
 def test_rounds_that_bob_has_passed_are_dropped():
-    board = Board()
+    board = HandoverBoard()
     for round_ in (1, 2, 3):
         board.put(recordings(round_))
     assert board.wait("alice", 1, 3, 0) == recordings(3)

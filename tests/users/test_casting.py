@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from locust import User
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
-from mcstress.users.persona_check import check_cast
+from mcstress.users.persona_check import check_personas
 from mcstress.users.scenarios.load import load_scenario
 
 TRIO = [AliceUser, BobUser, CarolUser]
@@ -25,16 +25,16 @@ def played():
 
 @pytest.mark.parametrize("classes", [TRIO, TRIO[:2], [], [*TRIO, User]])
 def test_the_personas_of_the_scenario_or_some_of_them(played, classes):
-    check_cast(played("alice", "bob", "carol"), classes)
+    check_personas(played("alice", "bob", "carol"), classes)
 
 
 def test_a_persona_that_nobody_plays(played):
-    with pytest.raises(MisuseError, match='personas: found "dave", whom no user class plays'):
-        check_cast(played("alice", "bob", "carol", "dave"), TRIO)
+    with pytest.raises(UsageError, match='personas: found "dave", whom no user class plays'):
+        check_personas(played("alice", "bob", "carol", "dave"), TRIO)
 
 
 def test_a_class_without_a_part(played):
     found = re.escape('personas: found no "carol", whom CarolUser plays; expected her among alice')
-    with pytest.raises(MisuseError, match=found):
-        check_cast(played("alice", "bob"), TRIO)
-    check_cast(played("alice", "bob"), TRIO[:2])
+    with pytest.raises(UsageError, match=found):
+        check_personas(played("alice", "bob"), TRIO)
+    check_personas(played("alice", "bob"), TRIO[:2])

@@ -14,7 +14,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 from mcstress.users.persona import CoordinatorUser
 from mcstress.users.seat import Seat
-from mcstress.users.session import enter, open_gate
+from mcstress.users.session import enter, provide_context
 
 BRIEF_S = 0.02
 
@@ -115,7 +115,7 @@ def test_a_seat_that_its_user_could_not_take_is_given_back(stopped, raised):
     environment = Environment(user_classes=[Waiter], events=Events())
     user = Waiter(environment)
     lender = Lender(user if stopped else None)
-    open_gate(environment, lambda: lender)
+    provide_context(environment, lambda: lender)
     with pytest.raises(raised):
         enter(user)
     assert lender.given_back == [Seat("alice", 1)]

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import InboxMessage
 
@@ -138,5 +138,5 @@ def test_a_resume_is_somebodys(three_cities):
 
 def test_another_top_k_must_hold_the_recorded_rank(three_cities):
     assert three_cities.with_top_k(2).top_k == 2
-    with pytest.raises(MisuseError, match="found 1, expected at least 2"):
+    with pytest.raises(UsageError, match="found 1, expected at least 2"):
         three_cities.with_top_k(1)

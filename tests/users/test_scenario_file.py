@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.users.scenarios.fault import FaultError
 from mcstress.users.scenarios.load import FOLDER, load_scenario, scenario_of
 from mcstress.users.scenarios.model import Scenario
@@ -28,7 +28,7 @@ def said(tmp_path):
         assert SMALL.count(old) >= 1
         path = tmp_path / "small.toml"
         path.write_text(SMALL.replace(old, new, 1))
-        with pytest.raises(MisuseError) as refusal:
+        with pytest.raises(UsageError) as refusal:
             load_scenario(str(path))
         text = str(refusal.value)
         assert text.startswith(f"{path}: ")
@@ -63,21 +63,21 @@ def test_a_file_is_found_by_path_or_by_name(tmp_path):
 def test_no_such_scenario_names_those_that_there_are(tmp_path):
     (tmp_path / "alps.toml").write_text(SMALL)
     (tmp_path / "seas.toml").write_text(SMALL)
-    with pytest.raises(MisuseError, match=r'found "alp".*: alps, seas; did you mean "alps"\?'):
+    with pytest.raises(UsageError, match=r'found "alp".*: alps, seas; did you mean "alps"\?'):
         load_scenario("alp", tmp_path)
-    with pytest.raises(MisuseError, match="there is none"):
+    with pytest.raises(UsageError, match="there is none"):
         load_scenario("alp", tmp_path / "empty")
-    with pytest.raises(MisuseError, match=f"in {re.escape(str(FOLDER))}: .*three_cities"):
+    with pytest.raises(UsageError, match=f"in {re.escape(str(FOLDER))}: .*three_cities"):
         load_scenario("no/such/file.toml")
 
 
 def test_a_file_that_is_no_toml(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text('title = "x"\ntop_k = \n')
-    with pytest.raises(MisuseError, match=r"bad\.toml: is no TOML: .*line 2, column 9"):
+    with pytest.raises(UsageError, match=r"bad\.toml: is no TOML: .*line 2, column 9"):
         load_scenario(str(path))
     path.write_bytes(b'title = "caf\xe9"')
-    with pytest.raises(MisuseError, match=r"bad\.toml: found byte 12 to be no UTF-8"):
+    with pytest.raises(UsageError, match=r"bad\.toml: found byte 12 to be no UTF-8"):
         load_scenario(str(path))
 
 

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask_cors import CORS
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.web.access import Access, take_away_cors
 from mcstress.web.names import OwnNames, allowed_hosts
 
@@ -93,7 +93,7 @@ def test_a_name_that_is_not_ours_is_refused_whoever_asks(host, method):
     "text", ["https://load.example", "load.example/x", "", "a b", "a,b", "x:y"]
 )
 def test_what_is_no_host_is_no_option(text):
-    with pytest.raises(MisuseError, match="--web-allowed-host: "):
+    with pytest.raises(UsageError, match="--web-allowed-host: "):
         allowed_hosts([text])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.users.scenarios.expand import spelt_out
 from mcstress.users.scenarios.explain import explain
 from mcstress.users.scenarios.fault import FaultError, suggestion
@@ -34,7 +34,7 @@ def load_scenario(name_or_file: str, folder: Path = FOLDER) -> Scenario:
     try:
         return scenario_of(path.stem, _parsed(_text(path)))
     except FaultError as fault:
-        raise MisuseError(f"{path}: {fault}") from None
+        raise UsageError(f"{path}: {fault}") from None
 
 
 def scenario_of(name: str, raw: dict[str, Any]) -> Scenario:
@@ -58,7 +58,7 @@ def _path(name_or_file: str, folder: Path) -> Path:
             if path.is_file():
                 return path
     known = sorted(path.stem for path in folder.glob("*.toml"))
-    raise MisuseError(
+    raise UsageError(
         f'--scenario: found "{name_or_file}", which is no file, expected one or the name of a '
         f"scenario in {folder}: {', '.join(known) or 'there is none'}"
         f"{suggestion(given.stem, known)}"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 
 NOT_EMPTY = r"\S"
 PLAIN_NAME = r"^[a-z][a-z0-9]*\Z"
@@ -198,7 +198,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def with_top_k(self, top_k: int) -> Scenario:
         """The same with lists of ``top_k``; MisuseError where the recorded rank is not in them."""
         if top_k < self.record_rank:
-            raise MisuseError(
+            raise UsageError(
                 f"--top-k: found {top_k}, expected at least {self.record_rank}, the rank that "
                 f"coordinators of the scenario {self.name} record (record_rank)"
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.report import words
 from mcstress.evidence.report.run_section import RunSection, run_section
 from mcstress.evidence.store.history import RunFile
@@ -54,7 +54,7 @@ def refuse_unlike(runs: Sequence[RunFile]) -> None:
     for what, part in _MUST_BE_ALIKE.items():
         for run in runs[1:]:
             if part(run.head) != part(first.head):
-                raise MisuseError(
+                raise UsageError(
                     f"{run.path}: {what} {_shown(part(run.head))}; {first.path} has "
                     f"{_shown(part(first.head))}: such runs cannot be compared"
                 )

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.compare.by_run import RunTest, run_test
 from mcstress.evidence.compare.comparable import refuse_unlike, same_seed, unsent_steps, warnings
 from mcstress.evidence.compare.figure import Better, Figure
@@ -57,7 +57,7 @@ def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
     Raises MisuseError where a side is empty, a file cannot be read, or the runs asked other things.
     """
     if not a or not b:
-        raise MisuseError("compare: expected at least one run on either side: A… -- B…")
+        raise UsageError("compare: expected at least one run on either side: A… -- B…")
     runs = [*a, *b]
     refuse_unlike(runs)
     quality = Quality(a, b)

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.report.run_section import run_section
 from mcstress.evidence.report.section import Document
 from mcstress.evidence.store.atomic import atomic_file
@@ -24,7 +24,7 @@ def write_junit(path: Path, document: Document) -> None:
         with atomic_file(path) as file:
             file.write(junit(document))
     except OSError as error:
-        raise MisuseError(f"--junit {path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"--junit {path}: cannot be written: {error.strerror}") from error
 
 
 def junit(document: Document) -> bytes:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 
 
 class Service(msgspec.Struct, kw_only=True):
@@ -85,4 +85,4 @@ def run_section(head: dict[str, Any]) -> RunSection:
     try:
         return msgspec.convert(head.get("run", {}), RunSection)
     except msgspec.ValidationError as error:
-        raise MisuseError(f"run: {error}; expected the run section of a report") from error
+        raise UsageError(f"run: {error}; expected the run section of a report") from error

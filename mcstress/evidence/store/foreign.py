@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.lines import DECODE_ERRORS, PIECE_BYTES, Line
 from mcstress.evidence.store.source import ReadBack
 from mcstress.metrics.event import decoder, encoder
@@ -57,9 +57,9 @@ def read_foreign(path: Path) -> tuple[dict[str, Any], ForeignEvents]:
     with path.open("rb") as file:
         begin = file.read(PIECE_BYTES)
         if not begin.lstrip().startswith(b"{"):
-            raise MisuseError(f"{path}: malformed: found no JSON object; expected a run's .json")
+            raise UsageError(f"{path}: malformed: found no JSON object; expected a run's .json")
         if size > MOST_BYTES:
-            raise MisuseError(
+            raise UsageError(
                 f"{path}: {size:,} bytes that another tool laid out; expected at most "
                 f"{MOST_BYTES:,}, or the document as the run wrote it"
             )

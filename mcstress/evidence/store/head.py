@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.report.run_section import RunSection
 from mcstress.evidence.store.tally import Stated
 
@@ -59,9 +59,9 @@ def check_head(path: Path, head: dict[str, Any]) -> int | None:
     try:
         k = msgspec.convert(head, _Head).run.k
     except msgspec.ValidationError as error:
-        raise MisuseError(f"{path}: {error}; expected the head of a run") from error
+        raise UsageError(f"{path}: {error}; expected the head of a run") from error
     if not 0 <= k <= MOST_K:
-        raise MisuseError(f"{path}: run.k is {_short(k)}; expected at most {MOST_K:,}")
+        raise UsageError(f"{path}: run.k is {_short(k)}; expected at most {MOST_K:,}")
     return k or None
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 from jinja2 import TemplateError
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.report.run_section import run_section
 from mcstress.evidence.store import document
 from mcstress.evidence.store.foreign import read_foreign
@@ -134,7 +134,7 @@ class Document:
             head, source = read_foreign(path)
         self.head = head
         if head.get("schema") != document.SCHEMA:
-            raise MisuseError(
+            raise UsageError(
                 f"{path}: schema {head.get('schema')!r}; expected {document.SCHEMA}: "
                 "the JSON document of a run"
             )
@@ -178,18 +178,18 @@ def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
     are damaged are left out, and in its faults.
     """
     if not path.is_file():
-        raise MisuseError(f"{path}: no such file; expected a run's .json or {ENDING}")
+        raise UsageError(f"{path}: no such file; expected a run's .json or {ENDING}")
     reading = Reading(strict=True, skip_damaged=skip_damaged)
     try:
         if path.name.endswith(ENDING):
             return History(files_of_run(path), reading)
         return Document(path, reading)
     except OSError as error:
-        raise MisuseError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except DECODE_ERRORS as error:
-        raise MisuseError(f"{path}: {error}; expected a run's .json or {ENDING}") from error
+        raise UsageError(f"{path}: {error}; expected a run's .json or {ENDING}") from error
     except KeyError as error:
-        raise MisuseError(f"{path}, line 1: key {error} is missing; expected a run's") from error
+        raise UsageError(f"{path}, line 1: key {error} is missing; expected a run's") from error
 
 
 @contextmanager
@@ -208,7 +208,7 @@ def blaming(run: RunFile) -> Iterator[None]:
         if run.has_digests and not run.faults():
             raise
         told = f"{type(error).__name__}: {error}"
-        raise MisuseError(
+        raise UsageError(
             f"{run.path}: holds what no run writes ({told}); expected the file of a run"
         ) from error
 
@@ -228,7 +228,7 @@ def _typed(run: RunFile, events: Iterator[bytes]) -> Iterator[Event]:
         try:
             yield decoder.decode(raw)
         except DECODE_ERRORS as error:
-            raise MisuseError(f"{run.path}, event {number}: {error}") from error
+            raise UsageError(f"{run.path}, event {number}: {error}") from error
 
 
 def files_of_run(path: Path) -> list[Path]:
@@ -250,7 +250,7 @@ def files_of_run(path: Path) -> list[Path]:
 def _belongs(path: Path, uid: str) -> bool:
     try:
         return path.is_file() and _uid(first_record(path)) == uid
-    except MisuseError:
+    except UsageError:
         return False  # cut off before its first record was whole: it holds no event
 
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 
 RECORD = b'{"record":'
 PIECE_BYTES = 1 << 20
@@ -47,7 +47,7 @@ def lines_of(path: Path) -> Iterator[Line]:
         with path.open("rb") as file:
             yield from lines_in(file)
     except OSError as error:
-        raise MisuseError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def lines_in(file: BinaryIO) -> Iterator[Line]:
@@ -83,13 +83,13 @@ def first_record(path: Path) -> dict[str, Any]:
     """The record that an events file begins with. Raises MisuseError where it has none."""
     line = next(_begin(path), None)
     if line is None or (line.torn and not line.is_record):
-        raise MisuseError(f"{path}: holds nothing yet; expected the events of a run")
+        raise UsageError(f"{path}: holds nothing yet; expected the events of a run")
     try:
         record = msgspec.json.decode(line.text, type=dict[str, Any])
     except DECODE_ERRORS as error:
         raise broken_line(path, 1, error) from error
     if record.get("record") not in ("run", "segment"):
-        raise MisuseError(
+        raise UsageError(
             f'{path}, line 1: found no {{"record": "run"}}; expected the events file of a run'
         )
     return record
@@ -101,12 +101,12 @@ def _begin(path: Path) -> Iterator[Line]:
         with path.open("rb") as file:
             begin = file.read(PIECE_BYTES)
     except OSError as error:
-        raise MisuseError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     if begin and not begin.startswith(b"{"):
         raise broken_line(path, 1, "found no JSON object")
     return lines_of(path)
 
 
-def broken_line(path: Path, number: int, error: Exception | str) -> MisuseError:
+def broken_line(path: Path, number: int, error: Exception | str) -> UsageError:
     """What to raise about a line that is whole and yet cannot be read."""
-    return MisuseError(f"{path}, line {number}: {error}; expected one whole JSON object")
+    return UsageError(f"{path}, line {number}: {error}; expected one whole JSON object")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 
 STEM = "multi_coord_stress"
 _NUMBERED = re.compile(rf"{STEM}_(\d+)\.")
@@ -61,14 +61,14 @@ def claim(folder: Path, run_id: str | None = None) -> ReportPaths:
     Raises MisuseError where ``run_id`` is no plain name or taken, or ``folder`` cannot be written.
     """
     if run_id is not None and not _RUN_ID.fullmatch(run_id):
-        raise MisuseError(
+        raise UsageError(
             f"--run-id {run_id!r}: expected letters, digits, '-' and '_', a letter or digit first, "
             "at most 100 of them; it becomes part of file names"
         )
     try:
         str(folder.resolve()).encode()
     except UnicodeEncodeError:
-        raise MisuseError(
+        raise UsageError(
             f"--report-dir {os.fsencode(folder.resolve())!r}: found a path that is not UTF-8, "
             "expected one that is: it stands in the report"
         ) from None
@@ -76,7 +76,7 @@ def claim(folder: Path, run_id: str | None = None) -> ReportPaths:
         folder.mkdir(parents=True, exist_ok=True)
         return _claim_number(folder) if run_id is None else _claim_id(folder, run_id)
     except OSError as error:
-        raise MisuseError(
+        raise UsageError(
             f"--report-dir {folder}: cannot write there: {error.strerror}; "
             "expected a folder that this user may write to"
         ) from error
@@ -97,7 +97,7 @@ def _claim_number(folder: Path) -> ReportPaths:
 def _claim_id(folder: Path, run_id: str) -> ReportPaths:
     paths = ReportPaths(folder, run_id)
     if not _create(paths):
-        raise MisuseError(
+        raise UsageError(
             f"--run-id {run_id}: {folder} already holds a run of this id; expected a new one, "
             "for a run is never overwritten"
         )

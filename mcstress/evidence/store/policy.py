@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.metrics.event import Event
 
 _SPAN = 2**64
@@ -53,7 +53,7 @@ def parse_policy(text: str) -> EvidencePolicy:
             fraction = _fraction(sample.removeprefix("sample="))
             if fraction is not None:
                 return EvidencePolicy("sample", fraction)
-    raise MisuseError(
+    raise UsageError(
         f"--evidence {text!r}: expected all, full, none, or sample=X "
         "with X above 0 and at most 1 (sample=0.1 keeps a tenth of the events)"
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.lines import RECORD
 from mcstress.evidence.store.tally import FileTally, seal
 from mcstress.metrics.event import Event, encoder
@@ -177,10 +177,10 @@ def _open_empty(path: Path, *, private: bool) -> int:
         if private:  # a file that was claimed before is anybody's to read
             os.fchmod(descriptor, 0o600)
     except OSError as error:
-        raise MisuseError(
+        raise UsageError(
             f"{path}: cannot be written: {error.strerror}; the run's evidence belongs there"
         ) from error
     if os.fstat(descriptor).st_size:
         os.close(descriptor)
-        raise MisuseError(f"{path}: already holds events; expected a new file")
+        raise UsageError(f"{path}: already holds events; expected a new file")
     return descriptor

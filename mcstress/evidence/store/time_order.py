@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.evidence.store.lines import DECODE_ERRORS, Line
 from mcstress.evidence.store.reading import QUICK, Damage, EventMark, Reading, mark_decoder
 from mcstress.evidence.store.source import EventsFile, Source
@@ -147,7 +147,7 @@ class TimeOrder:
                     continue
                 place = f"{source.path}, {source.noun} {line.number}"
                 if not self._reading.skip_damaged:
-                    raise MisuseError(
+                    raise UsageError(
                         f"{place}: {error}; expected one whole JSON object (--skip-damaged leaves "
                         "it out)"
                     ) from error

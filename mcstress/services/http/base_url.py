@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 EXPECTED = "expected http://HOST[:PORT][/PREFIX] or the same with https"
@@ -38,15 +38,15 @@ def parse_base_url(text: str, place: str = "URL") -> BaseUrl:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError as error:
-        raise MisuseError(f"{place}: {error} in {shown(text)}; {EXPECTED}") from None
+        raise UsageError(f"{place}: {error} in {shown(text)}; {EXPECTED}") from None
     if "@" in parts.netloc:
-        raise MisuseError(
+        raise UsageError(
             f"{place}: a name or password in a URL would be seen in every report; {EXPECTED}"
         )
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or port == 0:
-        raise MisuseError(f"{place}: found {shown(text)}; {EXPECTED}")
+        raise UsageError(f"{place}: found {shown(text)}; {EXPECTED}")
     if parts.query or parts.fragment or not sendable(parts.path):
-        raise MisuseError(
+        raise UsageError(
             f"{place}: found {shown(text)}, which holds more than host and path; {EXPECTED}"
         )
     return BaseUrl(
@@ -64,7 +64,7 @@ def ascii_host(host: str, place: str) -> str:
     except UnicodeError:
         name = ""
     if not name or not sendable(name):
-        raise MisuseError(f"{place}: no host can be called {host!r}; {EXPECTED}")
+        raise UsageError(f"{place}: no host can be called {host!r}; {EXPECTED}")
     return name
 
 

@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 from mcstress.services.http.base_url import parse_base_url, sendable
 
 GATEWAY_TOKEN = "GATEWAY_TOKEN"  # noqa: S105  (a variable's name)
@@ -69,7 +69,7 @@ def token_of(variable: str) -> str:
     """The token; empty where there is none. Raises MisuseError for what no header can carry."""
     token = os.environ.get(variable, "").strip()
     if not sendable(token):
-        raise MisuseError(
+        raise UsageError(
             f"{variable}: holds characters that no header can carry; "
             "expected a token in ASCII without spaces"
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcstress.tracing.entries import as_it_is
 from mcstress.tracing.langfuse.client import Server
-from mcstress.tracing.langfuse.sdk import Official, Project
+from mcstress.tracing.langfuse.sdk import LangfuseSdk, Project
 
 if TYPE_CHECKING:
     from mcstress.tracing.langfuse.settings import Settings
@@ -28,7 +28,7 @@ def _look(server: Server[Entry]) -> tuple[bool, str]:
     if reply:
         return False, f"Langfuse: {reply.faults[0].text}"
     version = ".".join(map(str, server.version)) or "of a version that it does not say"
-    found = Official(server.settings, server.http).project()
+    found = LangfuseSdk(server.settings, server.http).project()
     if not isinstance(found, Project):
         return False, f"Langfuse {version} is there, but {found.text}"
     return (

@@ -12,7 +12,7 @@ import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.tracing.langfuse.answer_limit import limit_answers
-from mcstress.tracing.langfuse.encoding import Letter, Manners, Road
+from mcstress.tracing.langfuse.encoding import Batch, Encoder, SendPolicy
 from mcstress.tracing.langfuse.http_client import langfuse_client
 from mcstress.tracing.langfuse.ingestion import Batches
 from mcstress.tracing.langfuse.no_answer import NoAnswer, no_answer
@@ -55,7 +55,7 @@ class Server(Generic[Sent]):
         self,
         settings: Settings,
         entry_of: Callable[[Sent], Entry | None],
-        manners: Manners | None = None,
+        manners: SendPolicy | None = None,
         *,
         timeout_s: float = TIMEOUT_S,
         wire: Wire | None = None,
@@ -66,8 +66,8 @@ class Server(Generic[Sent]):
         self.http = limit_answers(langfuse_client(settings, timeout_s))
         self._entry_of = entry_of
         self._timeout_s = timeout_s
-        self._manners = manners or Manners()
-        self._roads: dict[Wire, Road] = {"otlp": Otlp(), "ingestion": Batches()}
+        self._manners = manners or SendPolicy()
+        self._roads: dict[Wire, Encoder] = {"otlp": Otlp(), "ingestion": Batches()}
         self._largest_body = dict.fromkeys(self._roads.values(), LARGEST_BODY)
         self._greeted = self._switched = False
 
@@ -127,7 +127,7 @@ class Server(Generic[Sent]):
         reply.join(self._send(self._roads["ingestion"], scores))
         return reply
 
-    def _send(self, road: Road, items: Sequence[Sent]) -> Reply[Sent]:
+    def _send(self, road: Encoder, items: Sequence[Sent]) -> Reply[Sent]:
         """Post ``items``, a body at a time, until the server is in no state to take more."""
         reply: Reply[Sent] = Reply()
         rest = deque(items)
@@ -136,7 +136,7 @@ class Server(Generic[Sent]):
         reply.again += rest
         return reply
 
-    def _post(self, road: Road, rest: deque[Sent]) -> Reply[Sent]:
+    def _post(self, road: Encoder, rest: deque[Sent]) -> Reply[Sent]:
         """Post one body with as much of ``rest`` as fits, and take that off it."""
         letter = road.letter()
         sent, lost = self._fill(letter, road, rest)
@@ -157,7 +157,7 @@ class Server(Generic[Sent]):
         return reply
 
     def _fill(
-        self, letter: Letter, road: Road, rest: deque[Sent]
+        self, letter: Batch, road: Encoder, rest: deque[Sent]
     ) -> tuple[list[Sent], list[tuple[Sent, str]]]:
         """Move from ``rest`` to ``letter`` what fits: what is in it now, and what cannot be sent.
 
@@ -177,10 +177,10 @@ class Server(Generic[Sent]):
             sent.append(rest.popleft())
             if len(sent) % self._manners.slice_size == 0:
                 letter.work()
-                self._manners.breathe()
+                self._manners.yield_to_loop()
         return sent, lost
 
-    def _in_halves(self, road: Road, items: list[Sent]) -> Reply[Sent]:
+    def _in_halves(self, road: Encoder, items: list[Sent]) -> Reply[Sent]:
         """Post the halves of what was too much at once, or in part not wanted."""
         half = len(items) // 2
         reply = self._send(road, items[:half])
@@ -210,7 +210,7 @@ def _on_session(item: object) -> bool:
     return isinstance(item, Score) and bool(item.session_id)
 
 
-def _encoded(road: Road, entry: Entry) -> bytes | None:
+def _encoded(road: Encoder, entry: Entry) -> bytes | None:
     """The entry as ``road`` writes it; None where a text in it is no text."""
     try:
         return road.encode(entry)

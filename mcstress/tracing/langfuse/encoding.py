@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.observation import Entry
 
 
-class Letter(Protocol):
+class Batch(Protocol):
     """A body while it is written, of which it holds no entries: they may go as they are added.
 
     ``size`` is its length before compression.
@@ -37,7 +37,7 @@ class Letter(Protocol):
         """The fate of what is in it, ``sent`` in the order of adding, from a 2xx answer."""
 
 
-class Road(Protocol):
+class Encoder(Protocol):
     """A way of sending: where to, and how an entry and a body are written."""
 
     path: ClassVar[str]
@@ -46,18 +46,18 @@ class Road(Protocol):
     def encode(self, entry: Entry, /) -> bytes:
         """One entry."""
 
-    def letter(self) -> Letter:
+    def letter(self) -> Batch:
         """An empty body."""
 
 
 @dataclass(frozen=True)
-class Manners:
+class SendPolicy:
     """How the process wants to be treated while a body is made and on its way.
 
-    ``breathe`` is called every ``slice_size`` entries; ``limit`` is a context that raises an
+    ``yield_to_loop`` is called every ``slice_size`` entries; ``limit`` is a context that raises an
     ``httpx.TimeoutException`` after so many seconds.
     """
 
-    breathe: Callable[[], None] = lambda: None
+    yield_to_loop: Callable[[], None] = lambda: None
     limit: Callable[[float], AbstractContextManager[object]] = contextlib.nullcontext
     slice_size: int = 50

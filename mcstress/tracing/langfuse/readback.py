@@ -13,11 +13,11 @@ from tenacity import Retrying, retry_if_result, wait_exponential
 
 from mcstress.tracing.entries import as_it_is
 from mcstress.tracing.langfuse.client import Server
-from mcstress.tracing.langfuse.sdk import Official, describe
+from mcstress.tracing.langfuse.sdk import LangfuseSdk, describe
 
 if TYPE_CHECKING:
     from mcstress.tracing.langfuse.settings import Settings
-    from mcstress.tracing.notices import Notices
+    from mcstress.tracing.notices import ThrottledWarnings
 
 Limit = Callable[[float], AbstractContextManager[Any]]
 
@@ -49,7 +49,7 @@ def read_back(
     session: str,
     expected: int,
     within_s: float,
-    notices: Notices,
+    notices: ThrottledWarnings,
     *,
     limit: Limit = nullcontext,
 ) -> int | None:
@@ -84,7 +84,7 @@ class _Reader:
         self.last: int | None = None
         self.fault = ""
         self.server = Server(settings, as_it_is, timeout_s=_TIMEOUT_S)
-        self._official = Official(settings, self.server.http)
+        self._official = LangfuseSdk(settings, self.server.http)
         self._session = session
         self._until_s = until_s
         self._limit = limit

@@ -30,7 +30,7 @@ class _Projects(msgspec.Struct):
     data: list[Project]
 
 
-class Official:
+class LangfuseSdk:
     """The SDK's API client over our connections. It keeps no thread, queue or global."""
 
     def __init__(self, settings: Settings, http: httpx.Client) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential
 
-from mcstress.errors import MisuseError
-from mcstress.tracing.delivery import MANNERS
+from mcstress.errors import UsageError
+from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.langfuse.client import Server
 from mcstress.tracing.langfuse.response import KEYS, Reply, event_id
 from mcstress.tracing.limits import Limits
@@ -70,8 +70,8 @@ def replay(
             return ReplayOutcome(before=sum(1 for _ in lines))
     with _locked(spool) as lines:
         if not any(map(entry_of, islice(lines, FIRST_LINES))):
-            raise MisuseError(f"{spool}: holds no observations; expected a spool of traces")
-        manners = replace(MANNERS, limit=lambda s: MANNERS.limit(min(s, _until(until_s))))
+            raise UsageError(f"{spool}: holds no observations; expected a spool of traces")
+        manners = replace(SEND_POLICY, limit=lambda s: SEND_POLICY.limit(min(s, _until(until_s))))
         server = Server(settings, Mask(mask).entry, manners, timeout_s=timeout_s)
         try:
             return _Replay(spool, lines, server, timeout_s, until_s).run()
@@ -105,7 +105,7 @@ def _opened(spool: Path) -> BinaryIO:
     try:
         return spool.open("rb")
     except OSError as fault:
-        raise MisuseError(f"{spool}: {fault.strerror}; expected a spool of traces") from None
+        raise UsageError(f"{spool}: {fault.strerror}; expected a spool of traces") from None
 
 
 @contextlib.contextmanager
@@ -114,7 +114,7 @@ def _locked(spool: Path) -> Iterator[BinaryIO]:
         try:
             fcntl.flock(lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise MisuseError(f"{spool} is in use: let the run or the other replay end") from None
+            raise UsageError(f"{spool} is in use: let the run or the other replay end") from None
         yield lines
 
 
