@@ -25,7 +25,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         "--scenario",
         metavar="NAME or FILE",
         default="three_cities",
-        help="a scenario of scenarios/, or a TOML file",
+        help="one that ships with the harness, or a TOML file",
     )
     add("--rounds", type=int, metavar="N", default=0, help="rounds a coordinator; 0: until stopped")
     add("--seed", type=int, metavar="N", default=42, help="decides everything random in a run")

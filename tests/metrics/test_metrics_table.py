@@ -11,7 +11,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
 
 
 def test_the_table_of_figures_is_the_codes():
-    assert DOCUMENT.endswith(table()), "run: python -m metrics.document"
+    assert DOCUMENT.endswith(table()), "run: python -m mcstress.metrics.document"
 
 
 def test_every_healthy_range_is_in_the_document():
