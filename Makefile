@@ -20,7 +20,7 @@ run: $(STAMP)
 	$(BIN)/locust --headless -u 3 -r 3 --rounds 1 --only-summary
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

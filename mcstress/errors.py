@@ -1,6 +1,6 @@
 """What can be wrong with a service, or with what a user gave us.
 
-MisuseError                  the input is wrong: said in one line, exit code 2
+UsageError                   the input is wrong: said in one line, exit code 2
 └─ ServiceRefusalError       a service is missing, or not what it should be, before the run starts
 TransportError               one call failed: becomes the step's ``error``, never leaves services/
 └─ NoAnswerError             not a byte of the answer came; never leaves the transport's files

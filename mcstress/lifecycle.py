@@ -94,7 +94,7 @@ class Lifecycle:
         return "ending" if run.ending or self.runner.state in OVER else "running"
 
     def settings(self) -> Settings:
-        """What the options say now; the web form may have changed them. Raises MisuseError."""
+        """What the options say now; the web form may have changed them. Raises UsageError."""
         options = self.environment.parsed_options
         if options is None:
             raise UsageError("this environment has no options; expected those of harness.options")
@@ -107,13 +107,13 @@ class Lifecycle:
         return settings
 
     def check_users(self, asked: object) -> None:
-        """Refuse more users than this machine's processes have open files for; MisuseError."""
+        """Refuse more users than this machine's processes have open files for; UsageError."""
         options = self.environment.parsed_options
         processes = options.processes if options is not None else None
         check_asked(asked, processes=processes, local=self.node is not None)
 
     def prepare(self, settings: Settings) -> SystemUnderTest:
-        """Check everything, and make the ground ready before the first user; raises MisuseError."""
+        """Check everything, and make the ground ready before the first user; raises UsageError."""
         if self.ground is None or self.ground.settings != settings:
             self.leave()
             check_claim(settings)

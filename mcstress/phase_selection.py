@@ -13,7 +13,7 @@ def choose_phases(tags: Iterable[str], exclude_tags: Iterable[str]) -> list[str]
     """The chosen phases in their order, with those that they depend on.
 
     A phase goes by its name and its trace's tags. What is excluded takes along what depends on it.
-    Raises MisuseError for a tag that no phase has, and where nothing is left.
+    Raises UsageError for a tag that no phase has, and where nothing is left.
     """
     chosen, excluded = set(tags), set(exclude_tags)
     for option, words in (("--tags", chosen), ("--exclude-tags", excluded)):

@@ -67,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True):
 def read_settings(
     options: Namespace, host: str | None, hosts: TokenHosts | None = None
 ) -> Settings:
-    """Check all the options at once. Raises MisuseError for the first that is wrong.
+    """Check all the options at once. Raises UsageError for the first that is wrong.
 
     ``hosts`` are the services that tokens belong to; None: those that the options name.
     """

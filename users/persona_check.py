@@ -41,7 +41,7 @@ def host_of(
 ) -> str | None:
     """The host of a run: ``asked`` of Locust, or else the ``host`` of the coordinators' classes.
 
-    ``given`` are the hosts that classes had before Locust put another there. Raises MisuseError
+    ``given`` are the hosts that classes had before Locust put another there. Raises UsageError
     where they do not all name the same: they are one test of one system.
     """
     if asked:

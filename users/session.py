@@ -130,7 +130,7 @@ def connection(run: Run, url: str, token: str) -> Transport:
 def withheld_of(run: Run) -> list[str]:
     """What tokens the master sends and this process does not, since its environment says so.
 
-    Raises MisuseError where this process's own environment holds a token or a host that is none.
+    Raises UsageError where this process's own environment holds a token or a host that is none.
     """
     hosts = run.token_hosts
     return [

@@ -49,7 +49,7 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
 
 
 def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
-    """The user classes of the locustfiles that ``locust`` would load; raises MisuseError."""
+    """The user classes of the locustfiles that ``locust`` would load; raises UsageError."""
     try:
         files = get_locustfiles_locally(parse_locustfile_option(list(arguments)))
         classes: dict[str, type[Any]] = merge_locustfiles_content(files)[0]
@@ -66,7 +66,7 @@ def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
 def parse(arguments: Sequence[str], classes: dict[str, type[Any]] | None = None) -> Namespace:
     """The options as Locust reads them, its configuration files and environment included.
 
-    ``user_classes`` are those of ``classes`` that were chosen. Raises MisuseError for others.
+    ``user_classes`` are those of ``classes`` that were chosen. Raises UsageError for others.
     """
     parser = make_parser()
     # Not as the run that begins reads them: that ends where a port is taken, see _machine.

@@ -27,7 +27,7 @@ def replay_spools(
     """Send what is in the spools, one after the other, and say what came of each.
 
     ``mask`` is in place of what their runs had.
-    ``timeout_s`` is for an answer, ``within_s`` for everything. Raises MisuseError without settings
+    ``timeout_s`` is for an answer, ``within_s`` for everything. Raises UsageError without settings
     or a spool, before anything is sent.
     """
     for spool in spools:

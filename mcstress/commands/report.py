@@ -24,7 +24,7 @@ _NOT_OF_A_REPORT = ("planned", "integrity")
 def report_again(file: Path, *, skip_damaged: bool = False) -> tuple[str, str]:
     """Count all figures again and write the report beside ``file``: the verdict, and a line.
 
-    Raises MisuseError where ``file`` cannot be read, OSError where no report can be written. A
+    Raises UsageError where ``file`` cannot be read, OSError where no report can be written. A
     report that says more than the new one stays as it is: the new one has a name of its own.
     """
     run = read_run(file, skip_damaged=skip_damaged)

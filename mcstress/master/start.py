@@ -30,7 +30,7 @@ def check_claim(settings: Settings) -> None:
 def begin_run(settings: Settings, ground: SystemUnderTest, mode: str) -> RunState:
     """Claim the next number and make the run that every worker will be sent.
 
-    Raises MisuseError where the report folder cannot be written.
+    Raises UsageError where the report folder cannot be written.
     """
     paths = claim(settings.report_dir, settings.run_id or None)
     uid = uuid4().hex

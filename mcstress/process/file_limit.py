@@ -34,7 +34,7 @@ def most_users() -> int:
 
 
 def check_asked(users: object, *, processes: int | None, local: bool) -> None:
-    """Refuse more users than a process of this machine has open files for; raises MisuseError.
+    """Refuse more users than a process of this machine has open files for; raises UsageError.
 
     ``local``: they live in this process. Workers of other machines see for themselves how many
     they can take. Of what is no number Locust says what is wrong with it.

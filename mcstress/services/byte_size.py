@@ -14,7 +14,7 @@ SIZE = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([a-z]*)\s*", re.ASCII |
 def parse_size(value: object, place: str, least: int, most: int) -> int:
     """The bytes that ``value`` means, as ``500kB``, ``8 MB``, ``1.5GB`` or ``8000000``.
 
-    Units are powers of 1,000, in upper or lower case, with or without the B. MisuseError, which
+    Units are powers of 1,000, in upper or lower case, with or without the B. UsageError, which
     begins with ``place``, where it is no size, or none from ``least`` to ``most``.
     """
     found = SIZE.fullmatch(str(value))

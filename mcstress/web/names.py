@@ -71,7 +71,7 @@ def same(page: Authority, here: Authority, scheme: str) -> bool:
 
 
 def allowed_hosts(texts: Iterable[str] | None) -> list[Authority]:
-    """What the option allows. Raises MisuseError for what is no host."""
+    """What the option allows. Raises UsageError for what is no host."""
     return [_allowed(text) for text in texts or ()]
 
 

@@ -215,7 +215,7 @@ class StartForm:
 
 
 def refuse_unshown(form: Mapping[str, str], options: Mapping[str, Any]) -> None:
-    """Raise MisuseError where ``form`` has options that no form shows: Locust would take them."""
+    """Raise UsageError where ``form`` has options that no form shows: Locust would take them."""
     shown = {*LOCUSTS_FIELDS, *ui_extra_args_dict()}
     if unshown := sorted(name for name in form if name in options and name not in shown):
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in unshown)

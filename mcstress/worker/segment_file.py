@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 def open_segment(welcome: Welcome, boot: str) -> Segment:
     """The worker's own file: in the run's folder, or where that is on another machine, apart.
 
-    Raises MisuseError where there is no room for it at all.
+    Raises UsageError where there is no room for it at all.
     """
     record = {
         "record": "segment",

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 
 class WorkerRun:
-    """``users.coordinator.Surroundings`` of one process in one run."""
+    """``users.coordinator.WorkerContext`` of one process in one run."""
 
     def __init__(self, welcome: Welcome, boot: str, post: Channel, recorder: Recorder) -> None:
         self.welcome = welcome

@@ -87,7 +87,7 @@ def test_a_scenario_that_is_not_toml(tmp_path):
 
 
 def test_a_scenario_that_names_a_coordinator_who_is_not_there(tmp_path):
-    text = (CHECKOUT / "scenarios" / "three_cities.toml").read_text()
+    text = (CHECKOUT / "users" / "scenarios" / "data" / "three_cities.toml").read_text()
     changed = text.replace('from_persona = "alice"', 'from_persona = "alicia"', 1)
     (tmp_path / "mine.toml").write_text(changed)
     said = refusal("--scenario", tmp_path / "mine.toml", tmp_path=tmp_path)
@@ -98,7 +98,9 @@ def test_a_scenario_that_names_a_coordinator_who_is_not_there(tmp_path):
 def test_a_scenario_whose_persona_nobody_plays(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(
-        (CHECKOUT / "scenarios" / "three_cities.toml").read_text().replace("carol", "dave")
+        (CHECKOUT / "users" / "scenarios" / "data" / "three_cities.toml")
+        .read_text()
+        .replace("carol", "dave")
     )
     said = refusal("--scenario", file, tmp_path=tmp_path)
     assert 'personas: found "dave", whom no user class plays; expected alice, bob' in said

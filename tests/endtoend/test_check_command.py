@@ -124,7 +124,11 @@ def test_a_search_that_fails_is_a_failure(tmp_path):
 
 
 def test_the_locustfile_of_the_folder_is_read_as_locust_reads_it(tmp_path, healthy):
-    text = (CHECKOUT / "scenarios" / "three_cities.toml").read_text().replace("carol", "dora")
+    text = (
+        (CHECKOUT / "users" / "scenarios" / "data" / "three_cities.toml")
+        .read_text()
+        .replace("carol", "dora")
+    )
     (tmp_path / "mine.toml").write_text(text)
     arguments = (*hosts(healthy, tmp_path), "--scenario", "mine.toml")
     checked = check(*arguments, cwd=tmp_path)

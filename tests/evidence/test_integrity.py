@@ -292,11 +292,11 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 from mcstress.evidence.store.history import read_run
-from mcstress.errors import MisuseError
+from mcstress.errors import UsageError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read_run(Path(sys.argv[1]), skip_damaged=True)
-except MisuseError as fault:
+except UsageError as fault:
     print(fault, file=sys.stderr)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """

@@ -115,7 +115,7 @@ def test_the_page_stays_in_a_narrow_window_and_in_the_dark(finished, chromium, d
 
 @pytest.mark.browser
 def test_what_others_named_stays_text(web, page, tmp_path):
-    scenario = (CHECKOUT / "scenarios" / "three_cities.toml").read_text()
+    scenario = (CHECKOUT / "users" / "scenarios" / "data" / "three_cities.toml").read_text()
     path = tmp_path / "hostile.toml"
     path.write_text(scenario.replace('"drone surveyor"', f'"{ROLE}"'))
     check = "errors.rate <= 1"

@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent / "data"
 def load_scenario(name_or_file: str, folder: Path = FOLDER) -> Scenario:
     """The scenario called ``name_or_file`` in ``folder``, or in the file of that path.
 
-    MisuseError where there is none or where it is wrong: the file, the key, what was found there
+    UsageError where there is none or where it is wrong: the file, the key, what was found there
     and what was expected. Entries without a name are counted from 1.
     """
     path = _path(name_or_file, folder)

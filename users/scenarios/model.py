@@ -196,7 +196,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.variants[(trio - 1) % len(self.variants)]
 
     def with_top_k(self, top_k: int) -> Scenario:
-        """The same with lists of ``top_k``; MisuseError where the recorded rank is not in them."""
+        """The same with lists of ``top_k``; UsageError where the recorded rank is not in them."""
         if top_k < self.record_rank:
             raise UsageError(
                 f"--top-k: found {top_k}, expected at least {self.record_rank}, the rank that "

@@ -49,7 +49,7 @@ _SHOULD_BE_ALIKE: dict[str, Callable[[RunSection], Any]] = {
 
 
 def refuse_unlike(runs: Sequence[RunFile]) -> None:
-    """Raise MisuseError where the runs asked other questions or for lists of other lengths."""
+    """Raise UsageError where the runs asked other questions or for lists of other lengths."""
     first = runs[0]
     for what, part in _MUST_BE_ALIKE.items():
         for run in runs[1:]:

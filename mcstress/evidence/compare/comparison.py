@@ -54,7 +54,7 @@ class Comparison(msgspec.Struct, kw_only=True):
 def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
     """Compare runs ``b`` with runs ``a``.
 
-    Raises MisuseError where a side is empty, a file cannot be read, or the runs asked other things.
+    Raises UsageError where a side is empty, a file cannot be read, or the runs asked other things.
     """
     if not a or not b:
         raise UsageError("compare: expected at least one run on either side: A… -- B…")

@@ -81,7 +81,7 @@ class RunSection(msgspec.Struct, kw_only=True):
 
 
 def run_section(head: dict[str, Any]) -> RunSection:
-    """The ``run`` of a document's head, typed. Raises MisuseError where it is none."""
+    """The ``run`` of a document's head, typed. Raises UsageError where it is none."""
     try:
         return msgspec.convert(head.get("run", {}), RunSection)
     except msgspec.ValidationError as error:

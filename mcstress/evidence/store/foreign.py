@@ -52,7 +52,7 @@ def _as_written(event: bytes) -> bytes:
 
 
 def read_foreign(path: Path) -> tuple[dict[str, Any], ForeignEvents]:
-    """Its head and its events. Raises MisuseError where it is no JSON object, or too large."""
+    """Its head and its events. Raises UsageError where it is no JSON object, or too large."""
     size = path.stat().st_size
     with path.open("rb") as file:
         begin = file.read(PIECE_BYTES)

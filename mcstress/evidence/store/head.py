@@ -55,7 +55,7 @@ class _Head(msgspec.Struct):
 
 
 def check_head(path: Path, head: dict[str, Any]) -> int | None:
-    """The run's K, where it says so. Raises MisuseError, naming the place, for another's head."""
+    """The run's K, where it says so. Raises UsageError, naming the place, for another's head."""
     try:
         k = msgspec.convert(head, _Head).run.k
     except msgspec.ValidationError as error:

@@ -174,7 +174,7 @@ class Document:
 def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
     """The run at ``path``, each line of it looked at.
 
-    Raises MisuseError, naming the place, where it cannot be read; with ``skip_damaged`` lines that
+    Raises UsageError, naming the place, where it cannot be read; with ``skip_damaged`` lines that
     are damaged are left out, and in its faults.
     """
     if not path.is_file():
@@ -196,7 +196,7 @@ def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
 def blaming(run: RunFile) -> Iterator[None]:
     """What goes wrong inside is the file's fault, unless it is whole: then it is a defect of ours.
 
-    Raises MisuseError in the place of what a head or a record of the wrong shape makes of code
+    Raises UsageError in the place of what a head or a record of the wrong shape makes of code
     that reads it.
     """
     try:
@@ -214,7 +214,7 @@ def blaming(run: RunFile) -> Iterator[None]:
 
 
 def events_of(run: RunFile) -> Iterator[Event]:
-    """The events of ``run`` in time order, typed. Raises MisuseError on one that is no Event."""
+    """The events of ``run`` in time order, typed. Raises UsageError on one that is no Event."""
     return _typed(run, run.raw_events())
 
 

@@ -42,7 +42,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def lines_of(path: Path) -> Iterator[Line]:
-    """The lines of ``path`` in their order. Raises MisuseError where it cannot be read."""
+    """The lines of ``path`` in their order. Raises UsageError where it cannot be read."""
     try:
         with path.open("rb") as file:
             yield from lines_in(file)
@@ -80,7 +80,7 @@ def _long_line(file: BinaryIO, begin: bytes, number: int, offset: int) -> Line:
 
 
 def first_record(path: Path) -> dict[str, Any]:
-    """The record that an events file begins with. Raises MisuseError where it has none."""
+    """The record that an events file begins with. Raises UsageError where it has none."""
     line = next(_begin(path), None)
     if line is None or (line.torn and not line.is_record):
         raise UsageError(f"{path}: holds nothing yet; expected the events of a run")

@@ -58,7 +58,7 @@ def claim(folder: Path, run_id: str | None = None) -> ReportPaths:
     """The paths of a new run, claimed by creating its empty events file.
 
     Two runs that claim at once get different numbers; nothing that is there is overwritten.
-    Raises MisuseError where ``run_id`` is no plain name or taken, or ``folder`` cannot be written.
+    Raises UsageError where ``run_id`` is no plain name or taken, or ``folder`` cannot be written.
     """
     if run_id is not None and not _RUN_ID.fullmatch(run_id):
         raise UsageError(

@@ -45,7 +45,7 @@ class EvidencePolicy(msgspec.Struct, frozen=True):
 
 
 def parse_policy(text: str) -> EvidencePolicy:
-    """The policy that ``text`` (the option's value) asks for. Raises MisuseError."""
+    """The policy that ``text`` (the option's value) asks for. Raises UsageError."""
     match text.strip().lower():
         case "all" | "full" | "none" as kind:
             return EvidencePolicy(kind, 0.0 if kind == "none" else 1.0)

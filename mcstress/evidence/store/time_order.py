@@ -52,7 +52,7 @@ class TimeOrder:
     An event that stands there twice (same time, worker and seq) is given once and counted in
     ``repeated``. ``torn`` counts last lines that a crash cut short. ``records`` has the places of
     the other lines, by kind, in the files' order. ``files`` tallies the lines of each file (but its
-    end), ``workers`` the events of each worker. A damaged line elsewhere raises MisuseError, or
+    end), ``workers`` the events of each worker. A damaged line elsewhere raises UsageError, or
     ``reading`` leaves it out: then it is in ``damaged``.
     """
 

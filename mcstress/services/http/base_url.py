@@ -33,7 +33,7 @@ class BaseUrl(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=64)
 def parse_base_url(text: str, place: str = "URL") -> BaseUrl:
-    """``text`` as a base URL; ``place`` names it in the MisuseError that a bad one raises."""
+    """``text`` as a base URL; ``place`` names it in the UsageError that a bad one raises."""
     try:
         parts = urlsplit(text.strip())
         port = parts.port

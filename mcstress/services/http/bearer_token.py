@@ -35,7 +35,7 @@ class TokenHosts(msgspec.Struct, frozen=True):
 def token_hosts(gateway_url: str | None, llm_url: str | None) -> TokenHosts:
     """What the environment says, or else the URLs that the command was started with.
 
-    Raises MisuseError for a variable or a URL that is no base URL; an empty URL is no service.
+    Raises UsageError for a variable or a URL that is no base URL; an empty URL is no service.
     """
     return TokenHosts(
         gateway=_named(GATEWAY_TOKEN) or _origins("--host", gateway_url),
@@ -66,7 +66,7 @@ def withheld(variable: str, url: str, hosts: TokenHosts) -> str:
 
 
 def token_of(variable: str) -> str:
-    """The token; empty where there is none. Raises MisuseError for what no header can carry."""
+    """The token; empty where there is none. Raises UsageError for what no header can carry."""
     token = os.environ.get(variable, "").strip()
     if not sendable(token):
         raise UsageError(

@@ -61,7 +61,7 @@ def replay(
 
     Raises
     ------
-    MisuseError
+    UsageError
         There is no such spool, it is none, or a run or another replay is using it.
     """
     done = _delivered(spool)
@@ -84,7 +84,7 @@ def check_spool(spool: Path) -> None:
 
     Raises
     ------
-    MisuseError
+    UsageError
         There is no such file, and none that was delivered.
     """
     if not _delivered(spool).exists():
