@@ -19,7 +19,6 @@ from benchmarks import event_cost, tracing
 from benchmarks.made_events import made_events
 from benchmarks.tracing_arms import stand_in, tracer_to
 from benchmarks.turns import ALL_IN, made
-from mcstress.metrics.event import encoder
 
 TURNS = 7
 EVENTS = 10_000
@@ -34,7 +33,7 @@ def step(url: str, folder: Path) -> list[float]:
 
 def metrics(_url: str, _folder: Path) -> list[float]:
     """The metrics of an event, on a worker and in a local run."""
-    lines = [encoder.encode(event) for event in made_events(EVENTS)]
+    lines = [event_cost.encoder.encode(event) for event in made_events(EVENTS)]
     costs = []
     for _ in range(TURNS):
         begin_s = process_time()
