@@ -49,9 +49,9 @@ class Page:
         self._content = (0, b"")
         base = vars(web_ui.environment.parsed_options)["web_base_path"] or ""
         self.path = f"{base.rstrip('/')}/coordination"
-        self._hang_up()
+        self._register_routes()
 
-    def _hang_up(self) -> None:
+    def _register_routes(self) -> None:
         routes = Blueprint("coordination", __name__, url_prefix=self.path)
 
         def add(rule: str, view: Callable[..., Response]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,6 +71,14 @@ class LocustRun:
         path = self.report_dir / f"multi_coord_stress_{number}.json"
         assert path.exists(), self.output
         return json.loads(path.read_text())
+
+
+def forked(processes: int) -> tuple[object, ...]:
+    """``--processes`` with a master's port of its own: tests and other masters may run beside."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return ("--processes", processes, "--master-bind-port", port, "--master-port", port)
 
 
 def run_locust(*arguments: object, report_dir: Path, timeout_s: float = 120, **env: str):

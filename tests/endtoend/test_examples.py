@@ -8,7 +8,7 @@ import sys
 
 import httpx
 import pytest
-from endtoend.locust_run import CHECKOUT, LocustRun, until
+from endtoend.locust_run import CHECKOUT, LocustRun, forked, until
 from endtoend.test_bad_input import free_port
 from standin.process import Standin
 
@@ -38,10 +38,11 @@ def outcome(tmp_path, example, *arguments, **environment):
 ROUND = ("-u", 3, "-r", 3, "--rounds", 1)
 
 
-@pytest.mark.parametrize("processes", [(), ("--processes", 2)])
+@pytest.mark.parametrize("processes", [0, 2])
 def test_a_phase_of_ones_own_has_tags_checks_and_figures(tmp_path, services, processes):
     check = "events.by_phase.spot_check == 3; latency.phases.spot_check.p50_ms < 30000"
-    arguments = (*ROUND, *services, *processes, "--tags", "spot_check", "--check", check)
+    workers = forked(processes) if processes else ()
+    arguments = (*ROUND, *services, *workers, "--tags", "spot_check", "--check", check)
     code, document, output = outcome(tmp_path, "own_phase.py", *arguments)
     assert code == 0, output
     assert document["run"]["phases"] == ["spot_check"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from endtoend.locust_run import run_locust
+from endtoend.locust_run import forked, run_locust
 
 
 def test_what_is_larger_than_max_answer_is_a_failed_step_on_a_worker_too(tmp_path):
     _, document, output = run_locust(
-        *("--headless", "-u", 3, "-r", 3, "--rounds", 1, "--processes", 1),
+        *("--headless", "-u", 3, "-r", 3, "--rounds", 1, *forked(1)),
         *("--max-answer", "1kB", "--tags", "baseline"),
         report_dir=tmp_path / "reports",
     )

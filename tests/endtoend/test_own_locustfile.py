@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from endtoend.locust_run import CHECKOUT, LocustRun, until
+from endtoend.locust_run import CHECKOUT, LocustRun, forked, until
 from standin.process import Standin
 
 FRONT = """
@@ -95,9 +95,10 @@ def test_two_locustfiles_that_both_register_the_listeners(tmp_path):
     assert document["completeness"]["events_made"] == len(document["events"])
 
 
-@pytest.mark.parametrize("more", [(), ("--processes", "2")])
-def test_personas_without_listeners_are_refused_at_once(tmp_path, more):
-    (tmp_path / "own.py").write_text(FRONT.replace("\nhang_up()", ""))
+@pytest.mark.parametrize("processes", [0, 2])
+def test_personas_without_listeners_are_refused_at_once(tmp_path, processes):
+    more = map(str, forked(processes)) if processes else ()
+    (tmp_path / "own.py").write_text(FRONT.replace("\ninstall()", ""))
     command = [sys.executable, "-m", "locust", "-f", str(tmp_path / "own.py"), "--headless"]
     done = subprocess.run(
         [*command, "-u", "3", "-t", "60s", *more],

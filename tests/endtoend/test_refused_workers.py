@@ -82,7 +82,7 @@ def test_the_master_names_it_in_log_terminal_and_report(run, name):
     (notice,) = [notice for notice in notices if WRONG[name][1] in notice]
     assert notice.startswith("worker-")
     assert f"notice  {notice}" in master.output
-    assert f"/ERROR/harness.admission: {notice}" in master.output
+    assert f"/ERROR/mcstress.master.admission: {notice}" in master.output
 
 
 def test_the_run_is_that_of_the_right_worker(run):

@@ -11,7 +11,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from endtoend.locust_run import CHECKOUT
+from endtoend.locust_run import CHECKOUT, forked
 
 OLDEST = (3, 11)
 NOT_SOURCE = shutil.ignore_patterns(
@@ -158,7 +158,7 @@ def test_a_run_with_a_locustfile_of_ones_own(project):
 
 def test_two_workers_and_what_is_done_beside_a_run(first_project):
     for run_id in ("one", "two"):
-        arguments = (*ROUND, "--processes", "2", "--run-id", run_id)
+        arguments = (*ROUND, *map(str, forked(2)), "--run-id", run_id)
         code, output = run(first_project, "locust", *arguments)
         assert code == 0, output
     code, output = run(first_project, "mcstress", "check")
