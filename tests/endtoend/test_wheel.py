@@ -157,15 +157,9 @@ def test_a_run_with_a_locustfile_of_ones_own(project):
 
 
 def test_two_workers_and_what_is_done_beside_a_run(first_project):
-    for run_id in ("one", "two"):
-        arguments = (*ROUND, *map(str, forked(2)), "--run-id", run_id)
-        code, output = run(first_project, "locust", *arguments)
+    code, output = run(first_project, "locust", *ROUND, *map(str, forked(2)), "--run-id", "two")
+    assert code == 0, output
+    report = first_project / "reports" / "reality-tests" / "multi_coord_stress_two.json"
+    for command in (("check",), ("report", report), ("compare", report, "--", report)):
+        code, output = run(first_project, "mcstress", *command)
         assert code == 0, output
-    code, output = run(first_project, "mcstress", "check")
-    assert code == 0, output
-    reports = first_project / "reports" / "reality-tests"
-    one, two = (reports / f"multi_coord_stress_{name}.json" for name in ("one", "two"))
-    code, output = run(first_project, "mcstress", "report", one)
-    assert code == 0, output
-    code, output = run(first_project, "mcstress", "compare", one, "--", two)
-    assert code == 0, output
