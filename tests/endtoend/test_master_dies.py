@@ -62,7 +62,8 @@ def is_still(service) -> bool:
 
 
 def test_workers_that_have_not_reached_their_master_end_with_it(tmp_path):
-    with processes(tmp_path / "reports", *RUN, "--master-host", "192.0.2.1") as run:
+    elsewhere = ("--master-bind-host", "127.0.0.1", "--master-host", "127.0.0.2")
+    with processes(tmp_path / "reports", *RUN, *elsewhere) as run:
         master = psutil.Process(run.master.process.pid)
         until(lambda: "Waiting for workers" in run.master.output)
         workers = [each for each in master.children() if "embedded" not in " ".join(each.cmdline())]
