@@ -26,7 +26,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.tally import Accumulator
 
 SLOT_S = 0.1
 SLOTS_A_SECOND = 10
@@ -54,22 +54,22 @@ LONGEST_SLOTS = 86_400 * SLOTS_A_SECOND
 class Mask(dict[int, int]):
     """Slots since 1970 as bits, by chunks of 512. Merging is OR.
 
-    Per hour 70 chunks: in memory 12 KB, as JSON at most 10 KB; per day 290 KB and 240 KB.
+    ``newest`` is the slot that was set last by itself. Per hour 70 chunks: in memory 12 KB, as JSON
+    at most 10 KB; per day 290 KB and 240 KB.
     """
 
-    __slots__ = ("_last",)
+    __slots__ = ("newest",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._last = -1
+        self.newest = -1
 
     def mark(self, first: int, last: int) -> None:
-        """Set the slots from ``first`` to ``last``."""
-        if first == last:
-            if first != self._last:
-                self._last = first
-                chunk = first >> CHUNK_BITS
-                self[chunk] = self.get(chunk, 0) | 1 << (first & CHUNK - 1)
+        """Set the slots from ``first`` to ``last``; the last alone where a clock was set."""
+        if not 0 < last - first <= LONGEST_SLOTS:
+            chunk = last >> CHUNK_BITS
+            self[chunk] = self.get(chunk, 0) | 1 << (last & CHUNK - 1)
+            self.newest = last
             return
         for chunk in range(first >> CHUNK_BITS, (last >> CHUNK_BITS) + 1):
             start = chunk << CHUNK_BITS
@@ -123,6 +123,32 @@ class MasksByLatency(dict[int, Mask]):
             self[int(edge)].restore(mask)
 
 
+class LatencyCounts(list[int]):
+    """How many successes had each latency, by the number of its upper edge."""
+
+    def __init__(self) -> None:
+        super().__init__([0] * (len(EDGES_S) + 1))
+
+    def median(self) -> int | None:
+        """The edge of the lower median; None without a success."""
+        half = (sum(self) + 1) // 2
+        return bisect_left(list(accumulate(self)), half) if half else None
+
+    def merge(self, other: LatencyCounts) -> None:
+        """Add ``other``'s counts to these."""
+        for edge, count in enumerate(other):
+            self[edge] += count
+
+    def state(self) -> list[list[int]]:
+        """[edge, count] of the edges that were met."""
+        return [[edge, count] for edge, count in enumerate(self) if count]
+
+    def restore(self, state: list[list[int]]) -> None:
+        """Add what ``state()`` gave."""
+        for edge, count in state:
+            self[edge] += count
+
+
 class Silence(msgspec.Struct, frozen=True):
     """A stretch in which nothing succeeded: its begin in Unix seconds, and its length."""
 
@@ -151,19 +177,20 @@ class Reading(msgspec.Struct, frozen=True):
 class Service(Accumulator):
     """One service's slots. A step marks one mask, a success of more than a second two.
 
-    ``good``: spans of successes, by latency (all of up to 1 s as one). ``ended``: the ends of
-    slower ones. ``failed``: spans of failed steps. ``cut``: spans of steps that the end of the run
-    cut, by latency so far. ``latencies`` counts successes by the number of their upper edge, for
-    the median. A mask's bits are 10 KB of JSON an hour: a quick service has one mask, or 10 KB an
-    hour and 240 KB a day; one whose latencies spread from 1 to 16 s at most 20 times that.
+    ``quick``: spans of successes of up to 1 s. ``slow``: of others, by latency; ``ended``: their
+    ends. ``failed``: spans of failed steps. ``cut``: spans of steps that the end of the run cut, by
+    latency so far. ``latencies`` of successes give the median. A mask is at most 10 KB of JSON an
+    hour; a quick service has one, 10 KB an hour and 240 KB a day; one whose latencies spread from 1
+    to 16 s has at most 20.
     """
 
     def __init__(self) -> None:
-        self.good = MasksByLatency()
+        self.quick = Mask()
+        self.slow = MasksByLatency()
         self.ended = Mask()
         self.failed = Mask()
         self.cut = MasksByLatency()
-        self.latencies: Tally[tuple[int]] = Tally()
+        self.latencies = LatencyCounts()
 
     def add(self, begin_s: float, end_s: float, *, ok: bool, cut: bool = False) -> None:
         """Count a step from ``begin_s`` to ``end_s``, in Unix seconds of the master's clock.
@@ -171,31 +198,25 @@ class Service(Accumulator):
         A step that was ``cut`` ends where the run does, and is neither good nor failed.
         """
         first, last = int(begin_s * SLOTS_A_SECOND), int(end_s * SLOTS_A_SECOND)
-        if last - first > LONGEST_SLOTS or last < first:
-            first = last  # a clock that was set
+        if not ok and not cut:
+            self.failed.mark(first, last)
+            return
         edge = bisect_left(EDGES_S, end_s - begin_s)
         if cut:
             if edge > ONE_SECOND:
                 self.cut[edge].mark(first, last)
-        elif not ok:
-            self.failed.mark(first, last)
-        else:
-            self.latencies[(edge,)] += 1
-            if edge <= ONE_SECOND:
-                self.good[ONE_SECOND].mark(first, last)
-            else:
-                self.good[edge].mark(first, last)
-                self.ended.mark(last, last)
+            return
+        self.latencies[edge] += 1
+        if edge > ONE_SECOND:
+            self.slow[edge].mark(first, last)
+            self.ended.mark(last, last)
+        elif not first == last == self.quick.newest:
+            self.quick.mark(first, last)
 
     def cap_edge(self) -> int:
         """The number of the cap's edge; ``len(EDGES_S)`` where there is none so high."""
-        edges = sorted(edge for (edge,) in self.latencies)
-        if not edges:
-            return ONE_SECOND
-        half = (self.latencies.total() + 1) // 2
-        up_to = accumulate(self.latencies[(edge,)] for edge in edges)
-        median = next(edge for edge, seen in zip(edges, up_to, strict=True) if seen >= half)
-        return min(max(ONE_SECOND, median + FOUR_TIMES), len(EDGES_S))
+        median = self.latencies.median()
+        return min(max(ONE_SECOND, (median or 0) + FOUR_TIMES), len(EDGES_S))
 
     def result(self, begin_s: float, end_s: float, clock_error_s: float = 0.0) -> Reading:
         """The figures of a run from ``begin_s`` to ``end_s``; slots outside do not count.
@@ -207,7 +228,7 @@ class Service(Accumulator):
         if clock_error_s > ERROR_OF_A_SLOT_S:
             wide = int(np.ceil(clock_error_s / ERROR_OF_A_SLOT_S))
         first = int(begin_s * SLOTS_A_SECOND) // wide * wide
-        count = -(-(int(end_s * SLOTS_A_SECOND) + 1 - first) // wide) * wide
+        count = max(-(-(int(end_s * SLOTS_A_SECOND) + 1 - first) // wide) * wide, 0)
         flight, good = (_widened(slots, wide) for slots in self._slots(first, count))
         silences = [
             _clipped(first + begin * wide, first + (last + 1) * wide, begin_s, end_s)
@@ -230,10 +251,11 @@ class Service(Accumulator):
     def _slots(self, first: int, count: int) -> tuple[Slots, Slots]:
         """In flight, and good."""
         cap = self.cap_edge()
-        vouching = [mask for edge, mask in self.good.items() if edge <= cap]
-        good = _either([*vouching, self.ended], first, count)
-        beyond = [mask for edge, mask in self.good.items() if edge > cap]
-        beyond += [mask for edge, mask in self.cut.items() if edge > cap]
+        vouching = [mask for edge, mask in self.slow.items() if edge <= cap]
+        good = _either([*vouching, self.quick, self.ended], first, count)
+        beyond = [
+            mask for masks in (self.slow, self.cut) for edge, mask in masks.items() if edge > cap
+        ]
         return good | _either([*beyond, self.failed], first, count), good
 
 

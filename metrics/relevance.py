@@ -35,8 +35,9 @@ def _discounts(k: int) -> tuple[tuple[float, ...], float]:
 
 
 def fits(gains: Sequence[float], k: int) -> int:
-    """How many of the first ``k`` hits fit."""
-    return sum(gain > 0 for gain in gains[:k])
+    """How many of the first ``k`` hits fit: have a gain that is not 0."""
+    first = gains[:k]
+    return len(first) - first.count(0)
 
 
 def precision_at_k(gains: Sequence[float], k: int) -> float:

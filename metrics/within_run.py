@@ -32,6 +32,8 @@ def in_blocks(
     blocks evenly, to a slot.
     """
     blocks = [(0, 0)] * BLOCKS
+    if not end_s > begin_s:
+        return blocks
     for begin, failed, steps in slots:
         place = int((begin + slot_s / 2 - begin_s) * BLOCKS / (end_s - begin_s))
         number = min(max(place, 0), BLOCKS - 1)

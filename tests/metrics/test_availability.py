@@ -166,6 +166,26 @@ def test_of_many_silences_the_first_twenty_are_shown():
     assert found.silent_s == pytest.approx(60, abs=6)
 
 
+@pytest.mark.parametrize("length", [0.0, -5.0])
+def test_a_run_of_no_time_has_no_rate(length):
+    service = counted([Step(BEGIN, BEGIN + 3, ok=False)])
+    found = service.result(BEGIN, BEGIN + length)
+    assert (found.rate, found.longest_silence_s, found.silences) == (None, None, [])
+
+
+def test_a_service_that_nobody_asked_has_no_rate():
+    found = Service().result(BEGIN, BEGIN + 60)
+    assert (found.rate, found.longest_silence_s, found.slots, found.cap_s) == (None, None, 0, 1.0)
+
+
+@pytest.mark.parametrize(("median", "cap"), [(0.02, 1), (0.25, 1), (0.5, 2), (2.5, 11.31), (4, 16)])
+def test_the_cap_is_four_times_the_median_and_at_least_a_second(median, cap):
+    """To the upper edge of the median's quarter of an octave: 2.5 s counts as 2.83 s."""
+    steps = [Step(BEGIN, BEGIN + median * more, ok=True) for more in (0.01, 1, 1, 30)]
+    found = counted([*steps, Step(BEGIN, BEGIN + 99, ok=False)]).result(BEGIN, BEGIN + 9)
+    assert found.cap_s == pytest.approx(cap, abs=0.01)
+
+
 def test_a_clock_that_was_set_marks_one_slot():
     service = Service()
     service.add(BEGIN + 5, BEGIN + 4, ok=True)
@@ -182,7 +202,7 @@ def test_the_state_is_as_small_as_is_said(hours):
             shift = hour * 3600 + part * 600
             for step in steps:
                 service.add(step.begin + shift, step.end + shift, ok=step.ok, cut=step.cut)
-    masks = [service.ended, service.failed, *service.good.values(), *service.cut.values()]
+    masks = [service.quick, service.ended, service.failed, *service.slow.values()]
     sizes = [len(json.dumps(mask.state())) for mask in masks]
     assert 9_000 * hours < max(sizes) <= 10_400 * hours
     assert len(masks) <= 20
@@ -196,7 +216,7 @@ def test_the_fields_of_a_run_are_slots_and_edges_only():
         begin = BEGIN + random.uniform(0, 60)
         service.add(begin, begin + random.expovariate(2), ok=random.random() < 0.9)
     assert len(json.dumps(service.state())) < 20 * 600
-    assert len(service.latencies) <= len(availability.EDGES_S)
+    assert len(service.latencies.state()) <= len(availability.EDGES_S)
 
 
 def exchange(clock, offset, out_s, back_s, work_s=0.0):
