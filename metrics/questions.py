@@ -42,7 +42,7 @@ class Rate(msgspec.Struct, frozen=True):
     """A mean over questions, with its interval at 95 % and what that holds for.
 
     ``questions`` is n; ``units`` are the trios with wordings of their own; ``samples`` counts every
-    time that a question was asked. ``kept``: the mean is over a fixed choice of the questions.
+    time that a question was asked. ``sampled``: the mean is over a fixed choice of the questions.
     """
 
     value: float
@@ -51,7 +51,7 @@ class Rate(msgspec.Struct, frozen=True):
     questions: int
     units: int
     samples: int
-    kept: bool
+    sampled: bool
 
 
 class Lift(msgspec.Struct, frozen=True):
@@ -128,8 +128,8 @@ class Questions:
             return None
         value, units = fsum(mean for _, mean in means) / len(means), _by_unit(means)
         ci95, label = over_trios(wilson(value, len(means)), units)
-        kept = sum(row[0] for row in self._rows.values()) < self.samples
-        return Rate(value, ci95, label, len(means), len(units), self.samples, kept)
+        sampled = sum(row[0] for row in self._rows.values()) < self.samples
+        return Rate(value, ci95, label, len(means), len(units), self.samples, sampled)
 
     def lift(self, figure: int = 0) -> Lift | None:
         """The mean difference over questions of a figure in [-1, 1]; None without any."""

@@ -70,7 +70,7 @@ def test_a_rate_is_the_mean_over_questions_of_each_questions_mean(samples):
     assert (found.questions, found.samples) == (len(means), len(samples))
     assert found.units == len({unit for unit, _ in means})
     assert found.ci95_label == ("over trios" if found.units >= 5 else "within these trios")
-    assert not found.kept
+    assert not found.sampled
 
 
 @settings(deadline=None)
@@ -166,7 +166,7 @@ def test_of_too_many_questions_a_fixed_choice_is_kept_with_whole_sums(monkeypatc
     made = Questions()
     made.restore(states[0])
     rate = made.rate()
-    assert (rate.questions, rate.samples, rate.kept) == (50, 1000, True)
+    assert (rate.questions, rate.samples, rate.sampled) == (50, 1000, True)
 
 
 @pytest.mark.parametrize(("number", "most"), [(32, 2_000), (1_000, 60_000), (100_000, 600_000)])
