@@ -69,6 +69,7 @@ def counted_again(run: RunFile) -> dict[str, Any]:
         checks,
         results,
         selected_phases=stored["run"]["phases"],
+        left_out=stored["run"].get("left_out", {}),
         complete=counted["complete"],
     )
     evidence = stored["run"].get("evidence", "all")

@@ -24,7 +24,7 @@ from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
 from mcstress.master.expected_samples import plan
 from mcstress.master.recount import recount
 from mcstress.master.report_place import write, write_again
-from mcstress.master.run_info import describe
+from mcstress.master.run_info import describe, left_out
 from mcstress.master.run_state import RunState, cells
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
@@ -184,7 +184,7 @@ def make_head(
         "completeness": counted,
         "users": run.users_timeline,
         "thresholds": msgspec.to_builtins(run.settings.checks),
-        "candidates": run.ground.candidates,
+        "candidates": run.ground.target.candidates,
     }
     if run.settings.evidence not in ("all", "full"):
         head["state"] = figures.state()
@@ -194,14 +194,19 @@ def make_head(
 def results_of(run: RunState, figures: Figures) -> dict[str, Any]:
     """Every figure of the run."""
     planned = plan(run.run, run.seats.ever_held())
-    candidates, checks = run.ground.candidates, run.settings.checks
+    candidates, checks = run.ground.target.candidates, run.settings.checks
     return figures.result(run.users_timeline, planned, candidates, checks)
 
 
 def judge(run: RunState, results: dict[str, Any], *, complete: bool) -> list[CheckOutcome]:
     """What becomes of the run's checks."""
-    phases = run.run.phases
-    return evaluate(run.settings.checks, results, selected_phases=phases, complete=complete)
+    return evaluate(
+        run.settings.checks,
+        results,
+        selected_phases=run.run.phases,
+        left_out=left_out(run),
+        complete=complete,
+    )
 
 
 def _trace(conductor: RunController, run: RunState, verdict: str) -> bool:

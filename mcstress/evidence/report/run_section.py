@@ -30,6 +30,14 @@ class CoordinatorNote(msgspec.Struct, kw_only=True):
     namespace: str
 
 
+class CapabilityNote(msgspec.Struct, kw_only=True):
+    """Whether the target can do something, and what follows where it cannot."""
+
+    name: str
+    there: bool
+    effect: str = ""
+
+
 class RunSection(msgspec.Struct, kw_only=True):
     """One run. Times are UTC; texts that are unknown are empty, lists too.
 
@@ -39,6 +47,8 @@ class RunSection(msgspec.Struct, kw_only=True):
     ``stopped_by`` says in words why the run ended; ``stopped_by`` empty: it did not.
     ``generator_saturated``: a process that made the load took over 90 % of its core, so that
     latencies may hold waits of its own.
+    ``capabilities`` are those of a target of the user's own; ``left_out`` are the phases that it
+    cannot take part in, with the reason.
     ``user_errors`` are exceptions that users of this program ran into: each is a fault of ours.
     """
 
@@ -53,6 +63,8 @@ class RunSection(msgspec.Struct, kw_only=True):
     seed: int = 0
     rounds: int = 0
     phases: list[str] = []
+    left_out: dict[str, str] = {}
+    capabilities: list[CapabilityNote] = []
     coordinators: list[CoordinatorNote] = []
     peak_users: int = 0
     generator_saturated: bool = False

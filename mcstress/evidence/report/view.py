@@ -10,6 +10,7 @@ from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.run_section import RunSection, run_section
 from mcstress.evidence.report.section import Document, Link, Section, Verbatim
 from mcstress.evidence.report.sections import load, quality, speed, trust
+from mcstress.evidence.report.sections.target import target
 
 _COORDINATORS_NAMED = 12
 BUILT_IN = "built-in test server (not your system)"
@@ -42,6 +43,7 @@ def view(document: Document, generated: datetime | None = None) -> View:
         verdict_words=trust.verdict_words(document),
         facts=_facts(document, run, generated or datetime.now(UTC)),
         sections=[
+            target(run),
             trust.checks(document),
             quality.diversity(document),
             quality.determinism(document),
