@@ -10,49 +10,10 @@ from typing import Any
 import msgspec
 
 from mcstress.evidence.report import words
-from mcstress.metrics.names import COUNT, METRICS, find
+from mcstress.metrics.metric import COUNT
+from mcstress.metrics.names import METRICS, find
 
 Document = Mapping[str, Any]
-
-SAME_ROLE = "diversity.same_role_across_contracts"
-DIFFERENT_ROLES = "diversity.different_roles_within_contract"
-PARTS: Mapping[str, Mapping[str, str]] = {
-    "Diversity": {
-        f"{SAME_ROLE}.mean_jaccard": "Jaccard of one role, two contracts",
-        f"{DIFFERENT_ROLES}.mean_jaccard": "Jaccard of two roles, one contract",
-    },
-    "Determinism": {
-        "determinism.mean_jaccard": "Jaccard of reissue and baseline",
-        "determinism.identical_rate": "identical lists",
-        "determinism.top1_rate": "same id at top-1",
-        "determinism.mean_rbo": "rank-biased overlap",
-    },
-    "Handover": {
-        f"handover.{kind}.{leaf}": f"{whose}: {what}"
-        for kind, whose in (("verbatim", "her words"), ("paraphrase", "other words"))
-        for leaf, what in (
-            ("top1_rate", "with memory, top-1"),
-            ("control_top1_rate", "control, top-1"),
-            ("top_k_rate", "with memory, top-K"),
-            ("control_top_k_rate", "control, top-K"),
-            ("lift", "lift"),
-        )
-    },
-    "Freshness": {
-        "freshness.top_k_rate": "new resumes in the top-K",
-        "freshness.top1_rate": "new resumes at top-1",
-    },
-    "Swap": {"swap.returned": "rejected ids that returned"},
-    "Inbox": {
-        "inbox.accepted": "messages accepted",
-        "inbox.parsed": "demands parsed",
-        "inbox.unparseable": "unparseable",
-        "inbox.mean_rating": "judge's mean rating, 1 to 5",
-        "inbox.unrated": "unrated",
-    },
-    "Errors": {"errors.rate": "failed steps by all steps"},
-}
-"""The figures shown, by their names in checks."""
 
 COUNTED = {
     "events_made": "events made",
@@ -129,19 +90,19 @@ def _checks(document: Document) -> Iterator[Row]:
 
 
 def _figures(document: Document) -> Iterator[Row]:
-    for part, names in PARTS.items():
-        for name, figure in names.items():
-            metric = METRICS[name]
-            read = document["readings"].get(name)
-            yield Row(
-                part=part,
-                figure=figure,
-                name=name,
-                value=find(document, name),
-                ci95=find(document, metric.interval) if metric.interval else None,
-                samples=find(document, metric.samples),
-                reading=f"{read['word']}: {read['meaning']}" if read else "",
-            )
+    for name, metric in METRICS.items():
+        if not metric.label:
+            continue
+        read = document["readings"].get(name)
+        yield Row(
+            part=name.partition(".")[0].capitalize(),
+            figure=metric.label,
+            name=name,
+            value=find(document, name),
+            ci95=find(document, metric.interval) if metric.interval else None,
+            samples=find(document, metric.samples),
+            reading=f"{read['word']}: {read['meaning']}" if read else "",
+        )
 
 
 def _completeness(counted: Mapping[str, Any]) -> Iterator[Row]:
