@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from mcstress.evidence.report.run_section import CoordinatorNote, RunSection, Service
+from mcstress.evidence.document_parts import CoordinatorNote, RunSection, Service
 from mcstress.metrics.event import utc
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
 from mcstress.users.seat import Seat
