@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from mcstress.evidence.report.run_section import (
+from mcstress.evidence.document_parts import (
     CapabilityNote,
     CoordinatorNote,
     RunSection,

@@ -140,7 +140,7 @@ def test_a_spool_elsewhere_is_told_of_whatever_its_path(made_run):
     part = made_run.roll.enter("worker-1", "client", "boot", "there")
     path = "/" + "x" * 5000
     part.tracing = {"spools": [path]}
-    assert tracing(made_run)["spools_elsewhere"] == [f"{path} on there (worker-1)"]
+    assert tracing(made_run).spools_elsewhere == [f"{path} on there (worker-1)"]
 
 
 OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.run_section import RunSection
 from mcstress.evidence.report.section import Section, Table, Verbatim
 
 
