@@ -17,6 +17,8 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
 from mcstress.phase_selection import choose_phases
 from mcstress.services.byte_size import parse_size
+from mcstress.services.embedded.faults import LLM_FAULTS, Faults, names_of, parse_faults
+from mcstress.services.failure_reason import clip
 from mcstress.services.http.base_url import parse_base_url
 from mcstress.services.http.bearer_token import TokenHosts, token_hosts
 from mcstress.tracing.trace import LEVELS, Level
@@ -62,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True):
     mask: Level
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
+    stack_faults: Faults
 
 
 def read_settings(
@@ -104,6 +107,7 @@ def read_settings(
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
         token_hosts=hosts or token_hosts(host, options.llm_host),
+        stack_faults=_stack_faults(options.stack_fault, host, options.llm_host),
     )
     _refuse_other_encodings(settings)
     return settings
@@ -169,6 +173,22 @@ def _think_time(text: str) -> tuple[float, float]:
 def _url(option: str, value: Any) -> str:
     """A base URL; nothing stands for the embedded stack."""
     return str(parse_base_url(value, option)) if value else ""
+
+
+def _stack_faults(texts: list[str] | None, host: Any, llm_host: Any) -> Faults:
+    """Those of the embedded stack. A service of the user's own cannot be given any."""
+    faults = parse_faults(texts, "--stack-fault")
+    if faults and host:
+        raise UsageError(
+            f"--stack-fault: found {faults.text} and --host {clip(str(host))}, expected no --host; "
+            "faults are for the embedded stack alone"
+        )
+    if llm_host and (of_llm := [name for name in names_of(faults) if name in LLM_FAULTS]):
+        raise UsageError(
+            f"--stack-fault: found {', '.join(of_llm)} and --llm-host {clip(str(llm_host))}, "
+            "expected no --llm-host; it is a fault of the built-in LLM"
+        )
+    return faults
 
 
 def _policy(text: str) -> str:

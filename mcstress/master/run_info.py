@@ -61,7 +61,9 @@ def services(ground: SystemUnderTest) -> list[Service]:
             name="gateway",
             url=given.gateway_url,
             embedded=not given.gateway_url,
-            note=_without_token(GATEWAY_TOKEN, given.gateway_url, given),
+            note=_faults(given)
+            if not given.gateway_url
+            else _without_token(GATEWAY_TOKEN, given.gateway_url, given),
         ),
         Service(
             name="LLM",
@@ -70,6 +72,11 @@ def services(ground: SystemUnderTest) -> list[Service]:
             note=", ".join(filter(None, (note, _without_token(LLM_TOKEN, given.llm_url, given)))),
         ),
     ]
+
+
+def _faults(given: Settings) -> str:
+    """What the embedded stack was told to do wrong."""
+    return f"with faults: {given.stack_faults.text}" if given.stack_faults else ""
 
 
 def _without_token(variable: str, url: str, given: Settings) -> str:
@@ -93,6 +100,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "playbook_prefix": run.run.playbook_prefix,
         "trace_sample": given.trace_sample,
         "mask": given.mask,
+        "stack_faults": given.stack_faults.text,
     }
 
 
