@@ -96,6 +96,14 @@ def _add_hidden(add: Any) -> None:
         default="",
         help="of namespaces; empty: playbook_, with --host playbook_<run>_",
     )
+    add(
+        "--stack-fault",
+        hidden=True,
+        metavar="NAME=VALUE,...",
+        action="append",
+        default=None,
+        help="what is wrong with the embedded stack: noise=1, or another of docs/faults.md",
+    )
     add("--timeout", hidden=True, type=float, metavar="S", default=30.0, help="for one answer")
     add(
         "--max-answer",

@@ -17,6 +17,7 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
 from mcstress.phase_selection import choose_phases
 from mcstress.services.byte_size import parse_size
+from mcstress.services.embedded.faults import LLM_FAULTS, Faults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.base_url import parse_base_url
 from mcstress.services.http.bearer_token import TokenHosts, token_hosts
@@ -75,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True):
     mask: Level
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
+    stack_faults: Faults
 
     @property
     def keeps_what_is_written(self) -> bool:
@@ -149,6 +151,7 @@ def read_settings(
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
         token_hosts=hosts or token_hosts(host, options.llm_host),
+        stack_faults=_stack_faults(options.stack_fault, host, options.llm_host),
     )
     _refuse_other_encodings(settings)
     return settings
@@ -235,6 +238,23 @@ def _api(option: str, value: Any) -> Api | None:
         if value == api:
             return api
     raise UsageError(f"{option}: found {value!r}, expected {' or '.join(CLIENTS)}")
+
+
+def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> Faults:
+    """Those of the embedded stack. A service of the user's own cannot be given any."""
+    faults = parse_faults(texts, "--stack-fault")
+    for option, given in (("--host", host), ("--target", target)):
+        if faults and given:
+            raise UsageError(
+                f"--stack-fault: found {faults.text} and {option} {clip(str(given))}, "
+                f"expected no {option}; faults are for the embedded stack alone"
+            )
+    if llm_host and (of_llm := [name for name in names_of(faults) if name in LLM_FAULTS]):
+        raise UsageError(
+            f"--stack-fault: found {', '.join(of_llm)} and --llm-host {clip(str(llm_host))}, "
+            "expected no --llm-host; it is a fault of the built-in LLM"
+        )
+    return faults
 
 
 def _policy(text: str) -> str:

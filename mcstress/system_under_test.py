@@ -89,9 +89,9 @@ def prepare(settings: Settings) -> SystemUnderTest:
 
 
 def start_stack(settings: Settings) -> EmbeddedStack:
-    """The embedded stack with the run's seed."""
+    """The embedded stack with the run's seed, and the faults that were asked for."""
     logger.info("starting the embedded stack")
-    return EmbeddedStack.start(seed=settings.seed)
+    return EmbeddedStack.start(seed=settings.seed, faults=settings.stack_faults.text)
 
 
 def look_at_target(settings: Settings, url: str) -> TargetFacts:

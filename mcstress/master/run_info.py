@@ -69,7 +69,9 @@ def services(ground: SystemUnderTest) -> list[Service]:
             name=ground.target.title if given.target else "gateway",
             url=given.gateway_url or given.target,
             embedded=not given.keeps_what_is_written,
-            note=_without_token(GATEWAY_TOKEN, given.gateway_url, given),
+            note=_faults(given)
+            if not given.keeps_what_is_written
+            else _without_token(GATEWAY_TOKEN, given.gateway_url, given),
         ),
         Service(
             name="LLM",
@@ -96,6 +98,11 @@ def _capabilities(run: RunState) -> list[CapabilityNote]:
     ]
 
 
+def _faults(given: Settings) -> str:
+    """What the embedded stack was told to do wrong."""
+    return f"with faults: {given.stack_faults.text}" if given.stack_faults else ""
+
+
 def _without_token(variable: str, url: str, given: Settings) -> str:
     """Where the service is not the one that the token is for."""
     held_back = url and withheld(variable, url, given.token_hosts)
@@ -117,6 +124,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "playbook_prefix": run.run.playbook_prefix,
         "trace_sample": given.trace_sample,
         "mask": given.mask,
+        "stack_faults": given.stack_faults.text,
     }
 
 
