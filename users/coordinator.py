@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import gevent.lock
 
+from mcstress.load.pacer import Pacer
 from mcstress.metrics.event import Event, Hit
 from mcstress.services.gateway.client import Gateway
 from mcstress.services.http.transport import Transport
@@ -36,6 +37,10 @@ class WorkerContext(Protocol):
     @property
     def run(self) -> Run:
         """The run that is on."""
+
+    @property
+    def pacer(self) -> Pacer:
+        """Who decides when its users' events begin."""
 
     @property
     def board(self) -> HandoverBoard:

@@ -1,4 +1,4 @@
-"""Alice, bob and carol: Locust users, each with one driver that walks through the phases."""
+"""Alice, bob and carol: Locust users, each driven through its rounds by the run's pacer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import gevent
 from gevent import Greenlet
 from gevent.pool import Group
 from locust import User, events, task
@@ -20,7 +21,6 @@ from locust.user.task import (
 )
 
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.phases import PHASE_FUNCTIONS, Task
 from mcstress.users.session import enter, has_listeners
 
 
@@ -61,9 +61,7 @@ class CoordinatorUser(User):
     _idle = False
 
     def wait_time(self) -> float:
-        """Seconds until the next event; long where all rounds are done."""
-        if self._idle:
-            return IDLE_S
+        """Seconds between two events: the think time. A class may have its own."""
         return self.coordinator.think_s() if self.coordinator else PAUSE_S
 
     def start(self, group: Group) -> Greenlet[..., Any]:
@@ -77,12 +75,19 @@ class CoordinatorUser(User):
     def round(self) -> None:
         """One round; idles for good after the last."""
         if self._idle:
+            # Not by ``wait_time``, which a class may have its own of: it would ask all the time.
+            with self.interruptible():
+                gevent.sleep(IDLE_S)
             return
         me = self.coordinator = self.coordinator or enter(self)
+        pacer = me.around.pacer
         try:
-            for make_event in walk_round(me):
+            for make_event in pacer.tasks(me):
+                if (slot := pacer.take(self)) is None:
+                    self._finish(me)
+                    return
                 make_event()
-                self.wait()  # type: ignore[no-untyped-call]  # Locust gives it no types
+                pacer.finished(slot)
         except StopUser:
             raise
         except Exception:
@@ -97,8 +102,12 @@ class CoordinatorUser(User):
         if not me.around.holds(me.seat) or me.around.moves(me.seat):
             self._give_back()
         elif is_last:
-            self._idle = True
-            me.around.done(me.seat)
+            self._finish(me)
+
+    def _finish(self, me: Coordinator) -> None:
+        """Idle for good: all rounds are done, or there is no slot any more."""
+        self._idle = True
+        me.around.done(me.seat)
 
     def stop(self, force: bool = False) -> bool:
         """Stop after the event that is on; at once where she waits.
@@ -136,6 +145,7 @@ class CoordinatorUser(User):
 
     def _give_back(self) -> None:
         if self.coordinator is not None:
+            self.coordinator.around.pacer.left(self)
             self.coordinator.close()
             self.coordinator.around.give_back(self.coordinator.seat)
             self.coordinator = None
@@ -153,16 +163,6 @@ def refuse_without_listeners(environment: Environment, **_: Any) -> None:
             "both: from mcstress import install; install()\n"
         )
         raise SystemExit(EXIT_USAGE)
-
-
-def walk_round(me: Coordinator) -> Iterator[Task]:
-    """The chosen phases of one round in their order, task by task."""
-    me.begin_round()
-    for phase in me.run.phases:
-        for make_event in PHASE_FUNCTIONS[phase](me):
-            yield make_event
-            if not me.around.holds(me.seat):
-                return
 
 
 class AliceUser(CoordinatorUser):

@@ -19,6 +19,7 @@ MAY_IMPORT = {
         "mcstress.metrics.phase",
         "mcstress.services",
         "mcstress.errors",
+        "mcstress.load.pacer",
     ),
     "evidence": (PURE, "mcstress.errors"),
     "tracing": (
