@@ -35,6 +35,7 @@ from mcstress.master.notify import summary, tell
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.run_state import RunState
+from mcstress.master.stages import RunStage
 from mcstress.master.start import begin_run, check_claim, tokens_not_sent, writes
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
@@ -91,7 +92,8 @@ class Lifecycle:
         run = self.conductor.current if self.conductor else None
         if run is None:
             return "finished" if self.finished.runs else "ready"
-        return "ending" if run.ending or self.runner.state in OVER else "running"
+        is_ending = run.stage >= RunStage.STOPPING or self.runner.state in OVER
+        return "ending" if is_ending else "running"
 
     def settings(self) -> Settings:
         """What the options say now; the web form may have changed them. Raises UsageError."""
@@ -174,9 +176,9 @@ class Lifecycle:
         """Drain and report, once: who else stops the test meanwhile finds that it is being done."""
         conductor = self.conductor
         run = conductor.current if conductor is not None else None
-        if conductor is None or run is None or run.closing:
+        if conductor is None or run is None or run.stage >= RunStage.DRAINING:
             return
-        run.ending = run.closing = True
+        run.go(RunStage.DRAINING)
         run.stopped_by = run.stopped_by or self._why_it_ends(run)
         if isinstance(self.runner, MasterRunner):
             # Else Locust gives the users of a worker that leaves now to the others.

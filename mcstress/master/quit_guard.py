@@ -8,6 +8,7 @@ import gevent
 from locust.runners import MasterRunner
 
 from mcstress.master.controller import RunController
+from mcstress.master.stages import RunStage
 
 
 class QuitGuard:
@@ -27,7 +28,7 @@ class QuitGuard:
         """Quit, after the report where one is being made."""
         self.taken = True
         run = self._conductor.current
-        if run is not None and run.closing:
+        if run is not None and run.stage >= RunStage.DRAINING:
             receiving: Iterable[object] = self._conductor.runner.greenlet
             if gevent.getcurrent() in receiving:
                 # It is the message loop, where the workers' last words come in.

@@ -1,9 +1,10 @@
-"""The hall: the run that is on, who takes part in it, and how to speak to them."""
+"""The run that is on, who takes part in it, and how to speak to them."""
 
 from __future__ import annotations
 
 import logging
 import time
+from typing import NamedTuple
 
 import msgspec
 from locust.runners import STATE_MISSING, MasterRunner, Runner
@@ -12,9 +13,17 @@ from mcstress.cluster import messages as said
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import Dropped
 from mcstress.master.run_state import RunState
+from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import LOCAL, WorkerState
 
 logger = logging.getLogger(__name__)
+
+
+class Speaker(NamedTuple):
+    """Who said something: a worker's part of the run that is on."""
+
+    run: RunState
+    part: WorkerState
 
 
 class RunSession:
@@ -37,7 +46,7 @@ class RunSession:
         run = self.current
         return run if run is not None and run.run.uid == run_uid else None
 
-    def part_of(self, run_uid: str, sender: str) -> tuple[RunState, WorkerState] | None:
+    def part_of(self, run_uid: str, sender: str) -> Speaker | None:
         """The run that is on, and the part in it of the worker who speaks."""
         run = self.run_of(run_uid)
         if run is None:
@@ -49,9 +58,9 @@ class RunSession:
             self.dropped.note("of a worker that has no part in the run", sender)
             return None
         part.heard_s = time.monotonic()
-        if part.lost and not run.drained:
+        if part.lost and run.stage < RunStage.REPORTING:
             self._readmit(run, part)
-        return run, part
+        return Speaker(run, part)
 
     def is_own(self, message: said.Delta | said.Drained, part: WorkerState) -> bool:
         """Whether the worker speaks for itself; else the message is dropped."""
@@ -65,7 +74,7 @@ class RunSession:
 
         One that Locust has forgotten meanwhile will get no more users: it may only hand over.
         """
-        part.lost = False
+        part.go(WorkerStage.HERE)
         logger.warning("%s is back; its users lease new seats", part.name)
         self.tell(run, part.name, said.Revoked())
         runner = self.runner
