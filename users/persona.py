@@ -3,52 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import gevent
 from gevent import Greenlet
 from gevent.pool import Group
-from locust import User, events, task
+from locust import events, task
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.user.task import (
-    LOCUST_STATE_RUNNING,
-    LOCUST_STATE_STOPPING,
-    LOCUST_STATE_WAITING,
-)
 
+from mcstress.locust_compat import StoppableUser, with_any_tag
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.session import enter, has_listeners
 
-
-class AnyTag(frozenset[str]):
-    """The tags of a task that has each tag that is asked for.
-
-    Tags choose phases, and phases of a user's own are registered at any time: Locust must not drop
-    the one task there is for any of them.
-    """
-
-    def __and__(self, asked: AbstractSet[object]) -> frozenset[Any]:
-        return frozenset(asked)
-
-
-Function = TypeVar("Function", bound=Callable[..., object])
 IDLE_S = 3600.0
 EXIT_USAGE = 2
 PAUSE_S = 0.5
 """Before a coordinator who lost her seat, or never got one, asks again."""
 
 
-def with_any_tag(function: Function) -> Function:
-    """Tag a task with every tag there is."""
-    function.locust_tag_set = AnyTag()  # type: ignore[attr-defined]  # where Locust keeps them
-    return function
-
-
-class CoordinatorUser(User):
+class CoordinatorUser(StoppableUser):
     """A coordinator as Locust runs it. Subclasses name the persona.
 
     The only task is one round; Locust's own waits between two events are the think time, and the
@@ -108,32 +82,6 @@ class CoordinatorUser(User):
         """Idle for good: all rounds are done, or there is no slot any more."""
         self._idle = True
         me.around.done(me.seat)
-
-    def stop(self, force: bool = False) -> bool:
-        """Stop after the event that is on; at once where she waits.
-
-        Locust kills whoever waits, and she may wake in the same moment: the state tells her that
-        she must not begin anything, which would be cut. Where a ramp down and the end of the run
-        meet, Locust asks twice.
-        """
-        if not force and self._state == LOCUST_STATE_STOPPING:
-            return False
-        if not force and self._state == LOCUST_STATE_WAITING:
-            self._state = LOCUST_STATE_STOPPING
-            self.group.killone(self.greenlet)
-            return True
-        return bool(super().stop(force))
-
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """While this lasts, a stop ends the user at once, though inside a task."""
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_WAITING
-        yield
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_RUNNING
 
     def on_stop(self) -> None:
         """Give the seat back at once."""

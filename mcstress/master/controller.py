@@ -21,6 +21,7 @@ from mcstress.cluster import messages as said
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import quoted
 from mcstress.cluster.tracing import are_counts
+from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
 from mcstress.master.progress import Progress
 from mcstress.master.run_state import ImpossibleError, RunState
@@ -287,8 +288,3 @@ class RunController(RunSession):
         """Whether no worker takes part any more, nor is there one who has yet to say so."""
         connected = self.runner.worker_count if isinstance(self.runner, MasterRunner) else 0
         return run.roll.everyone_left() and len(run.roll.parts) >= connected
-
-
-def is_saturated(runner: Runner) -> bool:
-    """Whether Locust has seen this process, or one of its workers, take over 90 % of a core."""
-    return runner.cpu_warning_emitted or runner.worker_cpu_warning_emitted

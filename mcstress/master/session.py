@@ -7,11 +7,12 @@ import time
 from typing import NamedTuple
 
 import msgspec
-from locust.runners import STATE_MISSING, MasterRunner, Runner
+from locust.runners import MasterRunner, Runner
 
 from mcstress.cluster import messages as said
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import Dropped
+from mcstress.locust_compat import is_client, is_heard
 from mcstress.master.run_state import RunState
 from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import LOCAL, WorkerState
@@ -78,7 +79,7 @@ class RunSession:
         logger.warning("%s is back; its users lease new seats", part.name)
         self.tell(run, part.name, said.Revoked())
         runner = self.runner
-        if isinstance(runner, MasterRunner) and part.client_id not in runner.clients:
+        if isinstance(runner, MasterRunner) and not is_client(runner, part.client_id):
             self.tell(run, part.name, said.Drain(run.run.uid))
 
     def living(self, run: RunState) -> int:
@@ -108,5 +109,4 @@ class RunSession:
         """Whether Locust hears of the worker."""
         if not isinstance(self.runner, MasterRunner):
             return True
-        client = self.runner.clients.get(part.client_id)
-        return client is not None and client.state != STATE_MISSING
+        return is_heard(self.runner, part.client_id)
