@@ -113,7 +113,8 @@ LOCUSTS_PRIVATE = re.compile(
     r"|(?:worker_)?cpu_warning_emitted|update_state|shape_greenlet|handle_message|worker_indexes"
     r"|custom_messages|last_heartbeat_timestamp|view_functions|update_template_args"
     r"|handle_system_error|zmqrpc|default_args_dict|LOCUST_STATE_\w+)\b"
-    r"|runner\.(?:greenlet|clients?|server|worker_state)\b|(?:user|self)\._state\b|\.parse_args = |\.quit = "
+    r"|runner\.(?:greenlet|clients?|server|worker_state)\b|(?:user|self)\._state\b"
+    r"|\.parse_args = |\.quit = "
 )
 """Names that no page of Locust's documentation has, and places where ours stands in for its own."""
 
