@@ -295,10 +295,14 @@ def metric_names() -> list[MetricName]:
     return list(METRICS.values())
 
 
+NOT_OF_METRICS = ("latency", "faults")
+"""The sections of figures that a run's JSON has beside ``metrics``."""
+
+
 def find(results: Mapping[str, Any], name: str) -> Any:
     """What ``results`` (a run's JSON, or what Figures gives) hold at ``name``, or None."""
     section = name.partition(".")[0]
-    found: Any = results if section in ("latency", "faults") else results.get("metrics")
+    found: Any = results if section in NOT_OF_METRICS else results.get("metrics")
     for key in name.split("."):
         if not isinstance(found, Mapping):
             return None
