@@ -139,8 +139,8 @@ class Lifecycle:
         settings = self.settings()
         ground = self.prepare(settings)
         run = begin_run(settings, ground, "local" if self.node else "distributed")
-        if settings.gateway_url:
-            logger.warning(writes(run.run))
+        if settings.keeps_what_is_written:
+            logger.warning(writes(run.run, ground.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
         for said in tokens_not_sent(settings):

@@ -34,6 +34,14 @@ class CoordinatorNote(msgspec.Struct, kw_only=True):
     namespace: Annotated[str, says("the namespace that it recorded into")]
 
 
+class CapabilityNote(msgspec.Struct, kw_only=True):
+    """Whether the target can do something, and what follows where it cannot."""
+
+    name: Annotated[str, says("what it can do: search, record, recall, …")]
+    there: Annotated[bool, says("whether it can")]
+    effect: Annotated[str, says("what follows where it cannot")] = ""
+
+
 class RunSection(msgspec.Struct, kw_only=True):
     """One run. Times are UTC; texts that are unknown are empty, lists too."""
 
@@ -48,6 +56,12 @@ class RunSection(msgspec.Struct, kw_only=True):
     seed: Annotated[int, says("what all random choices were drawn from")] = 0
     rounds: Annotated[int, says("rounds of each coordinator; 0: until stopped")] = 0
     phases: Annotated[list[str], says("the phases that were chosen")] = []
+    left_out: Annotated[
+        dict[str, str], says("phases that the target cannot take part in, and why")
+    ] = {}
+    capabilities: Annotated[
+        list[CapabilityNote], says("what a target of the user's own can do")
+    ] = []
     coordinators: Annotated[list[CoordinatorNote], says("the first of them")] = []
     peak_users: Annotated[int, says("the most coordinators at once")] = 0
     generator_saturated: Annotated[

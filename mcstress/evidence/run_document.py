@@ -132,7 +132,11 @@ def build(
     """
     results = figures.result(users, planned, candidates, thresholds)
     checks = evaluate(
-        thresholds, results, selected_phases=run.phases, complete=completeness.complete
+        thresholds,
+        results,
+        selected_phases=run.phases,
+        left_out=run.left_out,
+        complete=completeness.complete,
     )
     document = msgspec.convert(results, RunDocument)
     document.run, document.scenario, document.completeness = run, scenario, completeness

@@ -14,7 +14,8 @@ from msgspec import UNSET
 
 from mcstress.evidence.run_document import Json, RunDocument
 from mcstress.metrics.event import Event
-from mcstress.metrics.names import NOT_OF_METRICS, MetricName, metric_names
+from mcstress.metrics.metric import BESIDE_METRICS, MetricName
+from mcstress.metrics.names import metric_names
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FIGURES = "Figures"
@@ -28,7 +29,7 @@ def schema() -> Json:
     _, defs = msgspec.json.schema_components([RunDocument, Event], ref_template=_REF)
     root = defs.pop("RunDocument")
     keys, figures = root["properties"], _by_section()
-    for section in NOT_OF_METRICS:
+    for section in BESIDE_METRICS:
         keys[section] |= figures.pop(section)
     defs[FIGURES] = _object(figures)
     keys["metrics"] |= {"$ref": _REF.format(name=FIGURES)}

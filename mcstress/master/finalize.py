@@ -184,7 +184,7 @@ def document_of_run(
         thresholds=run.settings.checks,
         users=run.users_timeline,
         planned=plan(run.run, run.seats.ever_held()),
-        candidates=run.ground.candidates,
+        candidates=run.ground.target.candidates,
         with_state=with_state,
     )
 

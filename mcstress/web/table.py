@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 
 import msgspec
@@ -12,47 +12,8 @@ from msgspec import UNSET
 from mcstress.evidence.document_parts import Completeness, Tracing, lost_by_reason
 from mcstress.evidence.report import words
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.names import COUNT, METRICS
-
-SAME_ROLE = "diversity.same_role_across_contracts"
-DIFFERENT_ROLES = "diversity.different_roles_within_contract"
-PARTS: Mapping[str, Mapping[str, str]] = {
-    "Diversity": {
-        f"{SAME_ROLE}.mean_jaccard": "Jaccard of one role, two contracts",
-        f"{DIFFERENT_ROLES}.mean_jaccard": "Jaccard of two roles, one contract",
-    },
-    "Determinism": {
-        "determinism.mean_jaccard": "Jaccard of reissue and baseline",
-        "determinism.identical_rate": "identical lists",
-        "determinism.top1_rate": "same id at top-1",
-        "determinism.mean_rbo": "rank-biased overlap",
-    },
-    "Handover": {
-        f"handover.{kind}.{leaf}": f"{whose}: {what}"
-        for kind, whose in (("verbatim", "her words"), ("paraphrase", "other words"))
-        for leaf, what in (
-            ("top1_rate", "with memory, top-1"),
-            ("control_top1_rate", "control, top-1"),
-            ("top_k_rate", "with memory, top-K"),
-            ("control_top_k_rate", "control, top-K"),
-            ("lift", "lift"),
-        )
-    },
-    "Freshness": {
-        "freshness.top_k_rate": "new resumes in the top-K",
-        "freshness.top1_rate": "new resumes at top-1",
-    },
-    "Swap": {"swap.returned": "rejected ids that returned"},
-    "Inbox": {
-        "inbox.accepted": "messages accepted",
-        "inbox.parsed": "demands parsed",
-        "inbox.unparseable": "unparseable",
-        "inbox.mean_rating": "judge's mean rating, 1 to 5",
-        "inbox.unrated": "unrated",
-    },
-    "Errors": {"errors.rate": "failed steps by all steps"},
-}
-"""The figures shown, by their names in checks."""
+from mcstress.metrics.metric import COUNT
+from mcstress.metrics.names import METRICS
 
 FORMATS = {COUNT: words.count, "ms": words.milliseconds}
 CSV_COLUMNS = ["part", "figure", "name", "value", "ci95_low", "ci95_high", "samples", "reading"]
@@ -120,19 +81,19 @@ def _checks(document: RunDocument) -> Iterator[Row]:
 
 
 def _figures(document: RunDocument) -> Iterator[Row]:
-    for part, names in PARTS.items():
-        for name, figure in names.items():
-            metric = METRICS[name]
-            read = document.readings.get(name)
-            yield Row(
-                part=part,
-                figure=figure,
-                name=name,
-                value=document.figure(name),
-                ci95=document.figure(metric.interval) if metric.interval else None,
-                samples=document.figure(metric.samples),
-                reading=f"{read.word}: {read.meaning}" if read else "",
-            )
+    for name, metric in METRICS.items():
+        if not metric.label:
+            continue
+        read = document.readings.get(name)
+        yield Row(
+            part=name.partition(".")[0].capitalize(),
+            figure=metric.label,
+            name=name,
+            value=document.figure(name),
+            ci95=document.figure(metric.interval) if metric.interval else None,
+            samples=document.figure(metric.samples),
+            reading=f"{read.word}: {read.meaning}" if read else "",
+        )
 
 
 def _completeness(counted: Completeness) -> Iterator[Row]:

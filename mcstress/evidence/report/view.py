@@ -10,6 +10,7 @@ from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
 from mcstress.evidence.report.sections import load, quality, speed, trust
+from mcstress.evidence.report.sections.target import target
 from mcstress.evidence.run_document import RunDocument
 
 _COORDINATORS_NAMED = 12
@@ -43,6 +44,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
         verdict_words=trust.verdict_words(document),
         facts=_facts(document, generated or datetime.now(UTC)),
         sections=[
+            target(run),
             trust.checks(document),
             quality.diversity(document),
             quality.determinism(document),
