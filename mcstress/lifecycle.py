@@ -17,12 +17,12 @@ from locust.runners import (
     STATE_CLEANUP,
     STATE_RUNNING,
     STATE_SPAWNING,
-    STATE_STOPPING,
     MasterRunner,
     Runner,
     WorkerRunner,
 )
 
+from mcstress import locust_compat
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
@@ -36,6 +36,7 @@ from mcstress.master.notify import summary, tell
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.run_state import RunState
+from mcstress.master.stages import RunStage
 from mcstress.master.start import begin_run, check_claim, tokens_not_sent, writes
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
@@ -57,8 +58,7 @@ class Lifecycle:
 
     def __init__(self, environment: Environment, runner: Runner) -> None:
         self.environment = environment
-        # Phases are excluded by choose_phases; Locust would drop the personas' only task.
-        environment.exclude_tags = []
+        locust_compat.exclude_no_tags(environment)  # choose_phases has read them
         self.runner = runner
         post = Channel(runner)
         worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)
@@ -82,7 +82,7 @@ class Lifecycle:
         events.test_stop.add_listener(self.on_test_stop)
         events.quitting.add_listener(self.on_quitting)
         events.quit.add_listener(self.on_quit)
-        if isinstance(runner, WorkerRunner) and runner.worker_state in BUSY:
+        if isinstance(runner, WorkerRunner) and locust_compat.worker_state(runner) in BUSY:
             # A worker that joins a test is at times told to begin before Locust tells us of it.
             self.on_test_start()
 
@@ -92,7 +92,8 @@ class Lifecycle:
         run = self.conductor.current if self.conductor else None
         if run is None:
             return "finished" if self.finished.runs else "ready"
-        return "ending" if run.ending or self.runner.state in OVER else "running"
+        is_ending = run.stage >= RunStage.STOPPING or self.runner.state in OVER
+        return "ending" if is_ending else "running"
 
     def settings(self) -> Settings:
         """What the options say now; the web form may have changed them. Raises UsageError."""
@@ -175,13 +176,12 @@ class Lifecycle:
         """Drain and report, once: who else stops the test meanwhile finds that it is being done."""
         conductor = self.conductor
         run = conductor.current if conductor is not None else None
-        if conductor is None or run is None or run.closing:
+        if conductor is None or run is None or run.stage >= RunStage.DRAINING:
             return
-        run.ending = run.closing = True
+        run.go(RunStage.DRAINING)
         run.stopped_by = run.stopped_by or self._why_it_ends(run)
         if isinstance(self.runner, MasterRunner):
-            # Else Locust gives the users of a worker that leaves now to the others.
-            self.runner.update_state(STATE_STOPPING)
+            locust_compat.say_that_it_stops(self.runner)
         self.environment.process_exit_code = EXIT_USAGE
         try:
             drain(conductor, run, self.environment.stop_timeout)
@@ -224,7 +224,7 @@ class Lifecycle:
         options = self.environment.parsed_options
         run_time_s = options.run_time if options is not None else None
         lasted_s = CLOCK.now_s() - run.started_s
-        if run_time_s and (_is_at_the_run_time() or lasted_s > run_time_s - 1):
+        if run_time_s and (locust_compat.is_run_time_timer() or lasted_s > run_time_s - 1):
             return "run time"
         of = f" after {lasted_s:.0f} of {run_time_s:g} s" if run_time_s else ""
         return f"{'a signal' if self.quitting else 'a stop'}{of}"
@@ -304,8 +304,7 @@ class Lifecycle:
     @property
     def follows_shape(self) -> bool:
         """Whether Locust waits for a load shape before it listens to SIGTERM: headless only."""
-        shape = self.runner.shape_greenlet
-        return self._headless and shape is not None and not shape.dead
+        return self._headless and locust_compat.is_following_shape(self.runner)
 
     def note_signal(self, number: int) -> None:
         """Before a run that starts by itself, a signal is all that the exit code can tell of."""
@@ -344,12 +343,3 @@ def _print(text: str) -> None:
     with suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
-
-
-def _is_at_the_run_time() -> bool:
-    """Whether it is Locust's timer of the run time that ends the test.
-
-    It counts from before the run, for a master that has waited for its workers or for services.
-    """
-    work = getattr(gevent.getcurrent(), "_run", None)
-    return getattr(work, "__name__", None) in ("stop_and_optionally_quit", "_stop_runners")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from mcstress.load.pacer import Pacer
 from mcstress.metrics.event import Event, Hit
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
@@ -33,6 +34,10 @@ class WorkerContext(Protocol):
     @property
     def run(self) -> Run:
         """The run that is on."""
+
+    @property
+    def pacer(self) -> Pacer:
+        """Who decides when its users' events begin."""
 
     @property
     def board(self) -> HandoverBoard:

@@ -15,6 +15,7 @@ from locust.exception import RPCSendError
 from locust.runners import LocalRunner, MasterRunner, Runner, WorkerRunner
 
 from mcstress.cluster.key import MASTER, ClusterKey, KeyFaultError
+from mcstress.locust_compat import client_ids
 
 SOON_S = 0.02
 BUNDLE = "mcstress.Bundle"
@@ -107,7 +108,7 @@ class Channel:
         """Send to one, or to all: each has a signature of its own, where there are any."""
         runner, receivers = self._runner, [to]
         if to is None and self._key and isinstance(runner, MasterRunner):
-            receivers = list(runner.clients)
+            receivers = [*client_ids(runner)]
         for receiver in receivers:
             with self._sending[receiver]:
                 sealed = self._key.seal(kind, receiver or MASTER, content)

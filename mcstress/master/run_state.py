@@ -20,6 +20,7 @@ from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
 from mcstress.master.seat_pool import SeatPool
 from mcstress.master.solo_phase import SoloPhase
+from mcstress.master.stages import RUN_CHANGES, RunStage, changed
 from mcstress.master.worker_registry import WorkerRegistry, WorkerState
 from mcstress.metrics.figures import Figures
 from mcstress.process.clock_watch import ClockWatch
@@ -59,13 +60,10 @@ class RunState:
         self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
         self._noted: tuple[int, int] | None = None
-        self.spawned = False
+        self.stage = RunStage.SPAWNING
         self.absent_users = 0
         self.clock_watch = ClockWatch()
         self.saturated = False
-        self.drained = False
-        self.ending = False
-        self.closing = False
         self.stopped_by = ""
         self.traces = SessionTraces(settings, run, paths, local=mode == "local")
         self.read_back: int | None = None
@@ -78,6 +76,10 @@ class RunState:
         self.read_fault = ""
         self.report_fault = ""
         self.segment = Segment(paths.events, self.first_record(), private=self.private)
+
+    def go(self, to: RunStage) -> None:
+        """To another stage of its life; raises WrongChangeError."""
+        self.stage = changed(f"run {self.run.label}", self.stage, to, RUN_CHANGES)
 
     def first_record(self) -> dict[str, Any]:
         """The line that a report can be made from when nothing else is left."""

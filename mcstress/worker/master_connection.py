@@ -11,6 +11,8 @@ from gevent.event import Event as Signal
 from locust.runners import WorkerRunner
 from zmq.utils.monitor import recv_monitor_message
 
+from mcstress.locust_compat import socket_of
+
 EVENTS = zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPED
 LOOK_S, LOOKS = 0.1, 10
 """libzmq tries to connect again every 0.1 s: a master that is not back within a second has ended,
@@ -40,15 +42,15 @@ class Connection:
     def _listen(self) -> None:
         """Note what libzmq tells of the socket; Locust may take a new one at any time."""
         while True:
-            client = self._runner.client
-            monitor: Any = client.socket.get_monitor_socket(EVENTS)
+            socket = socket_of(self._runner)
+            monitor: Any = socket.get_monitor_socket(EVENTS)
             while (event := recv_monitor_message(monitor)["event"]) != zmq.EVENT_MONITOR_STOPPED:
                 is_up = event == zmq.EVENT_CONNECTED
                 now, before = (self._up, self._down) if is_up else (self._down, self._up)
                 before.clear()
                 now.set()
             monitor.close(linger=0)
-            while self._runner.client is client:
+            while socket_of(self._runner) is socket:
                 gevent.sleep(LOOK_S)
 
     def _judge(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from locust.runners import WorkerRunner
 
+from mcstress.locust_compat import has_ended, last_heartbeat
+
 SILENT_S = 15.0
 """A master answers the heartbeat of every second; one that is so long silent is gone."""
 
@@ -21,8 +23,7 @@ class MasterHeartbeat:
 
     def is_lost(self, since_s: float) -> bool:
         """Whether the master is gone; ``since_s`` is the time since the last look."""
-        heard = self._runner.last_heartbeat_timestamp
+        heard = last_heartbeat(self._runner)
         self._silent_s = 0.0 if heard != self._last else self._silent_s + since_s
         self._last = heard
-        # Told to quit, a worker's receive loop ends.
-        return not self._runner.greenlet or self._silent_s >= SILENT_S
+        return has_ended(self._runner) or self._silent_s >= SILENT_S

@@ -23,6 +23,8 @@ from mcstress.cluster.messages import (
     Welcome,
 )
 from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_tracing
+from mcstress.load.closed import ClosedPacer
+from mcstress.load.pacer import Pacer
 from mcstress.master.worker_registry import LOCAL
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
@@ -48,6 +50,7 @@ class WorkerRun:
         self.welcome = welcome
         self.boot = boot
         self.recorder = recorder
+        self.pacer: Pacer = ClosedPacer()
         self.board = HandoverBoard()
         run = welcome.run
         self.target = target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ MAY_IMPORT = {
         "mcstress.metrics.phase",
         "mcstress.services",
         "mcstress.errors",
+        "mcstress.load.pacer",
+        "mcstress.locust_compat",
     ),
     "evidence": (PURE, "mcstress.errors"),
     "tracing": (
@@ -103,3 +106,52 @@ def test_outside_of_services_and_users_nobody_sees_a_body_of_the_wire():
 
 KNOWS_THE_WIRE = {"mcstress.commands.probe", "mcstress.worker.worker_run"}
 """The probe sends one search. Both are to ask the target's protocol, once there is one."""
+
+
+LOCUSTS_PRIVATE = re.compile(
+    r"\b(?:environment\.exclude_tags|locust_tag_set|killone|user_classes_by_name|target_user_classes_count"
+    r"|(?:worker_)?cpu_warning_emitted|update_state|shape_greenlet|handle_message|worker_indexes"
+    r"|custom_messages|last_heartbeat_timestamp|view_functions|update_template_args"
+    r"|handle_system_error|zmqrpc|default_args_dict|LOCUST_STATE_\w+)\b"
+    r"|runner\.(?:greenlet|clients?|server|worker_state)\b|(?:user|self)\._state\b"
+    r"|\.parse_args = |\.quit = "
+)
+"""Names that no page of Locust's documentation has, and places where ours stands in for its own."""
+
+
+def test_one_file_alone_touches_locusts_private_parts():
+    touches = {
+        module: found
+        for module, path in modules()
+        if module.split(".")[1:2] not in (["services"], ["tracing"], ["evidence"], ["metrics"])
+        if (found := LOCUSTS_PRIVATE.findall(_code(path)))
+    }
+    assert set(touches) == {"mcstress.locust_compat"}, touches
+    names = "|".join(touches["mcstress.locust_compat"])
+    for name in (
+        "exclude_tags",
+        "killone",
+        "_state",
+        "view_functions",
+        "runner.clients",
+        ".quit = ",
+    ):
+        assert name in names, f"{name}: found by the pattern, or it cannot fail"
+
+
+def _code(path):
+    """A file without its docstrings and comments, which may name what they explain."""
+    return ast.unparse(_Bare().visit(ast.parse(path.read_text())))
+
+
+class _Bare(ast.NodeTransformer):
+    def visit_Expr(self, node):
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return ast.Pass() if is_text else node
+
+
+def test_the_version_in_which_locust_was_read_is_the_one_that_is_pinned():
+    import locust
+
+    text = (PACKAGE / "locust_compat.py").read_text()
+    assert f"Read in Locust {locust.__version__}" in text

@@ -41,13 +41,15 @@ def worker_file(run):
     )
     segment.end()
     segment.close()
-    part.drained = said.Drained(
-        run.run.uid,
-        "worker-1",
-        "boot",
-        events_made=1,
-        events_kept=1,
-        segment_bytes=segment.bytes_written,
+    part.hand_over(
+        said.Drained(
+            run.run.uid,
+            "worker-1",
+            "boot",
+            events_made=1,
+            events_kept=1,
+            segment_bytes=segment.bytes_written,
+        )
     )
     return segment.path
 
@@ -83,7 +85,8 @@ def test_files_that_cannot_be_counted_again_cost_no_report(master, run, worker_f
     segment = Segment(run.paths.segment("worker-2"), first)
     segment.record({"record": "delta", "worker": "worker-2", "events_made": 1, "state": {"k": 8}})
     segment.close()
-    lost.lost, lost.events_told = True, 1
+    lost.lose()
+    lost.events_told = 1
     document = finish(master, run)
     faults = document.completeness.faults
     assert any(fault.startswith("the events could not be counted again: ") for fault in faults)

@@ -46,7 +46,7 @@ def test_what_could_not_be_sent_goes_first_the_next_time(welcome, tmp_path, fail
     *deltas, totals = post.sent
     part = WorkerState("worker-1", "client", "boot")
     assert all(part.takes(delta) for delta in deltas)
-    part.drained = totals
+    part.hand_over(totals)
     assert part.gaps() == 0
     assert totals.deltas == len(deltas) == 4
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from mcstress.cluster import messages as said
-from mcstress.master.evidence_transfer import bring
+from mcstress.master.evidence_transfer import collect
 
 HEAD = b'{"record":"segment","run_uid":"%s","worker":"worker-0","boot":"boot"}\n'
 
@@ -19,14 +19,14 @@ def fetch(master, worker):
     part = run.roll.parts["worker-0"]
 
     def fetch(size, *answers):
-        part.drained = said.Drained(run.run.uid, "worker-0", "boot", segment_bytes=size)
-        bringing = gevent.spawn(bring, master, run, part)
+        part.hand_over(said.Drained(run.run.uid, "worker-0", "boot", segment_bytes=size))
+        collecting = gevent.spawn(collect, master, run, part)
         asked = []
         for content in answers:
             data = msgspec.msgpack.decode(worker.hears("mcstress.SendPiece"))
             asked.append(data["offset"])
             worker.tell(said.Piece(run.run.uid, "worker-0", data["offset"], content))
-        bringing.get(timeout=20)
+        collecting.get(timeout=20)
         path = run.paths.segment("worker-0")
         return asked, path.read_bytes() if path.is_file() else None, part
 
