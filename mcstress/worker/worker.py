@@ -27,8 +27,7 @@ from mcstress.evidence.store.segment import Segment
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
 from mcstress.services.clock import CLOCK
 from mcstress.users.session import coordination_hook, provide_context, withheld_of
-from mcstress.worker.master_connection import Connection
-from mcstress.worker.master_heartbeat import SILENT_S, MasterHeartbeat
+from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import open_segment
 from mcstress.worker.worker_run import WorkerRun
@@ -54,10 +53,10 @@ class Worker:
         self.runner = runner
         self._environment = environment
         self._hearing: MasterHeartbeat | None = None
-        self._connection: Connection | None = None
+        self._connection: MasterConnection | None = None
         if isinstance(runner, WorkerRunner):
             self._hearing = MasterHeartbeat(runner)
-            self._connection = Connection(runner, self._on_connection_lost)
+            self._connection = MasterConnection(runner, self._on_connection_lost)
         self.boot = uuid4().hex[:12]
         self._own_env = _own_langfuse_env(environment)
         self._refused = ""

@@ -22,7 +22,6 @@ from mcstress.evidence.compare.quality import Quality
 from mcstress.evidence.report.run_section import run_section
 from mcstress.evidence.store.history import RunFile
 
-REGRESSION_EXIT_CODE = 5
 _PERCENTILES = ("p50_ms", "p95_ms")
 _LEAST_MS = 0.001
 
