@@ -14,7 +14,7 @@ Place = tuple[str, int]
 
 
 class Lease(msgspec.Struct):
-    """A living coordinator's seat: on which worker, how far she is, and whether she is to move."""
+    """A living coordinator's seat: its worker, its round, and whether its holder is to move."""
 
     seat: Seat
     worker: str
@@ -27,7 +27,7 @@ class SeatPool:
     """All seats of a run. No two living coordinators ever share one.
 
     A seat leased again gets the next generation, and begins after the last round that any holder
-    of it began. Where a run's rounds have no end (``in_step``), a new holder joins her trio in the
+    of it began. Where a run's rounds have no end (``in_step``), a new holder joins its trio in the
     round that it has reached, so that partners who came at different times meet.
     """
 
