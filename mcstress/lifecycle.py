@@ -38,6 +38,7 @@ from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.run_state import RunState
 from mcstress.master.stages import RunStage
 from mcstress.master.start import begin_run, check_claim, tokens_not_sent, writes
+from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
@@ -99,7 +100,7 @@ class Lifecycle:
         """What the options say now; the web form may have changed them. Raises UsageError."""
         options = self.environment.parsed_options
         if options is None:
-            raise UsageError("this environment has no options; expected those of harness.options")
+            raise UsageError("this environment has no options; expected those of mcstress.options")
         classes = self.environment.user_classes
         host = host_of(self.environment.host, classes)
         settings = read_settings(options, host, self.token_hosts)
@@ -110,8 +111,7 @@ class Lifecycle:
 
     def check_users(self, asked: object) -> None:
         """Refuse more users than this machine's processes have open files for; UsageError."""
-        options = self.environment.parsed_options
-        processes = options.processes if options is not None else None
+        processes = option(self.environment, "processes")
         check_asked(asked, processes=processes, local=self.node is not None)
 
     def prepare(self, settings: Settings) -> SystemUnderTest:
@@ -151,9 +151,8 @@ class Lifecycle:
             self.node.local_segment, self.node.local_tracer = run.segment, run.traces.tracer
 
     def _progress(self, settings: Settings) -> Progress:
-        options = self.environment.parsed_options
         display = open_display(json_progress=settings.json_progress, headless=self._headless)
-        return Progress(display, options.run_time if options else None)
+        return Progress(display, option(self.environment, "run_time"))
 
     def _refuse(self, fault: UsageError) -> None:
         logger.error("the run was refused: %s", fault)
@@ -221,8 +220,7 @@ class Lifecycle:
 
     def _why_it_ends(self, run: RunState) -> str:
         """The run time, or else somebody who wanted it."""
-        options = self.environment.parsed_options
-        run_time_s = options.run_time if options is not None else None
+        run_time_s = option(self.environment, "run_time")
         lasted_s = CLOCK.now_s() - run.started_s
         if run_time_s and (locust_compat.is_run_time_timer() or lasted_s > run_time_s - 1):
             return "run time"
@@ -276,13 +274,11 @@ class Lifecycle:
 
     @property
     def _headless(self) -> bool:
-        options = self.environment.parsed_options
-        return bool(options and options.headless)
+        return bool(option(self.environment, "headless"))
 
     @property
     def _starts_by_itself(self) -> bool:
-        options = self.environment.parsed_options
-        return bool(options and (options.headless or options.autostart))
+        return self._headless or bool(option(self.environment, "autostart"))
 
     @property
     def has_a_run(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
 
 DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
@@ -159,3 +160,8 @@ def _add_hidden(add: Any) -> None:
         default=None,
         help="a name under which the web UI may be asked for, as a proxy's; repeatable",
     )
+
+
+def option(environment: Environment, name: str) -> Any:
+    """What the option says now; None where Locust is used as a library and has read no options."""
+    return getattr(environment.parsed_options, name, None)

@@ -61,7 +61,7 @@ class WorkerContext(Protocol):
         """Whether the seat is still this process's; the master may have taken it for lost."""
 
     def moves(self, seat: Seat) -> bool:
-        """Whether the seat's holder is to give it back after her round and take a lower one."""
+        """Whether the seat's holder is to give it back after its round and take a lower one."""
 
     def begin_round(self, seat: Seat, round_: int) -> None:
         """The seat's holder begins a round."""
@@ -126,7 +126,7 @@ class Coordinator:
         """Go on to the next round; whether this was the last one.
 
         Where rounds have no end, whoever takes over from a quicker colleague goes on with the
-        latest round that she has recorded, and so never falls behind for good.
+        latest round that the colleague has recorded, and so never falls behind for good.
         """
         self.round += 1
         rounds = self.run.rounds
@@ -162,11 +162,11 @@ class Coordinator:
         return self._trace
 
     def choose(self, results: list[Hit]) -> Hit | None:
-        """Her choice: the hit at ``record_rank``, or the last one where there are fewer."""
+        """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""
         return results[: self.run.scenario.record_rank][-1] if results else None
 
     def resumes(self) -> list[Resume]:
-        """The new resumes that reach her this round, each a person of its own."""
+        """The new resumes that reach it this round, each a person of its own."""
         names, seat = self.run.scenario.names, self.seat
         mine = [resume for resume in self.variant.resumes if resume.persona == seat.persona]
         # A system that keeps what earlier runs added must not know their namesakes: the prefix is

@@ -19,7 +19,7 @@ from mcstress.users.session import enter, has_listeners
 IDLE_S = 3600.0
 EXIT_USAGE = 2
 PAUSE_S = 0.5
-"""Before a coordinator who lost her seat, or never got one, asks again."""
+"""Before a coordinator that lost its seat, or never got one, asks again."""
 
 
 class CoordinatorUser(StoppableUser):
@@ -114,7 +114,7 @@ def refuse_without_listeners(environment: Environment, **_: Any) -> None:
 
 
 class AliceUser(CoordinatorUser):
-    """Holds alpha; bob takes it over with her memory."""
+    """Holds alpha; bob takes it over with alice's memory."""
 
     persona = "alice"
 

@@ -1,4 +1,4 @@
-"""How a Locust user becomes a coordinator: a seat, and connections of her own."""
+"""How a Locust user becomes a coordinator: a seat, and connections of its own."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The post: carries messages between master and workers over a Locust runner."""
+"""The channel: carries messages between master and workers over a Locust runner."""
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import gevent
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Channel:
-    """Sends and receives the messages of ``harness.messages``, in order for one receiver.
+    """Sends and receives the messages of ``cluster.messages``, in order for one receiver.
 
     A message of Locust's costs 30 µs at either end. Those that can wait for a moment, which nobody
     sees in rounds that take far longer, travel in a bundle; whatever is sent after them stays
@@ -154,13 +154,17 @@ class Channel:
         except NOT_OURS as fault:
             self.on_unreadable(BUNDLE, msg.node_id, str(fault))
             return
-        # One message's fault is not the others': all are read, and then Locust hears of it.
-        with ExitStack() as reading:
-            for kind, content in reversed(bundle):
-                if kind in self._read:
-                    reading.callback(self._read[kind], content, msg.node_id)
-                else:
-                    self.on_unreadable(BUNDLE, msg.node_id, f"found an unknown kind {kind!r}")
+        faults: list[Exception] = []
+        for kind, content in bundle:
+            if kind not in self._read:
+                self.on_unreadable(BUNDLE, msg.node_id, f"found an unknown kind {kind!r}")
+                continue
+            try:
+                self._read[kind](content, msg.node_id)
+            except Exception as fault:  # noqa: BLE001  (one message's fault is not the others')
+                faults.append(fault)
+        if faults:
+            raise faults[-1]  # Locust logs it
 
 
 def _log_unreadable(kind: str, sender: str, fault: str) -> None:

@@ -30,6 +30,7 @@ from mcstress.master.session import RunSession, Speaker
 from mcstress.master.spawn_tracker import SpawnTracker
 from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import LOCAL, WorkerState
+from mcstress.options import option
 from mcstress.worker.segment_file import refused
 
 TICK_S = 1.0
@@ -278,11 +279,9 @@ class RunController(RunSession):
             return
         run.go(RunStage.STOPPING)
         run.stopped_by = "rounds done" if rounds_done else "all workers left"
-        runner = self.runner
-        options = self.environment.parsed_options
-        headless = options is not None and options.headless
+        is_headless = option(self.environment, "headless")
         # Not on a user's greenlet nor in the receive loop: both are stopped by what follows.
-        gevent.spawn(runner.quit if headless else runner.stop)
+        gevent.spawn(self.runner.quit if is_headless else self.runner.stop)
 
     def _everyone_left(self, run: RunState) -> bool:
         """Whether no worker takes part any more, nor is there one who has yet to say so."""

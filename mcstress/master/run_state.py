@@ -15,10 +15,9 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
-from mcstress.master.headcount import Headcount
 from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
-from mcstress.master.seat_pool import SeatPool
+from mcstress.master.seat_pool import Headcount, SeatPool
 from mcstress.master.solo_phase import SoloPhase
 from mcstress.master.stages import RUN_CHANGES, RunStage, changed
 from mcstress.master.worker_registry import WorkerRegistry, WorkerState

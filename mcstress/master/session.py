@@ -94,7 +94,7 @@ class RunSession:
         return LOCAL
 
     def address_of(self, part: WorkerState) -> str | None:
-        """Whom the post sends to."""
+        """The receiver of a message to the worker, as the channel names it."""
         return part.client_id if isinstance(self.runner, MasterRunner) else None
 
     def tell(

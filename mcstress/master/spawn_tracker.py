@@ -10,7 +10,7 @@ from mcstress.locust_compat import others_asked_for
 from mcstress.users.persona import CoordinatorUser
 
 GRACE_S = 15.0
-"""Users whom Locust has spawned ask for their seats; so long after the last, no more will."""
+"""Users that Locust has spawned ask for their seats; so long after the last, no more will."""
 ON_THEIR_WAY_S = 5.0
 """So soon after Locust has sent out all users, the end of a run finds some that have yet to ask."""
 

@@ -1,11 +1,16 @@
-"""Python's garbage collector, kept out of what is measured."""
+"""What a process of ours sets for itself: garbage collection, greenlets, its terminal."""
 
 from __future__ import annotations
 
 import gc
-from typing import Any
+import io
+import sys
+from typing import TYPE_CHECKING, Any
 
-from locust.env import Environment
+import gevent
+
+if TYPE_CHECKING:
+    from locust.env import Environment
 
 YOUNG = 5_000
 """Objects made and not yet freed before the youngest are looked through; Python's own is 700."""
@@ -26,3 +31,16 @@ def _settle(**_: Any) -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+def disable_greenlet_tree() -> None:
+    """Do without the stack at which each greenlet was begun: half a KB for every user."""
+    gevent.config.track_greenlet_tree = False
+
+
+def tolerate_encoding() -> None:
+    """What a terminal's encoding cannot show is written as "?", and ends no command and no run."""
+    for stream in (sys.stdout, sys.stderr):
+        # What is no such file, somebody put in its place, and knows what it can take.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

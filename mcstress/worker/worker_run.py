@@ -1,4 +1,4 @@
-"""A node's part of one run: what its users see as their surroundings, and what it hands over."""
+"""A worker's part of one run: the context that its users see, and what it hands over."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class WorkerRun:
         finally:
             self._asked.pop(ticket, None)
             if seat is None and (granted := asked.value) is not None:
-                # The user was stopped before she could take it.
+                # The user was stopped before it could take it.
                 self.give_back(granted)
         if seat is None:
             raise RuntimeError("the master granted no seat")
@@ -113,7 +113,7 @@ class WorkerRun:
         raise StopUser
 
     def granted(self, ticket: int, seat: Seat) -> None:
-        """Hand the seat to the user who asked; give it back where she is gone."""
+        """Hand the seat to the user that asked; give it back where that is gone."""
         self._seats.add(seat)
         if asked := self._asked.pop(ticket, None):
             asked.set(seat)
@@ -133,7 +133,7 @@ class WorkerRun:
         self._moving.clear()
 
     def move(self, seat: Seat) -> None:
-        """The seat's holder is to take a lower one after her round."""
+        """The seat's holder is to take a lower one after its round."""
         if seat in self._seats:
             self._moving.add(seat)
 

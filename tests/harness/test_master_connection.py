@@ -12,7 +12,7 @@ from locust.exception import RPCError
 from locust.rpc import Message
 from locust.rpc.zmqrpc import Client, Server
 
-from mcstress.worker.master_connection import LOOK_S, LOOKS, Connection
+from mcstress.worker.master_connection import LOOK_S, LOOKS, MasterConnection
 
 LONG_S = 20
 """The machine may be busy."""
@@ -26,7 +26,7 @@ class Line:
         self.begin()
         self.runner = SimpleNamespace(client=Client("127.0.0.1", self._port, "worker"))
         self.lost = Event()
-        self.connection = Connection(self.runner, self.lost.set)
+        self.connection = MasterConnection(self.runner, self.lost.set)
         self.speak()
 
     def speak(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from mcstress.worker.master_heartbeat import SILENT_S, MasterHeartbeat
+from mcstress.worker.master_connection import SILENT_S, MasterHeartbeat
 
 
 def test_only_silence_that_was_listened_to_counts():

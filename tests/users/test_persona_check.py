@@ -29,12 +29,12 @@ def test_the_personas_of_the_scenario_or_some_of_them(played, classes):
 
 
 def test_a_persona_that_nobody_plays(played):
-    with pytest.raises(UsageError, match='personas: found "dave", whom no user class plays'):
+    with pytest.raises(UsageError, match='personas: found "dave", which no user class plays'):
         check_personas(played("alice", "bob", "carol", "dave"), TRIO)
 
 
 def test_a_class_without_a_part(played):
-    found = re.escape('personas: found no "carol", whom CarolUser plays; expected her among alice')
+    found = re.escape('personas: found no "carol", which CarolUser plays; expected it among alice')
     with pytest.raises(UsageError, match=found):
         check_personas(played("alice", "bob"), TRIO)
     check_personas(played("alice", "bob"), TRIO[:2])
