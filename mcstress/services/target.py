@@ -15,7 +15,7 @@ import msgspec
 
 from mcstress.metrics.event import Hit, Item
 from mcstress.services.clock import CLOCK
-from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
+from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext, new_span_id
@@ -279,7 +279,9 @@ def found_fault(search: Search, found: object) -> str | None:
         return f"answer: {type(found).__name__} where Found was due"
     try:
         msgspec.convert(msgspec.to_builtins(found), Found, strict=True)
-    except (TypeError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
+        return type_fault(error, "answer")
+    except TypeError as error:
         return f"answer: {clip(str(error), ERROR_TEXT_CHARACTERS)}"
     if len(found.hits) > search.k:
         return f"hits: {len(found.hits)} of at most {search.k}"
