@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from endtoend.test_bad_input import free_port
 from standin.process import Standin
 
 EXAMPLES = CHECKOUT / "examples"
+MCSTRESS = Path(sys.executable).with_name("mcstress")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def test_its_report_can_be_made_again_without_its_locustfile(tmp_path, services)
     assert code == 0, output
     assert document["metrics"]["events"]["by_phase"]["spot_check"] == 3
     path = tmp_path / "reports" / "multi_coord_stress_001.json"
-    command = [sys.executable, "-m", "mcstress.cli", "report", str(path)]
+    command = [MCSTRESS, "report", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     again = json.loads(path.read_text())
@@ -103,6 +105,7 @@ from mcstress.services.target import Found
 
 class Bare(Target):
     title = "a bare store"
+    can_exclude = False
 
     def search(self, search, trace):
         name = search.corpora[0]
@@ -135,7 +138,7 @@ def test_a_target_of_ones_own_goes_through_every_phase_that_it_can(tmp_path, ser
     (service,) = (one for one in run["services"] if one["name"] != "LLM")
     assert (service["name"], service["embedded"]) == ("vector store in this process", False)
     markdown = (tmp_path / "reports" / "multi_coord_stress_001.md").read_text()
-    assert "| inbox | no | the inbox phase does not hand messages in |" in markdown
+    assert "| take messages in | no | the inbox phase does not hand them in |" in markdown
     assert "This run writes to target vector store in this process: playbook namespaces" in output
 
 
@@ -156,28 +159,29 @@ def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, 
     assert reasons["handover.verbatim.top1_rate"] == "the target has no memory", output
     assert reasons["handover.paraphrase.top1_rate"] == "the target has no memory"
     assert reasons["freshness.top_k_rate"] == "the target cannot add"
+    assert reasons["swap.returned"] == "the target cannot exclude"
     assert {one["verdict"] for one in document["checks"]} == {"pass", "skipped"}
     assert code == 0
     by_phase = document["metrics"]["events"]["by_phase"]
     left_out = document["run"]["left_out"]
     assert {phase for phase, n in by_phase.items() if not n} == set(left_out)
-    assert set(left_out) == {"handover", "handover_paraphrase", "fresh_resume"}
+    assert set(left_out) == {"handover", "handover_paraphrase", "fresh_resume", "swap"}
     assert document["metrics"]["errors"]["failed"] == 0
     path = tmp_path / "reports" / "multi_coord_stress_001.json"
-    command = [sys.executable, "-m", "mcstress.cli", "report", str(path)]
+    command = [MCSTRESS, "report", str(path)]
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stdout + again.stderr
     assert json.loads(path.read_text())["checks"] == document["checks"]
 
 
 def test_check_prints_what_a_target_can(tmp_path, services):
-    command = [sys.executable, "-m", "mcstress.cli", "check", "-f", EXAMPLES / "own_target.py"]
+    command = [MCSTRESS, "check", "-f", EXAMPLES / "own_target.py"]
     options = ["--target", STORE, *services[2:], "--report-dir", tmp_path]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "target vector store in this process: ethereal_workers (2,000), wor" in done.stdout
-    assert "target can record: yes" in done.stdout
-    assert "target can inbox: no, the inbox phase does not hand messages in" in done.stdout
+    assert "target can record answers: yes" in done.stdout
+    assert "target can take messages in: no, the inbox phase does not hand them in" in done.stdout
     assert "8 hits, the first is" in done.stdout
 
 

@@ -31,7 +31,7 @@ class CoordinatorNote(msgspec.Struct, kw_only=True):
 
 
 class CapabilityNote(msgspec.Struct, kw_only=True):
-    """Whether the target can do something, and what follows where it cannot."""
+    """Whether the target can do what ``name`` says, and what follows where it cannot."""
 
     name: str
     there: bool
