@@ -136,12 +136,23 @@ class PlannedRound(msgspec.Struct, frozen=True):
     contracts: Sequence[Sequence[str]]
 
 
-class Notes:
-    """What a metric notes beside its own counts: faults, the worst reissues, the timeline's.
+class Seen:
+    """What a metric is told of an event beside the event itself, and where it notes what it finds.
 
-    ``say`` hears of a single event; ``unit_of`` is the statistical unit of one. ``determinism``:
-    (shared, union) and ``handover``: (arm, hit at top-1) of this second.
+    One object serves all events of a second: what it holds of an event is good during ``add`` only.
+
+    ``hits`` has no repeats. ``before`` is what the event is compared with: a reissue's baseline,
+    the memory arm of a control, the first query of a swap. ``place``: where the hit that was
+    expected stands (rates.py). ``unit_of(event)`` is the trio's unit; ``question``: what was asked,
+    where questions are kept apart, else NO_UNIT. ``say`` hears of single events. ``faults``,
+    ``worst`` and, for the timeline, ``determinism`` (shared, union) and ``handover`` (arm, hit at
+    top-1) are kept beside the figures.
     """
+
+    __slots__ = (
+        "before", "determinism", "faults", "handover", "hits", "place", "question", "say",
+        "unit_of", "worst",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -150,9 +161,13 @@ class Notes:
         unit_of: Callable[[Event], Unit],
         say: Say | None = None,
     ) -> None:
+        self.hits: Hits = None
+        self.before: Remembered | None = None
+        self.place: int | None = None
+        self.question: Unit = NO_UNIT
+        self.unit_of = unit_of
         self.faults = faults
         self.worst = worst
-        self.unit_of = unit_of
         self.say = say
         self.determinism: Tally[tuple[int, int]] = Tally()
         self.handover: Tally[tuple[str, int]] = Tally()
@@ -182,12 +197,8 @@ class Metric(Accumulator):
         del one_round
         return {}
 
-    def add(self, event: Event, hits: Hits, before: Remembered | None, notes: Notes) -> None:
-        """Count an event of a phase that it hears, but for those cut off.
-
-        ``before`` is what it is compared with: a reissue's baseline, the memory arm of a control,
-        the first query of a swap; None where there is none.
-        """
+    def add(self, event: Event, seen: Seen) -> None:
+        """Count an event of a phase that it hears, but for those cut off."""
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figures, by the rest of their paths."""
