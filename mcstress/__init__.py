@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcstress.metrics.event import Event
+    from mcstress.metrics.metric import Metric
+    from mcstress.metrics.registry import metric
     from mcstress.plugin import install
     from mcstress.services.step import Step
     from mcstress.users.coordinator import Coordinator
@@ -27,9 +29,11 @@ __all__ = [
     "CoordinatorUser",
     "Event",
     "EventScope",
+    "Metric",
     "Step",
     "coordination_hook",
     "install",
+    "metric",
     "phase",
 ]
 
@@ -41,9 +45,11 @@ _MODULES = {
     "CoordinatorUser": "users.persona",
     "Event": "metrics.event",
     "EventScope": "users.event_scope",
+    "Metric": "metrics.metric",
     "Step": "services.step",
     "coordination_hook": "users.session",
     "install": "plugin",
+    "metric": "metrics.registry",
     "phase": "users.phases",
 }
 

@@ -78,9 +78,11 @@ class Determinism(Metric):
         yield of("top1", COUNT, "reissues with the same hit at top-1")
         top1 = "reissues with the same hit at top-1 by pairs"
         yield of("top1_rate", RATE, top1, "top1_ci95", label="same id at top-1")
-        yield of("mean_overlap_at_k", RATE, "mean share of a list that the other has too")
+        overlap = "mean share of a list that the other has too"
+        yield of("mean_overlap_at_k", RATE, overlap, row="mean overlap@k")
         rbo = "mean rank-biased overlap, p = 0.9, extrapolated"
-        yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap")
+        row = "mean RBO (p = 0.9)"
+        yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap", row=row)
         changed = "changed_corpora_pairs"
         yield of(changed, COUNT, "pairs whose corpora changed in between, counted apart")
         mean = "mean Jaccard of the pairs whose corpora changed"

@@ -57,8 +57,9 @@ class MetricName(msgspec.Struct, frozen=True):
     """One figure. ``samples``, ``planned`` and ``interval`` are names of other figures.
 
     ``phases`` are those that it comes from: a check of it is skipped where none was chosen.
-    ``ranges`` are tried in order, the first is the healthy one. ``label``: how the table in the web
-    UI calls it; without one it is not in there. ``better`` and ``span``, the largest difference
+    ``ranges`` are tried in order, the first is the healthy one. ``label`` is its name in the web
+    UI's table, ``row`` that in the report, where it is a plain row of its section's table or of
+    "Further figures"; without, it is not there. ``better`` and ``span``, the largest difference
     there can be (0: as many as K), are for figures that are compared by question.
     """
 
@@ -71,6 +72,7 @@ class MetricName(msgspec.Struct, frozen=True):
     interval: str | None = None
     ranges: tuple[Range, ...] = ()
     label: str = ""
+    row: str = ""
     better: Literal["higher", "lower", ""] = ""
     span: float = 1.0
 
@@ -94,7 +96,7 @@ class Section(msgspec.Struct, frozen=True):
     ) -> MetricName:
         """The figure at ``leaf``; the other leaves are of this section too.
 
-        ``more`` are further fields of a MetricName: ``ranges``, ``label``, ``better``, ``span``.
+        ``more`` are further fields of a MetricName, as ``ranges`` or ``label``.
         """
         return MetricName(
             f"{self.path}.{leaf}",

@@ -22,6 +22,7 @@ SECTIONS = (
     "learning",
     "freshness",
     "swap_and_inbox",
+    "further",
     "errors",
     "completeness",
 )

@@ -20,9 +20,11 @@ NAMES = [
     "CoordinatorUser",
     "Event",
     "EventScope",
+    "Metric",
     "Step",
     "coordination_hook",
     "install",
+    "metric",
     "phase",
 ]
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import msgspec
 
+from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import Reading
+from mcstress.metrics.metric import COUNT
+from mcstress.metrics.names import METRICS, find
 
 Document = dict[str, Any]
 """The head of a run's JSON document (DESIGN.md section 6)."""
@@ -76,3 +79,21 @@ def figures(document: Document, path: str) -> dict[str, Any]:
     for key in path.split("."):
         found = found.get(key) or {}
     return dict(found)
+
+
+def plain_rows(document: Document, section: str) -> list[list[str]]:
+    """Name, value, interval and samples of the section's figures that are plain rows of a table."""
+    rows = []
+    for name, metric in METRICS.items():
+        if metric.row and name.startswith(f"{section}."):
+            value = find(document, name)
+            ci95 = find(document, metric.interval) if metric.interval else None
+            rows.append(
+                [
+                    metric.row,
+                    words.count(value) if metric.unit == COUNT else words.score(value),
+                    words.interval(ci95) if ci95 else "",
+                    words.count(find(document, metric.samples)),
+                ]
+            )
+    return rows
