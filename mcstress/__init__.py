@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcstress.metrics.event import Event
+    from mcstress.metrics.metric import Metric
+    from mcstress.metrics.registry import metric
     from mcstress.plugin import install
     from mcstress.services.llm.language_model import LanguageModel
     from mcstress.services.step import Step
@@ -30,10 +32,12 @@ __all__ = [
     "Event",
     "EventScope",
     "LanguageModel",
+    "Metric",
     "Step",
     "Target",
     "coordination_hook",
     "install",
+    "metric",
     "phase",
 ]
 
@@ -46,10 +50,12 @@ _MODULES = {
     "Event": "metrics.event",
     "EventScope": "users.event_scope",
     "LanguageModel": "services.llm.language_model",
+    "Metric": "metrics.metric",
     "Step": "services.step",
     "Target": "services.target",
     "coordination_hook": "users.session",
     "install": "plugin",
+    "metric": "metrics.registry",
     "phase": "users.phases",
 }
 

@@ -13,21 +13,19 @@ from mcstress.metrics.events import Events
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.metric import (
     BESIDE_METRICS,
-    Hits,
     Mean,
     Metric,
-    Notes,
     ResultContext,
+    Seen,
     Unit,
 )
-from mcstress.metrics.pairing import Remembered
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.unparseable import Unparseable
 
 EDGES: list[int] = [mantissa * 10**power for power in range(8) for mantissa in (1, 2, 5)]
 """The lowest number of users of each band: 1, 2, 5, 10, 20, 50, …"""
 
-Add = Callable[[Event, Hits, Remembered | None, Notes], None]
+Add = Callable[[Event, Seen], None]
 Kind = TypeVar("Kind", bound=Metric)
 
 

@@ -17,20 +17,19 @@ from mcstress.metrics.metric import (
     COUNT,
     JACCARD,
     RATE,
-    Hits,
     Metric,
     MetricName,
-    Notes,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
     Section,
+    Seen,
     Unit,
     question_means,
 )
 from mcstress.metrics.overlap_figure import sums_by_group
-from mcstress.metrics.pairing import NANO, Remembered
+from mcstress.metrics.pairing import NANO
 from mcstress.metrics.tally import Tally
 
 RANGES = (
@@ -79,9 +78,11 @@ class Determinism(Metric):
         yield of("top1", COUNT, "reissues with the same hit at top-1")
         top1 = "reissues with the same hit at top-1 by pairs"
         yield of("top1_rate", RATE, top1, "top1_ci95", label="same id at top-1")
-        yield of("mean_overlap_at_k", RATE, "mean share of a list that the other has too")
+        overlap = "mean share of a list that the other has too"
+        yield of("mean_overlap_at_k", RATE, overlap, row="mean overlap@k")
         rbo = "mean rank-biased overlap, p = 0.9, extrapolated"
-        yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap")
+        row = "mean RBO (p = 0.9)"
+        yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap", row=row)
         changed = "changed_corpora_pairs"
         yield of(changed, COUNT, "pairs whose corpora changed in between, counted apart")
         mean = "mean Jaccard of the pairs whose corpora changed"
@@ -92,25 +93,26 @@ class Determinism(Metric):
         """Every baseline is asked again."""
         return {"determinism": one_round.asked.get("reissue", 0)}
 
-    def add(self, event: Event, hits: Hits, before: Remembered | None, notes: Notes) -> None:
+    def add(self, event: Event, seen: Seen) -> None:
         """Count a reissue against its baseline."""
         self.attempted[()] += 1
+        before, hits = seen.before, seen.hits
         if before is None or hits is None:
             return
-        pair = before.against(hits)
-        sizes = (pair.shared, pair.union)
-        if before.corpora_changed(event):
-            self.changed[sizes] += 1
-            notes.faults[("changed_corpora_pairs",)] += 1
+        pair = before.against(event, hits)
+        shared, union, identical = pair.shared, pair.union, pair.identical
+        if pair.changed:
+            self.changed[shared, union] += 1
+            seen.faults[("changed_corpora_pairs",)] += 1
             return
-        rbo_nano = pair.rbo_nano
-        self.pairs[(notes.unit_of(event), *sizes, int(pair.identical), int(pair.top1))] += 1
+        rbo_nano = NANO if identical else pair.rbo_nano
+        self.pairs[seen.unit_of(event), shared, union, int(identical), int(pair.top1)] += 1
         self.rbo_nano[()] += rbo_nano
-        if notes.say is not None:
-            notes.say(event, "determinism", pair.jaccard)
-        notes.determinism[sizes] += 1
-        if not pair.identical:
-            notes.worst.add(event, sizes, rbo_nano, (tuple(pair.baseline), tuple(pair.reissue)))
+        if seen.say is not None:
+            seen.say(event, "determinism", pair.jaccard)
+        seen.determinism[shared, union] += 1
+        if not identical:
+            seen.worst.add(event, (shared, union), rbo_nano, (pair.baseline, pair.reissue))
 
     def per_question(self) -> PerQuestion:
         """Jaccards by unit."""

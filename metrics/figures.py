@@ -21,7 +21,6 @@ from mcstress.metrics.load_curve import load_curve
 from mcstress.metrics.load_reading import healthy_checks, load_curve_reading
 from mcstress.metrics.metric import Mean, Say, Unit
 from mcstress.metrics.observer import Observer
-from mcstress.metrics.question import unit_of
 from mcstress.metrics.readings import readings
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.sums import Accumulators
@@ -40,8 +39,8 @@ class Figures:
     ``folds=False`` is a worker's: it keeps baseline lists unpaired, for the master to pair with
     those of other workers, and ``take`` hands over all that was counted. ``cells`` lets a folding
     one drop the lists of a trio's round once all have come; the figures are the same without.
-    ``say`` hears of each event that it is compared or rated, and with what outcome. ``unit_of``:
-    the statistical unit of an event; another one than the trio's is for ``per_question`` only.
+    ``say`` hears of each event that it is compared or rated, and with what outcome. With
+    ``question_of`` all is kept apart by question, for ``per_question``: not to be handed over.
     """
 
     def __init__(
@@ -51,11 +50,11 @@ class Figures:
         folds: bool = True,
         cells: int | None = None,
         say: Say | None = None,
-        unit_of: Callable[[Event], Unit] = unit_of,
+        question_of: Callable[[Event], Unit] | None = None,
     ) -> None:
         self.k = k
         self.folds = folds
-        self._new_sums = partial(Accumulators, unit_of=unit_of, say=say)
+        self._new_sums = partial(Accumulators, say=say, question_of=question_of)
         self._sums = self._new_sums(cells)
         self._observer = Observer(folds=folds)
 

@@ -9,20 +9,18 @@ from mcstress.metrics.event import Event
 from mcstress.metrics.metric import (
     COUNT,
     RATE,
-    Hits,
     Metric,
     MetricName,
-    Notes,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
     Section,
+    Seen,
     Unit,
     question_means,
 )
-from mcstress.metrics.pairing import Remembered
-from mcstress.metrics.rates import ABSENT, LISTED, TOP1, place, rate, rate_ci95
+from mcstress.metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
 from mcstress.metrics.tally import Tally
 
 RANGES = (
@@ -70,17 +68,14 @@ class Freshness(Metric):
         """Every resume is searched for once."""
         return {"freshness": one_round.asked.get("fresh_resume", 0)}
 
-    def add(self, event: Event, hits: Hits, before: Remembered | None, notes: Notes) -> None:
+    def add(self, event: Event, seen: Seen) -> None:
         """Count a search for a new resume."""
-        del before
+        del event
         self.attempted[()] += 1
-        if hits is None:
-            return
-        if event.expected is None:
-            notes.faults[("nothing_expected",)] += 1
-            return
-        at = place(hits, event.expected, event.expected_corpus)
-        self.places[(notes.unit_of(event), at)] += 1
+        if seen.place is not None:
+            self.places[seen.question, seen.place] += 1
+        elif seen.hits is not None:
+            seen.faults[("nothing_expected",)] += 1
 
     def per_question(self) -> PerQuestion:
         """Whether a resume was in the list, by unit."""

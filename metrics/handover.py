@@ -17,21 +17,18 @@ from mcstress.metrics.intervals import bonett_price, mcnemar_p, over_trios
 from mcstress.metrics.metric import (
     COUNT,
     RATE,
-    Hits,
     Metric,
     MetricName,
-    Notes,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Say,
     Section,
+    Seen,
     Unit,
     question_means,
 )
-from mcstress.metrics.pairing import Remembered
-from mcstress.metrics.rates import ABSENT, LISTED, TOP1, place, rate, rate_ci95
+from mcstress.metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
 from mcstress.metrics.tally import Tally
 
 VERBATIM, PARAPHRASE = "verbatim", "paraphrase"
@@ -82,31 +79,31 @@ class Handover(Metric):
         """Every query of a colleague, in either arm."""
         return {f"handover.{kind}": one_round.asked.get(phase, 0) for phase, kind in KINDS.items()}
 
-    def add(self, event: Event, hits: Hits, before: Remembered | None, notes: Notes) -> None:
+    def add(self, event: Event, seen: Seen) -> None:
         """Count a query of one arm."""
-        kind, arm = KINDS[event.phase], event.arm
-        for one in (arm,) if arm else ARMS:
-            self.attempted[kind, one] += 1
-        if arm is None or hits is None:
+        kind, arm, at = KINDS[event.phase], event.arm, seen.place
+        if arm is None:
+            for one in ARMS:
+                self.attempted[kind, one] += 1
             return
-        if event.expected is None:
-            notes.faults[("nothing_expected",)] += 1
+        self.attempted[kind, arm] += 1
+        if at is None:
+            if seen.hits is not None:
+                seen.faults[("nothing_expected",)] += 1
             return
-        at, unit = place(hits, event.expected, event.expected_corpus), notes.unit_of(event)
-        self.arms[unit, kind, arm, at] += 1
-        notes.handover[arm, int(at == TOP1)] += 1
-        if before is not None:
-            self.pairs[kind, unit, before.place or 0, at] += 1
-        if arm == "memory":
-            self._memory(event, kind, at, notes.say)
-
-    def _memory(self, event: Event, kind: str, at: int, say: Say | None) -> None:
-        if say is not None:
-            say(event, "handover_top1", at == TOP1)
-            say(event, "handover_top_k", at != ABSENT)
-        for word, results in (("boosted", event.boosted), ("injected", event.injected)):
-            if results:
-                self.reported[kind, word] += results
+        self.arms[seen.question, kind, arm, at] += 1
+        seen.handover[arm, int(at == TOP1)] += 1
+        if arm == "control":
+            if seen.before is not None:
+                self.pairs[kind, seen.unit_of(event), seen.before.place or 0, at] += 1
+            return
+        if seen.say is not None:
+            seen.say(event, "handover_top1", at == TOP1)
+            seen.say(event, "handover_top_k", at != ABSENT)
+        if event.boosted:
+            self.reported[kind, "boosted"] += event.boosted
+        if event.injected:
+            self.reported[kind, "injected"] += event.injected
 
     def per_question(self) -> PerQuestion:
         """Whether the answer was at top-1 with the memory, by unit."""

@@ -12,18 +12,16 @@ from typing import Any, ClassVar
 from mcstress.metrics.event import Event
 from mcstress.metrics.metric import (
     COUNT,
-    Hits,
     Metric,
     MetricName,
-    Notes,
     PerQuestion,
     PlannedRound,
     ResultContext,
     Section,
+    Seen,
     Unit,
     question_means,
 )
-from mcstress.metrics.pairing import Remembered
 from mcstress.metrics.tally import Tally
 
 RATINGS = (1, 2, 3, 4, 5)
@@ -76,9 +74,8 @@ class Inbox(Metric):
         """Every message comes once."""
         return {"inbox": one_round.asked.get("inbox", 0)}
 
-    def add(self, event: Event, hits: Hits, before: Remembered | None, notes: Notes) -> None:
+    def add(self, event: Event, seen: Seen) -> None:
         """Count a message."""
-        del before
         messages = self.messages
         messages[("attempted",)] += 1
         answered = {step.name for step in event.steps if step.error is None}
@@ -86,11 +83,10 @@ class Inbox(Metric):
             messages[("accepted",)] += 1
         if event.parse_status:
             messages[(event.parse_status,)] += 1
-        unit = notes.unit_of(event)  # also of one without a rating: messages are numbered by it
         if event.rating is not None:
-            self.ratings[unit, event.rating] += 1
-            if notes.say is not None and hits is not None:
-                notes.say(event, "judge_rating", float(event.rating))
+            self.ratings[seen.question, event.rating] += 1
+            if seen.say is not None and seen.hits is not None:
+                seen.say(event, "judge_rating", float(event.rating))
         elif JUDGE_STEP in answered:
             messages[("unparseable_rating",)] += 1
 

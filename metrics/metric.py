@@ -57,8 +57,9 @@ class MetricName(msgspec.Struct, frozen=True):
     """One figure. ``samples``, ``planned`` and ``interval`` are names of other figures.
 
     ``phases`` are those that it comes from: a check of it is skipped where none was chosen.
-    ``ranges`` are tried in order, the first is the healthy one. ``label``: how the table in the web
-    UI calls it; without one it is not in there. ``better`` and ``span``, the largest difference
+    ``ranges`` are tried in order, the first is the healthy one. ``label`` is its name in the web
+    UI's table, ``row`` that in the report, where it is a plain row of its section's table or of
+    "Further figures"; without, it is not there. ``better`` and ``span``, the largest difference
     there can be (0: as many as K), are for figures that are compared by question.
     """
 
@@ -71,6 +72,7 @@ class MetricName(msgspec.Struct, frozen=True):
     interval: str | None = None
     ranges: tuple[Range, ...] = ()
     label: str = ""
+    row: str = ""
     better: Literal["higher", "lower", ""] = ""
     span: float = 1.0
 
@@ -94,7 +96,7 @@ class Section(msgspec.Struct, frozen=True):
     ) -> MetricName:
         """The figure at ``leaf``; the other leaves are of this section too.
 
-        ``more`` are further fields of a MetricName: ``ranges``, ``label``, ``better``, ``span``.
+        ``more`` are further fields of a MetricName, as ``ranges`` or ``label``.
         """
         return MetricName(
             f"{self.path}.{leaf}",
@@ -136,12 +138,23 @@ class PlannedRound(msgspec.Struct, frozen=True):
     contracts: Sequence[Sequence[str]]
 
 
-class Notes:
-    """What a metric notes beside its own counts: faults, the worst reissues, the timeline's.
+class Seen:
+    """What a metric is told of an event beside the event itself, and where it notes what it finds.
 
-    ``say`` hears of a single event; ``unit_of`` is the statistical unit of one. ``determinism``:
-    (shared, union) and ``handover``: (arm, hit at top-1) of this second.
+    One object serves all events of a second: what it holds of an event is good during ``add`` only.
+
+    ``hits`` has no repeats. ``before`` is what the event is compared with: a reissue's baseline,
+    the memory arm of a control, the first query of a swap. ``place``: where the hit that was
+    expected stands (rates.py). ``unit_of(event)`` is the trio's unit; ``question``: what was asked,
+    where questions are kept apart, else NO_UNIT. ``say`` hears of single events. ``faults``,
+    ``worst`` and, for the timeline, ``determinism`` (shared, union) and ``handover`` (arm, hit at
+    top-1) are kept beside the figures.
     """
+
+    __slots__ = (
+        "before", "determinism", "faults", "handover", "hits", "place", "question", "say",
+        "unit_of", "worst",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -150,9 +163,13 @@ class Notes:
         unit_of: Callable[[Event], Unit],
         say: Say | None = None,
     ) -> None:
+        self.hits: Hits = None
+        self.before: Remembered | None = None
+        self.place: int | None = None
+        self.question: Unit = NO_UNIT
+        self.unit_of = unit_of
         self.faults = faults
         self.worst = worst
-        self.unit_of = unit_of
         self.say = say
         self.determinism: Tally[tuple[int, int]] = Tally()
         self.handover: Tally[tuple[str, int]] = Tally()
@@ -182,12 +199,8 @@ class Metric(Accumulator):
         del one_round
         return {}
 
-    def add(self, event: Event, hits: Hits, before: Remembered | None, notes: Notes) -> None:
-        """Count an event of a phase that it hears, but for those cut off.
-
-        ``before`` is what it is compared with: a reissue's baseline, the memory arm of a control,
-        the first query of a swap; None where there is none.
-        """
+    def add(self, event: Event, seen: Seen) -> None:
+        """Count an event of a phase that it hears, but for those cut off."""
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figures, by the rest of their paths."""

@@ -13,7 +13,7 @@ from mcstress.metrics.band import Band
 from mcstress.metrics.event import OWN_FAULT, Event
 from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Counts
-from mcstress.metrics.metric import Notes, Say, Unit
+from mcstress.metrics.metric import Say, Seen, Unit
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import Slot
 from mcstress.metrics.unparseable import LLM_STEPS
@@ -22,8 +22,12 @@ from mcstress.metrics.worst import WorstReissues
 Latencies = defaultdict[str, list[float]]
 
 
-class SecondBucket(Notes):
+class SecondBucket(Seen):
     """Events by phase and outcome, latencies by name, and what else the timeline shows."""
+
+    __slots__ = (
+        "band", "events", "failed", "listeners", "phases", "queue", "steps", "users_from",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class SecondBucket(Notes):
         super().__init__(faults, worst, unit_of, say)
         self.users_from = users_from
         self.band = band
+        self.listeners = band.listeners
         self.events: Tally[tuple[str, str]] = Tally()
         self.steps: Latencies = defaultdict(list)
         self.queue: Latencies = defaultdict(list)

@@ -10,13 +10,14 @@ from mcstress.metrics.handover import KINDS
 from mcstress.metrics.identity import identities
 from mcstress.metrics.metric import Hits
 from mcstress.metrics.moment import SecondBucket
-from mcstress.metrics.pairing import Pairing, Remembered, compact
+from mcstress.metrics.pairing import Pairing, compact
 from mcstress.metrics.rates import place
+from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.rounds import Listed
 from mcstress.metrics.sums import Accumulators
 from mcstress.metrics.worst import time_us
 
-Counterpart = Callable[[Event, Hits, SecondBucket, Accumulators], Remembered | None]
+Observe = Callable[[Event, Hits, SecondBucket], None]
 
 
 class Observer:
@@ -25,8 +26,9 @@ class Observer:
     def __init__(self, *, folds: bool) -> None:
         self._folds = folds
         self._pairing = Pairing()
-        self._counterparts: dict[str, Counterpart] = {
-            "baseline": self._baseline,
+        self._by_phase: dict[str, Observe] = {
+            **{phase: self._other for metric in REGISTRY.values() for phase in metric.hears},
+            "fresh_resume": self._fresh_resume,
             "reissue": self._reissue,
             "swap": self._swap,
             **dict.fromkeys(KINDS, self._handover),
@@ -40,60 +42,74 @@ class Observer:
         moment = sums.moment_of(event)
         if unsent := moment.add(event):
             sums.faults[(UNSENT_STEPS,)] += unsent
+        if sums.question_of is not None:
+            moment.question = sums.question_of(event)
         if event.outcome == "cut":
             return
         hits = event.top_k
         if hits is not None and not (len(hits) == event.k == len({hit.id for hit in hits})):
             hits = _distinct(event, hits, sums.faults)
-        phase = event.phase
-        find = self._counterparts.get(phase)
-        before = None if find is None else find(event, hits, moment, sums)
-        for add in moment.band.listeners.get(phase, ()):
-            add(event, hits, before, moment)
+        if event.phase == "baseline":
+            self._baseline(event, hits, moment, sums)
+        observe = self._by_phase.get(event.phase)
+        if observe is not None:
+            observe(event, hits, moment)
 
-    def _baseline(
-        self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators
-    ) -> Remembered | None:
-        kept = None if hits is None else compact(hits)
+    def _baseline(self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators) -> None:
+        """Baselines of all workers are paired with one another: Diversity hears of the pairs."""
+        cell, kept = event.cell, None if hits is None else compact(hits)
         if kept is not None:
-            self._pairing.remember(event, kept)
+            self._pairing.remember(event, cell, kept)
         sizes = event.corpus_sizes
         pool = sum(sizes.values()) if sizes else 0
         listed = Listed(time_us(event), moment.users_from, sums.unit_of(event), pool, kept)
         key = (event.trio, event.round)
         if self._folds:
-            sums.rounds.pair(key, event.cell, listed, sums.bands, sums.faults)
+            sums.rounds.pair(key, cell, listed, sums.bands, sums.faults)
         else:
-            sums.rounds.hold(key, event.cell, listed, sums.faults)
-        return None
+            sums.rounds.hold(key, cell, listed, sums.faults)
 
-    def _reissue(
-        self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators
-    ) -> Remembered | None:
-        del hits, moment, sums
-        return self._pairing.recall(event, "baseline")
+    # Each of these has a loop of its own: a call that always calls the same costs half as much.
 
-    def _handover(
-        self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators
-    ) -> Remembered | None:
-        del moment, sums
-        if event.arm is None or hits is None or event.expected is None:
-            return None
-        if event.arm == "control":
-            return self._pairing.recall(event, event.phase)
-        self._pairing.remember(event, (), place(hits, event.expected, event.expected_corpus))
-        return None
+    def _other(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
+        moment.hits, moment.before, moment.place = hits, None, None
+        for add in moment.listeners.get(event.phase, ()):
+            add(event, moment)
 
-    def _swap(
-        self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators
-    ) -> Remembered | None:
-        del moment, sums
-        if hits is None:
-            return None
-        if event.exclude_ids is not None:
-            return self._pairing.recall(event, "swap")
-        self._pairing.remember(event, compact(hits))
-        return None
+    def _reissue(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
+        before = self._pairing.recall(event, "baseline")
+        moment.hits, moment.before, moment.place = hits, before, None
+        for add in moment.listeners["reissue"]:
+            add(event, moment)
+
+    def _handover(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
+        """A control's counterpart is its memory arm, remembered by where its answer stood."""
+        moment.hits, moment.before, moment.place = hits, None, None
+        if event.arm is not None and hits is not None and event.expected is not None:
+            moment.place = at = place(hits, event.expected, event.expected_corpus)
+            if event.arm == "control":
+                moment.before = self._pairing.recall(event, event.phase)
+            else:
+                self._pairing.remember(event, event.cell, (), at)
+        for add in moment.listeners[event.phase]:
+            add(event, moment)
+
+    def _fresh_resume(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
+        moment.hits, moment.before, moment.place = hits, None, None
+        if hits is not None and event.expected is not None:
+            moment.place = place(hits, event.expected, event.expected_corpus)
+        for add in moment.listeners["fresh_resume"]:
+            add(event, moment)
+
+    def _swap(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
+        """The counterpart of a second query, which rejects a list, is the first."""
+        moment.hits, moment.before, moment.place = hits, None, None
+        if hits is not None and event.exclude_ids is not None:
+            moment.before = self._pairing.recall(event, "swap")
+        elif hits is not None:
+            self._pairing.remember(event, event.cell, compact(hits))
+        for add in moment.listeners["swap"]:
+            add(event, moment)
 
 
 def _distinct(event: Event, hits: list[Hit], faults: Faults) -> list[Hit]:

@@ -6,14 +6,13 @@ is empty again when the next begins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from sys import intern
 
 import msgspec
 
 from mcstress.metrics import jaccard
 from mcstress.metrics.event import Event, Hit
-from mcstress.metrics.identity import BETWEEN, identities
+from mcstress.metrics.identity import BETWEEN
 from mcstress.metrics.overlap_figure import Cell
 from mcstress.metrics.rank_overlap import rank_biased_overlap
 
@@ -23,13 +22,16 @@ NANO = 1_000_000_000
 
 
 class Pair:
-    """Two lists of distinct hits, and all that can be said of them: a baseline and its reissue."""
+    """Two lists of distinct hits, and all that can be said of them: a baseline and its reissue.
 
-    __slots__ = ("baseline", "identical", "reissue", "shared", "top1", "union")
+    ``changed``: the corpora are known to have had other sizes in between.
+    """
 
-    def __init__(self, baseline: Sequence[str], reissue: Sequence[str]) -> None:
-        self.baseline, self.reissue = baseline, reissue
-        self.identical = tuple(baseline) == tuple(reissue)
+    __slots__ = ("baseline", "changed", "identical", "reissue", "shared", "top1", "union")
+
+    def __init__(self, baseline: Ids, reissue: Ids, changed: bool = False) -> None:
+        self.baseline, self.reissue, self.changed = baseline, reissue, changed
+        self.identical = baseline == reissue
         if self.identical:
             self.shared = self.union = len(baseline)
             self.top1 = True
@@ -60,17 +62,15 @@ class Remembered(msgspec.Struct, gc=False):
     place: int | None
     _pair: Pair | None = None
 
-    def against(self, hits: list[Hit]) -> Pair:
-        """The pair with its one counterpart's list, made once for all metrics that ask."""
+    def against(self, event: Event, hits: list[Hit]) -> Pair:
+        """The pair with the list of ``event``, its one counterpart; made once for all metrics."""
         pair = self._pair
         if pair is None:
-            pair = self._pair = Pair(self.ids, identities(hits))
+            before, after = self.corpus_sizes, event.corpus_sizes
+            changed = before is not None and after is not None and before != after
+            ids = tuple([f"{hit.corpus}{BETWEEN}{hit.id}" for hit in hits])
+            pair = self._pair = Pair(self.ids, ids, changed)
         return pair
-
-    def corpora_changed(self, event: Event) -> bool:
-        """Whether the corpora are known to have another size in ``event``."""
-        before, after = self.corpus_sizes, event.corpus_sizes
-        return before is not None and after is not None and before != after
 
 
 class Pairing:
@@ -79,9 +79,9 @@ class Pairing:
     def __init__(self) -> None:
         self._seats: dict[tuple[str, str], tuple[int, dict[int, Remembered]]] = {}
 
-    def remember(self, event: Event, ids: Ids, place: int | None = None) -> None:
-        """Keep an event for its counterpart."""
-        remembered = Remembered(event.phase, event.cell, ids, event.corpus_sizes, place)
+    def remember(self, event: Event, cell: Cell, ids: Ids, place: int | None = None) -> None:
+        """Keep an event of ``cell`` for its counterpart."""
+        remembered = Remembered(event.phase, cell, ids, event.corpus_sizes, place)
         self._of(event)[event.seq] = remembered
 
     def recall(self, event: Event, phase: str) -> Remembered | None:

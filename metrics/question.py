@@ -39,18 +39,13 @@ class Questions:
 
     def __init__(self) -> None:
         self._messages: dict[tuple[int, str], tuple[int, int]] = {}
-        self._last: tuple[Event, Question] | None = None
 
     def __call__(self, event: Event) -> Question:
-        """The question of ``event``, the same however often it is asked for in a row."""
-        if self._last is not None and self._last[0] is event:
-            return self._last[1]
+        """The question of ``event``, asked once for each."""
         message = -1
         if event.phase == "inbox":
             key = (event.trio, event.coordinator)
             round_, last = self._messages.get(key, (event.round, -1))
             message = last + 1 if round_ == event.round else 0
             self._messages[key] = (event.round, message)
-        question = Question(unit_of(event), persona_of(event), *event.cell, message)
-        self._last = (event, question)
-        return question
+        return Question(unit_of(event), persona_of(event), *event.cell, message)

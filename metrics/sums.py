@@ -23,16 +23,18 @@ SETTLE_AT = 50_000
 class Accumulators:
     """The parts; those but ``rounds`` add up by themselves. Readers call ``settle`` first.
 
-    ``unit_of``: the statistical unit of an event. ``say`` hears of single events.
+    ``say`` hears of single events. ``question_of``: the question of one; without, the units are the
+    trios' and nothing else is kept apart.
     """
 
     def __init__(
         self,
         cells: int | None = None,
-        unit_of: Callable[[Event], Unit] = unit_of,
         say: Say | None = None,
+        question_of: Callable[[Event], Unit] | None = None,
     ) -> None:
-        self.unit_of = unit_of
+        self.question_of = question_of
+        self.unit_of: Callable[[Event], Unit] = question_of or unit_of
         self._say = say
         self.bands = Bands()
         self.timeline = Timeline()

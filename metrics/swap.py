@@ -12,18 +12,16 @@ from mcstress.metrics.intervals import wilson
 from mcstress.metrics.metric import (
     COUNT,
     JACCARD,
-    Hits,
     Metric,
     MetricName,
-    Notes,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
     Section,
+    Seen,
     Unit,
 )
-from mcstress.metrics.pairing import Remembered
 from mcstress.metrics.tally import Tally
 
 RANGES = (
@@ -73,18 +71,17 @@ class Swap(Metric):
         """Every swap has one list after a rejection."""
         return {"swap": one_round.asked.get("swap", 0)}
 
-    def add(self, event: Event, hits: Hits, before: Remembered | None, notes: Notes) -> None:
+    def add(self, event: Event, seen: Seen) -> None:
         """Count the query before or the one after a rejection."""
-        is_first = event.exclude_ids is None and event.outcome != "skipped"
+        excluded, hits, before = event.exclude_ids, seen.hits, seen.before
+        is_first = excluded is None and event.outcome != "skipped"
         self.attempted[("first" if is_first else "second",)] += 1
-        if hits is None or event.exclude_ids is None:
+        if hits is None or excluded is None:
             return
-        unit = notes.unit_of(event)
-        self.after[unit, "swaps"] += 1
-        self.after[unit, "returned"] += returned(event)
+        self.after[seen.question, "swaps"] += 1
+        self.after[seen.question, "returned"] += returned(event)
         if before is not None:
-            pair = before.against(hits)
-            self.pairs[pair.shared, pair.union] += 1
+            self.pairs[jaccard.overlap(frozenset(before.ids), identities(hits))] += 1
 
     def per_question(self) -> PerQuestion:
         """How many rejected hits returned in a list, by unit."""

@@ -23,6 +23,7 @@ SECTIONS = (
     "learning",
     "freshness",
     "swap_and_inbox",
+    "further",
     "errors",
     "completeness",
 )

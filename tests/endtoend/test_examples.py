@@ -233,3 +233,18 @@ def test_a_login(tmp_path, services):
         assert client.get("/coordination/").status_code == 302
         client.post("/login_submit", data={"username": "any", "password": "right"})
         assert client.get("/coordination/").status_code == 200
+
+
+@pytest.mark.parametrize("processes", [2])
+def test_a_metric_of_ones_own_has_checks_figures_and_rows(tmp_path, services, processes):
+    check = "spread.lists == 12; spread.mean_corpora >= 1"
+    arguments = (*ROUND, *services, *forked(processes), "--check", check)
+    code, document, output = outcome(tmp_path, "own_metric.py", *arguments)
+    assert code == 0, output
+    surges = [one["top_k"] for one in document["events"] if one["phase"] == "surge"]
+    corpora = [len({hit["corpus"] for hit in hits}) for hits in surges]
+    expected = {"lists": len(surges), "mean_corpora": sum(corpora) / len(corpora)}
+    assert document["metrics"]["spread"] == expected
+    assert document["load_curve"][0]["spread"] == expected
+    markdown = (tmp_path / "reports" / "multi_coord_stress_001.md").read_text()
+    assert f"| corpora in a list | {expected['mean_corpora']:.3f} |" in markdown

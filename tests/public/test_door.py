@@ -21,10 +21,12 @@ NAMES = [
     "Event",
     "EventScope",
     "LanguageModel",
+    "Metric",
     "Step",
     "Target",
     "coordination_hook",
     "install",
+    "metric",
     "phase",
 ]
 

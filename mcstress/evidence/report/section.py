@@ -7,8 +7,11 @@ from typing import Any
 
 import msgspec
 
+from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.metric import COUNT
+from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import FigureSection
 
 _FIGURE = re.compile(r"(?:< )?[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|\u2013$")
@@ -74,3 +77,21 @@ def figures(document: RunDocument, path: str) -> FigureSection:
     for key in path.split("."):
         found = found.get(key) or {}
     return found
+
+
+def plain_rows(document: RunDocument, section: str) -> list[list[str]]:
+    """Name, value, interval and samples of the section's figures that are plain rows of a table."""
+    rows = []
+    for name, metric in METRICS.items():
+        if metric.row and name.startswith(f"{section}."):
+            value = document.figure(name)
+            ci95 = document.figure(metric.interval) if metric.interval else None
+            rows.append(
+                [
+                    metric.row,
+                    words.count(value) if metric.unit == COUNT else words.score(value),
+                    words.interval(ci95) if ci95 else "",
+                    words.count(document.figure(metric.samples)),
+                ]
+            )
+    return rows

@@ -51,6 +51,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             quality.learning(document),
             quality.freshness(document),
             quality.swap_and_inbox(document),
+            *quality.further(document),
             speed.latency(document),
             load.load(document),
             speed.errors(document),

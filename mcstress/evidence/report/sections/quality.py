@@ -6,9 +6,10 @@ from typing import Any
 
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.readings import badness, healthy, reading, worst
-from mcstress.evidence.report.section import Headline, Section, Table, figures
+from mcstress.evidence.report.section import Headline, Section, Table, figures, plain_rows
 from mcstress.evidence.report.sections.speed import reason_table, rest_note
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import FigureSection
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
@@ -90,14 +91,7 @@ def determinism(document: RunDocument) -> Section:
         ],
         _share(figure, "identical lists", "identical"),
         _share(figure, "same top-1", "top1"),
-        [
-            "mean overlap@k",
-            words.score(figure.get("mean_overlap_at_k")),
-            "",
-            words.count(pairs),
-            "",
-        ],
-        ["mean RBO (p = 0.9)", words.score(figure.get("mean_rbo")), "", words.count(pairs), ""],
+        *([*row, ""] for row in plain_rows(document, "determinism")),
     ]
     return Section(
         key="determinism",
@@ -253,6 +247,19 @@ def swap_and_inbox(document: RunDocument) -> Section:
         tables=[*tables, reason_table(unusable, _UNUSABLE)] if unusable else tables,
         notes=rest_note(unusable, "answer"),
     )
+
+
+def further(document: RunDocument) -> list[Section]:
+    """The figures of metrics of a user's own, in a section of their own; none where there are none.
+
+    Those of a section that the report has are a row there.
+    """
+    own = {name.partition(".")[0]: "" for name, metric in METRICS.items() if metric.row}
+    rows = [
+        row for section in own if section != "determinism" for row in plain_rows(document, section)
+    ]
+    table = Table(["Figure", "Value", "95 % interval", "Samples"], rows)
+    return [Section(key="further", title="Further figures", tables=[table])] if rows else []
 
 
 _UNUSABLE = "Why the LLM's answer could not be used"
