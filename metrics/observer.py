@@ -50,7 +50,7 @@ class Observer:
             sums.faults[(UNSENT_STEPS,)] += unsent
         if event.outcome == "cut":
             return
-        hits = event.top_k
+        hits = event.listed
         if hits is not None and not (len(hits) == event.k == len({hit.id for hit in hits})):
             hits = _distinct(event, hits, sums.faults)
         observe = self._by_phase.get(event.phase)

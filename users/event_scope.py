@@ -48,6 +48,8 @@ class EventScope:
             role=role,
             query=query,
             k=coordinator.run.top_k,
+            top_k=[],
+            found=None,
             trace_id=self.trace.trace_id,
         )
 
@@ -128,7 +130,8 @@ class EventScope:
         self.steps.append(step)
         answer = step.answer
         if answer is not None:
-            event.top_k, event.per_corpus_counts = answer.results, answer.per_corpus_counts
+            event.top_k, event.found = answer.results, len(answer.results)
+            event.per_corpus_counts = answer.per_corpus_counts
             event.boosted, event.injected = answer.playbook_boosted, answer.playbook_injected
         return answer
 

@@ -65,17 +65,17 @@ class QueryScores:
         if event.phase == "inbox":
             self._inbox(event)
         # As the figures have it: a list counts though a later step of its event failed.
-        if event.outcome == "cut" or event.top_k is None:
+        if event.outcome == "cut" or event.listed is None:
             return
         if event.phase == "baseline":
             self._baseline(event)
         elif event.phase == "reissue":
             self._reissue(event)
         elif event.phase in HANDOVER and event.arm == "memory" and event.expected is not None:
-            at = place(event.top_k, event.expected, event.expected_corpus)
+            at = place(event.listed, event.expected, event.expected_corpus)
             self._score(HANDOVER[event.phase], event, at == TOP1)
         elif event.phase == "fresh_resume" and event.expected is not None:
-            at = place(event.top_k, event.expected, event.expected_corpus)
+            at = place(event.listed, event.expected, event.expected_corpus)
             self._score(FRESHNESS, event, at != ABSENT)
         elif event.phase == "swap" and event.exclude_ids is not None:
             self._score(RETURNED, event, returned(event))

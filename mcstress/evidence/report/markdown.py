@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.section import Document, Link, Verbatim
+from mcstress.evidence.report.section import Command, Document, Link, Verbatim
 from mcstress.evidence.report.view import view
 
 _SPECIAL = re.compile(
@@ -66,6 +66,8 @@ def _cell(value: Any) -> str:
         return escape(value.words)
     if isinstance(value, Link) and _URL.fullmatch(value):
         return f"<{value}>"
+    if isinstance(value, Command):
+        return one_line(value)
     if isinstance(value, Verbatim):
         return code(value)
     return escape(str(value))

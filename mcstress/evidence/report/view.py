@@ -9,7 +9,7 @@ import msgspec
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.run_section import RunSection, run_section
 from mcstress.evidence.report.section import Document, Link, Section, Verbatim
-from mcstress.evidence.report.sections import load, quality, speed, trust
+from mcstress.evidence.report.sections import capture, load, quality, speed, trust
 
 _COORDINATORS_NAMED = 12
 BUILT_IN = "built-in test server (not your system)"
@@ -53,6 +53,7 @@ def view(document: Document, generated: datetime | None = None) -> View:
             speed.errors(document),
             trust.completeness(document, run),
             trust.not_covered(document, run),
+            capture.capture(run),
         ],
         run=run,
     )
