@@ -13,7 +13,7 @@ import click
 from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_CODES, EXIT_REGRESSION, EXIT_USAGE
 from mcstress.options import DEFAULT_LANGFUSE_ENV
-from mcstress.process.terminal import tolerate_encoding
+from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, Level
 

@@ -15,11 +15,11 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
-from mcstress.master.headcount import Headcount
 from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
-from mcstress.master.seat_pool import SeatPool
+from mcstress.master.seat_pool import Headcount, SeatPool
 from mcstress.master.solo_phase import SoloPhase
+from mcstress.master.stages import RUN_CHANGES, RunStage, changed
 from mcstress.master.worker_registry import WorkerRegistry, WorkerState
 from mcstress.metrics.figures import Figures
 from mcstress.process.clock_watch import ClockWatch
@@ -59,13 +59,10 @@ class RunState:
         self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
         self._noted: tuple[int, int] | None = None
-        self.spawned = False
+        self.stage = RunStage.SPAWNING
         self.absent_users = 0
         self.clock_watch = ClockWatch()
         self.saturated = False
-        self.drained = False
-        self.ending = False
-        self.closing = False
         self.stopped_by = ""
         self.traces = SessionTraces(settings, run, paths, local=mode == "local")
         self.read_back: int | None = None
@@ -79,6 +76,10 @@ class RunState:
         self.report_fault = ""
         self.segment = Segment(paths.events, self.first_record(), private=self.private)
 
+    def go(self, to: RunStage) -> None:
+        """To another stage of its life; raises WrongChangeError."""
+        self.stage = changed(f"run {self.run.label}", self.stage, to, RUN_CHANGES)
+
     def first_record(self) -> dict[str, Any]:
         """The line that a report can be made from when nothing else is left."""
         return {
@@ -86,7 +87,7 @@ class RunState:
             "run": msgspec.to_builtins(describe(self)),
             "scenario": msgspec.to_builtins(self.run.scenario),
             "thresholds": [msgspec.to_builtins(check) for check in self.settings.checks],
-            "candidates": self.ground.candidates,
+            "candidates": self.ground.target.candidates,
         }
 
     def welcome(self, part: WorkerState) -> Welcome:
@@ -103,7 +104,7 @@ class RunState:
             mask=settings.mask,
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,
-            corpus_sizes=self.ground.corpus_sizes,
+            corpus_sizes=self.ground.target.corpus_sizes,
             version=own_version(),
             protocol=own_protocol(),
         )

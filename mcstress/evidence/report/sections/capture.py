@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from mcstress.evidence.report.run_section import RunSection
+from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report.section import Command, Section
 
 OF_ROLE = '.events[] | select(.role == "warehouse worker")'
