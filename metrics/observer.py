@@ -46,7 +46,7 @@ class Observer:
             moment.question = sums.question_of(event)
         if event.outcome == "cut":
             return
-        hits = event.top_k
+        hits = event.listed
         if hits is not None and not (len(hits) == event.k == len({hit.id for hit in hits})):
             hits = _distinct(event, hits, sums.faults)
         if event.phase == "baseline":

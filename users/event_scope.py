@@ -48,6 +48,8 @@ class EventScope:
             role=role,
             query=query,
             k=coordinator.run.top_k,
+            top_k=[],
+            found=None,
             trace_id=self.trace.trace_id,
         )
 
@@ -127,7 +129,8 @@ class EventScope:
         coordinator.report(step)
         found = step.answer
         if found is not None:
-            event.top_k, event.per_corpus_counts = found.hits, found.per_corpus_counts
+            event.top_k, event.found = found.hits, len(found.hits)
+            event.per_corpus_counts = found.per_corpus_counts
             event.boosted, event.injected = found.boosted, found.injected
         return found
 

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.section import Link, Verbatim
+from mcstress.evidence.report.section import Command, Link, Verbatim
 from mcstress.evidence.report.view import view
 from mcstress.evidence.run_document import RunDocument
 
@@ -67,6 +67,8 @@ def _cell(value: Any) -> str:
         return escape(value.words)
     if isinstance(value, Link) and _URL.fullmatch(value):
         return f"<{value}>"
+    if isinstance(value, Command):
+        return one_line(value)
     if isinstance(value, Verbatim):
         return code(value)
     return escape(str(value))

@@ -29,6 +29,12 @@ class Link(Verbatim):
     __slots__ = ()
 
 
+class Command(Verbatim):
+    """A line for a shell, shown in a block of its own, exactly as it is typed."""
+
+    __slots__ = ()
+
+
 class Table(msgspec.Struct):
     """A table. Cells are text, Verbatim, or a Reading; the first of a row is its name."""
 
@@ -54,7 +60,7 @@ class Section(msgspec.Struct, kw_only=True):
     """One part of a report.
 
     ``answer`` answers ``question``, where there is one; ``lead`` is a sentence before the tables,
-    ``notes`` are sentences below them.
+    ``commands`` are lines for a shell below them, ``notes`` the sentences at the end.
     """
 
     key: str
@@ -64,6 +70,7 @@ class Section(msgspec.Struct, kw_only=True):
     headline: Headline | None = None
     lead: str = ""
     tables: list[Table] = []
+    commands: list[Command] = []
     notes: list[str] = []
 
 

@@ -9,7 +9,7 @@ import msgspec
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
-from mcstress.evidence.report.sections import load, quality, speed, trust
+from mcstress.evidence.report.sections import capture, load, quality, speed, trust
 from mcstress.evidence.report.sections.target import target
 from mcstress.evidence.run_document import RunDocument
 
@@ -57,6 +57,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             speed.errors(document),
             trust.completeness(document),
             trust.not_covered(document),
+            capture.capture(run),
         ],
         run=run,
     )
