@@ -25,6 +25,7 @@ from locust.runners import (
 from mcstress import locust_compat
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
+from mcstress.evidence.run_document import RunDocument
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
@@ -139,8 +140,8 @@ class Lifecycle:
         settings = self.settings()
         ground = self.prepare(settings)
         run = begin_run(settings, ground, "local" if self.node else "distributed")
-        if settings.gateway_url:
-            logger.warning(writes(run.run))
+        if settings.keeps_what_is_written:
+            logger.warning(writes(run.run, ground.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
         for said in tokens_not_sent(settings):
@@ -183,10 +184,10 @@ class Lifecycle:
         self.environment.process_exit_code = EXIT_USAGE
         try:
             drain(conductor, run, self.environment.stop_timeout)
-            head = finish(conductor, run)
-            self.finished.add(run.paths, head)
-            self._tell(run, head)
-            self._say(summary(run, head))
+            document = finish(conductor, run)
+            self.finished.add(run.paths, document)
+            self._tell(run, document)
+            self._say(summary(run, document))
         except OSError as fault:
             logger.error(  # noqa: TRY400  (a full disk is no defect)
                 "the report is not whole: %s: %s; mcstress report %s makes it, once there is room",
@@ -207,15 +208,15 @@ class Lifecycle:
                 last.callback(self.leave)
                 last.callback(run.traces.let_go)
 
-    def _tell(self, run: RunState, head: dict[str, Any]) -> None:
+    def _tell(self, run: RunState, document: RunDocument) -> None:
         """Tell whoever CI asked for, and give the verdict as the exit code."""
         try:
-            tell(run, head)
+            tell(run, document)
         except OSError as fault:
             where = fault.filename or "their file or pipe"
             logger.error("JUnit and GitHub were not told: %s: %s", where, fault.strerror)  # noqa: TRY400  (no defect)
         else:
-            self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
+            self.environment.process_exit_code = EXIT_CODES[document.verdict]
 
     def _why_it_ends(self, run: RunState) -> str:
         """The run time, or else somebody who wanted it."""
@@ -316,7 +317,7 @@ class Lifecycle:
             return f"given up; what was seen is in {kept}" if kept else "given up"
         run.segment.flush()
         run.traces.let_go()
-        if (report := run.paths.markdown).exists():
+        if (report := next(iter(run.paths.reports.values()))).exists():
             return f"given up before all traces were accounted for; the report: {report}"
         made_from = shlex.quote(str(run.segment.path))
         return f"given up before the report. To make it: mcstress report {made_from}"

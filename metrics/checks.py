@@ -72,13 +72,32 @@ def evaluate(
     *,
     selected_phases: Collection[str],
     complete: bool,
+    left_out: Mapping[str, str] = {},
 ) -> list[CheckOutcome]:
-    """What becomes of each check. ``complete``: every event of every worker is in ``results``."""
-    return [_safely(check, results, selected_phases, complete=complete) for check in checks]
+    """What becomes of each check. ``complete``: every event of every worker is in ``results``.
+
+    ``left_out``: phases that the system under test cannot take part in, each with the reason.
+    """
+    phases = Phases(selected_phases, left_out)
+    return [_safely(check, results, phases, complete=complete) for check in checks]
+
+
+class Phases(msgspec.Struct, frozen=True):
+    """The phases that ran, and those that could not."""
+
+    selected: Collection[str]
+    left_out: Mapping[str, str]
+
+    def why_none(self, of: Collection[str]) -> str:
+        """Why none of the phases that a figure is ``of`` ran; empty where one did."""
+        if not set(of).isdisjoint(self.selected):
+            return ""
+        reasons = {self.left_out[phase] for phase in of if phase in self.left_out}
+        return ", ".join(sorted(reasons)) or "not chosen: " + ", ".join(of)
 
 
 def _safely(
-    check: Check, results: Mapping[str, Any], phases: Collection[str], *, complete: bool
+    check: Check, results: Mapping[str, Any], phases: Phases, *, complete: bool
 ) -> CheckOutcome:
     try:
         return _judge(check, results, phases, complete=complete)
@@ -88,7 +107,7 @@ def _safely(
 
 
 def _judge(
-    check: Check, results: Mapping[str, Any], phases: Collection[str], *, complete: bool
+    check: Check, results: Mapping[str, Any], phases: Phases, *, complete: bool
 ) -> CheckOutcome:
     metric = METRICS[check.metric]
     seen = Seen(
@@ -102,8 +121,8 @@ def _judge(
     if unsent := find(results, f"faults.{UNSENT_STEPS}"):
         reason = f"the load generator could not send {unsent} steps (open files, ports or memory)"
         return _outcome(check, "unknown", reason, seen)
-    if not set(metric.phases).intersection(phases):
-        return _outcome(check, "skipped", "not chosen: " + ", ".join(metric.phases), seen)
+    if reason := phases.why_none(metric.phases):
+        return _outcome(check, "skipped", reason, seen)
     if seen.value is None or seen.is_short_of(check.needs):
         return _outcome(check, "unknown", seen.shortage(check.needs), seen)
     held = OPERATORS[check.operator](seen.value, check.threshold)

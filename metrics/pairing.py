@@ -6,18 +6,51 @@ is empty again when the next begins.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from sys import intern
 
 import msgspec
 
+from mcstress.metrics import jaccard
 from mcstress.metrics.event import Event, Hit
-from mcstress.metrics.identity import BETWEEN
+from mcstress.metrics.identity import BETWEEN, identities
 from mcstress.metrics.overlap_figure import Cell
+from mcstress.metrics.rank_overlap import rank_biased_overlap
 
 Ids = tuple[str, ...]
 
+NANO = 1_000_000_000
 
-class Remembered(msgspec.Struct, frozen=True, gc=False):
+
+class Pair:
+    """Two lists of distinct hits, and all that can be said of them: a baseline and its reissue."""
+
+    __slots__ = ("baseline", "identical", "reissue", "shared", "top1", "union")
+
+    def __init__(self, baseline: Sequence[str], reissue: Sequence[str]) -> None:
+        self.baseline, self.reissue = baseline, reissue
+        self.identical = tuple(baseline) == tuple(reissue)
+        if self.identical:
+            self.shared = self.union = len(baseline)
+            self.top1 = True
+            return
+        self.shared, self.union = jaccard.overlap(frozenset(baseline), reissue)
+        self.top1 = bool(baseline) and bool(reissue) and baseline[0] == reissue[0]
+
+    @property
+    def rbo_nano(self) -> int:
+        """The rank-biased overlap in billionths."""
+        if self.identical:
+            return NANO
+        return round(rank_biased_overlap(self.baseline, self.reissue) * NANO)
+
+    @property
+    def jaccard(self) -> float:
+        """The Jaccard of the two lists."""
+        return jaccard.jaccard(self.shared, self.union)
+
+
+class Remembered(msgspec.Struct, gc=False):
     """The part of an event that its counterpart needs: identities; ``place`` is for handovers."""
 
     phase: str
@@ -25,6 +58,19 @@ class Remembered(msgspec.Struct, frozen=True, gc=False):
     ids: Ids
     corpus_sizes: dict[str, int] | None
     place: int | None
+    _pair: Pair | None = None
+
+    def against(self, hits: list[Hit]) -> Pair:
+        """The pair with its one counterpart's list, made once for all metrics that ask."""
+        pair = self._pair
+        if pair is None:
+            pair = self._pair = Pair(self.ids, identities(hits))
+        return pair
+
+    def corpora_changed(self, event: Event) -> bool:
+        """Whether the corpora are known to have another size in ``event``."""
+        before, after = self.corpus_sizes, event.corpus_sizes
+        return before is not None and after is not None and before != after
 
 
 class Pairing:

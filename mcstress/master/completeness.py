@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Sequence
-from typing import Any
+
+import msgspec
 
 from mcstress.cluster.tracing import READ_BACK_WITHIN_S, total_counts
+from mcstress.evidence.document_parts import Completeness, ProcessTraces, Tracing, WorkerPart
 from mcstress.master.run_state import RunState
 from mcstress.master.worker_registry import WorkerState
 from mcstress.process.clock_watch import notices
@@ -14,42 +16,42 @@ from mcstress.process.clock_watch import notices
 
 def completeness(
     run: RunState, events_merged: int, events_kept: int, found: Sequence[str] = ()
-) -> dict[str, Any]:
+) -> Completeness:
     """The report's completeness section. ``complete`` is what verdicts depend on.
 
     ``found`` are faults of the evidence files as they were read back.
     """
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
-    events_made = sum(part.events_made for part in parts)
-    return {
-        "complete": not (faults := [*_faults(run, parts, events_merged, events_kept), *found]),
-        "faults": faults,
-        "notices": _notices(run, parts),
-        "events_made": events_made,
-        "events_merged": events_merged,
-        "events_kept": events_kept,
-        "workers": [_worker(part) for part in parts],
-        "user_errors": len(run.user_errors),
-        "tracing": tracing(run)
-        | {"read_back": run.read_back, "read_back_within_s": READ_BACK_WITHIN_S},
-    }
+    counted = _counted(run, parts, [*_faults(run, parts, events_merged, events_kept), *found])
+    counted.events_merged, counted.events_kept = events_merged, events_kept
+    counted.tracing.read_back = run.read_back
+    counted.tracing.read_back_within_s = READ_BACK_WITHIN_S
+    return counted
 
 
-def completeness_so_far(run: RunState, events_merged: int) -> dict[str, Any]:
+def completeness_so_far(run: RunState, events_merged: int) -> Completeness:
     """The same while the run goes on: a worker is missed only where Locust misses it."""
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     faults = [fault for part in parts if part.lost for fault in faults_of(part)]
     faults += evidence_faults(run)
-    return {
-        "complete": not (faults := faults + _broken_down(run)),
-        "faults": faults,
-        "notices": _notices(run, parts),
-        "events_made": sum(part.events_made for part in parts),
-        "events_merged": events_merged,
-        "workers": [_worker(part) | {"lost": part.lost} for part in parts],
-        "user_errors": len(run.user_errors),
-        "tracing": tracing(run),
-    }
+    counted = _counted(run, parts, faults + _broken_down(run))
+    counted.events_merged = events_merged
+    for part, told in zip(parts, counted.workers, strict=True):
+        told.lost = part.lost
+    return counted
+
+
+def _counted(run: RunState, parts: list[WorkerState], faults: list[str]) -> Completeness:
+    """What both say: with any of ``faults``, not all is there."""
+    return Completeness(
+        complete=not faults,
+        faults=faults,
+        notices=_notices(run, parts),
+        events_made=sum(part.events_made for part in parts),
+        workers=[_worker(part) for part in parts],
+        user_errors=len(run.user_errors),
+        tracing=tracing(run),
+    )
 
 
 def evidence_faults(run: RunState) -> list[str]:
@@ -126,20 +128,20 @@ def _called(part: WorkerState) -> str:
     return f", {part.machine}," if part.machine else ""
 
 
-def _worker(part: WorkerState) -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "boot": part.boot,
-        "events": part.events_made,
-        "lost": part.drained is None,
-        "reports": part.deltas,
-        "reports_missing": part.gaps(),
-        "reports_repeated": part.deltas_repeated,
-        "tracing": part.tracing or None,
-    }
+def _worker(part: WorkerState) -> WorkerPart:
+    return WorkerPart(
+        name=part.name,
+        boot=part.boot,
+        events=part.events_made,
+        lost=part.drained is None,
+        reports=part.deltas,
+        reports_missing=part.gaps(),
+        reports_repeated=part.deltas_repeated,
+        tracing=msgspec.convert(part.tracing, ProcessTraces) if part.tracing else None,
+    )
 
 
-def tracing(run: RunState) -> dict[str, Any]:
+def tracing(run: RunState) -> Tracing:
     """Observations and ``scores`` over all processes; the ``master`` makes scores only.
 
     ``faults``: workers that traced nothing, and why; tracing changes no verdict. ``spools`` are
@@ -150,15 +152,14 @@ def tracing(run: RunState) -> dict[str, Any]:
     told = [part.tracing for part in parts if part.tracing]
     total = total_counts([*told, master])
     away = [(part, path) for part in parts for path in _away(part)]
-    return {
-        "on": run.traces.on,
-        "mask": run.settings.mask,
-        **total,
-        "spools": [path for path in total["spools"] if path not in {path for _, path in away}],
-        "spools_elsewhere": [f"{path} on {part.machine} ({part.name})" for part, path in away],
-        "faults": [_untraced(part) for part in parts if part.tracing.get("fault")],
-        "master": master,
-    }
+    counted = msgspec.convert(total, Tracing)
+    counted.on, counted.mask = run.traces.on, run.settings.mask
+    elsewhere = {path for _, path in away}
+    counted.spools = [path for path in counted.spools or () if path not in elsewhere]
+    counted.spools_elsewhere = [f"{path} on {part.machine} ({part.name})" for part, path in away]
+    counted.faults = [_untraced(part) for part in parts if part.tracing.get("fault")]
+    counted.master = msgspec.convert(master, ProcessTraces)
+    return counted
 
 
 def _away(part: WorkerState) -> list[str]:

@@ -6,41 +6,43 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
+from mcstress.evidence.document_parts import TraceCount, Tracing, lost_by_reason
 from mcstress.evidence.report.github import tell_github
 from mcstress.evidence.report.junit import write_junit
 from mcstress.evidence.report.markdown import markdown
 from mcstress.evidence.report.words import visible
+from mcstress.evidence.run_document import RunDocument
 from mcstress.master.run_state import RunState
+from mcstress.metrics.checks import CheckOutcome
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
-FATES = ("sampled_out", "delivered", "spooled")
 
 
-def tell(run: RunState, head: dict[str, Any]) -> None:
+def tell(run: RunState, document: RunDocument) -> None:
     """Write what CI asked for."""
     if run.settings.junit:
-        write_junit(Path(run.settings.junit), head)
-    tell_github(head, markdown(head), os.environ, sys.stdout)
+        write_junit(Path(run.settings.junit), document)
+    tell_github(document, markdown(document), os.environ, sys.stdout)
 
 
-def summary(run: RunState, head: dict[str, Any]) -> str:
+def summary(run: RunState, document: RunDocument) -> str:
     """The figures that matter, for a terminal: a line a check, then where the report is."""
-    counted = head["completeness"]
+    counted = document.completeness
+    events = counted.counts.get("events_merged") or 0
     lines = [
-        f"{MARKS[check['verdict']]} {check['check']}: {check['reason']}"
-        + ("" if counted["complete"] else _seen(check))
-        for check in head["checks"]
+        f"{MARKS[check.verdict]} {check.check}: {check.reason}"
+        + ("" if counted.complete else _seen(check))
+        for check in document.checks
     ]
-    lines += [f"missing {fault}" for fault in counted["faults"]]
-    lines += [f"notice  {notice}" for notice in counted.get("notices", [])]
-    lines += traced(counted["tracing"], str(run.settings.langfuse_env))
+    lines += [f"missing {fault}" for fault in counted.faults]
+    lines += [f"notice  {notice}" for notice in counted.notices]
+    lines += traced(counted.tracing, str(run.settings.langfuse_env))
     return "\n".join(
         [
             "",
-            f"Run {run.run.label}: {head['verdict'].upper()}, {counted['events_merged']:,} events",
+            f"Run {run.run.label}: {document.verdict.upper()}, {events:,} events",
             *lines,
             *_where(run),
             "",
@@ -48,46 +50,51 @@ def summary(run: RunState, head: dict[str, Any]) -> str:
     )
 
 
-def _seen(check: dict[str, Any]) -> str:
+def _seen(check: CheckOutcome) -> str:
     """The figure of a check that is unknown since something is missing: of what is there."""
-    if check["verdict"] != "unknown" or check["value"] is None:
+    if check.verdict != "unknown" or check.value is None:
         return ""
-    return f"; {check['value']:.4g} over {check['samples']:,} samples that are there"
+    return f"; {check.value:.4g} over {check.samples:,} samples that are there"
 
 
 def _where(run: RunState) -> list[str]:
     """Where the report is, or why it is nowhere."""
-    paths = run.paths
     if run.report_fault:
         return [f"No report could be written: {run.report_fault}"]
-    return [f"Report: {paths.markdown}", f"        {paths.html}", f"        {paths.json}"]
+    first, *others = run.paths.reports.values()
+    return [f"Report: {first}", *(f"        {path}" for path in others)]
 
 
-def traced(tracing: dict[str, Any], langfuse_env: str = DEFAULT_LANGFUSE_ENV) -> list[str]:
+def traced(tracing: Tracing, langfuse_env: str = DEFAULT_LANGFUSE_ENV) -> list[str]:
     """What became of observations and scores, and what sends those that wait, in one line."""
-    if not tracing["on"]:
+    if not tracing.on:
         return []
     told = _fates(tracing)
-    if (number := tracing["read_back"]) is not None:
-        told.append(visible(number, tracing["delivered"], tracing["read_back_within_s"]))
+    if (number := tracing.visible) is not None:
+        told.append(visible(number, tracing.delivered or 0, tracing.visible_within_s))
     parts = [", ".join(told)]
-    if tracing["scores"]["made"]:
-        parts.append(f"scores: {', '.join(_fates(tracing['scores']))}")
-    if tracing["spools"]:
+    if tracing.scores and tracing.scores.made:
+        parts.append(f"scores: {', '.join(_fates(tracing.scores))}")
+    if tracing.spools:
         options = ["--langfuse-env", langfuse_env] if langfuse_env != DEFAULT_LANGFUSE_ENV else []
-        command = shlex.join(["mcstress", "replay", *tracing["spools"], *options])
+        command = shlex.join(["mcstress", "replay", *tracing.spools, *options])
         parts.append(f"send the rest with: {command}")
     elsewhere = [
         f"        not delivered, for mcstress replay there: {path}"
-        for path in tracing.get("spools_elsewhere", [])
+        for path in tracing.spools_elsewhere or ()
     ]
-    faults = [f"        {fault}" for fault in tracing.get("faults", [])]
+    faults = [f"        {fault}" for fault in tracing.faults or ()]
     return [f"Traces: {'; '.join(parts)}", *faults, *elsewhere]
 
 
-def _fates(tally: dict[str, Any]) -> list[str]:
+def _fates(count: TraceCount | Tracing) -> list[str]:
     """How many were made, and what became of them."""
-    fates = {fate.replace("_", " "): tally[fate] for fate in FATES}
-    fates["dropped"] = sum(tally["dropped"].values())
-    fates["unaccounted for"] = tally["made"] - sum(fates.values())
-    return [f"{tally['made']:,} made", *(f"{n:,} {fate}" for fate, n in fates.items() if n)]
+    fates = {
+        "sampled out": count.sampled_out or 0,
+        "delivered": count.delivered or 0,
+        "spooled": count.spooled or 0,
+        "dropped": sum(lost_by_reason(count).values()),
+    }
+    made = count.made or 0
+    fates["unaccounted for"] = made - sum(fates.values())
+    return [f"{made:,} made", *(f"{n:,} {fate}" for fate, n in fates.items() if n)]

@@ -87,7 +87,7 @@ class RunState:
             "run": msgspec.to_builtins(describe(self)),
             "scenario": msgspec.to_builtins(self.run.scenario),
             "thresholds": [msgspec.to_builtins(check) for check in self.settings.checks],
-            "candidates": self.ground.candidates,
+            "candidates": self.ground.target.candidates,
         }
 
     def welcome(self, part: WorkerState) -> Welcome:
@@ -104,7 +104,7 @@ class RunState:
             mask=settings.mask,
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,
-            corpus_sizes=self.ground.corpus_sizes,
+            corpus_sizes=self.ground.target.corpus_sizes,
             version=own_version(),
             protocol=own_protocol(),
         )

@@ -26,6 +26,7 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
 from mcstress.services.clock import CLOCK
+from mcstress.services.target_class import make_target
 from mcstress.users.session import coordination_hook, provide_context, withheld_of
 from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
@@ -118,6 +119,7 @@ class Worker:
             return
         try:
             tokens_withheld = withheld_of(welcome.run)
+            target = make_target(welcome.run.target, welcome.run.target_setup)
         except UsageError as fault:
             self._refuse(str(fault))
             return
@@ -137,7 +139,7 @@ class Worker:
         )
         for said_of_token in tokens_withheld:
             logger.warning("%s: %s", welcome.worker, said_of_token)
-        self._run = WorkerRun(welcome, self.boot, self._post, recorder)
+        self._run = WorkerRun(welcome, self.boot, self._post, recorder, target)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
         self._coming.set(self._run)
 
@@ -269,6 +271,7 @@ class Worker:
             self.runner.stop()
         run.hand_over_all(unheard=unheard)
         gevent.killall(self._greenlets)
+        run.disconnect()
 
     def drain_on_signal(self) -> None:
         """Hand over all the same when this process ends by a signal to it alone.

@@ -28,14 +28,11 @@ from mcstress.load.pacer import Pacer
 from mcstress.master.worker_registry import LOCAL
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
-from mcstress.services.gateway.client import Gateway
-from mcstress.services.gateway.schema import CreateIndexRequest
-from mcstress.services.http.bearer_token import GATEWAY_TOKEN
-from mcstress.services.step import Step
+from mcstress.services.llm.clients import make_language_model
+from mcstress.services.target import Target
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
-from mcstress.users.session import connection
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import refused
 
@@ -47,13 +44,18 @@ logger = logging.getLogger(__name__)
 class WorkerRun:
     """``users.coordinator.WorkerContext`` of one process in one run."""
 
-    def __init__(self, welcome: Welcome, boot: str, post: Channel, recorder: Recorder) -> None:
+    def __init__(
+        self, welcome: Welcome, boot: str, post: Channel, recorder: Recorder, target: Target
+    ) -> None:
         self.welcome = welcome
         self.boot = boot
         self.recorder = recorder
         self.pacer: Pacer = ClosedPacer()
         self.board = HandoverBoard()
-        self.llm_slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
+        run = welcome.run
+        self.target = target
+        slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
+        self.llm = make_language_model(run.llm_api, run.llm_setup, slots)
         self.user_errors: list[str] = []
         self.clock_watch = ClockWatch()
         self.own_faults: list[str] = []
@@ -70,8 +72,6 @@ class WorkerRun:
         self._asked: dict[int, AsyncResult[Seat]] = {}
         self._seats: set[Seat] = set()
         self._moving: set[Seat] = set()
-        self._indices: set[str] = set()
-        self._refused: set[str] = set()
         self._sizes = dict(welcome.corpus_sizes)
         self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
 
@@ -166,29 +166,22 @@ class WorkerRun:
             self._sizes_of[key] = found
         return found
 
-    def ensure_index(self, gateway: Gateway, name: str, dimension: int) -> None:
-        """Make the vector index once; that it is there already is a success.
-
-        Where it is refused, adding to it may work all the same, and is what counts.
-        """
-        if name in self._indices:
-            return
-        error = gateway.create_index(CreateIndexRequest(name, dimension)).error
-        if error is None:
-            self._indices.add(name)
-        elif error not in self._refused:
-            self._refused.add(error)
-            logger.warning("the vector index %s could not be made: %s", name, error)
-
     def poll_sizes(self) -> None:
         """Look at the corpora now and then, so that a pair whose corpora changed is known."""
-        run = self.run
-        gateway = Gateway(connection(run, run.gateway_url, GATEWAY_TOKEN), _unheard)
+        if not self.target.capabilities().sizes:
+            return
         while True:
             gevent.sleep(self.welcome.corpora_poll_s)
-            answer = gateway.corpora().answer
-            if answer is not None and (sizes := answer.sizes()) != self._sizes:
-                self._sizes, self._sizes_of = sizes, {}
+            answer = self.target.sizes().answer
+            if answer is not None and answer.corpora != self._sizes:
+                self._sizes, self._sizes_of = answer.corpora, {}
+
+    def disconnect(self) -> None:
+        """Close what all coordinators of this process shared."""
+        try:
+            self.target.close()
+        except Exception as fault:  # noqa: BLE001  (the border: a class of a user's own; all is measured)
+            logger.warning("the target could not be closed: %s: %s", type(fault).__name__, fault)
 
     @property
     def events_untold(self) -> int:
@@ -297,7 +290,3 @@ class WorkerRun:
         """Flush; what became of every observation."""
         told = finish_tracing(self.recorder.tracer, deadline_s)
         return told or self.recorder.tracing_counts()
-
-
-def _unheard(_: Step[object]) -> None:
-    """Looking at corpora is no step."""

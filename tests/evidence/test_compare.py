@@ -5,7 +5,7 @@ from random import Random
 
 import msgspec
 import pytest
-from made_report import CONTRACTS, MadeRun, head_of, run_section
+from made_report import CONTRACTS, MadeRun, head_of, run_section, typed
 
 from mcstress.errors import UsageError
 from mcstress.evidence.compare import render
@@ -37,6 +37,10 @@ class MadeFile:
         }
         self.has_digests = True
         self.raw = [encoder.encode(event) for event in events]
+
+    @property
+    def document(self):
+        return typed(self.head)
 
     def faults(self):
         return []

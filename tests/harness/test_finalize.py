@@ -58,23 +58,23 @@ def test_files_that_are_in_no_report_stay(master, run, worker_file):
     content = bytearray(run.paths.events.read_bytes())
     content[:20] = b"\0" * 20
     run.paths.events.write_bytes(content)
-    head = finish(master, run)
-    assert "the events cannot be read back" in str(head["completeness"]["faults"])
+    document = finish(master, run)
+    assert "the events cannot be read back" in str(document.completeness.faults)
     assert worker_file.is_file(), "its events are nowhere else"
 
 
 def test_files_of_which_something_was_left_out_stay(master, run, worker_file):
     content = worker_file.read_bytes()
     worker_file.write_bytes(content.replace(b'"phase":"baseline"', b'"phase";"baseline"'))
-    head = finish(master, run)
-    assert not head["completeness"]["complete"]
+    document = finish(master, run)
+    assert not document.completeness.complete
     assert worker_file.is_file()
 
 
 def test_files_whose_events_are_in_the_report_go(master, run, worker_file):
-    head = finish(master, run)
+    document = finish(master, run)
     assert run.paths.json.is_file()
-    assert head["completeness"]["events_kept"] == 1
+    assert document.completeness.events_kept == 1
     assert not worker_file.exists()
     assert not run.paths.events.exists()
 
@@ -87,8 +87,8 @@ def test_files_that_cannot_be_counted_again_cost_no_report(master, run, worker_f
     segment.close()
     lost.lose()
     lost.events_told = 1
-    head = finish(master, run)
-    faults = head["completeness"]["faults"]
+    document = finish(master, run)
+    faults = document.completeness.faults
     assert any(fault.startswith("the events could not be counted again: ") for fault in faults)
     assert run.paths.json.is_file()
     assert segment.path.is_file()

@@ -115,6 +115,33 @@ def test_what_is_kept_of_the_events_has_one_spelling(said, kept):
     assert has_bodies({"run": {"evidence": settings.evidence}}) == (kept == "full")
 
 
+@pytest.mark.parametrize(
+    ("faults", "host", "llm_host", "message"),
+    [
+        (["nois=1"], None, "", "found 'nois', expected NAME=VALUE with a name of noise, recall, "),
+        (["noise=2"], None, "", "noise: found '2', expected a share from 0 to 1"),
+        (["noise=1"], "http://gw", "", "found noise=1 and --host http://gw, expected no --host; "),
+        (
+            ["noise=1,unparseable=1"],
+            None,
+            "http://llm",
+            "found unparseable and --llm-host http://llm, expected no --llm-host; ",
+        ),
+    ],
+)
+def test_a_fault_that_the_embedded_stack_does_not_have_is_refused(faults, host, llm_host, message):
+    with pytest.raises(UsageError) as refusal:
+        read_settings(options(stack_fault=faults, llm_host=llm_host), host)
+    assert str(refusal.value).startswith(f"--stack-fault: {message}")
+
+
+def test_faults_of_the_embedded_stack_are_settings():
+    settings = read_settings(options(stack_fault=["noise=1", "slow_ms=20"]), None)
+    assert settings.stack_faults.text == "noise=1,slow_ms=20"
+    assert not read_settings(options(), "http://gateway").stack_faults
+    assert read_settings(options(stack_fault=["noise=1"], llm_host="http://llm"), None).stack_faults
+
+
 def test_a_host_that_is_no_url_is_refused():
     with pytest.raises(UsageError, match="--host: found 'gateway'"):
         read_settings(options(), "gateway")

@@ -15,6 +15,8 @@ from mcstress.cluster.tracing import SessionTraces, open_tracer
 from mcstress.master.completeness import tracing
 from mcstress.master.notify import traced
 from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.services.llm.language_model import ModelSetup
+from mcstress.services.target import TargetSetup
 from mcstress.users.run import Run
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.worker.untraced import Untraced
@@ -26,9 +28,9 @@ KEYS = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=pk\nLANGFUSE_SECRET
 def welcome(env_file, folder):
     """What a master sends to its second worker."""
     run = Run(
-        uid="u", label="001", gateway_url="", llm_url="", llm_model="m",
+        uid="u", label="001", target_setup=TargetSetup(), llm_setup=ModelSetup("", "m"),
         scenario=load_scenario("three_cities"), phases=[], rounds=1, seed=1, top_k=8,
-        playbook_prefix="p_", fresh_prefix="f-", timeout_s=1, wait_deadline_s=1, think_from_s=0,
+        playbook_prefix="p_", fresh_prefix="f-", wait_deadline_s=1, think_from_s=0,
         think_to_s=0,
     )  # fmt: skip
     return Welcome(
@@ -138,7 +140,7 @@ def test_a_spool_elsewhere_is_told_of_whatever_its_path(made_run):
     part = made_run.roll.enter("worker-1", "client", "boot", "there")
     path = "/" + "x" * 5000
     part.tracing = {"spools": [path]}
-    assert tracing(made_run)["spools_elsewhere"] == [f"{path} on there (worker-1)"]
+    assert tracing(made_run).spools_elsewhere == [f"{path} on there (worker-1)"]
 
 
 OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"

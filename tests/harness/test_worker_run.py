@@ -10,6 +10,7 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.event import Event, utc
+from mcstress.services.target import Target, TargetSetup
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.worker import Worker
 from mcstress.worker.worker_run import WorkerRun
@@ -34,7 +35,7 @@ def test_what_could_not_be_sent_goes_first_the_next_time(welcome, tmp_path, fail
     post = Stuck()
     segment = Segment(tmp_path / "events.jsonl", {"record": "segment"})
     recorder = Recorder("worker-1", 8, segment, parse_policy("all"), None)
-    node_run = WorkerRun(welcome, "boot", post, recorder)
+    node_run = WorkerRun(welcome, "boot", post, recorder, Target(TargetSetup()))
     node_run.hand_over()
     post.fails = fails
     for _ in range(fails):
@@ -55,7 +56,7 @@ def node_run(welcome, tmp_path):
     """A worker's part of a run, with a post that is stuck as often as it is told."""
     segment = Segment(tmp_path / "events.jsonl", {"record": "segment"})
     recorder = Recorder("worker-1", 8, segment, parse_policy("sample=0.5"), None)
-    return WorkerRun(welcome, "boot", Stuck(), recorder)
+    return WorkerRun(welcome, "boot", Stuck(), recorder, Target(TargetSetup()))
 
 
 def event():

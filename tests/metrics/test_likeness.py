@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcstress.metrics import jaccard
 from mcstress.metrics.chance import chance_jaccard
-from mcstress.metrics.determinism import Pair
+from mcstress.metrics.pairing import Pair
 from mcstress.metrics.rank_overlap import PERSISTENCE, rank_biased_overlap
 
 rankings = st.lists(st.sampled_from("abcdefghijkl"), unique=True, max_size=10)

@@ -22,11 +22,9 @@ from mcstress.evidence.compare.queries import (
     side_means,
 )
 from mcstress.evidence.report import words
-from mcstress.evidence.report.run_section import run_section
 from mcstress.evidence.store.history import RunFile, events_as_made
 
 Means = Mapping[Query, float]
-WHOLE = ("all", "full")
 
 _QUALITY: dict[str, tuple[Better, float]] = {
     SAME_ROLE: ("lower", 1.0),
@@ -44,8 +42,8 @@ class Quality:
     """The mean score of each query on both sides, by figure."""
 
     def __init__(self, a: Sequence[RunFile], b: Sequence[RunFile]) -> None:
-        self._k = run_section(a[0].head).k
-        self._sampled = any(run_section(run.head).evidence not in WHOLE for run in (*a, *b))
+        self._k = a[0].document.run.k
+        self._sampled = not all(run.document.run.keeps_all for run in (*a, *b))
         sides = [[_scores(run) for run in side] for side in (a, b)]
         self._means: dict[str, tuple[Means, Means]] = {
             name: (side_means(sides[0], name), side_means(sides[1], name))
@@ -110,7 +108,5 @@ class Quality:
 
 
 def _scores(run: RunFile) -> QueryScores:
-    variants = run.head.get("scenario", {}).get("variants") or [{}]
-    contracts = variants[0].get("contracts", [])
-    cells = sum(len(contract.get("demands", [])) for contract in contracts)
+    cells = sum(len(contract.demands) for contract in run.document.asked.contracts)
     return query_scores(events_as_made(run), cells or None)

@@ -8,10 +8,8 @@ from typing import Any
 import msgspec
 
 from mcstress.evidence.report.readings import Reading
-
-Document = dict[str, Any]
-"""The head of a run's JSON document (DESIGN.md section 6)."""
-
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.results import FigureSection
 
 _FIGURE = re.compile(r"(?:< )?[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|\u2013$")
 
@@ -70,9 +68,9 @@ def _is_figure(cell: Any) -> bool:
     return type(cell) is str and (not cell or _FIGURE.match(cell) is not None)
 
 
-def figures(document: Document, path: str) -> dict[str, Any]:
+def figures(document: RunDocument, path: str) -> FigureSection:
     """The part of the document's metrics at a dotted ``path``; empty where it is not there."""
-    found: Any = document.get("metrics", {})
+    found: FigureSection = document.metrics
     for key in path.split("."):
         found = found.get(key) or {}
-    return dict(found)
+    return found

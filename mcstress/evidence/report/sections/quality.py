@@ -6,9 +6,10 @@ from typing import Any
 
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.readings import badness, healthy, reading, worst
-from mcstress.evidence.report.run_section import run_section
-from mcstress.evidence.report.section import Document, Headline, Section, Table, figures
+from mcstress.evidence.report.section import Headline, Section, Table, figures
 from mcstress.evidence.report.sections.speed import reason_table, rest_note
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.results import FigureSection
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
 _DIFFERENT_ROLES = "diversity.different_roles_within_contract"
@@ -16,7 +17,7 @@ _PAIR_COLUMNS = ["Pairs", "Mean Jaccard", "95 % interval", "Chance", "Share anyo
 _ONE_SET_OF_TRIOS = "within these trios"
 
 
-def diversity(document: Document) -> Section:
+def diversity(document: RunDocument) -> Section:
     """Jaccard of baseline lists, by role across contracts and by contract across roles."""
     same, different = figures(document, _SAME_ROLE), figures(document, _DIFFERENT_ROLES)
     rows = [
@@ -35,7 +36,7 @@ def diversity(document: Document) -> Section:
     )
 
 
-def _pairs(document: Document, name: str, path: str) -> list[Any]:
+def _pairs(document: RunDocument, name: str, path: str) -> list[Any]:
     figure, key = figures(document, path), f"{path}.mean_jaccard"
     return [
         name + healthy(document, key),
@@ -47,7 +48,7 @@ def _pairs(document: Document, name: str, path: str) -> list[Any]:
     ]
 
 
-def _chance_note(same: dict[str, Any], different: dict[str, Any]) -> list[str]:
+def _chance_note(same: FigureSection, different: FigureSection) -> list[str]:
     pools = {figure.get("chance_pool"): None for figure in (same, different)}
     named = [pool for pool in pools if pool]
     if not named:
@@ -55,14 +56,14 @@ def _chance_note(same: dict[str, Any], different: dict[str, Any]) -> list[str]:
     return [f"Chance: what random lists would share, drawn from: {words.sentence_list(named)}."]
 
 
-def _empty_note(same: dict[str, Any], different: dict[str, Any]) -> list[str]:
+def _empty_note(same: FigureSection, different: FigureSection) -> list[str]:
     empty = same.get("empty_pairs", 0) + different.get("empty_pairs", 0)
     if not empty:
         return []
     return [f"{words.plural(empty, 'pair')} of two empty lists counted as Jaccard 1."]
 
 
-def _trio_note(figure: dict[str, Any]) -> list[str]:
+def _trio_note(figure: FigureSection) -> list[str]:
     """What the interval speaks of."""
     label = figure.get("ci95_label") or figure.get("lift_ci95_label")
     if label is None:
@@ -74,7 +75,7 @@ def _trio_note(figure: dict[str, Any]) -> list[str]:
     return [f"{note}."]
 
 
-def determinism(document: Document) -> Section:
+def determinism(document: RunDocument) -> Section:
     """Each reissued query against its own baseline."""
     figure = figures(document, "determinism")
     key, pairs = "determinism.mean_jaccard", figure.get("pairs")
@@ -111,7 +112,7 @@ def determinism(document: Document) -> Section:
     )
 
 
-def _share(figure: dict[str, Any], name: str, key: str) -> list[Any]:
+def _share(figure: FigureSection, name: str, key: str) -> list[Any]:
     return [
         name,
         words.score(figure.get(f"{key}_rate")),
@@ -121,7 +122,7 @@ def _share(figure: dict[str, Any], name: str, key: str) -> list[Any]:
     ]
 
 
-def _changed_note(figure: dict[str, Any]) -> list[str]:
+def _changed_note(figure: FigureSection) -> list[str]:
     changed = figure.get("changed_corpora_pairs")
     if not changed:
         return []
@@ -148,10 +149,10 @@ _LIFT_NOTE = (
 )
 
 
-def learning(document: Document) -> Section:
+def learning(document: RunDocument) -> Section:
     """What a colleague found of what was recorded, with the memory and without."""
     arms = [_arms(document, kind) for kind in _KINDS]
-    chosen = [kind for kind, phase in _PHASES.items() if phase in run_section(document).phases]
+    chosen = [kind for kind, phase in _PHASES.items() if phase in document.run.phases]
     answers = {
         kind: row[-1] for kind, row in zip(_KINDS, arms, strict=True) if kind in (chosen or _KINDS)
     }
@@ -170,12 +171,12 @@ def learning(document: Document) -> Section:
     )
 
 
-def _found(figure: dict[str, Any]) -> Headline:
+def _found(figure: FigureSection) -> Headline:
     """The rate that the reading beside it is of."""
     return Headline(words.score(figure.get("top1_rate")), words.interval(figure.get("ci95")))
 
 
-def _arms(document: Document, kind: str) -> list[Any]:
+def _arms(document: RunDocument, kind: str) -> list[Any]:
     figure, key = figures(document, f"handover.{kind}"), f"handover.{kind}.top1_rate"
     return [
         _KINDS[kind] + healthy(document, key),
@@ -186,14 +187,14 @@ def _arms(document: Document, kind: str) -> list[Any]:
     ]
 
 
-def _rate(figure: dict[str, Any], hits: str, queries: str, rate: str, ci95: str) -> str:
+def _rate(figure: FigureSection, hits: str, queries: str, rate: str, ci95: str) -> str:
     if figure.get(rate) is None:
         return words.NONE
     counted = words.of(figure[hits], figure[queries])
     return f"{words.score(figure[rate])} {words.interval(figure[ci95])}, {counted}"
 
 
-def _lift(document: Document, kind: str) -> list[Any]:
+def _lift(document: RunDocument, kind: str) -> list[Any]:
     figure = figures(document, f"handover.{kind}")
     return [
         _KINDS[kind],
@@ -206,7 +207,7 @@ def _lift(document: Document, kind: str) -> list[Any]:
     ]
 
 
-def freshness(document: Document) -> Section:
+def freshness(document: RunDocument) -> Section:
     """New resumes, searched for at once."""
     figure = figures(document, "freshness")
     key = "freshness.top_k_rate"
@@ -227,7 +228,7 @@ def freshness(document: Document) -> Section:
     )
 
 
-def swap_and_inbox(document: Document) -> Section:
+def swap_and_inbox(document: RunDocument) -> Section:
     """What became of rejected lists and of messages."""
     swap, inbox = figures(document, "swap"), figures(document, "inbox")
     rejected = "rejected ids that returned" + healthy(document, "swap.returned")
@@ -257,18 +258,18 @@ def swap_and_inbox(document: Document) -> Section:
 _UNUSABLE = "Why the LLM's answer could not be used"
 
 
-def _unparseable(inbox: dict[str, Any]) -> str:
+def _unparseable(inbox: FigureSection) -> str:
     parts = {"unparseable": "unparseable", "parse_failed": "failed"}
     said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
     return words.sentence_list(said) if said else ""
 
 
-def _rating(inbox: dict[str, Any]) -> str:
+def _rating(inbox: FigureSection) -> str:
     mean = inbox.get("mean_rating")
     return words.NONE if mean is None else f"{mean:.2f}"
 
 
-def _ratings(inbox: dict[str, Any]) -> str:
+def _ratings(inbox: FigureSection) -> str:
     if not inbox.get("rated"):
         return ""
     by_rating = ", ".join(f"{rating}: {n:,}" for rating, n in inbox["ratings"].items())

@@ -1,13 +1,14 @@
-"""What goes over the wire to Ollama (``/api/chat``, ``/api/tags``), and what its content holds."""
+"""What goes over the wire to Ollama: ``/api/chat`` and ``/api/tags``."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta
 
 from mcstress.services.gateway.schema import ServiceAnswer
+
+TAGS = "/api/tags"
 
 
 class ChatMessage(msgspec.Struct):
@@ -17,11 +18,15 @@ class ChatMessage(msgspec.Struct):
     content: str
 
 
-class ChatOptions(msgspec.Struct):
-    """``temperature`` 0 and a ``seed``: the same question gets the same answer."""
+class ChatOptions(msgspec.Struct, omit_defaults=True):
+    """``temperature`` 0 and a ``seed``: the same question gets the same answer.
+
+    ``num_predict`` is the most tokens of an answer.
+    """
 
     temperature: float
     seed: int
+    num_predict: int = 0
 
 
 class ChatRequest(msgspec.Struct):
@@ -71,47 +76,14 @@ class Model(msgspec.Struct):
 
 
 class TagsAnswer(ServiceAnswer):
-    """``GET /api/tags``."""
+    """``GET /api/tags``. ``data``: llama.cpp's server answers with OpenAI's list in it."""
 
     models: list[Model]
-
-
-class ParsedDemand(msgspec.Struct):
-    """What a message asks for."""
-
-    role: str
-    count: Annotated[int, Meta(ge=0)]
-    location: str
-    certs: list[str]
-    skills: list[str]
-    shift: str
-
-
-class Judgement(msgspec.Struct):
-    """How well a hit serves a message: 1 not at all, 5 fully."""
-
-    rating: Annotated[int, Meta(ge=1, le=5)]
-    reason: str
-
-
-class Paraphrase(msgspec.Struct):
-    """The same query in other words."""
-
-    paraphrase: str
+    data: Any = None
 
 
 chat_decoder = msgspec.json.Decoder(ChatAnswer)
 tags_decoder = msgspec.json.Decoder(TagsAnswer)
-parsed_demand_decoder = msgspec.json.Decoder(ParsedDemand)
-judgement_decoder = msgspec.json.Decoder(Judgement)
-paraphrase_decoder = msgspec.json.Decoder(Paraphrase)
-
-
-def schema_of(answer: type[msgspec.Struct]) -> dict[str, Any]:
-    """The JSON schema of a flat struct, without ``$ref``, which Ollama does not follow."""
-    _, components = msgspec.json.schema_components([answer])
-    schema: dict[str, Any] = components[answer.__name__]
-    return schema
 
 
 def whole_name(name: str) -> str:

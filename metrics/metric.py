@@ -1,0 +1,216 @@
+"""The seam of metrics: what one is, and what the names, the plan and the report make of it.
+
+A metric is one class in one file. It says its figures' ``names``, counts events in integers
+(``add``), is merged and written down (``tally.Accumulator``), gives its ``result``, says how many
+samples were ``planned``, and what each question got (``per_question``). The report's JSON, checks,
+documentation, the table in the web UI, load curve and ``mcstress compare`` are made of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from mcstress.metrics.event import Event, Hit
+from mcstress.metrics.faults import Faults
+from mcstress.metrics.histogram import Histograms
+from mcstress.metrics.pairing import Remembered
+from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.worst import WorstReissues
+
+COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
+
+BESIDE_METRICS = ("latency", "faults")
+"""Sections that stand beside ``metrics`` in a run's JSON, not in it."""
+
+NO_UNIT = 0
+"""The unit of what an older version counted without one; trios and variants count from 1."""
+
+Hits = list[Hit] | None
+"""An event's hits without repeats, in rank order; None where it has no list."""
+
+Unit = Any
+"""What counts as one witness: an integer, a string, or a tuple of them; all of one kind."""
+
+Say = Callable[[Event, str, float | bool], None]
+"""Hears what is found of one event, by name, as it is counted."""
+
+Mean = tuple[float, int]
+"""The sum of some values, and their number."""
+
+PerQuestion = Mapping[str, Mapping[Unit, Mean]]
+"""By a figure's name and by unit: what its values add up to."""
+
+
+class Range(msgspec.Struct, frozen=True):
+    """The values that ``operator`` and ``limit`` admit, in a word and in a sentence's words."""
+
+    operator: str
+    limit: float
+    word: str
+    meaning: str
+
+
+class MetricName(msgspec.Struct, frozen=True):
+    """One figure. ``samples``, ``planned`` and ``interval`` are names of other figures.
+
+    ``phases`` are those that it comes from: a check of it is skipped where none was chosen.
+    ``ranges`` are tried in order, the first is the healthy one. ``label``: how the table in the web
+    UI calls it; without one it is not in there. ``better`` and ``span``, the largest difference
+    there can be (0: as many as K), are for figures that are compared by question.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    phases: tuple[str, ...]
+    samples: str
+    planned: str | None = None
+    interval: str | None = None
+    ranges: tuple[Range, ...] = ()
+    label: str = ""
+    better: Literal["higher", "lower", ""] = ""
+    span: float = 1.0
+
+
+class Section(msgspec.Struct, frozen=True):
+    """Figures that share a path, phases, samples and a plan."""
+
+    path: str
+    phases: tuple[str, ...]
+    samples: str
+    planned: str | None = "planned"
+
+    def name(
+        self,
+        leaf: str,
+        unit: str,
+        meaning: str,
+        interval: str | None = None,
+        samples: str | None = None,
+        **more: Any,
+    ) -> MetricName:
+        """The figure at ``leaf``; the other leaves are of this section too.
+
+        ``more`` are further fields of a MetricName: ``ranges``, ``label``, ``better``, ``span``.
+        """
+        return MetricName(
+            f"{self.path}.{leaf}",
+            meaning,
+            unit,
+            self.phases,
+            f"{self.path}.{samples or self.samples}",
+            self.planned and f"{self.path}.{self.planned}",
+            interval and f"{self.path}.{interval}",
+            **more,
+        )
+
+
+class ResultContext(msgspec.Struct, frozen=True):
+    """What a result needs beside its own counts.
+
+    ``k``: the length of lists. ``planned``: the least number of samples by figure. ``candidates``:
+    how many workers there are for each role, where known. ``steps``: latencies of all steps by
+    name; ``failed``: how many of them failed.
+    """
+
+    k: int
+    planned: Mapping[str, int] = {}
+    candidates: Mapping[str, int] | None = None
+    steps: Histograms = msgspec.field(default_factory=Histograms)
+    failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
+
+
+class PlannedRound(msgspec.Struct, frozen=True):
+    """One round of a run of so many rounds, as it was planned.
+
+    ``asked``: events by phase, of the phases that were chosen; 0 for those of a user's own, which
+    say nothing beforehand. ``trios``: whole ones. ``contracts``: the roles that each contract of
+    one trio asks for.
+    """
+
+    asked: Mapping[str, int]
+    trios: int
+    contracts: Sequence[Sequence[str]]
+
+
+class Notes:
+    """What a metric notes beside its own counts: faults, the worst reissues, the timeline's.
+
+    ``say`` hears of a single event; ``unit_of`` is the statistical unit of one. ``determinism``:
+    (shared, union) and ``handover``: (arm, hit at top-1) of this second.
+    """
+
+    def __init__(
+        self,
+        faults: Faults,
+        worst: WorstReissues,
+        unit_of: Callable[[Event], Unit],
+        say: Say | None = None,
+    ) -> None:
+        self.faults = faults
+        self.worst = worst
+        self.unit_of = unit_of
+        self.say = say
+        self.determinism: Tally[tuple[int, int]] = Tally()
+        self.handover: Tally[tuple[str, int]] = Tally()
+
+
+class Metric(Accumulator):
+    """One metric of one band of users. Its attributes are Mergeable (tally.py): Tally, Histograms.
+
+    ``key`` names its state and is unique. ``section``: the path of its result in ``metrics``; two
+    metrics may share one. ``hears``: the phases whose events ``add`` gets.
+    """
+
+    key: ClassVar[str]
+    section: ClassVar[str]
+    hears: ClassVar[tuple[str, ...]] = ()
+    rows_without_unit: ClassVar[Mapping[str, int]] = {}
+    """Attributes whose rows, in states of older versions, have so many parts and no unit."""
+
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The figures, in their order in the documentation."""
+        raise NotImplementedError
+
+    @classmethod
+    def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:
+        """Samples that one round was to give, by the path that ``result`` looks up."""
+        del one_round
+        return {}
+
+    def add(self, event: Event, hits: Hits, before: Remembered | None, notes: Notes) -> None:
+        """Count an event of a phase that it hears, but for those cut off.
+
+        ``before`` is what it is compared with: a reissue's baseline, the memory arm of a control,
+        the first query of a swap; None where there is none.
+        """
+
+    def result(self, context: ResultContext) -> dict[str, Any]:
+        """The figures, by the rest of their paths."""
+        raise NotImplementedError
+
+    def per_question(self) -> PerQuestion:
+        """What each unit's values add up to, for the figures that are compared by question."""
+        return {}
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave, of this or an older version."""
+        for name, rows in state.items():
+            old = self.rows_without_unit.get(name)
+            if old is not None and len(rows[0]) == old:
+                getattr(self, name).restore([[NO_UNIT, *row] for row in rows])
+            else:
+                getattr(self, name).restore(rows)
+
+
+def question_means(rows: Iterator[tuple[Unit, float, int]]) -> dict[Unit, Mean]:
+    """(unit, value, count) added up by unit."""
+    means: dict[Unit, Mean] = {}
+    for unit, value, count in rows:
+        total, number = means.get(unit, (0.0, 0))
+        means[unit] = (total + value * count, number + count)
+    return means
