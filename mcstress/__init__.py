@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mcstress.metrics.event import Event
     from mcstress.plugin import install
+    from mcstress.services.llm.language_model import LanguageModel
     from mcstress.services.step import Step
+    from mcstress.services.target import Target
     from mcstress.users.coordinator import Coordinator
     from mcstress.users.event_scope import EventScope
     from mcstress.users.persona import AliceUser, BobUser, CarolUser, CoordinatorUser
@@ -27,7 +29,9 @@ __all__ = [
     "CoordinatorUser",
     "Event",
     "EventScope",
+    "LanguageModel",
     "Step",
+    "Target",
     "coordination_hook",
     "install",
     "phase",
@@ -41,7 +45,9 @@ _MODULES = {
     "CoordinatorUser": "users.persona",
     "Event": "metrics.event",
     "EventScope": "users.event_scope",
+    "LanguageModel": "services.llm.language_model",
     "Step": "services.step",
+    "Target": "services.target",
     "coordination_hook": "users.session",
     "install": "plugin",
     "phase": "users.phases",

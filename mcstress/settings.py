@@ -151,7 +151,7 @@ def read_settings(
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
         token_hosts=hosts or token_hosts(host, options.llm_host),
-        stack_faults=_stack_faults(options.stack_fault, host, options.llm_host),
+        stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
     )
     _refuse_other_encodings(settings)
     return settings

@@ -37,8 +37,9 @@ ERROR_OF_A_SLOT_S = SLOT_S / 2
 """The error of a worker's clock above which slots are widened."""
 
 EDGES_S = [2 ** (number / 4) for number in range(-8, 67)]
-"""Latencies are told apart by quarters of an octave, from 0.25 s to more than a day; by whole
-octaves the cap would be wrong by up to 41 %, so by 9 % (it is the upper edge of its quarter)."""
+"""Latencies are told apart by quarters of an octave, from 0.25 s to more than a day: so the cap is
+at most 19 % above four times the median; by whole octaves it could be twice that, and hide an
+outage that a slow service's steps hung through."""
 ONE_SECOND = EDGES_S.index(1.0)
 FOUR_TIMES = 8
 """Four times is two octaves, in quarters."""

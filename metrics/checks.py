@@ -7,13 +7,14 @@ be judged is unknown, never pass.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from mcstress.metrics.check import OPERATORS, Check, CheckSyntaxError, parse_check
 from mcstress.metrics.faults import UNSENT_STEPS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
+from mcstress.metrics.results import says
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
 
@@ -21,20 +22,20 @@ Verdict = Literal["pass", "fail", "unknown", "skipped"]
 
 
 class CheckOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a check, and why. ``crosses``: ci95 holds values on both sides."""
+    """What became of a check, and why."""
 
-    check: str
-    metric: str
-    operator: str
-    threshold: float
-    verdict: Verdict
-    value: float | None
-    samples: int
-    needs: int
-    planned: int | None
-    ci95: list[float] | None
-    crosses: bool
-    reason: str
+    check: Annotated[str, says("as it was asked for")]
+    metric: Annotated[str, says("the name of its figure")]
+    operator: Annotated[str, says("<, <=, >, >=, == or !=")]
+    threshold: Annotated[float, says("what the figure is compared with")]
+    verdict: Annotated[Verdict, says("pass, fail, unknown, or skipped: its phase was not chosen")]
+    value: Annotated[float | None, says("the figure; null: there is none")]
+    samples: Annotated[int, says("behind the figure")]
+    needs: Annotated[int, says("with fewer samples it is unknown")]
+    planned: Annotated[int | None, says("samples that were planned; null: not known")]
+    ci95: Annotated[list[float] | None, says("95 % interval of the figure")]
+    crosses: Annotated[bool, says("ci95 holds values on both sides of the threshold")]
+    reason: Annotated[str, says("why, in words")]
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -11,8 +11,8 @@ By truth: ``recall_at_k``, ``ndcg_at_k`` (gain = grade, discount as above, by th
 graded) and ``mrr`` as trec_eval has them; a question without a relevant id has no value.
 
 Estimator: mean over questions of each question's mean; unit the distinct question; interval
-Wilson's, joined with the jackknife over trios (questions.py). Higher is better. Source: VERDICT.md,
-section 1.
+Wilson's, joined with the jackknife over trios (by_question.py). Higher is better. Source:
+VERDICT.md, section 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from itertools import islice
 from math import fsum, log2
 from operator import mul
 
-from mcstress.metrics.questions import NANO, Questions, Rate
+from mcstress.metrics.by_question import NANO, ByQuestion, Rate
 from mcstress.metrics.tally import Accumulator
 
 
@@ -91,7 +91,7 @@ class ByRule(Accumulator):
     """
 
     def __init__(self) -> None:
-        self.lists = Questions(3)
+        self.lists = ByQuestion(3)
 
     def add(self, unit: int, question: str, gains: Sequence[float], k: int) -> None:
         """Count a list: the gains of its hits in rank order, at most ``k``."""
@@ -116,8 +116,8 @@ class ByTruth(Accumulator):
     """
 
     def __init__(self) -> None:
-        self.lists = Questions(3)
-        self.ungraded = Questions(0)
+        self.lists = ByQuestion(3)
+        self.ungraded = ByQuestion(0)
 
     def add(
         self, unit: int, question: str, ids: Sequence[str], grades: Mapping[str, int], k: int

@@ -172,9 +172,8 @@ def _target(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]
 
 def _capabilities(can: Capabilities) -> Iterator[Finding]:
     """One line each; what a target cannot do is no fault, but changes what is tested."""
-    for name, there, effect in can.table():
-        words = f"target can {name.replace('_', ' ')}: "
-        yield Finding("ok", words + ("yes" if there else f"no, {effect}"))
+    for words, there, effect in can.table():
+        yield Finding("ok", f"target can {words}: {'yes' if there else f'no, {effect}'}")
 
 
 def _llm(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:

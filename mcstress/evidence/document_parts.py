@@ -15,11 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.evidence.store.policy import keeps_all
 from mcstress.evidence.store.tally import Stated
-
-
-def says(description: str) -> msgspec.Meta:
-    """What the JSON Schema says of a key."""
-    return msgspec.Meta(description=description)
+from mcstress.metrics.results import says
 
 
 class Service(msgspec.Struct, kw_only=True):

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
-from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection, says
+from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection
 from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
@@ -28,6 +28,7 @@ from mcstress.metrics.results import (
     Latency,
     LoadBand,
     Timeline,
+    says,
 )
 
 SCHEMA = 1

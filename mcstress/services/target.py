@@ -15,7 +15,7 @@ import msgspec
 
 from mcstress.metrics.event import Hit, Item
 from mcstress.services.clock import CLOCK
-from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
+from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext, new_span_id
@@ -151,8 +151,8 @@ class Capabilities(msgspec.Struct, frozen=True):
         }
 
     def table(self) -> list[tuple[str, bool, str]]:
-        """Name, whether it is there, and what follows where it is not (or, of recall, is)."""
-        return [(name, getattr(self, name), words) for name, words in _EFFECTS.items()]
+        """What a target may do, whether this one can, and what follows where it cannot."""
+        return [(words, getattr(self, name), effect) for name, (words, effect) in _EFFECTS.items()]
 
 
 _SKIPPED = {
@@ -161,12 +161,15 @@ _SKIPPED = {
     "exclude": (("swap",), "the target cannot exclude"),
 }
 _EFFECTS = {
-    "record": "nothing is recorded, every search is plain, handover is skipped",
-    "recall": "the memory takes part in a search",
-    "add": "fresh_resume is skipped",
-    "inbox": "the inbox phase does not hand messages in",
-    "sizes": "sizes of corpora and chance levels are unknown",
-    "exclude": "swap is skipped",
+    "record": (
+        "record answers",
+        "nothing is recorded, every search is plain, handover is skipped",
+    ),
+    "recall": ("search its memory alone", "the memory takes part in a search"),
+    "add": ("add items", "fresh_resume is skipped"),
+    "inbox": ("take messages in", "the inbox phase does not hand them in"),
+    "sizes": ("say its sizes", "sizes of corpora and chance levels are unknown"),
+    "exclude": ("exclude items", "swap is skipped"),
 }
 
 
@@ -279,12 +282,18 @@ def found_fault(search: Search, found: object) -> str | None:
         return f"answer: {type(found).__name__} where Found was due"
     try:
         msgspec.convert(msgspec.to_builtins(found), Found, strict=True)
-    except (TypeError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
+        return type_fault(error, "answer")
+    except TypeError as error:
         return f"answer: {clip(str(error), ERROR_TEXT_CHARACTERS)}"
     if len(found.hits) > search.k:
         return f"hits: {len(found.hits)} of at most {search.k}"
+    return _hits_fault(found.hits)
+
+
+def _hits_fault(hits: list[Hit]) -> str | None:
     seen: set[tuple[str, str]] = set()
-    for hit in found.hits:
+    for hit in hits:
         if (hit.corpus, hit.id) in seen:
             return f'hits: id "{clip(hit.id)}" of corpus "{clip(hit.corpus)}" twice'
         if not isfinite(hit.distance):

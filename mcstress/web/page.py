@@ -99,7 +99,7 @@ class Page:
 
     def report(self, name: str) -> Response:
         """A report of a run that this process has finished: ``001.html``."""
-        label, _, ending = name.rpartition(".")
+        label, _, ending = name.partition(".")
         for run in self._finished.runs:
             if run.paths.run_id == label and (form := forms().get(ending)):
                 path = run.paths.report(ending)

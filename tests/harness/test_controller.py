@@ -44,4 +44,4 @@ def test_a_look_that_fails_is_told_and_not_the_last(conductor, made_run):
         gevent.sleep(0.01)
     conductor.rest()
     found = completeness_so_far(made_run, 0)
-    assert found["faults"] == ["the master could not see to the run: ZeroDivisionError: made up"]
+    assert found.faults == ["the master could not see to the run: ZeroDivisionError: made up"]

@@ -89,6 +89,9 @@ def test_the_defaults_are_right():
         ({"mask": ""}, "--mask: found '', expected off, on, strict"),
         ({"llm_model": " "}, "--llm-model: found nothing, expected a name"),
         ({"llm_host": "ollama"}, "--llm-host: found 'ollama'"),
+        ({"llm_api": "OpenAI"}, "--llm-api: found 'OpenAI', expected ollama or openai"),
+        ({"llm_max_tokens": -1}, "--llm-max-tokens: found -1, expected 0 or more"),
+        ({"target": "chroma"}, "--target: found 'chroma', expected module:Class or FILE.py:Class"),
         ({"evidence": "some"}, "--evidence 'some'"),
         ({"scenario": "four_cities"}, "four_cities"),
         ({"tags": ["inbx"]}, "--tags: found 'inbx'"),
@@ -140,6 +143,19 @@ def test_faults_of_the_embedded_stack_are_settings():
     assert settings.stack_faults.text == "noise=1,slow_ms=20"
     assert not read_settings(options(), "http://gateway").stack_faults
     assert read_settings(options(stack_fault=["noise=1"], llm_host="http://llm"), None).stack_faults
+
+
+OWN_TARGET = f"{Path(__file__).resolve().parents[2]}/examples/own_target.py:VectorStore"
+
+
+def test_a_host_beside_a_target_that_takes_none_is_refused():
+    assert read_settings(options(target=OWN_TARGET), None).target == OWN_TARGET
+    with pytest.raises(UsageError) as refused:
+        read_settings(options(target=OWN_TARGET), "http://127.0.0.1:9")
+    assert str(refused.value) == (
+        f"--target {OWN_TARGET}: found --host http://127.0.0.1:9 beside it, and the class takes "
+        "none; expected one of the two"
+    )
 
 
 def test_a_host_that_is_no_url_is_refused():

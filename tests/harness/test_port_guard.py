@@ -190,8 +190,8 @@ def test_figures_that_no_worker_has_touch_nothing(master, worker, caplog, case):
     worker.tell(said.Drained(run.run.uid, "worker-0", "boot", deltas=1))
     until(lambda: run.roll.parts["worker-0"].drained)
     counted = completeness(run, 0, 0)
-    assert counted["complete"], counted["faults"]
-    assert counted["notices"] == master.dropped.notices()
+    assert counted.complete, counted.faults
+    assert counted.notices == master.dropped.notices()
     check_it_goes_on(master, caplog)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from mcstress.cluster.messages import Welcome
 from mcstress.cluster.tracing import SessionTraces, open_tracer
+from mcstress.evidence.document_parts import Tracing
 from mcstress.master.completeness import tracing
 from mcstress.master.notify import traced
 from mcstress.options import DEFAULT_LANGFUSE_ENV
@@ -111,6 +112,13 @@ assert not {{"httpx", "tenacity", "pydantic", "scipy"}} & sys.modules.keys()
 
 
 SCORES = {"made": 40, "sampled_out": 0, "delivered": 38, "spooled": 2, "dropped": {}}
+
+
+def read(tracing):
+    """As a document's section of it is read."""
+    return msgspec.convert(tracing, Tracing)
+
+
 TRACING = {
     "on": True, "made": 218, "sampled_out": 0, "delivered": 218, "spooled": 0, "dropped": {},
     "read_back": 218, "read_back_within_s": 15.0, "spools": [], "scores": SCORES | {"made": 0},
@@ -123,17 +131,17 @@ def test_the_last_line_of_a_run_tells_every_fate_and_what_sends_the_rest():
         "dropped": {"spool full": 20, "after the end": 5}, "read_back": None,
         "spools": ["/x y.jsonl", "/z.jsonl"], "scores": SCORES,
     }  # fmt: skip
-    assert traced(tracing) == [
+    assert traced(read(tracing)) == [
         (
             "Traces: 1,200 made, 100 sampled out, 1,000 delivered, 50 spooled, 25 dropped, "
             "25 unaccounted for; scores: 40 made, 38 delivered, 2 spooled; "
             "send the rest with: mcstress replay '/x y.jsonl' /z.jsonl"
         )
     ]
-    assert traced(tracing | {"on": False}) == []
-    (line,) = traced(tracing | {"spools": ["/x.jsonl"]}, "/etc/my keys.env")
+    assert traced(read(tracing | {"on": False})) == []
+    (line,) = traced(read(tracing | {"spools": ["/x.jsonl"]}), "/etc/my keys.env")
     assert line.endswith(": mcstress replay /x.jsonl --langfuse-env '/etc/my keys.env'")
-    assert "langfuse-env" not in traced(tracing | {"spools": []}, "/etc/my keys.env")[0]
+    assert "langfuse-env" not in traced(read(tracing | {"spools": []}), "/etc/my keys.env")[0]
 
 
 def test_a_spool_elsewhere_is_told_of_whatever_its_path(made_run):
@@ -236,4 +244,4 @@ def test_where_neither_file_is_there_both_are_named(tmp_path, caplog):
     ],
 )
 def test_what_is_not_visible_yet_is_no_fault(read_back, words):
-    assert traced(TRACING | {"read_back": read_back}) == [f"Traces: 218 made, {words}"]
+    assert traced(read(TRACING | {"read_back": read_back})) == [f"Traces: 218 made, {words}"]

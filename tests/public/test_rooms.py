@@ -94,18 +94,71 @@ def test_only_what_waits_knows_gevent_or_locust():
         assert not waits or module in WITH_GEVENT, f"{module} imports {waits}"
 
 
-def test_outside_of_services_and_users_nobody_sees_a_body_of_the_wire():
-    wire = ("mcstress.services.gateway.schema", "mcstress.services.llm.schema")
-    for module, path in modules():
-        if is_within(module, "mcstress.services") or is_within(module, "mcstress.users"):
+WIRES = (
+    "mcstress.services.gateway.schema",
+    "mcstress.services.gateway.client",
+    "mcstress.services.llm.ollama_schema",
+    "mcstress.services.llm.openai",
+    "mcstress.services.reading",
+)
+"""Request structs, and what makes answers of raw bodies."""
+
+SHOWS_BODIES = {
+    "mcstress.users.session": "Locust's statistics have the length of an answer",
+    "mcstress.tracing.traced_step": "a trace shows both bodies",
+    "mcstress.tracing.observation_of_step": "likewise; what they cost is asked of services/",
+    "mcstress.tracing.entries": "their length is what a queue may hold",
+    "mcstress.tracing.queue": "likewise",
+    "mcstress.tracing.spool.step": "a trace that waits for its server keeps them",
+    "mcstress.worker.recorder": "--evidence full keeps them",
+}
+"""Who may hold a step's bodies, as they are; nobody of them takes one apart."""
+
+
+def outside_of_services():
+    return [one for one in modules() if not is_within(one[0], "mcstress.services")]
+
+
+def test_nobody_outside_services_sees_a_request_struct():
+    for module, path in outside_of_services():
+        names = [*imported(path), *imported_members(path)]
+        seen = [name for name in names if any(is_within(name, one) for one in WIRES)]
+        assert not seen, f"{module}: {seen}"
+
+
+def imported_members(path):
+    """``package.name`` for each name that is imported from a package."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_nobody_outside_services_sees_a_raw_body():
+    seen = set()
+    for module, path in outside_of_services():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr == "response":
+                seen.add(module)
+    assert seen <= set(SHOWS_BODIES), seen - set(SHOWS_BODIES)
+
+
+def test_users_know_the_target_and_the_language_model_by_their_protocols_alone():
+    """Which class of them a run has is the business of the worker that makes it."""
+    allowed = (
+        "mcstress.services.target",
+        "mcstress.services.llm.language_model",
+        "mcstress.services.llm.clients",
+        "mcstress.services.step",
+        "mcstress.services.clock",
+        "mcstress.services.trace_context",
+        "mcstress.services.http.bearer_token",
+    )
+    for module, path in outside_of_services():
+        if not is_within(module, "mcstress.users"):
             continue
         for name in imported(path):
-            known = module in KNOWS_THE_WIRE
-            assert known or not any(is_within(name, one) for one in wire), f"{module}: {name}"
-
-
-KNOWS_THE_WIRE = {"mcstress.commands.probe", "mcstress.worker.worker_run"}
-"""The probe sends one search. Both are to ask the target's protocol, once there is one."""
+            if is_within(name, "mcstress.services"):
+                assert name in allowed, f"{module} imports {name}"
 
 
 LOCUSTS_PRIVATE = re.compile(

@@ -7,9 +7,9 @@ logarithms; Mann and Whitney's p stands beside it, which asks nothing of the dis
 proven, ``least_ratio`` and ``runs_needed`` say what could have been. Source: VERDICT.md, section 7.
 
 Simulated at 4 against 4 in a family of 15, runs differing by 8 %: A against A calls anything a
-difference in 3 % of comparisons, a doubled figure is found in all, 1.3 times in half; where one
-run in ten is half as slow again or twice as slow, A against A in 1 % and doubled in two thirds
-(tests/evidence/test_compare_speed.py has the table).
+difference in 3 % of comparisons, a doubled figure is found in all, 1.3 times in 41 %. Where runs
+have heavy tails, A against A in 1 to 2 % and doubled in a half to two thirds: family.py finds more
+(tests/evidence/test_compare_speed.py and test_compare_family.py have the tables).
 """
 
 from __future__ import annotations

@@ -72,9 +72,8 @@ class GatewayTarget(Target):
             request.exclude_ids = search.exclude
         if search.new_connection:
             self._gateway.close()
-        answered = self._gateway.search(request, trace)
-        answer = answered.answer
-        step = cast("Step[Found]", answered)
+        step: Step[Any] = self._gateway.search(request, trace)
+        answer = step.answer
         if answer is not None:
             step.answer = Found(
                 answer.results,

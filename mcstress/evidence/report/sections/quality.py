@@ -63,9 +63,9 @@ def _empty_note(same: FigureSection, different: FigureSection) -> list[str]:
     return [f"{words.plural(empty, 'pair')} of two empty lists counted as Jaccard 1."]
 
 
-def _trio_note(figure: FigureSection) -> list[str]:
+def _trio_note(figure: FigureSection, label_key: str = "ci95_label") -> list[str]:
     """What the interval speaks of."""
-    label = figure.get("ci95_label") or figure.get("lift_ci95_label")
+    label = figure.get(label_key)
     if label is None:
         return []
     trios = words.plural(figure["trios"], "trio")
@@ -167,7 +167,7 @@ def learning(document: RunDocument) -> Section:
         answer=worst(answers[decisive], *harmed),
         headline=_found(figures(document, f"handover.{decisive}")),
         tables=[Table(_ARM_COLUMNS, arms), Table(_LIFT_COLUMNS, lifts)],
-        notes=[*_trio_note(figures(document, "handover.verbatim")), _LIFT_NOTE],
+        notes=[*_trio_note(figures(document, "handover.verbatim"), "lift_ci95_label"), _LIFT_NOTE],
     )
 
 

@@ -11,7 +11,7 @@ from mcstress.evidence.report.section import Section, Table, Verbatim
 def target(run: RunSection) -> Section:
     """The capabilities of a target of the user's own; empty for the gateway, which has all."""
     rows = [
-        [words.spaced(one.name), Reading("yes", "good") if one.there else "no", one.effect]
+        [one.name, Reading("yes", "good") if one.there else "no", one.effect]
         for one in run.capabilities
     ]
     return Section(

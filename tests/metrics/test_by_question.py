@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcstress.metrics import questions
-from mcstress.metrics.intervals import bonett_price, wilson
-from mcstress.metrics.questions import (
+from mcstress.metrics import by_question
+from mcstress.metrics.by_question import (
     NANO,
-    Questions,
+    ByQuestion,
     lift_questions_needed,
     questions_needed,
 )
+from mcstress.metrics.intervals import bonett_price, wilson
 
 Z = float(stats.norm.ppf(0.975))
 
@@ -30,7 +30,7 @@ differences = st.lists(st.tuples(unit_and_question, st.integers(-1, 1)), min_siz
 
 
 def counted(samples, figures=1):
-    made = Questions(figures)
+    made = ByQuestion(figures)
     for (unit, question), *values in samples:
         made.add(unit, question, *values)
     return made
@@ -70,7 +70,7 @@ def test_a_rate_is_the_mean_over_questions_of_each_questions_mean(samples):
     assert (found.questions, found.samples) == (len(means), len(samples))
     assert found.units == len({unit for unit, _ in means})
     assert found.ci95_label == ("over trios" if found.units >= 5 else "within these trios")
-    assert not found.kept
+    assert not found.sampled
 
 
 @settings(deadline=None)
@@ -114,15 +114,15 @@ def test_a_question_that_is_asked_more_often_weighs_no_more():
 ), st.randoms())  # fmt: skip
 def test_parts_add_up_to_the_same_bits_in_any_order(samples, random):
     whole = counted(samples, 2)
-    parts = [Questions(2) for _ in range(3)]
+    parts = [ByQuestion(2) for _ in range(3)]
     for key, *values in samples:
         random.choice(parts).add(*key, *values)
     random.shuffle(parts)
-    merged = Questions(2)
+    merged = ByQuestion(2)
     for part in parts:
         if state := part.state():
             merged.restore(json.loads(json.dumps(state)))
-    by_merge = Questions(2)
+    by_merge = ByQuestion(2)
     for part in parts:
         by_merge.merge(part)
     assert merged.state() == by_merge.state() == whole.state()
@@ -136,25 +136,25 @@ def test_what_is_not_whole_is_summed_in_billionths():
 
 
 def test_nothing_counted_says_nothing():
-    empty = Questions()
+    empty = ByQuestion()
     assert (empty.rate(), empty.lift(), empty.state(), len(empty)) == (None, None, {}, 0)
 
 
 def test_another_number_of_values_is_refused():
     with pytest.raises(ValueError, match="1 values of a question; 2 are counted"):
-        Questions(2).add(1, "a", 1)
+        ByQuestion(2).add(1, "a", 1)
 
 
 def test_of_too_many_questions_a_fixed_choice_is_kept_with_whole_sums(monkeypatch):
-    monkeypatch.setattr(questions, "KEPT", 50)
+    monkeypatch.setattr(by_question, "KEPT", 50)
     samples = [((n % 3, f"wording {n}"), n % 2) for n in range(500)]
     states = []
     for seed in range(3):
-        random, parts = Random(seed), [Questions() for _ in range(4)]
+        random, parts = Random(seed), [ByQuestion() for _ in range(4)]
         shuffled = random.sample(samples * 2, 1000)
         for key, value in shuffled:
             random.choice(parts).add(*key, value)
-        merged = Questions()
+        merged = ByQuestion()
         for part in parts:
             merged.merge(part)
         states.append(merged.state())
@@ -163,15 +163,15 @@ def test_of_too_many_questions_a_fixed_choice_is_kept_with_whole_sums(monkeypatc
     rows = states[0]["rows"]
     assert len(rows) == 50
     assert all(asked == 2 for _, _, asked, _ in rows)
-    made = Questions()
+    made = ByQuestion()
     made.restore(states[0])
     rate = made.rate()
-    assert (rate.questions, rate.samples, rate.kept) == (50, 1000, True)
+    assert (rate.questions, rate.samples, rate.sampled) == (50, 1000, True)
 
 
 @pytest.mark.parametrize(("number", "most"), [(32, 2_000), (1_000, 60_000), (100_000, 600_000)])
 def test_the_state_is_as_small_as_is_said(number, most):
-    made = Questions()
+    made = ByQuestion()
     for n in range(number):
         made.add(n % 9, f"handover/{n % 9}/bob@alpha/{n:012d}/wording", 1)
     assert made.samples == number

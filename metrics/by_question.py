@@ -3,7 +3,7 @@
 What is asked again in the same words is no new witness: asked in every round, and by every trio
 of one wording, a question refines its own value and adds no unit. Counted by samples instead,
 intervals at 95 % covered 39 to 54 % of the truth, and McNemar's test found a difference where
-there was none in 16 to 65 % of runs (tests/metrics/test_question_simulations.py has the table).
+there was none in 16 to 65 % of runs (tests/metrics/test_by_question_simulations.py has the table).
 
 A rate's estimator is the mean over questions of each question's mean; its interval Wilson's with
 n = questions, from five units (trios with wordings of their own) on joined with the jackknife over
@@ -34,7 +34,7 @@ NANO = 1_000_000_000
 MOST_NEEDED = 10**9
 BOUNDS = (">", ">=", "<", "<=")
 
-Question = tuple[int, str]
+Key = tuple[int, str]
 """The unit that asks (a trio, or the trios of one wording), and the scenario's own key."""
 
 
@@ -42,7 +42,7 @@ class Rate(msgspec.Struct, frozen=True):
     """A mean over questions, with its interval at 95 % and what that holds for.
 
     ``questions`` is n; ``units`` are the trios with wordings of their own; ``samples`` counts every
-    time that a question was asked. ``kept``: the mean is over a fixed choice of the questions.
+    time that a question was asked. ``sampled``: the mean is over a fixed choice of the questions.
     """
 
     value: float
@@ -51,7 +51,7 @@ class Rate(msgspec.Struct, frozen=True):
     questions: int
     units: int
     samples: int
-    kept: bool
+    sampled: bool
 
 
 class Lift(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ class Lift(msgspec.Struct, frozen=True):
     samples: int
 
 
-class Questions:
+class ByQuestion:
     """The number of samples and the sums of their values, by question; mergeable, order-free.
 
     ``figures`` values come with each sample, all integers: 0 or 1 for a rate; -1, 0 or 1 for a
@@ -86,7 +86,7 @@ class Questions:
     def __init__(self, figures: int = 1) -> None:
         self.samples = 0
         self._figures = figures
-        self._rows: dict[Question, list[int]] = {}
+        self._rows: dict[Key, list[int]] = {}
 
     def add(self, unit: int, question: str, *values: int) -> None:
         """Count a sample of ``question``."""
@@ -99,7 +99,7 @@ class Questions:
         for figure, value in enumerate(values, 1):
             row[figure] += value
 
-    def _insert(self, key: Question, row: list[int]) -> None:
+    def _insert(self, key: Key, row: list[int]) -> None:
         if len(row) != 1 + self._figures:
             raise ValueError(f"{len(row) - 1} values of a question; {self._figures} are counted")
         self._rows[key] = row
@@ -128,8 +128,8 @@ class Questions:
             return None
         value, units = fsum(mean for _, mean in means) / len(means), _by_unit(means)
         ci95, label = over_trios(wilson(value, len(means)), units)
-        kept = sum(row[0] for row in self._rows.values()) < self.samples
-        return Rate(value, ci95, label, len(means), len(units), self.samples, kept)
+        sampled = sum(row[0] for row in self._rows.values()) < self.samples
+        return Rate(value, ci95, label, len(means), len(units), self.samples, sampled)
 
     def lift(self, figure: int = 0) -> Lift | None:
         """The mean difference over questions of a figure in [-1, 1]; None without any."""
@@ -153,7 +153,7 @@ class Questions:
             samples=self.samples,
         )
 
-    def merge(self, other: Questions) -> None:
+    def merge(self, other: ByQuestion) -> None:
         """Add ``other``'s sums to these."""
         self.samples += other.samples
         for key, row in other._rows.items():
@@ -172,13 +172,13 @@ class Questions:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Add what ``state()`` gave."""
-        other = Questions(self._figures)
+        other = ByQuestion(self._figures)
         other.samples = state["samples"]
         other._rows = {(unit, question): row for unit, question, *row in state["rows"]}
         self.merge(other)
 
 
-def _by_checksum(item: tuple[Question, list[int]]) -> tuple[int, Question]:
+def _by_checksum(item: tuple[Key, list[int]]) -> tuple[int, Key]:
     (unit, question), _ = item
     return crc32(f"{unit}\0{question}".encode(errors="surrogatepass")), (unit, question)
 

@@ -1,7 +1,7 @@
 """How often intervals over questions cover, and how often tests cry wolf, by simulation.
 
-``pytest -m slow tests/metrics/test_question_simulations.py -s`` prints the table over 4,000 runs a
-row; the quick ones assert bounds over 400. "By samples" is how it was counted before, for
+``pytest -m slow tests/metrics/test_by_question_simulations.py -s`` prints the table over 4,000 runs
+a row; the quick ones assert bounds over 400. "By samples" is how it was counted before, for
 comparison: every time that a question was asked as a witness of its own.
 """
 
@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 import pytest
 
+from mcstress.metrics.by_question import ByQuestion
 from mcstress.metrics.intervals import mcnemar_p, wilson
-from mcstress.metrics.questions import Questions
 from mcstress.metrics.within_run import BLOCKS, within_run
 
 
 class Model(NamedTuple):
     """Runs to simulate: ``units`` trios with wordings of their own ask ``questions`` each.
 
-    They ask as often as ``repeats`` says. Questions hit with probability ``rate``, more or less by
+    They ask as often as ``repeats`` says. ByQuestion hit with probability ``rate``, more or less by
     ``by_unit`` of a trio; ``fixed`` is the share of questions that give the same answer each time.
     """
 
@@ -70,7 +70,7 @@ def coverage(model, runs, seed=1):
     """The share of runs whose interval holds the truth: by question, by samples."""
     random, by_question, by_samples = Random(seed), 0, 0
     for _ in range(runs):
-        counted, hits, samples = Questions(), 0, 0
+        counted, hits, samples = ByQuestion(), 0, 0
         for unit, question, hit in asked(random, model):
             counted.add(unit, question, hit)
             hits, samples = hits + hit, samples + 1
@@ -115,7 +115,7 @@ def lifted(random, model, runs):
     """
     covered = by_question = by_samples = 0
     for _ in range(runs):
-        counted, table = Questions(), {1: 0, 0: 0, -1: 0}
+        counted, table = ByQuestion(), {1: 0, 0: 0, -1: 0}
         for unit in range(model.units):
             helped = model.helped + model.by_unit * random.choice((-1, 1))
             for question in range(model.questions):
