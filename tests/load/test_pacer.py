@@ -79,7 +79,7 @@ class Context:
         )  # fmt: skip
         self.board = HandoverBoard()
         # No event asks anything: a service that is shared by all is as good as any.
-        self.target = self.llm = SimpleNamespace(corpus_sizes=lambda _: {})
+        self.target = self.llm = SimpleNamespace(capabilities=set)
         self.target.connect = lambda: self.target
         self.rounds_done = []
         self.begun = []
