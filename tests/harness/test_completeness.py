@@ -23,9 +23,9 @@ def totals(**more):
 def test_a_run_that_is_whole(made_run, part):
     part.hand_over(totals(events_kept=10))
     found = completeness(made_run, events_merged=10, events_kept=10)
-    assert found["complete"]
-    assert found["faults"] == []
-    assert found["workers"][0]["lost"] is False
+    assert found.complete
+    assert found.faults == []
+    assert found.workers[0].lost is False
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_evidence_that_did_not_arrive_is_said_with_where_it_is(part):
 def test_a_worker_that_is_lost_counts_as_far_as_it_told(made_run, part):
     part.lose()
     fault = "worker-0 was lost; 10 events are known of it"
-    assert completeness(made_run, 10, 10)["faults"] == [fault]
-    assert completeness_so_far(made_run, 10)["faults"] == [fault]
+    assert completeness(made_run, 10, 10).faults == [fault]
+    assert completeness_so_far(made_run, 10).faults == [fault]
 
 
 def test_while_the_run_goes_on_nobody_is_missed_that_locust_hears(made_run, part):
     assert part.drained is None
-    assert completeness_so_far(made_run, 10)["complete"]
-    assert not completeness(made_run, 10, 10)["complete"], "at the end it would have handed over"
+    assert completeness_so_far(made_run, 10).complete
+    assert not completeness(made_run, 10, 10).complete, "at the end it would have handed over"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_while_the_run_goes_on_nobody_is_missed_that_locust_hears(made_run, part
 )
 def test_events_that_went_missing_on_the_way(made_run, part, merged, kept, fault):
     part.hand_over(totals(events_kept=10))
-    assert completeness(made_run, merged, kept)["faults"] == [fault]
+    assert completeness(made_run, merged, kept).faults == [fault]
 
 
 def test_users_that_never_came_and_users_that_broke_down(made_run, part):
@@ -84,10 +84,10 @@ def test_users_that_never_came_and_users_that_broke_down(made_run, part):
     made_run.user_errors += ["KeyError: 'x'", "KeyError: 'x'"]
     made_run.own_errors.add("OSError: y")
     found = completeness(made_run, 10, 10, ["a file is damaged"])
-    assert found["faults"] == [
+    assert found.faults == [
         "2 users that were asked for never took part",
         "a coordinator broke down: KeyError: 'x'",
         "the master could not see to the run: OSError: y",
         "a file is damaged",
     ]
-    assert found["user_errors"] == 2
+    assert found.user_errors == 2

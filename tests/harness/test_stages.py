@@ -47,9 +47,9 @@ from mcstress.master.stages import (
 )
 from mcstress.master.start import begin_run
 from mcstress.metrics.figures import Figures
-from mcstress.services.preflight import LanguageModel
+from mcstress.services.preflight import ModelFacts
 from mcstress.settings import read_settings
-from mcstress.system_under_test import SystemUnderTest
+from mcstress.system_under_test import SystemUnderTest, TargetFacts
 
 TABLES = [(RunStage, RUN_CHANGES), (WorkerStage, WORKER_CHANGES)]
 WORKERS = ("one", "two", "three")
@@ -115,7 +115,9 @@ class Life(RuleBasedStateMachine):
         options = ["--report-dir", self.folder.name, "--rounds", str(rounds)]
         given = read_settings(parse([*options, "--langfuse-env", "none"]), None)
         nowhere = "http://127.0.0.1:9"
-        ground = SystemUnderTest(given, nowhere, nowhere, {}, LanguageModel("m", rule_based=True))
+        ground = SystemUnderTest(
+            given, nowhere, nowhere, TargetFacts(), ModelFacts("m", rule_based=True)
+        )
         self.run = begin_run(given, ground, "distributed")
         environment = Environment(events=Events())
         self.runner = NoPort(environment)

@@ -82,12 +82,12 @@ def runs(tmp_path_factory):
 @pytest.mark.parametrize("which", [0, 1])
 def test_each_has_its_own_events_users_and_report(runs, which):
     run = runs[which]
-    head = run.lifecycle.finished.head
-    assert head["completeness"]["faults"] == []
-    assert head["completeness"]["events_made"] == len(run.heard) == 2 * 73
-    assert head["run"]["peak_users"] == 3
-    assert head["run"]["run_uid"] == run.run.run.uid
-    assert head["run"]["stopped_by"] == "rounds done"
+    document = run.lifecycle.finished.document
+    assert document.completeness.faults == []
+    assert document.completeness.events_made == len(run.heard) == 2 * 73
+    assert document.run.peak_users == 3
+    assert document.run.run_uid == run.run.run.uid
+    assert document.run.stopped_by == "rounds done"
 
 
 def test_what_a_class_has_of_its_own_is_called_and_its_seat_goes_back(runs):

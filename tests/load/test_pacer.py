@@ -14,6 +14,8 @@ from locust.user.task import DefaultTaskSet
 
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Slot
+from mcstress.services.llm.language_model import ModelSetup
+from mcstress.services.target import TargetSetup
 from mcstress.users import phases
 from mcstress.users.board import HandoverBoard
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
@@ -72,12 +74,13 @@ class Context:
     def __init__(self, pacer, *, rounds=1, think_s=0.0):
         self.pacer = pacer
         self.run = Run(
-            "uid", "001", "http://127.0.0.1:9", "http://127.0.0.1:9", "m",
-            load_scenario("three_cities"), PHASES, rounds, 42, 8, "p_", "f-", 1.0, 1.0,
-            think_s, think_s,
+            "uid", "001", TargetSetup(), ModelSetup("", "m"), load_scenario("three_cities"),
+            PHASES, rounds, 42, 8, "p_", "f-", 1.0, think_s, think_s,
         )  # fmt: skip
         self.board = HandoverBoard()
-        self.llm_slots = None
+        # No event asks anything: a service that is shared by all is as good as any.
+        self.target = self.llm = SimpleNamespace(capabilities=set)
+        self.target.connect = lambda: self.target
         self.rounds_done = []
         self.begun = []
         self.free = []
