@@ -124,6 +124,7 @@ def main(name: str, url: str, number: str = "") -> None:
     with tempfile.TemporaryDirectory() as folder, servers:
         turn = WORK[name](url, Path(folder), COUNTED if number else EVENTS)
         if number:
+            gc.disable()  # a collection that comes with one number and not with the other
             turn(int(number))
         else:
             turn(EVENTS)

@@ -76,7 +76,7 @@ class Corpus:
 
     def graph(self) -> bytes:
         """The index with its vectors, for a corpus to begin with."""
-        return bytes(self._index.save())
+        return bytes(self._index.save() or b"")
 
     def __len__(self) -> int:
         return len(self._keys)
