@@ -8,7 +8,14 @@ from made_run import CONTRACTS, SHARED, SIZES, K, MadeRun, again, at
 from mcstress.evidence.compare.queries import query_scores
 from mcstress.metrics.event import Event, Hit, Item
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.identity import identities, identity, named
+from mcstress.metrics.identity import (
+    MOST_CORPORA,
+    MOST_IDS,
+    _known,
+    identities,
+    identity,
+    named,
+)
 
 WORKERS, ETHEREAL = "workers", "ethereal_workers"
 
@@ -130,3 +137,16 @@ def test_states_of_an_older_version_are_added_up_as_they_were():
     found = whole.result()
     assert found["metrics"]["diversity"]["same_role_across_contracts"]["pairs"] == 18
     assert found["worst_reissues"][0]["baseline"][0]["corpus"] is None
+
+
+def test_identities_are_remembered_once_and_not_without_end():
+    again = [identities([Hit("w-1", "workers", 0.1)])[0] for _ in range(2)]
+    assert again[0] is again[1]
+    for number in range(3 * MOST_IDS):
+        (made,) = identities([Hit(f"w-{number}", "workers", 0.1)])
+        assert made == identity("workers", f"w-{number}")
+    assert max(map(len, _known.values())) <= MOST_IDS
+    for number in range(3 * MOST_CORPORA):
+        (made,) = identities([Hit("w-1", f"corpus {number}", 0.1)])
+        assert made == identity(f"corpus {number}", "w-1")
+    assert len(_known) <= MOST_CORPORA
