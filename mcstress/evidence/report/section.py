@@ -82,10 +82,14 @@ def figures(document: Document, path: str) -> dict[str, Any]:
 
 
 def plain_rows(document: Document, section: str) -> list[list[str]]:
-    """Name, value, interval and samples of the section's figures that are plain rows of a table."""
+    """Name, value, interval and samples of the section's figures that are plain rows of a table.
+
+    A document of an older version, or of one without a metric, lacks some: those have no row.
+    """
     rows = []
     for name, metric in METRICS.items():
-        if metric.row and name.startswith(f"{section}."):
+        samples = find(document, metric.samples)
+        if metric.row and name.startswith(f"{section}.") and samples is not None:
             value = find(document, name)
             ci95 = find(document, metric.interval) if metric.interval else None
             rows.append(
@@ -93,7 +97,7 @@ def plain_rows(document: Document, section: str) -> list[list[str]]:
                     metric.row,
                     words.count(value) if metric.unit == COUNT else words.score(value),
                     words.interval(ci95) if ci95 else "",
-                    words.count(find(document, metric.samples)),
+                    words.count(samples),
                 ]
             )
     return rows
