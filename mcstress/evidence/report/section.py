@@ -87,10 +87,14 @@ def figures(document: RunDocument, path: str) -> FigureSection:
 
 
 def plain_rows(document: RunDocument, section: str) -> list[list[str]]:
-    """Name, value, interval and samples of the section's figures that are plain rows of a table."""
+    """Name, value, interval and samples of the section's figures that are plain rows of a table.
+
+    A document of an older version, or of one without a metric, lacks some: those have no row.
+    """
     rows = []
     for name, metric in METRICS.items():
-        if metric.row and name.startswith(f"{section}."):
+        samples = document.figure(metric.samples)
+        if metric.row and name.startswith(f"{section}.") and samples is not None:
             value = document.figure(name)
             ci95 = document.figure(metric.interval) if metric.interval else None
             rows.append(
@@ -98,7 +102,7 @@ def plain_rows(document: RunDocument, section: str) -> list[list[str]]:
                     metric.row,
                     words.count(value) if metric.unit == COUNT else words.score(value),
                     words.interval(ci95) if ci95 else "",
-                    words.count(document.figure(metric.samples)),
+                    words.count(samples),
                 ]
             )
     return rows
