@@ -66,7 +66,7 @@ class Remembered(msgspec.Struct, gc=False):
         if pair is None:
             before, after = self.corpus_sizes, event.corpus_sizes
             changed = before is not None and after is not None and before != after
-            ids = tuple([f"{hit.corpus}{BETWEEN}{hit.id}" for hit in hits])
+            ids = tuple(identities(hits))
             pair = self._pair = Pair(self.ids, ids, changed)
         return pair
 
