@@ -92,9 +92,14 @@ def plain_rows(document: RunDocument, section: str) -> list[list[str]]:
     A document of an older version, or of one without a metric, lacks some: those have no row.
     """
     rows = []
-    for name, metric in METRICS.items():
+    shown = [
+        (name, metric)
+        for name, metric in METRICS.items()
+        if metric.row and name.startswith(f"{section}.")
+    ]
+    for name, metric in shown:
         samples = document.figure(metric.samples)
-        if metric.row and name.startswith(f"{section}.") and samples is not None:
+        if samples is not None:
             value = document.figure(name)
             ci95 = document.figure(metric.interval) if metric.interval else None
             rows.append(
