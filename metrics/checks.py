@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from mcstress.metrics.check import OPERATORS, Check, CheckSyntaxError, parse_check
+from mcstress.metrics.check import Check, CheckSyntaxError, parse_check
 from mcstress.metrics.faults import UNSENT_STEPS
+from mcstress.metrics.metric import OPERATORS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.results import says
 

@@ -69,7 +69,8 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
     the same worker) that this one is compared with: a reissue's baseline, the memory arm of a
-    control, the first query of a swap.
+    control, the first query of a swap. ``question`` is the scenario's own key of what is asked
+    (question.py), None in events of older versions.
     """
 
     seq: int = 0
@@ -85,6 +86,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     contract: str | None = None
     role: str | None = None
     query: str | None = None
+    question: str | None = None
     k: int
     top_k: list[Hit] | None = None
     found: int | msgspec.UnsetType | None = msgspec.UNSET

@@ -7,13 +7,12 @@ once, and then added to the band's histograms and to the timeline's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import OWN_FAULT, Event
 from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Counts
-from mcstress.metrics.metric import Say, Seen, Unit
+from mcstress.metrics.metric import Say, Seen
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import Slot
 from mcstress.metrics.unparseable import LLM_STEPS
@@ -36,10 +35,9 @@ class SecondBucket(Seen):
         *,
         faults: Faults,
         worst: WorstReissues,
-        unit_of: Callable[[Event], Unit],
         say: Say | None,
     ) -> None:
-        super().__init__(faults, worst, unit_of, say)
+        super().__init__(faults, worst, say)
         self.users_from = users_from
         self.band = band
         self.listeners = band.listeners

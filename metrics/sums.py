@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from mcstress.metrics.band import Bands, band_of
 from mcstress.metrics.event import Event, utc
 from mcstress.metrics.faults import Faults
-from mcstress.metrics.metric import Say, Unit
+from mcstress.metrics.metric import Say
 from mcstress.metrics.moment import SecondBucket
-from mcstress.metrics.question import unit_of
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.timeline import Timeline
 from mcstress.metrics.worst import WorstReissues
@@ -23,18 +21,10 @@ SETTLE_AT = 50_000
 class Accumulators:
     """The parts; those but ``rounds`` add up by themselves. Readers call ``settle`` first.
 
-    ``say`` hears of single events. ``question_of``: the question of one; without, the units are the
-    trios' and nothing else is kept apart.
+    ``say`` hears of single events.
     """
 
-    def __init__(
-        self,
-        cells: int | None = None,
-        say: Say | None = None,
-        question_of: Callable[[Event], Unit] | None = None,
-    ) -> None:
-        self.question_of = question_of
-        self.unit_of: Callable[[Event], Unit] = question_of or unit_of
+    def __init__(self, cells: int | None = None, say: Say | None = None) -> None:
         self._say = say
         self.bands = Bands()
         self.timeline = Timeline()
@@ -62,7 +52,6 @@ class Accumulators:
                 self.bands[band],
                 faults=self.faults,
                 worst=self.worst,
-                unit_of=self.unit_of,
                 say=self._say,
             )
         self._last = (utc(second), utc(second + 1), event.users, moment)

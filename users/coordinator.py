@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from mcstress.load.pacer import Pacer
 from mcstress.metrics.event import Event, Hit
+from mcstress.metrics.question import question_key
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
@@ -160,6 +161,15 @@ class Coordinator:
             self._trace = TraceContext(trace_id, is_sampled(trace_id, self.run.trace_sample))
             self._trace_of = (phase, self.round)
         return self._trace
+
+    def question(
+        self, phase: str, contract: str | None, role: str | None, number: int | None
+    ) -> str:
+        """The key of what it asks (metrics/question.py): a message, a resume, or a demand."""
+        variant = self.variant
+        if number is None and contract is not None and role is not None:
+            return question_key(phase, variant.number, contract, variant.place(contract, role))
+        return question_key(phase, variant.number, self.seat.persona, number or 0)
 
     def choose(self, results: list[Hit]) -> Hit | None:
         """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""

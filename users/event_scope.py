@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from locust.exception import StopUser
 
 from mcstress.metrics.event import Event, Item, Outcome, StepRecord
+from mcstress.metrics.question import worded
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step
 from mcstress.services.target import Found, NewItem, Recording, Search
@@ -23,6 +24,8 @@ class EventScope:
     """A context: on leaving it, however, the event is fired once, with its steps.
 
     Left by the end of the run, the event is ``cut``; with a step that failed, ``failed``.
+    ``number`` is that of a message or a resume, for the event's question; without, the question is
+    the demand of ``contract`` for ``role``.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class EventScope:
         contract: str | None = None,
         role: str | None = None,
         query: str | None = None,
+        number: int | None = None,
     ) -> None:
         self.coordinator = coordinator
         self.trace = coordinator.trace(phase)
@@ -48,6 +52,7 @@ class EventScope:
             contract=contract,
             role=role,
             query=query,
+            question=coordinator.question(phase, contract, role, number),
             k=coordinator.run.top_k,
             top_k=[],
             found=None,
@@ -96,6 +101,13 @@ class EventScope:
     def expect(self, id_: str, corpus: str) -> None:
         """Say which hit should come back."""
         self.event.expected, self.event.expected_corpus = id_, corpus
+
+    def in_words(self, wording: int | str) -> None:
+        """Say in which words the demand is asked: by their number, or by themselves.
+
+        Words of no number are an LLM's: the question has their hash.
+        """
+        self.event.question = worded(self.event.question or "", wording)
 
     def search(
         self,

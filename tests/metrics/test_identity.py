@@ -15,7 +15,6 @@ from mcstress.metrics.identity import (
     identity,
     named,
 )
-from mcstress.metrics.question import Questions
 
 WORKERS, ETHEREAL = "workers", "ethereal_workers"
 
@@ -45,7 +44,7 @@ def results(*events, folds=True):
 
 def values(made, name):
     """The mean of each question, as ``mcstress compare`` pairs them."""
-    figures = Figures(K, question_of=Questions())
+    figures = Figures(K)
     figures.add_all(made)
     return [total / number for total, number in figures.per_question()[name].values()]
 

@@ -164,6 +164,15 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The contract called ``name``."""
         return next(contract for contract in self.contracts if contract.name == name)
 
+    def place(self, contract: str, role: str) -> int:
+        """The number, from 1, of the demand for ``role`` in ``contract``; 0 where it has none."""
+        for held in self.contracts:
+            if held.name == contract:
+                for number, demand in enumerate(held.demands, start=1):
+                    if demand.role == role:
+                        return number
+        return 0
+
     def contract_of(self, persona: str) -> Contract:
         """The contract that ``persona`` holds."""
         return next(contract for contract in self.contracts if contract.persona == persona)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
 from mcstress.evidence.compare.figure import Figure
 from mcstress.evidence.compare.paired import PairedTest, paired_test
@@ -18,9 +18,8 @@ from mcstress.evidence.store.history import RunFile, blaming, events_as_made
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.metric import MetricName
 from mcstress.metrics.names import METRICS, find
-from mcstress.metrics.question import Question, Questions
 
-Means = Mapping[Question, float]
+Means = Mapping[str, float]
 
 
 class RunQuality:
@@ -46,23 +45,22 @@ class RunQuality:
         return found
 
     def means(self, name: str) -> Means:
-        """The mean of each question; of a sample it is not known which message is which."""
+        """The mean of each question."""
         return {
             question: total / number
             for question, (total, number) in self.questions.get(name, {}).items()
-            if not (self.is_sampled and _is_message(question))
         }
 
 
 def _counted(run: RunFile) -> Figures:
     cells = sum(len(contract.demands) for contract in run.document.asked.contracts)
-    figures = Figures(run.document.run.k, cells=cells or None, question_of=Questions())
-    figures.add_all(events_as_made(run))
+    figures = Figures(run.document.run.k, cells=cells or None)
+    events = events_as_made(run)
+    if not run.document.run.keeps_all:
+        # Older events have no question: it is made by counting them, and of a sample some lack.
+        events = (event for event in events if event.question)
+    figures.add_all(events)
     return figures
-
-
-def _is_message(question: Any) -> bool:
-    return isinstance(question, Question) and question.message >= 0
 
 
 class Quality:
@@ -71,7 +69,6 @@ class Quality:
     def __init__(self, a: Sequence[RunFile], b: Sequence[RunFile]) -> None:
         self._k = a[0].document.run.k
         self._sides = [[RunQuality(run) for run in side] for side in (a, b)]
-        self._sampled = any(run.is_sampled for side in self._sides for run in side)
         self._names = {name: metric for name, metric in METRICS.items() if metric.better}
         self._means: dict[str, tuple[Means, Means]] = {
             name: (_side_means(self._sides[0], name), _side_means(self._sides[1], name))
@@ -131,18 +128,9 @@ class Quality:
                 for side, number in alone.items()
                 if number
             ]
-            if said and not (self._sampled and self._is_of_messages(name)):
+            if said:
                 found.append(f"{name} leaves out {' and '.join(said)}.")
-        found += [
-            f"{name} is not paired: of a sample it is not known which message is which."
-            for name in self._names
-            if self._sampled and self._is_of_messages(name)
-        ]
         return found
-
-    def _is_of_messages(self, name: str) -> bool:
-        runs = (run for side in self._sides for run in side)
-        return any(_is_message(one) for run in runs for one in run.questions.get(name, {}))
 
 
 def _side_value(runs: Iterable[RunQuality], name: str) -> float | None:
@@ -153,7 +141,7 @@ def _side_value(runs: Iterable[RunQuality], name: str) -> float | None:
 
 def _side_means(runs: Iterable[RunQuality], name: str) -> Means:
     """The mean over runs of each question's value."""
-    values: dict[Question, list[float]] = defaultdict(list)
+    values: dict[str, list[float]] = defaultdict(list)
     for run in runs:
         for question, value in run.means(name).items():
             values[question].append(value)
