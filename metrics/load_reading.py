@@ -40,12 +40,12 @@ def load_curve_reading(
     curve: Entries,
     checks: Sequence[Check],
     most_users: int | None = None,
-    calm: Calm = {},
+    calm: Mapping[int, Entry] = {},
     silences: Sequence[Silence] = (),
 ) -> str:
     """One sentence: which checks do not hold, and at what load; or that all do.
 
-    Figures that no check names are held to their healthy ranges, and said to be readings.
+    Figures that no check names are held to their healthy ranges, and told apart from checks.
     ``most_users``: the most there were, where that is known; a band may reach beyond. What is bad
     in ``silences`` only is not put down to users.
     """
@@ -59,18 +59,19 @@ def load_curve_reading(
     judged = {
         check: [(entry, _holds(entry, check)) for entry in curve] for check in [*checks, *readings]
     }
-    said = []
-    for check, held in judged.items():
-        if sentence := _outside(check, held, calm, silences):
-            said.append(sentence + " (a reading, no check)" * (check in readings and bool(checks)))
+    outside = {check: _outside(check, held, calm, silences) for check, held in judged.items()}
+    said = [told for check in checks or readings if (told := outside[check])]
+    beside = [told for check in readings if checks and (told := outside[check])]
     unjudged = [words for check in checks or readings if (words := _unjudged(check, judged[check]))]
     tried = f"tried: {_span(curve[0], curve[-1])}" + ("" if len(curve) > 1 else ", one band only")
     if unjudged:
         tried += "; too few samples to say: " + ", ".join(unjudged)
     if not said:
         within = "could be judged" if unjudged else "was tried"
-        said = [f"No figure left its healthy range within what {within}"]
-    return f"{'; '.join(said)} ({tried})."
+        left = "No check's figure left its" if beside else "No figure left its healthy"
+        said = [f"{left} range within what {within}"]
+    also = f" Of figures that no check asks for: {'; '.join(beside)}." if beside else ""
+    return f"{'; '.join(said)} ({tried}).{also}"
 
 
 def _is_of_a_band(check: Check) -> bool:

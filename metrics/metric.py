@@ -61,8 +61,8 @@ class MetricName(msgspec.Struct, frozen=True):
     ``ranges`` are tried in order, the first is the healthy one. ``label`` is its name in the web
     UI's table, ``row`` that in the report, where it is a plain row of its section's table or of
     "Further figures"; without, it is not there. ``better`` and ``span``, the largest difference
-    there can be (0: as many as K), are for figures that are compared by question. ``measured`` names
-    the figure that says over how many seconds it was measured.
+    there can be (0: as many as K), are for figures that are compared by question. ``measured``
+    names the figure that says over how many seconds it was measured.
     """
 
     name: str

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from mcstress.metrics.band import Band
 from mcstress.metrics.availability import GATEWAY, LLM, Availability
+from mcstress.metrics.band import Band
 from mcstress.metrics.event import OWN_FAULT, Event
 from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Counts

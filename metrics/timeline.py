@@ -105,7 +105,7 @@ class Timeline:
             self._fit()
 
     def coarse(self, most: int) -> Timeline:
-        """The same in at most so many slots."""
+        """The same in at most so many slots; those in which nothing began are there, too."""
         joined = Timeline()
         joined.merge(self)
         if self.slots:
@@ -113,6 +113,8 @@ class Timeline:
             while (last >> doublings) - (first >> doublings) >= most:
                 doublings += 1
             joined._widen(joined.doublings + doublings)
+            for number in range(min(joined.slots), max(joined.slots)):
+                joined.slots.setdefault(number, Slot())
         return joined
 
     def state(self) -> dict[str, Any]:

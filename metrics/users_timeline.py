@@ -33,8 +33,8 @@ class RunSpan(msgspec.Struct, frozen=True):
 class UsersTimeline:
     """Rows of [unix second, users]. A row lasts until the next, the last until the run's end.
 
-    They are sorted, for a clock that was set back tells some seconds twice, and clipped to ``span``;
-    without, the last lasts for a second.
+    They are sorted, for a clock that was set back tells some seconds twice, and clipped to
+    ``span``; without, the last lasts for a second.
     """
 
     def __init__(self, rows: Rows | None, span: RunSpan | None = None) -> None:

@@ -19,8 +19,9 @@ class Step(msgspec.Struct, Generic[Answer], gc=False):
     ``answer`` is None exactly where ``error`` is set or, for LLM steps, where the content was
     ``unparseable`` (a third outcome: the service answered, but not what was asked for).
     ``start_s`` is Unix time; ``latency_ms`` the service's time, without ``queue_ms``, the wait for
-    an LLM slot. ``cut``: the end of the run came before an answer. ``resent``: the request went out twice (see ``Transport``). ``request`` and
-    ``response`` are the bodies as they went over the wire.
+    an LLM slot. ``cut``: the end of the run came before an answer. ``resent``: the request went out
+    twice (see ``Transport``). ``request`` and ``response`` are the bodies as they went over the
+    wire.
     """
 
     name: str
