@@ -13,7 +13,7 @@ import msgspec
 
 from mcstress.metrics.check import Check, CheckSyntaxError, parse_check
 from mcstress.metrics.faults import UNSENT_STEPS
-from mcstress.metrics.metric import OPERATORS
+from mcstress.metrics.metric import OPERATORS, MetricName
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.results import says
 
@@ -128,10 +128,18 @@ def _judge(
     if seen.value is None or seen.is_short_of(check.needs):
         return _outcome(check, "unknown", seen.shortage(check.needs), seen)
     held = OPERATORS[check.operator](seen.value, check.threshold)
-    reason = f"{_shown(seen.value)} over {seen.samples} samples"
+    reason = f"{_shown(seen.value)} over {_measured(metric, results, seen.samples)}"
     if seen.ci95 and seen.crosses(check):
         reason += "; the interval [{:.3f}, {:.3f}] crosses the threshold".format(*seen.ci95)
     return _outcome(check, "pass" if held else "fail", reason, seen)
+
+
+def _measured(metric: MetricName, results: Mapping[str, Any], samples: int) -> str:
+    """What a value is over: its samples, or the time in which it was measured."""
+    seconds = find(results, metric.measured) if metric.measured else None
+    if seconds is None:
+        return f"{samples} samples"
+    return f"{seconds:.1f} s, with something in flight in {samples:,} slots"
 
 
 def _shown(value: float) -> str:

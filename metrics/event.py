@@ -40,7 +40,8 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ``latency_ms`` is the service's own time; ``queue_ms`` the wait for an LLM slot before it.
     ``resent``: the request went out twice, since the idle connection had been closed.
     ``request`` and ``response`` are kept with ``--evidence full`` only. ``unparseable``: why the
-    LLM's answer, which came, could not be used.
+    LLM's answer, which came, could not be used. ``cut``: the end of the run came before an answer;
+    the latency is what had passed until then, and is in no percentile.
     """
 
     name: str
@@ -52,12 +53,14 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     request: str | None = None
     response: str | None = None
     unparseable: str | None = None
+    cut: bool = False
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One event. All are counted; one with a list enters quality metrics, unless it was cut off.
 
-    ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies.
+    ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies, and
+    ``lasted_ms`` the time from its begin to its end, waits included (None in older versions).
     ``seq`` counts from 1 on each worker's boot; ``worker`` names worker and boot, so that the two
     identify an event. ``top_k`` is the list of its search and ``found`` its length; where no search
     succeeded they are empty and None, and ``outcome`` says why. Events of older versions have no
@@ -104,6 +107,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     outcome: Outcome = "ok"
     error: str | None = None
     latency_ms: float = 0.0
+    lasted_ms: float | None = None
     trace_id: str | None = None
     paired_seq: int | None = None
     steps: list[StepRecord] = []

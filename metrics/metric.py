@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from mcstress.metrics.availability import GATEWAY, Reading, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Histograms
@@ -77,7 +78,8 @@ class MetricName(msgspec.Struct, frozen=True):
     ``ranges`` are tried in order, the first is the healthy one. ``label`` is its name in the web
     UI's table, ``row`` that in the report, where it is a plain row of its section's table or of
     "Further figures"; without, it is not there. ``better`` and ``span``, the largest difference
-    there can be (0: as many as K), are for figures that are compared by question.
+    there can be (0: as many as K), are for figures that are compared by question. ``measured``
+    names the figure that says over how many seconds it was measured.
     """
 
     name: str
@@ -93,6 +95,7 @@ class MetricName(msgspec.Struct, frozen=True):
     row: str = ""
     better: Literal["higher", "lower", ""] = ""
     span: float = 1.0
+    measured: str = ""
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -134,12 +137,30 @@ class Section(msgspec.Struct, frozen=True):
         )
 
 
+class WholeRun(msgspec.Struct, frozen=True):
+    """What a run as a whole has, and no band of it.
+
+    ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py).
+    """
+
+    run_s: float
+    availability: Mapping[str, Reading]
+    blocks: Sequence[tuple[int, int]]
+
+    @property
+    def silences(self) -> Sequence[Silence]:
+        """When nothing of the gateway succeeded: the first of them."""
+        gateway = self.availability.get(GATEWAY)
+        return () if gateway is None else gateway.silences
+
+
 class ResultContext(msgspec.Struct, frozen=True):
     """What a result needs beside its own counts.
 
     ``k``: the length of lists. ``planned``: the least number of samples by figure. ``candidates``:
     how many workers there are for each role, where known. ``steps``: latencies of all steps by
-    name; ``failed``: how many of them failed.
+    name; ``failed``: how many of them failed. ``whole``: None for a band, and where a run's times
+    are not asked for.
     """
 
     k: int
@@ -147,6 +168,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     candidates: Mapping[str, int] | None = None
     steps: Histograms = msgspec.field(default_factory=Histograms)
     failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
+    whole: WholeRun | None = None
 
 
 class PlannedRound(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
+from mcstress.metrics.availability_figures import AvailabilityFigures
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
@@ -28,6 +29,7 @@ OURS: tuple[type[Metric], ...] = (
     Inbox,
     Unparseable,
     Errors,
+    AvailabilityFigures,
     Events,
     Latency,
     RankCorrelation,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from mcstress.metrics.availability import Availability
 from mcstress.metrics.band import Bands, band_of
 from mcstress.metrics.event import Event, utc
 from mcstress.metrics.faults import Faults
@@ -28,6 +29,7 @@ class Accumulators:
         self._say = say
         self.bands = Bands()
         self.timeline = Timeline()
+        self.availability = Availability()
         self.worst = WorstReissues()
         self.faults = Faults()
         self.rounds = Rounds(cells)
@@ -52,6 +54,7 @@ class Accumulators:
                 self.bands[band],
                 faults=self.faults,
                 worst=self.worst,
+                availability=self.availability,
                 say=self._say,
             )
         self._last = (utc(second), utc(second + 1), event.users, moment)
@@ -67,6 +70,7 @@ class Accumulators:
         """Add all but the waiting lists; both are settled."""
         self.bands.merge(other.bands)
         self.timeline.merge(other.timeline)
+        self.availability.merge(other.availability)
         self.worst.merge(other.worst)
         self.faults.merge(other.faults)
 
@@ -75,6 +79,7 @@ class Accumulators:
         parts = {
             "bands": self.bands.state(),
             "timeline": self.timeline.state(),
+            "availability": self.availability.state(),
             "worst": self.worst.state(),
             "faults": self.faults.state(),
             "rounds": self.rounds.state(),
@@ -85,6 +90,7 @@ class Accumulators:
         """Add what ``state()`` gave; the lists wait as they did."""
         self.bands.restore(state.get("bands", {}))
         self.timeline.restore(state.get("timeline", {}))
+        self.availability.restore(state.get("availability", {}))
         self.worst.restore(state.get("worst", []))
         self.faults.restore(state.get("faults", []))
         self.rounds.restore(state.get("rounds", []))

@@ -12,7 +12,7 @@ from locust.exception import StopUser
 from mcstress.metrics.event import Event, Item, Outcome, StepRecord
 from mcstress.metrics.question import worded
 from mcstress.services.clock import CLOCK
-from mcstress.services.step import Step
+from mcstress.services.step import Step, cut_step
 from mcstress.services.target import Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator
 
@@ -23,9 +23,9 @@ _at = datetime.fromtimestamp
 class EventScope:
     """A context: on leaving it, however, the event is fired once, with its steps.
 
-    Left by the end of the run, the event is ``cut``; with a step that failed, ``failed``.
-    ``number`` is that of a message or a resume, for the event's question; without, the question is
-    the demand of ``contract`` for ``role``.
+    Left by the end of the run, the event is ``cut``, and has the step that was under way; with a
+    step that failed, ``failed``. ``number`` is that of a message or a resume, for the event's
+    question; without, the question is the demand of ``contract`` for ``role``.
     """
 
     def __init__(
@@ -41,8 +41,9 @@ class EventScope:
         self.coordinator = coordinator
         self.trace = coordinator.trace(phase)
         self.steps: list[Step[Any]] = []
+        self._began = perf_counter()
         self.event = Event(
-            time=_at(CLOCK.anchor_s + perf_counter(), UTC),
+            time=_at(CLOCK.anchor_s + self._began, UTC),
             round=coordinator.round,
             trio=coordinator.seat.trio,
             variant=coordinator.variant.number,
@@ -80,12 +81,16 @@ class EventScope:
             if step.unparseable is not None:
                 record.unparseable = step.unparseable
             records.append(record)
+            if step.cut:
+                record.cut = True
+                continue
             latency_ms += step.latency_ms
             if error is not None and failed is None:
                 failed = f"{name}: {error}"
         if failed is not None and kind is None:
             event.outcome, event.error = "failed", failed
         event.steps, event.latency_ms = records, latency_ms
+        event.lasted_ms = (perf_counter() - self._began) * 1000
         self.coordinator.fire(event=event, steps=steps)
 
     def _leave_by(self, kind: type[BaseException], fault: BaseException | None) -> None:
@@ -93,6 +98,8 @@ class EventScope:
         cut = issubclass(kind, StopUser) or not issubclass(kind, Exception)
         self.event.outcome = "cut" if cut else "failed"
         self.event.error = None if cut else f"{kind.__name__}: {fault}"
+        if cut and (under_way := cut_step(fault)) is not None:
+            self.steps.append(under_way)
 
     def leave_out(self, outcome: Outcome, reason: str) -> None:
         """Say why nothing was asked."""

@@ -215,6 +215,12 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     reports: Annotated[int, says("of its figures, that arrived")] = 0
     reports_missing: Annotated[int, says("that it sent and that never arrived")] = 0
     reports_repeated: Annotated[int, says("that arrived twice, and count once")] = 0
+    clock_offset_s: Annotated[
+        float | None, says("the master's clock less its own; null: it is the master's, or unknown")
+    ] = None
+    clock_error_s: Annotated[
+        float | None, says("the most that its times are wrong by; null as for clock_offset_s")
+    ] = None
     tracing: Annotated[ProcessTraces | None, says("its trace observations")] = None
 
 

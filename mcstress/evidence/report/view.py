@@ -9,7 +9,7 @@ import msgspec
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
-from mcstress.evidence.report.sections import capture, load, quality, speed, trust
+from mcstress.evidence.report.sections import capture, load, over_time, quality, speed, trust
 from mcstress.evidence.report.sections.target import target
 from mcstress.evidence.run_document import RunDocument
 
@@ -54,6 +54,8 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             *quality.further(document),
             speed.latency(document),
             load.load(document),
+            over_time.over_time(document),
+            over_time.availability(document),
             speed.errors(document),
             trust.completeness(document),
             trust.not_covered(document),
