@@ -22,8 +22,8 @@ from zlib import crc32
 
 import msgspec
 
-from mcstress.metrics.check import OPERATORS
 from mcstress.metrics.intervals import Interval, bonett_price, mcnemar_p, over_trios, wilson
+from mcstress.metrics.metric import OPERATORS
 
 KEPT = 10_000
 """Of more different questions, as many are kept: half a point of interval at worst is enough."""
@@ -114,6 +114,12 @@ class ByQuestion:
         """How many different questions are kept."""
         self._prune()
         return len(self._rows)
+
+    def rows(self) -> Iterator[tuple[Key, int, list[int]]]:
+        """Unit and question, its number of samples, and the sums of its values; sorted."""
+        self._prune()
+        for key, (samples, *sums) in sorted(self._rows.items()):
+            yield key, samples, sums
 
     def means(self, figure: int = 0, scale: int = 1) -> Iterator[tuple[int, float]]:
         """Unit and mean of each question, in the questions' order."""

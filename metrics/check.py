@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Annotated
 
 import msgspec
 
+from mcstress.metrics.metric import OPERATORS
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import says
-
-OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 _NAME = re.compile(r"\s*([A-Za-z_][\w.]*)")
 _OPERATOR = re.compile(r"\s*([<>=!]+)")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mcstress.metrics.check import OPERATORS, Check, parse_check
-from mcstress.metrics.metric import COUNT
+from mcstress.metrics.check import Check, parse_check
+from mcstress.metrics.metric import COUNT, OPERATORS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.readings import ranges
 

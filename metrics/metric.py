@@ -8,6 +8,7 @@ documentation, the table in the web UI, load curve and ``mcstress compare`` are 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -25,8 +26,21 @@ COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 BESIDE_METRICS = ("latency", "faults")
 """Sections that stand beside ``metrics`` in a run's JSON, not in it."""
 
+NOT_MEASURED = "not_measured"
+"""The key of a section that says why it could not be measured: its checks are skipped."""
+
 NO_UNIT = 0
 """The unit of what an older version counted without one; trios and variants count from 1."""
+
+OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+"""How a figure is compared, in checks and ranges."""
 
 Hits = list[Hit] | None
 """An event's hits without repeats, in rank order; None where it has no list."""
