@@ -115,6 +115,12 @@ class ByQuestion:
         self._prune()
         return len(self._rows)
 
+    def rows(self) -> Iterator[tuple[Key, int, list[int]]]:
+        """Unit and question, its number of samples, and the sums of its values; sorted."""
+        self._prune()
+        for key, (samples, *sums) in sorted(self._rows.items()):
+            yield key, samples, sums
+
     def means(self, figure: int = 0, scale: int = 1) -> Iterator[tuple[int, float]]:
         """Unit and mean of each question, in the questions' order."""
         self._prune()

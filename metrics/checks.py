@@ -13,7 +13,7 @@ import msgspec
 
 from mcstress.metrics.check import Check, CheckSyntaxError, parse_check
 from mcstress.metrics.faults import UNSENT_STEPS
-from mcstress.metrics.metric import OPERATORS, MetricName
+from mcstress.metrics.metric import NOT_MEASURED, OPERATORS, MetricName
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.results import says
 
@@ -125,6 +125,8 @@ def _judge(
         return _outcome(check, "unknown", reason, seen)
     if reason := phases.why_none(metric.phases):
         return _outcome(check, "skipped", reason, seen)
+    if reason := _why_not_measured(check.metric, results):
+        return _outcome(check, "skipped", reason, seen)
     if seen.value is None or seen.is_short_of(check.needs):
         return _outcome(check, "unknown", seen.shortage(check.needs), seen)
     held = OPERATORS[check.operator](seen.value, check.threshold)
@@ -140,6 +142,13 @@ def _measured(metric: MetricName, results: Mapping[str, Any], samples: int) -> s
     if seconds is None:
         return f"{samples} samples"
     return f"{seconds:.1f} s, with something in flight in {samples:,} slots"
+
+
+def _why_not_measured(name: str, results: Mapping[str, Any]) -> str:
+    """What the figure's section says: the system's answers do not hold what it is made of."""
+    section = name.rpartition(".")[0]
+    reason = find(results, f"{section}.{NOT_MEASURED}")
+    return f"not measured: {reason}" if reason else ""
 
 
 def _shown(value: float) -> str:

@@ -68,7 +68,10 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     should come back (handover: what the colleague recorded; fresh resume: its id), and
     ``expected_corpus`` the corpus that it is of. ``exclude_ids`` went out with the search;
     ``rejected`` are the hits that they stand for. Both corpora are missing in events of older
-    versions, where an id counts whatever its corpus. ``users`` is the number of concurrent users
+    versions, where an id counts whatever its corpus. ``gains`` says by the scenario's rules how
+    well each hit of a baseline's list fits, 0 to 1; None where that cannot be told.
+    ``other_values``: what its hits have, where none has a value, or a field, that a rule asks for.
+    ``users`` is the number of concurrent users
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
     the same worker) that this one is compared with: a reissue's baseline, the memory arm of a
@@ -103,6 +106,8 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     injected: int | None = None
     rating: int | None = None
     parse_status: ParseStatus | None = None
+    gains: list[float] | None = None
+    other_values: list[str] | None = None
     users: int = 0
     outcome: Outcome = "ok"
     error: str | None = None

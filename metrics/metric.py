@@ -27,6 +27,9 @@ COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 BESIDE_METRICS = ("latency", "faults")
 """Sections that stand beside ``metrics`` in a run's JSON, not in it."""
 
+NOT_MEASURED = "not_measured"
+"""The key of a section that says why it could not be measured: its checks are skipped."""
+
 NO_UNIT = 0
 """The unit of what an older version counted without one; trios and variants count from 1."""
 

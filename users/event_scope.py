@@ -15,6 +15,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step, cut_step
 from mcstress.services.target import Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator
+from mcstress.users.relevance import DemandRules
 
 Taken = TypeVar("Taken", bound=Step[Any])
 _at = datetime.fromtimestamp
@@ -125,15 +126,18 @@ class EventScope:
         corpora: list[str] | None = None,
         rejected: list[Item] | None = None,
         metadata: bool = False,
+        rules: DemandRules | None = None,
     ) -> Found | None:
         """Search, with the memory of that namespace or by retrieval only; None where it failed.
 
         A target without a memory searches plainly. The event takes its list from here; an event has
-        one search. Of ``rejected`` the ids go out.
+        one search. Of ``rejected`` the ids go out. By ``rules`` it says how well each hit fits.
         """
         coordinator, event = self.coordinator, self.event
         corpora = corpora or coordinator.run.scenario.corpora
         search = Search(query, corpora, event.k, metadata=metadata)
+        if rules is not None:
+            search.metadata, search.fields = True, rules.fields
         ask = coordinator.target.search
         if memory is not None and coordinator.can.record:
             search.memory, search.role = memory, role
@@ -152,6 +156,8 @@ class EventScope:
             event.top_k, event.found = found.hits, len(found.hits)
             event.per_corpus_counts = found.per_corpus_counts
             event.boosted, event.injected = found.boosted, found.injected
+            if rules is not None:
+                rules.judge(found, event)
         return found
 
     def record(self, query: str, answer_id: str, answer_corpus: str, role: str) -> bool:

@@ -32,6 +32,7 @@ from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
 from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.relevance import Rules
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
 from mcstress.worker.master_clock import MasterClock
@@ -63,6 +64,7 @@ class WorkerRun:
         self.board = HandoverBoard()
         run = welcome.run
         self.target = target
+        self.rules = Rules(run.scenario)
         slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.llm = make_language_model(run.llm_api, run.llm_setup, slots)
         self.user_errors: list[str] = []
