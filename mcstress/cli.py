@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mcstress.errors import UsageError
-from mcstress.exit_codes import EXIT_CODES, EXIT_REGRESSION, EXIT_USAGE
+from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
@@ -70,29 +70,57 @@ def stack(port: int, data: Path | None, seed: int, fault: tuple[str, ...]) -> No
 
 
 class TwoSides(click.Command):
-    """Takes ``A… -- B…``: the parser would drop the ``--`` that stands between the sides."""
+    """Takes ``A… -- B…``: the parser would drop the ``--`` that stands between the sides.
+
+    Options may stand before, between and after the files. A second ``--`` ends them: what follows
+    it are files, whatever their names begin with.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep what follows the first ``--`` as the B side."""
+        """Keep the files that follow the first ``--`` as the B side."""
         if "--" in args:
             cut = args.index("--")
-            args, ctx.obj = args[:cut], args[cut + 1 :]
+            args, rest = args[:cut], args[cut + 1 :]
+            end = rest.index("--") if "--" in rest else len(rest)
+            options, files = self._told_apart(rest[:end])
+            args, ctx.obj = [*options, *args], [*files, *rest[end + 1 :]]
         return super().parse_args(ctx, args)
 
+    def _told_apart(self, args: list[str]) -> tuple[list[str], list[str]]:
+        """Options, each with its value, and files."""
+        valued = {
+            name
+            for parameter in self.params
+            if isinstance(parameter, click.Option) and not parameter.is_flag
+            for name in parameter.opts
+        }
+        options: list[str] = []
+        files: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            (options if arg.startswith("-") else files).append(arg)
+            if arg in valued:
+                options += [value for value in [next(rest, None)] if value is not None]
+        return options, files
 
-@main.command(cls=TwoSides, options_metavar="[OPTIONS]", epilog="B: the files after --")
+
+@main.command(
+    cls=TwoSides,
+    options_metavar="[OPTIONS]",
+    epilog="B: the files after --; options may stand anywhere. Pages: docs/compare.md",
+)
 @click.argument("a", nargs=-1, type=click.Path(path_type=Path), metavar="A.json... -- B.json...")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text")
 @click.option(
     "--fail-on-regression",
     is_flag=True,
-    help="exit code 5 where B is proven worse, 4 where a file proves nothing",
+    help="exit code 5 where B is proven worse, 4 where that cannot be judged",
 )
 @click.pass_context
 def compare(
     ctx: click.Context, a: tuple[Path, ...], form: str, *, fail_on_regression: bool
 ) -> None:
-    """Compare runs B with runs A: effect first, interval, and ~ where nothing is proven."""
+    """Compare two sets of runs."""
     from mcstress.evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
     from mcstress.evidence.store.history import blaming, read_run  # noqa: PLC0415  (likewise)
 
@@ -103,10 +131,8 @@ def compare(
             reading.enter_context(blaming(run))
         found = comparison.compare(*runs)
     click.echo(getattr(render, form)(found), nl=False)
-    if fail_on_regression and (found.damaged or found.unsent):
-        raise SystemExit(EXIT_CODES["unknown"])
-    if fail_on_regression and found.regressions:
-        raise SystemExit(EXIT_REGRESSION)
+    if fail_on_regression:
+        raise SystemExit(COMPARED[found.outcome])
 
 
 @main.command(
