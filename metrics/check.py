@@ -32,7 +32,7 @@ class Check(msgspec.Struct, frozen=True):
     metric: Annotated[str, says("the name of its figure")]
     operator: Annotated[str, says("<, <=, >, >=, == or !=")]
     threshold: Annotated[float, says("what the figure is compared with")]
-    needs: Annotated[int, says("with fewer samples it is unknown")] = 1
+    needs: Annotated[int, says("with fewer questions (else samples) it is unknown")] = 1
 
 
 def parse_check(text: str, needs: int = 1) -> Check:

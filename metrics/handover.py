@@ -39,7 +39,7 @@ ARMS = ("memory", "control")
 RANGES = {
     VERBATIM: (
         Range(">=", 0.95, "healthy", "a colleague finds what was learnt"),
-        Range(">=", 0.0, "low", "what was learnt does not always reach a colleague"),
+        Range(">=", 0.0, "low", "colleagues do not always find the recorded answer"),
     ),
     PARAPHRASE: (
         Range(">=", 0.5, "healthy", "what was learnt is found in other words too"),

@@ -58,7 +58,7 @@ class Swap(Metric):
         yield of(
             "returned",
             COUNT,
-            "rejected hits (corpus and id) that returned; 0 is right",
+            "rejected hits (corpus and id) that came back; 0 is right",
             ranges=RANGES,
             label="rejected ids that returned",
             questions="swap.questions",

@@ -10,9 +10,9 @@ import msgspec
 from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.metric import COUNT
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import FigureSection
+from mcstress.metrics.shown import figure
 
 _FIGURE = re.compile(r"(?:< )?[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|\u2013$")
 
@@ -105,7 +105,7 @@ def plain_rows(document: RunDocument, section: str) -> list[list[str]]:
             rows.append(
                 [
                     metric.row,
-                    words.count(value) if metric.unit == COUNT else words.score(value),
+                    words.NONE if value is None else figure(value, metric.unit),
                     words.interval(ci95) if ci95 else "",
                     words.count(samples),
                 ]
