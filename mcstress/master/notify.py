@@ -11,6 +11,7 @@ from mcstress.evidence.document_parts import TraceCount, Tracing, lost_by_reason
 from mcstress.evidence.report.github import tell_github
 from mcstress.evidence.report.junit import write_junit
 from mcstress.evidence.report.markdown import markdown
+from mcstress.evidence.report.sections.relevance import not_measured
 from mcstress.evidence.report.words import visible
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.run_state import RunState
@@ -31,6 +32,8 @@ def summary(run: RunState, document: RunDocument) -> str:
     """The figures that matter, for a terminal: a line a check, then where the report is."""
     counted = document.completeness
     events = counted.counts.get("events_merged") or 0
+    said = not_measured(document)
+    unmeasured = f", {said}" if said else ""
     lines = [
         f"{MARKS[check.verdict]} {check.check}: {check.reason}"
         + ("" if counted.complete else _seen(check))
@@ -42,7 +45,7 @@ def summary(run: RunState, document: RunDocument) -> str:
     return "\n".join(
         [
             "",
-            f"Run {run.run.label}: {document.verdict.upper()}, {events:,} events",
+            f"Run {run.run.label}: {document.verdict.upper()}, {events:,} events{unmeasured}",
             *lines,
             *_where(run),
             "",

@@ -55,7 +55,7 @@ def _asked(place: str, rule: RelevanceRule, scenario: Scenario) -> Iterator[str]
         for demand in contract.demands
     )
     try:
-        if not any([asked_values(template_of(rule), demand) for demand in demands]):
+        if not any(asked_values(template_of(rule), demand) for demand in demands):
             yield f'{place}.{key}: found "{template_of(rule)}", which no demand has words for'
     except FaultError as fault:
         yield f"{place}.{key}: {fault}"

@@ -15,6 +15,7 @@ from mcstress.evidence.document_parts import (
 )
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Section, Table, Verbatim, figures
+from mcstress.evidence.report.sections.relevance import not_measured
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome
 from mcstress.metrics.faults import UNSENT_STEPS
@@ -67,6 +68,8 @@ def verdict_words(document: RunDocument) -> str:
     verbs = {"fail": "failed", "unknown": "unknown", "pass": "passed", "skipped": "skipped"}
     counted = [f"{len(found)} {verbs[verdict]}" for verdict, found in by_verdict.items() if found]
     told = f"{words.plural(len(outcomes), 'check')}: {words.sentence_list(counted)}"
+    if said := not_measured(document):
+        told += f"; {said}"
     faults = document.completeness.faults
     return f"{told}; incomplete: {faults[0]}" if faults else told
 
