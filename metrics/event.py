@@ -69,7 +69,8 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
     the same worker) that this one is compared with: a reissue's baseline, the memory arm of a
-    control, the first query of a swap.
+    control, the first query of a swap. ``expected_fields``: of the fields that the scenario expects
+    the LLM to read in a message, whether each came.
     """
 
     seq: int = 0
@@ -98,6 +99,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     injected: int | None = None
     rating: int | None = None
     parse_status: ParseStatus | None = None
+    expected_fields: dict[str, bool] | None = None
     users: int = 0
     outcome: Outcome = "ok"
     error: str | None = None

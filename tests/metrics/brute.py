@@ -191,12 +191,33 @@ def inbox(events: list[Event]) -> dict:
     asked = of_phase(events, "inbox")
     answered = [[step.name for step in e.steps if step.error is None] for e in asked]
     ratings = [e.rating for e in asked if e.rating is not None]
+    sent = [
+        [s.name for s in e.steps if not (s.error or "").startswith("load generator: ")]
+        for e in asked
+    ]
+    parses = len([1 for e in asked if e.parse_status])
+    parsed = len([1 for e in asked if e.parse_status == "parsed"])
+    judged = len([1 for names in sent if "llm.judge_top1" in names])
+    fields = [(name, came) for e in asked for name, came in (e.expected_fields or {}).items()]
     accepted = len([1 for names in answered if "observerd.inbox.record" in names])
     return {
         "messages": len(asked),
         "planned": len(asked),
         "accepted": accepted,
-        "parsed": len([1 for e in asked if e.parse_status == "parsed"]),
+        "parsed": parsed,
+        "parses": parses,
+        "parsed_rate": Fraction(parsed, parses) if parses else None,
+        "judged": judged,
+        "rated_rate": Fraction(len(ratings), judged) if judged else None,
+        "expected_fields": len(fields),
+        "parse_accuracy": mean([Fraction(came) for _, came in fields]),
+        "fields": {
+            each: {
+                "expected": len([1 for name, _ in fields if name == each]),
+                "accuracy": mean([Fraction(came) for name, came in fields if name == each]),
+            }
+            for each in ("role", "count", "location", "certs", "skills", "shift")
+        },
         "unparseable": len([1 for e in asked if e.parse_status == "unparseable"]),
         "parse_failed": len([1 for e in asked if e.parse_status == "failed"]),
         "ratings": {str(n): ratings.count(n) for n in range(1, 6)},

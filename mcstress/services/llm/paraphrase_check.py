@@ -19,17 +19,19 @@ LETTERS_OF_A_STEM = 5
 """Of longer words so many letters are compared: an electrician does electrical work."""
 SHORTEST_CONTENT = 4
 """Shorter words without a digit or a capital are of the grammar: for, the, and."""
-OF_THE_GRAMMAR = frozenset(
-    "need needs needed want wants wanted require requires required looking find with from that "
-    "this these those they them their there have must will shall should would could some "
-    "able into onto upon about where when who whom whose which while please people person "
-    "worker workers job jobs work search query".split()
-)
-SCHEMA_WORDS = frozenset(
-    "paraphrase title type object properties required string description answer json schema value "
-    "the a same need query in other words text".split()
-)
-"""The words that the model is shown around the query: the schema's, and the instruction's for it."""
+OF_THE_GRAMMAR = frozenset({
+    "need", "needs", "needed", "want", "wants", "wanted", "require", "requires", "required",
+    "looking", "find", "with", "from", "that", "this", "these", "those", "they", "them", "their",
+    "there", "have", "must", "will", "shall", "should", "would", "could", "some", "able", "into",
+    "onto", "upon", "about", "where", "when", "whom", "whose", "which", "while", "please",
+    "people", "person", "worker", "workers", "jobs", "work", "search", "query",
+})  # fmt: skip
+SCHEMA_WORDS = frozenset({
+    "paraphrase", "title", "type", "object", "properties", "required", "string", "description",
+    "answer", "json", "schema", "value", "the", "a", "same", "need", "query", "in", "other",
+    "words", "text",
+})  # fmt: skip
+"""What the model is shown around the query: the schema's words, and the instruction's for it."""
 
 _WORD = re.compile(r"[^\W_]+")
 

@@ -232,12 +232,7 @@ def swap_and_inbox(document: RunDocument) -> Section:
         ["Jaccard with the rejected list", words.score(swap.get("mean_jaccard")), ""],
         ["swaps", words.of(swap.get("swaps"), swap.get("planned")), ""],
         ["messages accepted", words.of(inbox.get("accepted"), inbox.get("planned")), ""],
-        [
-            "demands parsed",
-            words.of(inbox.get("parsed"), inbox.get("accepted")),
-            _unparseable(inbox),
-        ],
-        ["judge's mean rating (1 to 5)", _rating(inbox), _ratings(inbox)],
+        *_understanding(document, inbox),
     ]
     unusable = figures(document, "llm").get("by_reason", [])
     tables = [Table(["Figure", "Value", "Reading"], rows)]
@@ -262,6 +257,48 @@ def further(document: RunDocument) -> list[Section]:
     return [Section(key="further", title="Further figures", tables=[table])] if rows else []
 
 
+def _understanding(document: RunDocument, inbox: FigureSection) -> list[list[Any]]:
+    """What the LLM made of messages and hits: how much could be used, and whether it was right."""
+    parsed, fields, rated = "inbox.parsed_rate", "inbox.parse_accuracy", "inbox.rated_rate"
+    mean = "inbox.mean_rating"
+    return [
+        [
+            "demands parsed" + healthy(document, parsed),
+            _rate(inbox, "parsed", "parses", "parsed_rate", "parsed_ci95"),
+            _with(reading(document, parsed), _unparseable(inbox)),
+        ],
+        [
+            "expected fields that came" + healthy(document, fields),
+            _rate(inbox, "came_fields", "expected_fields", "parse_accuracy", "accuracy_ci95"),
+            _with(reading(document, fields), _by_field(inbox)),
+        ],
+        [
+            "hits rated" + healthy(document, rated),
+            _rate(inbox, "rated", "judged", "rated_rate", "rated_ci95"),
+            _with(reading(document, rated), _unrated(inbox)),
+        ],
+        [
+            "judge's mean rating, 1 to 5" + healthy(document, mean),
+            _rating(inbox),
+            _with(reading(document, mean), _ratings(inbox)),
+        ],
+    ]
+
+
+def _with(said: readings.Reading, detail: str) -> readings.Reading:
+    return readings.Reading(f"{said.words} ({detail})", said.tone) if detail else said
+
+
+def _by_field(inbox: FigureSection) -> str:
+    """The fields that did not always come."""
+    missed = [
+        f"{name} {words.of(field['came'], field['expected'])}"
+        for name, field in inbox.get("fields", {}).items()
+        if field["came"] < field["expected"]
+    ]
+    return words.sentence_list(missed) if missed else ""
+
+
 _UNUSABLE = "Why the LLM's answer could not be used"
 
 
@@ -279,6 +316,10 @@ def _rating(inbox: FigureSection) -> str:
 def _ratings(inbox: FigureSection) -> str:
     if not inbox.get("rated"):
         return ""
-    by_rating = ", ".join(f"{rating}: {n:,}" for rating, n in inbox["ratings"].items())
-    unrated = f"; {inbox['unrated']:,} unrated" if inbox.get("unrated") else ""
-    return f"{by_rating}{unrated}"
+    return ", ".join(f"{rating}: {n:,}" for rating, n in inbox["ratings"].items())
+
+
+def _unrated(inbox: FigureSection) -> str:
+    parts = {"unrated": "accepted and never rated", "unparseable_ratings": "unparseable"}
+    said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
+    return words.sentence_list(said) if said else ""

@@ -251,10 +251,16 @@ def _understood(document: RunDocument) -> list[str]:
     """What the LLM wrote that nobody could read, where no check asks for it."""
     inbox = figures(document, "inbox")
     asked = any(check.metric.startswith("inbox.") for check in document.checks)
-    parts = {"unparseable": ("demands", "accepted"), "unparseable_ratings": ("ratings", "accepted")}
+    answered = {
+        "unparseable": ("demands", inbox.get("parsed", 0) + inbox.get("unparseable", 0)),
+        "unparseable_ratings": (
+            "ratings",
+            inbox.get("rated", 0) + inbox.get("unparseable_ratings", 0),
+        ),
+    }
     said = [
-        f"{words.of(inbox[key], inbox[of])} {what}"
-        for key, (what, of) in parts.items()
+        f"{words.of(inbox[key], of)} {what}"
+        for key, (what, of) in answered.items()
         if inbox.get(key)
     ]
     if asked or not said:
