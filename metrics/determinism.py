@@ -44,7 +44,8 @@ class Determinism(Metric):
 
     ``rbo_nano`` is the sum of the rank-biased overlaps in billionths, an integer so that adding in
     any order gives the same. ``changed``: shared, union of pairs whose corpora changed in between.
-    ``attempted`` counts the reissues that were not cut off.
+    ``attempted`` counts the reissues that were not cut off, ``adjusted`` the pairs without what the
+    run added in between.
     """
 
     key = section = "determinism"
@@ -55,6 +56,7 @@ class Determinism(Metric):
         self.rbo_nano: Tally[tuple[()]] = Tally()
         self.changed: Tally[tuple[int, int]] = Tally()
         self.attempted: Tally[tuple[()]] = Tally()
+        self.adjusted: Tally[tuple[()]] = Tally()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
@@ -83,6 +85,8 @@ class Determinism(Metric):
         rbo = "mean rank-biased overlap, p = 0.9, extrapolated"
         row = "mean RBO (p = 0.9)"
         yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap", row=row)
+        adjusted = "pairs whose later list was judged without what this run added in between"
+        yield of("adjusted_pairs", COUNT, adjusted)
         changed = "changed_corpora_pairs"
         yield of(changed, COUNT, "pairs whose corpora changed in between, counted apart")
         mean = "mean Jaccard of the pairs whose corpora changed"
@@ -105,6 +109,8 @@ class Determinism(Metric):
             self.changed[shared, union] += 1
             seen.faults[("changed_corpora_pairs",)] += 1
             return
+        if pair.adjusted:
+            self.adjusted[()] += 1
         rbo_nano = NANO if identical else pair.rbo_nano
         self.pairs[seen.unit_of(event), shared, union, int(identical), int(pair.top1)] += 1
         self.rbo_nano[()] += rbo_nano
@@ -134,6 +140,7 @@ class Determinism(Metric):
             "trios": len(trios),
             "identical": identical,
             "top1": top1,
+            "adjusted_pairs": self.adjusted[()],
             "changed_corpora_pairs": changed,
             "changed_corpora_mean_jaccard": jaccard.mean(self.changed),
         }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import OWN_FAULT, Event
 from mcstress.metrics.faults import Faults
+from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
 from mcstress.metrics.metric import Say, Seen, Unit
 from mcstress.metrics.tally import Tally
@@ -52,7 +53,8 @@ class SecondBucket(Seen):
     def add(self, event: Event) -> int:
         """Count an event and its steps, whatever became of it; how many steps never went out.
 
-        Those are no service's: they are in no latency and no error rate.
+        Those are no service's: they are in no latency and no error rate. Looks for new resumes are
+        freshness's alone.
         """
         self.events[event.phase, event.outcome] += 1
         steps, latencies, unsent = event.steps, self.steps, 0
@@ -62,8 +64,14 @@ class SecondBucket(Seen):
                 if error.startswith(OWN_FAULT):
                     unsent += 1
                     continue
+                if name in LOOK_STEPS:
+                    self.band.freshness.add_look(step)
+                    continue
                 self.failed += 1
                 self.band.errors.add_step(name, error)
+            elif name in LOOK_STEPS:
+                self.band.freshness.add_look(step)
+                continue
             latencies[name].append(step.latency_ms)
             if name in LLM_STEPS:
                 self.queue[name].append(step.queue_ms)
