@@ -107,6 +107,14 @@ def _add_hidden(add: Any) -> None:
     )
     add("--timeout", hidden=True, type=float, metavar="S", default=30.0, help="for one answer")
     add(
+        "--llm-timeout",
+        hidden=True,
+        type=float,
+        metavar="S",
+        default=120.0,
+        help="for one answer of the LLM",
+    )
+    add(
         "--max-answer",
         hidden=True,
         metavar="SIZE",

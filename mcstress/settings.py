@@ -66,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True):
     evidence: str
     playbook_prefix: str
     timeout_s: float
+    llm_timeout_s: float
     max_answer_bytes: int
     wait_deadline_s: float
     llm_parallel: int
@@ -102,7 +103,7 @@ class Settings(msgspec.Struct, frozen=True):
             model=self.llm_model if model.api == "ollama" else model.name,
             seed=self.seed,
             max_tokens=self.llm_max_tokens,
-            timeout_s=self.timeout_s,
+            timeout_s=self.llm_timeout_s,
             max_answer_bytes=self.max_answer_bytes,
             token_hosts=self.token_hosts,
         )
@@ -141,6 +142,7 @@ def read_settings(
         evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,
         timeout_s=_seconds("--timeout", options.timeout),
+        llm_timeout_s=_seconds("--llm-timeout", options.llm_timeout),
         max_answer_bytes=parse_size(options.max_answer, "--max-answer", *ANSWER_BYTES),
         wait_deadline_s=_seconds("--wait-deadline", options.wait_deadline),
         llm_parallel=_at_least(1, "--llm-parallel", options.llm_parallel),

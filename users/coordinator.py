@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mcstress.load.pacer import Pacer
 from mcstress.metrics.event import Event, Hit
@@ -18,6 +18,9 @@ from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run
 from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
 from mcstress.users.seat import Seat
+
+if TYPE_CHECKING:
+    from mcstress.users.freshness_poll import FreshnessPolls
 
 TAKING_OVER = frozenset({"handover", "handover_paraphrase"})
 """The phases that wait for what a colleague recorded."""
@@ -44,6 +47,14 @@ class WorkerContext(Protocol):
     @property
     def board(self) -> HandoverBoard:
         """What partners recorded."""
+
+    @property
+    def polls(self) -> FreshnessPolls:
+        """The looks for new resumes that were not there at once."""
+
+    @property
+    def users(self) -> int:
+        """How many users there are now, in all processes."""
 
     @property
     def target(self) -> Target:
@@ -119,6 +130,7 @@ class Coordinator:
             handover.from_persona == seat.persona for handover in self.run.scenario.handovers
         )
         self.baselines: dict[str, int] = {}
+        self.baselines_began_s: dict[str, float] = {}
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext

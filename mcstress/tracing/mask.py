@@ -84,6 +84,8 @@ class _Rule(NamedTuple):
 
 _RULES = {
     "matrix.search": _Rule(said, None),
+    "freshness.search": _Rule(said, None),
+    "freshness.poll": _Rule(said, None),
     "playbook.record": _Rule(said, anything),  # some services say what they recorded
     "observerd.inbox.record": _Rule(said, anything),
     "embed": _Rule(anything, None),

@@ -54,7 +54,8 @@ class Recorder:
         """Take one event and its steps."""
         self.events_made = event.seq = self.events_made + 1
         event.worker = self.worker
-        event.users = self.users
+        if not event.users:  # one that is fired late has those of its own time
+            event.users = self.users
         if self._keeps_bodies:
             _keep_bodies(event, steps)
         self._waiting.append(event)

@@ -277,6 +277,7 @@ class Worker:
         run.drained = True
         if isinstance(self.runner, WorkerRunner):
             self.runner.stop()
+        run.polls.cut()
         run.hand_over_all(unheard=unheard)
         gevent.killall(self._greenlets)
         run.disconnect()
@@ -355,6 +356,8 @@ class Worker:
     def _leave(self) -> None:
         """End the run before: its greenlets are stopped, and its file is closed."""
         gevent.killall(self._greenlets)
+        if self._run is not None:
+            self._run.polls.cut()
         if self._run is not None and self.local_segment is None:
             self.give_up()
             self._run.recorder.segment.close()

@@ -32,6 +32,7 @@ from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
 from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.freshness_poll import FreshnessPolls
 from mcstress.users.relevance import Rules
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
@@ -62,6 +63,7 @@ class WorkerRun:
         self.recorder = recorder
         self.pacer: Pacer = ClosedPacer()
         self.board = HandoverBoard()
+        self.polls = FreshnessPolls()
         run = welcome.run
         self.target = target
         self.rules = Rules(run.scenario)
@@ -91,6 +93,11 @@ class WorkerRun:
     def run(self) -> Run:
         """The run that is on."""
         return self.welcome.run
+
+    @property
+    def users(self) -> int:
+        """How many users there are now, in all processes."""
+        return self.recorder.users
 
     def lease(self, persona: str) -> Seat:
         """Ask the master for a seat; raises where it does not answer.
@@ -162,8 +169,8 @@ class WorkerRun:
         self._post.send_soon(BeginRound(self.run.uid, seat, round_))
 
     def done(self, seat: Seat) -> None:
-        """Tell the master that the seat has done its rounds."""
-        self._post.send(Done(self.run.uid, seat))
+        """Tell the master that the seat has done its rounds, and is waiting for no new resume."""
+        self.polls.after(seat, lambda: self._post.send(Done(self.run.uid, seat)))
 
     def publish(self, recordings: Recordings) -> None:
         """Tell the master, who tells the workers of those that wait for it."""

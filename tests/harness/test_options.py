@@ -15,6 +15,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.document import has_bodies
 from mcstress.master.start import check_claim
 from mcstress.options import add_options
+from mcstress.services.preflight import ModelFacts
 from mcstress.settings import read_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "options.md"
@@ -66,6 +67,22 @@ def test_the_defaults_are_right():
     assert settings.max_answer_bytes == 8_000_000
 
 
+def test_the_llm_may_take_longer_than_a_search():
+    """A judgement takes a minute where a model is large; a search that does is broken."""
+    settings = read_settings(options(timeout=2), None)
+    assert settings.target_setup("http://127.0.0.1:1").timeout_s == 2
+    assert (
+        settings.llm_setup("http://127.0.0.1:2", ModelFacts("qwen2.5", rule_based=False)).timeout_s
+        == 120
+    )
+    settings = read_settings(options(llm_timeout="300"), None)
+    assert settings.target_setup("http://127.0.0.1:1").timeout_s == 30
+    assert (
+        settings.llm_setup("http://127.0.0.1:2", ModelFacts("qwen2.5", rule_based=False)).timeout_s
+        == 300
+    )
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -78,6 +95,7 @@ def test_the_defaults_are_right():
         ({"think_time": "soon"}, "--think-time: found 'soon'"),
         ({"think_time": "nan"}, "--think-time: found 'nan'"),
         ({"timeout": "0"}, "--timeout: found '0', expected seconds above 0"),
+        ({"llm_timeout": "-1"}, "--llm-timeout: found '-1', expected seconds above 0"),
         ({"max_answer": "8XB"}, "--max-answer: found '8XB', expected a size such as 500kB, 8MB"),
         ({"max_answer": "-1"}, "--max-answer: found '-1', expected a size such as"),
         ({"max_answer": 0}, "--max-answer: found 0, expected 1 kB to 1 GB"),

@@ -234,12 +234,38 @@ def inbox(events: list[Event]) -> dict:
     answered = [[step.name for step in e.steps if step.error is None] for e in asked]
     rated = [(question(e), e.rating) for e in asked if e.rating is not None]
     ratings = [rating for _, rating in rated]
+    sent = [
+        [s.name for s in e.steps if not (s.error or "").startswith("load generator: ")]
+        for e in asked
+    ]
+    parses = [(question(e), e.parse_status == "parsed") for e in asked if e.parse_status]
+    judged = [
+        (question(e), e.rating is not None)
+        for e, names in zip(asked, sent, strict=True)
+        if "llm.judge_top1" in names
+    ]
+    fields = [
+        (question(e), name, came) for e in asked for name, came in (e.expected_fields or {}).items()
+    ]
     accepted = len([1 for names in answered if "observerd.inbox.record" in names])
     return {
         "messages": len(asked),
         "planned": len(asked),
         "accepted": accepted,
-        "parsed": len([1 for e in asked if e.parse_status == "parsed"]),
+        "parsed": sum(parsed for _, parsed in parses),
+        "parses": len(parses),
+        "parsed_rate": over_questions(parses),
+        "judged": len(judged),
+        "rated_rate": over_questions(judged),
+        "expected_fields": len(fields),
+        "parse_accuracy": over_questions([(which, came) for which, _, came in fields]),
+        "fields": {
+            each: {
+                "expected": len([1 for _, name, _ in fields if name == each]),
+                "accuracy": mean([Fraction(came) for _, name, came in fields if name == each]),
+            }
+            for each in ("role", "count", "location", "certs", "skills", "shift")
+        },
         "unparseable": len([1 for e in asked if e.parse_status == "unparseable"]),
         "parse_failed": len([1 for e in asked if e.parse_status == "failed"]),
         "ratings": {str(n): ratings.count(n) for n in range(1, 6)},

@@ -213,6 +213,10 @@ class MadeRun:
             event.steps.append(StepRecord(name, event.time, latency_ms, queue_ms=queue_ms))
         if event.phase == "inbox":
             event.parse_status, event.rating = "parsed", self.random.randint(1, 5)
+            # Of a number of its own: what other fields of the same seed are drawn stays as it is.
+            drawn = Random(event.seq)
+            names = drawn.sample(("role", "count", "location", "shift"), drawn.randint(1, 4))
+            event.expected_fields = {name: drawn.random() < 0.7 for name in names}
 
     def spoil(self, event: Event) -> None:
         """One of the things that go wrong."""
@@ -223,7 +227,7 @@ class MadeRun:
         if kind in ("failed", "cut", "skipped", "unmet"):
             event.outcome, event.top_k = kind, None
             event.steps = event.steps[: self.random.randint(0, len(event.steps))]
-            event.rating = event.parse_status = None
+            event.rating = event.parse_status = event.expected_fields = None
             if kind == "failed" and event.steps:
                 event.steps[-1].error = self.random.choice(REASONS)
         elif kind == "failed after":
@@ -239,6 +243,7 @@ class MadeRun:
             event.corpus_sizes = {**SIZES, "workers": 5001}
         elif kind == "unparseable" and event.phase == "inbox":
             event.parse_status, event.rating, event.top_k = "unparseable", None, None
+            event.expected_fields = None
             event.steps = event.steps[:2]
         elif kind == "unrated" and event.phase == "inbox":
             event.rating = None

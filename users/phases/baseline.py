@@ -31,3 +31,4 @@ def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, Item]
         if choice and act.record(demand.query, choice.id, choice.corpus, demand.role):
             answers[demand.role] = Item(choice.id, choice.corpus)
     me.baselines[demand.role] = act.event.seq
+    me.baselines_began_s[demand.role] = act.event.time.timestamp()

@@ -151,7 +151,8 @@ _REMARKS = (
     ),
     (
         '"~": no difference is proven. All figures but the descriptive ones are tested together; '
-        "p is corrected for that, and where nothing changed, at most 5 % of comparisons find anything."
+        "p is corrected for that, and where nothing changed, at most 5 % of comparisons find "
+        "anything."
     ),
     '"descriptive": not tested. The interval stands alone; of many such, some exclude 0 by chance.',
 )

@@ -235,15 +235,17 @@ def _understood(document: RunDocument) -> list[str]:
     """What the LLM wrote that nobody could read, where no check asks for it."""
     inbox = figures(document, "inbox")
     asked = any(check.metric.startswith("inbox.") for check in document.checks)
-    # A rating was answered where it could be used, and where it could not.
-    ratings = inbox.get("rated", 0) + inbox.get("unparseable_ratings", 0)
-    asked_of = {
-        "unparseable": ("demands", inbox.get("accepted")),
-        "unparseable_ratings": ("ratings", ratings),
+    # A rating was answered where it could be used, and where it could not; a demand likewise.
+    answered = {
+        "unparseable": ("demands", inbox.get("parsed", 0) + inbox.get("unparseable", 0)),
+        "unparseable_ratings": (
+            "ratings",
+            inbox.get("rated", 0) + inbox.get("unparseable_ratings", 0),
+        ),
     }
     said = [
         f"{words.of(inbox[key], of)} {what}"
-        for key, (what, of) in asked_of.items()
+        for key, (what, of) in answered.items()
         if inbox.get(key)
     ]
     if asked or not said:
