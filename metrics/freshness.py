@@ -59,8 +59,8 @@ class Freshness(Metric):
 
     ``attempted`` counts those that were not cut off. ``judged``: by question, whether it was seen;
     ``fates``: of all, whether. ``top_k_ms`` and ``top1_ms``: after how many ms; at most 10,000
-    different ones where a look takes less. ``looks``: their latencies by step, ``failed`` how many of them failed.
-    ``SecondBucket`` feeds those two.
+    different ones where a look takes less. ``looks``: their latencies by step, ``failed`` how many
+    of them failed. ``SecondBucket`` feeds those two.
     """
 
     key = section = "freshness"
