@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from mcstress.metrics.band import Band
-from mcstress.metrics.event import OWN_FAULT, Event
+from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event
 from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Counts
 from mcstress.metrics.metric import Say, Seen
@@ -61,6 +61,8 @@ class SecondBucket(Seen):
                     unsent += 1
                     continue
                 self.failed += 1
+                if error.startswith(HIT_TWICE[0]) and error.endswith(HIT_TWICE[1]):
+                    self.faults[("repeated_ids",)] += 1
                 self.band.errors.add_step(name, error)
             latencies[name].append(step.latency_ms)
             if name in LLM_STEPS:

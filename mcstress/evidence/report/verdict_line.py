@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mcstress.evidence.report import words
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome, expected, value_of
+from mcstress.metrics.checks import CheckOutcome, expected, line, value_of
 
 BUILT_IN = "built-in server: this says nothing about yours"
 GATEWAY = "gateway"
@@ -27,7 +27,7 @@ def verdict_line(document: RunDocument) -> str:
 def verdict_words(document: RunDocument) -> str:
     """The line without the word of the verdict."""
     embedded = any(one.embedded and one.name == GATEWAY for one in document.run.services)
-    return _of_checks(document) + (f" ({BUILT_IN})" if embedded else "")
+    return _of_checks(document) + (f"; {BUILT_IN}" if embedded else "")
 
 
 def _of_checks(document: RunDocument) -> str:
@@ -37,13 +37,12 @@ def _of_checks(document: RunDocument) -> str:
     failed = [check for check in checks if check.verdict == "fail"]
     unknown = [check for check in checks if check.verdict == "unknown"]
     faults = document.completeness.faults
-    if failed:
-        return f"{_failed(failed[0])} ({_share(failed, checks, 'failed')})"
     if faults:
-        return f"incomplete: {faults[0]} ({_share(unknown, checks, 'unknown')})"
+        return f"incomplete: {faults[0]}; {_share(unknown, checks, 'unknown')}"
+    if failed:
+        return f"{_failed(failed[0])}; {_share(failed, checks, 'failed')}"
     if unknown:
-        first = unknown[0]
-        return f"{first.metric}: {first.reason} ({_share(unknown, checks, 'unknown')})"
+        return f"{line(unknown[0])}; {_share(unknown, checks, 'unknown')}"
     return _passed(checks)
 
 
