@@ -19,6 +19,10 @@ OWN_FAULT = "load generator: "
 """How a step's ``error`` begins where the load generator failed, and no service did."""
 
 
+HIT_TWICE = ("results: id ", " twice")
+"""How a step's ``error`` begins and ends where its list was refused for holding a hit twice."""
+
+
 class Hit(msgspec.Struct, frozen=True, gc=False):
     """One result of a search, in rank order within its list. Smaller distances are closer."""
 

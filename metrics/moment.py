@@ -10,7 +10,7 @@ from collections import defaultdict
 
 from mcstress.metrics.availability import GATEWAY, LLM, Availability
 from mcstress.metrics.band import Band
-from mcstress.metrics.event import OWN_FAULT, Event, StepRecord
+from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
 from mcstress.metrics.faults import Faults
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
@@ -71,8 +71,7 @@ class SecondBucket(Seen):
                 self._add_look(step)
                 continue
             if error is not None:
-                self.failed += 1
-                self.band.errors.add_step(name, error)
+                self._add_failure(name, error)
             of_llm = name in LLM_STEPS
             begin_s = step.time.timestamp()
             service = self.llm if of_llm else self.gateway
@@ -92,6 +91,12 @@ class SecondBucket(Seen):
             self.phases[event.phase].append(lasted_ms)
             self.phases_service[event.phase].append(event.latency_ms)
         return unsent
+
+    def _add_failure(self, name: str, error: str) -> None:
+        self.failed += 1
+        if error.startswith(HIT_TWICE[0]) and error.endswith(HIT_TWICE[1]):
+            self.faults[("repeated_ids",)] += 1
+        self.band.errors.add_step(name, error)
 
     def _add_look(self, step: StepRecord) -> None:
         if not step.cut:
