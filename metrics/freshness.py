@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from mcstress.metrics.event import Event, StepRecord
-from mcstress.metrics.histogram import Histograms
+from mcstress.metrics.histogram import Histogram, Histograms
 from mcstress.metrics.intervals import wilson
 from mcstress.metrics.metric import (
     COUNT,
@@ -171,10 +171,13 @@ class Freshness(Metric):
         }
 
     def _looks(self, step: str) -> dict[str, Any]:
-        return {**self.looks[step].summary(), "failed": self.failed[(step,)]}
+        summary = self.looks.get(step, Histogram()).summary()
+        latencies = {leaf: summary[leaf] for leaf in LATENCIES}
+        return {"count": summary["count"], "failed": self.failed[(step,)], **latencies}
 
 
 PARTS = {"search": LOOK, "poll": POLL}
+LATENCIES = {"p50_ms": "median", "p95_ms": "95th percentile"}
 
 
 def _visible_ci95(visible: int, judged: int, undecided: int) -> list[float] | None:
@@ -230,5 +233,5 @@ def _visible() -> Iterator[MetricName]:
         of = Section(f"freshness.{part}", Freshness.hears, "count", None).name
         yield of("count", COUNT, f"{step} steps")
         yield of("failed", COUNT, f"{step} steps that failed")
-        for leaf, word in (("p50_ms", "median"), ("p95_ms", "95th percentile")):
+        for leaf, word in LATENCIES.items():
             yield of(leaf, "ms", f"{word} of the latency of {step} steps; lower is better")

@@ -75,7 +75,7 @@ def test_every_name_operator_and_number_parses(name, compared, number, space):
         (
             "freshnes.qqqqqqqqqqqqqqqqqqqqqqqqq > 1",
             "freshnes.qqqqqqqqqqqqqqqqqqqqqqqqq",
-            "freshness.top_k_rate",
+            "known in freshness: freshness.resumes",
         ),
         ("qqq > 1", "qqq", "known are figures of determinism, diversity"),
         ("determinism.mean_jaccard => 0.95", "=>", "one of < <= > >= == !="),
