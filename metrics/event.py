@@ -18,6 +18,9 @@ ParseStatus = Literal["parsed", "unparseable", "failed"]
 OWN_FAULT = "load generator: "
 """How a step's ``error`` begins where the load generator failed, and no service did."""
 
+LOOK, POLL = "freshness.search", "freshness.poll"
+"""The steps that look for a new resume: at once, and later."""
+
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
     """One result of a search, in rank order within its list. Smaller distances are closer."""

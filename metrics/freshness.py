@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from mcstress.metrics.event import Event, StepRecord
+from mcstress.metrics.event import LOOK, POLL, Event, StepRecord
 from mcstress.metrics.histogram import Histogram, Histograms
 from mcstress.metrics.intervals import wilson
 from mcstress.metrics.metric import (
@@ -35,9 +35,7 @@ from mcstress.metrics.metric import (
 from mcstress.metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
 from mcstress.metrics.tally import Tally
 
-LOOK, POLL = "freshness.search", "freshness.poll"
 LOOK_STEPS = frozenset({LOOK, POLL})
-"""The steps that look for a new resume: at once, and later."""
 NEVER, VISIBLE, UNDECIDED = "never", "visible", "undecided"
 """Not seen to the end; seen; cut by the end of the run, or beyond the polls that there may be."""
 

@@ -8,8 +8,7 @@ from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from mcstress.metrics.event import Event, Item, Outcome, StepRecord
-from mcstress.metrics.freshness import POLL
+from mcstress.metrics.event import POLL, Event, Item, Outcome, StepRecord
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step
 from mcstress.services.target import Found, NewItem, Recording, Search

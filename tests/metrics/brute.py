@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from fractions import Fraction
 from itertools import combinations
+from math import ceil
+
+import msgspec
 
 from mcstress.metrics.event import Event
 
@@ -155,11 +158,23 @@ def handover(events: list[Event], phase: str) -> dict:
     }
 
 
+LOOKS = ("freshness.search", "freshness.poll")
+
+
 def freshness(events: list[Event]) -> dict:
     asked = of_phase(events, "fresh_resume")
     lists = [(wanted(event), ids_of(event)) for event in asked if ids_of(event) is not None]
     top1 = len([1 for expected, ids in lists if ids and ids[0] == expected])
     top_k = len([1 for expected, ids in lists if expected in ids])
+    told = [msgspec.to_builtins(e) for e in asked]
+    seen = [e for e in told if isinstance(e.get("visible_after_s"), float)]
+    unseen = [
+        e
+        for e in told
+        if e not in seen and any(s["name"] in LOOKS and s["error"] is None for s in e["steps"])
+    ]
+    never = len([1 for e in unseen if e.get("visible_after_s", 0) is None])
+    steps = [step for event in events for step in event.steps]
     return {
         "resumes": len(lists),
         "planned": len(asked),
@@ -167,7 +182,33 @@ def freshness(events: list[Event]) -> dict:
         "top_k": top_k,
         "top1_rate": Fraction(top1, len(lists)) if lists else None,
         "top_k_rate": Fraction(top_k, len(lists)) if lists else None,
+        "visible": len(seen),
+        "never": never,
+        "undecided": len(unseen) - never,
+        "judged": len(seen) + never,
+        "visible_rate": Fraction(len(seen), len(seen) + never) if seen or never else None,
+        "time_to_top_k_s": times([e["visible_after_s"] for e in seen], len(seen) + never),
+        "time_to_top1_s": times(
+            [e["visible_after_s"] for e in seen if e["visible_at_top1"]], len(seen) + never
+        ),
+        **{
+            name.partition(".")[2]: {
+                "count": len([1 for step in steps if step.name == name]),
+                "failed": len([1 for step in steps if step.name == name and step.error]),
+            }
+            for name in LOOKS
+        },
     }
+
+
+def times(seconds: list[float], judged: int) -> dict:
+    """Nearest rank of all judged; who has no time comes last. To the ms."""
+    ranked = sorted(round(1000 * one) for one in seconds) + [None] * (judged - len(seconds))
+    found = {}
+    for name, share in (("p50", Fraction(1, 2)), ("p95", Fraction(19, 20))):
+        at = ranked[ceil(share * judged) - 1] if judged >= 1 / (1 - share) else None
+        found[name] = None if at is None else Fraction(at, 1000)
+    return found
 
 
 def swap(events: list[Event]) -> dict:
@@ -232,7 +273,7 @@ def inbox(events: list[Event]) -> dict:
 
 
 def errors(events: list[Event]) -> dict:
-    steps = [step for event in events for step in event.steps]
+    steps = [step for event in events for step in event.steps if step.name not in LOOKS]
     failed = [step for step in steps if step.error is not None]
     names = sorted({step.name for step in steps})
     return {
