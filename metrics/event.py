@@ -18,6 +18,9 @@ ParseStatus = Literal["parsed", "unparseable", "failed"]
 OWN_FAULT = "load generator: "
 """How a step's ``error`` begins where the load generator failed, and no service did."""
 
+LOOK, POLL = "freshness.search", "freshness.poll"
+"""The steps that look for a new resume: at once, and later."""
+
 
 HIT_TWICE = ("results: id ", " twice")
 """How a step's ``error`` begins and ends where its list was refused for holding a hit twice."""

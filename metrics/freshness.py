@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcstress.metrics.by_question import ByQuestion
-from mcstress.metrics.event import Event, StepRecord
-from mcstress.metrics.histogram import Histograms
+from mcstress.metrics.event import LOOK, POLL, Event, StepRecord
+from mcstress.metrics.histogram import Histogram, Histograms
 from mcstress.metrics.metric import (
     COUNT,
     NO_UNIT,
@@ -35,9 +35,7 @@ from mcstress.metrics.metric import (
 from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
 from mcstress.metrics.tally import Tally
 
-LOOK, POLL = "freshness.search", "freshness.poll"
 LOOK_STEPS = frozenset({LOOK, POLL})
-"""The steps that look for a new resume: at once, and later."""
 NEVER, VISIBLE, UNDECIDED = "never", "visible", "undecided"
 """Not seen to the end; seen; cut by the end of the run, or beyond the polls that there may be."""
 
@@ -183,10 +181,13 @@ class Freshness(Metric):
         }
 
     def _looks(self, step: str) -> dict[str, Any]:
-        return {**self.looks[step].summary(), "failed": self.failed[(step,)]}
+        summary = self.looks.get(step, Histogram()).summary()
+        latencies = {leaf: summary[leaf] for leaf in LATENCIES}
+        return {"count": summary["count"], "failed": self.failed[(step,)], **latencies}
 
 
 PARTS = {"search": LOOK, "poll": POLL}
+LATENCIES = {"p50_ms": "median", "p95_ms": "95th percentile"}
 
 
 def _with_undecided(ci95: list[float], visible: int, fates: Mapping[str, int]) -> list[float]:
@@ -241,5 +242,5 @@ def _visible() -> Iterator[MetricName]:
         of = Section(f"freshness.{part}", Freshness.hears, "count", None).name
         yield of("count", COUNT, f"{step} steps")
         yield of("failed", COUNT, f"{step} steps that failed")
-        for leaf, word in (("p50_ms", "median"), ("p95_ms", "95th percentile")):
+        for leaf, word in LATENCIES.items():
             yield of(leaf, "ms", f"{word} of the latency of {step} steps; lower is better")

@@ -9,8 +9,7 @@ from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from mcstress.metrics.event import Event, Item, Outcome, StepRecord
-from mcstress.metrics.freshness import POLL
+from mcstress.metrics.event import POLL, Event, Item, Outcome, StepRecord
 from mcstress.metrics.question import worded
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step, cut_step

@@ -12,8 +12,7 @@ from typing import Any
 import gevent
 from gevent import Greenlet
 
-from mcstress.metrics.freshness import POLL
-from mcstress.metrics.rates import ABSENT, TOP1, place
+from mcstress.metrics.event import POLL
 from mcstress.services.step import Step
 from mcstress.services.target import Found, Search
 from mcstress.users.event_scope import EventScope
@@ -51,14 +50,13 @@ class FreshnessPoll:
     def saw(self, step: Step[Found]) -> bool:
         """Whether a look's answer has the item; noted in the event where it has."""
         event, found = self._act.event, step.answer
-        if found is None or event.expected is None:
-            return False
-        at = place(found.hits, event.expected, event.expected_corpus)
-        if at == ABSENT:
-            return False
-        event.visible_after_s = max(ended_s(step) - self._added_s, 0.0)
-        event.visible_at_top1 = at == TOP1
-        return True
+        expected = (event.expected_corpus, event.expected)
+        for rank, hit in enumerate(found.hits if found else ()):
+            if (hit.corpus, hit.id) == expected:
+                event.visible_after_s = max(ended_s(step) - self._added_s, 0.0)
+                event.visible_at_top1 = rank == 0
+                return True
+        return False
 
     def run(self) -> None:
         """Look until it is seen or the time is over, then fire the event; also where it is cut."""

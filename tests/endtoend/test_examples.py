@@ -158,7 +158,7 @@ def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, 
     reasons = {one["metric"]: one["reason"] for one in document["checks"]}
     assert reasons["handover.verbatim.top1_rate"] == "the target has no memory", output
     assert reasons["handover.paraphrase.top1_rate"] == "the target has no memory"
-    assert reasons["freshness.top_k_rate"] == "the target cannot add"
+    assert reasons["freshness.visible_rate"] == "the target cannot add"
     assert reasons["swap.returned"] == "the target cannot exclude"
     assert {one["verdict"] for one in document["checks"]} == {"pass", "skipped"}
     assert code == 0

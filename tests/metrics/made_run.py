@@ -28,6 +28,7 @@ SPECIALISTS = {
 }
 START_S = 1_760_000_000.25
 SIZES = {"workers": 5000, "ethereal_workers": 10000}
+FIELDS = ("role", "count", "location", "certs", "skills", "shift")
 REASONS = ["503 Service Unavailable", "no answer within 30 s", "connection closed"]
 
 
@@ -188,6 +189,7 @@ class MadeRun:
         if phase == "baseline" and event.top_k is not None:
             self.judge(event)
         event.latency_ms = sum(step.latency_ms for step in event.steps)
+        self.poll(event)
         return event
 
     @staticmethod
@@ -201,7 +203,7 @@ class MadeRun:
     def take_steps(self, event: Event) -> None:
         names = {
             "baseline": ["matrix.search", "playbook.record"],
-            "fresh_resume": ["embed", "index.add", "matrix.search"],
+            "fresh_resume": ["embed", "index.add", "freshness.search"],
             "inbox": ["observerd.inbox.record", "llm.parse_demand", "matrix.search",
                       "llm.judge_top1"],
         }.get(event.phase, ["matrix.search"])  # fmt: skip
@@ -215,8 +217,30 @@ class MadeRun:
             event.parse_status, event.rating = "parsed", self.random.randint(1, 5)
             # Of a number of its own: what other fields of the same seed are drawn stays as it is.
             drawn = Random(event.seq)
-            names = drawn.sample(("role", "count", "location", "shift"), drawn.randint(1, 4))
+            names = drawn.sample(FIELDS, drawn.randint(1, 6))
             event.expected_fields = {name: drawn.random() < 0.7 for name in names}
+
+    def poll(self, event: Event) -> None:
+        """What became of a new resume after its first look; drawn apart, as the fields are."""
+        drawn, wanted = Random(event.seq + 1), (event.expected_corpus, event.expected)
+        looked = any(step.name == "freshness.search" for step in event.steps)
+        if event.phase != "fresh_resume" or event.outcome not in ("ok", "failed") or not looked:
+            return
+        first = [(hit.corpus, hit.id) for hit in event.listed or ()]
+        if wanted in first:
+            event.visible_after_s = drawn.random() / 10
+            event.visible_at_top1 = first[0] == wanted
+            return
+        fate = drawn.choices(["seen", "never", "cut"], [20, 1, 3])[0]
+        for _ in range(drawn.randint(1, 4) if fate != "cut" else drawn.randint(0, 1)):
+            error = "503 Service Unavailable" if drawn.random() < 0.3 else None
+            event.steps.append(StepRecord("freshness.poll", event.time, drawn.random() * 9, error))
+        if fate == "seen":
+            event.steps.append(StepRecord("freshness.poll", event.time, drawn.random() * 9))
+            event.visible_after_s = 0.25 + drawn.random() * 9
+            event.visible_at_top1 = drawn.random() < 0.99
+        elif fate == "never":
+            event.visible_after_s = None
 
     def spoil(self, event: Event) -> None:
         """One of the things that go wrong."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from mcstress.metrics.freshness import LOOK
+from mcstress.metrics.event import LOOK
 from mcstress.services.clock import CLOCK
 from mcstress.services.target import NewItem, Search
 from mcstress.users.coordinator import Coordinator
