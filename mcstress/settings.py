@@ -154,6 +154,7 @@ def read_settings(
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
     )
     _refuse_other_encodings(settings)
+    _refuse_checks_without_rules(settings)
     return settings
 
 
@@ -167,6 +168,16 @@ def _refuse_other_encodings(settings: Settings) -> None:
         except UnicodeEncodeError:
             option = name.removesuffix("_source").replace("_", "-")
             raise UsageError(f"--{option}: found {os.fsencode(value)!r}, expected UTF-8") from None
+
+
+def _refuse_checks_without_rules(settings: Settings) -> None:
+    """Such a check would be unknown in each run."""
+    for check in settings.checks:
+        if check.metric.startswith("relevance.") and not settings.scenario.relevance:
+            raise UsageError(
+                f"check {check.text!r}: found no [[relevance]] in the scenario "
+                f"{settings.scenario.name}, expected one that says what fits"
+            )
 
 
 def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:
