@@ -125,7 +125,7 @@ def _judge(
         return _outcome(check, "unknown", reason, seen)
     if reason := phases.why_none(metric.phases):
         return _outcome(check, "skipped", reason, seen)
-    if reason := _why_not_measured(check.metric, results):
+    if seen.value is None and (reason := _why_not_measured(check.metric, results)):
         return _outcome(check, "skipped", reason, seen)
     if seen.value is None or seen.is_short_of(check.needs):
         return _outcome(check, "unknown", seen.shortage(check.needs), seen)
