@@ -69,6 +69,18 @@ def stack(port: int, data: Path | None, seed: int, fault: tuple[str, ...]) -> No
     serve(port=port, data_dir=data, seed=seed, faults=faults)
 
 
+@main.command()
+@click.option("--scenario", default="three_cities", show_default=True, help="a name or a file")
+@click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
+@click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="ids a query; 0: its K")
+def truth(scenario: str, seed: int, top_k: int) -> None:
+    """Print what the embedded stack should find, by exact search: a file for --truth."""
+    from mcstress.commands.truth import exact_lines  # noqa: PLC0415  (numpy's tables load slowly)
+
+    for line in exact_lines(scenario, seed, top_k):
+        click.echo(line)
+
+
 class TwoSides(click.Command):
     """Takes ``A… -- B…``: the parser would drop the ``--`` that stands between the sides.
 

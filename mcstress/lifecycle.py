@@ -144,6 +144,12 @@ class Lifecycle:
             logger.warning(writes(run.run, ground.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
+        if settings.truth.not_asked:
+            logger.warning(
+                "--truth %s: %d of its queries are not asked",
+                settings.truth.path,
+                settings.truth.not_asked,
+            )
         for said in tokens_not_sent(settings):
             logger.warning("%s", said)
         conductor.conduct(run, self._progress(settings))

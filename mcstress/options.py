@@ -105,6 +105,13 @@ def _add_hidden(add: Any) -> None:
         default=None,
         help="what is wrong with the embedded stack: noise=1, or another of docs/faults.md",
     )
+    add(
+        "--truth",
+        hidden=True,
+        metavar="FILE",
+        default="",
+        help="which ids are relevant: TREC qrels, BEIR's TSV or JSON lines; adds recall, nDCG, MRR",
+    )
     add("--timeout", hidden=True, type=float, metavar="S", default=30.0, help="for one answer")
     add(
         "--llm-timeout",

@@ -30,10 +30,12 @@ from mcstress.tracing.trace import LEVELS, Level
 from mcstress.users.run import setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
+from mcstress.users.truth import Truth, read_truth
 from mcstress.web.names import Authority, allowed_hosts
 
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
+OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -78,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True):
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
     stack_faults: Faults
+    truth: Truth = Truth()
 
     @property
     def keeps_what_is_written(self) -> bool:
@@ -153,9 +156,11 @@ def read_settings(
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
         token_hosts=hosts or token_hosts(host, options.llm_host),
+        truth=read_truth(Path(options.truth), scenario) if options.truth else Truth(),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
     )
     _refuse_other_encodings(settings)
+    _refuse_checks_of_nothing(settings)
     return settings
 
 
@@ -169,6 +174,19 @@ def _refuse_other_encodings(settings: Settings) -> None:
         except UnicodeEncodeError:
             option = name.removesuffix("_source").replace("_", "-")
             raise UsageError(f"--{option}: found {os.fsencode(value)!r}, expected UTF-8") from None
+
+
+def _refuse_checks_of_nothing(settings: Settings) -> None:
+    """Checks of relevance without what it is judged by: they would be unknown in each run."""
+    for check in settings.checks:
+        if check.metric in OF_TRUTH:
+            if not settings.truth.path:
+                raise UsageError(f"check {check.text!r}: found no --truth, expected a file of it")
+        elif check.metric.startswith("relevance.") and not settings.scenario.relevance:
+            raise UsageError(
+                f"check {check.text!r}: found no [[relevance]] in the scenario "
+                f"{settings.scenario.name}, expected one that says what fits"
+            )
 
 
 def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:

@@ -70,6 +70,18 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     cut: bool = False
 
 
+class Graded(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A list against the truth: the grade of each of its hits, in rank order; 0: not relevant.
+
+    ``relevant`` is how many ids have a grade above 0 for its question, ``best`` their highest
+    grades, as many as a list is long, the highest first.
+    """
+
+    grades: list[int]
+    relevant: int
+    best: list[int]
+
+
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One event. All are counted; one with a list enters quality metrics, unless it was cut off.
 
@@ -86,6 +98,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     versions, where an id counts whatever its corpus. ``gains`` says by the scenario's rules how
     well each hit of a baseline's list fits, 0 to 1; None where that cannot be told.
     ``other_values``: what its hits have, where none has a value, or a field, that a rule asks for.
+    ``truth``: how its hits are graded where a file says so (``--truth``).
     ``users`` is the number of concurrent users
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
@@ -132,6 +145,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     visible_after_s: float | msgspec.UnsetType | None = msgspec.UNSET
     visible_at_top1: bool | None = None
     inserts: Inserts | None = None
+    truth: Graded | None = None
     users: int = 0
     outcome: Outcome = "ok"
     error: str | None = None

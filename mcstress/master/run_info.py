@@ -126,6 +126,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "trace_sample": given.trace_sample,
         "mask": given.mask,
         "stack_faults": given.stack_faults.text,
+        "truth": given.truth.path,
     }
 
 

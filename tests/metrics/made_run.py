@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-from mcstress.metrics.event import Event, Hit, StepRecord, utc
+from mcstress.metrics.event import Event, Graded, Hit, StepRecord, utc
 
 K = 8
 CONTRACTS = {
@@ -197,6 +197,7 @@ class MadeRun:
         """Gains by hit and question, the same each time; nothing is drawn for them."""
         judge = [crc32(f"{hit.corpus}{hit.id}{event.contract}".encode()) for hit in event.top_k]
         event.gains = [(0.0, 0.25, 0.3333, 0.5, 0.75, 1.0)[number % 6] for number in judge]
+        event.truth = Graded([number % 4 for number in judge], relevant=9, best=[3] * K)
         if event.top_k and not any(event.gains):
             event.other_values = ["role: cook"]
 
