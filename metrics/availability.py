@@ -20,13 +20,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import accumulate
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstress.metrics.event import utc
+from mcstress.metrics.results import says
 from mcstress.metrics.tally import Accumulator
+
+GATEWAY, LLM = "gateway", "llm"
+"""The services that are told apart."""
 
 SLOT_S = 0.1
 SLOTS_A_SECOND = 10
@@ -86,6 +91,12 @@ class Mask(dict[int, int]):
         bits = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")
         begin = first - (start << CHUNK_BITS)
         return bits[begin : begin + count].astype(np.bool_)
+
+    def extent(self) -> tuple[int, int]:
+        """The first and the last slot that is set, of a mask that has one."""
+        first, last = min(self), max(self)
+        lowest = (self[first] & -self[first]).bit_length() - 1
+        return (first << CHUNK_BITS) + lowest, (last << CHUNK_BITS) + self[last].bit_length() - 1
 
     def merge(self, other: Mask) -> None:
         """Set the slots of ``other`` too."""
@@ -151,10 +162,18 @@ class LatencyCounts(list[int]):
 
 
 class Silence(msgspec.Struct, frozen=True):
-    """A stretch in which nothing succeeded: its begin in Unix seconds, and its length."""
+    """A stretch in which nothing succeeded."""
 
-    begin: float
-    seconds: float
+    begin: Annotated[float, says("its begin in Unix seconds")]
+    seconds: Annotated[float, says("its length")]
+
+    @property
+    def end(self) -> float:
+        """Its end in Unix seconds."""
+        return self.begin + self.seconds
+
+    def __str__(self) -> str:
+        return f"from {utc(self.begin):%H:%M:%S} for {self.seconds:.1f} s"
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -249,6 +268,11 @@ class Service(Accumulator):
             cap_s=EDGES_S[min(cap, len(EDGES_S) - 1)],
         )
 
+    def extent(self) -> list[int]:
+        """The first and the last slot of each mask."""
+        masks = [self.quick, self.ended, self.failed, *self.slow.values(), *self.cut.values()]
+        return [slot for mask in masks if mask for slot in mask.extent()]
+
     def _slots(self, first: int, count: int) -> tuple[Slots, Slots]:
         """In flight, and good."""
         cap = self.cap_edge()
@@ -273,8 +297,24 @@ class Availability(dict[str, Service]):
             self[name].merge(service)
 
     def state(self) -> dict[str, Any]:
-        """The states by name."""
-        return {name: self[name].state() for name in sorted(self)}
+        """The states by name, of the services that were asked anything."""
+        states = ((name, self[name].state()) for name in sorted(self))
+        return {name: state for name, state in states if state}
+
+    def result(
+        self, begin_s: float, end_s: float, clock_error_s: float = 0.0
+    ) -> dict[str, Reading]:
+        """The figures of each service that was asked anything, as ``Service.result``."""
+        return {
+            name: self[name].result(begin_s, end_s, clock_error_s)
+            for name in sorted(self)
+            if self[name].state()
+        }
+
+    def extent(self) -> tuple[float, float] | None:
+        """From the first slot in flight to the end of the last; None where nothing was asked."""
+        ends = [found for service in self.values() for found in service.extent()]
+        return (min(ends) * SLOT_S, (max(ends) + 1) * SLOT_S) if ends else None
 
     def restore(self, state: dict[str, Any]) -> None:
         """Add what ``state()`` gave."""

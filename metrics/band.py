@@ -18,6 +18,7 @@ from mcstress.metrics.metric import (
     ResultContext,
     Seen,
     Unit,
+    WholeRun,
 )
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.unparseable import Unparseable
@@ -74,10 +75,15 @@ class Band:
                 self.metrics[key].restore(part)
 
     def result(
-        self, k: int, planned: Mapping[str, int], candidates: Mapping[str, int] | None
+        self,
+        k: int,
+        planned: Mapping[str, int],
+        candidates: Mapping[str, int] | None,
+        whole: WholeRun | None = None,
     ) -> dict[str, Any]:
         """The ``metrics`` section (DESIGN.md section 6)."""
-        context = ResultContext(k, planned, candidates, self.latency.steps, self.errors.failed)
+        steps, failed = self.latency.steps, self.errors.failed
+        context = ResultContext(k, planned, candidates, steps, failed, whole)
         sections: dict[str, Any] = {}
         for metric in self.metrics.values():
             if metric.section not in BESIDE_METRICS:

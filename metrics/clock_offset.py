@@ -26,8 +26,11 @@ class ClockOffset:
         if trip < 0 or answered < got:
             return
         error, known = trip / 2, self.error(received)
+        offset = ((got - sent) + (answered - received)) / 2
+        if known is not None and abs(offset - self.offset) > error + known:
+            known = None  # both cannot be true: a clock was set, or a machine slept
         if known is None or error <= known:
-            self._best = ((got - sent) + (answered - received)) / 2, error, received
+            self._best = offset, error, received
 
     def forget(self) -> None:
         """Begin anew: this clock was set."""

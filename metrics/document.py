@@ -13,6 +13,7 @@ FAMILIES = {
     "errors.by_step.": ("matrix_search", "<step>"),
     "events.by_phase.": ("baseline", "<phase>"),
     "latency.phases.": ("baseline", "<phase>"),
+    "latency.phases_service.": ("baseline", "<phase>"),
     "latency.queue.": ("llm_parse_demand", "<LLM step>"),
     "latency.": ("matrix_search", "<step>"),
 }

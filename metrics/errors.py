@@ -1,4 +1,8 @@
-"""Errors: failed steps by all steps, by step, by reason. Lower is better; interval Wilson's."""
+"""Errors: failed steps by all steps, by step, by reason. Lower is better.
+
+The rate's interval is "within this run" (within_run.py); a band of users has none, for failures
+come in bursts, and a band is too short to show how long those are.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,19 @@ from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
 
+from mcstress.metrics.availability import GATEWAY
 from mcstress.metrics.latency import steps_and_phases
 from mcstress.metrics.metric import COUNT, RATE, Metric, MetricName, Range, ResultContext, Section
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.rates import rate, rate_ci95
+from mcstress.metrics.rates import rate
 from mcstress.metrics.tally import Tally
+from mcstress.metrics.within_run import within_run
 
 REASONS_KEPT = 1000
 REASON_LENGTH = 300
 
 RANGES = (
-    Range("<=", 0.01, "healthy", "steps succeed"),
+    Range("<=", 0.01, "healthy", "few steps fail"),
     Range("<=", 1.0, "failing", "more steps fail than should"),
 )
 
@@ -102,11 +108,13 @@ class Errors(Metric):
         """The section; ``context.steps`` has all steps, failed ones too."""
         steps = {name: context.steps[name].count for name in sorted(context.steps)}
         count, failed = sum(steps.values()), self.failed.total()
+        ci95, label = _interval(context)
         return {
             "steps": count,
             "failed": failed,
             "rate": rate(failed, count),
-            "ci95": rate_ci95(failed, count),
+            "ci95": ci95,
+            "ci95_label": label,
             "resent": self.resent.total(),
             "by_step": {
                 name.replace(".", "_"): {
@@ -118,3 +126,14 @@ class Errors(Metric):
             },
             "by_reason": self.reasons.rows(failed),
         }
+
+
+def _interval(context: ResultContext) -> tuple[list[float] | None, str | None]:
+    """The rate's interval and what it is; None where this run cannot say."""
+    whole = context.whole
+    if whole is None:
+        return None, None
+    gateway = whole.availability.get(GATEWAY)
+    silence_s = None if gateway is None else gateway.longest_silence_s
+    found = within_run(whole.blocks, whole.run_s, silence_s)
+    return (None, None) if found is None else ([*found[0]], found[1])

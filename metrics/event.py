@@ -40,7 +40,8 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ``latency_ms`` is the service's own time; ``queue_ms`` the wait for an LLM slot before it.
     ``resent``: the request went out twice, since the idle connection had been closed.
     ``request`` and ``response`` are kept with ``--evidence full`` only. ``unparseable``: why the
-    LLM's answer, which came, could not be used.
+    LLM's answer, which came, could not be used. ``cut``: the end of the run came before an answer;
+    the latency is what had passed until then, and is in no percentile.
     """
 
     name: str
@@ -52,12 +53,14 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     request: str | None = None
     response: str | None = None
     unparseable: str | None = None
+    cut: bool = False
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One event. All are counted; one with a list enters quality metrics, unless it was cut off.
 
-    ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies.
+    ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies, and
+    ``lasted_ms`` the time from its begin to its end, waits included (None in older versions).
     ``seq`` counts from 1 on each worker's boot; ``worker`` names worker and boot, so that the two
     identify an event. ``top_k`` is the list of its search and ``found`` its length; where no search
     succeeded they are empty and None, and ``outcome`` says why. Events of older versions have no
@@ -65,11 +68,15 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     should come back (handover: what the colleague recorded; fresh resume: its id), and
     ``expected_corpus`` the corpus that it is of. ``exclude_ids`` went out with the search;
     ``rejected`` are the hits that they stand for. Both corpora are missing in events of older
-    versions, where an id counts whatever its corpus. ``users`` is the number of concurrent users
+    versions, where an id counts whatever its corpus. ``gains`` says by the scenario's rules how
+    well each hit of a baseline's list fits, 0 to 1; None where that cannot be told.
+    ``other_values``: what its hits have, where none has a value, or a field, that a rule asks for.
+    ``users`` is the number of concurrent users
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
     the same worker) that this one is compared with: a reissue's baseline, the memory arm of a
-    control, the first query of a swap.
+    control, the first query of a swap. ``question`` is the scenario's own key of what is asked
+    (question.py), None in events of older versions.
     """
 
     seq: int = 0
@@ -85,6 +92,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     contract: str | None = None
     role: str | None = None
     query: str | None = None
+    question: str | None = None
     k: int
     top_k: list[Hit] | None = None
     found: int | msgspec.UnsetType | None = msgspec.UNSET
@@ -98,10 +106,13 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     injected: int | None = None
     rating: int | None = None
     parse_status: ParseStatus | None = None
+    gains: list[float] | None = None
+    other_values: list[str] | None = None
     users: int = 0
     outcome: Outcome = "ok"
     error: str | None = None
     latency_ms: float = 0.0
+    lasted_ms: float | None = None
     trace_id: str | None = None
     paired_seq: int | None = None
     steps: list[StepRecord] = []

@@ -10,23 +10,28 @@ All states are integers and strings: adding them in any order gives the same bit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
+from mcstress.metrics.calm import calm_bands
 from mcstress.metrics.check import Check
 from mcstress.metrics.event import Event
 from mcstress.metrics.faults import FAULTS
 from mcstress.metrics.load_curve import load_curve
-from mcstress.metrics.load_reading import healthy_checks, load_curve_reading
-from mcstress.metrics.metric import Mean, Say, Unit
+from mcstress.metrics.load_reading import load_curve_reading
+from mcstress.metrics.metric import Mean, Say, Unit, WholeRun
 from mcstress.metrics.observer import Observer
 from mcstress.metrics.readings import readings
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.sums import Accumulators
-from mcstress.metrics.users_timeline import Rows, UsersTimeline
+from mcstress.metrics.users_timeline import Rows, RunSpan, UsersTimeline
+from mcstress.metrics.within_run import in_blocks
 
 Results = dict[str, Any]
+
+AXIS_SLOTS = 12
+"""What a table over time has room for."""
 
 
 class DifferentKError(ValueError):
@@ -39,8 +44,7 @@ class Figures:
     ``folds=False`` is a worker's: it keeps baseline lists unpaired, for the master to pair with
     those of other workers, and ``take`` hands over all that was counted. ``cells`` lets a folding
     one drop the lists of a trio's round once all have come; the figures are the same without.
-    ``say`` hears of each event that it is compared or rated, and with what outcome. With
-    ``question_of`` all is kept apart by question, for ``per_question``: not to be handed over.
+    ``say`` hears of each event that it is compared or rated, and with what outcome.
     """
 
     def __init__(
@@ -50,11 +54,10 @@ class Figures:
         folds: bool = True,
         cells: int | None = None,
         say: Say | None = None,
-        question_of: Callable[[Event], Unit] | None = None,
     ) -> None:
         self.k = k
         self.folds = folds
-        self._new_sums = partial(Accumulators, say=say, question_of=question_of)
+        self._new_sums = partial(Accumulators, say=say)
         self._sums = self._new_sums(cells)
         self._observer = Observer(folds=folds)
 
@@ -138,26 +141,49 @@ class Figures:
         planned: Mapping[str, int] | None = None,
         candidates: Mapping[str, int] | None = None,
         checks: Sequence[Check] | None = None,
+        span: RunSpan | None = None,
     ) -> Results:
         """Every figure (see docs/metrics.md); changes nothing that counts.
 
         ``users_timeline``: [unix second, users] once a second. ``planned``: the least number of
         samples that was planned, by figure ("determinism", "handover.verbatim", …).
         ``candidates``: how many workers there are for each role, where that is known.
-        ``checks`` are what the load curve is read by; without, the seed's healthy ranges.
+        ``checks`` and the seed's healthy ranges are what the load curve is read by. ``span``: when
+        the run was; without, from the first to the last moment of which anything is known.
         """
         self._sums.settle()
         sums, total = self._sums, self._sums.bands.joined()
-        users = UsersTimeline(users_timeline)
+        users = UsersTimeline(users_timeline, span)
         curve = load_curve(sums.bands, self.k, users, candidates)
+        whole = self._whole(span)
+        calm = calm_bands(curve, sums.timeline, users, whole.silences)
         results = {
-            "metrics": total.result(self.k, planned or {}, candidates),
+            "metrics": total.result(self.k, planned or {}, candidates, whole),
             "latency": total.latency.result(),
             "load_curve": curve,
-            "load_curve_reading": load_curve_reading(curve, checks or healthy_checks(), users.most),
+            "load_curve_reading": load_curve_reading(
+                curve, checks or (), users.most, calm, whole.silences
+            ),
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),
             "timeline": sums.timeline.result(users),
+            "time_axis": sums.timeline.coarse(AXIS_SLOTS).result(users),
             "faults": {name: sums.faults[(name,)] for name in FAULTS},
         }
         return {**results, "readings": readings(results)}
+
+    def _whole(self, span: RunSpan | None) -> WholeRun:
+        """What the run as a whole has, and no band of it; the sums are settled."""
+        timeline, availability = self._sums.timeline, self._sums.availability
+        if span is None:
+            span = RunSpan(*(availability.extent() or (0.0, 0.0)))
+        width = 1 << timeline.doublings
+        slots = [
+            (float(number * width), slot.failed[()], slot.asked())
+            for number, slot in sorted(timeline.slots.items())
+        ]
+        return WholeRun(
+            run_s=span.seconds,
+            availability=availability.result(span.begin_s, span.end_s, span.clock_error_s),
+            blocks=in_blocks(slots, width, span.begin_s, span.end_s),
+        )

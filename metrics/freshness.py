@@ -1,14 +1,17 @@
-"""Freshness: are new resumes found? Higher is better; intervals Wilson's."""
+"""Freshness: are new resumes found? Higher is better; rates and intervals over questions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
+from mcstress.metrics.by_question import ByQuestion
 from mcstress.metrics.event import Event
 from mcstress.metrics.metric import (
     COUNT,
+    NO_UNIT,
     RATE,
+    UNKNOWN,
     Metric,
     MetricName,
     PerQuestion,
@@ -17,10 +20,8 @@ from mcstress.metrics.metric import (
     ResultContext,
     Section,
     Seen,
-    Unit,
-    question_means,
 )
-from mcstress.metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
+from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
 from mcstress.metrics.tally import Tally
 
 RANGES = (
@@ -29,25 +30,30 @@ RANGES = (
 )
 
 
+AT_TOP1, IN_LIST = range(2)
+"""The figures of a question, 0 or 1 each time."""
+
+
 class Freshness(Metric):
-    """``places``: unit and where its query found a resume.
+    """``asked``: by question, whether its query found the resume. ``places``: where, of all.
 
     ``attempted`` counts those that were not cut off.
     """
 
     key = section = "freshness"
     hears = ("fresh_resume",)
-    rows_without_unit: ClassVar[Mapping[str, int]] = {"places": 2}
 
     def __init__(self) -> None:
-        self.places: Tally[tuple[Unit, int]] = Tally()
+        self.asked = ByQuestion(2)
+        self.places: Tally[tuple[int]] = Tally()
         self.attempted: Tally[tuple[()]] = Tally()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("freshness", cls.hears, "resumes").name
+        of = Section("freshness", cls.hears, "resumes", questions="questions").name
         yield of("resumes", COUNT, "new resumes that were searched for")
+        yield of("questions", COUNT, "different texts among them, whatever the name")
         yield of("planned", COUNT, "new resumes that were attempted or planned")
         yield of("top1", COUNT, "new resumes found at top-1")
         at_top1 = "new resumes found at top-1; higher is better"
@@ -73,28 +79,33 @@ class Freshness(Metric):
         del event
         self.attempted[()] += 1
         if seen.place is not None:
-            self.places[seen.question, seen.place] += 1
+            at = seen.place
+            self.places[(at,)] += 1
+            self.asked.add(seen.unit, seen.question, int(at == TOP1), int(at != ABSENT))
         elif seen.hits is not None:
             seen.faults[("nothing_expected",)] += 1
 
     def per_question(self) -> PerQuestion:
-        """Whether a resume was in the list, by unit."""
-        rows = ((unit, float(at != ABSENT), n) for (unit, at), n in self.places.items())
-        return {"freshness.top_k_rate": question_means(rows)}
+        """Whether a resume was in the list, by question."""
+        return {"freshness.top_k_rate": self.asked.sums(IN_LIST)}
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave; older versions had places without their question."""
+        super().restore(state)
+        if "places" in state and "asked" not in state:
+            for _, at, n in ([NO_UNIT, *row][-3:] for row in state["places"]):
+                for _ in range(n):
+                    self.asked.add(NO_UNIT, UNKNOWN, int(at == TOP1), int(at != ABSENT))
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section; ``ci95`` belongs to ``top_k_rate``."""
-        found = dict.fromkeys((TOP1, LISTED, ABSENT), 0)
-        for (_, at), n in self.places.items():
-            found[at] += n
-        resumes, top1, top_k = sum(found.values()), found[TOP1], found[TOP1] + found[LISTED]
+        asked, top1 = self.asked, self.places[(TOP1,)]
         return {
-            "resumes": resumes,
+            "resumes": asked.samples,
+            "questions": len(asked),
             "planned": max(context.planned.get("freshness", 0), self.attempted[()]),
             "top1": top1,
-            "top_k": top_k,
-            "top1_rate": rate(top1, resumes),
-            "top1_ci95": rate_ci95(top1, resumes),
-            "top_k_rate": rate(top_k, resumes),
-            "ci95": rate_ci95(top_k, resumes),
+            "top_k": top1 + self.places[(LISTED,)],
+            **over_questions(asked, AT_TOP1, "top1_rate", "top1_ci95"),
+            **over_questions(asked, IN_LIST, "top_k_rate", "ci95"),
         }

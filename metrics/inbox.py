@@ -7,11 +7,15 @@ the LLM that is not what was asked for is "unparseable", neither success nor fai
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from math import fsum
+from typing import Any
 
+from mcstress.metrics.by_question import ByQuestion
 from mcstress.metrics.event import Event
 from mcstress.metrics.metric import (
     COUNT,
+    NO_UNIT,
+    UNKNOWN,
     Metric,
     MetricName,
     PerQuestion,
@@ -19,8 +23,6 @@ from mcstress.metrics.metric import (
     ResultContext,
     Section,
     Seen,
-    Unit,
-    question_means,
 )
 from mcstress.metrics.tally import Tally
 
@@ -29,15 +31,18 @@ RECORD_STEP, JUDGE_STEP = "observerd.inbox.record", "llm.judge_top1"
 
 
 class Inbox(Metric):
-    """``messages``: counts by what became of them. ``ratings``: by unit and rating."""
+    """``messages``: counts by what became of them. ``ratings``: by rating.
+
+    ``rated``: by question, the sum of the ratings.
+    """
 
     key = section = "inbox"
     hears = ("inbox",)
-    rows_without_unit: ClassVar[Mapping[str, int]] = {"ratings": 2}
 
     def __init__(self) -> None:
         self.messages: Tally[tuple[str]] = Tally()
-        self.ratings: Tally[tuple[Unit, int]] = Tally()
+        self.ratings: Tally[tuple[int]] = Tally()
+        self.rated = ByQuestion()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
@@ -57,11 +62,13 @@ class Inbox(Metric):
         for rating in RATINGS:
             yield of(f"ratings.{rating}", COUNT, f"messages whose top hit was rated {rating}")
         yield of("rated", COUNT, "messages whose top hit was rated")
+        yield of("questions", COUNT, "different messages among them")
         yield of(
             "mean_rating",
             "rating, 1 to 5",
             "mean rating of the top hit; higher is better",
             samples="rated",
+            questions="inbox.questions",
             label="judge's mean rating, 1 to 5",
             better="higher",
             span=float(RATINGS[-1] - RATINGS[0]),
@@ -84,23 +91,31 @@ class Inbox(Metric):
         if event.parse_status:
             messages[(event.parse_status,)] += 1
         if event.rating is not None:
-            self.ratings[seen.question, event.rating] += 1
+            self.ratings[(event.rating,)] += 1
+            self.rated.add(seen.unit, seen.question, event.rating)
             if seen.say is not None and seen.hits is not None:
                 seen.say(event, "judge_rating", float(event.rating))
         elif JUDGE_STEP in answered:
             messages[("unparseable_rating",)] += 1
 
     def per_question(self) -> PerQuestion:
-        """Ratings by unit."""
-        rows = ((unit, float(rating), n) for (unit, rating), n in self.ratings.items())
-        return {"inbox.mean_rating": question_means(rows)}
+        """Ratings by question."""
+        return {"inbox.mean_rating": self.rated.sums()}
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave; older versions had ratings without their question."""
+        super().restore(state)
+        if "ratings" in state and "rated" not in state:
+            for rating, n in state["ratings"]:
+                for _ in range(n):
+                    self.rated.add(NO_UNIT, UNKNOWN, rating)
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section. ``unrated``: messages accepted and never rated, for any reason."""
         ratings = {str(rating): 0 for rating in RATINGS}
-        for (_, rating), n in self.ratings.items():
+        for (rating,), n in self.ratings.items():
             ratings[str(rating)] = ratings.get(str(rating), 0) + n
-        rated = self.ratings.total()
+        rated, means = self.ratings.total(), [mean for _, mean in self.rated.means()]
         accepted = self.messages[("accepted",)]
         messages = self.messages[("attempted",)]
         return {
@@ -112,9 +127,8 @@ class Inbox(Metric):
             "parse_failed": self.messages[("failed",)],
             "ratings": ratings,
             "rated": rated,
-            "mean_rating": sum(r * n for (_, r), n in self.ratings.items()) / rated
-            if rated
-            else None,
+            "questions": len(means),
+            "mean_rating": fsum(means) / len(means) if means else None,
             "unrated": max(accepted - rated, 0),
             "unparseable_ratings": self.messages[("unparseable_rating",)],
         }

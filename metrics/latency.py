@@ -1,8 +1,9 @@
 """Latency: how fast is it all? By step and by phase, in ms, mergeable exactly (histogram.py).
 
 A step's latency is the service's own time, whether it answered or failed: leaving out the steps
-that timed out would flatter. The wait for an LLM slot stands apart. A phase's is its events', but
-for those cut off.
+that timed out would flatter. The wait for an LLM slot stands apart. A phase's is its events' from
+begin to end, waits included, but for those cut off; beside it stands the time of theirs that
+services took.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def steps_and_phases() -> Iterator[tuple[str, tuple[str, ...]]]:
 class Latency(Metric):
     """Histograms by step, of the waits for an LLM slot by step, and of whole events by phase.
 
+    ``phases_service``: what services took of those.
+
     ``SecondBucket`` feeds it, a second's worth at once.
     """
 
@@ -60,6 +63,7 @@ class Latency(Metric):
         self.steps = Histograms()
         self.queue = Histograms()
         self.phases = Histograms()
+        self.phases_service = Histograms()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
@@ -72,14 +76,17 @@ class Latency(Metric):
         for phase in PHASES:
             whole = f"latency of whole {phase} events"
             yield from _percentiles(f"latency.phases.{phase}", whole, (phase,))
+            service = f"time of whole {phase} events that services took"
+            yield from _percentiles(f"latency.phases_service.{phase}", service, (phase,))
 
     def result(self, context: ResultContext | None = None) -> dict[str, Any]:
-        """``{step: {count, p50_ms, …}, "queue": {step: …}, "phases": {phase: …}}``."""
+        """{count, p50_ms, …} by step; ``queue`` by step, ``phases`` by phase."""
         del context
         return {
             **self.steps.summaries(),
             "queue": self.queue.summaries(),
             "phases": self.phases.summaries(),
+            "phases_service": self.phases_service.summaries(),
         }
 
 

@@ -14,6 +14,8 @@ from mcstress.metrics.band import EDGES, Band, Bands
 from mcstress.metrics.users_timeline import UsersTimeline
 
 SHORTEST_BAND_S = 10
+SHORTEST_PACE_S = 1.0
+"""A pace over less is none."""
 
 
 def load_curve(
@@ -22,7 +24,7 @@ def load_curve(
     """One entry per band with events, ascending; ``users_to`` belongs to the band.
 
     Each has ``seconds`` and ``requests_per_s`` (steps by seconds), None without a users timeline,
-    then the sections of ``metrics``, and ``latency``.
+    the pace also over less than a second; then the sections of ``metrics``, and ``latency``.
     """
     seconds = users.by_band() if users else None
     return [
@@ -64,7 +66,12 @@ def _duration(seconds: Mapping[int, float] | None, members: list[int]) -> float 
 
 def _pace(band: Band, seconds: float | None) -> dict[str, float | None]:
     steps = sum(histogram.count for histogram in band.latency.steps.values())
-    return {"seconds": seconds, "requests_per_s": steps / seconds if seconds else None}
+    return {"seconds": seconds, "requests_per_s": pace(steps, seconds)}
+
+
+def pace(count: int, seconds: float | None) -> float | None:
+    """``count`` a second; None over less than a second, and where the time is not known."""
+    return None if seconds is None or seconds < SHORTEST_PACE_S else count / seconds
 
 
 def _highest(edge: int) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mcstress.metrics.check import OPERATORS, Check, parse_check
-from mcstress.metrics.metric import COUNT
+from mcstress.metrics.availability import Silence
+from mcstress.metrics.calm import is_known
+from mcstress.metrics.check import Check, parse_check
+from mcstress.metrics.metric import COUNT, OPERATORS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.readings import ranges
 
@@ -19,8 +21,17 @@ LEAVES = {
     "!=": "is {t:g}",
 }
 
-Entry = dict[str, Any]
+TOO_FEW = (
+    f"not judged, for fewer questions than the check needs or under {100 * PLANNED_SHARE:g} % of "
+    "the planned samples were measured there"
+)
+
+Entry = Mapping[str, Any]
 Entries = Sequence[Entry]
+Calm = Mapping[int, Entry]
+"""A band's figures outside of silences, by its lowest number of users (calm.py)."""
+
+Held = Sequence[tuple[Entry, bool | None]]
 
 
 def healthy_checks() -> list[Check]:
@@ -31,39 +42,50 @@ def healthy_checks() -> list[Check]:
 
 
 def load_curve_reading(
-    curve: Entries, checks: Sequence[Check], most_users: int | None = None
+    curve: Entries,
+    checks: Sequence[Check],
+    most_users: int | None = None,
+    calm: Mapping[int, Entry] = {},
+    silences: Sequence[Silence] = (),
 ) -> str:
     """One sentence: which checks do not hold, and at what load; or that all do.
 
-    ``most_users``: the most there were, where that is known; a band may reach beyond.
+    Figures that no check names are held to their healthy ranges, and told apart from checks.
+    ``most_users``: the most there were, where that is known; a band may reach beyond. What is bad
+    in ``silences`` only is not put down to users.
     """
     if not curve:
         return "Nothing was measured."
     if most_users:
-        curve = [entry | {"users_to": min(entry["users_to"], most_users)} for entry in curve]
+        curve = [{**entry, "users_to": min(entry["users_to"], most_users)} for entry in curve]
+    checks = [check for check in checks if _is_of_a_band(check)]
+    named = {check.metric for check in checks}
+    readings = [its for its in healthy_checks() if _is_of_a_band(its) and its.metric not in named]
     judged = {
-        check: [(entry, _holds(entry, check)) for entry in curve]
-        for check in checks
-        if _is_of_a_band(check)
+        check: [(entry, _holds(entry, check)) for entry in curve] for check in [*checks, *readings]
     }
-    said = [sentence for check in judged if (sentence := _outside(check, judged[check]))]
-    unjudged = [words for check in judged if (words := _unjudged(check, judged[check]))]
+    outside = {check: _outside(check, held, calm, silences) for check, held in judged.items()}
+    said = [told for check in checks or readings if (told := outside[check])]
+    beside = [told for check in readings if checks and (told := outside[check])]
+    unjudged = [words for check in checks or readings if (words := _unjudged(check, judged[check]))]
     tried = f"tried: {_span(curve[0], curve[-1])}" + ("" if len(curve) > 1 else ", one band only")
     if unjudged:
-        tried += "; too few samples to say: " + ", ".join(unjudged)
+        tried += f"; {TOO_FEW}: " + ", ".join(unjudged)
     if not said:
         within = "could be judged" if unjudged else "was tried"
-        said = [f"No figure left its healthy range within what {within}"]
-    return f"{'; '.join(said)} ({tried})."
+        left = "No check's figure left its" if beside else "No figure left its healthy"
+        said = [f"{left} range within what {within}"]
+    also = f" Of figures that no check asks for: {'; '.join(beside)}." if beside else ""
+    return f"{'; '.join(said)} ({tried}).{also}"
 
 
 def _is_of_a_band(check: Check) -> bool:
     """Whether a band can pass or fail it: a run's least number of something is not a band's."""
     counted = METRICS[check.metric].unit == COUNT and check.operator in (">", ">=")
-    return not counted and not check.metric.startswith("faults.")
+    return not counted and not check.metric.startswith(("faults.", "availability."))
 
 
-def _unjudged(check: Check, held: Sequence[tuple[Entry, bool | None]]) -> str:
+def _unjudged(check: Check, held: Held) -> str:
     """The figure, and the bands that have too few samples of it where others have enough."""
     silent = [entry for entry, holds in held if holds is None]
     if len(silent) == len(held):
@@ -72,12 +94,17 @@ def _unjudged(check: Check, held: Sequence[tuple[Entry, bool | None]]) -> str:
     return f"{_label(check.metric)} at {spans}" if spans else ""
 
 
-def _outside(check: Check, held: Sequence[tuple[Entry, bool | None]]) -> str | None:
+def _outside(check: Check, held: Held, calm: Calm, silences: Sequence[Silence]) -> str | None:
+    leaves = f"{_label(check.metric)} {LEAVES[check.operator].format(t=check.threshold)}"
     judged = [(entry, holds) for entry, holds in held if holds is not None]
     outside = [entry for entry, holds in judged if not holds]
     if not outside:
         return None
-    leaves = f"{_label(check.metric)} {LEAVES[check.operator].format(t=check.threshold)}"
+    blamed = [entry for entry in outside if not _is_calm(calm, entry, check)]
+    if not blamed:
+        when = ", ".join(map(str, silences))
+        return f"{leaves} only around times when nothing succeeded ({when}), whatever the users"
+    outside = blamed
     if len(outside) == len(judged):
         return f"{leaves} at every load {'tried' if len(judged) == len(held) else 'judged'}"
     if [entry for entry, _ in judged[-len(outside) :]] == outside:
@@ -85,14 +112,24 @@ def _outside(check: Check, held: Sequence[tuple[Entry, bool | None]]) -> str | N
     return f"{leaves} at " + " and ".join(_span(entry, entry) for entry in outside)
 
 
+def _is_calm(calm: Calm, entry: Entry, check: Check) -> bool:
+    """Whether nothing shows that a band is bad outside of silences, which it had."""
+    figures = calm.get(entry["users_from"])
+    if figures is None or not is_known(check.metric):
+        return False
+    return _holds(figures, check) is not False
+
+
 def _holds(entry: Entry, check: Check) -> bool | None:
-    """Whether a band passes; None where it has too few samples to say."""
+    """Whether a band passes; None where it has too few questions or samples to say."""
     results = {"metrics": entry, "latency": entry["latency"]}
     value = find(results, check.metric)
     metric = METRICS[check.metric]
     samples = find(results, metric.samples) or 0
+    asked = find(results, metric.questions) if metric.questions else None
     planned = (find(results, metric.planned) if metric.planned else None) or 0
-    if value is None or samples < check.needs or samples < PLANNED_SHARE * planned:
+    enough = (samples if asked is None else asked) >= check.needs
+    if value is None or not enough or samples < PLANNED_SHARE * planned:
         return None
     return OPERATORS[check.operator](value, check.threshold)
 

@@ -7,13 +7,13 @@ once, and then added to the band's histograms and to the timeline's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 
+from mcstress.metrics.availability import GATEWAY, LLM, Availability
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import OWN_FAULT, Event
 from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Counts
-from mcstress.metrics.metric import Say, Seen, Unit
+from mcstress.metrics.metric import Say, Seen
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import Slot
 from mcstress.metrics.unparseable import LLM_STEPS
@@ -26,7 +26,8 @@ class SecondBucket(Seen):
     """Events by phase and outcome, latencies by name, and what else the timeline shows."""
 
     __slots__ = (
-        "band", "events", "failed", "listeners", "phases", "queue", "steps", "users_from",
+        "band", "events", "failed", "gateway", "listeners", "llm", "phases", "phases_service",
+        "queue", "steps", "users_from",
     )  # fmt: skip
 
     def __init__(
@@ -36,10 +37,10 @@ class SecondBucket(Seen):
         *,
         faults: Faults,
         worst: WorstReissues,
-        unit_of: Callable[[Event], Unit],
+        availability: Availability,
         say: Say | None,
     ) -> None:
-        super().__init__(faults, worst, unit_of, say)
+        super().__init__(faults, worst, say)
         self.users_from = users_from
         self.band = band
         self.listeners = band.listeners
@@ -47,25 +48,34 @@ class SecondBucket(Seen):
         self.steps: Latencies = defaultdict(list)
         self.queue: Latencies = defaultdict(list)
         self.phases: Latencies = defaultdict(list)
+        self.phases_service: Latencies = defaultdict(list)
+        self.gateway, self.llm = availability[GATEWAY], availability[LLM]
         self.failed = 0
 
     def add(self, event: Event) -> int:
         """Count an event and its steps, whatever became of it; how many steps never went out.
 
-        Those are no service's: they are in no latency and no error rate.
+        Those are no service's: they are in no latency and no error rate. A step that was cut is
+        in neither, and counts for its service's availability.
         """
         self.events[event.phase, event.outcome] += 1
         steps, latencies, unsent = event.steps, self.steps, 0
         for step in steps:
-            name, error = step.name, step.error
+            name, error, latency_ms = step.name, step.error, step.latency_ms
             if error is not None:
                 if error.startswith(OWN_FAULT):
                     unsent += 1
                     continue
                 self.failed += 1
                 self.band.errors.add_step(name, error)
-            latencies[name].append(step.latency_ms)
-            if name in LLM_STEPS:
+            of_llm = name in LLM_STEPS
+            begin_s = step.time.timestamp()
+            service = self.llm if of_llm else self.gateway
+            service.add(begin_s, begin_s + latency_ms / 1000, ok=error is None, cut=step.cut)
+            if step.cut:
+                continue
+            latencies[name].append(latency_ms)
+            if of_llm:
                 self.queue[name].append(step.queue_ms)
                 # Who has a rating has no answer that could not be used.
                 if event.rating is None and step.error is None:
@@ -73,7 +83,9 @@ class SecondBucket(Seen):
             if step.resent:
                 self.band.errors.resent[(name,)] += 1
         if steps and not unsent and event.outcome != "cut":
-            self.phases[event.phase].append(event.latency_ms)
+            lasted_ms = event.latency_ms if event.lasted_ms is None else event.lasted_ms
+            self.phases[event.phase].append(lasted_ms)
+            self.phases_service[event.phase].append(event.latency_ms)
         return unsent
 
     def settle(self, slot: Slot) -> None:
@@ -83,7 +95,11 @@ class SecondBucket(Seen):
             counts = Counts.of(latencies)
             latency.steps[name].add(counts)
             slot.steps[name].add(counts)
-        for kept, histograms in ((self.queue, latency.queue), (self.phases, latency.phases)):
+        for kept, histograms in (
+            (self.queue, latency.queue),
+            (self.phases, latency.phases),
+            (self.phases_service, latency.phases_service),
+        ):
             for name, latencies in kept.items():
                 histograms[name].add(Counts.of(latencies))
         self.band.events.merge(self.events)

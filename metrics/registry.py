@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
+from mcstress.metrics.availability_figures import AvailabilityFigures
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
@@ -15,10 +16,13 @@ from mcstress.metrics.inbox import Inbox
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.metric import Metric
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.rank_correlation import RankCorrelation
+from mcstress.metrics.relevance_metric import Relevance
 from mcstress.metrics.swap import Swap
 from mcstress.metrics.unparseable import Unparseable
 
 OURS: tuple[type[Metric], ...] = (
+    Relevance,
     Diversity,
     Determinism,
     Handover,
@@ -27,8 +31,10 @@ OURS: tuple[type[Metric], ...] = (
     Inbox,
     Unparseable,
     Errors,
+    AvailabilityFigures,
     Events,
     Latency,
+    RankCorrelation,
 )
 
 REGISTRY: dict[str, type[Metric]] = {one.key: one for one in OURS}

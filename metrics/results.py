@@ -20,7 +20,7 @@ def says(description: str) -> msgspec.Meta:
     return msgspec.Meta(description=description)
 
 
-NOT_STEPS = ("queue", "phases")
+NOT_STEPS = ("queue", "phases", "phases_service")
 """The keys of ``latency`` beside its steps."""
 
 
@@ -37,11 +37,15 @@ class Percentiles(msgspec.Struct, kw_only=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Latencies by step, waits for an LLM slot by step, and those of whole events by phase."""
+    """Latencies by step, waits for an LLM slot by step, and those of whole events by phase.
+
+    ``phases_service``: what services took of whole events.
+    """
 
     steps: dict[str, Percentiles] = {}
     queue: dict[str, Percentiles] = {}
     phases: dict[str, Percentiles] = {}
+    phases_service: dict[str, Percentiles] = {}
 
     @classmethod
     def of(cls, section: FigureSection) -> Self:
@@ -126,7 +130,7 @@ class Slot(msgspec.Struct):
     """What began within one stretch of time."""
 
     time: Annotated[int, says("its first Unix second")]
-    seconds: Annotated[int | None, says("seconds of it whose users are known")]
+    seconds: Annotated[float | None, says("how long of it was of the run, its users known")]
     users: Annotated[float | None, says("mean number of users in them")]
     events: Annotated[int, says("of all outcomes")]
     not_ok: Annotated[int, says("events whose outcome is not ok")]

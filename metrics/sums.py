@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from mcstress.metrics.availability import Availability
 from mcstress.metrics.band import Bands, band_of
 from mcstress.metrics.event import Event, utc
 from mcstress.metrics.faults import Faults
-from mcstress.metrics.metric import Say, Unit
+from mcstress.metrics.metric import Say
 from mcstress.metrics.moment import SecondBucket
-from mcstress.metrics.question import unit_of
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.timeline import Timeline
 from mcstress.metrics.worst import WorstReissues
@@ -23,21 +22,14 @@ SETTLE_AT = 50_000
 class Accumulators:
     """The parts; those but ``rounds`` add up by themselves. Readers call ``settle`` first.
 
-    ``say`` hears of single events. ``question_of``: the question of one; without, the units are the
-    trios' and nothing else is kept apart.
+    ``say`` hears of single events.
     """
 
-    def __init__(
-        self,
-        cells: int | None = None,
-        say: Say | None = None,
-        question_of: Callable[[Event], Unit] | None = None,
-    ) -> None:
-        self.question_of = question_of
-        self.unit_of: Callable[[Event], Unit] = question_of or unit_of
+    def __init__(self, cells: int | None = None, say: Say | None = None) -> None:
         self._say = say
         self.bands = Bands()
         self.timeline = Timeline()
+        self.availability = Availability()
         self.worst = WorstReissues()
         self.faults = Faults()
         self.rounds = Rounds(cells)
@@ -62,7 +54,7 @@ class Accumulators:
                 self.bands[band],
                 faults=self.faults,
                 worst=self.worst,
-                unit_of=self.unit_of,
+                availability=self.availability,
                 say=self._say,
             )
         self._last = (utc(second), utc(second + 1), event.users, moment)
@@ -78,6 +70,7 @@ class Accumulators:
         """Add all but the waiting lists; both are settled."""
         self.bands.merge(other.bands)
         self.timeline.merge(other.timeline)
+        self.availability.merge(other.availability)
         self.worst.merge(other.worst)
         self.faults.merge(other.faults)
 
@@ -86,6 +79,7 @@ class Accumulators:
         parts = {
             "bands": self.bands.state(),
             "timeline": self.timeline.state(),
+            "availability": self.availability.state(),
             "worst": self.worst.state(),
             "faults": self.faults.state(),
             "rounds": self.rounds.state(),
@@ -96,6 +90,7 @@ class Accumulators:
         """Add what ``state()`` gave; the lists wait as they did."""
         self.bands.restore(state.get("bands", {}))
         self.timeline.restore(state.get("timeline", {}))
+        self.availability.restore(state.get("availability", {}))
         self.worst.restore(state.get("worst", []))
         self.faults.restore(state.get("faults", []))
         self.rounds.restore(state.get("rounds", []))

@@ -52,6 +52,10 @@ class Slot(Accumulator):
             "handover": {arm: self._arm(arm) for arm in ARMS},
         }
 
+    def asked(self) -> int:
+        """How many steps, failed ones too."""
+        return sum(histogram.count for histogram in self.steps.values())
+
     def _arm(self, arm: str) -> dict[str, Any]:
         top1 = self.handover[arm, 1]
         queries = top1 + self.handover[arm, 0]
@@ -100,6 +104,19 @@ class Timeline:
             self._take_in(other.slots, self.doublings - other.doublings)
             self._fit()
 
+    def coarse(self, most: int) -> Timeline:
+        """The same in at most so many slots; those in which nothing began are there, too."""
+        joined = Timeline()
+        joined.merge(self)
+        if self.slots:
+            first, last, doublings = min(joined.slots), max(joined.slots), 0
+            while (last >> doublings) - (first >> doublings) >= most:
+                doublings += 1
+            joined._widen(joined.doublings + doublings)
+            for number in range(min(joined.slots), max(joined.slots)):
+                joined.slots.setdefault(number, Slot())
+        return joined
+
     def state(self) -> dict[str, Any]:
         """``{"doublings": n, "slots": {number: state}}``; empty where nothing was added."""
         slots = {str(number): self.slots[number].state() for number in sorted(self.slots)}
@@ -115,7 +132,7 @@ class Timeline:
 
     def result(self, users: UsersTimeline) -> dict[str, Any]:
         """``{"slot_s": width, "slots": [{"time": unix second, "users": mean, …}]}``, ascending."""
-        by_slot = users.by_slot(self.doublings)
+        by_slot = users.by_slot(self.doublings, sorted(self.slots))
         return {
             "slot_s": 1 << self.doublings,
             "slots": [

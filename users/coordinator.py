@@ -8,13 +8,15 @@ from typing import Any, Protocol
 
 from mcstress.load.pacer import Pacer
 from mcstress.metrics.event import Event, Hit
+from mcstress.metrics.question import question_key
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
 from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run
-from mcstress.users.scenarios.model import Contract, Resume, Variant
+from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
 from mcstress.users.seat import Seat
 
 TAKING_OVER = frozenset({"handover", "handover_paraphrase"})
@@ -46,6 +48,10 @@ class WorkerContext(Protocol):
     @property
     def target(self) -> Target:
         """The system under test, as all of this process share it."""
+
+    @property
+    def rules(self) -> Rules:
+        """By which hits are judged to fit their demand."""
 
     @property
     def llm(self) -> LanguageModel:
@@ -160,6 +166,19 @@ class Coordinator:
             self._trace = TraceContext(trace_id, is_sampled(trace_id, self.run.trace_sample))
             self._trace_of = (phase, self.round)
         return self._trace
+
+    def question(
+        self, phase: str, contract: str | None, role: str | None, number: int | None
+    ) -> str:
+        """The key of what it asks (metrics/question.py): a message, a resume, or a demand."""
+        variant = self.variant
+        if number is None and contract is not None and role is not None:
+            return question_key(phase, variant.number, contract, variant.place(contract, role))
+        return question_key(phase, variant.number, self.seat.persona, number or 0)
+
+    def rules_of(self, demand: Demand) -> DemandRules | None:
+        """By which the hits for a demand of its contract are judged; None: by none."""
+        return self.around.rules.of(self.variant.number, self.contract.name, demand.role)
 
     def choose(self, results: list[Hit]) -> Hit | None:
         """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""

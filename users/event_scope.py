@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
 from mcstress.metrics.event import Event, Item, Outcome, StepRecord
+from mcstress.metrics.question import worded
 from mcstress.services.clock import CLOCK
-from mcstress.services.step import Step
+from mcstress.services.step import Step, cut_step
 from mcstress.services.target import Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator
+from mcstress.users.relevance import DemandRules
 
 Taken = TypeVar("Taken", bound=Step[Any])
 _at = datetime.fromtimestamp
@@ -21,7 +24,9 @@ _at = datetime.fromtimestamp
 class EventScope:
     """A context: on leaving it, however, the event is fired once, with its steps.
 
-    Left by the end of the run, the event is ``cut``; with a step that failed, ``failed``.
+    Left by the end of the run, the event is ``cut``, and has the step that was under way; with a
+    step that failed, ``failed``. ``number`` is that of a message or a resume, for the event's
+    question; without, the question is the demand of ``contract`` for ``role``.
     """
 
     def __init__(
@@ -32,12 +37,14 @@ class EventScope:
         contract: str | None = None,
         role: str | None = None,
         query: str | None = None,
+        number: int | None = None,
     ) -> None:
         self.coordinator = coordinator
         self.trace = coordinator.trace(phase)
         self.steps: list[Step[Any]] = []
+        self._began = perf_counter()
         self.event = Event(
-            time=_at(CLOCK.now_s(), UTC),
+            time=_at(CLOCK.anchor_s + self._began, UTC),
             round=coordinator.round,
             trio=coordinator.seat.trio,
             variant=coordinator.variant.number,
@@ -47,6 +54,7 @@ class EventScope:
             contract=contract,
             role=role,
             query=query,
+            question=coordinator.question(phase, contract, role, number),
             k=coordinator.run.top_k,
             top_k=[],
             found=None,
@@ -74,12 +82,16 @@ class EventScope:
             if step.unparseable is not None:
                 record.unparseable = step.unparseable
             records.append(record)
+            if step.cut:
+                record.cut = True
+                continue
             latency_ms += step.latency_ms
             if error is not None and failed is None:
                 failed = f"{name}: {error}"
         if failed is not None and kind is None:
             event.outcome, event.error = "failed", failed
         event.steps, event.latency_ms = records, latency_ms
+        event.lasted_ms = (perf_counter() - self._began) * 1000
         self.coordinator.fire(event=event, steps=steps)
 
     def _leave_by(self, kind: type[BaseException], fault: BaseException | None) -> None:
@@ -87,6 +99,8 @@ class EventScope:
         cut = issubclass(kind, StopUser) or not issubclass(kind, Exception)
         self.event.outcome = "cut" if cut else "failed"
         self.event.error = None if cut else f"{kind.__name__}: {fault}"
+        if cut and (under_way := cut_step(fault)) is not None:
+            self.steps.append(under_way)
 
     def leave_out(self, outcome: Outcome, reason: str) -> None:
         """Say why nothing was asked."""
@@ -95,6 +109,13 @@ class EventScope:
     def expect(self, id_: str, corpus: str) -> None:
         """Say which hit should come back."""
         self.event.expected, self.event.expected_corpus = id_, corpus
+
+    def in_words(self, wording: int | str) -> None:
+        """Say in which words the demand is asked: by their number, or by themselves.
+
+        Words of no number are an LLM's: the question has their hash.
+        """
+        self.event.question = worded(self.event.question or "", wording)
 
     def search(
         self,
@@ -105,15 +126,18 @@ class EventScope:
         corpora: list[str] | None = None,
         rejected: list[Item] | None = None,
         metadata: bool = False,
+        rules: DemandRules | None = None,
     ) -> Found | None:
         """Search, with the memory of that namespace or by retrieval only; None where it failed.
 
         A target without a memory searches plainly. The event takes its list from here; an event has
-        one search. Of ``rejected`` the ids go out.
+        one search. Of ``rejected`` the ids go out. By ``rules`` it says how well each hit fits.
         """
         coordinator, event = self.coordinator, self.event
         corpora = corpora or coordinator.run.scenario.corpora
         search = Search(query, corpora, event.k, metadata=metadata)
+        if rules is not None:
+            search.metadata, search.fields = True, rules.fields
         ask = coordinator.target.search
         if memory is not None and coordinator.can.record:
             search.memory, search.role = memory, role
@@ -132,6 +156,8 @@ class EventScope:
             event.top_k, event.found = found.hits, len(found.hits)
             event.per_corpus_counts = found.per_corpus_counts
             event.boosted, event.injected = found.boosted, found.injected
+            if rules is not None:
+                rules.judge(found, event)
         return found
 
     def record(self, query: str, answer_id: str, answer_corpus: str, role: str) -> bool:

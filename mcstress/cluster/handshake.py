@@ -49,9 +49,9 @@ def greeting() -> said.Greeting:
     return said.Greeting(own_version(), own_protocol())
 
 
-def hello(boot: str) -> said.Hello:
-    """What a worker says when its test has begun."""
-    return said.Hello(boot, own_version(), own_protocol(), socket.gethostname())
+def hello(boot: str, sent_s: float = 0.0) -> said.Hello:
+    """What a worker says when its test has begun; ``sent_s`` is its clock's time."""
+    return said.Hello(boot, own_version(), own_protocol(), socket.gethostname(), sent_s)
 
 
 def _fields(kinds: set[type[msgspec.Struct]]) -> list[str]:

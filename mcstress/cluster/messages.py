@@ -36,13 +36,25 @@ class Greeting(msgspec.Struct, frozen=True):
     protocol: str = ""
 
 
+class RoundTrip(msgspec.Struct, frozen=True):
+    """When a worker's message went out (its clock), came in, and was answered (the master's)."""
+
+    sent_s: float
+    got_s: float
+    answered_s: float
+
+
 class Hello(msgspec.Struct, frozen=True):
-    """A worker has begun the test and asks for the run. ``machine`` is the name of its host."""
+    """A worker has begun the test and asks for the run. ``machine`` is the name of its host.
+
+    ``sent_s``: its clock's time.
+    """
 
     boot: str
     version: str = ""
     protocol: str = ""
     machine: str = ""
+    sent_s: float = 0.0
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -67,6 +79,7 @@ class Welcome(msgspec.Struct, frozen=True):
     corpus_sizes: dict[str, int]
     version: str = ""
     protocol: str = ""
+    trip: RoundTrip | None = None
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -149,9 +162,10 @@ class Spawned(msgspec.Struct, frozen=True):
 
 
 class Users(msgspec.Struct, frozen=True):
-    """The number of living coordinators."""
+    """The number of living coordinators; ``trip``: of the worker's last delta."""
 
     users: int
+    trip: RoundTrip | None = None
 
 
 class Delta(msgspec.Struct, frozen=True):
@@ -159,7 +173,9 @@ class Delta(msgspec.Struct, frozen=True):
 
     ``state`` is that of a ``Figures``; on a local runner, where nothing travels, itself.
     ``evidence_fault`` is what the disk said first, ``events_unkept`` what it has not taken so far.
-    ``own_faults`` are the worker's, from the beginning on: what it could not do.
+    ``own_faults`` are the worker's, from the beginning on: what it could not do. ``sent_s``: its
+    clock's time; ``clock_offset_s``: the master's less its own, wrong by ``clock_error_s``, as its
+    times may be, at most.
     """
 
     run_uid: str
@@ -173,6 +189,9 @@ class Delta(msgspec.Struct, frozen=True):
     evidence_fault: str | None = None
     events_unkept: int = 0
     own_faults: list[str] = []
+    sent_s: float = 0.0
+    clock_offset_s: float | None = None
+    clock_error_s: float | None = None
 
 
 class Drain(msgspec.Struct, frozen=True):

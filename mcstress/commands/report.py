@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,12 @@ def _says_more(path: Path, counted: Completeness) -> str:
 def _as_seen(run: RunFile, users: list[tuple[int, int]]) -> RunSection:
     """The run section of a run that was cut off: what its first line could not know yet."""
     seen: dict[str, str] = {}
-    ended = None
+    ended: datetime | None = None
     for event in events_of(run):
         if event.namespace and len(seen) < COORDINATORS_NAMED:
             seen.setdefault(event.coordinator, event.namespace)
-        ended = event.time
+        lasted = timedelta(milliseconds=event.lasted_ms or event.latency_ms)
+        ended = max(ended or event.time, event.time + lasted)
     return msgspec.structs.replace(
         run.document.run,
         ended=ended,

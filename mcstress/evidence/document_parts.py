@@ -15,6 +15,8 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.evidence.store.policy import keeps_all
 from mcstress.evidence.store.tally import Stated
+from mcstress.metrics.metric import PlannedRound
+from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.results import says
 
 
@@ -119,6 +121,18 @@ class AskedVariant(msgspec.Struct):
     """One wording of a scenario, as far as reports read it."""
 
     contracts: list[AskedContract] = []
+    resumes: list[Any] = []
+    inbox: list[Any] = []
+
+    def demands_of(self, contract: str) -> int:
+        """How many demands the contract has."""
+        return sum(len(one.demands) for one in self.contracts if one.name == contract)
+
+
+class AskedHandover(msgspec.Struct):
+    """A contract that is taken over."""
+
+    contract: str = ""
 
 
 class Asked(msgspec.Struct):
@@ -127,11 +141,39 @@ class Asked(msgspec.Struct):
     name: str = ""
     title: str = ""
     variants: list[AskedVariant] = []
+    handovers: list[AskedHandover] = []
+    swaps: list[Any] = []
+    paraphrases_by: str = "scenario"
 
     @property
     def contracts(self) -> list[AskedContract]:
         """Those of the first wording: all wordings have the same."""
         return self.variants[0].contracts if self.variants else []
+
+    def questions(self) -> dict[str, int]:
+        """How many different questions the scenario has, by the path of what they are asked for.
+
+        Those of which an LLM makes the words are not there: they have no end.
+        """
+        demands = sum(len(one.demands) for wording in self.variants for one in wording.contracts)
+        handed_over = sum(
+            wording.demands_of(handover.contract)
+            for wording in self.variants
+            for handover in self.handovers
+        )
+        asked = {
+            "baseline": demands,
+            "reissue": demands,
+            "fresh_resume": sum(len(wording.resumes) for wording in self.variants),
+            "inbox": sum(len(wording.inbox) for wording in self.variants),
+            "swap": len(self.swaps) * len(self.variants),
+            "handover": handed_over,
+            "handover_paraphrase": handed_over * (self.paraphrases_by == "scenario"),
+        }
+        roles = [[demand.role for demand in contract.demands] for contract in self.contracts]
+        each_once = PlannedRound(asked, len(self.variants), roles)
+        planned = (metric.planned(each_once) for metric in REGISTRY.values())
+        return {path: number for one in planned for path, number in one.items() if number}
 
     @classmethod
     def of(cls, scenario: Mapping[str, Any]) -> Asked:
@@ -215,6 +257,12 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     reports: Annotated[int, says("of its figures, that arrived")] = 0
     reports_missing: Annotated[int, says("that it sent and that never arrived")] = 0
     reports_repeated: Annotated[int, says("that arrived twice, and count once")] = 0
+    clock_offset_s: Annotated[
+        float | None, says("the master's clock less its own; null: it is the master's, or unknown")
+    ] = None
+    clock_error_s: Annotated[
+        float | None, says("the most that its times are wrong by; null as for clock_offset_s")
+    ] = None
     tracing: Annotated[ProcessTraces | None, says("its trace observations")] = None
 
 

@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection
+from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
@@ -30,9 +31,12 @@ from mcstress.metrics.results import (
     Timeline,
     says,
 )
+from mcstress.metrics.users_timeline import RunSpan
 
 SCHEMA = 1
 MOST_K = 10**6
+MOST_CLOCK_ERROR_S = 3600.0
+"""A worker that says more says nothing of its clock."""
 Second = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
 Users = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 Json = dict[str, Any]
@@ -74,6 +78,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
     timeline: Annotated[Timeline, says("events and latency over time")] = msgspec.field(
         default_factory=Timeline
     )
+    time_axis: Annotated[Timeline, says("the same in at most twelve slots")] = msgspec.field(
+        default_factory=Timeline
+    )
     faults: Annotated[dict[str, int], says("oddities that were counted and not mended")] = {}
     readings: Annotated[dict[str, FigureReading], says("figures in words, by their names")] = {}
     users: Annotated[
@@ -97,6 +104,11 @@ class RunDocument(msgspec.Struct, kw_only=True):
     def speed(self) -> Latency:
         """``latency``, typed."""
         return Latency.of(self.latency)
+
+    @property
+    def silences(self) -> list[Silence]:
+        """When nothing of the gateway succeeded: the first twenty."""
+        return msgspec.convert(self.figure("availability.silences") or [], list[Silence])
 
     @property
     def bands(self) -> list[LoadBand]:
@@ -124,19 +136,24 @@ def build(
     planned: Mapping[str, int],
     candidates: dict[str, int] | None,
     with_state: bool = False,
+    now_s: float | None = None,
 ) -> RunDocument:
     """The document of a run that ended or still goes on; its checks judge what is there.
+
+    ``now_s``: the Unix time up to which one that goes on was seen.
 
     ``with_state`` puts the metrics' own state into it where not every event is kept: a report
     cannot be made again without. See ``Figures.result`` for the others.
     """
-    results = figures.result(users, planned, candidates, thresholds)
+    span = _span(run, completeness, now_s)
+    results = figures.result(users, planned, candidates, thresholds, span)
     checks = evaluate(
         thresholds,
         results,
         selected_phases=run.phases,
         left_out=run.left_out,
         complete=completeness.complete,
+        there_are=Asked.of(scenario).questions(),
     )
     document = msgspec.convert(results, RunDocument)
     document.run, document.scenario, document.completeness = run, scenario, completeness
@@ -148,6 +165,16 @@ def build(
     return document
 
 
+def _span(run: RunSection, completeness: Completeness, now_s: float | None) -> RunSpan | None:
+    """When the run was, and how sure its workers' clocks are; None where that is not known."""
+    end_s = run.ended.timestamp() if run.ended else now_s
+    if run.started is None or end_s is None:
+        return None
+    errors = [worker.clock_error_s for worker in completeness.workers]
+    known = [error for error in errors if error is not None and 0 <= error <= MOST_CLOCK_ERROR_S]
+    return RunSpan(run.started.timestamp(), end_s, max(known, default=0.0))
+
+
 def document_of(path: Path, head: Mapping[str, Any]) -> RunDocument:
     """``head``, as it was read from ``path``, typed; keys that this version lacks are left out.
 
@@ -155,7 +182,7 @@ def document_of(path: Path, head: Mapping[str, Any]) -> RunDocument:
     """
     try:
         document = msgspec.convert(head, RunDocument)
-        for part in ("asked", "speed", "bands"):
+        for part in ("asked", "speed", "bands", "silences"):
             getattr(document, part)
     except (msgspec.ValidationError, AttributeError) as error:
         raise UsageError(f"{path}: {error}; expected the head of a run") from error

@@ -137,6 +137,8 @@ def _worker(part: WorkerState) -> WorkerPart:
         reports=part.deltas,
         reports_missing=part.gaps(),
         reports_repeated=part.deltas_repeated,
+        clock_offset_s=part.clock_offset_s,
+        clock_error_s=part.clock_error_s,
         tracing=msgspec.convert(part.tracing, ProcessTraces) if part.tracing else None,
     )
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import gevent
+import msgspec
 from gevent.event import Event as Signal
 from locust.env import Environment
 from locust.runners import (
@@ -31,6 +32,7 @@ from mcstress.master.spawn_tracker import SpawnTracker
 from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import LOCAL, WorkerState
 from mcstress.options import option
+from mcstress.services.clock import CLOCK
 from mcstress.worker.segment_file import refused
 
 TICK_S = 1.0
@@ -89,7 +91,7 @@ class RunController(RunSession):
         if self.progress is not None:
             if self.current is not None:
                 # The last figures, and all of a short run's.
-                self._best_effort(self.current, self.progress.tick)
+                self._best_effort(self.current, self.progress.finish)
             self.progress.close()
         self.current = None
         if self.admission is not None:
@@ -121,12 +123,16 @@ class RunController(RunSession):
         self._over.wait()
 
     def _on_hello(self, hello: said.Hello, sender: str) -> None:
-        run = self.current
+        run, got_s = self.current, CLOCK.now_s()
         admitted = self.admission is None or self.admission.admits(hello, sender)
         if run is None or run.stage >= RunStage.STOPPING or not admitted:
             return
         part = run.roll.enter(self.name_of(sender), sender, hello.boot, quoted(hello.machine))
-        self.post.send(run.welcome(part), self.address_of(part))
+        welcome = run.welcome(part)
+        if not part.local:
+            trip = said.RoundTrip(hello.sent_s, got_s, CLOCK.now_s())
+            welcome = msgspec.structs.replace(welcome, trip=trip)
+        self.post.send(welcome, self.address_of(part))
         if run.stage is RunStage.RUNNING:
             self.tell(run, part.name, said.Spawned(complete=True))
 
@@ -138,9 +144,12 @@ class RunController(RunSession):
         return speaker if self.is_own(message, speaker.part) else None
 
     def _on_delta(self, delta: said.Delta, sender: str) -> None:
+        got_s = CLOCK.now_s()
         speaker = self._heard_in_time(delta, sender)
         if speaker is None:
             return
+        if not speaker.part.local:
+            speaker.part.last_delta = delta.sent_s, got_s
         try:
             speaker.run.take(delta, speaker.part)
         except ImpossibleError as fault:
@@ -233,7 +242,11 @@ class RunController(RunSession):
         run.segment.flush()
         run.clock_watch.look()
         self._tell_refused(run)
-        self.post.send(said.Users(self.living(run)))
+        for part in run.roll.parts.values():
+            if part.drained is not None or not self.is_there(part):
+                continue
+            users = said.Users(self.living(run), part.trip(CLOCK.now_s()))
+            self.tell(run, part.name, users)
         self._seating.admit(run)
         self._tell_spawned(run)
         self._seating.compact_trios(run)

@@ -186,6 +186,7 @@ def document_of_run(
         planned=plan(run.run, run.seats.ever_held()),
         candidates=run.ground.target.candidates,
         with_state=with_state,
+        now_s=CLOCK.now_s(),
     )
 
 

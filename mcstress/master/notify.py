@@ -11,10 +11,11 @@ from mcstress.evidence.document_parts import TraceCount, Tracing, lost_by_reason
 from mcstress.evidence.report.github import tell_github
 from mcstress.evidence.report.junit import write_junit
 from mcstress.evidence.report.markdown import markdown
-from mcstress.evidence.report.words import visible
+from mcstress.evidence.report.verdict_line import verdict_line
+from mcstress.evidence.report.words import plural, visible
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.run_state import RunState
-from mcstress.metrics.checks import CheckOutcome
+from mcstress.metrics.checks import CheckOutcome, line, value_of
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
@@ -32,8 +33,7 @@ def summary(run: RunState, document: RunDocument) -> str:
     counted = document.completeness
     events = counted.counts.get("events_merged") or 0
     lines = [
-        f"{MARKS[check.verdict]} {check.check}: {check.reason}"
-        + ("" if counted.complete else _seen(check))
+        f"{MARKS[check.verdict]} {line(check)}" + ("" if counted.complete else _seen(check))
         for check in document.checks
     ]
     lines += [f"missing {fault}" for fault in counted.faults]
@@ -42,7 +42,8 @@ def summary(run: RunState, document: RunDocument) -> str:
     return "\n".join(
         [
             "",
-            f"Run {run.run.label}: {document.verdict.upper()}, {events:,} events",
+            f"Run {run.run.label}, {events:,} events",
+            verdict_line(document),
             *lines,
             *_where(run),
             "",
@@ -54,7 +55,12 @@ def _seen(check: CheckOutcome) -> str:
     """The figure of a check that is unknown since something is missing: of what is there."""
     if check.verdict != "unknown" or check.value is None:
         return ""
-    return f"; {check.value:.4g} over {check.samples:,} samples that are there"
+    value = value_of(check.metric, check.value, check.threshold)
+    return f"; {value} over {plural(check.samples, 'sample')} that {_are(check.samples)} there"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _where(run: RunState) -> list[str]:

@@ -15,21 +15,26 @@ from rich.text import Text
 from mcstress.master.completeness import evidence_faults
 from mcstress.master.run_state import RunState
 from mcstress.metrics.intervals import prepare
+from mcstress.metrics.load_curve import pace
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.shown import milliseconds, shown
 from mcstress.services.clock import CLOCK
 
 logger = logging.getLogger(__name__)
 
 
 class Glance(msgspec.Struct):
-    """The figures that matter while a run goes on. What has no samples yet is None."""
+    """The figures that matter while a run goes on. What has no samples yet is None.
+
+    The last one of a run has its totals: its length, steps by that, the most users, the last round.
+    """
 
     elapsed_s: float
     phase: str | None
     round: int
     events: int
     users: int
-    requests_per_s: float
+    requests_per_s: float | None
     p95_ms: float | None
     determinism: float | None
     handover: float | None
@@ -98,8 +103,28 @@ class Progress:
         """Show the newest figures."""
         if self._display is None:
             return
+        self._show(self._glance(run, run.figures.glance()))
+
+    def finish(self, run: RunState) -> None:
+        """Show the run's own totals; what is done for its report takes no part in them."""
+        if self._display is None:
+            return
+        glance = self._glance(run, run.figures.glance())
+        elapsed_s = (CLOCK.now_s() if run.ended_s is None else run.ended_s) - run.started_s
+        steps = run.figures.glance()["metrics"]["errors"]["steps"]
+        a_second = pace(steps, elapsed_s)
+        glance.elapsed_s = round(elapsed_s, 1)
+        glance.requests_per_s = a_second and round(a_second, 1)
+        glance.users = max((users for _, users in run.users_timeline), default=0)
+        glance.round = run.last_round
+        glance.left_s = None
+        self._show(glance)
+
+    def _show(self, glance: Glance) -> None:
+        if self._display is None:
+            return
         try:
-            self._display.show(self._glance(run, run.figures.glance()))
+            self._display.show(glance)
         except OSError as fault:
             self._display = None
             logger.warning("progress is shown no more: %s", fault.strerror)
@@ -147,10 +172,10 @@ def words(glance: Glance) -> str:
         f"round {glance.round}",
         f"{glance.events:,} events",
         f"{glance.users:,} users",
-        f"{glance.requests_per_s:,.0f} req/s",
-        None if glance.p95_ms is None else f"p95 {glance.p95_ms:.3g} ms",
-        None if glance.determinism is None else f"determinism {glance.determinism:.3f}",
-        None if glance.handover is None else f"handover {glance.handover:.0%}",
+        None if glance.requests_per_s is None else f"{glance.requests_per_s:,.0f} req/s",
+        None if glance.p95_ms is None else f"p95 {milliseconds(glance.p95_ms)} ms",
+        None if glance.determinism is None else f"determinism {shown(glance.determinism)}",
+        None if glance.handover is None else f"handover {shown(glance.handover)}",
         f"{glance.failed:,} failed" if glance.failed else None,
         None if glance.left_s is None else f"{glance.left_s:.0f} s left",
     ]

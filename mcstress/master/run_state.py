@@ -64,6 +64,7 @@ class RunState:
         self.clock_watch = ClockWatch()
         self.saturated = False
         self.stopped_by = ""
+        self.last_round = 0
         self.traces = SessionTraces(settings, run, paths, local=mode == "local")
         self.read_back: int | None = None
         self.user_errors: list[str] = []

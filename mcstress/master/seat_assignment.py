@@ -96,6 +96,7 @@ class SeatAssignment:
     def _on_begin_round(self, begun: said.BeginRound, sender: str) -> None:
         if run := self._speaks_for(begun.run_uid, begun.seat, sender):
             run.seats.begin_round(begun.seat, begun.round)
+            run.last_round = max(run.last_round, begun.round)
 
     def _on_done(self, done: said.Done, sender: str) -> None:
         if run := self._speaks_for(done.run_uid, done.seat, sender):

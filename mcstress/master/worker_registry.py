@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from gevent.lock import RLock
 
-from mcstress.cluster.messages import Delta, Drained
+from mcstress.cluster.messages import Delta, Drained, RoundTrip
 from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
 
 LOCAL = "local"
@@ -21,7 +21,8 @@ class WorkerState(msgspec.Struct):
 
     ``lost_s`` is since when it is lost, ``heard_s`` when it was heard last, on the monotonic clock.
     ``drained`` are its totals, once it has handed over. Of its evidence ``evidence_missing`` bytes
-    did not arrive; ``copied``: all of it was fetched from another machine.
+    did not arrive; ``copied``: all of it was fetched from another machine. ``last_delta``: when it
+    went out (its clock) and came in (ours), until that is answered.
     """
 
     name: str
@@ -44,6 +45,9 @@ class WorkerState(msgspec.Struct):
     drained: Drained | None = None
     tracing: dict[str, Any] = {}
     user_errors: int = 0
+    last_delta: tuple[float, float] | None = None
+    clock_offset_s: float | None = None
+    clock_error_s: float | None = None
 
     def go(self, to: WorkerStage) -> None:
         """To the next stage; raises WrongChangeError."""
@@ -69,6 +73,11 @@ class WorkerState(msgspec.Struct):
         """Whether what became of its observations is known."""
         return self.stage is WorkerStage.TRACED
 
+    def trip(self, answered_s: float) -> RoundTrip | None:
+        """What the worker is to learn its clock's offset from: once for each delta."""
+        last, self.last_delta = self.last_delta, None
+        return None if last is None else RoundTrip(*last, answered_s)
+
     @property
     def events_made(self) -> int:
         """Events that the worker said it made."""
@@ -84,6 +93,7 @@ class WorkerState(msgspec.Struct):
         self.events_told = delta.events_made
         self.evidence_fault, self.events_unkept = delta.evidence_fault, delta.events_unkept
         self.user_errors += len(delta.user_errors)
+        self.clock_offset_s, self.clock_error_s = delta.clock_offset_s, delta.clock_error_s
         if delta.tracing:
             self.tracing = delta.tracing
         return True

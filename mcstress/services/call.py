@@ -21,7 +21,7 @@ from mcstress.services.failure_reason import (
 from mcstress.services.gateway.schema import encode
 from mcstress.services.http.transport import Reply, Transport
 from mcstress.services.reading import read
-from mcstress.services.step import Step
+from mcstress.services.step import Step, leave_cut
 from mcstress.services.trace_context import TraceContext, new_span_id
 
 Request = TypeVar("Request")
@@ -50,7 +50,8 @@ def call(
 ) -> Step[Answer]:
     """A POST of ``request``, or a GET where it is None, to ``path`` or the endpoint's own.
 
-    Only sending and receiving are timed. GreenletExit and its like go through.
+    Only sending and receiving are timed. GreenletExit and its like go through, with the step that
+    they cut.
     """
     path = path or endpoint.path
     span_id = new_span_id()
@@ -67,6 +68,10 @@ def call(
     except TransportError as fault:
         latency_ms = (time.perf_counter() - begin) * 1000
         return Step(endpoint.name, start_s, latency_ms, span_id, url, body, error=str(fault))
+    except BaseException as end:
+        latency_ms = (time.perf_counter() - begin) * 1000
+        leave_cut(end, Step(endpoint.name, start_s, latency_ms, span_id, url, body))
+        raise
     latency_ms = (time.perf_counter() - begin) * 1000
     answer, error = _read(reply, endpoint, request)
     return Step(

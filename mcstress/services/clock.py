@@ -15,11 +15,18 @@ class Clock:
 
     def __init__(self) -> None:
         self.anchor_s = 0.0
+        self.shifted_s = 0.0
         self.anchor()
 
     def anchor(self) -> None:
         """Read the wall clock. Done where a run begins, before its first event."""
         self.anchor_s = time.time() - time.perf_counter()
+        self.shifted_s = 0.0
+
+    def shift(self, seconds: float) -> None:
+        """Tell another clock's time from now on, which is ahead of this one by ``seconds``."""
+        self.anchor_s += seconds
+        self.shifted_s += seconds
 
     def now_s(self) -> float:
         """The Unix time in seconds, as if the wall clock had not been set since ``anchor``."""
@@ -27,7 +34,7 @@ class Clock:
 
     def step_s(self) -> float:
         """By how many seconds the wall clock was moved since ``anchor``."""
-        return time.time() - self.now_s()
+        return time.time() - (self.now_s() - self.shifted_s)
 
 
 CLOCK = Clock()

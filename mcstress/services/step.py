@@ -1,8 +1,12 @@
-"""A Step: one call to a service, with input, output, start, end and error."""
+"""A Step: one call to a service, with input, output, start, end and error.
+
+A step that the end of the run cuts is never returned, for the end is raised through the call. It
+goes along with what is raised: ``leave_cut`` puts it there, ``cut_step`` takes it.
+"""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -15,8 +19,9 @@ class Step(msgspec.Struct, Generic[Answer], gc=False):
     ``answer`` is None exactly where ``error`` is set or, for LLM steps, where the content was
     ``unparseable`` (a third outcome: the service answered, but not what was asked for).
     ``start_s`` is Unix time; ``latency_ms`` the service's time, without ``queue_ms``, the wait for
-    an LLM slot. ``resent``: the request went out twice (see ``Transport``). ``request`` and
-    ``response`` are the bodies as they went over the wire.
+    an LLM slot. ``cut``: the end of the run came before an answer. ``resent``: the request went out
+    twice (see ``Transport``). ``request`` and ``response`` are the bodies as they went over the
+    wire.
     """
 
     name: str
@@ -32,3 +37,19 @@ class Step(msgspec.Struct, Generic[Answer], gc=False):
     queue_ms: float = 0.0
     resent: bool = False
     answer: Answer | None = None
+    cut: bool = False
+
+
+_CUT_STEP = "mcstress_cut_step"
+
+
+def leave_cut(end: BaseException, step: Step[Any]) -> None:
+    """Put on ``end``, which is raised through a call, the step that it cuts."""
+    step.cut = True
+    setattr(end, _CUT_STEP, step)
+
+
+def cut_step(end: BaseException | None) -> Step[Any] | None:
+    """The step that ``end`` cut; None where no call was under way."""
+    step: Step[Any] | None = getattr(end, _CUT_STEP, None)
+    return step

@@ -17,7 +17,7 @@ from mcstress.metrics.event import Hit, Item
 from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
-from mcstress.services.step import Step
+from mcstress.services.step import Step, leave_cut
 from mcstress.services.trace_context import TraceContext, new_span_id
 
 Answer = TypeVar("Answer")
@@ -32,7 +32,8 @@ class Search(msgspec.Struct, gc=False):
 
     ``memory`` is the namespace whose recordings take part, for what ``role`` asks; None: retrieval
     only. ``exclude`` are ids that must not come back. ``metadata``: the hits' metadata is wanted,
-    too. ``new_connection``: it must not go over the connection of the call before.
+    too; ``fields``: of it no more than these, where any are named. ``new_connection``: it must not
+    go over the connection of the call before.
     """
 
     text: str
@@ -42,6 +43,7 @@ class Search(msgspec.Struct, gc=False):
     role: str | None = None
     exclude: list[str] = []
     metadata: bool = False
+    fields: list[str] = []
     new_connection: bool = False
 
 
@@ -258,22 +260,27 @@ class Target:
             answer = work()
         except Exception as fault:  # noqa: BLE001  (the border: what a class of a user's own does is data here, and counted)
             error = f"{type(fault).__name__}: {clip(str(fault), ERROR_TEXT_CHARACTERS)}"
+        except BaseException as end:
+            leave_cut(end, self._step(name, asked, begin))
+            raise
         latency_ms = (time.perf_counter() - begin) * 1000
         if error is None and isinstance(asked, Search):
             error = found_fault(asked, answer)
-        step = Step(
-            name,
-            CLOCK.anchor_s + begin,
-            latency_ms,
-            new_span_id(),
-            self.title or type(self).__name__,
-            _json(asked),
-            error=error,
-            answer=answer if error is None else None,
-        )
+        step: Step[Answer] = self._step(name, asked, begin, latency_ms)
+        step.error, step.answer = error, answer if error is None else None
         if answer is not None:
             step.response = _json(answer)
         return step
+
+    def _step(
+        self, name: str, asked: object, begin: float, latency_ms: float | None = None
+    ) -> Step[Any]:
+        """A step that began at ``begin`` and ended after ``latency_ms``, or now."""
+        if latency_ms is None:
+            latency_ms = (time.perf_counter() - begin) * 1000
+        title = self.title or type(self).__name__
+        start_s = CLOCK.anchor_s + begin
+        return Step(name, start_s, latency_ms, new_span_id(), title, _json(asked))
 
 
 def found_fault(search: Search, found: object) -> str | None:

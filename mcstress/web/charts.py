@@ -25,6 +25,7 @@ from bokeh.plotting import figure
 
 from mcstress.evidence.report.plots import heat_map, load_curve, speed
 from mcstress.evidence.report.plots.intervals import bars
+from mcstress.evidence.report.plots.over_time import SHADE
 from mcstress.evidence.report.plots.quality import handover_arms
 from mcstress.evidence.report.plots.style import (
     BLUE,
@@ -32,13 +33,14 @@ from mcstress.evidence.report.plots.style import (
     GREEN,
     GREY,
     ORANGE,
+    RED,
     Series,
     chart,
     legend_above,
     log_ticks,
 )
 from mcstress.evidence.run_document import RunDocument
-from mcstress.web.series import CROWD, PACES, PERCENTILES, TIME, over_time
+from mcstress.web.series import CROWD, PACES, PERCENTILES, SILENCES, TIME, over_time
 
 QUALITY: Mapping[str, tuple[str, str]] = {
     "determinism": ("determinism", BLUE),
@@ -64,7 +66,8 @@ def empty_charts() -> list[Chart]:
             draw_over_time,
             "Quality over time, beside the load",
             "Above: mean Jaccard of the reissues, hits of handover at top-1 by arm. Middle: users "
-            "(grey), requests a second. Below: latency of matrix.search, ms.",
+            "(grey), requests a second. Below: latency of matrix.search, ms. Shaded red: nothing "
+            "of the gateway succeeded.",
         ),
         _empty(
             handover_arms,
@@ -108,7 +111,13 @@ def draw_over_time(shown: Series) -> UIElement:
     """Three plots over one axis of time."""
     source = ColumnDataSource(shown.data, name=TIME)
     times = DataRange1d(range_padding=0.02, default_span=10_000)
+    silences = ColumnDataSource(shown.others[SILENCES], name=TIME + SILENCES)
     plots = [_quality(source, times), _load(source, times), _latency(source, times)]
+    for plot in plots:
+        plot.vstrip(
+            "begin", "end", source=silences, color=RED, alpha=SHADE, line_color=None,
+            level="underlay",
+        )  # fmt: skip
     return column(*plots, sizing_mode="stretch_width")
 
 

@@ -9,7 +9,7 @@ from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import Reading, verdict
 from mcstress.evidence.report.section import Link, Section, Table
 from mcstress.evidence.report.view import View, view
-from mcstress.evidence.report.writers import forms
+from mcstress.evidence.report.writers import Form, forms
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.finished_runs import FinishedRun
 from mcstress.services.clock import CLOCK
@@ -24,6 +24,7 @@ SECTIONS = (
     "freshness",
     "swap_and_inbox",
     "further",
+    "availability",
     "errors",
     "completeness",
 )
@@ -117,7 +118,12 @@ def _report(run: FinishedRun) -> Content:
         "verdict": _cell(verdict(run.verdict)),
         "files": [
             {"title": form.title, "href": f"reports/{label}.{ending}"}
-            for ending, form in forms().items()
+            for ending, form in sorted(forms().items(), key=_place)
             if run.paths.report(ending).exists()
         ],
     }
+
+
+def _place(form: tuple[str, Form]) -> bool:
+    """What a browser shows best comes first, the others as they stand."""
+    return form[1].mimetype != "text/html"

@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 
 from mcstress.evidence.report.plots import heat_map, load_curve, speed
+from mcstress.evidence.report.plots.over_time import edges_ms
 from mcstress.evidence.report.plots.quality import handover_arms
 from mcstress.evidence.report.plots.style import Series, drawable
 from mcstress.evidence.report.sections.load import SEARCH
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.load_curve import pace
 from mcstress.metrics.results import Slot, SlotArm, SlotLatency
 from mcstress.services.clock import CLOCK
 
 TIME = "time"
 PACES, CROWD = " requests per second", " users"
 """The ranges of the plot of load."""
+SILENCES = " silences"
+"""The source of the times in which nothing succeeded."""
 
 PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 ARRIVAL_S = 2.0
@@ -43,7 +47,7 @@ def over_time(document: RunDocument, until_s: float | None = None) -> Series:
     ]
     data = {name: [read(slot) for slot in slots] for name, read in COLUMNS.items()}
     ends = {PACES: _above(data["requests_per_s"]), CROWD: _above(data["users"])}
-    return Series(TIME, data, ends=ends)
+    return Series(TIME, data, ends=ends, others={SILENCES: edges_ms(document.silences)})
 
 
 def _above(values: list[float]) -> float:
@@ -60,7 +64,7 @@ def _percentile(key: str) -> Callable[[Slot], float]:
 
 
 def _requests_per_s(slot: Slot) -> float:
-    return slot.steps / slot.seconds if slot.seconds else GAP
+    return _or_gap(pace(slot.steps, slot.seconds))
 
 
 def _or_gap(value: float | None) -> float:

@@ -11,11 +11,12 @@ from msgspec import UNSET
 
 from mcstress.evidence.document_parts import Completeness, Tracing, lost_by_reason
 from mcstress.evidence.report import words
+from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import COUNT
 from mcstress.metrics.names import METRICS
+from mcstress.metrics.shown import figure, shown
 
-FORMATS = {COUNT: words.count, "ms": words.milliseconds}
 CSV_COLUMNS = ["part", "figure", "name", "value", "ci95_low", "ci95_high", "samples", "reading"]
 
 
@@ -29,6 +30,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     ci95: Sequence[float] | None = None
     samples: int | None = None
     reading: str = ""
+    limits: tuple[float, ...] = ()
 
     def shown(self) -> dict[str, str]:
         """As Locust's UI shows it: texts, which it escapes."""
@@ -36,23 +38,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             "part": self.part,
             "figure": self.figure,
             "value": self._value(),
-            "interval": words.interval(self.ci95, signs=self.name.endswith(".lift")),
+            "interval": words.interval(
+                self.ci95, signs=self.name.endswith(".lift"), limits=self.limits
+            ),
             "samples": words.count(self.samples),
             "reading": self.reading,
         }
 
     def _value(self) -> str:
+        if self.value is None:
+            return words.NONE
         if self.name.endswith(".lift"):
-            return words.signed(self.value)
-        unit = METRICS[self.name].unit if self.name else COUNT
-        return FORMATS.get(unit, words.score)(self.value)
+            return shown(self.value, limits=self.limits, sign=True)
+        return figure(
+            self.value, METRICS[self.name].unit if self.name else COUNT, limits=self.limits
+        )
 
 
 def rows(document: RunDocument | None) -> list[Row]:
-    """Checks, figures, completeness; empty where there is no run."""
+    """Verdict, checks, figures, completeness; empty where there is no run."""
     if document is None:
         return []
-    return [*_checks(document), *_figures(document), *_completeness(document.completeness)]
+    verdict = Row(part="Verdict", figure=document.verdict, reading=verdict_line(document))
+    return [verdict, *_checks(document), *_figures(document), *_completeness(document.completeness)]
 
 
 def as_csv(table: Sequence[Row]) -> str:
@@ -77,6 +85,7 @@ def _checks(document: RunDocument) -> Iterator[Row]:
             ci95=check.ci95,
             samples=check.samples,
             reading=f"{check.verdict}: {check.reason}",
+            limits=(check.threshold,),
         )
 
 

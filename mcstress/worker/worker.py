@@ -25,9 +25,9 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
-from mcstress.services.clock import CLOCK
 from mcstress.services.target_class import make_target
 from mcstress.users.session import coordination_hook, provide_context, withheld_of
+from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import open_segment
@@ -68,6 +68,7 @@ class Worker:
         self._coming: AsyncResult[WorkerRun] = AsyncResult()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._dismissed = Signal()
+        self._clock: MasterClock | None = None
         if isinstance(runner, WorkerRunner):
             post.listen(said.Refused, self._on_refused)
             post.on_key_fault = self._on_key_fault
@@ -96,7 +97,10 @@ class Worker:
             return
         self._coming = AsyncResult()
         self._dismissed.clear()
-        self._post.send(handshake.hello(self.boot))
+        if isinstance(self.runner, WorkerRunner):
+            self._clock = MasterClock()
+        sent_s = 0.0 if self._clock is None else self._clock.unshifted_s()
+        self._post.send(handshake.hello(self.boot, sent_s))
 
     def current_run(self) -> WorkerRun:
         """What users of this process see; blocks until the master's welcome is there.
@@ -117,6 +121,7 @@ class Worker:
         if reason := handshake.mismatch(welcome.version, welcome.protocol, "this worker"):
             self._refuse(f"the master {reason}")
             return
+        self._learn(welcome.trip)
         try:
             tokens_withheld = withheld_of(welcome.run)
             target = make_target(welcome.run.target, welcome.run.target_setup)
@@ -124,8 +129,6 @@ class Worker:
             self._refuse(str(fault))
             return
         try:
-            if self.local_segment is None:
-                CLOCK.anchor()
             segment = self.local_segment or open_segment(welcome, self.boot)
         except UsageError as fault:
             self._decline(welcome, fault)
@@ -139,7 +142,7 @@ class Worker:
         )
         for said_of_token in tokens_withheld:
             logger.warning("%s: %s", welcome.worker, said_of_token)
-        self._run = WorkerRun(welcome, self.boot, self._post, recorder, target)
+        self._run = WorkerRun(welcome, self.boot, self._post, recorder, target, clock=self._clock)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
         self._coming.set(self._run)
 
@@ -216,7 +219,12 @@ class Worker:
         if self._run is not None:
             self._run.board.spawning_complete(complete=spawned.complete)
 
+    def _learn(self, trip: said.RoundTrip | None) -> None:
+        if trip is not None and self._clock is not None:
+            self._clock.learn(trip.sent_s, trip.got_s, trip.answered_s)
+
     def _on_users(self, users: said.Users, _: str) -> None:
+        self._learn(users.trip)
         if self._run is not None:
             self._run.recorder.users = users.users
 

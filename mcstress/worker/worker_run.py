@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import gevent
 import gevent.lock
+import msgspec
 from gevent.event import AsyncResult
 from locust.exception import StopUser
 
@@ -31,8 +32,10 @@ from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
 from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.relevance import Rules
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
+from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import refused
 
@@ -45,7 +48,14 @@ class WorkerRun:
     """``users.coordinator.WorkerContext`` of one process in one run."""
 
     def __init__(
-        self, welcome: Welcome, boot: str, post: Channel, recorder: Recorder, target: Target
+        self,
+        welcome: Welcome,
+        boot: str,
+        post: Channel,
+        recorder: Recorder,
+        target: Target,
+        *,
+        clock: MasterClock | None = None,
     ) -> None:
         self.welcome = welcome
         self.boot = boot
@@ -54,10 +64,12 @@ class WorkerRun:
         self.board = HandoverBoard()
         run = welcome.run
         self.target = target
+        self.rules = Rules(run.scenario)
         slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.llm = make_language_model(run.llm_api, run.llm_setup, slots)
         self.user_errors: list[str] = []
         self.clock_watch = ClockWatch()
+        self._clock = clock
         self.own_faults: list[str] = []
         self._most_users = most_users()
         self.deltas = 0
@@ -207,7 +219,10 @@ class WorkerRun:
 
     def _send_unsent(self) -> None:
         while self._unsent:
-            self._post.send(self._unsent[0])
+            delta = self._unsent[0]
+            if self._clock is not None:
+                delta = msgspec.structs.replace(delta, sent_s=self._clock.unshifted_s())
+            self._post.send(delta)
             del self._unsent[0]
 
     def _keep(self) -> None:
@@ -255,6 +270,7 @@ class WorkerRun:
         self.deltas += 1
         self._events_told = recorder.events_made
         errors, self.user_errors = self.user_errors, []
+        clock = self._clock
         return Delta(
             run_uid=self.run.uid,
             worker=recorder.worker,
@@ -263,6 +279,8 @@ class WorkerRun:
             events_made=recorder.events_made,
             user_errors=errors,
             own_faults=self.own_faults,
+            clock_offset_s=None if clock is None else clock.offset_s,
+            clock_error_s=None if clock is None else clock.error_s,
             tracing=recorder.tracing_counts(),
             evidence_fault=recorder.segment.error,
             events_unkept=recorder.segment.events - recorder.segment.kept,

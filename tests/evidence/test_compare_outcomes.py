@@ -156,7 +156,7 @@ def test_where_nothing_changed_few_comparisons_find_anything():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EFFECTS)
 def test_the_table_of_alarms_and_finds(name):
-    repeats = 400
+    repeats = 1000
     alarms, _, unknown = simulated(EFFECTS[name], repeats, seed=5)
     finds = [simulated(EFFECTS[name], repeats, ratio=ratio, seed=6)[1] for ratio in (1.5, 2)]
     five = simulated(EFFECTS[name], repeats, ratio=2, runs=5, seed=7)[1]

@@ -41,6 +41,29 @@ def mean(values: list[Fraction]) -> Fraction | None:
     return sum(values, Fraction(0)) / len(values) if values else None
 
 
+def question(event: Event) -> tuple:
+    """What was asked: the event's own key, or what a scenario's key would tell apart."""
+    if event.question is not None:
+        return (event.question,)
+    asker = event.coordinator if event.trio == 1 else event.coordinator.rpartition("-")[0]
+    unit = event.trio if event.variant is None else event.variant
+    if event.role is None or event.phase == "inbox":
+        return (unit, event.phase, asker)
+    return (unit, event.phase, event.contract, event.role)
+
+
+def over_questions(samples: list[tuple[tuple, Fraction | int]]) -> Fraction | None:
+    """The mean over questions of each question's mean, of (question, value)."""
+    asked = defaultdict(list)
+    for which, value in samples:
+        asked[which].append(Fraction(value))
+    return mean([mean(values) for values in asked.values()])
+
+
+def different(samples: list[tuple[tuple, Fraction | int]]) -> int:
+    return len({which for which, _ in samples})
+
+
 def of_phase(events: list[Event], *phases: str) -> list[Event]:
     return [e for e in events if e.phase in phases and e.outcome in ATTEMPTED]
 
@@ -104,13 +127,22 @@ def determinism_pairs(events: list[Event]):
 
 def determinism(events: list[Event]) -> dict:
     rows = list(determinism_pairs(events))
-    pairs = [(a, b) for _, a, b, changed in rows if not changed]
+    pairs = [(question(e), a, b) for e, a, b, changed in rows if not changed]
+    alike = [(q, jaccard(a, b)) for q, a, b in pairs]
+    overlap = [
+        (q, Fraction(2 * len({*a} & {*b}), len(a) + len(b)) if a or b else Fraction(1))
+        for q, a, b in pairs
+    ]
     return {
-        "mean_jaccard": mean([jaccard(a, b) for a, b in pairs]),
+        "mean_jaccard": over_questions(alike),
+        "mean_overlap_at_k": over_questions(overlap),
+        "identical_rate": over_questions([(q, a == b) for q, a, b in pairs]),
+        "top1_rate": over_questions([(q, a[:1] == b[:1]) for q, a, b in pairs]),
         "pairs": len(pairs),
+        "questions": different(alike),
         "planned": len(of_phase(events, "reissue")),
-        "identical": len([1 for a, b in pairs if a == b]),
-        "top1": len([1 for a, b in pairs if a[:1] == b[:1]]),
+        "identical": len([1 for _, a, b in pairs if a == b]),
+        "top1": len([1 for _, a, b in pairs if a[:1] == b[:1]]),
         "changed_corpora_pairs": len(rows) - len(pairs),
         "changed_corpora_mean_jaccard": mean([jaccard(a, b) for _, a, b, c in rows if c]),
     }
@@ -131,10 +163,11 @@ def handover(events: list[Event], phase: str) -> dict:
         top1, top_k = (sum(which[id(e)] for e in queries) for which in (hit, listed))
         result |= {
             f"{prefix}queries": len(queries),
+            f"{prefix}questions": len({question(e) for e in queries}),
             f"{prefix}top1": top1,
             f"{prefix}top_k": top_k,
-            f"{prefix}top1_rate": Fraction(top1, len(queries)) if queries else None,
-            f"{prefix}top_k_rate": Fraction(top_k, len(queries)) if queries else None,
+            f"{prefix}top1_rate": over_questions([(question(e), hit[id(e)]) for e in queries]),
+            f"{prefix}top_k_rate": over_questions([(question(e), listed[id(e)]) for e in queries]),
         }
     pairs = [
         (memory, control)
@@ -142,13 +175,20 @@ def handover(events: list[Event], phase: str) -> dict:
         if (memory := counterpart(events, control, phase)) is not None
     ]
     table = Counter((hit[id(m)], hit[id(c)]) for m, c in pairs)
+    gains = [(question(c), hit[id(m)] - hit[id(c)]) for m, c in pairs]
+    by_question = defaultdict(int)
+    for which, gain in gains:
+        by_question[which] += gain
     return result | {
         "pairs": len(pairs),
         "both": table[True, True],
         "memory_only": table[True, False],
         "control_only": table[False, True],
         "neither": table[False, False],
-        "lift": Fraction(table[True, False] - table[False, True], len(pairs)) if pairs else None,
+        "lift": over_questions(gains),
+        "pair_questions": different(gains),
+        "better_questions": len([1 for gain in by_question.values() if gain > 0]),
+        "worse_questions": len([1 for gain in by_question.values() if gain < 0]),
         "by_boost": len([1 for m, c in pairs if hit[id(m)] and listed[id(c)]]),
         "by_injection": len([1 for m, c in pairs if hit[id(m)] and not listed[id(c)]]),
         "reported_boosted": sum(e.boosted or 0 for e in found["memory"]),
@@ -157,16 +197,17 @@ def handover(events: list[Event], phase: str) -> dict:
 
 def freshness(events: list[Event]) -> dict:
     asked = of_phase(events, "fresh_resume")
-    lists = [(wanted(event), ids_of(event)) for event in asked if ids_of(event) is not None]
-    top1 = len([1 for expected, ids in lists if ids and ids[0] == expected])
-    top_k = len([1 for expected, ids in lists if expected in ids])
+    lists = [(question(e), wanted(e), ids) for e in asked for ids in [ids_of(e)] if ids is not None]
+    at_top1 = [(q, ids[:1] == [expected]) for q, expected, ids in lists]
+    in_list = [(q, expected in ids) for q, expected, ids in lists]
     return {
         "resumes": len(lists),
         "planned": len(asked),
-        "top1": top1,
-        "top_k": top_k,
-        "top1_rate": Fraction(top1, len(lists)) if lists else None,
-        "top_k_rate": Fraction(top_k, len(lists)) if lists else None,
+        "questions": different(in_list),
+        "top1": sum(found for _, found in at_top1),
+        "top_k": sum(found for _, found in in_list),
+        "top1_rate": over_questions(at_top1),
+        "top_k_rate": over_questions(in_list),
     }
 
 
@@ -180,6 +221,7 @@ def swap(events: list[Event]) -> dict:
     ]
     return {
         "swaps": len(after),
+        "questions": len({question(e) for e in after}),
         "planned": len([e for e in asked if e.exclude_ids is not None or e.outcome == "skipped"]),
         "returned": len(returned) if after else None,
         "pairs": len(values),
@@ -190,7 +232,8 @@ def swap(events: list[Event]) -> dict:
 def inbox(events: list[Event]) -> dict:
     asked = of_phase(events, "inbox")
     answered = [[step.name for step in e.steps if step.error is None] for e in asked]
-    ratings = [e.rating for e in asked if e.rating is not None]
+    rated = [(question(e), e.rating) for e in asked if e.rating is not None]
+    ratings = [rating for _, rating in rated]
     accepted = len([1 for names in answered if "observerd.inbox.record" in names])
     return {
         "messages": len(asked),
@@ -201,7 +244,8 @@ def inbox(events: list[Event]) -> dict:
         "parse_failed": len([1 for e in asked if e.parse_status == "failed"]),
         "ratings": {str(n): ratings.count(n) for n in range(1, 6)},
         "rated": len(ratings),
-        "mean_rating": Fraction(sum(ratings), len(ratings)) if ratings else None,
+        "questions": different(rated),
+        "mean_rating": over_questions(rated),
         "unrated": accepted - len(ratings),
         "unparseable_ratings": len([
             1 for e, names in zip(asked, answered, strict=True)

@@ -34,6 +34,17 @@ def roles_of(persona: str) -> list[str]:
     return [*SHARED, SPECIALISTS[persona]]
 
 
+def asked(phase: str, who, fields) -> str:
+    """The scenario's key of what is asked, of each message too."""
+    seat, trio, _, variant = who
+    contract, role = fields.get("contract"), fields.get("role")
+    if role is None:
+        persona = seat if trio == 1 else seat.rpartition("-")[0]
+        return f"{phase}/{variant or trio}/{persona}/{fields.pop('number', 1)}"
+    holder = next(persona for persona, its in CONTRACTS.items() if its == contract)
+    return f"{phase}/{variant or trio}/{contract}/{1 + roles_of(holder).index(role)}"
+
+
 class MadeRun:
     """Makes the events of whole rounds, in an order that each user's own events keep."""
 
@@ -91,8 +102,8 @@ class MadeRun:
         fresh = f"fresh_workers:f-{seat}-{number}"
         found = self.maybe(0.7, fresh, self.list_for(SHARED[0]))
         make("fresh_resume", contract=contract, expects=fresh, found=found)
-        for _ in range(2):
-            make("inbox", contract=contract, found=self.list_for(SHARED[1]))
+        for which in (1, 2):
+            make("inbox", contract=contract, found=self.list_for(SHARED[1]), number=which)
         for role in roles_of(persona):
             make("surge", contract=contract, role=role, found=self.list_for(role))
         if persona == "alice":
@@ -156,6 +167,7 @@ class MadeRun:
         found = fields.pop("found", None)
         if "expects" in fields:
             fields["expected_corpus"], _, fields["expected"] = fields.pop("expects").partition(":")
+        fields.setdefault("question", asked(phase, who, fields))
         worker = f"{seat}#1"
         seq = self.seqs[worker] = self.seqs.get(worker, 0) + 1
         event = Event(

@@ -26,7 +26,7 @@ def baseline(me: Coordinator) -> Iterator[Task]:
 def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, Item]) -> None:
     """Note in ``answers`` the hit that the playbook took."""
     with EventScope(me, "baseline", contract=me.contract.name, role=demand.role) as act:
-        found = act.search(demand.query)
+        found = act.search(demand.query, rules=me.rules_of(demand))
         choice = me.choose(found.hits) if found else None
         if choice and act.record(demand.query, choice.id, choice.corpus, demand.role):
             answers[demand.role] = Item(choice.id, choice.corpus)

@@ -20,7 +20,8 @@ def fresh_resume(me: Coordinator) -> Iterator[Task]:
 
 def _add_and_search(me: Coordinator, number: int, resume: Resume) -> None:
     resume_id = f"{me.run.fresh_prefix}{me.name}-{me.round}-{number}"
-    with EventScope(me, "fresh_resume", contract=me.contract.name, query=resume.query) as act:
+    contract, query = me.contract.name, resume.query
+    with EventScope(me, "fresh_resume", contract=contract, query=query, number=number) as act:
         scenario = me.run.scenario
         act.expect(resume_id, scenario.fresh_corpus)
         item = NewItem(resume_id, scenario.fresh_corpus, resume.text, resume.metadata)

@@ -32,10 +32,11 @@ class Asking(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct):
-    """What the memory arm leaves for its control: the event's number, and the words it used."""
+    """What the memory arm leaves for its control: its number, the words it used, their key."""
 
     seq: int = 0
     query: str | None = None
+    question: str | None = None
 
 
 def handover(me: Coordinator) -> Iterator[Task]:
@@ -49,7 +50,8 @@ def handover_paraphrase(me: Coordinator) -> Iterator[Task]:
     yield from _take_over(me, "handover_paraphrase", _by_llm if by_llm else _by_scenario)
 
 
-def _by_scenario(_: EventScope, demand: Demand) -> str:
+def _by_scenario(act: EventScope, demand: Demand) -> str:
+    act.in_words(1)
     return demand.paraphrases[0]
 
 
@@ -57,7 +59,10 @@ def _by_llm(act: EventScope, demand: Demand) -> str | None:
     step = act.take(act.coordinator.llm.paraphrase(demand.query, act.trace))
     if step.unparseable:
         act.event.parse_status = "unparseable"
-    return step.answer.paraphrase if step.answer else None
+    if step.answer is None:
+        return None
+    act.in_words(step.answer.paraphrase)
+    return step.answer.paraphrase
 
 
 def _take_over(me: Coordinator, phase: str, words: Words) -> Iterator[Task]:
@@ -102,7 +107,7 @@ def _ask_with_memory(
         if not isinstance(found, Recordings) or expected is None:
             _leave_out(act, asking, found)
         elif query := asking.words(act, demand):
-            asked.query = query
+            asked.query, asked.question = query, act.event.question
             act.search(query, memory=found.namespace, role=demand.role)
     asked.seq = act.event.seq
 
@@ -113,6 +118,7 @@ def _ask_without(
     contract, query = asking.handover.contract, asked.query
     with EventScope(me, asking.phase, contract=contract, role=demand.role, query=query) as act:
         act.event.arm, act.event.paired_seq = "control", asked.seq
+        act.event.question = asked.question or act.event.question
         _expect(act, found, demand)
         if query is None:
             _leave_out(act, asking, found)

@@ -16,13 +16,13 @@ from mcstress.users.scenarios.model import InboxMessage
 
 def inbox(me: Coordinator) -> Iterator[Task]:
     """One event for each message that reaches her; the scenario has the most urgent first."""
-    for message in me.variant.inbox:
-        if message.persona == me.seat.persona:
-            yield partial(_handle, me, message)
+    mine = (message for message in me.variant.inbox if message.persona == me.seat.persona)
+    for number, message in enumerate(mine, start=1):
+        yield partial(_handle, me, number, message)
 
 
-def _handle(me: Coordinator, message: InboxMessage) -> None:
-    with EventScope(me, "inbox", contract=me.contract.name) as act:
+def _handle(me: Coordinator, number: int, message: InboxMessage) -> None:
+    with EventScope(me, "inbox", contract=me.contract.name, number=number) as act:
         if not _accepted(act, message):
             return
         demand = _parsed(act, message)

@@ -16,6 +16,7 @@ from mcstress.users.scenarios.fault import FaultError, suggestion
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.scenarios.schema import ScenarioFile
 from mcstress.users.scenarios.validate_names import name_faults
+from mcstress.users.scenarios.validate_relevance import relevance_faults
 from mcstress.users.scenarios.validate_variants import repeated_faults, variant_faults
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def scenario_of(name: str, raw: dict[str, Any]) -> Scenario:
     _refuse(variant_faults(file))
     scenario = spelt_out(name, file)
     _refuse(repeated_faults(scenario))
+    _refuse(relevance_faults(scenario))
     return scenario
 
 

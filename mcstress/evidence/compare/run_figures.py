@@ -7,11 +7,9 @@ from typing import Any
 
 from mcstress.evidence.store.history import RunFile, blaming, events_as_made
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.metric import Unit
 from mcstress.metrics.names import find
-from mcstress.metrics.question import Questions
 
-Means = Mapping[Unit, float]
+Means = Mapping[str, float]
 
 SEARCH_P95 = "latency.matrix_search.p95_ms"
 STEPS_PER_S = "steps_per_s"
@@ -47,16 +45,11 @@ class RunFigures:
         return [*self.run.document.speed.steps]
 
     def means(self, name: str) -> Means:
-        """The mean of each question; of a sample it is not known which message is which."""
+        """The mean of each question."""
         return {
             question: total / number
             for question, (total, number) in self.questions.get(name, {}).items()
-            if not (self.is_sampled and _is_message(question))
         }
-
-    def is_of_messages(self, name: str) -> bool:
-        """Whether the figure's questions are messages."""
-        return any(_is_message(question) for question in self.questions.get(name, {}))
 
     def _steps_per_s(self) -> float | None:
         section = self.run.document.run
@@ -67,13 +60,12 @@ class RunFigures:
         return steps / seconds if steps and seconds > 0 else None
 
 
-def _is_message(question: Unit) -> bool:
-    message: int = getattr(question, "message", -1)
-    return message >= 0
-
-
 def _counted(run: RunFile) -> Figures:
     cells = sum(len(contract.demands) for contract in run.document.asked.contracts)
-    figures = Figures(run.document.run.k, cells=cells or None, question_of=Questions())
-    figures.add_all(events_as_made(run))
+    figures = Figures(run.document.run.k, cells=cells or None)
+    events = events_as_made(run)
+    if not run.document.run.keeps_all:
+        # Older events have no question: it is made by counting them, and of a sample some lack.
+        events = (event for event in events if event.question)
+    figures.add_all(events)
     return figures

@@ -11,9 +11,7 @@ from mcstress.evidence.compare.figure import Better, Figure, Paired
 from mcstress.evidence.compare.paired import paired_test
 from mcstress.evidence.compare.run_figures import SEARCH_P95, STEPS_PER_S, Means, RunFigures
 from mcstress.evidence.compare.speed import FEWEST_RUNS, speed_test, welch
-from mcstress.evidence.report import words
 from mcstress.evidence.store.history import RunFile
-from mcstress.metrics.metric import Unit
 from mcstress.metrics.names import METRICS
 
 ERROR_RATE = "errors.rate"
@@ -44,7 +42,6 @@ class Sides:
         }
         self.primary = list(dict.fromkeys([*ALWAYS_PRIMARY, *self._checks]))
         self.quality = [name for name, metric in METRICS.items() if metric.better]
-        self._is_sampled = any(run.is_sampled for run in (*self.a, *self.b))
 
     def figures(self, *, paired: bool) -> list[Figure]:
         """Those that both sides have: what is judged comes first. ``paired``: by question too."""
@@ -84,11 +81,6 @@ class Sides:
                 found.append(
                     f"Questions that only {side.upper()} has are not paired ({number} a figure)."
                 )
-        if self._is_sampled and (names := [n for n in self.quality if self._is_of_messages(n)]):
-            found.append(
-                f"Not paired, since of a sample it is not known which message is which: "
-                f"{words.sentence_list(names)}."
-            )
         return found
 
     def _runs(self, side: Side) -> list[RunFigures]:
@@ -136,13 +128,8 @@ class Sides:
         )
 
     def _questions_only_of(self, side: Side, name: str) -> int:
-        if self._is_sampled and self._is_of_messages(name):
-            return 0
         own, other = self._runs(side), self._runs("b" if side == "a" else "a")
         return len(_side_means(own, name).keys() - _side_means(other, name).keys())
-
-    def _is_of_messages(self, name: str) -> bool:
-        return any(run.is_of_messages(name) for run in (*self.a, *self.b))
 
 
 def is_relative(name: str) -> bool:
@@ -171,7 +158,7 @@ def _test_by_run(figure: Figure, a: Sequence[float], b: Sequence[float]) -> None
 
 def _side_means(runs: Sequence[RunFigures], name: str) -> Means:
     """The mean over runs of each question's value."""
-    values: dict[Unit, list[float]] = defaultdict(list)
+    values: dict[str, list[float]] = defaultdict(list)
     for run in runs:
         for question, value in run.means(name).items():
             values[question].append(value)

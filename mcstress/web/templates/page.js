@@ -86,7 +86,7 @@ const isFull = ({ data }) => Object.values(data)[0].length > 0;
 const column = (values) => values.map((value) => (value === null ? NaN : value));
 
 // Filled before it is first drawn: some of Bokeh's ranges never settle over nothing.
-function fillIn(models, { name, data, factors, ends, height, min_width }) {
+function fillIn(models, { name, data, factors, ends, others, height, min_width }) {
   const find = (suffix) => models.get_model_by_name(name + suffix);
   for (const [key, value] of Object.entries({ height, min_width })) {
     if (value !== null) find(" plot")[key] = value;
@@ -96,8 +96,10 @@ function fillIn(models, { name, data, factors, ends, height, min_width }) {
     if (range) range.factors = names;
   }
   for (const [suffix, end] of Object.entries(ends)) find(suffix).end = end;
-  const columns = Object.entries(data).map(([key, values]) => [key, column(values)]);
-  find("").data = Object.fromEntries(columns);
+  for (const [suffix, columns] of [...Object.entries(others), ["", data]]) {
+    const filled = Object.entries(columns).map(([key, values]) => [key, column(values)]);
+    find(suffix).data = Object.fromEntries(filled);
+  }
 }
 
 async function plot(series) {

@@ -5,24 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 from bokeh.models import LinearAxis, LinearScale, Range1d
+from bokeh.models.annotations import BoxAnnotation
 from bokeh.plotting import figure
 
-from mcstress.evidence.report.plots.style import GREY, chart
+from mcstress.evidence.report.plots.style import GREY, RED, chart
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.availability import Silence
 from mcstress.metrics.results import Slot, Timeline
 
+SHADE = 0.18
+"""How strongly a time is shaded in which nothing succeeded."""
 _SHORTEST_MS = 5_000
 """A shorter axis would count microseconds."""
 
 
-def time_chart(timeline: Timeline, height: int, **options: Any) -> figure:
-    """An empty plot over the run's time, the users as a grey step behind it."""
+def time_chart(document: RunDocument, height: int, **options: Any) -> figure:
+    """An empty plot over the run's time: users as a grey step behind it, silences shaded."""
+    timeline = document.timeline
     slots, width_ms = timeline.slots, timeline.slot_s * 1000
     start, end = slots[0].time * 1000, slots[-1].time * 1000 + width_ms
     spare = max(0, _SHORTEST_MS - (end - start)) / 2
     x_range = Range1d(start=start - spare, end=end + spare)
     plot = chart(height, x_axis_type="datetime", x_range=x_range, **options)
     _users_behind(plot, slots, width_ms)
+    _shade(plot, document.silences)
     return plot
+
+
+def edges_ms(silences: list[Silence]) -> dict[str, list[float]]:
+    """Begin and end of each silence, in ms since 1970, as the axis has them."""
+    return {
+        "begin": [one.begin * 1000 for one in silences],
+        "end": [one.end * 1000 for one in silences],
+    }
+
+
+def _shade(plot: figure, silences: list[Silence]) -> None:
+    edges = edges_ms(silences)
+    for left, right in zip(edges["begin"], edges["end"], strict=True):
+        shade = BoxAnnotation(left=left, right=right, fill_color=RED, fill_alpha=SHADE)
+        shade.update(line_color=None, level="underlay")
+        plot.add_layout(shade)
 
 
 def middles(timeline: Timeline) -> list[float]:

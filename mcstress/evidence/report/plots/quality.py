@@ -86,7 +86,7 @@ def determinism(document: RunDocument) -> figure | None:
             "users": [slot.users for slot in slots],
         }
     )
-    plot = time_chart(timeline, 260, y_range=(0, 1.05))
+    plot = time_chart(document, 260, y_range=(0, 1.05))
     plot.line("time", "value", source=source, color=BLUE, line_width=2, legend_label="determinism")
     dots = plot.scatter("time", "value", source=source, color=BLUE, size=6)
     limit = healthy_limit(document, "determinism.mean_jaccard")

@@ -35,7 +35,7 @@ def over_time(document: RunDocument) -> figure | None:
     steps = [*dict.fromkeys(key for slot in timeline.slots for key in slot.latency)]
     if not steps:
         return None
-    plot = time_chart(timeline, 320, y_axis_type="log", y_axis_label="ms")
+    plot = time_chart(document, 320, y_axis_type="log", y_axis_label="ms")
     log_ticks(plot.yaxis[0])
     for key, colour in zip(steps, COLOURS, strict=False):
         _step_over_time(plot, key, colour, timeline)

@@ -26,6 +26,7 @@ class Series(msgspec.Struct, frozen=True):
 
     ``factors`` are the names along an axis, RANGE in their order and REVERSED against it. ``ends``
     are the upper ends of other ranges, by what their names have after the series'.
+    ``others`` are the columns of further sources, by what their names have after the series'.
     ``height`` and ``min_width`` are the PLOT's, in pixels, where they depend on what is shown.
     """
 
@@ -33,6 +34,7 @@ class Series(msgspec.Struct, frozen=True):
     data: dict[str, list[Any]]
     factors: list[Any] = []
     ends: dict[str, float] = {}
+    others: dict[str, dict[str, list[Any]]] = {}
     height: int | None = None
     min_width: int | None = None
 

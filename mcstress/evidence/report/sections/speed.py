@@ -64,10 +64,14 @@ def latency(document: RunDocument) -> Section:
     waits = {step_name(key): value for key, value in figure.queue.items()}
     if any(summary.max_ms for summary in waits.values()):
         tables.append(Table(["Wait for an LLM slot, ms", *_COLUMNS], _rows(waits)))
-    phases = figure.phases
     # Phases of a user's own may be unknown here: they come last, and are not left out.
-    named = {words.spaced(name): phases[name] for name in (*PHASES, *phases) if name in phases}
-    tables.append(Table(["Event by phase, ms", *_COLUMNS], _rows(named)))
+    for title, summaries in (
+        ("Event by phase, begin to end, ms", figure.phases),
+        ("Of it in services, ms", figure.phases_service),
+    ):
+        named = [name for name in (*PHASES, *summaries) if name in summaries]
+        rows = _rows({words.spaced(name): summaries[name] for name in named})
+        tables += [Table([title, *_COLUMNS], rows)] if rows else []
     return Section(
         key="latency",
         title="Latency",
@@ -137,8 +141,7 @@ def _overall(figure: FigureSection) -> str:
         return "No step was made."
     overall = (
         f"{words.of(figure['failed'], figure['steps'])} steps failed: "
-        f"{words.percent(figure['rate'])}, 95 % interval "
-        f"{words.percent(figure['ci95'][0])} to {words.percent(figure['ci95'][1])}."
+        f"{words.percent(figure['rate'])}{_interval(figure)}."
     )
     if resent := figure.get("resent"):
         overall += (
@@ -146,3 +149,12 @@ def _overall(figure: FigureSection) -> str:
             "closed before."
         )
     return overall
+
+
+def _interval(figure: FigureSection) -> str:
+    """The rate's interval; a run too short or too uneven for one says so."""
+    ci95 = figure.get("ci95")
+    if ci95 is None:
+        return "; too short, or too uneven in time, for an interval"
+    low, high = map(words.percent, ci95)
+    return f", 95 % interval {figure.get('ci95_label') or 'over steps'} {low} to {high}"

@@ -16,11 +16,11 @@ from mcstress.evidence.document_parts import (
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Section, Table, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome
+from mcstress.metrics.checks import CheckOutcome, value_of
 from mcstress.metrics.faults import UNSENT_STEPS
 from mcstress.metrics.phase import PHASES
 
-_CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
+_CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Questions", "Verdict", "Why"]
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
 _MASKS = {
     "off": "Traces: bodies are sent as they are (--mask off).",
@@ -47,28 +47,12 @@ def _check(check: CheckOutcome) -> list[Any]:
     value = check.value
     return [
         Verbatim(check.check),
-        words.NONE if value is None else f"{value:.4g}",
-        words.interval(check.ci95),
-        words.count(check.samples),
+        words.NONE if value is None else value_of(check.metric, value, check.threshold),
+        words.interval(check.ci95, limits=(check.threshold,)),
+        words.count(check.samples if check.questions is None else check.questions),
         readings.verdict(check.verdict),
         check.reason,
     ]
-
-
-def verdict_words(document: RunDocument) -> str:
-    """The verdict in a sentence: how many checks did what, and the ones that failed."""
-    outcomes = document.checks
-    if not outcomes:
-        return "no check was made"
-    by_verdict = {
-        verdict: [check for check in outcomes if check.verdict == verdict]
-        for verdict in ("fail", "unknown", "pass", "skipped")
-    }
-    verbs = {"fail": "failed", "unknown": "unknown", "pass": "passed", "skipped": "skipped"}
-    counted = [f"{len(found)} {verbs[verdict]}" for verdict, found in by_verdict.items() if found]
-    told = f"{words.plural(len(outcomes), 'check')}: {words.sentence_list(counted)}"
-    faults = document.completeness.faults
-    return f"{told}; incomplete: {faults[0]}" if faults else told
 
 
 def completeness(document: RunDocument) -> Section:
@@ -251,10 +235,15 @@ def _understood(document: RunDocument) -> list[str]:
     """What the LLM wrote that nobody could read, where no check asks for it."""
     inbox = figures(document, "inbox")
     asked = any(check.metric.startswith("inbox.") for check in document.checks)
-    parts = {"unparseable": ("demands", "accepted"), "unparseable_ratings": ("ratings", "accepted")}
+    # A rating was answered where it could be used, and where it could not.
+    ratings = inbox.get("rated", 0) + inbox.get("unparseable_ratings", 0)
+    asked_of = {
+        "unparseable": ("demands", inbox.get("accepted")),
+        "unparseable_ratings": ("ratings", ratings),
+    }
     said = [
-        f"{words.of(inbox[key], inbox[of])} {what}"
-        for key, (what, of) in parts.items()
+        f"{words.of(inbox[key], of)} {what}"
+        for key, (what, of) in asked_of.items()
         if inbox.get(key)
     ]
     if asked or not said:

@@ -1,0 +1,122 @@
+"""Sections on time: whether something answered all the time, and the run in at most twelve rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcstress.evidence.report import words
+from mcstress.evidence.report.readings import reading
+from mcstress.evidence.report.section import Section, Table, figures
+from mcstress.evidence.report.sections.load import SEARCH
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.availability import Silence
+from mcstress.metrics.event import utc
+from mcstress.metrics.load_curve import pace
+from mcstress.metrics.results import FigureSection, Slot, SlotLatency
+
+_SERVICES = {"availability": "gateway", "availability.llm": "LLM"}
+_COLUMNS = ["Service", "Available", "Longest silence s", "Silences", "Silent s", "Asked s"]
+_AXIS = ["From", "Users", "Steps/s", "Failed", "Search p95 ms", "Determinism"]
+_NAMED = 5
+_MEANING = (
+    "A silence: requests were in flight or failed for 1 s or more, and none succeeded. A success "
+    "that took longer than {cap_s:.3g} s vouches for the moment of its end only."
+)
+
+
+def availability(document: RunDocument) -> Section:
+    """Each service's availability, and when nothing succeeded."""
+    found = {name: figures(document, path) for path, name in _SERVICES.items()}
+    asked = {name: figure for name, figure in found.items() if figure.get("rate") is not None}
+    notes = [note for name, figure in asked.items() for note in _silences(name, figure)]
+    if asked:
+        one = next(iter(asked.values()))
+        notes += [_measured(one), *_clocks(document), _MEANING.format(cap_s=one["cap_s"])]
+    return Section(
+        key="availability",
+        title="Availability",
+        question="Did it answer all the time?",
+        answer=reading(document, "availability.longest_silence_s"),
+        tables=[Table(_COLUMNS, [_row(*one) for one in asked.items()])] if asked else [],
+        notes=notes,
+    )
+
+
+def _row(name: str, figure: FigureSection) -> list[Any]:
+    return [
+        name,
+        words.percent(figure["rate"]),
+        _seconds(figure["longest_silence_s"]),
+        words.count(figure["silence_count"]),
+        _seconds(figure["silent_s"]),
+        _seconds(figure["slots"] * figure["slot_s"]),
+    ]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.1f}"
+
+
+def _silences(name: str, figure: FigureSection) -> list[str]:
+    told = [
+        f"The {name}: nothing succeeded from {utc(one['begin']):%H:%M:%S} UTC "
+        f"for {one['seconds']:.1f} s."
+        for one in figure["silences"][:_NAMED]
+    ]
+    if more := figure["silence_count"] - len(told):
+        told.append(f"The {name} was silent {words.plural(more, 'more time')}; the JSON has them.")
+    return told
+
+
+def _measured(figure: FigureSection) -> str:
+    return (
+        f"Measured over {words.duration(figure['measured_s'])}, in slots of "
+        f"{figure['slot_s'] * 1000:.0f} ms."
+    )
+
+
+def _clocks(document: RunDocument) -> list[str]:
+    """How far the workers' clocks were from the master's; nothing where all is one process."""
+    told = [
+        f"{one.name} by {words.signed(one.clock_offset_s)} s, known to {one.clock_error_s:.3f} s"
+        for one in document.completeness.workers
+        if one.clock_offset_s is not None and one.clock_error_s is not None
+    ]
+    if not told:
+        return []
+    return [f"Times are the master's clock's. It is ahead of that of {'; of '.join(told)}."]
+
+
+def over_time(document: RunDocument) -> Section:
+    """The run in at most twelve rows."""
+    timeline = document.time_axis
+    silences = document.silences
+    columns = [*_AXIS, "Silent s"] if silences else _AXIS
+    rows = [_slot(slot, timeline.slot_s, silences) for slot in timeline.slots]
+    notes = [f"Times are UTC; a row is what began within {words.duration(timeline.slot_s)}."]
+    return Section(
+        key="over_time",
+        title="Over time",
+        question="When was it bad?",
+        tables=[Table(columns, rows)] if rows else [],
+        notes=notes if rows else [],
+    )
+
+
+def _slot(slot: Slot, width_s: int, silences: list[Silence]) -> list[str]:
+    search = slot.latency.get(SEARCH, SlotLatency())
+    row = [
+        f"{utc(slot.time):%H:%M:%S}",
+        words.NONE if slot.users is None else f"{slot.users:,.3g}",
+        words.per_second(pace(slot.steps, slot.seconds)),
+        words.count(slot.failed),
+        words.milliseconds(search.p95_ms),
+        words.score(slot.determinism.mean_jaccard),
+    ]
+    return [*row, _seconds(_silent_s(slot.time, width_s, silences))] if silences else row
+
+
+def _silent_s(begin: float, width_s: float, silences: list[Silence]) -> float:
+    """How long of a slot was silent."""
+    ends = ((max(one.begin, begin), min(one.end, begin + width_s)) for one in silences)
+    return sum(max(0.0, end - first) for first, end in ends)
