@@ -127,6 +127,13 @@ def test_an_incomplete_run_proves_no_absence_of_regressions():
     assert (found.outcome, found.unproven) == ("unknown", ["b0.json is incomplete"])
 
 
+def test_a_run_that_stands_twice_is_unknown():
+    a = side("a", QUIET)
+    found = compare([*a, a[0]], side("b", [*QUIET, 5.02]))
+    assert found.outcome == "unknown"
+    assert any(one.endswith("a run is no witness of itself") for one in found.unproven)
+
+
 def simulated(effects, repeats, *, ratio=1.0, runs=4, seed=1):
     """Shares of comparisons by the real ``compare``: any alarm, p95 found, and what is unknown."""
     rng, alarms, found, unknown = np.random.default_rng(seed), 0, 0, 0
