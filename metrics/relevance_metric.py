@@ -1,4 +1,4 @@
-"""The metrics of relevance: what is found by rule over the baselines' hits, as report sections.
+"""The metrics of relevance: whether the baselines' hits are what was asked for.
 
 Where no hit can be judged, nothing was measured: a check of it is skipped, never failed. That is so
 where no hit has a field that the rules name, or where no hit of any list has a value that some

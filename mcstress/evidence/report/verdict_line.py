@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcstress.evidence.report import words
+from mcstress.evidence.report.sections.relevance import not_measured
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome, expected, value_of
 
@@ -27,7 +28,10 @@ def verdict_line(document: RunDocument) -> str:
 def verdict_words(document: RunDocument) -> str:
     """The line without the word of the verdict."""
     embedded = any(one.embedded and one.name == GATEWAY for one in document.run.services)
-    return _of_checks(document) + (f" ({BUILT_IN})" if embedded else "")
+    told = _of_checks(document)
+    if said := not_measured(document):
+        told += f"; {said}"
+    return told + (f" ({BUILT_IN})" if embedded else "")
 
 
 def _of_checks(document: RunDocument) -> str:
