@@ -127,6 +127,15 @@ def test_an_incomplete_run_proves_no_absence_of_regressions():
     assert (found.outcome, found.unproven) == ("unknown", ["b0.json is incomplete"])
 
 
+def test_availability_is_judged_where_both_have_it():
+    a, b = side("a", QUIET), side("b", QUIET)
+    assert "availability.rate" not in judged(compare(a, b))
+    for number, run in enumerate([*a, *b]):
+        run.head["metrics"]["availability"] = {"rate": 0.8 if number >= len(a) else 1.0}
+    found = judged(compare(a, b))["availability.rate"]
+    assert (found.verdict, found.change) == ("worse", pytest.approx(-0.2))
+
+
 def test_a_run_that_stands_twice_is_unknown():
     a = side("a", QUIET)
     found = compare([*a, a[0]], side("b", [*QUIET, 5.02]))
