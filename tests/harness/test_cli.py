@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,8 @@ from click.testing import CliRunner
 
 from mcstress import cli
 from mcstress.evidence.compare import comparison, render
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.options import DEFAULT_REPORT_DIR
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -76,6 +80,17 @@ def test_options_may_stand_after_the_files(sides, arguments, monkeypatch):
     told = run("compare", *arguments)
     assert (told.exit_code, told.stdout) == (5, "# told\n")
     assert sides.given == [(["a.json"], ["b.json", "c.json"])]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/compare.md"])
+def test_the_documented_files_are_those_that_runs_write(page):
+    text = (DOCS.parent / page).read_text()
+    patterns = re.findall(r"\S*(?:before|after)\*\S*", text)
+    assert len(patterns) == 2
+    for pattern, side in zip(patterns, ("before", "after"), strict=True):
+        written = ReportPaths(Path(DEFAULT_REPORT_DIR), f"{side}1")
+        assert fnmatch(str(written.json), pattern)
+        assert not fnmatch(str(written.events), pattern)
 
 
 def test_after_a_second_dash_pair_all_are_files(sides):
