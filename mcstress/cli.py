@@ -95,7 +95,7 @@ class TwoSides(click.Command):
             args, rest = args[:cut], args[cut + 1 :]
             end = rest.index("--") if "--" in rest else len(rest)
             options, files = self._told_apart(rest[:end])
-            args, ctx.obj = [*options, *args], [*files, *rest[end + 1 :]]
+            args, ctx.obj = [*args, *options], [*files, *rest[end + 1 :]]
         return super().parse_args(ctx, args)
 
     def _told_apart(self, args: list[str]) -> tuple[list[str], list[str]]:

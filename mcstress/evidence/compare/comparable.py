@@ -66,7 +66,7 @@ def warnings(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[str]:
     """What a reader must know before believing a difference."""
     runs = [*a, *b]
     lacking = (warning for run in runs for warning in _lacking(run))
-    return [*_repeated(runs), *_unlike(a, b), *lacking]
+    return [*repeated(runs), *_unlike(a, b), *lacking]
 
 
 def same_seed(runs: Sequence[RunFile]) -> bool:
@@ -84,7 +84,8 @@ def incomplete(run: RunFile) -> bool:
     return not run.document.completeness.complete
 
 
-def _repeated(runs: Sequence[RunFile]) -> list[str]:
+def repeated(runs: Sequence[RunFile]) -> list[str]:
+    """Files that were given more than once."""
     times = Counter(run.path.resolve() for run in runs)
     return [
         f"{path} stands here {number} times: a run is no witness of itself"

@@ -15,6 +15,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.compare.comparable import (
     incomplete,
     refuse_unlike,
+    repeated,
     same_seed,
     unsent_steps,
     warnings,
@@ -86,6 +87,7 @@ def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
     }
     unproven = judge(figures, values, (len(a), len(b)))
     unproven += [f"{run.path} is incomplete" for run in runs if incomplete(run)]
+    unproven += repeated(runs)
     if unknown := sides.unknown():
         unproven.append(f"of B only a sample of events is known, without {', '.join(unknown)}")
     by_run = [figure for figure in figures if figure.judged_by == "runs"]

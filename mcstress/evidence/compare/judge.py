@@ -1,14 +1,14 @@
 """What of a comparison is proven: its primary figures are judged together, as one family.
 
-Where nothing changed, at most 5 % of comparisons call anything a difference. Those five per cent
-are shared out: figures that both sides have from runs enough are judged by run (family.py) at
-3 % and such as are asked for by questions enough by question (paired.py) at 2 %, corrected by
-Holm's method (1979). Shares of 3 and 2 because 4 against 4 runs can reach 2.9 %. A kind that has
-no figure, or could prove nothing, leaves its share to the other. A figure that too few questions
-ask for to reach its share in the family of its kind (Tarone 1990) is judged by run.
+Where nothing changed, at most 5 % of comparisons call anything a difference. Two kinds of test
+share these five per cent. By question, at 2 %: figures that enough questions were asked for on
+both sides (paired.py), corrected by Holm's method (1979). By run, at 3 %: all others, together
+(family.py). 3 and 2, because 4 against 4 runs can reach 2.9 %. A kind that has no figure, or has
+too few runs, leaves its share to the other. A figure whose questions are too few to reach 2 %
+beside the others of its kind (Tarone 1990) is judged by run.
 
-What could not be judged is said by ``unproven``: a figure that nothing could be proven of, and
-speed where runs differ so much that a doubling would be found in less than 80 % of comparisons.
+``judge`` says what could not be judged: a figure that nothing could be proven of, and speed where
+runs differ so much that a doubling would be found in less than 80 % of comparisons.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _spread(a: Sequence[float], b: Sequence[float]) -> float | None:
 def _rivals(by_run: Sequence[Figure]) -> int:
     """Of how many Welch tests with Holm's correction a family permuted by run has the power.
 
-    Only figures that vary by much compete: found by simulation (test_compare_simulations.py).
+    Only figures that vary by much compete: found by simulation (test_compare_outcomes.py).
     """
     return 2 + sum(figure.relative for figure in by_run)
 

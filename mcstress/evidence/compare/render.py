@@ -142,17 +142,16 @@ def _remarks(comparison: Comparison) -> list[str]:
 
 _REMARKS = (
     (
-        "A and B are the reports' own figures; means where there are several runs a side, "
-        "geometric ones of times and paces."
+        "A and B are the reports' own figures; of several runs the mean, of times and paces the "
+        "geometric mean."
     ),
     (
         "Change is B - A, of times and paces B / A - 1. Paired change is the mean of B - A over "
         "questions that both sides were asked."
     ),
     (
-        '"~": no difference is proven. All figures but the descriptive ones are tested together; '
-        "p is corrected for that, and where nothing changed, at most 5 % of comparisons find "
-        "anything."
+        '"~": no difference is proven. All figures but the descriptive ones are tested together, '
+        "p is corrected: where nothing changed, at most 5 % of comparisons find anything."
     ),
     '"descriptive": not tested. The interval stands alone; of many such, some exclude 0 by chance.',
 )

@@ -11,7 +11,6 @@ from mcstress.evidence.compare.figure import Better, Figure, Paired
 from mcstress.evidence.compare.paired import paired_test
 from mcstress.evidence.compare.run_figures import SEARCH_P95, STEPS_PER_S, Means, RunFigures
 from mcstress.evidence.compare.speed import FEWEST_RUNS, speed_test, welch
-from mcstress.evidence.report import words
 from mcstress.evidence.store.history import RunFile
 from mcstress.metrics.names import METRICS
 
@@ -78,10 +77,9 @@ class Sides:
         for side in sides:
             left = [n for name in self.quality if (n := self._questions_only_of(side, name))]
             if left:
-                few, most = min(left), max(left)
-                number = words.plural(most, "question") if few == most else f"{few} to {most}"
+                number = f"{min(left)} to {max(left)}" if len({*left}) > 1 else f"{left[0]}"
                 found.append(
-                    f"Questions that only {side.upper()} has are not paired: {number} a figure."
+                    f"Questions that only {side.upper()} has are not paired ({number} a figure)."
                 )
         return found
 
@@ -97,8 +95,8 @@ class Sides:
             name=name,
             better=self._better(name),
             relative=relative,
-            a=geometric_mean(a) if relative else fmean(a),
-            b=geometric_mean(b) if relative else fmean(b),
+            a=_mean(a, relative=relative),
+            b=_mean(b, relative=relative),
             n_a=len(a),
             n_b=len(b),
             change=0.0,
@@ -139,10 +137,18 @@ def is_relative(name: str) -> bool:
     return name == STEPS_PER_S or (name.startswith("latency.") and name.endswith("_ms"))
 
 
+def _mean(values: Sequence[float], *, relative: bool) -> float:
+    if len(values) == 1:
+        return values[0]  # to the last digit, which logarithms would take
+    return geometric_mean(values) if relative else fmean(values)
+
+
 def _test_by_run(figure: Figure, a: Sequence[float], b: Sequence[float]) -> None:
     if min(len(a), len(b)) < FEWEST_RUNS:
         return
     if not figure.relative:
+        if len({*a}) == len({*b}) == 1:
+            return  # runs that all agree say nothing of how much they could differ
         half, _ = welch(a, b)
         figure.ci95 = figure.change - half, figure.change + half
     elif test := speed_test(a, b):
