@@ -12,6 +12,7 @@ As a program this is the forge.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -91,13 +92,20 @@ def forge() -> socket.socket:
     """The way to the forge of this process of pytest; it ends when this end is closed."""
     ours, theirs = socket.socketpair()
     with theirs:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, __file__, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
+    atexit.register(close, ours, process)
     return ours
+
+
+def close(way: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    """Let the forge go, and wait for it: its CPU counts as that of the tests."""
+    way.close()
+    process.wait()
 
 
 def hand_over(way: socket.socket, task: str, descriptors: list[int]) -> None:
@@ -112,6 +120,7 @@ def serve(way: socket.socket) -> Callable[[], Any] | None:
     while True:
         head, descriptors, _, _ = socket.recv_fds(way, 8, 3)
         if len(head) < 8:
+            reap()
             return None
         data = b""
         while len(data) < int.from_bytes(head, "big"):
