@@ -27,7 +27,8 @@ def documents(tmp_path_factory):
             services = ("--host", standin.url, "--llm-host", standin.url)
             folder = tmp_path_factory.mktemp(name)
             runs[name] = stack.enter_context(
-                deploy(folder / "reports", *TWO_ROUNDS_OF_TWO_TRIOS, *services)
+                # Cold: no two processes share the seed of their hashes.
+                deploy(folder / "reports", *TWO_ROUNDS_OF_TWO_TRIOS, *services, cold=True)
             )
         for run in runs.values():
             run.master.wait(90)
