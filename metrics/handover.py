@@ -1,6 +1,6 @@
 """Handover: a colleague finds what was learnt.
 
-Bob asks alice's queries with her memory and, as a control, without. Rates: Wilson, higher is
+Bob asks alice's queries with alice's memory and, as a control, without it. Rates: Wilson, higher is
 better. Lift: hits at top-1 with memory only less those with control only, by pairs; its interval
 Bonett and Price's, from 5 trios on joined with the jackknife over trios; its test McNemar's exact
 one (STATISTICS.md, "Handover"). A rate counts every query of its own arm that succeeded; lift
@@ -48,7 +48,7 @@ RANGES = {
 }
 Arms = Tally[tuple[str, str, int]]
 """Queries by kind, arm, place."""
-LABELS = {VERBATIM: "her words", PARAPHRASE: "other words"}
+LABELS = {VERBATIM: "same wording", PARAPHRASE: "paraphrased"}
 
 
 class Handover(Metric):
@@ -194,7 +194,7 @@ def _tested(memory_only: int, control_only: int, trios: list[tuple[float, int]])
 
 def _names(kind: str, phase: str) -> Iterator[MetricName]:
     of = Section(f"handover.{kind}", (phase,), "pairs").name
-    yield from _arm_names(kind, phase, "", "with her memory")
+    yield from _arm_names(kind, phase, "", "with the memory")
     yield from _arm_names(kind, phase, "control_", "without memory")
     lift = "top-1 rate with memory less that without, by pairs; higher is better"
     yield of("planned", COUNT, "queries that were attempted or planned", samples="queries")

@@ -77,7 +77,7 @@ def test_every_name_operator_and_number_parses(name, compared, number, space):
             "freshnes.qqqqqqqqqqqqqqqqqqqqqqqqq",
             "freshness.top_k_rate",
         ),
-        ("qqq > 1", "qqq", "known are figures of determinism, diversity"),
+        ("qqq > 1", "qqq", "known groups: determinism, diversity"),
         ("determinism.mean_jaccard => 0.95", "=>", "one of < <= > >= == !="),
         ("determinism.mean_jaccard = 1", "=", "one of < <= > >= == !="),
         ("determinism.mean_jaccard 0.95", "0.95", "one of < <= > >= == !="),

@@ -15,7 +15,7 @@ from mcstress.users.scenarios.model import InboxMessage
 
 
 def inbox(me: Coordinator) -> Iterator[Task]:
-    """One event for each message that reaches her; the scenario has the most urgent first."""
+    """One event for each of the coordinator's messages; the scenario has the most urgent first."""
     for message in me.variant.inbox:
         if message.persona == me.seat.persona:
             yield partial(_handle, me, message)
