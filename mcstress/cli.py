@@ -1,4 +1,4 @@
-"""``mcstress``: what is done beside a run."""
+"""The command line tool ``mcstress``: everything but the run itself."""
 
 from __future__ import annotations
 
@@ -38,14 +38,18 @@ class Group(click.Group):
 @click.group(cls=Group)
 @click.version_option(package_name="multi-coordinator-stress", prog_name="mcstress")
 def main() -> None:
-    """Reports, comparison, replay, the embedded stack, and a check without load."""
+    """Check a setup, make reports again, compare runs, replay traces, serve the embedded stack."""
 
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--skip-damaged", is_flag=True, help="leave out lines that cannot be read; unknown")
+@click.option(
+    "--skip-damaged",
+    is_flag=True,
+    help="skip lines that cannot be read; the verdict is then unknown",
+)
 def report(file: Path, *, skip_damaged: bool) -> None:
-    """Make the report of FILE, a cut-off run's .events.jsonl or a run's .json; exit by verdict."""
+    """Make the report again, from a run's .events.jsonl or .json FILE; exits by the verdict."""
     from mcstress.commands.report import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
 
     try:
@@ -57,16 +61,27 @@ def report(file: Path, *, skip_damaged: bool) -> None:
 
 
 @main.command(epilog=f"Faults (docs/faults.md), several with commas:\n\n\b\n{explained()}")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one")
-@click.option("--data", type=click.Path(path_type=Path), default=None, help="survives a restart")
-@click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
-@click.option("--fault", multiple=True, metavar="NAME=VALUE,...", help="what is wrong with it")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="port; 0: any free one")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="folder that keeps all data over a restart",
+)
+@click.option("--seed", type=int, default=42, show_default=True, help="random seed of the corpora")
+@click.option("--fault", multiple=True, metavar="NAME=VALUE,...", help="faults to inject")
 def stack(port: int, data: Path | None, seed: int, fault: tuple[str, ...]) -> None:
-    """Serve the embedded stack alone, in the foreground, until Ctrl-C."""
+    """Serve the built-in gateway and LLM alone, in the foreground, until Ctrl-C."""
     faults = parse_faults(fault, "--fault")
     from mcstress.services.embedded.__main__ import serve  # noqa: PLC0415  (numpy's tables load slowly)
 
-    serve(port=port, data_dir=data, seed=seed, faults=faults)
+    serve(port=port, data_dir=data, seed=seed, faults=faults, announce=_announce)
+
+
+def _announce(url: str) -> None:
+    click.echo(
+        f"Built-in gateway and LLM on {url} - use it for --host and --llm-host. Ctrl-C stops."
+    )
 
 
 @main.command()
@@ -153,7 +168,7 @@ def compare(
 )
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def check(options: tuple[str, ...]) -> None:
-    """Find without load what a run with the same OPTIONS would refuse."""
+    """Validate options, scenario, services and checks without running a test."""
     # Locust comes first: it patches ssl, which must not be in use by then.
     import locust  # noqa: F401, PLC0415
 
@@ -173,18 +188,18 @@ def check(options: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("spools", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)
-@click.option("--mask", type=click.Choice(LEVELS), help="in place of what the run had")
+@click.option("--mask", type=click.Choice(LEVELS), help="masking level instead of the run's own")
 @click.option(
     "--timeout",
     type=click.IntRange(1, 3600),
     default=30,
     show_default=True,
-    help="seconds that the server has for an answer",
+    help="seconds to wait for one response",
 )
 @click.option(
     "--within",
     type=click.IntRange(1),
-    help="seconds for everything; what is left then stays  [default: no limit]",
+    help="seconds for everything; the rest stays in the spool  [default: no limit]",
 )
 def replay(
     spools: tuple[Path, ...],
@@ -193,7 +208,7 @@ def replay(
     timeout: int,
     within: int | None,
 ) -> None:
-    """Send what a run left in SPOOLS to Langfuse, each observation once, observations first."""
+    """Send the traces that a run could not deliver, from its SPOOLS, to Langfuse."""
     from mcstress.commands.replay import replay_spools  # noqa: PLC0415  (httpx loads slowly)
 
     outcomes = []

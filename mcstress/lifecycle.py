@@ -220,7 +220,7 @@ class Lifecycle:
             tell(run, document)
         except OSError as fault:
             where = fault.filename or "their file or pipe"
-            logger.error("JUnit and GitHub were not told: %s: %s", where, fault.strerror)  # noqa: TRY400  (no defect)
+            logger.error("no output for JUnit or GitHub: %s: %s", where, fault.strerror)  # noqa: TRY400  (no defect)
         else:
             self.environment.process_exit_code = EXIT_CODES[document.verdict]
 
@@ -320,13 +320,13 @@ class Lifecycle:
             self.node.give_up()
         if run is None:
             kept = self.node.evidence if self.node is not None else None
-            return f"given up; what was seen is in {kept}" if kept else "given up"
+            return f"Quit; what was seen is in {kept}" if kept else "Quit."
         run.segment.flush()
         run.traces.let_go()
         if (report := next(iter(run.paths.reports.values()))).exists():
-            return f"given up before all traces were accounted for; the report: {report}"
+            return f"Quit before all traces were accounted for. Report: {report}"
         made_from = shlex.quote(str(run.segment.path))
-        return f"given up before the report. To make it: mcstress report {made_from}"
+        return f"Quit without a report. To make one: mcstress report {made_from}"
 
     def abandon(self) -> None:
         """Give up what has not begun, and let the workers go that are there."""

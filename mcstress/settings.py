@@ -112,6 +112,36 @@ class Settings(msgspec.Struct, frozen=True):
         )
 
 
+_OPTIONS = {
+    "scenario_source": "--scenario",
+    "phases": "--tags",
+    "checks": "--check",
+    "gateway_url": "--host",
+    "llm_url": "--llm-host",
+    "think_from_s": "--think-time",
+    "think_to_s": "--think-time",
+    "reference_s": "--reference",
+    "timeout_s": "--timeout",
+    "max_answer_bytes": "--max-answer",
+    "wait_deadline_s": "--wait-deadline",
+    "web_allowed_hosts": "--web-allowed-host",
+    "token_hosts": "--host",
+    "stack_faults": "--stack-fault",
+}
+"""The options of settings that are not named as their option is."""
+
+
+def options_that_differ(one: Settings, other: Settings) -> list[str]:
+    """The options, each once, whose values differ between two runs' settings."""
+    return list(
+        dict.fromkeys(
+            _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            for name in Settings.__struct_fields__
+            if getattr(one, name) != getattr(other, name)
+        )
+    )
+
+
 def read_settings(
     options: Namespace, host: str | None, hosts: TokenHosts | None = None
 ) -> Settings:

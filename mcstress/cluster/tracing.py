@@ -15,7 +15,7 @@ from mcstress.evidence.store.paths import ReportPaths
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.settings import Settings
 from mcstress.tracing.counts import Tally, TraceCounts
-from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
 from mcstress.tracing.trace import Level, TraceRun
 from mcstress.users.run import Run
 from mcstress.worker.untraced import Untraced
@@ -146,8 +146,9 @@ class SessionTraces:
             learns_project=True,
         )
         self._local = local
+        asked = is_asked_for(settings.langfuse_env, DEFAULT_LANGFUSE_ENV, os.environ)
         for warning in warnings:
-            logger.warning("%s", warning)
+            logger.log(logging.WARNING if asked else logging.INFO, "%s", warning)
 
     @property
     def on(self) -> bool:

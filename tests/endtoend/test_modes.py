@@ -64,7 +64,7 @@ def lists(document: dict) -> Counter[str]:
 
 
 def without_name(event: dict) -> dict:
-    """A new person is each run's own: where she was found is the same, not whom she came before."""
+    """A new person is each run's own: the place in the list is the same, not who follows."""
     if event["phase"] != "fresh_resume":
         return event
     at = [hit["id"] for hit in event["top_k"]].index(event["expected"])

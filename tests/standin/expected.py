@@ -56,7 +56,7 @@ HEALTHY: dict[str, Any] = {
     "determinism.top1_rate": 1.0,
     "determinism.mean_overlap_at_k": 1.0,
     "determinism.mean_rbo": 1.0,
-    # Her choice was rank 2, distance 0.31; remembered at distance 0 it is boosted to 0.155, before
+    # The choice was rank 2, distance 0.31; remembered at distance 0 it is boosted to 0.155, before
     # rank 1 at 0.30. The control still has it at rank 2.
     "handover.verbatim.queries": 4,
     "handover.verbatim.top1": 4,
@@ -72,7 +72,7 @@ HEALTHY: dict[str, Any] = {
     "handover.verbatim.by_injection": 0,
     "handover.verbatim.reported_boosted": 4,
     "handover.verbatim.reported_injected": 0,
-    # The paraphrase's own list lacks her choice. Remembered at distance 0.2, within 0.30, it is
+    # The paraphrase's own list lacks the choice. Remembered at distance 0.2, within 0.30, it is
     # injected at 0.1.
     "handover.paraphrase.queries": 4,
     "handover.paraphrase.top1": 4,
@@ -149,7 +149,7 @@ EXPECTED: dict[str, Expected] = {
     "healthy": _expected(),
     # What it says, it says in other spellings.
     "odd": _expected(),
-    # One list for all, so Jaccard 8/8; a paraphrase finds her choice at rank 2, as anything does.
+    # One list for all, so Jaccard 8/8; a paraphrase finds the choice at rank 2, as anything does.
     "same_lists": _diversity(
         1.0,
         handover__paraphrase={
@@ -160,7 +160,7 @@ EXPECTED: dict[str, Expected] = {
             "reported_injected": 0,
         },
     ),
-    # 4 ids shared, 4 + 4 not: 4/12. Rank 2, her choice, is in the half that is the query's own.
+    # 4 ids shared, 4 + 4 not: 4/12. Rank 2, the choice, is in the half that is the query's own.
     "half_lists": _diversity(4 / 12),
     # 7 ids shared, 1 + 1 not: 7/9. Rank-biased overlap to depth 8 with agreement 1 down to rank 7
     # and 7/8 at rank 8, p = 0.9: (1-p)/p * (sum of p**d to 7, and 7/8 p**8) + 7/8 p**8

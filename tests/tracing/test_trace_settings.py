@@ -9,7 +9,7 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import free_port
 
 from mcstress.tracing.langfuse.check import check_langfuse
-from mcstress.tracing.langfuse.settings import Settings, load_settings
+from mcstress.tracing.langfuse.settings import Settings, is_asked_for, load_settings
 
 URL = "https://langfuse.example:3001/prefix"
 WHOLE = f"LANGFUSE_URL={URL}/\nLANGFUSE_PUBLIC_KEY={PUBLIC_KEY}\nLANGFUSE_SECRET_KEY={SECRET_KEY}\n"
@@ -123,8 +123,28 @@ def test_a_missing_file(tmp_path):
     assert settings is None
     assert warning == (
         f"Langfuse tracing is off: {path} is missing, and the environment has no LANGFUSE_URL"
-        " and no LANGFUSE_PUBLIC_KEY and no LANGFUSE_SECRET_KEY"
+        " and no LANGFUSE_PUBLIC_KEY and no LANGFUSE_SECRET_KEY (see docs/tracing.md)"
     )
+
+
+@pytest.mark.parametrize(
+    ("named", "environ", "asked"),
+    [
+        (False, {}, False),
+        (False, {"LANGFUSE_URL": ""}, False),
+        (False, {"LANGFUSE_URL": "http://127.0.0.1:1"}, True),
+        (True, {}, True),
+    ],
+)
+def test_that_nobody_asked_for_tracing_is_no_fault(tmp_path, named, environ, asked):
+    default = tmp_path / "default.env"
+    env_file = tmp_path / "other.env" if named else default
+    assert is_asked_for(env_file, str(default), environ) is asked
+
+
+def test_a_default_file_that_is_there_asks_for_tracing(env_file):
+    path = env_file("")
+    assert is_asked_for(path, str(path), {})
 
 
 def test_a_folder(tmp_path):

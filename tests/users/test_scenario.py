@@ -130,8 +130,8 @@ def test_trios_take_the_variants_in_turn(three_cities):
 
 def test_a_resume_is_somebodys(three_cities):
     resume = three_cities.variants[0].resumes[0]
-    hers = resume.of("Ada Xu")
-    assert "Ada Xu" in hers.text
-    assert "Ada Xu" in hers.query
-    assert hers.metadata["name"] == "Ada Xu"
+    made = resume.of("Ada Xu")
+    assert "Ada Xu" in made.text
+    assert "Ada Xu" in made.query
+    assert made.metadata["name"] == "Ada Xu"
     assert "{name}" in resume.text

@@ -74,10 +74,10 @@ def test_no_such_scenario_names_those_that_there_are(tmp_path):
 def test_a_file_that_is_no_toml(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text('title = "x"\ntop_k = \n')
-    with pytest.raises(UsageError, match=r"bad\.toml: is no TOML: .*line 2, column 9"):
+    with pytest.raises(UsageError, match=r"bad\.toml: is not valid TOML: .*line 2, column 9"):
         load_scenario(str(path))
     path.write_bytes(b'title = "caf\xe9"')
-    with pytest.raises(UsageError, match=r"bad\.toml: found byte 12 to be no UTF-8"):
+    with pytest.raises(UsageError, match=r"bad\.toml: is not UTF-8: byte 12"):
         load_scenario(str(path))
 
 
@@ -179,8 +179,12 @@ contract = "north"
             "",
             r"demands.cook..surge_query: the key is missing, .*\(variants.#1..surge_query\)",
         ),
-        ('surge_query = "drivers! now!"', 'surge_query = "a lorry needs a man"', "the words of"),
-        ('paraphrases = ["in', 'paraphrases = ["quick!", "in', "again|the words of"),
+        (
+            'surge_query = "drivers! now!"',
+            'surge_query = "a lorry needs a man"',
+            "the same text as",
+        ),
+        ('paraphrases = ["in', 'paraphrases = ["quick!", "in', "again|the same text as"),
         (
             '["somebody who drives", "a lorry needs a man"]',
             "[]",
@@ -254,7 +258,7 @@ def test_variants_must_have_one_mix():
 def test_variants_must_have_other_words():
     raw = tomllib.loads(SMALL)
     raw["variants"].append(copy.deepcopy(raw["variants"][0]))
-    where = r"variants\[#2\]\.contracts\[north\].* the words of variants\[#1\]"
+    where = r"variants\[#2\]\.contracts\[north\].* the same text as variants\[#1\]"
     with pytest.raises(FaultError, match=where):
         scenario_of("small", raw)
 

@@ -1,4 +1,4 @@
-"""Phase 1: she searches her four roles, retrieval only, then records her choices."""
+"""Phase 1: four roles searched, retrieval only, then the choices recorded."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from mcstress.users.scenarios.model import Resume
 
 
 def fresh_resume(me: Coordinator) -> Iterator[Task]:
-    """One event for each resume that reaches the coordinator."""
+    """One event for each resume that the coordinator gets."""
     for number, resume in enumerate(me.resumes(), start=1):
         yield partial(_add_and_search, me, number, resume)
 

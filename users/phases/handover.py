@@ -46,7 +46,7 @@ class Asked(msgspec.Struct):
 
 
 def handover(me: Coordinator) -> Iterator[Task]:
-    """Her words: two events a role, memory arm and control arm."""
+    """The same wording: two events for each role, memory arm and control arm."""
     yield from _take_over(me, "handover", lambda _, demand: demand.query)
 
 
@@ -100,7 +100,7 @@ def _recordings(me: Coordinator, asking: Asking) -> Recordings | Absence:
                 contract, role = handover_.contract, demand.role
                 with EventScope(me, asking.phase, contract=contract, role=role) as act:
                     act.event.arm = arm
-                    act.leave_out("cut", "the run ended while she waited for her partner")
+                    act.leave_out("cut", "the run ended while it waited for its partner")
         raise
 
 

@@ -16,7 +16,7 @@ from mcstress.users.scenarios.understood import understood
 
 
 def inbox(me: Coordinator) -> Iterator[Task]:
-    """One event for each message that reaches her; the scenario has the most urgent first."""
+    """One event for each of the coordinator's messages; the scenario has the most urgent first."""
     mine = (message for message in me.variant.inbox if message.persona == me.seat.persona)
     for number, message in enumerate(mine, start=1):
         yield partial(_handle, me, number, message)

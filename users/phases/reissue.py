@@ -1,4 +1,4 @@
-"""Phase 6: her baseline queries again, retrieval only; the same people should come back."""
+"""Phase 6: the baseline queries again, retrieval only; the same people should come back."""
 
 from __future__ import annotations
 

@@ -42,7 +42,10 @@ def repeated_faults(scenario: Scenario) -> Iterator[str]:
     for variant in scenario.variants:
         for place, text in _said(variant):
             if text in said:
-                yield f"{place}: found {describe(text)}, the words of {said[text]}, expected others"
+                yield (
+                    f"{place}: found {describe(text)}, the same text as {said[text]}; every text "
+                    "in a scenario must be unique"
+                )
             said[text] = place
 
 

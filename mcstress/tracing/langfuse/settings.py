@@ -72,6 +72,15 @@ def load_settings(
 _MISSING = "is missing"
 
 
+def is_asked_for(env_file: Path, default: str, environ: Mapping[str, str]) -> bool:
+    """Whether a file or a variable names a Langfuse: only then is it a fault that there is none.
+
+    ``default`` is the file that is read where no other is named.
+    """
+    named = any(value for name, value in environ.items() if name.startswith("LANGFUSE_"))
+    return named or str(env_file) != default or env_file.exists()
+
+
 def _read(env_file: Path) -> tuple[dict[str, str], str | None]:
     """What the file sets, and the reason where it sets nothing."""
     try:
@@ -134,7 +143,8 @@ def _reason(env_file: Path, fault: str | None, merged: Mapping[str, str]) -> str
     names = {"url": URL_NAMES[0], PUBLIC_KEY: PUBLIC_KEY, SECRET_KEY: SECRET_KEY}
     lacking = " and no ".join(names[key] for key, value in merged.items() if not value)
     if lacking and fault:
-        return f"{env_file} {fault}, and the environment has no {lacking}"
+        found = f"{env_file} {fault}, and the environment has no {lacking}"
+        return f"{found} (see docs/tracing.md)" if fault == _MISSING else found
     if lacking:
         return f"{env_file} has no {lacking}, nor has the environment"
     faults = {
