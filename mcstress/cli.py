@@ -132,6 +132,12 @@ def check(options: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("spools", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)
+@click.option(
+    "--otlp-traces",
+    metavar="URL",
+    default="",
+    help="where spools of OTLP go; env: to where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says",
+)
 @click.option("--mask", type=click.Choice(LEVELS), help="in place of what the run had")
 @click.option(
     "--timeout",
@@ -145,20 +151,23 @@ def check(options: tuple[str, ...]) -> None:
     type=click.IntRange(1),
     help="seconds for everything; what is left then stays  [default: no limit]",
 )
-def replay(
+def replay(  # noqa: PLR0917  (click passes them by name)
     spools: tuple[Path, ...],
     langfuse_env: Path,
+    otlp_traces: str,
     mask: Level | None,
     timeout: int,
     within: int | None,
 ) -> None:
-    """Send what a run left in SPOOLS to Langfuse, each observation once, observations first."""
+    """Send what a run left in SPOOLS to Langfuse or a collector, each observation once."""
     from mcstress.commands.replay import replay_spools  # noqa: PLC0415  (httpx loads slowly)
 
     outcomes = []
-    replayed = replay_spools(spools, langfuse_env, mask=mask, timeout_s=timeout, within_s=within)
+    replayed = replay_spools(
+        *(spools, langfuse_env, otlp_traces), mask=mask, timeout_s=timeout, within_s=within
+    )
     for spool, outcome in replayed:
         outcomes.append(outcome)
         click.echo(f"{spool}: {outcome}")
-    if any(outcome.left or outcome.interrupted for outcome in outcomes):
+    if any(each.left or each.rejected or each.interrupted for each in outcomes):
         raise SystemExit(EXIT_LEFT)

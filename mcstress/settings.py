@@ -19,6 +19,8 @@ from mcstress.phase_selection import choose_phases
 from mcstress.services.byte_size import parse_size
 from mcstress.services.http.base_url import parse_base_url
 from mcstress.services.http.bearer_token import TokenHosts, token_hosts
+from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
+from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, Level
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
@@ -58,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True):
     junit: str
     json_progress: bool
     langfuse_env: Path
+    otlp_traces: str
     trace_sample: float
     mask: Level
     web_allowed_hosts: list[Authority]
@@ -100,6 +103,7 @@ def read_settings(
         junit=options.junit,
         json_progress=bool(options.json_progress),
         langfuse_env=Path(options.langfuse_env),
+        otlp_traces=_collector(options),
         trace_sample=_share("--trace-sample", options.trace_sample),
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
@@ -226,6 +230,19 @@ def _level(option: str, value: Any) -> Level:
         if value == level:
             return level
     raise UsageError(f"{option}: found {value!r}, expected {', '.join(LEVELS)}")
+
+
+def _collector(options: Namespace) -> str:
+    """Where traces go over OTLP, as option and OpenTelemetry's variables say; empty: nowhere."""
+    given = options.otlp_traces or ""
+    if not given:
+        return ""
+    if getattr(options, "otel", False):
+        raise UsageError(
+            f"{OTLP_OPTION}: found Locust's own --otel with it, expected one of the two: "
+            "both trace the same requests"
+        )
+    return load_otlp(given, os.environ)[0].url
 
 
 def _text(option: str, value: Any) -> str:

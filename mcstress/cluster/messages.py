@@ -52,7 +52,10 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Welcome(msgspec.Struct, frozen=True):
-    """The run, and what the worker needs to keep evidence and traces of it."""
+    """The run, and what the worker needs to keep evidence and traces of it.
+
+    ``otlp_traces`` is the collector's URL; its headers each process has from its environment.
+    """
 
     run: Run
     worker: str
@@ -61,6 +64,7 @@ class Welcome(msgspec.Struct, frozen=True):
     llm_parallel: int
     reference_s: float
     langfuse_env: str
+    otlp_traces: str
     mask: Level
     spool_path: str
     corpora_poll_s: float
@@ -157,6 +161,7 @@ class Users(msgspec.Struct, frozen=True):
 class Delta(msgspec.Struct, frozen=True):
     """What a worker's metrics saw since its last delta. ``number`` counts from 1 on each boot.
 
+    ``tracing`` has the counts of each sink by its name, ``cluster.tracing.sink_counts``.
     ``state`` is that of a ``Figures``; on a local runner, where nothing travels, itself.
     ``evidence_fault`` is what the disk said first, ``events_unkept`` what it has not taken so far.
     ``own_faults`` are the worker's, from the beginning on: what it could not do.
@@ -168,7 +173,7 @@ class Delta(msgspec.Struct, frozen=True):
     number: Ordinal
     events_made: Count
     user_errors: list[str]
-    tracing: dict[str, Any]
+    tracing: dict[str, dict[str, Any]]
     state: Any
     evidence_fault: str | None = None
     events_unkept: int = 0
@@ -224,11 +229,11 @@ class Trace(msgspec.Struct, frozen=True):
 
 
 class Traced(msgspec.Struct, frozen=True):
-    """The worker's observations are delivered, spooled or past the deadline."""
+    """The worker's observations are delivered, spooled or past the deadline: as in Delta."""
 
     run_uid: str
     worker: str
-    counts: dict[str, Any]
+    counts: dict[str, dict[str, Any]]
 
 
 class Dismissed(msgspec.Struct, frozen=True):

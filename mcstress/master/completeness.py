@@ -10,6 +10,9 @@ from mcstress.cluster.tracing import READ_BACK_WITHIN_S, total_counts
 from mcstress.master.run_state import RunState
 from mcstress.master.worker_registry import WorkerState
 from mcstress.process.clock_watch import notices
+from mcstress.tracing.sink import SinkName
+
+LANGFUSE: SinkName = "langfuse"
 
 
 def completeness(
@@ -31,7 +34,10 @@ def completeness(
         "workers": [_worker(part) for part in parts],
         "user_errors": len(run.user_errors),
         "tracing": tracing(run)
-        | {"read_back": run.read_back, "read_back_within_s": READ_BACK_WITHIN_S},
+        | {
+            "read_back": run.read_back.get(LANGFUSE),
+            "read_back_within_s": READ_BACK_WITHIN_S,
+        },
     }
 
 
@@ -135,38 +141,54 @@ def _worker(part: WorkerState) -> dict[str, Any]:
         "reports": part.deltas,
         "reports_missing": part.gaps(),
         "reports_repeated": part.deltas_repeated,
-        "tracing": part.tracing or None,
+        "tracing": part.tracing.get(LANGFUSE),
+        "sinks": {name: told for name, told in part.tracing.items() if name != LANGFUSE},
     }
 
 
 def tracing(run: RunState) -> dict[str, Any]:
-    """Observations and ``scores`` over all processes; the ``master`` makes scores only.
+    """Observations and ``scores`` of all processes, to Langfuse; the ``master`` makes scores only.
 
+    ``sinks`` lists every sink that is on, with the same counts and with its address, ``where``.
     ``faults``: workers that traced nothing, and why; tracing changes no verdict. ``spools`` are
     files on this machine, ``spools_elsewhere`` those of workers on others.
     """
-    master = run.traces.counts
-    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
-    told = [part.tracing for part in parts if part.tracing]
-    total = total_counts([*told, master])
-    away = [(part, path) for part in parts for path in _away(part)]
+    on = [sink.where for sink in run.traces.sinks]
+    counts = by_sink(run)
     return {
-        "on": run.traces.on,
+        "on": any(where.sink == LANGFUSE for where in on),
         "mask": run.settings.mask,
-        **total,
-        "spools": [path for path in total["spools"] if path not in {path for _, path in away}],
-        "spools_elsewhere": [f"{path} on {part.machine} ({part.name})" for part, path in away],
-        "faults": [_untraced(part) for part in parts if part.tracing.get("fault")],
-        "master": master,
+        **_of_sink(run, LANGFUSE),
+        "sinks": [{"sink": sink, "where": url, **counts[sink]} for sink, url in on],
     }
 
 
-def _away(part: WorkerState) -> list[str]:
+def by_sink(run: RunState) -> dict[SinkName, dict[str, Any]]:
+    """What became of everything, for each sink that is on."""
+    return {sink.where.sink: _of_sink(run, sink.where.sink) for sink in run.traces.sinks}
+
+
+def _of_sink(run: RunState, sink: SinkName) -> dict[str, Any]:
+    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
+    told = [(part, part.tracing[sink]) for part in parts if sink in part.tracing]
+    master = run.traces.counts.get(sink, {})
+    total = total_counts([*(counts for _, counts in told), master])
+    away = [(part, path) for part, counts in told for path in _away(part, counts)]
+    return {
+        **total,
+        "spools": [path for path in total["spools"] if path not in {path for _, path in away}],
+        "spools_elsewhere": [f"{path} on {part.machine} ({part.name})" for part, path in away],
+        "faults": [
+            f"{part.name} on {part.machine} traced nothing: {counts['fault']}"
+            for part, counts in told
+            if counts.get("fault")
+        ],
+        "master": master or total_counts([]),
+    }
+
+
+def _away(part: WorkerState, counts: dict[str, Any]) -> list[str]:
     """The spools of a worker whose disk this machine does not see."""
     # A path is what a worker says, which Path refuses where it is long; os.path takes any.
-    spools = [] if part.local else part.tracing.get("spools", [])
+    spools = [] if part.local else counts.get("spools", [])
     return [path for path in spools if not os.path.isfile(path)]  # noqa: PTH113  (see above)
-
-
-def _untraced(part: WorkerState) -> str:
-    return f"{part.name} on {part.machine} traced nothing: {part.tracing['fault']}"

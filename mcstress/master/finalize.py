@@ -17,7 +17,7 @@ from mcstress.evidence.report.section import Document
 from mcstress.evidence.store.history import History, files_of_run
 from mcstress.evidence.store.integrity import differences
 from mcstress.evidence.store.reading import Reading
-from mcstress.master.completeness import completeness, tracing
+from mcstress.master.completeness import by_sink, completeness
 from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
 from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
@@ -218,5 +218,7 @@ def _trace(conductor: RunController, run: RunState, verdict: str) -> bool:
         TRACED_DEADLINE_S,
     ):
         logger.warning("tracing was not accounted for within %.0f s", TRACED_DEADLINE_S)
-    run.read_back = run.traces.read_back(tracing(run)["delivered"])
+    run.read_back = run.traces.read_back(
+        {name: counts["delivered"] for name, counts in by_sink(run).items()}
+    )
     return True

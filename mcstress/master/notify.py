@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mcstress.evidence.report.markdown import markdown
 from mcstress.evidence.report.words import visible
 from mcstress.master.run_state import RunState
 from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.tracing.sink import TITLES
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
 FATES = ("sampled_out", "delivered", "spooled")
@@ -37,6 +39,7 @@ def summary(run: RunState, head: dict[str, Any]) -> str:
     lines += [f"missing {fault}" for fault in counted["faults"]]
     lines += [f"notice  {notice}" for notice in counted.get("notices", [])]
     lines += traced(counted["tracing"], str(run.settings.langfuse_env))
+    lines += traced_elsewhere(counted["tracing"])
     return "\n".join(
         [
             "",
@@ -67,22 +70,43 @@ def traced(tracing: dict[str, Any], langfuse_env: str = DEFAULT_LANGFUSE_ENV) ->
     """What became of observations and scores, and what sends those that wait, in one line."""
     if not tracing["on"]:
         return []
-    told = _fates(tracing)
+    shown = []
     if (number := tracing["read_back"]) is not None:
-        told.append(visible(number, tracing["delivered"], tracing["read_back_within_s"]))
-    parts = [", ".join(told)]
-    if tracing["scores"]["made"]:
-        parts.append(f"scores: {', '.join(_fates(tracing['scores']))}")
-    if tracing["spools"]:
-        options = ["--langfuse-env", langfuse_env] if langfuse_env != DEFAULT_LANGFUSE_ENV else []
-        command = shlex.join(["mcstress", "replay", *tracing["spools"], *options])
+        shown = [visible(number, tracing["delivered"], tracing["read_back_within_s"])]
+    options = ["--langfuse-env", langfuse_env] if langfuse_env != DEFAULT_LANGFUSE_ENV else []
+    return _told("Traces", tracing, options, shown)
+
+
+def traced_elsewhere(tracing: dict[str, Any]) -> list[str]:
+    """The same for every sink but Langfuse, with its address."""
+    return [
+        line
+        for sink in tracing.get("sinks", [])
+        if sink["sink"] != "langfuse"
+        for line in _told(
+            f"{TITLES[sink['sink']]} traces to {sink['where']}",
+            sink,
+            ["--otlp-traces", sink["where"]],
+        )
+    ]
+
+
+def _told(
+    title: str, counts: dict[str, Any], options: list[str], shown: Sequence[str] = ()
+) -> list[str]:
+    """One sink's line, and those of what went wrong; ``options`` make replay send to it."""
+    parts = [", ".join([*_fates(counts), *shown])]
+    if counts["scores"]["made"]:
+        parts.append(f"scores: {', '.join(_fates(counts['scores']))}")
+    if counts["spools"]:
+        command = shlex.join(["mcstress", "replay", *counts["spools"], *options])
         parts.append(f"send the rest with: {command}")
     elsewhere = [
         f"        not delivered, for mcstress replay there: {path}"
-        for path in tracing.get("spools_elsewhere", [])
+        for path in counts.get("spools_elsewhere", [])
     ]
-    faults = [f"        {fault}" for fault in tracing.get("faults", [])]
-    return [f"Traces: {'; '.join(parts)}", *faults, *elsewhere]
+    faults = [f"        {fault}" for fault in counts.get("faults", [])]
+    return [f"{title}: {'; '.join(parts)}", *faults, *elsewhere]
 
 
 def _fates(tally: dict[str, Any]) -> list[str]:

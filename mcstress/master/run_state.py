@@ -68,7 +68,7 @@ class RunState:
         self.closing = False
         self.stopped_by = ""
         self.traces = SessionTraces(settings, run, paths, local=mode == "local")
-        self.read_back: int | None = None
+        self.read_back: dict[str, int] = {}
         self.user_errors: list[str] = []
         self.own_errors: set[str] = set()
         self.worker_faults: set[str] = set()
@@ -92,6 +92,7 @@ class RunState:
     def welcome(self, part: WorkerState) -> Welcome:
         """What a worker needs to take part."""
         settings = self.settings
+        env_file = str(settings.langfuse_env.absolute())
         return Welcome(
             run=self.run,
             worker=part.name,
@@ -99,7 +100,8 @@ class RunState:
             evidence=settings.evidence,
             llm_parallel=settings.llm_parallel,
             reference_s=settings.reference_s,
-            langfuse_env=str(settings.langfuse_env.absolute()) if self.traces.on else "",
+            langfuse_env=env_file if self.traces.where("langfuse") else "",
+            otlp_traces=self.traces.where("otlp"),
             mask=settings.mask,
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,

@@ -43,7 +43,7 @@ class WorkerState(msgspec.Struct):
     copied: bool = False
     evidence_missing: int = 0
     drained: Drained | None = None
-    tracing: dict[str, Any] = {}
+    tracing: dict[str, dict[str, Any]] = {}
     traced: bool = False
     user_errors: int = 0
 

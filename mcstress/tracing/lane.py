@@ -10,13 +10,13 @@ from gevent.event import Event as Flag
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from mcstress.tracing.langfuse.response import KEYS
+from mcstress.tracing.http.reply import KEYS
 from mcstress.tracing.notices import ErrorBoundary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcstress.tracing.langfuse.response import Reply
+    from mcstress.tracing.http.reply import Reply
     from mcstress.tracing.limits import Limits
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.overflow import SpoolQueue

@@ -54,7 +54,8 @@ class Score(msgspec.Struct, kw_only=True, tag="score", tag_field="is"):
     """A figure on a trace, or on one of its observations, or on a session.
 
     A number is NUMERIC in Langfuse, a bool BOOLEAN, a text CATEGORICAL. The same target and name
-    have the same ``id``: a later value takes the place of an earlier one.
+    have the same ``id``: a later value takes the place of an earlier one. ``at_ns`` is when what it
+    is about had ended, Unix time; 0: not known.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Score(msgspec.Struct, kw_only=True, tag="score", tag_field="is"):
     session_id: str | None = None
     comment: str | None = None
     environment: str = ENVIRONMENT
+    at_ns: int = 0
 
     @property
     def id(self) -> str:

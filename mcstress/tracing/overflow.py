@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from mcstress.tracing.langfuse.client import UNSERIALISABLE
+from mcstress.tracing.http.posting import UNSERIALISABLE
 from mcstress.tracing.observation import Score
 from mcstress.tracing.spool.spool import REMOVED
 

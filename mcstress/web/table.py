@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 
 from mcstress.evidence.report import words
 from mcstress.metrics.names import COUNT, METRICS, find
+from mcstress.tracing.sink import TITLES
 
 Document = Mapping[str, Any]
 
@@ -160,6 +161,7 @@ def _completeness(counted: Mapping[str, Any]) -> Iterator[Row]:
         value=sum(dropped.values()),
         reading=", ".join(f"{reason}: {number:,}" for reason, number in dropped.items()),
     )
+    yield from _sinks(tracing.get("sinks", ()))
     for worker in counted["workers"]:
         state = "lost" if worker["lost"] else ""
         figure = f"events of {worker['name']}"
@@ -168,3 +170,20 @@ def _completeness(counted: Mapping[str, Any]) -> Iterator[Row]:
         yield Row(part="Completeness", figure="fault", reading=fault)
     for notice in (*counted.get("notices", ()), *tracing.get("faults", ())):
         yield Row(part="Completeness", figure="notice", reading=notice)
+
+
+def _sinks(sinks: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+    """Where traces go, and what became of those that go elsewhere than to Langfuse."""
+    for sink in sinks:
+        title, lost = TITLES[sink["sink"]], sum(sink["dropped"].values())
+        fates = {"delivered": sink["delivered"], "spooled": sink["spooled"], "lost": lost}
+        told = ", ".join(f"{number:,} {fate}" for fate, number in fates.items())
+        yield Row(
+            part="Completeness",
+            figure=f"traces by {title}",
+            value=sink["made"],
+            reading=f"to {sink['where']}: {told}",
+        )
+        if sink["sink"] != "langfuse":
+            for fault in sink["faults"]:
+                yield Row(part="Completeness", figure="notice", reading=f"{title}: {fault}")

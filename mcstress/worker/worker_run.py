@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from itertools import count
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import gevent
 import gevent.lock
@@ -22,7 +22,7 @@ from mcstress.cluster.messages import (
     Release,
     Welcome,
 )
-from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_tracing
+from mcstress.cluster.tracing import FLUSH_DEADLINE_S, SinkCounts, finish_sinks, sink_counts
 from mcstress.master.worker_registry import LOCAL
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
@@ -267,7 +267,7 @@ class WorkerRun:
             events_made=recorder.events_made,
             user_errors=errors,
             own_faults=self.own_faults,
-            tracing=recorder.tracing_counts(),
+            tracing=sink_counts(recorder.sinks),
             evidence_fault=recorder.segment.error,
             events_unkept=recorder.segment.events - recorder.segment.kept,
             state=seen if self.welcome.worker == LOCAL else seen.state(),
@@ -290,10 +290,9 @@ class WorkerRun:
             clock_steps=self.clock_watch.steps,
         )
 
-    def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> dict[str, Any]:
+    def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> SinkCounts:
         """Flush; what became of every observation."""
-        told = finish_tracing(self.recorder.tracer, deadline_s)
-        return told or self.recorder.tracing_counts()
+        return finish_sinks(self.recorder.sinks, deadline_s)
 
 
 def _unheard(_: Step[object]) -> None:

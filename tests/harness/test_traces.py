@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from mcstress.cluster.messages import Welcome
-from mcstress.cluster.tracing import SessionTraces, open_tracer
+from mcstress.cluster.tracing import SessionTraces, open_sinks
 from mcstress.master.completeness import tracing
 from mcstress.master.notify import traced
 from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.tracing.sink import Where
 from mcstress.users.run import Run
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.worker.untraced import Untraced
@@ -33,8 +34,8 @@ def welcome(env_file, folder):
     )  # fmt: skip
     return Welcome(
         run=run, worker="worker-1", segment_path="", evidence="all", llm_parallel=1, reference_s=0,
-        langfuse_env=env_file, mask="on", spool_path=str(folder / "spool.jsonl"), corpora_poll_s=5,
-        corpus_sizes={},
+        langfuse_env=env_file, otlp_traces="", mask="on", spool_path=str(folder / "spool.jsonl"),
+        corpora_poll_s=5, corpus_sizes={},
     )  # fmt: skip
 
 
@@ -52,8 +53,8 @@ def test_a_worker_does_without_the_sdk(tmp_path):
 import locust, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_traces import open_tracer, welcome
-assert open_tracer(welcome({str(tmp_path / "langfuse.env")!r}, Path({str(tmp_path)!r})))
+from test_traces import open_sinks, welcome
+assert open_sinks(welcome({str(tmp_path / "langfuse.env")!r}, Path({str(tmp_path)!r})))
 print([name for name in sys.modules if name.startswith("langfuse")])
 """
     done = subprocess.run(
@@ -65,7 +66,8 @@ print([name for name in sys.modules if name.startswith("langfuse")])
 @pytest.mark.usefixtures("no_settings")
 def test_a_worker_without_the_file_says_so(tmp_path, caplog):
     missing = str(tmp_path / "missing.env")
-    assert missing in open_tracer(welcome(missing, tmp_path)).reason
+    (untraced,) = open_sinks(welcome(missing, tmp_path))
+    assert missing in untraced.fault
     assert f"worker-1: Langfuse tracing is off: {missing} is missing" in caplog.text
 
 
@@ -73,13 +75,13 @@ def test_a_worker_without_the_file_says_so(tmp_path, caplog):
 def test_a_worker_masks_as_the_master_says(tmp_path, level):
     (tmp_path / "langfuse.env").write_text(KEYS)
     told = msgspec.structs.replace(welcome(str(tmp_path / "langfuse.env"), tmp_path), mask=level)
-    tracer = open_tracer(told)
+    (tracer,) = open_sinks(told)
     assert tracer.trace(1, 1, "inbox").metadata["mask"] == level
     tracer.finish(0)
 
 
 def test_where_the_master_traces_nothing_a_worker_is_silent(tmp_path, caplog):
-    assert open_tracer(welcome("", tmp_path)) is None
+    assert open_sinks(welcome("", tmp_path)) == []
     assert caplog.text == ""
 
 
@@ -89,8 +91,9 @@ def test_a_tracer_that_cannot_be_made_is_no_reason_to_end(tmp_path, caplog, monk
     def fail(*_, **__):
         raise RuntimeError("no more memory for pk:sk")
 
-    monkeypatch.setattr("mcstress.tracing.tracer.Tracer", fail)
-    assert isinstance(open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)), Untraced)
+    monkeypatch.setattr("mcstress.tracing.langfuse.tracer.LangfuseTracer", fail)
+    (sink,) = open_sinks(welcome(str(tmp_path / "langfuse.env"), tmp_path))
+    assert isinstance(sink, Untraced)
     assert "worker-1: Langfuse tracing is off: RuntimeError: no more memory" in caplog.text
     assert "pk:sk" not in caplog.text
 
@@ -137,15 +140,16 @@ def test_the_last_line_of_a_run_tells_every_fate_and_what_sends_the_rest():
 def test_a_spool_elsewhere_is_told_of_whatever_its_path(made_run):
     part = made_run.roll.enter("worker-1", "client", "boot", "there")
     path = "/" + "x" * 5000
-    part.tracing = {"spools": [path]}
+    part.tracing = {"langfuse": {"spools": [path]}}
     assert tracing(made_run)["spools_elsewhere"] == [f"{path} on there (worker-1)"]
 
 
 OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"
 
 
-def public_key(tracer):
-    """Whose project a tracer sends to."""
+def public_key(sinks):
+    """Whose project the one sink sends to."""
+    (tracer,) = sinks
     found = tracer._settings.public_key
     tracer.finish(0.0)
     return found
@@ -162,9 +166,9 @@ def masters(tmp_path):
 def test_a_workers_own_file_counts_first(tmp_path, masters):
     own = tmp_path / "own.env"
     own.write_text(OWN)
-    assert public_key(open_tracer(masters, own)) == "own"
-    assert public_key(open_tracer(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
-    assert public_key(open_tracer(masters)) == "pk"
+    assert public_key(open_sinks(masters, own)) == "own"
+    assert public_key(open_sinks(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
+    assert public_key(open_sinks(masters)) == "pk"
 
 
 @pytest.mark.usefixtures("no_settings")
@@ -172,15 +176,13 @@ def test_the_masters_file_counts_before_a_workers_own_environment(tmp_path, mast
     """Or its observations go to another project than all the others."""
     for line in OWN.splitlines():
         monkeypatch.setenv(*line.split("=", 1))
-    assert public_key(open_tracer(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
-    assert public_key(open_tracer(masters)) == "pk"
+    assert public_key(open_sinks(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
+    assert public_key(open_sinks(masters)) == "pk"
     elsewhere = welcome(str(tmp_path / "elsewhere.env"), tmp_path)
-    assert public_key(open_tracer(elsewhere, Path(DEFAULT_LANGFUSE_ENV))) == "own"
-    assert public_key(open_tracer(elsewhere)) == "own"
+    assert public_key(open_sinks(elsewhere, Path(DEFAULT_LANGFUSE_ENV))) == "own"
+    assert public_key(open_sinks(elsewhere)) == "own"
     given = tmp_path / "none.env"
-    assert public_key(open_tracer(masters, given)) == "own", (
-        "what it was given, and what adds to it"
-    )
+    assert public_key(open_sinks(masters, given)) == "own", "what it was given, and what adds to it"
 
 
 @pytest.mark.usefixtures("no_settings")
@@ -188,11 +190,11 @@ def test_the_masters_file_counts_before_a_workers_default_one(tmp_path, masters,
     default = tmp_path / "default.env"
     default.write_text(OWN)
     monkeypatch.setattr("mcstress.cluster.tracing.DEFAULT_LANGFUSE_ENV", str(default))
-    assert public_key(open_tracer(masters, default)) == "pk"
+    assert public_key(open_sinks(masters, default)) == "pk"
     elsewhere = welcome(str(tmp_path / "elsewhere.env"), tmp_path)
-    assert public_key(open_tracer(elsewhere, default)) == "own"
+    assert public_key(open_sinks(elsewhere, default)) == "own"
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "environment")
-    assert public_key(open_tracer(elsewhere, default)) == "own", "a file goes before it"
+    assert public_key(open_sinks(elsewhere, default)) == "own", "a file goes before it"
 
 
 @pytest.mark.parametrize(
@@ -202,25 +204,28 @@ def test_the_masters_file_counts_before_a_workers_default_one(tmp_path, masters,
 def test_a_masters_verdict_says_nothing_of_the_workers_server(
     monkeypatch, local, answered, expected
 ):
-    tracer = SimpleNamespace(answered=answered, read_back=lambda _delivered, _within_s: 7)
-    monkeypatch.setattr("mcstress.cluster.tracing._open", lambda *_, **__: (tracer, ()))
-    settings = SimpleNamespace(langfuse_env=Path("x"), mask="on")
+    sink = SimpleNamespace(
+        where=Where("langfuse", ""), answered=answered, read_back=lambda _delivered, _within_s: 7
+    )
+    opened = lambda *_, **__: (sink, ())  # noqa: E731  (short)
+    monkeypatch.setattr("mcstress.cluster.tracing._Process.langfuse", opened)
+    settings = SimpleNamespace(langfuse_env=Path("x"), otlp_traces="", mask="on")
     run = welcome("x", Path("x")).run
     paths = SimpleNamespace(spool=Path)
     traces = SessionTraces(settings, run, paths, local=local)
-    assert traces.read_back(7) == expected
-    assert traces.read_back(0) is None
+    assert traces.read_back({"langfuse": 7}).get("langfuse") == expected
+    assert traces.read_back({"langfuse": 0}) == {}
 
 
 @pytest.mark.usefixtures("no_settings")
 def test_where_neither_file_is_there_both_are_named(tmp_path, caplog):
     given, missing = tmp_path / "given.env", str(tmp_path / "missing.env")
-    untraced = open_tracer(welcome(missing, tmp_path), given)
-    assert f"{given} is missing" in untraced.reason
-    assert f"{missing} is missing" in untraced.reason
-    default = open_tracer(welcome(missing, tmp_path), Path(DEFAULT_LANGFUSE_ENV))
-    assert DEFAULT_LANGFUSE_ENV not in default.reason
-    assert untraced.reason in caplog.text
+    (untraced,) = open_sinks(welcome(missing, tmp_path), given)
+    assert f"{given} is missing" in untraced.fault
+    assert f"{missing} is missing" in untraced.fault
+    (default,) = open_sinks(welcome(missing, tmp_path), Path(DEFAULT_LANGFUSE_ENV))
+    assert DEFAULT_LANGFUSE_ENV not in default.fault
+    assert untraced.fault in caplog.text
 
 
 @pytest.mark.parametrize(

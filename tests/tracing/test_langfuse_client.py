@@ -16,12 +16,12 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.certificate import certify
 from trace_rounds import RUN, balanced, event, free_port, step
 
+from mcstress.tracing.http.client import make_client
+from mcstress.tracing.http.proxy import proxy_for
 from mcstress.tracing.langfuse.check import check_langfuse
-from mcstress.tracing.langfuse.http_client import langfuse_client
-from mcstress.tracing.langfuse.proxy import proxy_for
 from mcstress.tracing.langfuse.readback import read_back
 from mcstress.tracing.langfuse.sdk import LangfuseSdk
-from mcstress.tracing.langfuse.settings import Settings, load_settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings, load_settings
 from mcstress.tracing.notices import ThrottledWarnings
 from mcstress.tracing.observation import Observation, encoder
 from mcstress.tracing.spool.replay import replay
@@ -40,7 +40,7 @@ def no_environment(monkeypatch):
 
 def settings(url):
     """The stand-in's keys at ``url``."""
-    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+    return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
 HTTP = "http://lf.example:3000"
@@ -105,7 +105,7 @@ def test_a_fault_names_the_variable_wherever_a_client_is_used(monkeypatch, caplo
     url, variable, value, said = fault
     monkeypatch.setenv(variable, value)
     assert said in check_langfuse(settings(url))[1]
-    client = langfuse_client(settings(url), 1.0)
+    client = make_client(url, 1.0)
     assert said in LangfuseSdk(settings(url), client).project().text
     assert said in str(LangfuseSdk(settings(url), client).observations("run", float("inf")))
     assert read_back(settings(url), "run", 1, 0.1, ThrottledWarnings(str)) is None
@@ -289,10 +289,10 @@ def test_a_certificate_that_is_not_trusted(monkeypatch, secure, tmp_path):
 )
 def test_keys_of_any_characters(key):
     with StandIn(sink=True) as standin:
-        line = check_langfuse(Settings(standin.url, key, key))[1]
+        line = check_langfuse(LangfuseSettings(standin.url, key, key))[1]
         assert line.endswith("project stand-in, by otlp")
     with StandIn() as wrong:
-        line = check_langfuse(Settings(wrong.url, key, key))[1]
+        line = check_langfuse(LangfuseSettings(wrong.url, key, key))[1]
         assert "check LANGFUSE_PUBLIC_KEY" in line
         assert key not in line
 

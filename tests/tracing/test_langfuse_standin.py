@@ -41,7 +41,7 @@ def body():
 
 def written(road, entries):
     """The body that carries ``entries``."""
-    letter = road.letter()
+    letter = road.batch()
     for entry in entries:
         letter.add(entry, road.encode(entry))
     return letter.close()

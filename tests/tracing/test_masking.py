@@ -16,7 +16,7 @@ from trace_rounds import RUN, balanced, event, free_port, round_events, step
 from mcstress.services.gateway import schema as wire
 from mcstress.services.llm import prompts
 from mcstress.services.llm import schema as wire_llm
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.mask import Mask, anything, said
 from mcstress.tracing.observation import Observation, Score
 from mcstress.tracing.personal_data import masked
@@ -32,7 +32,7 @@ PHONE = "call 414-555-0134 now"
 
 def settings(url):
     """The stand-in's keys at ``url``."""
-    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+    return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
 def run_with(mask):

@@ -17,10 +17,10 @@ from tenacity import wait_none
 from trace_rounds import RUN, wait_for
 
 from mcstress.errors import UsageError
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.observation import Observation, Score, encoder
 from mcstress.tracing.spool.line import entry_of
-from mcstress.tracing.spool.replay import IN_VAIN, check_spool, replay
+from mcstress.tracing.spool.replay import IN_VAIN, look_at_spool, replay
 from mcstress.tracing.trace import Trace
 
 MCSTRESS = str(Path(sys.executable).with_name("mcstress"))
@@ -35,7 +35,7 @@ def no_waits(monkeypatch):
 
 def settings(url):
     """The stand-in's keys at ``url``."""
-    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+    return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
 @pytest.fixture
@@ -249,9 +249,9 @@ def test_a_missing_file_is_what_is_complained_of_first(tmp_path):
 
 def test_a_spool_that_was_delivered_is_not_missing(tmp_path):
     (tmp_path / "x.jsonl.delivered").write_text("")
-    check_spool(tmp_path / "x.jsonl")
+    look_at_spool(tmp_path / "x.jsonl")
     with pytest.raises(UsageError, match=r"y\.jsonl: No such file or directory"):
-        check_spool(tmp_path / "y.jsonl")
+        look_at_spool(tmp_path / "y.jsonl")
 
 
 def started(standin, folder, path, *more):

@@ -10,7 +10,7 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import INBOX_STEPS, RUN, balanced, event, free_port, round_events, step
 
 from mcstress.services.trace_context import is_sampled, phase_trace_id
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.observation import Observation
 from mcstress.tracing.observation_of_step import Translator
@@ -23,7 +23,7 @@ NO_ID = ("", "0" * 16, "XYZ")
 
 def settings(url):
     """The stand-in's keys at ``url``."""
-    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+    return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
 def groups(standin, phase):

@@ -11,6 +11,7 @@ import gevent
 from mcstress.metrics.event import Event, utc
 from mcstress.services.step import Step
 from mcstress.services.trace_context import new_span_id, phase_trace_id
+from mcstress.tracing.spool.line import head_of
 from mcstress.tracing.trace import TraceRun
 
 RUN = TraceRun(uid="run-3f9c", number="007", scenario="three_cities")
@@ -109,6 +110,13 @@ def wait_for(condition, within_s=5.0):
         assert time.monotonic() < end, "it did not come to that"
         gevent.sleep(0.005)
     return found
+
+
+def spool_lines(path):
+    """The lines of a spool but its first, which says for which sink it is."""
+    head, *lines = path.read_bytes().splitlines()
+    assert head_of(head) is not None
+    return lines
 
 
 def balanced(counts):

@@ -15,20 +15,31 @@ from tenacity.wait import wait_exponential
 
 from mcstress.errors import UsageError
 from mcstress.tracing.delivery import SEND_POLICY
+from mcstress.tracing.http.reply import KEYS, REJECTED, Reply
 from mcstress.tracing.langfuse.client import Server
-from mcstress.tracing.langfuse.response import KEYS, Reply, event_id
+from mcstress.tracing.langfuse.response import event_id
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.mask import Mask
+from mcstress.tracing.otlp.settings import OtlpSettings
 from mcstress.tracing.portions import Portions, observation_portions, score_portions
-from mcstress.tracing.spool.line import entry_of, is_score
+from mcstress.tracing.spool.line import (
+    HEAD_TAG,
+    SCORE_TAG,
+    SpoolHead,
+    entry_of,
+    head_of,
+    tag_of,
+)
 from mcstress.tracing.spool.replay_outcome import Mark, Progress, ReplayOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.http.posting import SendPolicy
     from mcstress.tracing.observation import Entry
+    from mcstress.tracing.sink import Destination
     from mcstress.tracing.trace import Level
 
 TIMEOUT_S = 30.0
@@ -42,9 +53,12 @@ LONGEST_WAIT_S = 60.0
 _growing = wait_exponential(multiplier=0.5, max=8)
 
 
+AnySettings = LangfuseSettings | OtlpSettings
+
+
 def replay(
     spool: Path,
-    settings: Settings,
+    settings: AnySettings,
     *,
     mask: Level | None = None,
     timeout_s: float = TIMEOUT_S,
@@ -62,34 +76,58 @@ def replay(
     Raises
     ------
     UsageError
-        There is no such spool, it is none, or a run or another replay is using it.
+        There is no such spool, it is none, it is for another sink than ``settings``, or a run or
+        another replay is using it.
     """
     done = _delivered(spool)
     if not spool.exists() and done.exists():
         with done.open("rb") as lines:
-            return ReplayOutcome(before=sum(1 for _ in lines))
+            return ReplayOutcome(before=sum(tag_of(line) != HEAD_TAG for line in lines))
     with _locked(spool) as lines:
+        head = head_of(lines.readline()) or SpoolHead()
+        lines.seek(0)
+        if head.sink != settings.where.sink:
+            raise UsageError(
+                f"{spool}: found a spool for {head.sink}, expected one for {settings.where.sink}"
+            )
         if not any(map(entry_of, islice(lines, FIRST_LINES))):
             raise UsageError(f"{spool}: holds no observations; expected a spool of traces")
-        manners = replace(SEND_POLICY, limit=lambda s: SEND_POLICY.limit(min(s, _until(until_s))))
-        server = Server(settings, Mask(mask).entry, manners, timeout_s=timeout_s)
+        policy = replace(SEND_POLICY, limit=lambda s: SEND_POLICY.limit(min(s, _until(until_s))))
+        destination = _destination(settings, Mask(mask), policy, timeout_s)
         try:
-            return _Replay(spool, lines, server, timeout_s, until_s).run()
+            return _Replay(
+                *(spool, lines, destination),
+                redact=settings.redact,
+                timeout_s=timeout_s,
+                until_s=until_s,
+            ).run()
         finally:
-            server.close()
+            destination.close()
 
 
-def check_spool(spool: Path) -> None:
-    """See whether there is something to replay, before anything else is asked for.
+def _destination(
+    settings: AnySettings, mask: Mask, policy: SendPolicy, timeout_s: float
+) -> Destination[Entry]:
+    if isinstance(settings, LangfuseSettings):
+        server: Server[Entry] = Server(settings, mask.entry, policy, timeout_s=timeout_s)
+        return server
+    # What only this sink needs: protobuf's classes.
+    from mcstress.tracing.otlp.collector import Collector  # noqa: PLC0415
+
+    return Collector(settings, mask.entry, policy, timeout_s=timeout_s)
+
+
+def look_at_spool(spool: Path) -> SpoolHead:
+    """For which sink a spool is, before anything else is asked for.
 
     Raises
     ------
     UsageError
         There is no such file, and none that was delivered.
     """
-    if not _delivered(spool).exists():
-        with _opened(spool):
-            pass
+    done = _delivered(spool)
+    with _opened(done if done.exists() and not spool.exists() else spool) as lines:
+        return head_of(lines.readline()) or SpoolHead()
 
 
 def _until(moment_s: float) -> float:
@@ -130,6 +168,7 @@ class _Kind:
     taken: bool = False
     in_vain: int = 0
     left: int = 0
+    rejected: int = 0
     fault: str = ""
     waiting: list[Entry] = field(default_factory=list)
     refused: list[Entry] = field(default_factory=list)
@@ -137,13 +176,22 @@ class _Kind:
 
     def lines(self, spool: BinaryIO) -> list[bytes]:
         """The next lines of this kind that are sent together; none at the end."""
-        mine = (line for line in spool if is_score(line) is self.scores)
+        mine = (line for line in spool if self._takes(tag_of(line)))
         return list(islice(mine, self.portions.largest))
+
+    def _takes(self, tag: str) -> bool:
+        return tag == SCORE_TAG if self.scores else tag not in (SCORE_TAG, HEAD_TAG)
 
     def send(self) -> Reply[Entry]:
         """Send a portion of what is waiting; what of it may not be sent again is refused."""
         reply, self.waiting = self.portions.send(self.waiting)
-        self.refused += reply.refused + [entry for entry, _ in reply.lost]
+        self.refused += reply.refused
+        for entry, reason in reply.lost:
+            # Which ones a collector rejected is not known; none of that body may be sent again.
+            if reason == REJECTED:
+                self.rejected += 1
+            else:
+                self.refused.append(entry)
         if reply.unanswered == 1:
             # It may be being stored still, and cannot be made smaller.
             self.refused.append(self.waiting.pop(0))
@@ -168,12 +216,19 @@ class _Replay:
     """One replay of one spool, whose lines it reads once for each kind."""
 
     def __init__(
-        self, spool: Path, lines: BinaryIO, server: Server[Entry], timeout_s: float, until_s: float
+        self,
+        spool: Path,
+        lines: BinaryIO,
+        destination: Destination[Entry],
+        *,
+        redact: Callable[[str], str],
+        timeout_s: float,
+        until_s: float,
     ) -> None:
         self._spool = spool
         self._lines = lines
         self._until_s = until_s
-        self._redact = server.settings.redact
+        self._redact = redact
         self._rest = spool.with_name(f"{spool.name}.rest")
         self._noted = spool.with_name(f"{spool.name}.progress")
         self._progress = Progress.load(self._noted, os.fstat(lines.fileno()).st_size)
@@ -181,15 +236,20 @@ class _Replay:
         limits = Limits(timeout_s=timeout_s)
         marks = self._progress
         self._observations = _Kind(
-            scores=False, portions=observation_portions(server, limits), mark=marks.observations
+            scores=False,
+            portions=observation_portions(destination, limits),
+            mark=marks.observations,
         )
         self._scores = _Kind(
-            scores=True, portions=score_portions(server, limits), mark=marks.scores
+            scores=True, portions=score_portions(destination, limits), mark=marks.scores
         )
 
     def run(self) -> ReplayOutcome:
         """Send everything, keep what was not taken, and say what became of it."""
         with _private(self._rest) as rest:
+            first = self._lines.readline()
+            if tag_of(first) == HEAD_TAG:
+                rest.write(first)
             self._replay(self._observations, rest)
             if self._observations.stopped:
                 self._scores.tries = 1
@@ -220,11 +280,14 @@ class _Replay:
         read = [(line, entry_of(line)) for line in lines]
         parsed = [(line, entry) for line, entry in read if entry is not None]
         kind.waiting, kind.refused = [entry for _, entry in parsed], []
+        rejected_before = kind.rejected
         self._deliver(kind)
+        rejected = kind.rejected - rejected_before
         left = {event_id(entry) for entry in kind.refused + kind.waiting}
         kept = [line for line, entry in parsed if event_id(entry) in left]
         broken = [line for line, entry in read if entry is None]
-        self._outcome.delivered += len(parsed) - len(kept)
+        self._outcome.delivered += len(parsed) - len(kept) - rejected
+        self._outcome.rejected += rejected
         self._outcome.left += len(kept)
         kind.left += len(kept)
         self._outcome.broken += len(broken)

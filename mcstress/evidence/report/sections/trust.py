@@ -13,6 +13,8 @@ from mcstress.metrics.phase import PHASES
 _CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
 _TRACING = ("made", "sampled_out", "delivered", "read_back", "spooled")
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
+_SINK_COLUMNS = ["Traces by", "Where", "Made", "Sampled out", "Delivered", "Spooled", "Lost"]
+_SINKS = {"langfuse": "Langfuse", "otlp": "OTLP"}
 _MASKS = {
     "off": "Traces: bodies are sent as they are (--mask off).",
     "on": "Traces: phone numbers, email addresses and numbers shaped like SSN or cards are masked "
@@ -73,7 +75,15 @@ def completeness(document: Document, run: RunSection) -> Section:
     traced = [worker for worker in workers if worker.get("tracing")]
     if traced and len(workers) > 1:
         tables.append(Table(_TRACED_BY, [_traced(worker) for worker in workers]))
-    if spools := [*tracing.get("spools", []), *tracing.get("spools_elsewhere", [])]:
+    sinks = tracing.get("sinks", [])
+    if sinks:
+        tables.append(Table(_SINK_COLUMNS, [_sink(sink) for sink in sinks]))
+    further = [sink for sink in sinks if sink["sink"] != "langfuse"]
+    if spools := [
+        path
+        for counts in (tracing, *further)
+        for path in (*counts.get("spools", []), *counts.get("spools_elsewhere", []))
+    ]:
         waiting = [[Verbatim(path)] for path in spools]
         tables.append(Table(["Not delivered; mcstress replay sends it"], waiting))
     faults = {kind: n for kind, n in document.get("faults", {}).items() if n}
@@ -93,6 +103,7 @@ def completeness(document: Document, run: RunSection) -> Section:
             *tracing.get("faults", []),
             *_sum_note(tracing),
             *_score_note(tracing.get("scores") or {}),
+            *(note for sink in further for note in _sink_notes(sink)),
             *run.user_errors,
         ],
     )
@@ -144,9 +155,29 @@ def _traced(worker: dict[str, Any]) -> list[Any]:
     return [Verbatim(worker["name"]), *map(words.count, counts)]
 
 
+def _sink(sink: dict[str, Any]) -> list[Any]:
+    """Where traces went, and what became of the observations; a loss stands with its reasons."""
+    dropped = {reason: n for reason, n in _dropped(sink).items() if n}
+    by_reason = ", ".join(f"{reason}: {n:,}" for reason, n in dropped.items())
+    lost = words.count(sum(dropped.values()))
+    return [
+        _SINKS.get(sink["sink"], sink["sink"]),
+        Verbatim(sink["where"]),
+        *(words.count(sink.get(key)) for key in ("made", "sampled_out", "delivered", "spooled")),
+        Verbatim(f"{lost} ({by_reason})") if by_reason else lost,
+    ]
+
+
+def _sink_notes(sink: dict[str, Any]) -> list[str]:
+    """What the notes say of Langfuse, for another sink."""
+    notes = [*_sum_note(sink), *_score_note(sink.get("scores") or {})]
+    title = _SINKS.get(sink["sink"], sink["sink"])
+    return [f"{title}: {note}" for note in (*sink.get("faults", []), *notes)]
+
+
 def _mask_note(tracing: dict[str, Any]) -> list[str]:
     """A sentence that says what left the machine in traces, where any did."""
-    if not tracing.get("on"):
+    if not tracing.get("on") and not tracing.get("sinks"):
         return []
     return [_MASKS[level] for level in [tracing.get("mask")] if level in _MASKS]
 
