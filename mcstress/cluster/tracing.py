@@ -56,7 +56,7 @@ class _Process:
         if settings is None:
             return None, warnings
         sink, faults = self._open(settings, learns_project=learns_project)
-        return sink, (*warnings, *faults)
+        return sink, (*warnings, *faults) if sink else faults
 
     def otlp(self, given: str) -> tuple[TraceSink | None, tuple[str, ...]]:
         """The same for a collector."""
