@@ -11,14 +11,21 @@ import msgspec
 import pytest
 
 from mcstress.cluster.messages import Welcome
-from mcstress.cluster.tracing import SessionTraces, open_sinks
+from mcstress.cluster.tracing import (
+    SessionTraces,
+    are_counts,
+    finish_sinks,
+    open_sinks,
+    sink_counts,
+)
 from mcstress.master.completeness import tracing
-from mcstress.master.notify import traced
+from mcstress.master.notify import traced, traced_elsewhere
 from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.tracing.counts import TraceCounts
 from mcstress.tracing.sink import Where
 from mcstress.users.run import Run
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.worker.untraced import Untraced
+from mcstress.worker.untraced import COULD_NOT, Untraced
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 KEYS = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=pk\nLANGFUSE_SECRET_KEY=sk\n"
@@ -240,3 +247,125 @@ def test_where_neither_file_is_there_both_are_named(tmp_path, caplog):
 )
 def test_what_is_not_visible_yet_is_no_fault(read_back, words):
     assert traced(TRACING | {"read_back": read_back}) == [f"Traces: 218 made, {words}"]
+
+
+HEADERS = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=s3cr3t"}
+COLLECTOR = "http://127.0.0.1:9/v1/traces"
+
+
+def collector_of(tmp_path, own="", url=COLLECTOR):
+    """The sink of a worker whose master sends to ``url``."""
+    told = msgspec.structs.replace(welcome("", tmp_path), otlp_traces=url)
+    (sink,) = open_sinks(told, None, own)
+    return sink
+
+
+@pytest.mark.parametrize(
+    ("own", "named", "url", "headers"),
+    [
+        ("", "", COLLECTOR, True),
+        ("env", "", COLLECTOR, True),
+        ("http://127.0.0.1:8", "", "http://127.0.0.1:8/v1/traces", True),
+        ("", "http://127.0.0.1:9", COLLECTOR, True),
+        ("", "http://127.0.0.1:7", COLLECTOR, False),
+    ],
+)
+def test_a_worker_sends_where_it_is_told_with_headers_that_belong_there(  # noqa: PLR0917  (cases)
+    tmp_path, monkeypatch, caplog, own, named, url, headers
+):
+    for variable, value in (HEADERS | {"OTEL_EXPORTER_OTLP_ENDPOINT": named}).items():
+        monkeypatch.setenv(variable, value)
+    sink = collector_of(tmp_path, own)
+    assert sink.where == ("otlp", url)
+    assert bool(sink._settings.headers) is headers
+    assert ("was not sent to http://127.0.0.1:9" in caplog.text) is not headers
+    sink.finish(0.0)
+
+
+def test_a_worker_whose_headers_cannot_be_used_counts_what_it_cannot_send(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "s3cr3t")
+    sink = collector_of(tmp_path)
+    assert isinstance(sink, Untraced)
+    sink.record(None, ["a step", "another"])
+    told = sink_counts([sink])["otlp"]
+    assert (told["made"], told["dropped"]) == (2, {COULD_NOT: 2})
+    assert told["fault"].startswith("OTLP tracing is off: OTEL_EXPORTER_OTLP_HEADERS: entry 1 ")
+    assert "s3cr3t" not in told["fault"]
+
+
+class Kept:
+    """A TraceSink that keeps what it is told, and ends as it is told."""
+
+    fault = ""
+    answered = True
+    project_url = None
+
+    def __init__(self, name, ends=None):
+        self.where, self.told, self._ends = Where(name, f"http://{name}"), [], ends
+
+    def record(self, event, steps):
+        self.told.append((event, *steps))
+
+    def add_scores(self, scores):
+        self.told += scores
+
+    def score(self, name, value):
+        self.told.append((name, value))
+
+    def counts(self):
+        return TraceCounts(made=len(self.told), delivered=len(self.told))
+
+    def begin_to_finish(self, deadline_s):
+        self.told.append(("begun", deadline_s))
+
+    def finish(self, deadline_s):
+        self.told.append(("finished", deadline_s))
+        if self._ends:
+            raise self._ends
+        return self.counts()
+
+
+def test_all_sinks_begin_to_finish_before_one_is_waited_for_and_all_finish():
+    """A signal that cuts short the wait for one must not lose what another holds."""
+    first, second = Kept("langfuse", SystemExit(1)), Kept("otlp")
+    with pytest.raises(SystemExit):
+        finish_sinks([first, second], 3.0)
+    assert first.told == second.told == [("begun", 3.0), ("finished", 3.0)]
+
+
+def test_what_is_told_of_each_sink_apart(made_run):
+    run = made_run
+    run.traces.sinks = [Kept("langfuse"), Kept("otlp")]
+    for name, langfuse, otlp in (("worker-0", 3, 5), ("worker-1", 4, 6)):
+        part = run.roll.enter(name, name, "boot", "there")
+        part.tracing = {
+            "langfuse": {"made": langfuse, "delivered": langfuse},
+            "otlp": {"made": otlp, "spooled": otlp, "fault": "no header"},
+        }
+    counted = tracing(run)
+    assert (counted["made"], counted["delivered"], counted["faults"]) == (7, 7, [])
+    assert [(each["sink"], each["where"]) for each in counted["sinks"]] == [
+        ("langfuse", "http://langfuse"),
+        ("otlp", "http://otlp"),
+    ]
+    otlp = counted["sinks"][1]
+    assert (otlp["made"], otlp["spooled"], otlp["delivered"]) == (11, 11, 0)
+    assert len(otlp["faults"]) == 2
+    (line, *faults) = traced_elsewhere(counted)
+    assert line == "OTLP traces to http://otlp: 11 made, 11 spooled"
+    assert faults == [f"        {fault}" for fault in otlp["faults"]]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"zipkin": {}},
+        {"otlp": {"made": -1}},
+        {"otlp": {"made": "1"}},
+        {"otlp": {"spools": ["x" * 5000]}},
+        {"langfuse": {"fault": 3}},
+    ],
+)
+def test_what_no_worker_counts_is_refused(counts):
+    assert are_counts({"langfuse": {"made": 1}, "otlp": {}})
+    assert not are_counts(counts)
