@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 FAULT = "fault in tracing"
 
-_BREATH_S = 0.0005
+_YIELD_S = 0.0005
 _SHARE_TO_DELIVER = 0.9
 """Of the time that the end has; the rest is for spooling what is left."""
 
 
 def yield_to_loop() -> None:
     """Let everyone else go first. A sleep of zero would not let the loop look at its sockets."""
-    gevent.sleep(_BREATH_S)
+    gevent.sleep(_YIELD_S)
 
 
 def _limit(seconds: float) -> gevent.Timeout:

@@ -39,7 +39,7 @@ class SpoolQueue:
         self._counts = counts
         self._notices = notices
         self._entries = entries
-        self._breathe = yield_to_loop
+        self._yield_to_loop = yield_to_loop
         self._waiting: deque[Item] = deque()
 
     def add(self, items: Iterable[Item]) -> None:
@@ -51,7 +51,7 @@ class SpoolQueue:
         while self._waiting:
             number = min(slice_size, len(self._waiting))
             self._write_slice([self._waiting.popleft() for _ in range(number)])
-            self._breathe()
+            self._yield_to_loop()
 
     def close(self) -> None:
         """Close the spool."""
