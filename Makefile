@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run install test check bench format clean
+.PHONY: run install test simulate check bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -20,7 +20,11 @@ run: $(STAMP)
 	$(BIN)/locust --headless -u 3 -r 3 --rounds 1 --only-summary
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+
+# Coverage and false alarms of intervals and tests, in tables: a few minutes.
+simulate: $(STAMP)
+	$(BIN)/python -m pytest -m slow -s -q tests
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -14,18 +14,18 @@ from typing import Any, cast
 import locust
 from locust.env import Environment
 
-from benchmarks.searchers import transport_to
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.metrics.event import Event
-from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.target import GatewayTarget
+from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.step import Step
 from mcstress.users.coordinator import Coordinator, WorkerContext
 from mcstress.users.event_scope import EventScope
 from mcstress.users.phases.registry import Task
 from mcstress.users.phases.reissue import reissue
 from mcstress.users.phases.surge import surge
-from mcstress.users.run import Run
+from mcstress.users.run import Run, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Demand
 from mcstress.users.seat import Seat
@@ -42,13 +42,13 @@ def coordinators(
     """``count`` coordinators; each call is her next event."""
     run = made_run(url)
     sizes = dict.fromkeys(run.scenario.corpora, 5000)
-    around = cast("WorkerContext", SimpleNamespace(run=run, corpus_sizes=lambda _: sizes))
+    target = GatewayTarget(run.target_setup)
+    made = SimpleNamespace(run=run, corpus_sizes=lambda _: sizes, target=target)
+    around = cast("WorkerContext", made)
     coordination_hook(environment).add_listener(recorded(run, folder))
     personas = run.scenario.personas
     return [
-        coordinator(
-            Seat(personas[number % 3], number // 3 + 1), around, transport_to(url), environment
-        )
+        coordinator(Seat(personas[number % 3], number // 3 + 1), around, environment)
         for number in range(count)
     ]
 
@@ -59,9 +59,8 @@ def made_run(url: str) -> Run:
     return Run(
         uid="benchmark",
         label="benchmark",
-        gateway_url=url,
-        llm_url=url,
-        llm_model="none",
+        target_setup=setup_of(scenario, url=url),
+        llm_setup=ModelSetup(url, "none"),
         scenario=scenario,
         phases=["baseline", "surge", "reissue"],
         rounds=0,
@@ -69,7 +68,6 @@ def made_run(url: str) -> Run:
         top_k=scenario.top_k,
         playbook_prefix="playbook_",
         fresh_prefix="fresh_",
-        timeout_s=30,
         wait_deadline_s=60,
         think_from_s=0,
         think_to_s=0,
@@ -91,19 +89,18 @@ def recorded(run: Run, folder: Path) -> Callable[..., None]:
 
 
 def coordinator(
-    seat: Seat, around: WorkerContext, transport: Any, environment: Environment
+    seat: Seat, around: WorkerContext, environment: Environment
 ) -> Callable[[], object]:
     """Her next event, at each call."""
     user = locust.User(environment)
-    gateway = Gateway(transport, Reporter(environment, user))
     me = Coordinator(
         seat,
         around,
-        gateway,
+        around.target.connect(),
         cast("Any", None),
         fire=coordination_hook(environment).fire,
+        report=Reporter(environment, user),
         interruptible=cast("Any", None),
-        connections=[],
     )
     deeds = rounds(me)
 

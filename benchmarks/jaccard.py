@@ -12,6 +12,7 @@ from mcstress.metrics.band import Bands
 from mcstress.metrics.diversity import FIGURES, figure_of
 from mcstress.metrics.faults import Faults
 from mcstress.metrics.intervals import prepare
+from mcstress.metrics.metric import ResultContext
 from mcstress.metrics.overlap_figure import Cell
 from mcstress.metrics.rounds import Listed, Rounds
 
@@ -60,7 +61,7 @@ class Folded:
 
     def mean(self, figure: str) -> float:
         """The figure's."""
-        result = self.bands.joined().diversity.result(K, {}, None)
+        result = self.bands.joined().diversity.result(ResultContext(K))
         return float(result[figure]["mean_jaccard"])
 
 

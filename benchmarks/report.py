@@ -19,8 +19,9 @@ from time import perf_counter
 import msgspec
 
 from benchmarks.row import Row
-from mcstress.evidence.report.run_section import RunSection
+from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report.write import write_report
+from mcstress.evidence.run_document import document_of
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.segment import Segment
 from mcstress.metrics.event import Event, Hit, StepRecord, utc
@@ -102,9 +103,10 @@ def _copy(segments: list[Path]) -> float:
 def _report(folder: Path) -> None:
     """In the process that is measured."""
     paths = ReportPaths(folder, "001")
-    head = msgspec.json.decode((folder / "head.json").read_bytes())
+    path = folder / "head.json"
+    document = document_of(path, msgspec.json.decode(path.read_bytes()))
     start = perf_counter()
-    write_report(paths, head, [paths.segment(f"w-{n}") for n in range(WORKERS)])
+    write_report(paths, document, [paths.segment(f"w-{n}") for n in range(WORKERS)])
     seconds = perf_counter() - start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(json.dumps({"seconds": seconds, "peak_mb": peak_mb}))

@@ -44,13 +44,13 @@ def transport_to(url: str) -> Transport:
 def our_step(url: str, environment: Environment) -> Search:
     """A ``matrix.search`` step: sent, received, decoded, checked, and told to Locust."""
     user = locust.User(environment)
-    gateway = Gateway(transport_to(url), Reporter(environment, user))
-    return lambda: gateway.search(REQUEST, TRACE)
+    gateway, report = Gateway(transport_to(url)), Reporter(environment, user)
+    return lambda: report(gateway.search(REQUEST, TRACE))
 
 
 def our_step_untold(url: str, _: Environment) -> Search:
     """The same without Locust's request event."""
-    gateway = Gateway(transport_to(url), lambda _: None)
+    gateway = Gateway(transport_to(url))
     return lambda: gateway.search(REQUEST, TRACE)
 
 

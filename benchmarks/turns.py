@@ -20,7 +20,7 @@ from locust.env import Environment
 
 from benchmarks.coordinating import coordinators
 from benchmarks.searchers import SEARCHERS, Search
-from mcstress.process.gc_tuning import tune_gc
+from mcstress.process.tuning import tune_gc
 
 USERS = 50
 ALL_IN = "matrix.search event, with metrics and evidence"

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcstress.metrics.event import Event
+    from mcstress.metrics.metric import Metric
+    from mcstress.metrics.registry import metric
     from mcstress.plugin import install
+    from mcstress.services.llm.language_model import LanguageModel
     from mcstress.services.step import Step
+    from mcstress.services.target import Target
     from mcstress.users.coordinator import Coordinator
     from mcstress.users.event_scope import EventScope
     from mcstress.users.persona import AliceUser, BobUser, CarolUser, CoordinatorUser
@@ -27,9 +31,13 @@ __all__ = [
     "CoordinatorUser",
     "Event",
     "EventScope",
+    "LanguageModel",
+    "Metric",
     "Step",
+    "Target",
     "coordination_hook",
     "install",
+    "metric",
     "phase",
 ]
 
@@ -41,9 +49,13 @@ _MODULES = {
     "CoordinatorUser": "users.persona",
     "Event": "metrics.event",
     "EventScope": "users.event_scope",
+    "LanguageModel": "services.llm.language_model",
+    "Metric": "metrics.metric",
     "Step": "services.step",
+    "Target": "services.target",
     "coordination_hook": "users.session",
     "install": "plugin",
+    "metric": "metrics.registry",
     "phase": "users.phases",
 }
 

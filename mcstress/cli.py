@@ -13,7 +13,8 @@ import click
 from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_CODES, EXIT_REGRESSION, EXIT_USAGE
 from mcstress.options import DEFAULT_LANGFUSE_ENV
-from mcstress.process.terminal import tolerate_encoding
+from mcstress.process.tuning import tolerate_encoding
+from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, Level
 
 EXIT_LEFT = 1
@@ -55,15 +56,17 @@ def report(file: Path, *, skip_damaged: bool) -> None:
     raise SystemExit(EXIT_CODES[verdict])
 
 
-@main.command()
+@main.command(epilog=f"Faults (docs/faults.md), several with commas:\n\n\b\n{explained()}")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one")
 @click.option("--data", type=click.Path(path_type=Path), default=None, help="survives a restart")
 @click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
-def stack(port: int, data: Path | None, seed: int) -> None:
+@click.option("--fault", multiple=True, metavar="NAME=VALUE,...", help="what is wrong with it")
+def stack(port: int, data: Path | None, seed: int, fault: tuple[str, ...]) -> None:
     """Serve the embedded stack alone, in the foreground, until Ctrl-C."""
+    faults = parse_faults(fault, "--fault")
     from mcstress.services.embedded.__main__ import serve  # noqa: PLC0415  (numpy's tables load slowly)
 
-    serve(port=port, data_dir=data, seed=seed)
+    serve(port=port, data_dir=data, seed=seed, faults=faults)
 
 
 class TwoSides(click.Command):

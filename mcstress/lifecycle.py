@@ -17,14 +17,15 @@ from locust.runners import (
     STATE_CLEANUP,
     STATE_RUNNING,
     STATE_SPAWNING,
-    STATE_STOPPING,
     MasterRunner,
     Runner,
     WorkerRunner,
 )
 
+from mcstress import locust_compat
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
+from mcstress.evidence.run_document import RunDocument
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
@@ -35,7 +36,9 @@ from mcstress.master.notify import summary, tell
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.run_state import RunState
+from mcstress.master.stages import RunStage
 from mcstress.master.start import begin_run, check_claim, tokens_not_sent, writes
+from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
@@ -56,8 +59,7 @@ class Lifecycle:
 
     def __init__(self, environment: Environment, runner: Runner) -> None:
         self.environment = environment
-        # Phases are excluded by choose_phases; Locust would drop the personas' only task.
-        environment.exclude_tags = []
+        locust_compat.exclude_no_tags(environment)  # choose_phases has read them
         self.runner = runner
         post = Channel(runner)
         worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)
@@ -81,7 +83,7 @@ class Lifecycle:
         events.test_stop.add_listener(self.on_test_stop)
         events.quitting.add_listener(self.on_quitting)
         events.quit.add_listener(self.on_quit)
-        if isinstance(runner, WorkerRunner) and runner.worker_state in BUSY:
+        if isinstance(runner, WorkerRunner) and locust_compat.worker_state(runner) in BUSY:
             # A worker that joins a test is at times told to begin before Locust tells us of it.
             self.on_test_start()
 
@@ -91,13 +93,14 @@ class Lifecycle:
         run = self.conductor.current if self.conductor else None
         if run is None:
             return "finished" if self.finished.runs else "ready"
-        return "ending" if run.ending or self.runner.state in OVER else "running"
+        is_ending = run.stage >= RunStage.STOPPING or self.runner.state in OVER
+        return "ending" if is_ending else "running"
 
     def settings(self) -> Settings:
         """What the options say now; the web form may have changed them. Raises UsageError."""
         options = self.environment.parsed_options
         if options is None:
-            raise UsageError("this environment has no options; expected those of harness.options")
+            raise UsageError("this environment has no options; expected those of mcstress.options")
         classes = self.environment.user_classes
         host = host_of(self.environment.host, classes)
         settings = read_settings(options, host, self.token_hosts)
@@ -108,8 +111,7 @@ class Lifecycle:
 
     def check_users(self, asked: object) -> None:
         """Refuse more users than this machine's processes have open files for; UsageError."""
-        options = self.environment.parsed_options
-        processes = options.processes if options is not None else None
+        processes = option(self.environment, "processes")
         check_asked(asked, processes=processes, local=self.node is not None)
 
     def prepare(self, settings: Settings) -> SystemUnderTest:
@@ -138,8 +140,8 @@ class Lifecycle:
         settings = self.settings()
         ground = self.prepare(settings)
         run = begin_run(settings, ground, "local" if self.node else "distributed")
-        if settings.gateway_url:
-            logger.warning(writes(run.run))
+        if settings.keeps_what_is_written:
+            logger.warning(writes(run.run, ground.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
         for said in tokens_not_sent(settings):
@@ -149,9 +151,8 @@ class Lifecycle:
             self.node.local_segment, self.node.local_sinks = run.segment, run.traces.sinks
 
     def _progress(self, settings: Settings) -> Progress:
-        options = self.environment.parsed_options
         display = open_display(json_progress=settings.json_progress, headless=self._headless)
-        return Progress(display, options.run_time if options else None)
+        return Progress(display, option(self.environment, "run_time"))
 
     def _refuse(self, fault: UsageError) -> None:
         logger.error("the run was refused: %s", fault)
@@ -174,20 +175,19 @@ class Lifecycle:
         """Drain and report, once: who else stops the test meanwhile finds that it is being done."""
         conductor = self.conductor
         run = conductor.current if conductor is not None else None
-        if conductor is None or run is None or run.closing:
+        if conductor is None or run is None or run.stage >= RunStage.DRAINING:
             return
-        run.ending = run.closing = True
+        run.go(RunStage.DRAINING)
         run.stopped_by = run.stopped_by or self._why_it_ends(run)
         if isinstance(self.runner, MasterRunner):
-            # Else Locust gives the users of a worker that leaves now to the others.
-            self.runner.update_state(STATE_STOPPING)
+            locust_compat.say_that_it_stops(self.runner)
         self.environment.process_exit_code = EXIT_USAGE
         try:
             drain(conductor, run, self.environment.stop_timeout)
-            head = finish(conductor, run)
-            self.finished.add(run.paths, head)
-            self._tell(run, head)
-            self._say(summary(run, head))
+            document = finish(conductor, run)
+            self.finished.add(run.paths, document)
+            self._tell(run, document)
+            self._say(summary(run, document))
         except OSError as fault:
             logger.error(  # noqa: TRY400  (a full disk is no defect)
                 "the report is not whole: %s: %s; mcstress report %s makes it, once there is room",
@@ -208,22 +208,21 @@ class Lifecycle:
                 last.callback(self.leave)
                 last.callback(run.traces.let_go)
 
-    def _tell(self, run: RunState, head: dict[str, Any]) -> None:
+    def _tell(self, run: RunState, document: RunDocument) -> None:
         """Tell whoever CI asked for, and give the verdict as the exit code."""
         try:
-            tell(run, head)
+            tell(run, document)
         except OSError as fault:
             where = fault.filename or "their file or pipe"
             logger.error("JUnit and GitHub were not told: %s: %s", where, fault.strerror)  # noqa: TRY400  (no defect)
         else:
-            self.environment.process_exit_code = EXIT_CODES[head["verdict"]]
+            self.environment.process_exit_code = EXIT_CODES[document.verdict]
 
     def _why_it_ends(self, run: RunState) -> str:
         """The run time, or else somebody who wanted it."""
-        options = self.environment.parsed_options
-        run_time_s = options.run_time if options is not None else None
+        run_time_s = option(self.environment, "run_time")
         lasted_s = CLOCK.now_s() - run.started_s
-        if run_time_s and (_is_at_the_run_time() or lasted_s > run_time_s - 1):
+        if run_time_s and (locust_compat.is_run_time_timer() or lasted_s > run_time_s - 1):
             return "run time"
         of = f" after {lasted_s:.0f} of {run_time_s:g} s" if run_time_s else ""
         return f"{'a signal' if self.quitting else 'a stop'}{of}"
@@ -275,13 +274,11 @@ class Lifecycle:
 
     @property
     def _headless(self) -> bool:
-        options = self.environment.parsed_options
-        return bool(options and options.headless)
+        return bool(option(self.environment, "headless"))
 
     @property
     def _starts_by_itself(self) -> bool:
-        options = self.environment.parsed_options
-        return bool(options and (options.headless or options.autostart))
+        return self._headless or bool(option(self.environment, "autostart"))
 
     @property
     def has_a_run(self) -> bool:
@@ -303,8 +300,7 @@ class Lifecycle:
     @property
     def follows_shape(self) -> bool:
         """Whether Locust waits for a load shape before it listens to SIGTERM: headless only."""
-        shape = self.runner.shape_greenlet
-        return self._headless and shape is not None and not shape.dead
+        return self._headless and locust_compat.is_following_shape(self.runner)
 
     def note_signal(self, number: int) -> None:
         """Before a run that starts by itself, a signal is all that the exit code can tell of."""
@@ -321,7 +317,7 @@ class Lifecycle:
             return f"given up; what was seen is in {kept}" if kept else "given up"
         run.segment.flush()
         run.traces.let_go()
-        if (report := run.paths.markdown).exists():
+        if (report := next(iter(run.paths.reports.values()))).exists():
             return f"given up before all traces were accounted for; the report: {report}"
         made_from = shlex.quote(str(run.segment.path))
         return f"given up before the report. To make it: mcstress report {made_from}"
@@ -343,12 +339,3 @@ def _print(text: str) -> None:
     with suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
-
-
-def _is_at_the_run_time() -> bool:
-    """Whether it is Locust's timer of the run time that ends the test.
-
-    It counts from before the run, for a master that has waited for its workers or for services.
-    """
-    work = getattr(gevent.getcurrent(), "_run", None)
-    return getattr(work, "__name__", None) in ("stop_and_optionally_quit", "_stop_runners")

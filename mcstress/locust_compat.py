@@ -1,16 +1,32 @@
-"""What touches Locust's private parts on the way between master and workers. Read in Locust 2.47.0.
+"""All that touches Locust's private parts, with the reason. Read in Locust 2.47.0.
 
-Each of these stands here with the reason, so that a new Locust can be looked at in one place.
+A new Locust is looked at in this one place; a test holds that no other file of ours touches them.
 """
 
 from __future__ import annotations
 
 import functools
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import gevent
 import zmq
-from locust import argument_parser
-from locust.exception import RPCError
+from locust import User, argument_parser
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.exception import RPCError, StopUser
 from locust.rpc import Message, zmqrpc
+from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner, Runner, WorkerRunner
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+if TYPE_CHECKING:
+    from locust.web import WebUI
+
+Function = TypeVar("Function", bound=Callable[..., object])
+View = Callable[[], Any]
 
 UNREADABLE = "mcstress.Unreadable"
 """The type of the message that stands for one that could not be read; its data is the reason."""
@@ -79,3 +95,202 @@ def _read(frames: list[bytes], sender: str) -> Message:
     except Exception:  # noqa: BLE001  (the border to whoever can reach the port; it is counted)
         return Message(UNREADABLE, "that cannot be read", sender)
     return message
+
+
+class AnyTag(frozenset[str]):
+    """The tags of a task that has each tag that is asked for.
+
+    Tags choose phases, and phases of a user's own are registered at any time: Locust must not drop
+    the one task there is for any of them.
+    """
+
+    def __and__(self, asked: AbstractSet[object]) -> frozenset[Any]:
+        return frozenset(asked)
+
+
+def with_any_tag(function: Function) -> Function:
+    """Tag a task with every tag there is."""
+    function.locust_tag_set = AnyTag()  # type: ignore[attr-defined]  # where Locust keeps them
+    return function
+
+
+def exclude_no_tags(environment: Environment) -> None:
+    """``--exclude-tags`` chooses phases; Locust would drop the personas' only task."""
+    environment.exclude_tags = []
+
+
+class StoppableUser(User):
+    """A user that is stopped between two events, or where it waits, and never within an event."""
+
+    abstract = True
+
+    def stop(self, force: bool = False) -> bool:
+        """Stop after the event that is on; at once where the user waits.
+
+        Locust kills whoever waits, who may wake in the same moment: the state says that nothing may
+        begin, which would be cut. Where a ramp down and the end of the run meet, Locust asks twice,
+        which its own ``stop`` takes for a defect.
+        """
+        if not force and self._state == LOCUST_STATE_STOPPING:
+            return False
+        if not force and self._state == LOCUST_STATE_WAITING:
+            self._state = LOCUST_STATE_STOPPING
+            self.group.killone(self.greenlet)
+            return True
+        return bool(super().stop(force))
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """While this lasts, a stop ends the user at once, though inside a task."""
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_WAITING
+        yield
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_RUNNING
+
+
+def others_asked_for(runner: Runner, kind: type[User]) -> int:
+    """How many users were asked for that are not of ``kind``; one whose class is gone is of it."""
+    known = runner.environment.user_classes_by_name
+    return sum(
+        count
+        for name, count in runner.target_user_classes_count.items()
+        if not issubclass(known.get(name, kind), kind)
+    )
+
+
+def is_saturated(runner: Runner) -> bool:
+    """Whether Locust has seen this process, or one of its workers, take over 90 % of a core."""
+    return runner.cpu_warning_emitted or runner.worker_cpu_warning_emitted
+
+
+def say_that_it_stops(runner: Runner) -> None:
+    """Else Locust gives the users of a worker that leaves now to the others."""
+    runner.update_state(STATE_STOPPING)
+
+
+def is_following_shape(runner: Runner) -> bool:
+    """Whether a load shape is on."""
+    shape = runner.shape_greenlet
+    return shape is not None and not shape.dead
+
+
+def is_run_time_timer() -> bool:
+    """Whether it is Locust's timer of the run time that runs now.
+
+    It counts from before the run, for a master that has waited for its workers or for services.
+    """
+    work = getattr(gevent.getcurrent(), "_run", None)
+    return getattr(work, "__name__", None) in ("stop_and_optionally_quit", "_stop_runners")
+
+
+def replace_quit(runner: MasterRunner, quit_: Callable[[], None]) -> Callable[[], None]:
+    """Put ``quit_`` in place of the runner's, which Locust calls in six places; gives its own."""
+    locusts_own: Callable[[], None] = runner.quit
+    runner.quit = quit_  # type: ignore[method-assign]  # it has no event that could hold it up
+    return locusts_own
+
+
+def is_in_receive_loop(runner: Runner) -> bool:
+    """Whether this greenlet is the one in which messages come in."""
+    receiving: Iterable[object] = runner.greenlet
+    return gevent.getcurrent() in receiving
+
+
+def replace_message_handler(
+    runner: MasterRunner, handle: Callable[[str, Message], None]
+) -> Callable[[str, Message], None]:
+    """Put ``handle`` before the master's own, which ``client_listener`` calls; gives that."""
+    locusts_own: Callable[[str, Message], None] = runner.handle_message
+    runner.handle_message = handle  # type: ignore[method-assign, assignment]  # it has no event before it
+    return locusts_own
+
+
+def client_ids(runner: MasterRunner) -> list[str]:
+    """Of all workers that the master knows, those that it misses too."""
+    return list(runner.clients)
+
+
+def is_client(runner: MasterRunner, client_id: str) -> bool:
+    """Whether the master knows the worker."""
+    return client_id in runner.clients
+
+
+def is_heard(runner: MasterRunner, client_id: str) -> bool:
+    """Whether the master knows the worker and does not miss it."""
+    client = runner.clients.get(client_id)
+    return client is not None and client.state != STATE_MISSING
+
+
+def forget_client(runner: MasterRunner, client_id: str) -> None:
+    """As if it had never connected: of the last worker's quit Locust would end the test."""
+    runner.clients.pop(client_id, None)
+
+
+def has_an_index(runner: MasterRunner, client_id: str) -> bool:
+    """Whether the client ever was a worker of this master."""
+    return client_id in runner.worker_indexes
+
+
+def is_registered(runner: Runner, kind: str) -> bool:
+    """Whether somebody listens to messages of the kind."""
+    return kind in runner.custom_messages
+
+
+def last_heartbeat(runner: WorkerRunner) -> float | None:
+    """When the master was heard last, on its own clock: only a change says something."""
+    return runner.last_heartbeat_timestamp
+
+
+def has_ended(runner: WorkerRunner) -> bool:
+    """Whether the worker was told to quit: its receive loop has ended."""
+    return not runner.greenlet
+
+
+def worker_state(runner: WorkerRunner) -> str:
+    """What the worker tells its master that it does."""
+    return str(runner.worker_state)
+
+
+def socket_of(runner: WorkerRunner) -> Any:
+    """The socket to the master; Locust takes another where it connects again."""
+    return runner.client.socket
+
+
+def look_at_options(parser: LocustArgumentParser, look: Callable[[Namespace], None]) -> None:
+    """Call ``look`` with each command line that is read: no event of Locust's comes after it."""
+    locusts_own: Any = parser.parse_args
+
+    def parse_args(*args: Any, **kwargs: Any) -> Namespace:
+        options: Namespace = locusts_own(*args, **kwargs)
+        look(options)
+        return options
+
+    parser.parse_args = parse_args
+
+
+def replace_view(web_ui: WebUI, endpoint: str, wrap: Callable[[View], View]) -> None:
+    """Put another view before one of Locust's, behind the same login."""
+    assert web_ui.app is not None
+    views: dict[str, Any] = web_ui.app.view_functions
+    guarded: Any = web_ui.auth_required_if_enabled
+    views[endpoint] = guarded(wrap(views[endpoint]))
+
+
+def after_template_update(web_ui: WebUI, change: Callable[[dict[str, Any]], None]) -> None:
+    """Call ``change`` with what the page is made of, each time after Locust has filled it in."""
+    locusts_own: Callable[[], None] = web_ui.update_template_args
+
+    def update() -> None:
+        locusts_own()
+        change(web_ui.template_args)
+
+    web_ui.update_template_args = update  # type: ignore[method-assign]  # there is no hook for it
+
+
+def raise_in_main(exception: BaseException) -> None:
+    """Raise in the main greenlet, where Locust waits for the end (gevent's hub does it)."""
+    hub: Any = gevent.get_hub()
+    hub.handle_system_error(type(exception), exception)

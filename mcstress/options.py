@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
 
 DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
@@ -19,7 +20,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         variable = "MCSTRESS_" + names[0].lstrip("-").upper().replace("-", "_")
         parser.add_argument(*names, include_in_web_ui=not hidden, env_var=variable, **how)
 
-    add("--llm-host", metavar="URL", default="", help="Ollama; empty: the embedded stand-in")
+    add("--llm-host", metavar="URL", default="", help="an LLM; empty: the embedded stand-in")
     add("--llm-model", metavar="NAME", default="qwen2.5", help="the model that parses and judges")
     add(
         "--scenario",
@@ -58,6 +59,28 @@ def add_options(parser: LocustArgumentParser) -> None:
 
 def _add_hidden(add: Any) -> None:
     """Add the options that the web form does not show."""
+    add(
+        "--target",
+        hidden=True,
+        metavar="MODULE:CLASS",
+        default="",
+        help="a class of your own in place of the gateway; also FILE.py:CLASS",
+    )
+    add(
+        "--llm-api",
+        hidden=True,
+        metavar="NAME",
+        default="",
+        help="how the LLM is spoken to: ollama, openai; empty: what it answers to",
+    )
+    add(
+        "--llm-max-tokens",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=0,
+        help="of an LLM's answer, at most; 0: the LLM's own limit",
+    )
     add("--report-dir", hidden=True, metavar="DIR", default=DEFAULT_REPORT_DIR, help="for reports")
     add("--run-id", hidden=True, metavar="ID", default="", help="in place of the next free number")
     add(
@@ -73,6 +96,14 @@ def _add_hidden(add: Any) -> None:
         metavar="TEXT",
         default="",
         help="of namespaces; empty: playbook_, with --host playbook_<run>_",
+    )
+    add(
+        "--stack-fault",
+        hidden=True,
+        metavar="NAME=VALUE,...",
+        action="append",
+        default=None,
+        help="what is wrong with the embedded stack: noise=1, or another of docs/faults.md",
     )
     add("--timeout", hidden=True, type=float, metavar="S", default=30.0, help="for one answer")
     add(
@@ -138,3 +169,8 @@ def _add_hidden(add: Any) -> None:
         default=None,
         help="a name under which the web UI may be asked for, as a proxy's; repeatable",
     )
+
+
+def option(environment: Environment, name: str) -> Any:
+    """What the option says now; None where Locust is used as a library and has read no options."""
+    return getattr(environment.parsed_options, name, None)

@@ -17,11 +17,9 @@ from mcstress.exit_codes import EXIT_USAGE
 from mcstress.lifecycle import Lifecycle
 from mcstress.options import add_options
 from mcstress.process.file_limit import raise_nofile_limit
-from mcstress.process.gc_tuning import tune_gc
-from mcstress.process.greenlet_tuning import disable_greenlet_tree
 from mcstress.process.parent_death import Descent
 from mcstress.process.ports import PortCheck
-from mcstress.process.terminal import tolerate_encoding
+from mcstress.process.tuning import disable_greenlet_tree, tolerate_encoding, tune_gc
 from mcstress.signals import Interrupts
 from mcstress.users.session import hook_of
 

@@ -17,11 +17,19 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
 from mcstress.phase_selection import choose_phases
 from mcstress.services.byte_size import parse_size
+from mcstress.services.embedded.faults import LLM_FAULTS, Faults, names_of, parse_faults
+from mcstress.services.failure_reason import clip
 from mcstress.services.http.base_url import parse_base_url
 from mcstress.services.http.bearer_token import TokenHosts, token_hosts
+from mcstress.services.llm.clients import CLIENTS, Api
+from mcstress.services.llm.language_model import ModelSetup
+from mcstress.services.preflight import ModelFacts
+from mcstress.services.target import TargetSetup
+from mcstress.services.target_class import target_class
 from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, Level
+from mcstress.users.run import setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
 from mcstress.web.names import Authority, allowed_hosts
@@ -34,14 +42,20 @@ ANSWER_BYTES = 1_000, 1_000_000_000
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """One run's settings, from Locust's parsed options. A URL of "" is the embedded stack."""
+    """One run's settings, from Locust's parsed options.
+
+    A URL of "" is the embedded stack, but for the gateway's where a ``target`` is named.
+    """
 
     scenario: Scenario
     scenario_source: str
     phases: list[str]
     checks: list[Check]
     gateway_url: str
+    target: str
     llm_url: str
+    llm_api: Api | None
+    llm_max_tokens: int
     llm_model: str
     rounds: int
     seed: int
@@ -65,6 +79,36 @@ class Settings(msgspec.Struct, frozen=True):
     mask: Level
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
+    stack_faults: Faults
+
+    @property
+    def keeps_what_is_written(self) -> bool:
+        """Whether the system under test is a user's own, and not embedded: it outlives the run."""
+        return bool(self.gateway_url or self.target)
+
+    def target_setup(self, url: str) -> TargetSetup:
+        """What the target is made from, before there is a run."""
+        return setup_of(
+            self.scenario,
+            url=url,
+            seed=self.seed,
+            timeout_s=self.timeout_s,
+            max_answer_bytes=self.max_answer_bytes,
+            token_hosts=self.token_hosts,
+        )
+
+    def llm_setup(self, url: str, model: ModelFacts) -> ModelSetup:
+        """What the language model's client is made from, for what was found at ``url``."""
+        return ModelSetup(
+            url=url,
+            # Ollama knows more names of a model than it lists.
+            model=self.llm_model if model.api == "ollama" else model.name,
+            seed=self.seed,
+            max_tokens=self.llm_max_tokens,
+            timeout_s=self.timeout_s,
+            max_answer_bytes=self.max_answer_bytes,
+            token_hosts=self.token_hosts,
+        )
 
 
 def read_settings(
@@ -84,7 +128,10 @@ def read_settings(
         ),
         checks=_checks(scenario, options.check),
         gateway_url=_url("--host", host),
+        target=_target(options.target, host),
         llm_url=_url("--llm-host", options.llm_host),
+        llm_api=_api("--llm-api", options.llm_api),
+        llm_max_tokens=_at_least(0, "--llm-max-tokens", options.llm_max_tokens),
         llm_model=_text("--llm-model", options.llm_model),
         rounds=_at_least(0, "--rounds", options.rounds),
         seed=_whole("--seed", options.seed),
@@ -108,6 +155,7 @@ def read_settings(
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
         token_hosts=hosts or token_hosts(host, options.llm_host),
+        stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
     )
     _refuse_other_encodings(settings)
     return settings
@@ -173,6 +221,44 @@ def _think_time(text: str) -> tuple[float, float]:
 def _url(option: str, value: Any) -> str:
     """A base URL; nothing stands for the embedded stack."""
     return str(parse_base_url(value, option)) if value else ""
+
+
+def _target(name: str, host: str | None) -> str:
+    """The name of a class that is there, and that takes a host where one is given."""
+    if name and host and not target_class(name).takes_host:
+        raise UsageError(
+            f"--target {name}: found --host {clip(host)} beside it, and the class takes none; "
+            "expected one of the two"
+        )
+    if name:
+        target_class(name)
+    return name
+
+
+def _api(option: str, value: Any) -> Api | None:
+    if not value:
+        return None
+    for api in CLIENTS:
+        if value == api:
+            return api
+    raise UsageError(f"{option}: found {value!r}, expected {' or '.join(CLIENTS)}")
+
+
+def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> Faults:
+    """Those of the embedded stack. A service of the user's own cannot be given any."""
+    faults = parse_faults(texts, "--stack-fault")
+    for option, given in (("--host", host), ("--target", target)):
+        if faults and given:
+            raise UsageError(
+                f"--stack-fault: found {faults.text} and {option} {clip(str(given))}, "
+                f"expected no {option}; faults are for the embedded stack alone"
+            )
+    if llm_host and (of_llm := [name for name in names_of(faults) if name in LLM_FAULTS]):
+        raise UsageError(
+            f"--stack-fault: found {', '.join(of_llm)} and --llm-host {clip(str(llm_host))}, "
+            "expected no --llm-host; it is a fault of the built-in LLM"
+        )
+    return faults
 
 
 def _policy(text: str) -> str:

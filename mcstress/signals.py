@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from typing import Any
 
 import gevent
 
 from mcstress.exit_codes import SIGNALLED
 from mcstress.lifecycle import Lifecycle
+from mcstress.locust_compat import raise_in_main
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +44,10 @@ class Interrupts:
             lifecycle.note_signal(signal.SIGINT)
             if lifecycle.has_a_run:
                 logger.warning("stopping; the report follows, unless Ctrl-C is pressed again")
-            _raise_in_main(KeyboardInterrupt())
+            raise_in_main(KeyboardInterrupt())
         else:
             logger.error("%s", lifecycle.give_up())
-            _raise_in_main(SystemExit(SIGNALLED + signal.SIGINT))
+            raise_in_main(SystemExit(SIGNALLED + signal.SIGINT))
 
     def _on_terminate(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP:
@@ -69,16 +69,11 @@ class Interrupts:
         if not self._interrupted:
             self._interrupted = True
             logger.warning("stopping on %s; the report follows", number.name)
-            _raise_in_main(KeyboardInterrupt())
+            raise_in_main(KeyboardInterrupt())
 
     def _abandon(self, number: signal.Signals) -> None:
         self._lifecycle.abandon()
-        _raise_in_main(SystemExit(SIGNALLED + number))
-
-
-def _raise_in_main(exception: BaseException) -> None:
-    hub: Any = gevent.get_hub()
-    hub.handle_system_error(type(exception), exception)
+        raise_in_main(SystemExit(SIGNALLED + number))
 
 
 def _forget_closed_terminal() -> None:

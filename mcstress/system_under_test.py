@@ -1,16 +1,27 @@
-"""The ground a run stands on: the services under test, reached and looked at before it starts."""
+"""The services under test, reached and looked at before a run starts."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import msgspec
 
-from mcstress.errors import ServiceRefusalError
+from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.proxies import unused_proxy
-from mcstress.services.preflight import LanguageModel, check_gateway, check_llm, look_at_corpora
+from mcstress.services.llm.clients import API_NAMES
+from mcstress.services.preflight import (
+    ModelFacts,
+    check_gateway,
+    check_llm,
+    listed,
+    look_at_corpora,
+)
+from mcstress.services.step import Step
+from mcstress.services.target import Capabilities, Target
+from mcstress.services.target_class import OPTION, make_target, target_class
 from mcstress.settings import Settings
 
 BUILT_IN_MODEL = "qwen2.5"
@@ -19,32 +30,36 @@ BUILT_IN_MODEL = "qwen2.5"
 logger = logging.getLogger(__name__)
 
 
+class TargetFacts(msgspec.Struct, frozen=True):
+    """What the target said of itself: what it can do, and its corpora.
+
+    ``candidates`` is the number of items of each role, where the target knows it.
+    """
+
+    corpus_sizes: dict[str, int] = {}
+    candidates: dict[str, int] | None = None
+    capabilities: Capabilities = Capabilities()
+    title: str = "gateway"
+
+
 class SystemUnderTest(msgspec.Struct):
     """Where the services are, and what they said of themselves.
 
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
-    it. ``candidates`` is the number of workers of each role, where the stack knows it.
+    it.
     """
 
     settings: Settings
     gateway_url: str
     llm_url: str
-    corpus_sizes: dict[str, int]
-    model: LanguageModel
-    candidates: dict[str, int] | None = None
+    target: TargetFacts
+    model: ModelFacts
     stack: EmbeddedStack | None = None
 
     def leave(self) -> None:
         """Stop what was started."""
         if self.stack is not None:
             self.stack.stop()
-
-
-class GatewayFacts(msgspec.Struct, frozen=True):
-    """What a gateway said of its corpora; ``candidates``: see ``SystemUnderTest``."""
-
-    corpus_sizes: dict[str, int]
-    candidates: dict[str, int] | None
 
 
 def prepare(settings: Settings) -> SystemUnderTest:
@@ -55,47 +70,89 @@ def prepare(settings: Settings) -> SystemUnderTest:
     if unused := unused_proxy([settings.gateway_url, settings.llm_url]):
         logger.warning(unused)
     url, llm_url = settings.gateway_url, settings.llm_url
-    gateway = look_at_gateway(settings, url) if url else None
+    target = look_at_target(settings, url) if settings.keeps_what_is_written else None
     model = look_at_llm(settings, llm_url) if llm_url else None
-    stack = start_stack(settings) if gateway is None or model is None else None
+    stack = start_stack(settings) if target is None or model is None else None
     try:
         if stack is not None:
-            url, llm_url = url or stack.url, llm_url or stack.llm_url
-        gateway = gateway or look_at_gateway(settings, url)
+            url = url or ("" if settings.target else stack.url)
+            llm_url = llm_url or stack.llm_url
+        target = target or look_at_target(settings, url)
         model = model or look_at_llm(settings, llm_url)
     except BaseException:
         if stack is not None:
             stack.stop()
         raise
-    return SystemUnderTest(
-        settings=settings,
-        gateway_url=url,
-        llm_url=llm_url,
-        corpus_sizes=gateway.corpus_sizes,
-        model=model,
-        candidates=gateway.candidates,
-        stack=stack,
-    )
+    if settings.llm_url:
+        logger.info("the LLM is spoken to by %s", API_NAMES[model.api])
+    return SystemUnderTest(settings, url, llm_url, target, model, stack)
 
 
 def start_stack(settings: Settings) -> EmbeddedStack:
-    """The embedded stack with the run's seed."""
+    """The embedded stack with the run's seed, and the faults that were asked for."""
     logger.info("starting the embedded stack")
-    return EmbeddedStack.start(seed=settings.seed)
+    return EmbeddedStack.start(seed=settings.seed, faults=settings.stack_faults.text)
 
 
-def look_at_gateway(settings: Settings, url: str) -> GatewayFacts:
-    """Whether the gateway has the scenario's corpora. Raises ServiceRefusalError."""
-    corpora = settings.scenario.corpora
-    hosts = settings.token_hosts
-    sizes = check_gateway(url, corpora, hosts=hosts)
-    return GatewayFacts(sizes, look_at_corpora(url, hosts=hosts).candidates(corpora))
+def look_at_target(settings: Settings, url: str) -> TargetFacts:
+    """Whether the target is there and has the scenario's corpora. Raises UsageError."""
+    corpora, hosts = settings.scenario.corpora, settings.token_hosts
+    if not settings.target:
+        sizes = check_gateway(url, corpora, hosts=hosts)
+        return TargetFacts(sizes, look_at_corpora(url, hosts=hosts).candidates(corpora))
+    target = make_target(settings.target, settings.target_setup(url))
+    try:
+        return _facts(settings, target)
+    except UsageError:
+        raise
+    except Exception as fault:
+        # The border: what a class of a user's own raises is the reason why it is refused.
+        told = f"{type(fault).__name__}: {clip(str(fault))}"
+        raise ServiceRefusalError(f"{OPTION} {settings.target}: {told}") from fault
+    finally:
+        target.close()
 
 
-def look_at_llm(settings: Settings, url: str) -> LanguageModel:
+def _facts(settings: Settings, target: Target) -> TargetFacts:
+    """What a class of a user's own says; UsageError where it is not there, or lacks a corpus."""
+    place = f"{OPTION} {settings.target}"
+    can = target.capabilities()
+    _refuse_failed(place, target.probe())
+    if not [phase for phase in settings.phases if phase not in can.skipped_phases()]:
+        reasons = ", ".join(sorted({*can.skipped_phases().values()}))
+        raise UsageError(f"{place}: found no phase left to run, for {reasons}")
+    title = title_of(settings)
+    if not can.sizes:
+        return TargetFacts(capabilities=can, title=title)
+    step = target.sizes()
+    _refuse_failed(place, step)
+    sizes = step.answer
+    if sizes is None:
+        raise ServiceRefusalError(f"{place}: sizes: found no answer, expected Sizes")
+    if missing := [name for name in settings.scenario.corpora if name not in sizes.corpora]:
+        raise ServiceRefusalError(
+            f"{place}: no corpus {listed(missing)}; there is {listed(sizes.corpora)}"
+        )
+    return TargetFacts(sizes.corpora, sizes.roles, can, title)
+
+
+def title_of(settings: Settings) -> str:
+    """What reports call the target."""
+    kind = target_class(settings.target)
+    return kind.title or kind.__name__
+
+
+def _refuse_failed(place: str, step: Step[Any]) -> None:
+    if step.error is not None:
+        raise ServiceRefusalError(f"{place}: {step.name}: {step.error}")
+
+
+def look_at_llm(settings: Settings, url: str) -> ModelFacts:
     """Whether the LLM has the model. Raises ServiceRefusalError."""
     try:
-        return check_llm(url, settings.llm_model, hosts=settings.token_hosts)
+        # The embedded stack speaks Ollama's API, whatever is asked of another.
+        api = settings.llm_api if settings.llm_url else "ollama"
+        return check_llm(url, settings.llm_model, hosts=settings.token_hosts, api=api)
     except ServiceRefusalError:
         if settings.llm_url:
             raise

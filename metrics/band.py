@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
-from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
-from mcstress.metrics.freshness import Freshness
-from mcstress.metrics.handover import Handover
-from mcstress.metrics.inbox import Inbox
+from mcstress.metrics.event import Event
+from mcstress.metrics.events import Events
 from mcstress.metrics.latency import Latency
-from mcstress.metrics.phase import PHASES
-from mcstress.metrics.swap import Swap
-from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.metric import (
+    BESIDE_METRICS,
+    Mean,
+    Metric,
+    ResultContext,
+    Seen,
+    Unit,
+)
+from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.unparseable import Unparseable
 
 EDGES: list[int] = [mantissa * 10**power for power in range(8) for mantissa in (1, 2, 5)]
 """The lowest number of users of each band: 1, 2, 5, 10, 20, 50, …"""
 
-OUTCOMES = ("ok", "failed", "skipped", "unmet", "cut")
+Add = Callable[[Event, Seen], None]
+Kind = TypeVar("Kind", bound=Metric)
 
 
 def band_of(users: int) -> int:
@@ -29,46 +34,65 @@ def band_of(users: int) -> int:
     return EDGES[bisect_right(EDGES, max(users, 1)) - 1]
 
 
-class Band(Accumulator):
-    """Every metric, over the events of one band. ``events``: phase, outcome."""
+class Band:
+    """Every registered metric, over the events of one band.
+
+    ``listeners``: what hears the events of a phase. The named metrics are fed in other ways: by
+    seconds, and Diversity by ``Rounds``.
+    """
 
     def __init__(self) -> None:
-        self.events: Tally[tuple[str, str]] = Tally()
-        self.latency = Latency()
-        self.errors = Errors()
-        self.diversity = Diversity()
-        self.determinism = Determinism()
-        self.handover = Handover()
-        self.freshness = Freshness()
-        self.swap = Swap()
-        self.inbox = Inbox()
-        self.unparseable = Unparseable()
+        self.metrics: dict[str, Metric] = {key: kind() for key, kind in REGISTRY.items()}
+        self.diversity = self._of(Diversity)
+        self.errors = self._of(Errors)
+        self.events = self._of(Events).counted
+        self.latency = self._of(Latency)
+        self.unparseable = self._of(Unparseable)
+        self.listeners: dict[str, list[Add]] = {}
+        for metric in self.metrics.values():
+            for phase in metric.hears:
+                self.listeners.setdefault(phase, []).append(metric.add)
+
+    def _of(self, kind: type[Kind]) -> Kind:
+        return cast("Kind", self.metrics[kind.key])
+
+    def merge(self, other: Band) -> None:
+        """Add all that ``other`` holds."""
+        for key, metric in other.metrics.items():
+            if key in self.metrics:
+                self.metrics[key].merge(metric)
+
+    def state(self) -> dict[str, Any]:
+        """The states of the metrics that hold anything, by key."""
+        states = ((key, metric.state()) for key, metric in self.metrics.items())
+        return {key: state for key, state in states if state}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Add what ``state()`` gave; a metric that is not registered here is left out."""
+        for key, part in state.items():
+            if key in self.metrics:
+                self.metrics[key].restore(part)
 
     def result(
         self, k: int, planned: Mapping[str, int], candidates: Mapping[str, int] | None
     ) -> dict[str, Any]:
         """The ``metrics`` section (DESIGN.md section 6)."""
-        return {
-            "diversity": self.diversity.result(k, planned, candidates),
-            "determinism": self.determinism.result(planned.get("determinism", 0)),
-            "handover": self.handover.result(planned),
-            "freshness": self.freshness.result(planned.get("freshness", 0)),
-            "swap": self.swap.result(planned.get("swap", 0)),
-            "inbox": self.inbox.result(planned.get("inbox", 0)),
-            "llm": self.unparseable.result(self.latency.steps, self.errors.failed),
-            "errors": self.errors.result(self.latency.steps),
-            "events": self._events(),
-        }
+        context = ResultContext(k, planned, candidates, self.latency.steps, self.errors.failed)
+        sections: dict[str, Any] = {}
+        for metric in self.metrics.values():
+            if metric.section not in BESIDE_METRICS:
+                section = sections
+                for part in metric.section.split("."):
+                    section = section.setdefault(part, {})
+                section |= metric.result(context)
+        return sections
 
-    def _events(self) -> dict[str, Any]:
-        by_phase, by_outcome = dict.fromkeys(PHASES, 0), dict.fromkeys(OUTCOMES, 0)
-        for (phase, outcome), count in sorted(self.events.items()):
-            by_phase[phase] = by_phase.get(phase, 0) + count
-            by_outcome[outcome] += count
+    def per_question(self) -> dict[str, dict[Unit, Mean]]:
+        """By figure and unit: what its values add up to; of figures that are compared so."""
         return {
-            "total": self.events.total(),
-            "by_phase": by_phase,
-            "by_outcome": by_outcome,
+            name: dict(means)
+            for metric in self.metrics.values()
+            for name, means in metric.per_question().items()
         }
 
 

@@ -6,10 +6,12 @@ import operator
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
+from typing import Annotated
 
 import msgspec
 
 from mcstress.metrics.names import METRICS
+from mcstress.metrics.results import says
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -34,13 +36,13 @@ class CheckSyntaxError(ValueError):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """A parsed check; with fewer than ``needs`` samples it is unknown."""
+    """A parsed check."""
 
-    text: str
-    metric: str
-    operator: str
-    threshold: float
-    needs: int = 1
+    text: Annotated[str, says("as it was asked for")]
+    metric: Annotated[str, says("the name of its figure")]
+    operator: Annotated[str, says("<, <=, >, >=, == or !=")]
+    threshold: Annotated[float, says("what the figure is compared with")]
+    needs: Annotated[int, says("with fewer samples it is unknown")] = 1
 
 
 def parse_check(text: str, needs: int = 1) -> Check:

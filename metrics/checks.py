@@ -7,13 +7,14 @@ be judged is unknown, never pass.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from mcstress.metrics.check import OPERATORS, Check, CheckSyntaxError, parse_check
 from mcstress.metrics.faults import UNSENT_STEPS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
+from mcstress.metrics.results import says
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
 
@@ -21,20 +22,20 @@ Verdict = Literal["pass", "fail", "unknown", "skipped"]
 
 
 class CheckOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a check, and why. ``crosses``: ci95 holds values on both sides."""
+    """What became of a check, and why."""
 
-    check: str
-    metric: str
-    operator: str
-    threshold: float
-    verdict: Verdict
-    value: float | None
-    samples: int
-    needs: int
-    planned: int | None
-    ci95: list[float] | None
-    crosses: bool
-    reason: str
+    check: Annotated[str, says("as it was asked for")]
+    metric: Annotated[str, says("the name of its figure")]
+    operator: Annotated[str, says("<, <=, >, >=, == or !=")]
+    threshold: Annotated[float, says("what the figure is compared with")]
+    verdict: Annotated[Verdict, says("pass, fail, unknown, or skipped: its phase was not chosen")]
+    value: Annotated[float | None, says("the figure; null: there is none")]
+    samples: Annotated[int, says("behind the figure")]
+    needs: Annotated[int, says("with fewer samples it is unknown")]
+    planned: Annotated[int | None, says("samples that were planned; null: not known")]
+    ci95: Annotated[list[float] | None, says("95 % interval of the figure")]
+    crosses: Annotated[bool, says("ci95 holds values on both sides of the threshold")]
+    reason: Annotated[str, says("why, in words")]
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -72,13 +73,32 @@ def evaluate(
     *,
     selected_phases: Collection[str],
     complete: bool,
+    left_out: Mapping[str, str] = {},
 ) -> list[CheckOutcome]:
-    """What becomes of each check. ``complete``: every event of every worker is in ``results``."""
-    return [_safely(check, results, selected_phases, complete=complete) for check in checks]
+    """What becomes of each check. ``complete``: every event of every worker is in ``results``.
+
+    ``left_out``: phases that the system under test cannot take part in, each with the reason.
+    """
+    phases = Phases(selected_phases, left_out)
+    return [_safely(check, results, phases, complete=complete) for check in checks]
+
+
+class Phases(msgspec.Struct, frozen=True):
+    """The phases that ran, and those that could not."""
+
+    selected: Collection[str]
+    left_out: Mapping[str, str]
+
+    def why_none(self, of: Collection[str]) -> str:
+        """Why none of the phases that a figure is ``of`` ran; empty where one did."""
+        if not set(of).isdisjoint(self.selected):
+            return ""
+        reasons = {self.left_out[phase] for phase in of if phase in self.left_out}
+        return ", ".join(sorted(reasons)) or "not chosen: " + ", ".join(of)
 
 
 def _safely(
-    check: Check, results: Mapping[str, Any], phases: Collection[str], *, complete: bool
+    check: Check, results: Mapping[str, Any], phases: Phases, *, complete: bool
 ) -> CheckOutcome:
     try:
         return _judge(check, results, phases, complete=complete)
@@ -88,7 +108,7 @@ def _safely(
 
 
 def _judge(
-    check: Check, results: Mapping[str, Any], phases: Collection[str], *, complete: bool
+    check: Check, results: Mapping[str, Any], phases: Phases, *, complete: bool
 ) -> CheckOutcome:
     metric = METRICS[check.metric]
     seen = Seen(
@@ -102,8 +122,8 @@ def _judge(
     if unsent := find(results, f"faults.{UNSENT_STEPS}"):
         reason = f"the load generator could not send {unsent} steps (open files, ports or memory)"
         return _outcome(check, "unknown", reason, seen)
-    if not set(metric.phases).intersection(phases):
-        return _outcome(check, "skipped", "not chosen: " + ", ".join(metric.phases), seen)
+    if reason := phases.why_none(metric.phases):
+        return _outcome(check, "skipped", reason, seen)
     if seen.value is None or seen.is_short_of(check.needs):
         return _outcome(check, "unknown", seen.shortage(check.needs), seen)
     held = OPERATORS[check.operator](seen.value, check.threshold)

@@ -7,40 +7,39 @@ trios (STATISTICS.md, "Determinism"). A Jaccard does not see order: rank-biased 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcstress.metrics import jaccard
+from mcstress.metrics.event import Event
 from mcstress.metrics.intervals import over_trios, wilson
+from mcstress.metrics.metric import (
+    COUNT,
+    JACCARD,
+    RATE,
+    Metric,
+    MetricName,
+    PerQuestion,
+    PlannedRound,
+    Range,
+    ResultContext,
+    Section,
+    Seen,
+    Unit,
+    question_means,
+)
 from mcstress.metrics.overlap_figure import sums_by_group
-from mcstress.metrics.rank_overlap import rank_biased_overlap
-from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.pairing import NANO
+from mcstress.metrics.tally import Tally
 
-NANO = 1_000_000_000
-
-
-class Pair:
-    """A reissue against its baseline: all that can be said of two lists of distinct hits."""
-
-    __slots__ = ("identical", "rbo_nano", "shared", "top1", "union")
-
-    def __init__(self, baseline: Sequence[str], reissue: Sequence[str]) -> None:
-        self.identical = tuple(baseline) == tuple(reissue)
-        if self.identical:
-            self.shared = self.union = len(baseline)
-            self.top1, self.rbo_nano = True, NANO
-            return
-        self.shared, self.union = jaccard.overlap(frozenset(baseline), reissue)
-        self.top1 = bool(baseline) and bool(reissue) and baseline[0] == reissue[0]
-        self.rbo_nano = round(rank_biased_overlap(baseline, reissue) * NANO)
-
-    @property
-    def jaccard(self) -> float:
-        """The Jaccard of the two lists."""
-        return jaccard.jaccard(self.shared, self.union)
+RANGES = (
+    Range(">=", 0.95, "healthy", "the same query gets the same people"),
+    Range(">=", 0.80, "acceptable", "most people come back, some change"),
+    Range(">=", 0.0, "unstable", "the same query gets other people"),
+)
 
 
-class Determinism(Accumulator):
+class Determinism(Metric):
     """Pairs by trio's unit, shared, union, identical and top-1 agreement (0 or 1).
 
     ``rbo_nano`` is the sum of the rank-biased overlaps in billionths, an integer so that adding in
@@ -48,19 +47,79 @@ class Determinism(Accumulator):
     ``attempted`` counts the reissues that were not cut off.
     """
 
+    key = section = "determinism"
+    hears = ("reissue",)
+
     def __init__(self) -> None:
-        self.pairs: Tally[tuple[int, int, int, int, int]] = Tally()
+        self.pairs: Tally[tuple[Unit, int, int, int, int]] = Tally()
         self.rbo_nano: Tally[tuple[()]] = Tally()
         self.changed: Tally[tuple[int, int]] = Tally()
         self.attempted: Tally[tuple[()]] = Tally()
 
-    def add(self, unit: int, pair: Pair) -> None:
-        """Count a pair."""
-        key = (unit, pair.shared, pair.union, int(pair.identical), int(pair.top1))
-        self.pairs[key] += 1
-        self.rbo_nano[()] += pair.rbo_nano
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The figures of the section."""
+        of = Section("determinism", cls.hears, "pairs").name
+        yield of(
+            "mean_jaccard",
+            JACCARD,
+            "reissues against their baselines; higher is better",
+            "ci95",
+            ranges=RANGES,
+            label="Jaccard of reissue and baseline",
+            better="higher",
+        )
+        yield of("pairs", COUNT, "reissues compared with their baseline")
+        yield of("planned", COUNT, "reissues that were attempted or planned")
+        yield of("trios", COUNT, "trios with lists of their own; those of one variant count once")
+        yield of("identical", COUNT, "reissues with the same hits in the same order")
+        identical = "identical reissues by pairs"
+        yield of("identical_rate", RATE, identical, "identical_ci95", label="identical lists")
+        yield of("top1", COUNT, "reissues with the same hit at top-1")
+        top1 = "reissues with the same hit at top-1 by pairs"
+        yield of("top1_rate", RATE, top1, "top1_ci95", label="same id at top-1")
+        overlap = "mean share of a list that the other has too"
+        yield of("mean_overlap_at_k", RATE, overlap, row="mean overlap@k")
+        rbo = "mean rank-biased overlap, p = 0.9, extrapolated"
+        row = "mean RBO (p = 0.9)"
+        yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap", row=row)
+        changed = "changed_corpora_pairs"
+        yield of(changed, COUNT, "pairs whose corpora changed in between, counted apart")
+        mean = "mean Jaccard of the pairs whose corpora changed"
+        yield of("changed_corpora_mean_jaccard", JACCARD, mean, samples=changed)
 
-    def result(self, planned: int = 0) -> dict[str, Any]:
+    @classmethod
+    def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:
+        """Every baseline is asked again."""
+        return {"determinism": one_round.asked.get("reissue", 0)}
+
+    def add(self, event: Event, seen: Seen) -> None:
+        """Count a reissue against its baseline."""
+        self.attempted[()] += 1
+        before, hits = seen.before, seen.hits
+        if before is None or hits is None:
+            return
+        pair = before.against(event, hits)
+        shared, union, identical = pair.shared, pair.union, pair.identical
+        if pair.changed:
+            self.changed[shared, union] += 1
+            seen.faults[("changed_corpora_pairs",)] += 1
+            return
+        rbo_nano = NANO if identical else pair.rbo_nano
+        self.pairs[seen.unit_of(event), shared, union, int(identical), int(pair.top1)] += 1
+        self.rbo_nano[()] += rbo_nano
+        if seen.say is not None:
+            seen.say(event, "determinism", pair.jaccard)
+        seen.determinism[shared, union] += 1
+        if not identical:
+            seen.worst.add(event, (shared, union), rbo_nano, (pair.baseline, pair.reissue))
+
+    def per_question(self) -> PerQuestion:
+        """Jaccards by unit."""
+        rows = ((u, jaccard.jaccard(s, all_), n) for (u, s, all_, *_), n in self.pairs.items())
+        return {"determinism.mean_jaccard": question_means(rows)}
+
+    def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section; identical means the same ids in the same order."""
         trios = sums_by_group((unit, s, u, n) for (unit, s, u, *_), n in self.pairs.items())
         rows = [(*key, n) for key, n in self.pairs.items()]
@@ -71,7 +130,7 @@ class Determinism(Accumulator):
         changed = sum(self.changed.values())
         counts = {
             "pairs": pairs,
-            "planned": max(planned, self.attempted[()]),
+            "planned": max(context.planned.get("determinism", 0), self.attempted[()]),
             "trios": len(trios),
             "identical": identical,
             "top1": top1,

@@ -6,18 +6,51 @@ two roles in one contract (18). The estimate is ΣS/ΣN over all pairs, lower is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from math import fsum
+from math import comb, fsum
 from typing import Any
 
+from mcstress.metrics import jaccard
 from mcstress.metrics.chance import chance_jaccard
+from mcstress.metrics.metric import (
+    COUNT,
+    JACCARD,
+    Metric,
+    MetricName,
+    PerQuestion,
+    PlannedRound,
+    Range,
+    ResultContext,
+    Section,
+    Unit,
+    question_means,
+)
 from mcstress.metrics.overlap_figure import Cell, Sum, interval, sums_by_group
-from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.question import Question
+from mcstress.metrics.tally import Tally
 
 SAME_ROLE = "same_role_across_contracts"
 DIFFERENT_ROLES = "different_roles_within_contract"
 FIGURES = (SAME_ROLE, DIFFERENT_ROLES)
+
+RANGES = {
+    SAME_ROLE: (
+        Range("<", 0.30, "healthy", "one role gets different people in different contracts"),
+        Range("<=", 0.50, "high", "contracts share more people than they should"),
+        Range("<=", 1.0, "cycling", "the same people whatever the contract"),
+    ),
+    DIFFERENT_ROLES: (
+        Range("<", 0.10, "healthy", "different roles get different people"),
+        Range("<=", 0.50, "high", "roles share more people than they should"),
+        Range("<=", 1.0, "cycling", "the same people whatever the role"),
+    ),
+}
+WHOSE = {SAME_ROLE: "one role in two contracts", DIFFERENT_ROLES: "two roles in one contract"}
+LABELS = {
+    SAME_ROLE: "Jaccard of one role, two contracts",
+    DIFFERENT_ROLES: "Jaccard of two roles, one contract",
+}
 
 CellPair = tuple[Cell, Cell]
 
@@ -36,21 +69,59 @@ def in_order(a: Cell, b: Cell) -> tuple[tuple[str, str, str, str], str | None]:
     return (*first, *second), figure_of(a, b)
 
 
-class Diversity(Accumulator):
+class Diversity(Metric):
     """Pairs of baseline lists by the sizes of what they share and hold together.
 
     ``pairs``: figure, trio's unit, shared, union. ``cells``: contract, role, contract, role,
     shared, union. ``missing``: figure, of pairs that lack a list since a search did not succeed.
-    ``pools``: lists by the size of the corpora that they came from.
+    ``pools``: lists by the size of the corpora that they came from. Lists come through ``Rounds``,
+    which has those of all workers: ``add`` hears none.
     """
 
+    key = section = "diversity"
+
     def __init__(self) -> None:
-        self.pairs: Tally[tuple[str, int, int, int]] = Tally()
+        self.pairs: Tally[tuple[str, Unit, int, int]] = Tally()
         self.cells: Tally[tuple[str, str, str, str, int, int]] = Tally()
         self.missing: Tally[tuple[str]] = Tally()
         self.pools: Tally[tuple[int]] = Tally()
 
-    def add_pair(self, a: Cell, b: Cell, unit: int, sizes: tuple[int, int]) -> None:
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The figures of both sections."""
+        for figure, whose in WHOSE.items():
+            of = Section(f"diversity.{figure}", ("baseline",), "pairs").name
+            yield of(
+                "mean_jaccard",
+                JACCARD,
+                f"how alike the lists of {whose} are; lower is better",
+                "ci95",
+                ranges=RANGES[figure],
+                label=LABELS[figure],
+                better="lower",
+            )
+            yield of("pairs", COUNT, f"pairs of lists of {whose}, within a trio and a round")
+            yield of("planned", COUNT, "pairs that were attempted or planned")
+            trios = "trios with lists of their own; those of one variant count once"
+            yield of("trios", COUNT, trios)
+            yield of("sharing_pairs", COUNT, "pairs that share anyone")
+            yield of("empty_pairs", COUNT, "pairs of two empty lists, which are alike")
+            yield of("chance", JACCARD, "what random lists from the same pool would have")
+
+    @classmethod
+    def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:
+        """Every two baselines of a trio that share a role, or a contract."""
+        if not one_round.asked.get("baseline"):
+            return {}
+        roles = [role for contract in one_round.contracts for role in contract]
+        same = sum(comb(roles.count(role), 2) for role in set(roles))
+        within = sum(comb(len(contract), 2) for contract in one_round.contracts)
+        return {
+            f"diversity.{SAME_ROLE}": same * one_round.trios,
+            f"diversity.{DIFFERENT_ROLES}": within * one_round.trios,
+        }
+
+    def add_pair(self, a: Cell, b: Cell, unit: Unit, sizes: tuple[int, int]) -> None:
         """Count a pair of lists with its (shared, union)."""
         cells, figure = in_order(a, b)
         self.cells[cells + sizes] += 1
@@ -62,10 +133,20 @@ class Diversity(Accumulator):
         if figure := figure_of(a, b):
             self.missing[(figure,)] += 1
 
-    def result(
-        self, k: int, planned: Mapping[str, int], candidates: Mapping[str, int] | None
-    ) -> dict[str, Any]:
-        """Both figures; ``planned`` by figure is the least that was planned."""
+    def per_question(self) -> PerQuestion:
+        """Jaccards by unit; of questions, by what their lists share: the role, or the contract."""
+        return {
+            f"diversity.{figure}.mean_jaccard": question_means(
+                (_shared(figure, unit), jaccard.jaccard(s, all_), n)
+                for (its_figure, unit, s, all_), n in self.pairs.items()
+                if its_figure == figure
+            )
+            for figure in FIGURES
+        }
+
+    def result(self, context: ResultContext) -> dict[str, Any]:
+        """Both figures."""
+        k, planned = context.k, context.planned
         cells = self._cell_sums()
         pool = [(chance_jaccard(k, n), count) for (n,), count in self.pools.items() if n]
         return {
@@ -75,7 +156,7 @@ class Diversity(Accumulator):
                 planned.get(f"diversity.{figure}", 0),
                 {pair: total for pair, total in cells.items() if figure_of(*pair) == figure},
             )
-            | _chance(k, figure, cells, pool, candidates)
+            | _chance(k, figure, cells, pool, context.candidates)
             for figure in FIGURES
         }
 
@@ -114,6 +195,13 @@ class Diversity(Accumulator):
                 for (a, b), (total, n) in sums.items()
             ],
         }
+
+
+def _shared(figure: str, unit: Unit) -> Unit:
+    if not isinstance(unit, Question):
+        return unit
+    role, contract = (unit.role, "") if figure == SAME_ROLE else ("", unit.contract)
+    return Question(unit.unit, "", contract, role)
 
 
 def _chance(

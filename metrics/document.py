@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from mcstress.metrics.names import STEP_PHASES, MetricName, metric_names
+from mcstress.metrics.latency import STEP_PHASES
+from mcstress.metrics.metric import MetricName
+from mcstress.metrics.names import metric_names
 from mcstress.metrics.phase import PHASES
 
 FAMILIES = {

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
 
-from mcstress.metrics.histogram import Histograms
+from mcstress.metrics.latency import steps_and_phases
+from mcstress.metrics.metric import COUNT, RATE, Metric, MetricName, Range, ResultContext, Section
+from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rates import rate, rate_ci95
-from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.tally import Tally
 
 REASONS_KEPT = 1000
 REASON_LENGTH = 300
+
+RANGES = (
+    Range("<=", 0.01, "healthy", "steps succeed"),
+    Range("<=", 1.0, "failing", "more steps fail than should"),
+)
 
 
 class Reasons(Tally[tuple[str, str]]):
@@ -57,22 +65,42 @@ class Reasons(Tally[tuple[str, str]]):
         return super().state()
 
 
-class Errors(Accumulator):
-    """``failed``: failed steps by name. ``reasons``: by name and reason. ``resent``: by name."""
+class Errors(Metric):
+    """``failed``: failed steps by name. ``reasons``: by name and reason. ``resent``: by name.
+
+    ``SecondBucket`` feeds it, step by step.
+    """
+
+    key = section = "errors"
 
     def __init__(self) -> None:
         self.failed: Tally[tuple[str]] = Tally()
         self.reasons = Reasons()
         self.resent: Tally[tuple[str]] = Tally()
 
-    def add(self, step: str, reason: str) -> None:
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The figures of all steps, and of each."""
+        of = Section("errors", tuple(PHASES), "steps", None).name
+        yield of("steps", COUNT, "steps, failed ones too")
+        yield of("failed", COUNT, "steps that failed")
+        meaning, label = "failed steps by all steps; lower is better", "failed steps by all steps"
+        yield of("rate", RATE, meaning, "ci95", ranges=RANGES, label=label)
+        yield of("resent", COUNT, "steps sent twice, for their idle connection had been closed")
+        for step, phases in steps_and_phases():
+            of = Section(f"errors.by_step.{step}", phases, "steps", None).name
+            yield of("steps", COUNT, f"{step} steps")
+            yield of("failed", COUNT, f"{step} steps that failed")
+            yield of("rate", RATE, f"failed {step} steps by all of them; lower is better")
+
+    def add_step(self, step: str, reason: str) -> None:
         """Count a failed step."""
         self.failed[(step,)] += 1
         self.reasons.add(step, reason)
 
-    def result(self, latencies: Histograms) -> dict[str, Any]:
-        """The section; ``latencies`` count all steps, failed ones too."""
-        steps = {name: latencies[name].count for name in sorted(latencies)}
+    def result(self, context: ResultContext) -> dict[str, Any]:
+        """The section; ``context.steps`` has all steps, failed ones too."""
+        steps = {name: context.steps[name].count for name in sorted(context.steps)}
         count, failed = sum(steps.values()), self.failed.total()
         return {
             "steps": count,

@@ -59,7 +59,9 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
 
     ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies.
     ``seq`` counts from 1 on each worker's boot; ``worker`` names worker and boot, so that the two
-    identify an event. ``top_k`` is None where no search succeeded. ``expected`` is the id that
+    identify an event. ``top_k`` is the list of its search and ``found`` its length; where no search
+    succeeded they are empty and None, and ``outcome`` says why. Events of older versions have no
+    ``found``, and None for the list then: ask ``listed``. ``expected`` is the id that
     should come back (handover: what the colleague recorded; fresh resume: its id), and
     ``expected_corpus`` the corpus that it is of. ``exclude_ids`` went out with the search;
     ``rejected`` are the hits that they stand for. Both corpora are missing in events of older
@@ -85,6 +87,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     query: str | None = None
     k: int
     top_k: list[Hit] | None = None
+    found: int | msgspec.UnsetType | None = msgspec.UNSET
     per_corpus_counts: dict[str, int] | None = None
     corpus_sizes: dict[str, int] | None = None
     expected: str | None = None
@@ -107,6 +110,11 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     def cell(self) -> tuple[str, str]:
         """The cell (contract, role) that the event belongs to; empty words where it has none."""
         return (self.contract or "", self.role or "")
+
+    @property
+    def listed(self) -> list[Hit] | None:
+        """The list of its search; None where no search succeeded."""
+        return None if self.found is None else self.top_k
 
     def items(self) -> list[Item]:
         """What ``top_k`` lists, in rank order; empty where there is no list."""

@@ -10,7 +10,8 @@ All states are integers and strings: adding them in any order gives the same bit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 from mcstress.metrics.check import Check
@@ -18,7 +19,8 @@ from mcstress.metrics.event import Event
 from mcstress.metrics.faults import FAULTS
 from mcstress.metrics.load_curve import load_curve
 from mcstress.metrics.load_reading import healthy_checks, load_curve_reading
-from mcstress.metrics.observer import Observer, Say
+from mcstress.metrics.metric import Mean, Say, Unit
+from mcstress.metrics.observer import Observer
 from mcstress.metrics.readings import readings
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.sums import Accumulators
@@ -37,17 +39,24 @@ class Figures:
     ``folds=False`` is a worker's: it keeps baseline lists unpaired, for the master to pair with
     those of other workers, and ``take`` hands over all that was counted. ``cells`` lets a folding
     one drop the lists of a trio's round once all have come; the figures are the same without.
-    ``say`` hears of each event that it is compared or rated, and with what outcome.
+    ``say`` hears of each event that it is compared or rated, and with what outcome. With
+    ``question_of`` all is kept apart by question, for ``per_question``: not to be handed over.
     """
 
     def __init__(
-        self, k: int, *, folds: bool = True, cells: int | None = None, say: Say | None = None
+        self,
+        k: int,
+        *,
+        folds: bool = True,
+        cells: int | None = None,
+        say: Say | None = None,
+        question_of: Callable[[Event], Unit] | None = None,
     ) -> None:
         self.k = k
         self.folds = folds
-        self._cells = cells
-        self._sums = Accumulators(cells)
-        self._observer = Observer(folds=folds, say=say)
+        self._new_sums = partial(Accumulators, say=say, question_of=question_of)
+        self._sums = self._new_sums(cells)
+        self._observer = Observer(folds=folds)
 
     def add(self, event: Event) -> None:
         """Count an event. Both events of a pair are added to the same Figures, in their order."""
@@ -75,7 +84,7 @@ class Figures:
         if self.folds:
             raise RuntimeError("lists that were paired here cannot be handed over: folds=False can")
         taken = Figures(self.k, folds=False)
-        taken._sums, self._sums = self._sums, Accumulators()
+        taken._sums, self._sums = self._sums, self._new_sums()
         return taken
 
     def merge(self, other: Figures) -> None:
@@ -111,6 +120,11 @@ class Figures:
         figures = cls(state["k"], folds=state["folds"])
         figures._sums.restore(dict(state))
         return figures
+
+    def per_question(self) -> dict[str, dict[Unit, Mean]]:
+        """By figure and unit: the sum of its values, and their number. What compare pairs."""
+        self._sums.settle()
+        return self._sums.bands.joined().per_question()
 
     def glance(self) -> Results:
         """``metrics`` and ``latency`` over all bands only: a few ms, for a line of progress."""

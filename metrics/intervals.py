@@ -35,8 +35,11 @@ def wilson(mean: float, count: float) -> Interval:
     return _clip(low, high, 0.0)
 
 
-def bonett_price(memory_only: int, control_only: int, pairs: int) -> Interval:
-    """Bonett and Price's adjusted Wald interval (2012) of a paired difference of two rates."""
+def bonett_price(memory_only: float, control_only: float, pairs: int) -> Interval:
+    """Bonett and Price's adjusted Wald interval (2012) of a paired difference of two rates.
+
+    The counts need not be whole: questions that were asked again count with their mean difference.
+    """
     p, q = (memory_only + 1) / (pairs + 2), (control_only + 1) / (pairs + 2)
     half = Z * sqrt((p + q - (p - q) ** 2) / (pairs + 2))
     return _clip(p - q - half, p - q + half, -1.0)

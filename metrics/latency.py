@@ -7,24 +7,84 @@ for those cut off.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mcstress.metrics.histogram import Histograms
-from mcstress.metrics.tally import Accumulator
+from mcstress.metrics.metric import COUNT, Metric, MetricName, ResultContext, Section
+from mcstress.metrics.phase import PHASES
+
+STEP_PHASES: dict[str, tuple[str, ...]] = {
+    "matrix_search": (),
+    "playbook_record": ("baseline",),
+    "observerd_inbox_record": ("inbox",),
+    "llm_parse_demand": ("inbox",),
+    "llm_judge_top1": ("inbox",),
+    "llm_paraphrase": ("handover_paraphrase",),
+    "embed": ("fresh_resume",),
+    "index_add": ("fresh_resume",),
+}
+"""The phases of ours that take each step; steps as JSON and checks spell them.
+
+None: all phases, and those of a user's own, which may take any step, too.
+"""
+
+OUR_PHASES = frozenset(PHASES)
+
+PERCENTILE_WORDS = {
+    "p50_ms": "median",
+    "p90_ms": "90th percentile",
+    "p95_ms": "95th percentile",
+    "p99_ms": "99th percentile",
+    "p999_ms": "99.9th percentile",
+    "max_ms": "largest",
+}
 
 
-class Latency(Accumulator):
-    """Histograms by step, of the waits for an LLM slot by step, and of whole events by phase."""
+def steps_and_phases() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each step, and the phases that may take it: those of a user's own may take any."""
+    own = tuple(name for name in PHASES if name not in OUR_PHASES)
+    for step, phases in STEP_PHASES.items():
+        yield step, (*phases, *own) if phases else tuple(PHASES)
+
+
+class Latency(Metric):
+    """Histograms by step, of the waits for an LLM slot by step, and of whole events by phase.
+
+    ``SecondBucket`` feeds it, a second's worth at once.
+    """
+
+    key = section = "latency"
 
     def __init__(self) -> None:
         self.steps = Histograms()
         self.queue = Histograms()
         self.phases = Histograms()
 
-    def result(self) -> dict[str, Any]:
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The percentiles of each step, of each LLM step's wait, and of each phase."""
+        for step, phases in steps_and_phases():
+            yield from _percentiles(f"latency.{step}", f"latency of {step} steps", phases)
+            if step.startswith("llm_"):
+                waits = f"wait of {step} for an LLM slot"
+                yield from _percentiles(f"latency.queue.{step}", waits, phases)
+        for phase in PHASES:
+            whole = f"latency of whole {phase} events"
+            yield from _percentiles(f"latency.phases.{phase}", whole, (phase,))
+
+    def result(self, context: ResultContext | None = None) -> dict[str, Any]:
         """``{step: {count, p50_ms, …}, "queue": {step: …}, "phases": {phase: …}}``."""
+        del context
         return {
             **self.steps.summaries(),
             "queue": self.queue.summaries(),
             "phases": self.phases.summaries(),
         }
+
+
+def _percentiles(path: str, whose: str, phases: tuple[str, ...]) -> Iterator[MetricName]:
+    of = Section(path, phases, "count", None).name
+    yield of("count", COUNT, f"samples of the {whose}")
+    for leaf, percentile in PERCENTILE_WORDS.items():
+        yield of(leaf, "ms", f"{percentile} of the {whose}; lower is better")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mcstress.metrics.check import OPERATORS, Check, parse_check
-from mcstress.metrics.names import COUNT, METRICS, PLANNED_SHARE, find
-from mcstress.metrics.readings import RANGES
+from mcstress.metrics.metric import COUNT
+from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
+from mcstress.metrics.readings import ranges
 
 LEAVES = {
     "<": "reaches {t:g}",
@@ -25,8 +26,7 @@ Entries = Sequence[Entry]
 def healthy_checks() -> list[Check]:
     """The seed's healthy ranges as checks, one sample each being enough."""
     return [
-        parse_check(f"{name} {ranges[0].operator} {ranges[0].limit:g}")
-        for name, ranges in RANGES.items()
+        parse_check(f"{name} {its[0].operator} {its[0].limit:g}") for name, its in ranges().items()
     ]
 
 

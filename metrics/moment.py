@@ -7,30 +7,47 @@ once, and then added to the band's histograms and to the timeline's.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import OWN_FAULT, Event
+from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Counts
+from mcstress.metrics.metric import Say, Seen, Unit
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import Slot
 from mcstress.metrics.unparseable import LLM_STEPS
+from mcstress.metrics.worst import WorstReissues
 
 Latencies = defaultdict[str, list[float]]
 
 
-class SecondBucket:
+class SecondBucket(Seen):
     """Events by phase and outcome, latencies by name, and what else the timeline shows."""
 
-    def __init__(self, users_from: int, band: Band) -> None:
+    __slots__ = (
+        "band", "events", "failed", "listeners", "phases", "queue", "steps", "users_from",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        users_from: int,
+        band: Band,
+        *,
+        faults: Faults,
+        worst: WorstReissues,
+        unit_of: Callable[[Event], Unit],
+        say: Say | None,
+    ) -> None:
+        super().__init__(faults, worst, unit_of, say)
         self.users_from = users_from
         self.band = band
+        self.listeners = band.listeners
         self.events: Tally[tuple[str, str]] = Tally()
         self.steps: Latencies = defaultdict(list)
         self.queue: Latencies = defaultdict(list)
         self.phases: Latencies = defaultdict(list)
         self.failed = 0
-        self.determinism: Tally[tuple[int, int]] = Tally()
-        self.handover: Tally[tuple[str, int]] = Tally()
 
     def add(self, event: Event) -> int:
         """Count an event and its steps, whatever became of it; how many steps never went out.
@@ -46,13 +63,13 @@ class SecondBucket:
                     unsent += 1
                     continue
                 self.failed += 1
-                self.band.errors.add(name, error)
+                self.band.errors.add_step(name, error)
             latencies[name].append(step.latency_ms)
             if name in LLM_STEPS:
                 self.queue[name].append(step.queue_ms)
                 # Who has a rating has no answer that could not be used.
                 if event.rating is None and step.error is None:
-                    self.band.unparseable.add(event, step)
+                    self.band.unparseable.add_step(event, step)
             if step.resent:
                 self.band.errors.resent[(name,)] += 1
         if steps and not unsent and event.outcome != "cut":

@@ -10,14 +10,49 @@ from sys import intern
 
 import msgspec
 
+from mcstress.metrics import jaccard
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.identity import BETWEEN
 from mcstress.metrics.overlap_figure import Cell
+from mcstress.metrics.rank_overlap import rank_biased_overlap
 
 Ids = tuple[str, ...]
 
+NANO = 1_000_000_000
 
-class Remembered(msgspec.Struct, frozen=True, gc=False):
+
+class Pair:
+    """Two lists of distinct hits, and all that can be said of them: a baseline and its reissue.
+
+    ``changed``: the corpora are known to have had other sizes in between.
+    """
+
+    __slots__ = ("baseline", "changed", "identical", "reissue", "shared", "top1", "union")
+
+    def __init__(self, baseline: Ids, reissue: Ids, changed: bool = False) -> None:
+        self.baseline, self.reissue, self.changed = baseline, reissue, changed
+        self.identical = baseline == reissue
+        if self.identical:
+            self.shared = self.union = len(baseline)
+            self.top1 = True
+            return
+        self.shared, self.union = jaccard.overlap(frozenset(baseline), reissue)
+        self.top1 = bool(baseline) and bool(reissue) and baseline[0] == reissue[0]
+
+    @property
+    def rbo_nano(self) -> int:
+        """The rank-biased overlap in billionths."""
+        if self.identical:
+            return NANO
+        return round(rank_biased_overlap(self.baseline, self.reissue) * NANO)
+
+    @property
+    def jaccard(self) -> float:
+        """The Jaccard of the two lists."""
+        return jaccard.jaccard(self.shared, self.union)
+
+
+class Remembered(msgspec.Struct, gc=False):
     """The part of an event that its counterpart needs: identities; ``place`` is for handovers."""
 
     phase: str
@@ -25,6 +60,17 @@ class Remembered(msgspec.Struct, frozen=True, gc=False):
     ids: Ids
     corpus_sizes: dict[str, int] | None
     place: int | None
+    _pair: Pair | None = None
+
+    def against(self, event: Event, hits: list[Hit]) -> Pair:
+        """The pair with the list of ``event``, its one counterpart; made once for all metrics."""
+        pair = self._pair
+        if pair is None:
+            before, after = self.corpus_sizes, event.corpus_sizes
+            changed = before is not None and after is not None and before != after
+            ids = tuple([f"{hit.corpus}{BETWEEN}{hit.id}" for hit in hits])
+            pair = self._pair = Pair(self.ids, ids, changed)
+        return pair
 
 
 class Pairing:
@@ -33,9 +79,9 @@ class Pairing:
     def __init__(self) -> None:
         self._seats: dict[tuple[str, str], tuple[int, dict[int, Remembered]]] = {}
 
-    def remember(self, event: Event, ids: Ids, place: int | None = None) -> None:
-        """Keep an event for its counterpart."""
-        remembered = Remembered(event.phase, event.cell, ids, event.corpus_sizes, place)
+    def remember(self, event: Event, cell: Cell, ids: Ids, place: int | None = None) -> None:
+        """Keep an event of ``cell`` for its counterpart."""
+        remembered = Remembered(event.phase, cell, ids, event.corpus_sizes, place)
         self._of(event)[event.seq] = remembered
 
     def recall(self, event: Event, phase: str) -> Remembered | None:

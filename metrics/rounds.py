@@ -10,6 +10,7 @@ import msgspec
 from mcstress.metrics import jaccard
 from mcstress.metrics.band import Bands
 from mcstress.metrics.faults import Faults
+from mcstress.metrics.metric import Unit
 from mcstress.metrics.overlap_figure import Cell
 
 LISTS_KEPT = 200_000
@@ -27,7 +28,7 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
 
     time_us: int
     users_from: int
-    unit: int
+    unit: Unit
     pool: int
     ids: tuple[str, ...] | None
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from mcstress.metrics.band import Bands, band_of
 from mcstress.metrics.event import Event, utc
 from mcstress.metrics.faults import Faults
+from mcstress.metrics.metric import Say, Unit
 from mcstress.metrics.moment import SecondBucket
+from mcstress.metrics.question import unit_of
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.timeline import Timeline
 from mcstress.metrics.worst import WorstReissues
@@ -18,9 +21,21 @@ SETTLE_AT = 50_000
 
 
 class Accumulators:
-    """The parts; those but ``rounds`` add up by themselves. Readers call ``settle`` first."""
+    """The parts; those but ``rounds`` add up by themselves. Readers call ``settle`` first.
 
-    def __init__(self, cells: int | None = None) -> None:
+    ``say`` hears of single events. ``question_of``: the question of one; without, the units are the
+    trios' and nothing else is kept apart.
+    """
+
+    def __init__(
+        self,
+        cells: int | None = None,
+        say: Say | None = None,
+        question_of: Callable[[Event], Unit] | None = None,
+    ) -> None:
+        self.question_of = question_of
+        self.unit_of: Callable[[Event], Unit] = question_of or unit_of
+        self._say = say
         self.bands = Bands()
         self.timeline = Timeline()
         self.worst = WorstReissues()
@@ -42,7 +57,14 @@ class Accumulators:
         second, band = int(event.time.timestamp()), band_of(event.users)
         moment = self._moments.get((band, second))
         if moment is None:
-            moment = self._moments[band, second] = SecondBucket(band, self.bands[band])
+            moment = self._moments[band, second] = SecondBucket(
+                band,
+                self.bands[band],
+                faults=self.faults,
+                worst=self.worst,
+                unit_of=self.unit_of,
+                say=self._say,
+            )
         self._last = (utc(second), utc(second + 1), event.users, moment)
         return moment
 

@@ -2,39 +2,108 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from mcstress.metrics import jaccard
 from mcstress.metrics.event import Event
 from mcstress.metrics.identity import identities, identity
 from mcstress.metrics.intervals import wilson
-from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.metric import (
+    COUNT,
+    JACCARD,
+    Metric,
+    MetricName,
+    PerQuestion,
+    PlannedRound,
+    Range,
+    ResultContext,
+    Section,
+    Seen,
+    Unit,
+)
+from mcstress.metrics.tally import Tally
+
+RANGES = (
+    Range("==", 0, "healthy", "nobody who was rejected returns"),
+    Range(">", 0, "ignored", "people who were rejected return"),
+)
 
 
-class Swap(Accumulator):
+class Swap(Metric):
     """``pairs``: shared, union of the rejected list and the one after it.
 
-    ``after``: "swaps" counts the lists after a rejection, "returned" the rejected hits in them.
-    ``attempted``: "first" and "second" queries that were not cut off; only a second is skipped.
+    ``after``, by unit: "swaps" counts the lists after a rejection, "returned" the rejected hits in
+    them. ``attempted``: "first" and "second" queries that were not cut off; only a second is
+    skipped.
     """
+
+    key = section = "swap"
+    hears = ("swap",)
+    rows_without_unit: ClassVar[Mapping[str, int]] = {"after": 2}
 
     def __init__(self) -> None:
         self.pairs: Tally[tuple[int, int]] = Tally()
-        self.after: Tally[tuple[str]] = Tally()
+        self.after: Tally[tuple[Unit, str]] = Tally()
         self.attempted: Tally[tuple[str]] = Tally()
 
-    def result(self, planned: int = 0) -> dict[str, Any]:
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The figures of the section."""
+        of = Section("swap", cls.hears, "swaps").name
+        yield of("swaps", COUNT, "lists that came after a rejection")
+        yield of("planned", COUNT, "swaps that were attempted or planned")
+        yield of(
+            "returned",
+            COUNT,
+            "rejected hits (corpus and id) that returned; 0 is right",
+            ranges=RANGES,
+            label="rejected ids that returned",
+            better="lower",
+            span=0.0,
+        )
+        yield of("pairs", COUNT, "rejected lists compared with the ones after")
+        both = "the rejected list against the one after; lower is better"
+        yield of("mean_jaccard", JACCARD, both, "ci95", "pairs")
+
+    @classmethod
+    def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:
+        """Every swap has one list after a rejection."""
+        return {"swap": one_round.asked.get("swap", 0)}
+
+    def add(self, event: Event, seen: Seen) -> None:
+        """Count the query before or the one after a rejection."""
+        excluded, hits, before = event.exclude_ids, seen.hits, seen.before
+        is_first = excluded is None and event.outcome != "skipped"
+        self.attempted[("first" if is_first else "second",)] += 1
+        if hits is None or excluded is None:
+            return
+        self.after[seen.question, "swaps"] += 1
+        self.after[seen.question, "returned"] += returned(event)
+        if before is not None:
+            self.pairs[jaccard.overlap(frozenset(before.ids), identities(hits))] += 1
+
+    def per_question(self) -> PerQuestion:
+        """How many rejected hits returned in a list, by unit."""
+        units = {unit for unit, _ in self.after}
+        counted = {u: (float(self.after[u, "returned"]), self.after[u, "swaps"]) for u in units}
+        return {"swap.returned": counted}
+
+    def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section. ``returned`` is None where no list came after a rejection.
 
         A swap was attempted when its second query was: where the end of the run comes between the
         two, the swap was cut, and nothing is missing.
         """
-        swaps, pairs = self.after[("swaps",)], self.pairs.total()
+        after: Tally[tuple[str]] = Tally()
+        for (_, word), n in self.after.items():
+            after[(word,)] += n
+        swaps, pairs = after[("swaps",)], self.pairs.total()
         mean = jaccard.mean(self.pairs)
         return {
             "swaps": swaps,
-            "planned": max(planned, self.attempted[("second",)]),
-            "returned": self.after[("returned",)] if swaps else None,
+            "planned": max(context.planned.get("swap", 0), self.attempted[("second",)]),
+            "returned": after[("returned",)] if swaps else None,
             "pairs": pairs,
             "mean_jaccard": mean,
             "ci95": None if mean is None else list(wilson(min(mean, 1.0), pairs)),

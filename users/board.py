@@ -1,4 +1,4 @@
-"""What bob needs from alice: her recordings of a round, on whatever worker they were made."""
+"""What a partner takes over: the recordings of a round, on whatever worker they were made."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class HandoverBoard:
     ) -> None:
         """A seat was leased, to begin with ``first_round``, or is empty (None).
 
-        After ``last_round`` its holder has done all her rounds.
+        After ``last_round`` its holder has done all its rounds.
         """
         if first_round is None:
             self._present.pop((persona, trio), None)

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-import gevent.lock
-
+from mcstress.load.pacer import Pacer
 from mcstress.metrics.event import Event, Hit
-from mcstress.services.gateway.client import Gateway
-from mcstress.services.http.transport import Transport
-from mcstress.services.llm.ollama import Ollama
+from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
+from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.run import Run
@@ -38,12 +36,20 @@ class WorkerContext(Protocol):
         """The run that is on."""
 
     @property
+    def pacer(self) -> Pacer:
+        """Who decides when its users' events begin."""
+
+    @property
     def board(self) -> HandoverBoard:
         """What partners recorded."""
 
     @property
-    def llm_slots(self) -> gevent.lock.BoundedSemaphore:
-        """The LLM calls that may be in flight."""
+    def target(self) -> Target:
+        """The system under test, as all of this process share it."""
+
+    @property
+    def llm(self) -> LanguageModel:
+        """The language model, as all of this process share it."""
 
     def lease(self, persona: str) -> Seat:
         """A seat, when the run has begun; blocks until then."""
@@ -55,7 +61,7 @@ class WorkerContext(Protocol):
         """Whether the seat is still this process's; the master may have taken it for lost."""
 
     def moves(self, seat: Seat) -> bool:
-        """Whether the seat's holder is to give it back after her round and take a lower one."""
+        """Whether the seat's holder is to give it back after its round and take a lower one."""
 
     def begin_round(self, seat: Seat, round_: int) -> None:
         """The seat's holder begins a round."""
@@ -69,9 +75,6 @@ class WorkerContext(Protocol):
     def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
         """The sizes of the corpora as last seen."""
 
-    def ensure_index(self, gateway: Gateway, name: str, dimension: int) -> None:
-        """Make the vector index where this process has not done so yet."""
-
 
 class Coordinator:
     """One living coordinator. Knows neither Langfuse nor Jaccard: it does things and says so."""
@@ -80,22 +83,23 @@ class Coordinator:
         self,
         seat: Seat,
         around: WorkerContext,
-        gateway: Gateway,
-        ollama: Ollama,
+        target: Target,
+        llm: LanguageModel,
         *,
         fire: Fire,
+        report: Callable[[Step[Any]], None],
         interruptible: Callable[[], AbstractContextManager[None]],
-        connections: list[Transport],
     ) -> None:
         self.seat = seat
         self.name = seat.name
         self.around = around
         self.run: Run = around.run
-        self.gateway = gateway
-        self.ollama = ollama
+        self.target = target
+        self.can = target.capabilities()
+        self.llm = llm
         self.fire = fire
+        self.report = report
         self.interruptible = interruptible
-        self.connections = connections
         self.namespace = seat.namespace(self.run.playbook_prefix)
         self.variant: Variant = self.run.scenario.variant_of(seat.trio)
         self.contract: Contract = self.variant.contract_of(seat.persona)
@@ -122,7 +126,7 @@ class Coordinator:
         """Go on to the next round; whether this was the last one.
 
         Where rounds have no end, whoever takes over from a quicker colleague goes on with the
-        latest round that she has recorded, and so never falls behind for good.
+        latest round that the colleague has recorded, and so never falls behind for good.
         """
         self.round += 1
         rounds = self.run.rounds
@@ -143,9 +147,11 @@ class Coordinator:
         return run.think_from_s + (run.think_to_s - run.think_from_s) * drawn
 
     def close(self) -> None:
-        """Close her connections."""
-        for connection in self.connections:
-            connection.close()
+        """Close its connections; one that is shared by all is the process's."""
+        if self.target is not self.around.target:
+            self.target.close()
+        if self.llm is not self.around.llm:
+            self.llm.close()
 
     def trace(self, phase: str) -> TraceContext:
         """The trace that this round's calls of ``phase`` belong to."""
@@ -156,11 +162,11 @@ class Coordinator:
         return self._trace
 
     def choose(self, results: list[Hit]) -> Hit | None:
-        """Her choice: the hit at ``record_rank``, or the last one where there are fewer."""
+        """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""
         return results[: self.run.scenario.record_rank][-1] if results else None
 
     def resumes(self) -> list[Resume]:
-        """The new resumes that reach her this round, each a person of its own."""
+        """The new resumes that reach it this round, each a person of its own."""
         names, seat = self.run.scenario.names, self.seat
         mine = [resume for resume in self.variant.resumes if resume.persona == seat.persona]
         # A system that keeps what earlier runs added must not know their namesakes: the prefix is

@@ -10,8 +10,8 @@ from locust.exception import StopUser
 
 from mcstress.metrics.event import Event, Item, Outcome, StepRecord
 from mcstress.services.clock import CLOCK
-from mcstress.services.gateway.schema import RecordRequest, SearchAnswer, SearchRequest
 from mcstress.services.step import Step
+from mcstress.services.target import Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator
 
 Taken = TypeVar("Taken", bound=Step[Any])
@@ -48,6 +48,8 @@ class EventScope:
             role=role,
             query=query,
             k=coordinator.run.top_k,
+            top_k=[],
+            found=None,
             trace_id=self.trace.trace_id,
         )
 
@@ -102,49 +104,53 @@ class EventScope:
         role: str | None = None,
         corpora: list[str] | None = None,
         rejected: list[Item] | None = None,
-    ) -> SearchAnswer | None:
-        """Search, with the playbook corpus ``memory`` or by retrieval only; None where it failed.
+        metadata: bool = False,
+    ) -> Found | None:
+        """Search, with the memory of that namespace or by retrieval only; None where it failed.
 
-        The event takes its list from here; an event has one search. Of ``rejected`` the ids go out.
+        A target without a memory searches plainly. The event takes its list from here; an event has
+        one search. Of ``rejected`` the ids go out.
         """
         coordinator, event = self.coordinator, self.event
-        scenario = coordinator.run.scenario
-        corpora = corpora or scenario.corpora
-        request = SearchRequest(query_text=query, corpora=corpora, k=event.k)
-        if memory is not None:
-            playbook = scenario.playbook
-            request.use_playbook = True
-            request.playbook_corpus = memory
-            request.playbook_top_k = playbook.top_k
-            request.playbook_max_distance = playbook.max_distance
-            request.playbook_max_inject_distance = playbook.max_inject_distance
-            request.query_role = role
+        corpora = corpora or coordinator.run.scenario.corpora
+        search = Search(query, corpora, event.k, metadata=metadata)
+        ask = coordinator.target.search
+        if memory is not None and coordinator.can.record:
+            search.memory, search.role = memory, role
+            if coordinator.can.recall:
+                ask = coordinator.target.recall
         if rejected is not None:
             event.rejected = rejected
-            request.exclude_ids = event.exclude_ids = [*dict.fromkeys(one.id for one in rejected)]
+            search.exclude = event.exclude_ids = [*dict.fromkeys(one.id for one in rejected)]
         event.query = query
         event.corpus_sizes = coordinator.around.corpus_sizes(corpora)
-        step = coordinator.gateway.search(request, self.trace)
+        step = ask(search, self.trace)
         self.steps.append(step)
-        answer = step.answer
-        if answer is not None:
-            event.top_k, event.per_corpus_counts = answer.results, answer.per_corpus_counts
-            event.boosted, event.injected = answer.playbook_boosted, answer.playbook_injected
-        return answer
+        coordinator.report(step)
+        found = step.answer
+        if found is not None:
+            event.top_k, event.found = found.hits, len(found.hits)
+            event.per_corpus_counts = found.per_corpus_counts
+            event.boosted, event.injected = found.boosted, found.injected
+        return found
 
     def record(self, query: str, answer_id: str, answer_corpus: str, role: str) -> bool:
         """Record the choice in the coordinator's own namespace; whether it was taken."""
-        request = RecordRequest(
-            query_text=query,
-            answer_id=answer_id,
-            answer_corpus=answer_corpus,
-            score=1.0,
-            corpus=self.coordinator.namespace,
-            role=role,
-        )
-        return self.take(self.coordinator.gateway.record(request, self.trace)).error is None
+        me = self.coordinator
+        if not me.can.record:
+            return False
+        recording = Recording(query, Item(answer_id, answer_corpus), me.namespace, role)
+        return self.take(me.target.record(recording, self.trace)).error is None
+
+    def add(self, item: NewItem) -> bool:
+        """Put an item where searches find it; whether it was taken."""
+        taken = False
+        for step in self.coordinator.target.add(item, self.trace):
+            taken = self.take(step).error is None
+        return taken
 
     def take(self, step: Taken) -> Taken:
-        """Count the step among the event's own."""
+        """Count the step among the event's own, and tell Locust's statistics of it."""
         self.steps.append(step)
+        self.coordinator.report(step)
         return step

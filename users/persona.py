@@ -1,54 +1,28 @@
-"""Alice, bob and carol: Locust users, each with one driver that walks through the phases."""
+"""Alice, bob and carol: Locust users, each driven through its rounds by the run's pacer."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
+import gevent
 from gevent import Greenlet
 from gevent.pool import Group
-from locust import User, events, task
+from locust import events, task
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.user.task import (
-    LOCUST_STATE_RUNNING,
-    LOCUST_STATE_STOPPING,
-    LOCUST_STATE_WAITING,
-)
 
+from mcstress.locust_compat import StoppableUser, with_any_tag
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.phases import PHASE_FUNCTIONS, Task
 from mcstress.users.session import enter, has_listeners
 
-
-class AnyTag(frozenset[str]):
-    """The tags of a task that has each tag that is asked for.
-
-    Tags choose phases, and phases of a user's own are registered at any time: Locust must not drop
-    the one task there is for any of them.
-    """
-
-    def __and__(self, asked: AbstractSet[object]) -> frozenset[Any]:
-        return frozenset(asked)
-
-
-Function = TypeVar("Function", bound=Callable[..., object])
 IDLE_S = 3600.0
 EXIT_USAGE = 2
 PAUSE_S = 0.5
-"""Before a coordinator who lost her seat, or never got one, asks again."""
+"""Before a coordinator that lost its seat, or never got one, asks again."""
 
 
-def with_any_tag(function: Function) -> Function:
-    """Tag a task with every tag there is."""
-    function.locust_tag_set = AnyTag()  # type: ignore[attr-defined]  # where Locust keeps them
-    return function
-
-
-class CoordinatorUser(User):
+class CoordinatorUser(StoppableUser):
     """A coordinator as Locust runs it. Subclasses name the persona.
 
     The only task is one round; Locust's own waits between two events are the think time, and the
@@ -61,9 +35,7 @@ class CoordinatorUser(User):
     _idle = False
 
     def wait_time(self) -> float:
-        """Seconds until the next event; long where all rounds are done."""
-        if self._idle:
-            return IDLE_S
+        """Seconds between two events: the think time. A class may have its own."""
         return self.coordinator.think_s() if self.coordinator else PAUSE_S
 
     def start(self, group: Group) -> Greenlet[..., Any]:
@@ -77,12 +49,19 @@ class CoordinatorUser(User):
     def round(self) -> None:
         """One round; idles for good after the last."""
         if self._idle:
+            # Not by ``wait_time``, which a class may have its own of: it would ask all the time.
+            with self.interruptible():
+                gevent.sleep(IDLE_S)
             return
         me = self.coordinator = self.coordinator or enter(self)
+        pacer = me.around.pacer
         try:
-            for make_event in walk_round(me):
+            for make_event in pacer.tasks(me):
+                if (slot := pacer.take(self)) is None:
+                    self._finish(me)
+                    return
                 make_event()
-                self.wait()  # type: ignore[no-untyped-call]  # Locust gives it no types
+                pacer.finished(slot)
         except StopUser:
             raise
         except Exception:
@@ -97,34 +76,12 @@ class CoordinatorUser(User):
         if not me.around.holds(me.seat) or me.around.moves(me.seat):
             self._give_back()
         elif is_last:
-            self._idle = True
-            me.around.done(me.seat)
+            self._finish(me)
 
-    def stop(self, force: bool = False) -> bool:
-        """Stop after the event that is on; at once where she waits.
-
-        Locust kills whoever waits, and she may wake in the same moment: the state tells her that
-        she must not begin anything, which would be cut. Where a ramp down and the end of the run
-        meet, Locust asks twice.
-        """
-        if not force and self._state == LOCUST_STATE_STOPPING:
-            return False
-        if not force and self._state == LOCUST_STATE_WAITING:
-            self._state = LOCUST_STATE_STOPPING
-            self.group.killone(self.greenlet)
-            return True
-        return bool(super().stop(force))
-
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """While this lasts, a stop ends the user at once, though inside a task."""
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_WAITING
-        yield
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_RUNNING
+    def _finish(self, me: Coordinator) -> None:
+        """Idle for good: all rounds are done, or there is no slot any more."""
+        self._idle = True
+        me.around.done(me.seat)
 
     def on_stop(self) -> None:
         """Give the seat back at once."""
@@ -136,6 +93,7 @@ class CoordinatorUser(User):
 
     def _give_back(self) -> None:
         if self.coordinator is not None:
+            self.coordinator.around.pacer.left(self)
             self.coordinator.close()
             self.coordinator.around.give_back(self.coordinator.seat)
             self.coordinator = None
@@ -155,18 +113,8 @@ def refuse_without_listeners(environment: Environment, **_: Any) -> None:
         raise SystemExit(EXIT_USAGE)
 
 
-def walk_round(me: Coordinator) -> Iterator[Task]:
-    """The chosen phases of one round in their order, task by task."""
-    me.begin_round()
-    for phase in me.run.phases:
-        for make_event in PHASE_FUNCTIONS[phase](me):
-            yield make_event
-            if not me.around.holds(me.seat):
-                return
-
-
 class AliceUser(CoordinatorUser):
-    """Holds alpha; bob takes it over with her memory."""
+    """Holds alpha; bob takes it over with alice's memory."""
 
     persona = "alice"
 

@@ -1,4 +1,4 @@
-"""Who plays whom: a scenario's personas against the user classes that Locust has."""
+"""A scenario's personas against the user classes that Locust has."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def check_personas(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
     for persona in scenario.personas:
         if persona not in played:
             raise UsageError(
-                f'scenario {scenario.name}, personas: found "{persona}", whom no user class plays; '
-                f"expected {', '.join(sorted(played))}, or a CoordinatorUser of hers in the "
+                f'scenario {scenario.name}, personas: found "{persona}", which no user class plays'
+                f"; expected {', '.join(sorted(played))}, or a CoordinatorUser for it in the "
                 "locustfile"
             )
 
@@ -28,8 +28,8 @@ def check_personas(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
         part: str | None = getattr(kind, "persona", None)
         if part is not None and part not in scenario.personas:
             raise UsageError(
-                f'scenario {scenario.name}, personas: found no "{part}", whom {kind.__name__} '
-                f"plays; expected her among {', '.join(scenario.personas)}, or Locust to be "
+                f'scenario {scenario.name}, personas: found no "{part}", which {kind.__name__} '
+                f"plays; expected it among {', '.join(scenario.personas)}, or Locust to be "
                 "started with the names of the classes that have a part"
             )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
-from mcstress.services.http.bearer_token import TokenHosts
-from mcstress.services.http.transport import LARGEST_ANSWER_BYTES
+from mcstress.services.llm.clients import Api
+from mcstress.services.llm.language_model import ModelSetup
+from mcstress.services.target import MemoryLimits, TargetSetup
 from mcstress.users.scenarios.model import Scenario
 
 
@@ -15,14 +17,14 @@ class Run(msgspec.Struct, frozen=True):
     """Made once, by the master or the local runner, and sent to every worker.
 
     ``phases`` are the chosen ones in their order; ``rounds`` 0 means until stopped. ``top_k`` is
-    the scenario's unless an option says otherwise.
+    the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
+    gateway. The setups are what every worker makes its target and its LLM's client from.
     """
 
     uid: str
     label: str
-    gateway_url: str
-    llm_url: str
-    llm_model: str
+    target_setup: TargetSetup
+    llm_setup: ModelSetup
     scenario: Scenario
     phases: list[str]
     rounds: int
@@ -30,13 +32,12 @@ class Run(msgspec.Struct, frozen=True):
     top_k: int
     playbook_prefix: str
     fresh_prefix: str
-    timeout_s: float
     wait_deadline_s: float
     think_from_s: float
     think_to_s: float
     trace_sample: float = 1.0
-    token_hosts: TokenHosts = TokenHosts()
-    max_answer_bytes: int = LARGEST_ANSWER_BYTES
+    target: str = ""
+    llm_api: Api = "ollama"
 
     def draw(self, *what: object) -> int:
         """A number in [0, 2**64) that depends on the seed and ``what`` alone.
@@ -45,3 +46,14 @@ class Run(msgspec.Struct, frozen=True):
         """
         key = "/".join(map(str, (self.seed, *what)))
         return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+
+
+def setup_of(scenario: Scenario, **others: Any) -> TargetSetup:
+    """A target's setup for ``scenario``; ``others`` are the fields that are not of it."""
+    playbook = scenario.playbook
+    return TargetSetup(
+        corpora=tuple(scenario.corpora),
+        fresh_corpus=scenario.fresh_corpus,
+        memory=MemoryLimits(playbook.top_k, playbook.max_distance, playbook.max_inject_distance),
+        **others,
+    )

@@ -1,4 +1,4 @@
-"""How a Locust user becomes a coordinator: a seat, and connections of her own."""
+"""How a Locust user becomes a coordinator: a seat, and connections of its own."""
 
 from __future__ import annotations
 
@@ -12,16 +12,12 @@ from locust.env import Environment
 from locust.event import EventHook
 
 from mcstress.metrics.event import OWN_FAULT
-from mcstress.services.gateway.client import Gateway
 from mcstress.services.http.bearer_token import (
     GATEWAY_TOKEN,
     LLM_TOKEN,
-    authorization,
     origin_of,
     withheld,
 )
-from mcstress.services.http.transport import Transport
-from mcstress.services.llm.ollama import Ollama
 from mcstress.services.step import Step
 from mcstress.users.coordinator import Coordinator, WorkerContext
 from mcstress.users.run import Run
@@ -87,24 +83,13 @@ def enter(user: CoordinatorUser) -> Coordinator:
 
 
 def _seated(user: CoordinatorUser, around: WorkerContext, seat: Seat) -> Coordinator:
-    run = around.run
-    on_step = Reporter(user.environment, user)
-    to_gateway = connection(run, run.gateway_url, GATEWAY_TOKEN)
-    to_llm = connection(run, run.llm_url, LLM_TOKEN)
-    ollama = Ollama(
-        to_llm,
-        model=run.llm_model,
-        seed=run.seed,
-        slots=around.llm_slots,
-        on_step=on_step,
-    )
     return Coordinator(
         seat,
         around,
-        Gateway(to_gateway, on_step),
-        ollama,
+        around.target.connect(),
+        around.llm.connect(),
         fire=coordination_hook(user.environment).fire,
-        connections=[to_gateway, to_llm],
+        report=Reporter(user.environment, user),
         interruptible=user.interruptible,
     )
 
@@ -116,27 +101,16 @@ def _gate_of(environment: Environment) -> ContextProvider:
     return gate
 
 
-def connection(run: Run, url: str, token: str) -> Transport:
-    """A connection to ``url``, with the token of that variable where it belongs there."""
-    return Transport(
-        url,
-        connect_timeout_s=run.timeout_s,
-        timeout_s=run.timeout_s,
-        headers=authorization(token, url, run.token_hosts),
-        size_limit_bytes=run.max_answer_bytes,
-    )
-
-
 def withheld_of(run: Run) -> list[str]:
     """What tokens the master sends and this process does not, since its environment says so.
 
     Raises UsageError where this process's own environment holds a token or a host that is none.
     """
-    hosts = run.token_hosts
+    hosts, urls = run.target_setup.token_hosts, (run.target_setup.url, run.llm_setup.url)
     return [
         said
-        for token, url in ((GATEWAY_TOKEN, run.gateway_url), (LLM_TOKEN, run.llm_url))
-        if (said := withheld(token, url, hosts)) and origin_of(url) in hosts.of(token)
+        for token, url in zip((GATEWAY_TOKEN, LLM_TOKEN), urls, strict=True)
+        if url and (said := withheld(token, url, hosts)) and origin_of(url) in hosts.of(token)
     ]
 
 

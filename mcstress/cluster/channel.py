@@ -1,11 +1,11 @@
-"""The post: carries messages between master and workers over a Locust runner."""
+"""The channel: carries messages between master and workers over a Locust runner."""
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import gevent
@@ -15,6 +15,7 @@ from locust.exception import RPCSendError
 from locust.runners import LocalRunner, MasterRunner, Runner, WorkerRunner
 
 from mcstress.cluster.key import MASTER, ClusterKey, KeyFaultError
+from mcstress.locust_compat import client_ids
 
 SOON_S = 0.02
 BUNDLE = "mcstress.Bundle"
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Channel:
-    """Sends and receives the messages of ``harness.messages``, in order for one receiver.
+    """Sends and receives the messages of ``cluster.messages``, in order for one receiver.
 
     A message of Locust's costs 30 µs at either end. Those that can wait for a moment, which nobody
     sees in rounds that take far longer, travel in a bundle; whatever is sent after them stays
@@ -107,7 +108,7 @@ class Channel:
         """Send to one, or to all: each has a signature of its own, where there are any."""
         runner, receivers = self._runner, [to]
         if to is None and self._key and isinstance(runner, MasterRunner):
-            receivers = list(runner.clients)
+            receivers = [*client_ids(runner)]
         for receiver in receivers:
             with self._sending[receiver]:
                 sealed = self._key.seal(kind, receiver or MASTER, content)
@@ -153,13 +154,17 @@ class Channel:
         except NOT_OURS as fault:
             self.on_unreadable(BUNDLE, msg.node_id, str(fault))
             return
-        # One message's fault is not the others': all are read, and then Locust hears of it.
-        with ExitStack() as reading:
-            for kind, content in reversed(bundle):
-                if kind in self._read:
-                    reading.callback(self._read[kind], content, msg.node_id)
-                else:
-                    self.on_unreadable(BUNDLE, msg.node_id, f"found an unknown kind {kind!r}")
+        faults: list[Exception] = []
+        for kind, content in bundle:
+            if kind not in self._read:
+                self.on_unreadable(BUNDLE, msg.node_id, f"found an unknown kind {kind!r}")
+                continue
+            try:
+                self._read[kind](content, msg.node_id)
+            except Exception as fault:  # noqa: BLE001  (one message's fault is not the others')
+                faults.append(fault)
+        if faults:
+            raise faults[-1]  # Locust logs it
 
 
 def _log_unreadable(kind: str, sender: str, fault: str) -> None:

@@ -30,7 +30,7 @@ Ordinal = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
 class Greeting(msgspec.Struct, frozen=True):
-    """A worker has connected, and says what it runs: it may be refused (``harness.handshake``)."""
+    """A worker has connected, and says what it runs: it may be refused (``cluster.handshake``)."""
 
     version: str = ""
     protocol: str = ""
@@ -137,7 +137,7 @@ class Published(msgspec.Struct, frozen=True):
 class Partner(msgspec.Struct, frozen=True):
     """A seat was leased, to begin with ``first_round``, or is empty (None).
 
-    After ``last_round`` its holder has done all her rounds.
+    After ``last_round`` its holder has done all its rounds.
     """
 
     persona: str

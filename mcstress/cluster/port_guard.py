@@ -11,7 +11,13 @@ from locust.rpc import Message
 from locust.runners import STATE_INIT, MasterRunner
 
 from mcstress.cluster.dropped import Dropped
-from mcstress.locust_compat import UNREADABLE
+from mcstress.locust_compat import (
+    UNREADABLE,
+    forget_client,
+    has_an_index,
+    is_registered,
+    replace_message_handler,
+)
 
 NEWCOMERS_MAY_SAY = ("client_ready", "locustfile")
 LONGEST_ID = 320
@@ -105,12 +111,11 @@ class PortGuard:
     def __init__(self, runner: MasterRunner, dropped: Dropped) -> None:
         self._runner = runner
         self._dropped = dropped
-        self._handle = runner.handle_message
+        self._handle = replace_message_handler(runner, self.handle)
         self.turned_away: set[str] = set()
         """Workers that were refused: what they say on their way out is nobody's business."""
         self.on_ready: Callable[[str, str], None] | None = None
         """Hears of a worker that has connected: Locust's name for it, and its Locust's version."""
-        runner.handle_message = self.handle  # type: ignore[method-assign]  # client_listener calls it
 
     def handle(self, client_id: str, msg: Message) -> None:
         """Pass the message on, or drop it."""
@@ -121,7 +126,7 @@ class PortGuard:
             return
         if msg.type == "quit" and self._runner.state == STATE_INIT:
             # Of the last worker Locust would end its message loop, and go on waiting for others.
-            self._runner.clients.pop(client_id, None)
+            forget_client(self._runner, client_id)
             logger.info("worker %s quit before the test", client_id)
             return
         try:
@@ -144,12 +149,12 @@ class PortGuard:
             return "of an unknown kind"
         if not client_id.isprintable() or len(client_id) > LONGEST_ID:
             return "of a client whose name is none"
-        if client_id not in self._runner.worker_indexes and kind not in NEWCOMERS_MAY_SAY:
+        if not has_an_index(self._runner, client_id) and kind not in NEWCOMERS_MAY_SAY:
             return "of a client that is no worker"
         return _misshapen(client_id, kind, message.data)
 
     def _is_known(self, kind: str) -> bool:
-        return kind in SHAPES or kind in self._runner.custom_messages
+        return kind in SHAPES or is_registered(self._runner, kind)
 
 
 def _misshapen(client_id: str, kind: str, data: Any) -> str | None:

@@ -15,28 +15,19 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.settings import Settings
-from mcstress.tracing.counts import Tally, TraceCounts
+from mcstress.tracing.counts import ProcessCounts, SaidCounts, SinkCounts
 from mcstress.tracing.langfuse.settings import LangfuseSettings, load_settings
 from mcstress.tracing.otlp.settings import FROM_VARIABLES, OtlpSettings, load_otlp
-from mcstress.tracing.sink import TITLES, SinkName, TraceSink, Where
+from mcstress.tracing.sink import SinkName, TraceSink, Where
 from mcstress.tracing.trace import Level, TraceRun
 from mcstress.users.run import Run
 from mcstress.worker.untraced import Untraced
 
 FLUSH_DEADLINE_S = 10.0
-MOST = 2**53
-"""More than a worker can count, and the largest whole number that every reader of JSON has."""
-LONGEST_PATH = 4096
-MOST_SPOOLS = 100
-"""That a process names of a sink; it has one."""
 READ_BACK_WITHIN_S = 15.0
 """Servers ingest late; a headless run waits as long at its end for what they delivered to show."""
 
 logger = logging.getLogger(__name__)
-
-SinkCounts = dict[str, dict[str, Any]]
-"""What became of what a process made, as JSON has it: ``TraceCounts`` by the sink's name, with a
-``fault`` where nothing could be sent."""
 
 
 class _Process:
@@ -143,12 +134,21 @@ def _langfuse_of_worker(process: _Process, welcome: Welcome, own_env: Path | Non
     return Untraced(Where("langfuse", ""), reason)
 
 
-def sink_counts(sinks: Iterable[TraceSink]) -> SinkCounts:
+def sink_counts(sinks: Iterable[TraceSink]) -> ProcessCounts:
     """What became of everything so far; empty where there is no tracing."""
-    return {sink.where.sink: _told(sink, sink.counts()) for sink in sinks}
+    counts: ProcessCounts = {}
+    for sink in sinks:
+        counts[sink.where.sink] = told = SinkCounts.total([sink.counts()])
+        told.fault = sink.fault
+    return counts
 
 
-def finish_sinks(sinks: Sequence[TraceSink], deadline_s: float = FLUSH_DEADLINE_S) -> SinkCounts:
+def said_counts(counts: ProcessCounts) -> SaidCounts:
+    """As messages have them, for ``tracing.counts.counts_of``."""
+    return {sink: msgspec.to_builtins(told) for sink, told in counts.items()}
+
+
+def finish_sinks(sinks: Sequence[TraceSink], deadline_s: float = FLUSH_DEADLINE_S) -> ProcessCounts:
     """Deliver or keep all that is there, by one deadline for all; what became of everything."""
     for sink in sinks:
         sink.begin_to_finish(deadline_s)
@@ -161,39 +161,6 @@ def finish_sinks(sinks: Sequence[TraceSink], deadline_s: float = FLUSH_DEADLINE_
     if interrupted is not None:
         raise interrupted
     return sink_counts(sinks)
-
-
-def _told(sink: TraceSink, counts: TraceCounts) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(counts)
-    return told | {"fault": sink.fault} if sink.fault else told
-
-
-def total_counts(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The sum of what processes said became of the observations and scores of one sink."""
-    told = (msgspec.convert(each, TraceCounts) for each in counts)
-    total: dict[str, Any] = msgspec.to_builtins(TraceCounts.total(told))
-    return total
-
-
-def are_counts(counts: SinkCounts) -> bool:
-    """Whether they are what a process may say of its observations."""
-    return counts.keys() <= TITLES.keys() and all(map(_are_counts, counts.values()))
-
-
-def _are_counts(counts: dict[str, Any]) -> bool:
-    try:
-        total = msgspec.convert(counts, TraceCounts)
-    except msgspec.ValidationError:
-        return False
-    fault = counts.get("fault", "")
-    if len(total.spools) > MOST_SPOOLS or any(len(path) > LONGEST_PATH for path in total.spools):
-        return False
-    return isinstance(fault, str) and all(map(_is_possible, (total, total.scores)))
-
-
-def _is_possible(tally: Tally) -> bool:
-    numbers = (tally.made, tally.sampled_out, tally.delivered, tally.spooled)
-    return all(0 <= number <= MOST for number in (*numbers, *tally.dropped.values()))
 
 
 class SessionTraces:
@@ -229,7 +196,7 @@ class SessionTraces:
         return next(filter(None, (sink.project_url for sink in self.sinks)), "")
 
     @property
-    def counts(self) -> SinkCounts:
+    def counts(self) -> ProcessCounts:
         """What became of a master's own scores; it makes no observations."""
         return {} if self._local else sink_counts(self.sinks)
 

@@ -19,8 +19,11 @@ from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.plugin import install
 from mcstress.process.file_limit import check_asked, raise_nofile_limit
 from mcstress.process.ports import check_ports
+from mcstress.services.llm.clients import API_NAMES
+from mcstress.services.preflight import ModelFacts
+from mcstress.services.target import Capabilities
 from mcstress.settings import Settings, read_settings
-from mcstress.system_under_test import look_at_gateway, look_at_llm, start_stack
+from mcstress.system_under_test import look_at_llm, look_at_target, start_stack
 from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import load_settings
 from mcstress.tracing.otlp.settings import load_otlp
@@ -130,11 +133,12 @@ def _input(settings: Settings) -> Iterator[Finding]:
 def _services(settings: Settings, *, probing: bool | None) -> Iterator[Finding]:
     """Those that were given at once; the embedded stack takes some seconds to start."""
     url, llm_url = settings.gateway_url, settings.llm_url
-    if url:
-        yield from _gateway(settings, url, probing=probing is not False)
+    own = settings.keeps_what_is_written
+    if own:
+        yield from _target(settings, url, probing=probing is not False)
     if llm_url:
         yield from _llm(settings, llm_url, probing=probing is not False)
-    if url and llm_url:
+    if own and llm_url:
         return
     try:
         stack = start_stack(settings)
@@ -142,49 +146,59 @@ def _services(settings: Settings, *, probing: bool | None) -> Iterator[Finding]:
         yield Finding("fail", str(fault))
         return
     try:
-        if not url:
-            yield from _gateway(settings, stack.url, probing=bool(probing))
+        if not own:
+            yield from _target(settings, stack.url, probing=bool(probing))
         if not llm_url:
             yield from _llm(settings, stack.llm_url, probing=bool(probing))
     finally:
         stack.stop()
 
 
-def _gateway(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:
-    def look() -> str:
-        sizes = look_at_gateway(settings, url).corpus_sizes
-        corpora = ", ".join(f"{name} ({size:,})" for name, size in sorted(sizes.items()))
-        return f"gateway {settings.gateway_url or 'built in, not your system'}: {corpora}"
-
-    looked = _finding(look)
-    yield looked
-    if probing and looked.mark == "ok":
+def _target(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:
+    try:
+        facts = look_at_target(settings, url)
+    except UsageError as fault:
+        yield Finding("fail", str(fault))
+        return
+    sizes = sorted(facts.corpus_sizes.items())
+    corpora = ", ".join(f"{name} ({size:,})" for name, size in sizes) or "corpora not known"
+    if settings.target:
+        yield Finding("ok", f"target {facts.title}: {corpora}")
+        yield from _capabilities(facts.capabilities)
+    else:
+        where = settings.gateway_url or "built in, not your system"
+        yield Finding("ok", f"gateway {where}: {corpora}")
+    if probing:
         yield probe.search(settings, url)
 
 
+def _capabilities(can: Capabilities) -> Iterator[Finding]:
+    """One line each; what a target cannot do is no fault, but changes what is tested."""
+    for words, there, effect in can.table():
+        yield Finding("ok", f"target can {words}: {'yes' if there else f'no, {effect}'}")
+
+
 def _llm(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:
-    def look() -> str:
-        model = look_at_llm(settings, url)
-        if model.rule_based:
-            return f"LLM {settings.llm_url or 'built in'}: rules, no language model ({model.name})"
-        return f"LLM {url}: {model.name} is there"
-
-    looked = _finding(look)
-    unlike = settings.gateway_url and not settings.llm_url and looked.mark == "ok"
-    if unlike:
-        text = f"{looked.text}; no --llm-host is given, so that rules parse and rate your results"
-        looked = Finding("warn", text)
-    yield looked
-    if probing and looked.mark != "fail":
-        yield probe.chat(settings, url)
-
-
-def _finding(look: Callable[[], str]) -> Finding:
-    """What a look found right, or why a run would be refused or fail."""
     try:
-        return Finding("ok", look())
+        model = look_at_llm(settings, url)
     except UsageError as fault:
-        return Finding("fail", str(fault))
+        yield Finding("fail", str(fault))
+        return
+    yield _looked(settings, model)
+    if probing:
+        yield probe.chat(settings, url, model)
+
+
+def _looked(settings: Settings, model: ModelFacts) -> Finding:
+    """Which model answers, and by which API."""
+    if not model.rule_based:
+        api = API_NAMES[model.api]
+        return Finding("ok", f"LLM {settings.llm_url}: {model.name} is there, by {api}")
+    text = f"LLM {settings.llm_url or 'built in'}: rules, no language model ({model.name})"
+    if settings.keeps_what_is_written and not settings.llm_url:
+        unlike = "no --llm-host is given, so that rules parse and rate your results"
+        return Finding("warn", f"{text}; {unlike}")
+    return Finding("ok", text)
 
 
 def _langfuse(settings: Settings) -> Iterator[Finding]:

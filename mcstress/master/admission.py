@@ -17,6 +17,7 @@ from mcstress.cluster.dropped import LONGEST_REASON, Dropped, quoted
 from mcstress.cluster.handshake import mismatch
 from mcstress.cluster.key import KeyFaultError, RepeatedError
 from mcstress.cluster.port_guard import PortGuard
+from mcstress.locust_compat import forget_client, is_client
 
 NAMED_AT_MOST = 100
 """Refused workers that are named in log and report; whoever makes up more is counted only."""
@@ -64,7 +65,7 @@ class Admission:
             self._runner.send_message("quit", None, client_id)
         if self._runner.state in (STATE_INIT, STATE_STOPPED):
             # Locust ends a headless test whose only worker quits, even while it waits for others.
-            self._runner.clients.pop(client_id, None)
+            forget_client(self._runner, client_id)
             self._guard.turned_away.add(client_id)
 
     def refuse_silent(self) -> None:
@@ -73,7 +74,7 @@ class Admission:
         for client_id, since_s in list(self._silent_since.items()):
             if now_s - since_s > GREETING_WITHIN_S:
                 del self._silent_since[client_id]
-                if client_id in self._runner.clients:
+                if is_client(self._runner, client_id):
                     self.refuse(client_id, "never said what it runs")
 
     def _on_ready(self, client_id: str, locust: str) -> None:

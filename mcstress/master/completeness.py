@@ -4,58 +4,67 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Sequence
-from typing import Any
 
-from mcstress.cluster.tracing import READ_BACK_WITHIN_S, total_counts
+import msgspec
+from msgspec import UNSET
+
+from mcstress.cluster.tracing import READ_BACK_WITHIN_S
+from mcstress.evidence.document_parts import (
+    Completeness,
+    ProcessTraces,
+    SinkTotal,
+    SinkTracing,
+    TraceCount,
+    Tracing,
+    WorkerPart,
+)
 from mcstress.master.run_state import RunState
 from mcstress.master.worker_registry import WorkerState
 from mcstress.process.clock_watch import notices
-from mcstress.tracing.sink import SinkName
-
-LANGFUSE: SinkName = "langfuse"
+from mcstress.tracing.counts import SinkCounts
+from mcstress.tracing.sink import LANGFUSE, TITLES, SinkName
 
 
 def completeness(
     run: RunState, events_merged: int, events_kept: int, found: Sequence[str] = ()
-) -> dict[str, Any]:
+) -> Completeness:
     """The report's completeness section. ``complete`` is what verdicts depend on.
 
     ``found`` are faults of the evidence files as they were read back.
     """
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
-    events_made = sum(part.events_made for part in parts)
-    return {
-        "complete": not (faults := [*_faults(run, parts, events_merged, events_kept), *found]),
-        "faults": faults,
-        "notices": _notices(run, parts),
-        "events_made": events_made,
-        "events_merged": events_merged,
-        "events_kept": events_kept,
-        "workers": [_worker(part) for part in parts],
-        "user_errors": len(run.user_errors),
-        "tracing": tracing(run)
-        | {
-            "read_back": run.read_back.get(LANGFUSE),
-            "read_back_within_s": READ_BACK_WITHIN_S,
-        },
-    }
+    counted = _counted(run, parts, [*_faults(run, parts, events_merged, events_kept), *found])
+    counted.events_merged, counted.events_kept = events_merged, events_kept
+    counted.tracing.read_back = run.read_back.get(LANGFUSE)
+    counted.tracing.read_back_within_s = READ_BACK_WITHIN_S
+    for sink in counted.tracing.sinks or ():
+        sink.read_back, sink.read_back_within_s = run.read_back.get(sink.sink), READ_BACK_WITHIN_S
+    return counted
 
 
-def completeness_so_far(run: RunState, events_merged: int) -> dict[str, Any]:
+def completeness_so_far(run: RunState, events_merged: int) -> Completeness:
     """The same while the run goes on: a worker is missed only where Locust misses it."""
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     faults = [fault for part in parts if part.lost for fault in faults_of(part)]
     faults += evidence_faults(run)
-    return {
-        "complete": not (faults := faults + _broken_down(run)),
-        "faults": faults,
-        "notices": _notices(run, parts),
-        "events_made": sum(part.events_made for part in parts),
-        "events_merged": events_merged,
-        "workers": [_worker(part) | {"lost": part.lost} for part in parts],
-        "user_errors": len(run.user_errors),
-        "tracing": tracing(run),
-    }
+    counted = _counted(run, parts, faults + _broken_down(run))
+    counted.events_merged = events_merged
+    for part, told in zip(parts, counted.workers, strict=True):
+        told.lost = part.lost
+    return counted
+
+
+def _counted(run: RunState, parts: list[WorkerState], faults: list[str]) -> Completeness:
+    """What both say: with any of ``faults``, not all is there."""
+    return Completeness(
+        complete=not faults,
+        faults=faults,
+        notices=_notices(run, parts),
+        events_made=sum(part.events_made for part in parts),
+        workers=[_worker(part) for part in parts],
+        user_errors=len(run.user_errors),
+        tracing=tracing(run),
+    )
 
 
 def evidence_faults(run: RunState) -> list[str]:
@@ -132,63 +141,80 @@ def _called(part: WorkerState) -> str:
     return f", {part.machine}," if part.machine else ""
 
 
-def _worker(part: WorkerState) -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "boot": part.boot,
-        "events": part.events_made,
-        "lost": part.drained is None,
-        "reports": part.deltas,
-        "reports_missing": part.gaps(),
-        "reports_repeated": part.deltas_repeated,
-        "tracing": part.tracing.get(LANGFUSE),
-        "sinks": {name: told for name, told in part.tracing.items() if name != LANGFUSE},
+def _worker(part: WorkerState) -> WorkerPart:
+    sinks: dict[str, ProcessTraces] = {
+        sink: _traces(counts) for sink, counts in part.tracing.items()
     }
+    return WorkerPart(
+        name=part.name,
+        boot=part.boot,
+        events=part.events_made,
+        lost=part.drained is None,
+        reports=part.deltas,
+        reports_missing=part.gaps(),
+        reports_repeated=part.deltas_repeated,
+        tracing=sinks.get(LANGFUSE),
+        sinks=sinks,
+    )
 
 
-def tracing(run: RunState) -> dict[str, Any]:
-    """Observations and ``scores`` of all processes, to Langfuse; the ``master`` makes scores only.
+def _traces(counts: SinkCounts) -> ProcessTraces:
+    told = msgspec.convert(counts, ProcessTraces, from_attributes=True)
+    told.fault = counts.fault or UNSET
+    return told
 
-    ``sinks`` lists every sink that is on, with the same counts and with its address, ``where``.
-    ``faults``: workers that traced nothing, and why; tracing changes no verdict. ``spools`` are
-    files on this machine, ``spools_elsewhere`` those of workers on others.
+
+def tracing(run: RunState) -> Tracing:
+    """Observations and ``scores`` of all processes; the ``master`` makes scores only.
+
+    Every sink that is on is in ``sinks``; the counts beside them are Langfuse's.
     """
-    on = [sink.where for sink in run.traces.sinks]
-    counts = by_sink(run)
-    return {
-        "on": any(where.sink == LANGFUSE for where in on),
-        "mask": run.settings.mask,
-        **_of_sink(run, LANGFUSE),
-        "sinks": [{"sink": sink, "where": url, **counts[sink]} for sink, url in on],
-    }
+    sinks = sink_totals(run)
+    langfuse = next((sink for sink in sinks if sink.sink == LANGFUSE), _total(run, LANGFUSE))
+    counts = {name: getattr(langfuse, name) for name in SinkTotal.__struct_fields__}
+    on = any(sink is langfuse for sink in sinks)
+    return Tracing(on=on, mask=run.settings.mask, sinks=sinks, **counts)
 
 
-def by_sink(run: RunState) -> dict[SinkName, dict[str, Any]]:
+def sink_totals(run: RunState) -> list[SinkTracing]:
     """What became of everything, for each sink that is on."""
-    return {sink.where.sink: _of_sink(run, sink.where.sink) for sink in run.traces.sinks}
+    return [_total(run, *sink.where) for sink in run.traces.sinks]
 
 
-def _of_sink(run: RunState, sink: SinkName) -> dict[str, Any]:
+def _total(run: RunState, sink: SinkName, where: str = "") -> SinkTracing:
+    """``faults``: workers that traced nothing, and why; tracing changes no verdict.
+
+    ``spools`` are files on this machine, ``spools_elsewhere`` those of workers on others.
+    """
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     told = [(part, part.tracing[sink]) for part in parts if sink in part.tracing]
-    master = run.traces.counts.get(sink, {})
-    total = total_counts([*(counts for _, counts in told), master])
+    master = run.traces.counts.get(sink, SinkCounts())
+    total = SinkCounts.total([*(counts for _, counts in told), master])
     away = [(part, path) for part, counts in told for path in _away(part, counts)]
-    return {
-        **total,
-        "spools": [path for path in total["spools"] if path not in {path for _, path in away}],
-        "spools_elsewhere": [f"{path} on {part.machine} ({part.name})" for part, path in away],
-        "faults": [
-            f"{part.name} on {part.machine} traced nothing: {counts['fault']}"
+    elsewhere = {path for _, path in away}
+    return SinkTracing(
+        sink=sink,
+        title=TITLES[sink],
+        where=where,
+        made=total.made,
+        sampled_out=total.sampled_out,
+        delivered=total.delivered,
+        spooled=total.spooled,
+        dropped=total.dropped,
+        scores=msgspec.convert(total.scores, TraceCount, from_attributes=True),
+        spools=[path for path in total.spools if path not in elsewhere],
+        spools_elsewhere=[f"{path} on {part.machine} ({part.name})" for part, path in away],
+        faults=[
+            f"{part.name} on {part.machine} traced nothing: {counts.fault}"
             for part, counts in told
-            if counts.get("fault")
+            if counts.fault
         ],
-        "master": master or total_counts([]),
-    }
+        master=_traces(master),
+    )
 
 
-def _away(part: WorkerState, counts: dict[str, Any]) -> list[str]:
+def _away(part: WorkerState, counts: SinkCounts) -> list[str]:
     """The spools of a worker whose disk this machine does not see."""
     # A path is what a worker says, which Path refuses where it is long; os.path takes any.
-    spools = [] if part.local else counts.get("spools", [])
+    spools = [] if part.local else counts.spools
     return [path for path in spools if not os.path.isfile(path)]  # noqa: PTH113  (see above)

@@ -1,4 +1,4 @@
-"""The conductor: hears all workers of a run, and knows when it is over."""
+"""The master of a run: it hears all workers, and knows when the run is over."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import gevent
+import msgspec
 from gevent.event import Event as Signal
 from locust.env import Environment
 from locust.runners import (
@@ -20,14 +21,17 @@ from locust.runners import (
 from mcstress.cluster import messages as said
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import quoted
-from mcstress.cluster.tracing import are_counts
+from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
 from mcstress.master.progress import Progress
 from mcstress.master.run_state import ImpossibleError, RunState
 from mcstress.master.seat_assignment import SeatAssignment
-from mcstress.master.session import RunSession
+from mcstress.master.session import RunSession, Speaker
 from mcstress.master.spawn_tracker import SpawnTracker
+from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import LOCAL, WorkerState
+from mcstress.options import option
+from mcstress.tracing.counts import counts_of
 from mcstress.worker.segment_file import refused
 
 TICK_S = 1.0
@@ -78,7 +82,9 @@ class RunController(RunSession):
             self.tell(run, part.name, said.Dismissed(run.run.uid, part.copied))
 
     def rest(self) -> None:
-        """The run is over."""
+        """The run is over; twice is once."""
+        if self.current is not None:
+            self.current.go(RunStage.OVER)
         if self._ticker is not None:
             self._ticker.kill()
         if self.progress is not None:
@@ -118,49 +124,60 @@ class RunController(RunSession):
     def _on_hello(self, hello: said.Hello, sender: str) -> None:
         run = self.current
         admitted = self.admission is None or self.admission.admits(hello, sender)
-        if run is None or run.ending or not admitted:
+        if run is None or run.stage >= RunStage.STOPPING or not admitted:
             return
         part = run.roll.enter(self.name_of(sender), sender, hello.boot, quoted(hello.machine))
         self.post.send(run.welcome(part), self.address_of(part))
-        if run.spawned:
-            self.tell(run, part.name, said.Spawned(run.spawned))
+        if run.stage is RunStage.RUNNING:
+            self.tell(run, part.name, said.Spawned(complete=True))
+
+    def _heard_in_time(self, message: said.Delta | said.Drained, sender: str) -> Speaker | None:
+        """Who hands over, for itself and before the drain was over."""
+        speaker = self.part_of(message.run_uid, sender)
+        if speaker is None or speaker.run.stage >= RunStage.REPORTING:
+            return None
+        return speaker if self.is_own(message, speaker.part) else None
 
     def _on_delta(self, delta: said.Delta, sender: str) -> None:
-        found = self.part_of(delta.run_uid, sender)
-        if found is None or found[0].drained or not self.is_own(delta, found[1]):
+        speaker = self._heard_in_time(delta, sender)
+        if speaker is None:
             return
         try:
-            found[0].take(delta, found[1])
+            speaker.run.take(delta, speaker.part)
         except ImpossibleError as fault:
             self.dropped.note("whose figures cannot be a worker's", sender, fault)
 
     def _on_drained(self, drained: said.Drained, sender: str) -> None:
-        found = self.part_of(drained.run_uid, sender)
-        if found is None or found[0].drained:
+        speaker = self._heard_in_time(drained, sender)
+        if speaker is None or speaker.part.drained is not None:  # it may be told again
             return
-        run, part = found
-        if not self.is_own(drained, part):
-            return
+        run, part = speaker
         if drained.deltas < part.deltas or drained.events_made < part.events_told:
             self.dropped.note("that takes back what was told", sender, drained.events_made)
             return
-        part.drained = drained
-        if not run.ending and self.on_early_leave is not None:
+        part.hand_over(drained)
+        if run.stage < RunStage.STOPPING and self.on_early_leave is not None:
             gevent.spawn(self.on_early_leave, run, part)
 
     def _on_traced(self, traced: said.Traced, sender: str) -> None:
-        if found := self.part_of(traced.run_uid, sender):
-            part = found[1]
-            part.traced = True
-            if are_counts(traced.counts):
-                part.tracing = traced.counts
-            else:
-                self.dropped.note("whose counts cannot be a worker's", sender)
+        speaker = self.part_of(traced.run_uid, sender)
+        if speaker is None:
+            return
+        part = speaker.part
+        if part.stage is WorkerStage.COLLECTED:
+            part.go(WorkerStage.TRACED)
+        elif not part.traced:  # it was asked twice where it took long
+            self.dropped.note("of traces that were not asked for", sender)
+            return
+        try:
+            part.tracing = counts_of(traced.counts)
+        except msgspec.ValidationError as fault:
+            self.dropped.note("whose counts cannot be a worker's", sender, fault)
 
     def _on_piece(self, piece: said.Piece, sender: str) -> None:
-        found = self.part_of(piece.run_uid, sender)
-        if found is not None and found[1].name in self.on_piece:
-            self.on_piece[found[1].name](piece)
+        speaker = self.part_of(piece.run_uid, sender)
+        if speaker is not None and speaker.part.name in self.on_piece:
+            self.on_piece[speaker.part.name](piece)
 
     def _on_arrival(self, run: RunState) -> None:
         self._arrivals.arrived()
@@ -172,19 +189,19 @@ class RunController(RunSession):
             self._tell_spawned(self.current)
 
     def _tell_spawned(self, run: RunState) -> None:
-        """Say whether everybody is there: a partner who is still on her way must be waited for.
+        """Say whether everybody is there: a partner that is still on its way must be waited for.
 
         While users are being stopped they are there no more, and were.
         """
-        if run.ending or self.runner.state in OVER:
+        if run.stage >= RunStage.STOPPING or self.runner.state in OVER:
             return
         there = len(run.seats) + run.reference.waiting
-        spawned = self._arrivals.are_complete(there)
-        if spawned == run.spawned:
+        complete = self._arrivals.are_complete(there)
+        if complete == (run.stage is RunStage.RUNNING):
             return
-        run.spawned = spawned
-        self.post.send(said.Spawned(spawned))
-        if spawned:
+        run.go(RunStage.RUNNING if complete else RunStage.SPAWNING)
+        self.post.send(said.Spawned(complete))
+        if complete:
             self._note_absent(run, self._arrivals.absent(there))
         self._end_where_done(run)
 
@@ -204,7 +221,7 @@ class RunController(RunSession):
     def _tick_forever(self) -> None:
         while True:
             run = self.current
-            if run is not None and not run.drained:
+            if run is not None and run.stage < RunStage.REPORTING:
                 self._best_effort(run, self._tick)
             gevent.sleep(TICK_S)
 
@@ -247,7 +264,7 @@ class RunController(RunSession):
         for part in run.roll.waiting():
             silent = time.monotonic() - part.heard_s > SILENT_S
             if silent and not self.is_there(part):
-                part.lost, part.lost_s = True, time.monotonic()
+                part.lose()
                 logger.error("%s is lost: %d events known of it", part.name, part.events_told)
                 self._seating.free_all(run, part)
 
@@ -256,23 +273,18 @@ class RunController(RunSession):
 
         Or when all workers have left: nobody would make any load any more.
         """
-        rounds_done = run.spawned and not run.reference.waiting and run.seats.all_done()
-        if run.ending or not (rounds_done or self._everyone_left(run)):
+        is_complete = run.stage is RunStage.RUNNING and not run.reference.waiting
+        rounds_done = is_complete and run.seats.all_done()
+        is_ending = run.stage >= RunStage.STOPPING
+        if is_ending or not (rounds_done or self._everyone_left(run)):
             return
-        run.ending = True
+        run.go(RunStage.STOPPING)
         run.stopped_by = "rounds done" if rounds_done else "all workers left"
-        runner = self.runner
-        options = self.environment.parsed_options
-        headless = options is not None and options.headless
+        is_headless = option(self.environment, "headless")
         # Not on a user's greenlet nor in the receive loop: both are stopped by what follows.
-        gevent.spawn(runner.quit if headless else runner.stop)
+        gevent.spawn(self.runner.quit if is_headless else self.runner.stop)
 
     def _everyone_left(self, run: RunState) -> bool:
         """Whether no worker takes part any more, nor is there one who has yet to say so."""
         connected = self.runner.worker_count if isinstance(self.runner, MasterRunner) else 0
         return run.roll.everyone_left() and len(run.roll.parts) >= connected
-
-
-def is_saturated(runner: Runner) -> bool:
-    """Whether Locust has seen this process, or one of its workers, take over 90 % of a core."""
-    return runner.cpu_warning_emitted or runner.worker_cpu_warning_emitted

@@ -15,6 +15,7 @@ import gevent
 from mcstress.cluster.messages import Drain
 from mcstress.master.controller import RunController
 from mcstress.master.run_state import RunState
+from mcstress.master.stages import RunStage
 
 GRACE_S = 30.0
 """Beyond the stop time-out: for the last deltas of a busy worker."""
@@ -33,8 +34,9 @@ def drain(conductor: RunController, run: RunState, stop_timeout_s: float) -> Non
         for part in run.roll.waiting():
             logger.error("%s did not hand over within %.0f s", part.name, deadline_s)
     for part in run.roll.lost():
-        part.lost = True
-    run.drained = True
+        if not part.lost:
+            part.lose()
+    run.go(RunStage.REPORTING)
 
 
 def _nobody_left(conductor: RunController, run: RunState) -> bool:

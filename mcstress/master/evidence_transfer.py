@@ -18,6 +18,7 @@ from mcstress.evidence.store.lines import first_record
 from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
 from mcstress.master.run_state import RunState
+from mcstress.master.stages import WorkerStage
 from mcstress.master.worker_registry import WorkerState
 
 PIECE_DEADLINE_S = 30.0
@@ -38,20 +39,21 @@ def gather(conductor: RunController, run: RunState) -> list[Path]:
     found = [run.paths.events]
     for part in sorted(run.roll.parts.values(), key=lambda part: part.name):
         path = run.paths.segment(part.name)
-        if not part.local:
-            bring(conductor, run, part)
-            if path.is_file():
-                found.append(path)
+        collect(conductor, run, part)
+        if not part.local and path.is_file():
+            found.append(path)
     return found
 
 
-def bring(conductor: RunController, run: RunState, part: WorkerState) -> None:
-    """Have the file of a worker that has drained on this machine, whole; once."""
-    with part.bringing:
-        if part.drained is None or part.brought:
+def collect(conductor: RunController, run: RunState, part: WorkerState) -> None:
+    """Have the file of a worker that has handed over on this machine, whole; once."""
+    with part.collecting:
+        if part.drained is None or part.stage is not WorkerStage.HANDED_OVER:
             return
-        part.brought = True
-        if part.drained.segment_bytes and not _is_here(run.paths.segment(part.name), part):
+        part.go(WorkerStage.COLLECTED)
+        if part.local or not part.drained.segment_bytes:
+            return
+        if not _is_here(run.paths.segment(part.name), part):
             part.copied = _fetch(conductor, run, part, part.drained.segment_bytes)
 
 
@@ -163,7 +165,7 @@ def release_worker(conductor: RunController, run: RunState, part: WorkerState) -
     """Take all from a worker that leaves before the run's end, and let it go."""
     logger.warning("%s leaves before the end; it handed over all that it had", part.name)
     conductor.look_for_lost()
-    bring(conductor, run, part)
+    collect(conductor, run, part)
     if run.traces.on:
         conductor.tell(run, part.name, Trace(run.run.uid))
         wait_until(lambda: part.traced or not conductor.is_there(part), TRACED_DEADLINE_S)

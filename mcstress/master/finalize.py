@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import gevent
 import msgspec
 
 from mcstress.cluster.messages import Trace
 from mcstress.errors import UsageError
-from mcstress.evidence.report.section import Document
+from mcstress.evidence.document_parts import Completeness
+from mcstress.evidence.run_document import RunDocument, build
 from mcstress.evidence.store.history import History, files_of_run
 from mcstress.evidence.store.integrity import differences
 from mcstress.evidence.store.reading import Reading
-from mcstress.master.completeness import by_sink, completeness
+from mcstress.master.completeness import completeness, sink_totals
 from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
 from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
@@ -26,7 +27,6 @@ from mcstress.master.recount import recount
 from mcstress.master.report_place import write, write_again
 from mcstress.master.run_info import describe
 from mcstress.master.run_state import RunState, cells
-from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.intervals import prepare
 from mcstress.services.clock import CLOCK
@@ -36,8 +36,8 @@ Made = TypeVar("Made")
 logger = logging.getLogger(__name__)
 
 
-def finish(conductor: RunController, run: RunState) -> dict[str, Any]:
-    """Write the report, and again when tracing is accounted for; its document without events.
+def finish(conductor: RunController, run: RunState) -> RunDocument:
+    """Write the report, and again when tracing is accounted for; its document.
 
     A disk that refuses costs no figure: what could not be read or written is a fault in it.
     """
@@ -51,18 +51,22 @@ def finish(conductor: RunController, run: RunState) -> dict[str, Any]:
     in_thread(prepare)
     found = [*_found(run, history), *miscounted]
     kept = 0 if history is None else len(history.order)
-    head = make_head(run, figures, kept, found)
-    _end_segment(run, head, history)
-    in_its_place = in_thread(lambda: write(run, head, history))
-    if _trace(conductor, run, head["verdict"]):
-        notices = head["completeness"]["notices"]
-        head = make_head(run, figures, kept, found)
-        head["completeness"]["notices"] = notices
-        in_thread(lambda: write_again(run, head))
+
+    def counted() -> Completeness:
+        return completeness(run, figures.events, kept, found)
+
+    document = document_of_run(run, figures, counted(), with_state=True)
+    _end_segment(run, document, history)
+    in_its_place = in_thread(lambda: write(run, document, history))
+    if _trace(conductor, run, document.verdict):
+        notices = document.completeness.notices
+        document = document_of_run(run, figures, counted(), with_state=True)
+        document.completeness.notices = notices
+        in_thread(lambda: write_again(run, document))
     conductor.dismiss(run)
     if in_its_place and history is not None and not found:
         _remove(run, segments)
-    return head
+    return document
 
 
 def _found(run: RunState, history: History | None) -> list[str]:
@@ -77,13 +81,13 @@ def _found(run: RunState, history: History | None) -> list[str]:
     ]
 
 
-def _end_segment(run: RunState, head: Document, history: History | None) -> None:
+def _end_segment(run: RunState, document: RunDocument, history: History | None) -> None:
     """Say in the main file how the run ended: a report that was not written can be made of it."""
     workers = {} if history is None else history.order.workers
     run.segment.end(
         {
-            "run": head["run"],
-            "completeness": head["completeness"],
+            "run": msgspec.to_builtins(document.run),
+            "completeness": msgspec.to_builtins(document.completeness),
             "planned": plan(run.run, run.seats.ever_held()),
             "workers": {name: tally.stated for name, tally in workers.items()},
         }
@@ -168,40 +172,21 @@ def _counted_again(run: RunState, history: History) -> Figures:
     return counted
 
 
-def make_head(
-    run: RunState, figures: Figures, events_kept: int, found: Sequence[str] = ()
-) -> dict[str, Any]:
-    """The report's document without its events; ``found`` are faults of the evidence files."""
-    results = results_of(run, figures)
-    counted = completeness(run, results["metrics"]["events"]["total"], events_kept, found)
-    checks = judge(run, results, complete=counted["complete"])
-    head = {
-        "run": msgspec.to_builtins(describe(run)),
-        "scenario": msgspec.to_builtins(run.run.scenario),
-        "verdict": overall(checks),
-        "checks": msgspec.to_builtins(checks),
-        **results,
-        "completeness": counted,
-        "users": run.users_timeline,
-        "thresholds": msgspec.to_builtins(run.settings.checks),
-        "candidates": run.ground.candidates,
-    }
-    if run.settings.evidence not in ("all", "full"):
-        head["state"] = figures.state()
-    return head
-
-
-def results_of(run: RunState, figures: Figures) -> dict[str, Any]:
-    """Every figure of the run."""
-    planned = plan(run.run, run.seats.ever_held())
-    candidates, checks = run.ground.candidates, run.settings.checks
-    return figures.result(run.users_timeline, planned, candidates, checks)
-
-
-def judge(run: RunState, results: dict[str, Any], *, complete: bool) -> list[CheckOutcome]:
-    """What becomes of the run's checks."""
-    phases = run.run.phases
-    return evaluate(run.settings.checks, results, selected_phases=phases, complete=complete)
+def document_of_run(
+    run: RunState, figures: Figures, counted: Completeness, *, with_state: bool = False
+) -> RunDocument:
+    """The document of a run that ended or goes on, of what was counted so far."""
+    return build(
+        describe(run),
+        msgspec.to_builtins(run.run.scenario),
+        figures,
+        counted,
+        thresholds=run.settings.checks,
+        users=run.users_timeline,
+        planned=plan(run.run, run.seats.ever_held()),
+        candidates=run.ground.target.candidates,
+        with_state=with_state,
+    )
 
 
 def _trace(conductor: RunController, run: RunState, verdict: str) -> bool:
@@ -218,7 +203,6 @@ def _trace(conductor: RunController, run: RunState, verdict: str) -> bool:
         TRACED_DEADLINE_S,
     ):
         logger.warning("tracing was not accounted for within %.0f s", TRACED_DEADLINE_S)
-    run.read_back = run.traces.read_back(
-        {name: counts["delivered"] for name, counts in by_sink(run).items()}
-    )
+    delivered = {total.sink: total.delivered or 0 for total in sink_totals(run)}
+    run.read_back = run.traces.read_back(delivered)
     return True

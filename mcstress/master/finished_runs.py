@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import ReportPaths
 
 
@@ -17,13 +16,13 @@ class FinishedRun(msgspec.Struct, frozen=True):
 
 
 class FinishedRuns:
-    """All of them in their order; ``head`` is the last one's document without events."""
+    """All of them in their order; ``document`` is the last one's."""
 
     def __init__(self) -> None:
         self.runs: list[FinishedRun] = []
-        self.head: dict[str, Any] = {}
+        self.document: RunDocument | None = None
 
-    def add(self, paths: ReportPaths, head: dict[str, Any]) -> None:
+    def add(self, paths: ReportPaths, document: RunDocument) -> None:
         """Note the run that has just ended."""
-        self.runs.append(FinishedRun(paths, head["verdict"]))
-        self.head = head
+        self.runs.append(FinishedRun(paths, document.verdict))
+        self.document = document

@@ -12,10 +12,10 @@ ROUNDS_KEPT_UNASKED = 2
 
 
 class HandoverPartners:
-    """Keeps what was recorded until the partner who takes over has gone past it.
+    """Keeps what was recorded until the partner that takes over has gone past it.
 
-    Where there are ``rounds``, a partner who comes late begins with the first, and all are kept for
-    her; else she joins her trio in the round that it has reached.
+    Where there are ``rounds``, a partner that comes late begins with the first, and all are kept
+    for it; else it joins its trio in the round that the trio has reached.
     """
 
     def __init__(self, handovers: list[Handover], seats: SeatPool, rounds: int) -> None:
@@ -52,7 +52,7 @@ class HandoverPartners:
         return sorted({lease.worker for lease in leases if lease is not None})
 
     def recordings_for(self, seat: Seat) -> list[Recordings]:
-        """All that is kept of those whom the seat takes over from."""
+        """All that is kept of the seats that this one takes over from."""
         return [
             recordings
             for giver in sorted(self._givers.get(seat.persona, ()))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import gevent
 from locust.runners import MasterRunner
 
+from mcstress.locust_compat import is_in_receive_loop, replace_quit
 from mcstress.master.controller import RunController
+from mcstress.master.stages import RunStage
 
 
 class QuitGuard:
@@ -19,17 +19,15 @@ class QuitGuard:
 
     def __init__(self, runner: MasterRunner, conductor: RunController) -> None:
         self._conductor = conductor
-        self._quit = runner.quit
+        self._quit = replace_quit(runner, self.leave)
         self.taken = False
-        runner.quit = self.leave  # type: ignore[method-assign]  # Locust calls it in six places
 
     def leave(self) -> None:
         """Quit, after the report where one is being made."""
         self.taken = True
         run = self._conductor.current
-        if run is not None and run.closing:
-            receiving: Iterable[object] = self._conductor.runner.greenlet
-            if gevent.getcurrent() in receiving:
+        if run is not None and run.stage >= RunStage.DRAINING:
+            if is_in_receive_loop(self._conductor.runner):
                 # It is the message loop, where the workers' last words come in.
                 gevent.spawn(self.leave)
                 return

@@ -7,7 +7,8 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
-from mcstress.evidence.report.section import Document
+from mcstress.evidence.report.write import update_head, write_report
+from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.history import History
 from mcstress.evidence.store.paths import STEM, ReportPaths
 from mcstress.master.run_state import RunState
@@ -15,32 +16,35 @@ from mcstress.master.run_state import RunState
 logger = logging.getLogger(__name__)
 
 
-def write(run: RunState, head: Document, history: History | None) -> bool:
+def write(run: RunState, document: RunDocument, history: History | None) -> bool:
     """Write the report; whether it is in the run's own folder.
 
-    Else ``head`` and ``run.paths`` say where it is; with room nowhere, ``run.report_fault`` why.
+    Else ``document`` and ``run.paths`` say where it is; with room nowhere,
+    ``run.report_fault`` why.
     """
     try:
-        _write(run.paths, head, history)
+        _write(run.paths, document, history)
     except OSError as fault:
         told = f"{fault.filename or run.paths.folder}: {fault.strerror}"
-        _write_elsewhere(run, head, history, told)
+        _write_elsewhere(run, document, history, told)
         return False
     return True
 
 
-def _write_elsewhere(run: RunState, head: Document, history: History | None, fault: str) -> None:
+def _write_elsewhere(
+    run: RunState, document: RunDocument, history: History | None, fault: str
+) -> None:
     logger.error("the report could not be written: %s", fault)
-    own, counted = run.paths, head["completeness"]
-    notices, again = counted["notices"], f"mcstress report {run.segment.path}"
+    own, counted = run.paths, document.completeness
+    notices, again = counted.notices, f"mcstress report {run.segment.path}"
     folder = None
     try:
         folder = Path(mkdtemp(prefix=f"{STEM}_{run.run.label}_"))
         run.paths = ReportPaths(folder, own.run_id)
         told = f"The report could not be written to {own.folder} ({fault}): {folder} has it"
-        counted["notices"] = [*notices, told]
-        head["run"]["evidence_path"] = str(run.paths.json)
-        _write(run.paths, head, history)
+        counted.notices = [*notices, told]
+        document.run.evidence_path = str(run.paths.json)
+        _write(run.paths, document, history)
     except OSError as second:
         run.paths = own
         run.report_fault = f"{second.filename or folder}: {second.strerror}"
@@ -48,7 +52,7 @@ def _write_elsewhere(run: RunState, head: Document, history: History | None, fau
             f"The report could not be written, neither to {own.folder} ({fault}) nor elsewhere "
             f"({run.report_fault}): {again} makes it"
         )
-        counted["notices"] = [*notices, told]
+        counted.notices = [*notices, told]
         logger.error("%s", told)  # noqa: TRY400  (a full disk is no defect)
         if folder is not None:
             rmtree(folder, ignore_errors=True)
@@ -56,21 +60,16 @@ def _write_elsewhere(run: RunState, head: Document, history: History | None, fau
         logger.error("the report is in %s; %s makes it again", folder, again)
 
 
-def _write(paths: ReportPaths, head: Document, history: History | None) -> None:
-    # Loading Bokeh takes a second: workers do without it, and a thread does not keep them waiting.
-    from mcstress.evidence.report.write import write_report  # noqa: PLC0415  (see above)
-
-    write_report(paths, head, [] if history is None else history)
+def _write(paths: ReportPaths, document: RunDocument, history: History | None) -> None:
+    write_report(paths, document, [] if history is None else history)
 
 
-def write_again(run: RunState, head: Document) -> None:
+def write_again(run: RunState, document: RunDocument) -> None:
     """Write the head anew, where there is a report."""
-    from mcstress.evidence.report.write import update_head  # noqa: PLC0415  (as above)
-
     if run.report_fault:
         return
     try:
-        update_head(run.paths, head)
+        update_head(run.paths, document)
     except OSError as fault:
         logger.error(  # noqa: TRY400  (likewise)
             "the report lacks what became of the traces: %s: %s", fault.filename, fault.strerror

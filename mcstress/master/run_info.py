@@ -7,9 +7,15 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from mcstress.evidence.report.run_section import CoordinatorNote, RunSection, Service
+from mcstress.evidence.document_parts import (
+    CapabilityNote,
+    CoordinatorNote,
+    RunSection,
+    Service,
+)
 from mcstress.metrics.event import utc
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
+from mcstress.services.llm.clients import API_NAMES
 from mcstress.users.seat import Seat
 
 if TYPE_CHECKING:
@@ -37,10 +43,12 @@ def describe(run: RunState) -> RunSection:
         seed=shared.seed,
         rounds=shared.rounds,
         phases=shared.phases,
+        left_out=left_out(run),
+        capabilities=_capabilities(run),
         coordinators=_coordinators(run),
         generator_saturated=run.saturated,
         peak_users=max((users for _, users in run.users_timeline), default=0),
-        corpora=run.ground.corpus_sizes,
+        corpora=run.ground.target.corpus_sizes,
         services=services(run.ground),
         settings=settings(run),
         versions=versions(),
@@ -55,13 +63,15 @@ def services(ground: SystemUnderTest) -> list[Service]:
     """Each service: where it is, and whether it is the real thing."""
     given, model = ground.settings, ground.model
     answers = f"built-in rules, no language model; they answer to the name {model.name}"
-    note = answers if model.rule_based else f"model {model.name}"
+    note = answers if model.rule_based else f"model {model.name}, {API_NAMES[model.api]}"
     return [
         Service(
-            name="gateway",
-            url=given.gateway_url,
-            embedded=not given.gateway_url,
-            note=_without_token(GATEWAY_TOKEN, given.gateway_url, given),
+            name=ground.target.title if given.target else "gateway",
+            url=given.gateway_url or given.target,
+            embedded=not given.keeps_what_is_written,
+            note=_faults(given)
+            if not given.keeps_what_is_written
+            else _without_token(GATEWAY_TOKEN, given.gateway_url, given),
         ),
         Service(
             name="LLM",
@@ -70,6 +80,27 @@ def services(ground: SystemUnderTest) -> list[Service]:
             note=", ".join(filter(None, (note, _without_token(LLM_TOKEN, given.llm_url, given)))),
         ),
     ]
+
+
+def left_out(run: RunState) -> dict[str, str]:
+    """The chosen phases that the target cannot take part in, each with the reason."""
+    skipped = run.ground.target.capabilities.skipped_phases()
+    return {phase: skipped[phase] for phase in run.settings.phases if phase in skipped}
+
+
+def _capabilities(run: RunState) -> list[CapabilityNote]:
+    """Of a target of the user's own; the gateway has all of them."""
+    if not run.settings.target:
+        return []
+    return [
+        CapabilityNote(name=name, there=there, effect="" if there else effect)
+        for name, there, effect in run.ground.target.capabilities.table()
+    ]
+
+
+def _faults(given: Settings) -> str:
+    """What the embedded stack was told to do wrong."""
+    return f"with faults: {given.stack_faults.text}" if given.stack_faults else ""
 
 
 def _without_token(variable: str, url: str, given: Settings) -> str:
@@ -93,6 +124,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "playbook_prefix": run.run.playbook_prefix,
         "trace_sample": given.trace_sample,
         "mask": given.mask,
+        "stack_faults": given.stack_faults.text,
     }
 
 

@@ -10,22 +10,23 @@ import msgspec
 
 from mcstress.cluster.handshake import own_protocol, own_version
 from mcstress.cluster.messages import Delta, Welcome
-from mcstress.cluster.tracing import SessionTraces, are_counts
+from mcstress.cluster.tracing import SessionTraces
 from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
-from mcstress.master.headcount import Headcount
 from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
-from mcstress.master.seat_pool import SeatPool
+from mcstress.master.seat_pool import Headcount, SeatPool
 from mcstress.master.solo_phase import SoloPhase
+from mcstress.master.stages import RUN_CHANGES, RunStage, changed
 from mcstress.master.worker_registry import WorkerRegistry, WorkerState
 from mcstress.metrics.figures import Figures
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.services.clock import CLOCK
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
+from mcstress.tracing.counts import counts_of
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -59,13 +60,10 @@ class RunState:
         self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
         self._noted: tuple[int, int] | None = None
-        self.spawned = False
+        self.stage = RunStage.SPAWNING
         self.absent_users = 0
         self.clock_watch = ClockWatch()
         self.saturated = False
-        self.drained = False
-        self.ending = False
-        self.closing = False
         self.stopped_by = ""
         self.traces = SessionTraces(settings, run, paths, local=mode == "local")
         self.read_back: dict[str, int] = {}
@@ -79,6 +77,10 @@ class RunState:
         self.report_fault = ""
         self.segment = Segment(paths.events, self.first_record(), private=self.private)
 
+    def go(self, to: RunStage) -> None:
+        """To another stage of its life; raises WrongChangeError."""
+        self.stage = changed(f"run {self.run.label}", self.stage, to, RUN_CHANGES)
+
     def first_record(self) -> dict[str, Any]:
         """The line that a report can be made from when nothing else is left."""
         return {
@@ -86,7 +88,7 @@ class RunState:
             "run": msgspec.to_builtins(describe(self)),
             "scenario": msgspec.to_builtins(self.run.scenario),
             "thresholds": [msgspec.to_builtins(check) for check in self.settings.checks],
-            "candidates": self.ground.candidates,
+            "candidates": self.ground.target.candidates,
         }
 
     def welcome(self, part: WorkerState) -> Welcome:
@@ -105,7 +107,7 @@ class RunState:
             mask=settings.mask,
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,
-            corpus_sizes=self.ground.corpus_sizes,
+            corpus_sizes=self.ground.target.corpus_sizes,
             version=own_version(),
             protocol=own_protocol(),
         )
@@ -132,8 +134,10 @@ class RunState:
         said = delta.events_made - part.events_told
         if delta.number == part.deltas + 1 and events != said:
             raise ImpossibleError(f"{said} events were made and {events} are in the figures")
-        if not are_counts(delta.tracing):
-            raise ImpossibleError("counts of traces that are none")
+        try:
+            counts_of(delta.tracing)
+        except msgspec.ValidationError as fault:
+            raise ImpossibleError(f"counts of traces that are none: {fault}") from fault
         return seen
 
     def ensure_report_dir(self) -> None:

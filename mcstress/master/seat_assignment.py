@@ -1,4 +1,4 @@
-"""The seating: users get seats, and partners hear of each other."""
+"""Users get seats from the run's pool, and partners hear of each other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from mcstress.cluster import messages as said
 from mcstress.master.run_state import RunState
 from mcstress.master.session import RunSession
+from mcstress.master.stages import RunStage
 from mcstress.master.worker_registry import WorkerState
 from mcstress.users.seat import Seat
 
@@ -16,38 +17,39 @@ OnChange = Callable[[RunState], None]
 class SeatAssignment:
     """Leases the seats of the run that is on. ``on_arrival`` and ``on_done`` hear of changes."""
 
-    def __init__(self, hall: RunSession, on_arrival: OnChange, on_done: OnChange) -> None:
-        self._hall = hall
+    def __init__(self, session: RunSession, on_arrival: OnChange, on_done: OnChange) -> None:
+        self._session = session
         self._on_arrival = on_arrival
         self._on_done_rounds = on_done
-        hall.post.listen(said.Lease, self._on_lease)
-        hall.post.listen(said.Release, self._on_release)
-        hall.post.listen(said.BeginRound, self._on_begin_round)
-        hall.post.listen(said.Done, self._on_done)
-        hall.post.listen(said.Publish, self._on_publish)
+        session.post.listen(said.Lease, self._on_lease)
+        session.post.listen(said.Release, self._on_release)
+        session.post.listen(said.BeginRound, self._on_begin_round)
+        session.post.listen(said.Done, self._on_done)
+        session.post.listen(said.Publish, self._on_publish)
 
     def _on_lease(self, lease: said.Lease, sender: str) -> None:
-        found = self._hall.part_of(lease.run_uid, sender)
-        if found is None:
+        speaker = self._session.part_of(lease.run_uid, sender)
+        if speaker is None:
             return
-        if lease.persona not in found[0].run.scenario.personas:
-            self._hall.dropped.note("of a persona that the run has not", sender, lease.persona)
-        elif not found[0].reference.holds_back((lease, sender), found[0].seats):
-            self._grant(*found, lease)
+        run = speaker.run
+        if lease.persona not in run.run.scenario.personas:
+            self._session.dropped.note("of a persona that the run has not", sender, lease.persona)
+        elif not run.reference.holds_back((lease, sender), run.seats):
+            self._grant(run, speaker.part, lease)
 
     def _speaks_for(self, run_uid: str, seat: Seat, sender: str) -> RunState | None:
         """The run, where the speaker has the seat, or may have had it until a moment ago."""
-        found = self._hall.part_of(run_uid, sender)
-        if found is None:
+        speaker = self._session.part_of(run_uid, sender)
+        if speaker is None:
             return None
-        run, part = found
+        run, part = speaker
         holder = run.seats.holder(seat)
         if holder is None:
             may = run.seats.was_leased(seat.persona, seat.trio, seat.generation)
         else:
             may = holder.worker == part.name
         if not may:
-            self._hall.dropped.note("of a seat that the worker never had", sender, seat.name)
+            self._session.dropped.note("of a seat that the worker never had", sender, seat.name)
         return run if may else None
 
     def admit(self, run: RunState) -> None:
@@ -58,23 +60,23 @@ class SeatAssignment:
                 self._grant(run, part, lease)
 
     def _grant(self, run: RunState, part: WorkerState, lease: said.Lease) -> None:
-        if run.ending:
+        if run.stage >= RunStage.STOPPING:
             return
         seat = run.seats.lease(lease.persona, part.name)
-        users = self._hall.living(run)
+        users = self._session.living(run)
         run.record_user_count(users)
-        self._hall.tell(run, part.name, said.Granted(lease.ticket, seat, users))
+        self._session.tell(run, part.name, said.Granted(lease.ticket, seat, users))
         for giver in run.partners.givers_of(seat):
-            self._hall.tell(run, part.name, self._partner(run, giver, seat.trio))
+            self._session.tell(run, part.name, self._partner(run, giver, seat.trio))
         for recordings in run.partners.recordings_for(seat):
-            self._hall.tell(run, part.name, said.Published(recordings))
+            self._session.tell(run, part.name, said.Published(recordings))
         self._tell_takers(run, seat)
         self._on_arrival(run)
 
     def _tell_takers(self, run: RunState, seat: Seat) -> None:
         partner = self._partner(run, seat.persona, seat.trio)
         for worker in run.partners.takers_of(seat):
-            self._hall.tell(run, worker, partner)
+            self._session.tell(run, worker, partner)
 
     def _partner(self, run: RunState, persona: str, trio: int) -> said.Partner:
         lease = run.seats.at(persona, trio)
@@ -102,15 +104,15 @@ class SeatAssignment:
             self._on_done_rounds(run)
 
     def _on_publish(self, publish: said.Publish, sender: str) -> None:
-        found = self._hall.part_of(publish.run_uid, sender)
-        if found is None:
+        speaker = self._session.part_of(publish.run_uid, sender)
+        if speaker is None:
             return
-        run, told = found[0], publish.recordings
+        run, told = speaker.run, publish.recordings
         if not run.seats.was_leased(told.persona, told.trio):
-            self._hall.dropped.note("of a seat that the worker never had", sender, told.persona)
+            self._session.dropped.note("of a seat that the worker never had", sender, told.persona)
             return
         for worker in run.partners.put(told):
-            self._hall.tell(run, worker, said.Published(told), soon=True)
+            self._session.tell(run, worker, said.Published(told), soon=True)
 
     def free_all(self, run: RunState, part: WorkerState) -> None:
         """Take back all that a worker holds."""
@@ -119,10 +121,10 @@ class SeatAssignment:
 
     def compact_trios(self, run: RunState) -> None:
         """After many have left, bring those who stayed together in whole trios again."""
-        if run.run.rounds > 0 or not run.spawned:
+        if run.run.rounds > 0 or run.stage is not RunStage.RUNNING:
             return
         for seat in run.seats.strays():
             lease = run.seats.holder(seat)
             if lease is not None and not lease.moves:
                 lease.moves = True
-                self._hall.tell(run, lease.worker, said.Move(seat))
+                self._session.tell(run, lease.worker, said.Move(seat))

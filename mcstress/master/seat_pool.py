@@ -14,7 +14,7 @@ Place = tuple[str, int]
 
 
 class Lease(msgspec.Struct):
-    """A living coordinator's seat: on which worker, how far she is, and whether she is to move."""
+    """A living coordinator's seat: its worker, its round, and whether its holder is to move."""
 
     seat: Seat
     worker: str
@@ -27,7 +27,7 @@ class SeatPool:
     """All seats of a run. No two living coordinators ever share one.
 
     A seat leased again gets the next generation, and begins after the last round that any holder
-    of it began. Where a run's rounds have no end (``in_step``), a new holder joins her trio in the
+    of it began. Where a run's rounds have no end (``in_step``), a new holder joins its trio in the
     round that it has reached, so that partners who came at different times meet.
     """
 
@@ -123,6 +123,20 @@ class SeatPool:
         """How many seats of each persona were ever leased, for what the run should have done."""
         return dict(self._made)
 
-    def namespaces_held(self) -> int:
-        """How many namespaces were given out in the run."""
-        return sum(self._generations.values())
+
+class Headcount:
+    """Counts seats, but no more than were asked for.
+
+    With ``--enable-rebalancing`` Locust starts a user on its new worker before it stops the one
+    that it replaces: for a moment both have a seat, and are one user. Where fewer are asked for
+    than before, those who are still there count until they have left.
+    """
+
+    def __init__(self) -> None:
+        self._most = 0
+
+    def of(self, seats: int, asked_for: int) -> int:
+        """The number of coordinators; where nobody says how many were asked for, all the seats."""
+        if asked_for >= self._most or seats <= asked_for:
+            self._most = asked_for
+        return min(seats, self._most) if self._most else seats

@@ -1,20 +1,30 @@
-"""The hall: the run that is on, who takes part in it, and how to speak to them."""
+"""The run that is on, who takes part in it, and how to speak to them."""
 
 from __future__ import annotations
 
 import logging
 import time
+from typing import NamedTuple
 
 import msgspec
-from locust.runners import STATE_MISSING, MasterRunner, Runner
+from locust.runners import MasterRunner, Runner
 
 from mcstress.cluster import messages as said
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import Dropped
+from mcstress.locust_compat import is_client, is_heard
 from mcstress.master.run_state import RunState
+from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import LOCAL, WorkerState
 
 logger = logging.getLogger(__name__)
+
+
+class Speaker(NamedTuple):
+    """Who said something: a worker's part of the run that is on."""
+
+    run: RunState
+    part: WorkerState
 
 
 class RunSession:
@@ -37,7 +47,7 @@ class RunSession:
         run = self.current
         return run if run is not None and run.run.uid == run_uid else None
 
-    def part_of(self, run_uid: str, sender: str) -> tuple[RunState, WorkerState] | None:
+    def part_of(self, run_uid: str, sender: str) -> Speaker | None:
         """The run that is on, and the part in it of the worker who speaks."""
         run = self.run_of(run_uid)
         if run is None:
@@ -49,9 +59,9 @@ class RunSession:
             self.dropped.note("of a worker that has no part in the run", sender)
             return None
         part.heard_s = time.monotonic()
-        if part.lost and not run.drained:
+        if part.lost and run.stage < RunStage.REPORTING:
             self._readmit(run, part)
-        return run, part
+        return Speaker(run, part)
 
     def is_own(self, message: said.Delta | said.Drained, part: WorkerState) -> bool:
         """Whether the worker speaks for itself; else the message is dropped."""
@@ -65,11 +75,11 @@ class RunSession:
 
         One that Locust has forgotten meanwhile will get no more users: it may only hand over.
         """
-        part.lost = False
+        part.go(WorkerStage.HERE)
         logger.warning("%s is back; its users lease new seats", part.name)
         self.tell(run, part.name, said.Revoked())
         runner = self.runner
-        if isinstance(runner, MasterRunner) and part.client_id not in runner.clients:
+        if isinstance(runner, MasterRunner) and not is_client(runner, part.client_id):
             self.tell(run, part.name, said.Drain(run.run.uid))
 
     def living(self, run: RunState) -> int:
@@ -84,7 +94,7 @@ class RunSession:
         return LOCAL
 
     def address_of(self, part: WorkerState) -> str | None:
-        """Whom the post sends to."""
+        """The receiver of a message to the worker, as the channel names it."""
         return part.client_id if isinstance(self.runner, MasterRunner) else None
 
     def tell(
@@ -99,5 +109,4 @@ class RunSession:
         """Whether Locust hears of the worker."""
         if not isinstance(self.runner, MasterRunner):
             return True
-        client = self.runner.clients.get(part.client_id)
-        return client is not None and client.state != STATE_MISSING
+        return is_heard(self.runner, part.client_id)

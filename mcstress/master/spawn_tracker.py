@@ -6,10 +6,11 @@ import time
 
 from locust.runners import STATE_SPAWNING, Runner
 
+from mcstress.locust_compat import others_asked_for
 from mcstress.users.persona import CoordinatorUser
 
 GRACE_S = 15.0
-"""Users whom Locust has spawned ask for their seats; so long after the last, no more will."""
+"""Users that Locust has spawned ask for their seats; so long after the last, no more will."""
 ON_THEIR_WAY_S = 5.0
 """So soon after Locust has sent out all users, the end of a run finds some that have yet to ask."""
 
@@ -40,17 +41,8 @@ class SpawnTracker:
 
     def absent(self, there: int) -> int:
         """How many of the coordinators that were asked for have no seat."""
-        return max(0, self._runner.target_user_count - self._others() - there)
-
-    def _others(self) -> int:
-        """How many users were asked for that are no coordinators and never take a seat."""
-        kinds = self._runner.environment.user_classes_by_name
-        return sum(
-            count
-            for name, count in self._runner.target_user_classes_count.items()
-            # A class may have been left out since.
-            if not issubclass(kinds.get(name, CoordinatorUser), CoordinatorUser)
-        )
+        others = others_asked_for(self._runner, CoordinatorUser)  # they never take a seat
+        return max(0, self._runner.target_user_count - others - there)
 
     def are_complete(self, there: int) -> bool:
         """Whether all are there, or no more will come."""

@@ -11,7 +11,7 @@ from mcstress.evidence.store.paths import claim, release
 from mcstress.master.run_state import RunState
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
 from mcstress.settings import Settings
-from mcstress.system_under_test import SystemUnderTest
+from mcstress.system_under_test import SystemUnderTest, TargetFacts
 from mcstress.users.run import Run
 
 DEFAULT_PREFIX = "playbook_"
@@ -34,28 +34,27 @@ def begin_run(settings: Settings, ground: SystemUnderTest, mode: str) -> RunStat
     """
     paths = claim(settings.report_dir, settings.run_id or None)
     uid = uuid4().hex
-    own = f"{uid[:8]}_" if settings.gateway_url else ""
+    own = f"{uid[:8]}_" if settings.keeps_what_is_written else ""
+    skipped = ground.target.capabilities.skipped_phases()
     run = Run(
         uid=uid,
         label=paths.run_id,
-        gateway_url=ground.gateway_url,
-        llm_url=ground.llm_url,
-        llm_model=settings.llm_model,
+        target=settings.target,
+        target_setup=settings.target_setup(ground.gateway_url),
+        llm_api=ground.model.api,
+        llm_setup=settings.llm_setup(ground.llm_url, ground.model),
         scenario=settings.scenario,
-        phases=settings.phases,
+        phases=[phase for phase in settings.phases if phase not in skipped],
         rounds=settings.rounds,
         seed=settings.seed,
         top_k=settings.top_k,
         # A stranger's system keeps what a run writes: the run's own id keeps two runs apart there.
         playbook_prefix=settings.playbook_prefix or DEFAULT_PREFIX + own,
         fresh_prefix="f-" + own.replace("_", "-"),
-        timeout_s=settings.timeout_s,
         wait_deadline_s=settings.wait_deadline_s,
         think_from_s=settings.think_from_s,
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
-        token_hosts=settings.token_hosts,
-        max_answer_bytes=settings.max_answer_bytes,
     )
     return RunState(settings, run, ground, paths, mode)
 
@@ -67,11 +66,15 @@ def tokens_not_sent(settings: Settings) -> list[str]:
     return [said for token, url in pairs if url and (said := withheld(token, url, hosts))]
 
 
-def writes(run: Run) -> str:
+def writes(run: Run, target: TargetFacts) -> str:
     """One line that says what the run will leave in the system under test."""
-    scenario = run.scenario
-    return (
-        f"This run writes to {run.gateway_url}: playbook namespaces {run.playbook_prefix}"
-        f"{{{','.join(scenario.personas)}}}[_N], resumes {run.fresh_prefix}* in "
-        f"{scenario.fresh_corpus}, and observer inbox records; it has no API to delete them"
-    )
+    scenario, can = run.scenario, target.capabilities
+    namespaces = f"{run.playbook_prefix}{{{','.join(scenario.personas)}}}[_N]"
+    left = [
+        (can.record, f"playbook namespaces {namespaces}"),
+        (can.add, f"resumes {run.fresh_prefix}* in {scenario.fresh_corpus}"),
+        (can.inbox, "observer inbox records"),
+    ]
+    written = ", ".join(words for is_there, words in left if is_there) or "nothing"
+    where = run.target_setup.url or f"target {target.title}"
+    return f"This run writes to {where}: {written}; what it writes it does not delete"

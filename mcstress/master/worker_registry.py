@@ -1,14 +1,15 @@
-"""The roll of workers: what each handed over, and who is missing."""
+"""The workers of a run: where each stands, what it handed over, and who is missing."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import msgspec
 from gevent.lock import RLock
 
 from mcstress.cluster.messages import Delta, Drained
+from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
+from mcstress.tracing.counts import ProcessCounts, counts_of
 
 LOCAL = "local"
 
@@ -18,10 +19,9 @@ class WorkerState(msgspec.Struct):
 
     ``machine`` is the name of its host.
 
-    A worker is ``lost`` while Locust misses it and it has not drained; ``lost_s`` is since when,
-    ``heard_s`` when it was heard last, on the monotonic clock. Its segment was ``brought`` when the
-    master has seen to it: it is in place, or ``copied`` from another machine but for
-    ``evidence_missing`` bytes.
+    ``lost_s`` is since when it is lost, ``heard_s`` when it was heard last, on the monotonic clock.
+    ``drained`` are its totals, once it has handed over. Of its evidence ``evidence_missing`` bytes
+    did not arrive; ``copied``: all of it was fetched from another machine.
     """
 
     name: str
@@ -36,16 +36,38 @@ class WorkerState(msgspec.Struct):
     evidence_fault: str | None = None
     events_unkept: int = 0
     heard_s: float = 0.0
-    lost: bool = False
+    stage: WorkerStage = WorkerStage.HERE
     lost_s: float = 0.0
-    bringing: RLock = msgspec.field(default_factory=RLock)
-    brought: bool = False
+    collecting: RLock = msgspec.field(default_factory=RLock)
     copied: bool = False
     evidence_missing: int = 0
     drained: Drained | None = None
-    tracing: dict[str, dict[str, Any]] = {}
-    traced: bool = False
+    tracing: ProcessCounts = {}
     user_errors: int = 0
+
+    def go(self, to: WorkerStage) -> None:
+        """To the next stage; raises WrongChangeError."""
+        self.stage = changed(self.name, self.stage, to, WORKER_CHANGES)
+
+    def lose(self) -> None:
+        """It is missed from now on."""
+        self.go(WorkerStage.LOST)
+        self.lost_s = time.monotonic()
+
+    def hand_over(self, totals: Drained) -> None:
+        """It has handed over all that it had."""
+        self.go(WorkerStage.HANDED_OVER)
+        self.drained = totals
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is missed, and may have more than is known of it."""
+        return self.stage is WorkerStage.LOST
+
+    @property
+    def traced(self) -> bool:
+        """Whether what became of its observations is known."""
+        return self.stage is WorkerStage.TRACED
 
     @property
     def events_made(self) -> int:
@@ -63,7 +85,7 @@ class WorkerState(msgspec.Struct):
         self.evidence_fault, self.events_unkept = delta.evidence_fault, delta.events_unkept
         self.user_errors += len(delta.user_errors)
         if delta.tracing:
-            self.tracing = delta.tracing
+            self.tracing = counts_of(delta.tracing)
         return True
 
     def gaps(self) -> int:

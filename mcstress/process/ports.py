@@ -11,12 +11,12 @@ import os
 import socket
 import sys
 from argparse import Namespace
-from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
 from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
+from mcstress.locust_compat import look_at_options
 
 EVERYWHERE = ("", "*")
 
@@ -29,20 +29,17 @@ class PortCheck:
 
     def stand_before(self, parser: LocustArgumentParser) -> None:
         """Check what ``parser`` will have read; a taken port is one line and exit code 2."""
-        locusts_own: Any = parser.parse_args
+        look_at_options(parser, self._look)
 
-        def parse_args(*args: Any, **kwargs: Any) -> Namespace:
-            options: Namespace = locusts_own(*args, **kwargs)
-            if not self._looked:
-                self._looked = True
-                try:
-                    check_ports(options)
-                except UsageError as fault:
-                    sys.stderr.write(f"mcstress: {fault}\n")
-                    raise SystemExit(EXIT_USAGE) from None
-            return options
-
-        parser.parse_args = parse_args  # no event of Locust's comes after it
+    def _look(self, options: Namespace) -> None:
+        if self._looked:
+            return
+        self._looked = True
+        try:
+            check_ports(options)
+        except UsageError as fault:
+            sys.stderr.write(f"mcstress: {fault}\n")
+            raise SystemExit(EXIT_USAGE) from None
 
 
 def check_ports(options: Namespace) -> None:

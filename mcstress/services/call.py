@@ -26,7 +26,6 @@ from mcstress.services.trace_context import TraceContext, new_span_id
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
-OnStep = Callable[[Step[Any]], None]
 
 
 class Endpoint(msgspec.Struct, Generic[Request, Answer], frozen=True):

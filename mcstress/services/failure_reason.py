@@ -16,6 +16,7 @@ CONTENT_TYPE_CHARACTERS = 4096
 """So much of a header is looked at: what is shown, and a token in it in any spelling."""
 SUCCESS = range(200, 300)
 REDIRECTS = range(300, 400)
+TOO_MANY = 429
 GZIP_START = b"\x1f\x8b"
 MISSING = "missing required field"
 
@@ -35,9 +36,17 @@ def status_fault(reply: Reply) -> str:
     if reply.status in REDIRECTS:
         return f"redirect {reply.status} not followed"
     words = error_words(reply.body)
+    later = _later(reply) if reply.status == TOO_MANY else ""
     if words is None:
-        return f"HTTP {reply.status} ({content_type(reply)})"
-    return said_fault(reply, words)
+        return f"HTTP {reply.status} ({later or content_type(reply)})"
+    return said_fault(reply, words) + (f" ({later})" if later else "")
+
+
+def _later(reply: Reply) -> str:
+    """When a service that is asked too often wants to be asked again, as it says it."""
+    # A date differs by call, and reasons are counted by.
+    said = reply.header(b"retry-after")
+    return f"retry after {int(said)} s" if said.isdigit() and len(said) < ID_CHARACTERS else ""
 
 
 def said_fault(reply: Reply, words: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -28,12 +28,12 @@ from mcstress.services.http.bearer_token import (
     withheld,
 )
 from mcstress.services.http.transport import Reply, Transport
-from mcstress.services.llm.schema import Model, tags_decoder, whole_name
+from mcstress.services.llm import ollama_schema, openai
+from mcstress.services.llm.clients import API_NAMES, Api
 from mcstress.services.reading import read
 
 Answer = TypeVar("Answer")
 
-TAGS = "/api/tags"
 NOWHERE = TokenHosts()
 CONNECT_TIMEOUT_S = 5.0
 TIMEOUT_S = 10.0
@@ -41,11 +41,25 @@ SHOWN_CHARACTERS = 60
 UNAUTHORIZED = 401
 
 
-class LanguageModel(msgspec.Struct, frozen=True):
-    """The model that will answer. ``rule_based``: the stand-in, which is no language model."""
+class ModelFacts(msgspec.Struct, frozen=True):
+    """The model that will answer, and by which API. ``rule_based``: the stand-in, no model."""
 
     name: str
     rule_based: bool
+    api: Api = "ollama"
+
+
+class Models(msgspec.Struct, frozen=True):
+    """The models that a server has, each with the family that it says of itself."""
+
+    api: Api
+    families: dict[str, Any]
+
+    def find(self, name: str) -> str | None:
+        """The model that the server takes ``name`` for; the one that is spelt so comes first."""
+        wanted = ollama_schema.whole_name(name)
+        alike = [model for model in self.families if ollama_schema.whole_name(model) == wanted]
+        return min(alike, key=lambda model: model != name, default=None)
 
 
 def check_gateway(
@@ -76,25 +90,59 @@ def look_at_corpora(
 
 
 def check_llm(
-    url: str, model: str, place: str = "--llm-host", *, hosts: TokenHosts = NOWHERE
-) -> LanguageModel:
-    """The model that Ollama at ``url`` takes ``model`` for (see ``find_model``)."""
+    url: str,
+    model: str,
+    place: str = "--llm-host",
+    *,
+    hosts: TokenHosts = NOWHERE,
+    api: Api | None = None,
+) -> ModelFacts:
+    """The model that the server at ``url`` takes ``model`` for, in any case, with its tag or not.
+
+    ``api`` None: Ollama's, or OpenAI's where the server does not know Ollama's list of models.
+    """
     where = f"{place} {parse_base_url(url, place)}"
-    tags = fetch(url, where, TAGS, LLM_TOKEN, tags_decoder, hosts=hosts)
-    found = find_model(model, tags.models)
+    models = list_models(url, where, hosts, api)
+    found = models.find(model)
     if found is None:
+        hint = f"; get it with: ollama pull {clip(model)}" if models.api == "ollama" else ""
         raise ServiceRefusalError(
-            f"{where}: no model {clip(model)}; there is {listed(one.name for one in tags.models)}; "
-            f"get it with: ollama pull {clip(model)}"
+            f"{where}: no model {clip(model)}; there is {listed(models.families)}{hint}"
         )
-    return LanguageModel(found.name, rule_based=found.family == "rules")
+    return ModelFacts(found, rule_based=models.families[found] == "rules", api=models.api)
 
 
-def find_model(name: str, models: Sequence[Model]) -> Model | None:
-    """The model that Ollama takes ``name`` for; the one that is spelt so comes first."""
-    wanted = whole_name(name)
-    alike = [model for model in models if whole_name(model.name) == wanted]
-    return min(alike, key=lambda model: model.name != name, default=None)
+def list_models(url: str, where: str, hosts: TokenHosts, api: Api | None) -> Models:
+    """The server's models, by the one API or by the one of both that it speaks."""
+    if api == "ollama":
+        return _ollamas(url, where, hosts)
+    if api == "openai":
+        return _openais(url, where, hosts)
+    try:
+        models = _ollamas(url, where, hosts)
+    except ServiceRefusalError as first:
+        if isinstance(first.__cause__, TransportError):
+            raise
+        try:
+            return _openais(url, where, hosts)
+        except ServiceRefusalError as second:
+            raise ServiceRefusalError(
+                f"{first}; and by {API_NAMES['openai']}: {str(second).removeprefix(where + ': ')}"
+            ) from second
+    return models if models.api == "ollama" else _openais(url, where, hosts)
+
+
+def _ollamas(url: str, where: str, hosts: TokenHosts) -> Models:
+    tags = fetch(url, where, ollama_schema.TAGS, LLM_TOKEN, ollama_schema.tags_decoder, hosts=hosts)
+    # llama.cpp's server knows Ollama's paths, and answers as OpenAI does.
+    api: Api = "ollama" if tags.data is None else "openai"
+    return Models(api, {model.name: model.family for model in tags.models})
+
+
+def _openais(url: str, where: str, hosts: TokenHosts) -> Models:
+    path = openai.path_at(url, openai.MODELS)
+    said = fetch(url, where, path, LLM_TOKEN, openai.models_decoder, hosts=hosts)
+    return Models("openai", {model.id: None for model in said.data})
 
 
 def fetch(
@@ -136,7 +184,7 @@ def get(url: str, path: str, token: str, where: str, hosts: TokenHosts) -> Reply
     try:
         return transport.get(path)
     except TransportError as error:
-        raise ServiceRefusalError(f"{where}: no answer, {error}") from None
+        raise ServiceRefusalError(f"{where}: no answer, {error}") from error
     finally:
         transport.close()
 

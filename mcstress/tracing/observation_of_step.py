@@ -6,12 +6,9 @@ import re
 from functools import lru_cache
 from hashlib import sha256
 from math import modf
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from mcstress.services.failure_reason import DECODE_ERRORS
-from mcstress.services.reading import read
+from mcstress.services.llm.clients import cost_of
 from mcstress.tracing.observation import Kind, Level, Observation
 from mcstress.tracing.trace import Trace, TraceRun
 
@@ -23,24 +20,6 @@ SEARCH = "matrix.search"
 
 _NO_SPAN = "0" * 16
 _SPAN_ID = re.compile("[0-9a-f]{16}")
-
-Decoded = TypeVar("Decoded")
-
-
-class _ChatAnswer(msgspec.Struct):
-    """What Ollama's answer says of itself."""
-
-    model: str | None = None
-    prompt_eval_count: int = 0
-    eval_count: int = 0
-
-
-class _ChatRequest(msgspec.Struct):
-    model: str | None = None
-
-
-_chat_answer = msgspec.json.Decoder(_ChatAnswer)
-_chat_request = msgspec.json.Decoder(_ChatRequest)
 
 
 def unix_ns(seconds: float) -> int:
@@ -130,19 +109,11 @@ def _verdict(done: Done) -> tuple[Level, str | None]:
 
 
 def _add_model(observation: Observation, step: TracedStep) -> None:
-    """Model and token usage, as Ollama's answer has them; the model else from the request."""
-    answer = _decoded(_chat_answer, step.response) or _ChatAnswer()
-    request = _decoded(_chat_request, step.request) or _ChatRequest()
-    observation.model = answer.model or request.model
-    if answer.prompt_eval_count or answer.eval_count:
-        observation.usage = {"input": answer.prompt_eval_count, "output": answer.eval_count}
-
-
-def _decoded(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded | None:
-    try:
-        return read(decoder, body)
-    except DECODE_ERRORS:
-        return None
+    """Model and token usage, as the LLM's answer has them; the model else from the request."""
+    cost = cost_of(step.request, step.response)
+    observation.model = cost.model
+    if cost.tokens is not None:
+        observation.usage = cost.tokens
 
 
 def _ids(trace: Trace, done: Done) -> tuple[str, str | None]:

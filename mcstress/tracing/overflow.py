@@ -12,7 +12,7 @@ from mcstress.tracing.spool.spool import REMOVED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from mcstress.tracing.counts import Tally, TraceCounts
+    from mcstress.tracing.counts import FateCounts, TraceCounts
     from mcstress.tracing.entries import EntryFactory
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.queue import Item
@@ -58,7 +58,7 @@ class SpoolQueue:
         self._see_to_what_is_gone()
         self._spool.close()
 
-    def tally(self, item: Item) -> Tally:
+    def tally(self, item: Item) -> FateCounts:
         """Where ``item`` is counted."""
         return self._counts.scores if isinstance(item, Score) else self._counts
 

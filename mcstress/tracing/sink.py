@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SinkName = Literal["langfuse", "otlp"]
 """What a sink is called in documents, messages and spools."""
 
+LANGFUSE: SinkName = "langfuse"
 TITLES: dict[SinkName, str] = {"langfuse": "Langfuse", "otlp": "OTLP"}
 
 Sent = TypeVar("Sent")

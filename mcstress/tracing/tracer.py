@@ -10,7 +10,7 @@ import gevent
 from greenlet import getcurrent
 
 from mcstress.services.trace_context import is_sampled, phase_trace_id
-from mcstress.tracing.counts import Tally, TraceCounts
+from mcstress.tracing.counts import FateCounts, TraceCounts
 from mcstress.tracing.delivery import Sender, yield_to_loop
 from mcstress.tracing.entries import EntryFactory
 from mcstress.tracing.http.posting import UNSERIALISABLE
@@ -280,7 +280,7 @@ class Tracer:
     def _trace_id(self, event: Event) -> str:
         return phase_trace_id(self._run.uid, event.trio, event.round, event.phase)
 
-    def _accepts(self, tally: Tally, trace_id: str | None, number: int = 1) -> bool:
+    def _accepts(self, tally: FateCounts, trace_id: str | None, number: int = 1) -> bool:
         """Whether ``number`` things of a trace are to be sent; counted where they are not."""
         if self._finished:
             tally.drop(TOO_LATE, number)

@@ -26,17 +26,18 @@ from bokeh.plotting import figure
 from mcstress.evidence.report.plots import heat_map, load_curve, speed
 from mcstress.evidence.report.plots.intervals import bars
 from mcstress.evidence.report.plots.quality import handover_arms
-from mcstress.evidence.report.plots.series import Series
 from mcstress.evidence.report.plots.style import (
     BLUE,
     COLOURS,
     GREEN,
     GREY,
     ORANGE,
+    Series,
     chart,
     legend_above,
     log_ticks,
 )
+from mcstress.evidence.run_document import RunDocument
 from mcstress.web.series import CROWD, PACES, PERCENTILES, TIME, over_time
 
 QUALITY: Mapping[str, tuple[str, str]] = {
@@ -94,12 +95,12 @@ def empty_charts() -> list[Chart]:
 
 
 def _empty(
-    read: Callable[[dict[str, Any]], Series],
+    read: Callable[[RunDocument], Series],
     draw: Callable[[Series], UIElement],
     title: str,
     caption: str,
 ) -> Chart:
-    nothing = read({})
+    nothing = read(RunDocument())
     return Chart(nothing.name, title, caption, dict(json_item(draw(nothing))))
 
 

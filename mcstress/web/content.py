@@ -9,7 +9,8 @@ from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import Reading, verdict
 from mcstress.evidence.report.section import Link, Section, Table
 from mcstress.evidence.report.view import View, view
-from mcstress.evidence.store.paths import ReportPaths
+from mcstress.evidence.report.writers import Form, forms
+from mcstress.evidence.run_document import RunDocument
 from mcstress.master.finished_runs import FinishedRun
 from mcstress.services.clock import CLOCK
 from mcstress.web.series import all_series
@@ -22,20 +23,21 @@ SECTIONS = (
     "learning",
     "freshness",
     "swap_and_inbox",
+    "further",
     "errors",
     "completeness",
 )
 """The sections of the report that the page has too; plots show the others."""
 
 FACTS = ("Ran", "Services", "Evidence", "Traces")
-ENDINGS = {"html": "report", "md": "Markdown", "json": "JSON"}
 
 Content = dict[str, Any]
 
 
 def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
     """All that the page needs, as JSON takes it; texts are texts, and nothing in it is markup."""
-    seen = view(snapshot.document) if snapshot.document else None
+    document = snapshot.document
+    seen = view(document) if document else None
     going_on = snapshot.stage in ("running", "ending")
     return {
         "stage": snapshot.stage,
@@ -44,20 +46,20 @@ def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
         "cards": [_card(section) for section in seen.sections if section.headline] if seen else [],
         "facts": _facts(seen) if seen else [],
         "sections": [_section(one) for one in seen.sections if one.key in SECTIONS] if seen else [],
-        "series": all_series(snapshot.document, going_on=going_on),
+        "series": all_series(document or RunDocument(), going_on=going_on),
         "reports": [_report(run) for run in reversed(finished)],
     }
 
 
 def _headline(snapshot: Snapshot, seen: View | None) -> str:
-    if seen is None:
+    if seen is None or snapshot.document is None:
         return "No run yet. Start one in Locust; this page follows by itself."
     name = f"Run {seen.run.run_id}"
     if snapshot.stage == "finished":
         return f"{name}, {seen.verdict_words}"
     if snapshot.stage == "ending":
         return f"{name} is ending: its workers hand over, its report is written"
-    events = words.count(snapshot.document["metrics"]["events"]["total"])
+    events = words.count(snapshot.document.figure("events.total"))
     began = seen.run.started
     lasted = words.duration(CLOCK.now_s() - began.timestamp() if began else 0.0)
     return f"{name} is on for {lasted}: {events} events so far"
@@ -114,13 +116,13 @@ def _report(run: FinishedRun) -> Content:
         "id": label,
         "verdict": _cell(verdict(run.verdict)),
         "files": [
-            {"title": title, "href": f"reports/{label}.{ending}"}
-            for ending, title in ENDINGS.items()
-            if file_of(run.paths, ending).exists()
+            {"title": form.title, "href": f"reports/{label}.{ending}"}
+            for ending, form in sorted(forms().items(), key=_place)
+            if run.paths.report(ending).exists()
         ],
     }
 
 
-def file_of(paths: ReportPaths, ending: str) -> Any:
-    """A run's report with this ending, one of ENDINGS."""
-    return {"html": paths.html, "md": paths.markdown, "json": paths.json}[ending]
+def _place(form: tuple[str, Form]) -> bool:
+    """What a browser shows best comes first, the others as they stand."""
+    return form[1].mimetype != "text/html"

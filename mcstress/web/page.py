@@ -14,9 +14,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from locust.web import WebUI
 
 from mcstress.evidence.report import html
+from mcstress.evidence.report.writers import forms
 from mcstress.master.finished_runs import FinishedRuns
 from mcstress.web.charts import empty_charts
-from mcstress.web.content import ENDINGS, content, file_of
+from mcstress.web.content import content
 from mcstress.web.snapshot import Snapshots
 from mcstress.web.table import as_csv, rows
 
@@ -34,7 +35,6 @@ HEADERS = {
 }
 A_DAY = "private, max-age=86400"
 SCRIPT = "text/javascript; charset=utf-8"
-TYPES = {"html": "text/html", "md": "text/plain", "json": "application/json"}
 
 
 class Page:
@@ -93,18 +93,18 @@ class Page:
         """The table of the tab as a CSV file, with all digits."""
         document = self._snapshots.newest().document
         response = _answer(as_csv(rows(document)), "text/csv; charset=utf-8")
-        name = document.get("run", {}).get("run_id", "none")
+        name = document.run.run_id if document else "none"
         response.headers["Content-Disposition"] = f"attachment; filename=coordination_{name}.csv"
         return response
 
     def report(self, name: str) -> Response:
         """A report of a run that this process has finished: ``001.html``."""
-        label, _, ending = name.rpartition(".")
+        label, _, ending = name.partition(".")
         for run in self._finished.runs:
-            if run.paths.run_id == label and ending in ENDINGS:
-                path: Path = file_of(run.paths, ending)
+            if run.paths.run_id == label and (form := forms().get(ending)):
+                path = run.paths.report(ending)
                 if path.exists():
-                    return send_file(path.resolve(), TYPES[ending], max_age=0)
+                    return send_file(path.resolve(), form.mimetype, max_age=0)
         return make_response("no such report of a run of this process", 404)
 
 

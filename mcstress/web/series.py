@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any
 
 from mcstress.evidence.report.plots import heat_map, load_curve, speed
 from mcstress.evidence.report.plots.quality import handover_arms
-from mcstress.evidence.report.plots.series import Series
-from mcstress.evidence.report.plots.style import drawable
+from mcstress.evidence.report.plots.style import Series, drawable
+from mcstress.evidence.report.sections.load import SEARCH
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.results import Slot, SlotArm, SlotLatency
 from mcstress.services.clock import CLOCK
 
 TIME = "time"
@@ -22,11 +23,8 @@ ARRIVAL_S = 2.0
 
 GAP = float("nan")
 
-Document = dict[str, Any]
-Slot = Mapping[str, Any]
 
-
-def all_series(document: Document, *, going_on: bool) -> list[Series]:
+def all_series(document: RunDocument, *, going_on: bool) -> list[Series]:
     """One for each plot; ``going_on`` leaves out what has not wholly arrived."""
     return [
         over_time(document, CLOCK.now_s() - ARRIVAL_S if going_on else None),
@@ -37,12 +35,11 @@ def all_series(document: Document, *, going_on: bool) -> list[Series]:
     ]
 
 
-def over_time(document: Document, until_s: float | None = None) -> Series:
+def over_time(document: RunDocument, until_s: float | None = None) -> Series:
     """Quality, load, and latency of searches, by slot of the timeline; times in Unix ms."""
-    timeline = document.get("timeline", {"slot_s": 1, "slots": []})
-    width_s: int = timeline["slot_s"]
+    timeline = document.timeline
     slots = [
-        slot for slot in timeline["slots"] if until_s is None or slot["time"] + width_s <= until_s
+        slot for slot in timeline.slots if until_s is None or slot.time + timeline.slot_s <= until_s
     ]
     data = {name: [read(slot) for slot in slots] for name, read in COLUMNS.items()}
     ends = {PACES: _above(data["requests_per_s"]), CROWD: _above(data["users"])}
@@ -54,31 +51,31 @@ def _above(values: list[float]) -> float:
     return 1.15 * max((value for value in values if isfinite(value)), default=0) or 1.0
 
 
-def _arm(arm: str, key: str) -> Callable[[Slot], Any]:
-    return lambda slot: _or_gap(slot["handover"][arm][key])
+def _arm(arm: str, read: Callable[[SlotArm], float | None]) -> Callable[[Slot], float]:
+    return lambda slot: _or_gap(read(slot.handover[arm]))
 
 
 def _percentile(key: str) -> Callable[[Slot], float]:
-    return lambda slot: drawable(slot["latency"].get("matrix_search", {}).get(key))
+    return lambda slot: drawable(getattr(slot.latency.get(SEARCH, SlotLatency()), key))
 
 
 def _requests_per_s(slot: Slot) -> float:
-    return slot["steps"] / slot["seconds"] if slot["seconds"] else GAP
+    return slot.steps / slot.seconds if slot.seconds else GAP
 
 
 def _or_gap(value: float | None) -> float:
     return GAP if value is None else value
 
 
-COLUMNS: Mapping[str, Callable[[Slot], Any]] = {
-    "time": lambda slot: slot["time"] * 1000,
-    "users": lambda slot: _or_gap(slot["users"]),
+COLUMNS: Mapping[str, Callable[[Slot], float]] = {
+    "time": lambda slot: slot.time * 1000,
+    "users": lambda slot: _or_gap(slot.users),
     "requests_per_s": _requests_per_s,
-    "determinism": lambda slot: _or_gap(slot["determinism"]["mean_jaccard"]),
-    "determinism_n": lambda slot: slot["determinism"]["pairs"],
-    "memory": _arm("memory", "top1_rate"),
-    "memory_n": _arm("memory", "queries"),
-    "control": _arm("control", "top1_rate"),
-    "control_n": _arm("control", "queries"),
+    "determinism": lambda slot: _or_gap(slot.determinism.mean_jaccard),
+    "determinism_n": lambda slot: slot.determinism.pairs,
+    "memory": _arm("memory", lambda arm: arm.top1_rate),
+    "memory_n": _arm("memory", lambda arm: arm.queries),
+    "control": _arm("control", lambda arm: arm.top1_rate),
+    "control_n": _arm("control", lambda arm: arm.queries),
     **{key: _percentile(key) for key in PERCENTILES},
 }

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import msgspec
 
+from mcstress.evidence.run_document import RunDocument
 from mcstress.lifecycle import Lifecycle, Stage
 from mcstress.master.completeness import completeness_so_far
-from mcstress.master.finalize import judge, results_of
-from mcstress.master.run_info import describe
+from mcstress.master.finalize import document_of_run
 from mcstress.master.run_state import RunState
-from mcstress.metrics.checks import overall
 
 LEAST_S, MOST_S = 1.0, 10.0
 SHARE = 1 / 200
@@ -21,14 +19,14 @@ time that requests under way wait for."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """``document`` is the head of a report, of the run that is on or else of the last one.
+    """``document`` is of the run that is on or else of the last one; None before the first.
 
     ``number`` counts up: what was made of one can be kept until the next.
     """
 
     number: int
     stage: Stage
-    document: dict[str, Any]
+    document: RunDocument | None
 
 
 class Snapshots:
@@ -36,7 +34,7 @@ class Snapshots:
 
     def __init__(self, lifecycle: Lifecycle) -> None:
         self._lifecycle = lifecycle
-        self._last = Snapshot(0, "ready", {})
+        self._last = Snapshot(0, "ready", None)
         self._of: object = None
         self._next_s = 0.0
 
@@ -53,9 +51,9 @@ class Snapshots:
         conductor = self._lifecycle.conductor
         return conductor.current if conductor else None
 
-    def _document(self, run: RunState | None) -> dict[str, Any]:
+    def _document(self, run: RunState | None) -> RunDocument | None:
         if run is None:
-            return self._lifecycle.finished.head
+            return self._lifecycle.finished.document
         began_s = time.thread_time()
         document = document_so_far(run)
         cost_s = time.thread_time() - began_s
@@ -63,15 +61,6 @@ class Snapshots:
         return document
 
 
-def document_so_far(run: RunState) -> dict[str, Any]:
-    """A report's head while the run goes on, without its scenario; it judges what is there."""
-    results = results_of(run, run.figures)
-    counted = completeness_so_far(run, results["metrics"]["events"]["total"])
-    checks = judge(run, results, complete=counted["complete"])
-    return {
-        "run": msgspec.to_builtins(describe(run)),
-        "verdict": overall(checks),
-        "checks": msgspec.to_builtins(checks),
-        **results,
-        "completeness": counted,
-    }
+def document_so_far(run: RunState) -> RunDocument:
+    """A run's document while it goes on; it judges what is there."""
+    return document_of_run(run, run.figures, completeness_so_far(run, run.figures.events))

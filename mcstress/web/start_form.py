@@ -19,6 +19,7 @@ from werkzeug.datastructures import MultiDict
 
 from mcstress.errors import UsageError
 from mcstress.lifecycle import Lifecycle
+from mcstress.locust_compat import after_template_update, replace_view
 from mcstress.master.drain import wait_until
 from mcstress.services.failure_reason import clip
 from mcstress.settings import Settings, read_settings
@@ -59,12 +60,9 @@ class StartForm:
 
     def guard(self) -> None:
         """Check what is sent, and fill in what is shown."""
-        assert self._web_ui.app is not None
-        views: dict[str, Any] = self._web_ui.app.view_functions
-        guarded: Any = self._web_ui.auth_required_if_enabled
-        views[SWARM] = guarded(self._checked(views[SWARM]))
-        views[UPDATE_USER] = guarded(self._checked_class(views[UPDATE_USER]))
-        self._fill_in()
+        replace_view(self._web_ui, SWARM, self._checked)
+        replace_view(self._web_ui, UPDATE_USER, self._checked_class)
+        after_template_update(self._web_ui, self._fill_in)
 
     @property
     def _in_force(self) -> dict[str, Any]:
@@ -73,26 +71,19 @@ class StartForm:
             return vars(self._lifecycle.environment.parsed_options)
         return self._given
 
-    def _fill_in(self) -> None:
+    def _fill_in(self, shown: dict[str, Any]) -> None:
         """Show the options in force, a trio of users, and no warning of an empty host.
 
         Of a run that is on, Locust shows options of the command line all the same.
         """
-        locusts_own: Callable[[], None] = self._web_ui.update_template_args
-        environment = self._lifecycle.environment
-
-        def update() -> None:
-            locusts_own()
-            shown, options = self._web_ui.template_args, self._in_force
-            for name, field in shown["extra_options"].items():
-                field["default_value"] = in_a_box(options[name])
-            shown |= {name: options[name] for name in ("spawn_rate", "run_time")}
-            shown["num_users"] = options["num_users"] or A_TRIO
-            if options is self._given:
-                shown["host"] = self._host(self._given_host, environment.user_classes) or ""
-            shown["missing_host_warning"] = False
-
-        self._web_ui.update_template_args = update  # type: ignore[method-assign]  # no hook for it
+        options, environment = self._in_force, self._lifecycle.environment
+        for name, field in shown["extra_options"].items():
+            field["default_value"] = in_a_box(options[name])
+        shown |= {name: options[name] for name in ("spawn_rate", "run_time")}
+        shown["num_users"] = options["num_users"] or A_TRIO
+        if options is self._given:
+            shown["host"] = self._host(self._given_host, environment.user_classes) or ""
+        shown["missing_host_warning"] = False
 
     def _checked(self, start: Callable[[], Response]) -> Callable[[], Response]:
         def swarm() -> Response:

@@ -3,67 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
-from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
+from mcstress.evidence.document_parts import Completeness, SinkTracing, lost_by_reason
 from mcstress.evidence.report import words
-from mcstress.metrics.names import COUNT, METRICS, find
-from mcstress.tracing.sink import TITLES
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.metric import COUNT
+from mcstress.metrics.names import METRICS
+from mcstress.tracing.sink import LANGFUSE
 
-Document = Mapping[str, Any]
-
-SAME_ROLE = "diversity.same_role_across_contracts"
-DIFFERENT_ROLES = "diversity.different_roles_within_contract"
-PARTS: Mapping[str, Mapping[str, str]] = {
-    "Diversity": {
-        f"{SAME_ROLE}.mean_jaccard": "Jaccard of one role, two contracts",
-        f"{DIFFERENT_ROLES}.mean_jaccard": "Jaccard of two roles, one contract",
-    },
-    "Determinism": {
-        "determinism.mean_jaccard": "Jaccard of reissue and baseline",
-        "determinism.identical_rate": "identical lists",
-        "determinism.top1_rate": "same id at top-1",
-        "determinism.mean_rbo": "rank-biased overlap",
-    },
-    "Handover": {
-        f"handover.{kind}.{leaf}": f"{whose}: {what}"
-        for kind, whose in (("verbatim", "her words"), ("paraphrase", "other words"))
-        for leaf, what in (
-            ("top1_rate", "with memory, top-1"),
-            ("control_top1_rate", "control, top-1"),
-            ("top_k_rate", "with memory, top-K"),
-            ("control_top_k_rate", "control, top-K"),
-            ("lift", "lift"),
-        )
-    },
-    "Freshness": {
-        "freshness.top_k_rate": "new resumes in the top-K",
-        "freshness.top1_rate": "new resumes at top-1",
-    },
-    "Swap": {"swap.returned": "rejected ids that returned"},
-    "Inbox": {
-        "inbox.accepted": "messages accepted",
-        "inbox.parsed": "demands parsed",
-        "inbox.unparseable": "unparseable",
-        "inbox.mean_rating": "judge's mean rating, 1 to 5",
-        "inbox.unrated": "unrated",
-    },
-    "Errors": {"errors.rate": "failed steps by all steps"},
-}
-"""The figures shown, by their names in checks."""
-
-COUNTED = {
-    "events_made": "events made",
-    "events_merged": "events in the figures",
-    "made": "trace observations made",
-    "sampled_out": "trace observations sampled out",
-    "delivered": "trace observations delivered",
-    "read_back": "trace observations read back",
-    "spooled": "trace observations spooled",
-}
 FORMATS = {COUNT: words.count, "ms": words.milliseconds}
 CSV_COLUMNS = ["part", "figure", "name", "value", "ci95_low", "ci95_high", "samples", "reading"]
 
@@ -97,11 +49,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return FORMATS.get(unit, words.score)(self.value)
 
 
-def rows(document: Document) -> list[Row]:
+def rows(document: RunDocument | None) -> list[Row]:
     """Checks, figures, completeness; empty where there is no run."""
-    if not document:
+    if document is None:
         return []
-    return [*_checks(document), *_figures(document), *_completeness(document["completeness"])]
+    return [*_checks(document), *_figures(document), *_completeness(document.completeness)]
 
 
 def as_csv(table: Sequence[Row]) -> str:
@@ -116,74 +68,68 @@ def as_csv(table: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _checks(document: Document) -> Iterator[Row]:
-    for check in document["checks"]:
+def _checks(document: RunDocument) -> Iterator[Row]:
+    for check in document.checks:
         yield Row(
             part="Checks",
-            figure=check["check"],
-            name=check["metric"],
-            value=check["value"],
-            ci95=check["ci95"],
-            samples=check["samples"],
-            reading=f"{check['verdict']}: {check['reason']}",
+            figure=check.check,
+            name=check.metric,
+            value=check.value,
+            ci95=check.ci95,
+            samples=check.samples,
+            reading=f"{check.verdict}: {check.reason}",
         )
 
 
-def _figures(document: Document) -> Iterator[Row]:
-    for part, names in PARTS.items():
-        for name, figure in names.items():
-            metric = METRICS[name]
-            read = document["readings"].get(name)
-            yield Row(
-                part=part,
-                figure=figure,
-                name=name,
-                value=find(document, name),
-                ci95=find(document, metric.interval) if metric.interval else None,
-                samples=find(document, metric.samples),
-                reading=f"{read['word']}: {read['meaning']}" if read else "",
-            )
-
-
-def _completeness(counted: Mapping[str, Any]) -> Iterator[Row]:
-    tracing = counted["tracing"]
-    for key, figure in COUNTED.items():
-        value = counted.get(key, tracing.get(key))
-        off = key in tracing and not tracing.get("on", True)
-        reading = "tracing is off" if off else ""
-        if key == "read_back" and value is not None and value < tracing["delivered"]:
-            reading = words.visible(value, tracing["delivered"], tracing.get("read_back_within_s"))
-        yield Row(part="Completeness", figure=figure, value=value, reading=reading)
-    dropped = {reason: number for reason, number in tracing["dropped"].items() if number}
-    yield Row(
-        part="Completeness",
-        figure="trace observations dropped",
-        value=sum(dropped.values()),
-        reading=", ".join(f"{reason}: {number:,}" for reason, number in dropped.items()),
-    )
-    yield from _sinks(tracing.get("sinks", ()))
-    for worker in counted["workers"]:
-        state = "lost" if worker["lost"] else ""
-        figure = f"events of {worker['name']}"
-        yield Row(part="Completeness", figure=figure, value=worker["events"], reading=state)
-    for fault in counted["faults"]:
-        yield Row(part="Completeness", figure="fault", reading=fault)
-    for notice in (*counted.get("notices", ()), *tracing.get("faults", ())):
-        yield Row(part="Completeness", figure="notice", reading=notice)
-
-
-def _sinks(sinks: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-    """Where traces go, and what became of those that go elsewhere than to Langfuse."""
-    for sink in sinks:
-        title, lost = TITLES[sink["sink"]], sum(sink["dropped"].values())
-        fates = {"delivered": sink["delivered"], "spooled": sink["spooled"], "lost": lost}
-        told = ", ".join(f"{number:,} {fate}" for fate, number in fates.items())
+def _figures(document: RunDocument) -> Iterator[Row]:
+    for name, metric in METRICS.items():
+        if not metric.label:
+            continue
+        read = document.readings.get(name)
         yield Row(
-            part="Completeness",
-            figure=f"traces by {title}",
-            value=sink["made"],
-            reading=f"to {sink['where']}: {told}",
+            part=name.partition(".")[0].capitalize(),
+            figure=metric.label,
+            name=name,
+            value=document.figure(name),
+            ci95=document.figure(metric.interval) if metric.interval else None,
+            samples=document.figure(metric.samples),
+            reading=f"{read.word}: {read.meaning}" if read else "",
         )
-        if sink["sink"] != "langfuse":
-            for fault in sink["faults"]:
-                yield Row(part="Completeness", figure="notice", reading=f"{title}: {fault}")
+
+
+def _completeness(counted: Completeness) -> Iterator[Row]:
+    yield _counted("events made", counted.counts.get("events_made"))
+    yield _counted("events in the figures", counted.counts.get("events_merged"))
+    tracing = counted.tracing
+    off = "tracing is off" if tracing.on is False and not tracing.sinks else ""
+    for sink in tracing.by_sink:
+        yield from _traced(sink, off)
+    for worker in counted.workers:
+        yield _counted(f"events of {worker.name}", worker.events, "lost" if worker.lost else "")
+    for fault in counted.faults:
+        yield _counted("fault", reading=fault)
+    faults = [fault for sink in tracing.by_sink for fault in sink.faults or ()]
+    for notice in (*counted.notices, *faults):
+        yield _counted("notice", reading=notice)
+
+
+def _traced(sink: SinkTracing, reading: str) -> Iterator[Row]:
+    """What became of the observations for a sink; Langfuse needs no name."""
+    which = "" if sink.sink == LANGFUSE else f"{sink.title} "
+    shown, delivered = sink.visible, sink.delivered or 0
+    late = reading if sink.read_back is not UNSET else ""
+    if shown is not None and shown < delivered:
+        late = words.visible(shown, delivered, sink.visible_within_s)
+    to = f"to {sink.where}" if sink.where else reading
+    yield _counted(f"{which}trace observations made", sink.made, to)
+    yield _counted(f"{which}trace observations sampled out", sink.sampled_out, reading)
+    yield _counted(f"{which}trace observations delivered", sink.delivered, reading)
+    yield _counted(f"{which}trace observations read back", shown, late)
+    yield _counted(f"{which}trace observations spooled", sink.spooled, reading)
+    dropped = {reason: number for reason, number in lost_by_reason(sink).items() if number}
+    reasons = ", ".join(f"{reason}: {number:,}" for reason, number in dropped.items())
+    yield _counted(f"{which}trace observations dropped", sum(dropped.values()), reasons)
+
+
+def _counted(figure: str, value: int | None = None, reading: str = "") -> Row:
+    return Row(part="Completeness", figure=figure, value=value, reading=reading)

@@ -1,4 +1,4 @@
-"""Whether a worker's connection to its master stands, as the operating system tells libzmq."""
+"""Whether a worker's master is there: its connection stands, and it is heard."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from gevent.event import Event as Signal
 from locust.runners import WorkerRunner
 from zmq.utils.monitor import recv_monitor_message
 
+from mcstress.locust_compat import has_ended, last_heartbeat, socket_of
+
 EVENTS = zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPED
 LOOK_S, LOOKS = 0.1, 10
 """libzmq tries to connect again every 0.1 s: a master that is not back within a second has ended,
 or is out of reach. Looks are counted, not time: who was frozen has news to read first."""
+SILENT_S = 15.0
+"""A master answers the heartbeat of every second; one that is so long silent is gone."""
 
 
-class Connection:
-    """Knows at once that the connection was closed, which silence tells only after seconds.
+class MasterConnection:
+    """Knows from the operating system, by libzmq, whether the connection stands.
 
-    The system closes the connections of a process that has ended, and keeps those of one that is
-    starved or stopped: of that, ``MasterHeartbeat`` knows. ``on_lost`` is called each time that it
-    was closed and did not come back soon.
+    It knows at once that it was closed, which silence tells only after seconds. The system closes
+    the connections of a process that has ended, and keeps those of one that is starved or stopped:
+    of that, ``MasterHeartbeat`` knows. ``on_lost`` is called each time that the connection was
+    closed and did not come back soon.
     """
 
     def __init__(self, runner: WorkerRunner, on_lost: Callable[[], None]) -> None:
@@ -40,15 +45,15 @@ class Connection:
     def _listen(self) -> None:
         """Note what libzmq tells of the socket; Locust may take a new one at any time."""
         while True:
-            client = self._runner.client
-            monitor: Any = client.socket.get_monitor_socket(EVENTS)
+            socket = socket_of(self._runner)
+            monitor: Any = socket.get_monitor_socket(EVENTS)
             while (event := recv_monitor_message(monitor)["event"]) != zmq.EVENT_MONITOR_STOPPED:
                 is_up = event == zmq.EVENT_CONNECTED
                 now, before = (self._up, self._down) if is_up else (self._down, self._up)
                 before.clear()
                 now.set()
             monitor.close(linger=0)
-            while self._runner.client is client:
+            while socket_of(self._runner) is socket:
                 gevent.sleep(LOOK_S)
 
     def _judge(self) -> None:
@@ -59,3 +64,22 @@ class Connection:
                 self._on_lost()
                 self._up.wait()
                 self.is_lost = False
+
+
+class MasterHeartbeat:
+    """Looks at Locust's heartbeats, now and then, and adds up for how long none came.
+
+    It trusts no clock: a worker that was frozen itself has heard nothing either.
+    """
+
+    def __init__(self, runner: WorkerRunner) -> None:
+        self._runner = runner
+        self._last: float | None = None
+        self._silent_s = 0.0
+
+    def is_lost(self, since_s: float) -> bool:
+        """Whether the master is gone; ``since_s`` is the time since the last look."""
+        heard = last_heartbeat(self._runner)
+        self._silent_s = 0.0 if heard != self._last else self._silent_s + since_s
+        self._last = heard
+        return has_ended(self._runner) or self._silent_s >= SILENT_S

@@ -1,4 +1,4 @@
-"""A node: a process where users live, a worker or the local runner."""
+"""A worker: a process where users live, one of Locust's workers or the local runner."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
 from mcstress.services.clock import CLOCK
+from mcstress.services.target_class import make_target
 from mcstress.users.session import coordination_hook, provide_context, withheld_of
-from mcstress.worker.master_connection import Connection
-from mcstress.worker.master_heartbeat import SILENT_S, MasterHeartbeat
+from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import open_segment
 from mcstress.worker.worker_run import WorkerRun
@@ -53,11 +53,11 @@ class Worker:
     def __init__(self, environment: Environment, runner: Runner, post: Channel) -> None:
         self.runner = runner
         self._environment = environment
-        self._hearing: MasterHeartbeat | None = None
-        self._connection: Connection | None = None
+        self._heartbeat: MasterHeartbeat | None = None
+        self._connection: MasterConnection | None = None
         if isinstance(runner, WorkerRunner):
-            self._hearing = MasterHeartbeat(runner)
-            self._connection = Connection(runner, self._on_connection_lost)
+            self._heartbeat = MasterHeartbeat(runner)
+            self._connection = MasterConnection(runner, self._on_connection_lost)
         self.boot = uuid4().hex[:12]
         self._own_env, self._own_collector = _own_sinks(environment)
         self._refused = ""
@@ -119,6 +119,7 @@ class Worker:
             return
         try:
             tokens_withheld = withheld_of(welcome.run)
+            target = make_target(welcome.run.target, welcome.run.target_setup)
         except UsageError as fault:
             self._refuse(str(fault))
             return
@@ -138,7 +139,7 @@ class Worker:
         )
         for said_of_token in tokens_withheld:
             logger.warning("%s: %s", welcome.worker, said_of_token)
-        self._run = WorkerRun(welcome, self.boot, self._post, recorder)
+        self._run = WorkerRun(welcome, self.boot, self._post, recorder, target)
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
         self._coming.set(self._run)
 
@@ -234,7 +235,7 @@ class Worker:
                 run.hand_over()
             except RPCSendError as fault:
                 logger.warning("what was seen could not be sent, and will be: %s", fault)
-            if self._hearing is not None and self._hearing.is_lost(looks * LOOK_S):
+            if self._heartbeat is not None and self._heartbeat.is_lost(looks * LOOK_S):
                 self._stop_unheard(run, f"nothing was heard of the master for {SILENT_S:g} s")
 
     def _on_connection_lost(self) -> None:
@@ -270,6 +271,7 @@ class Worker:
             self.runner.stop()
         run.hand_over_all(unheard=unheard)
         gevent.killall(self._greenlets)
+        run.disconnect()
 
     def drain_on_signal(self) -> None:
         """Hand over all the same when this process ends by a signal to it alone.
@@ -287,14 +289,14 @@ class Worker:
                     run.finish_tracing()
                     return
         finally:
-            # Whom nobody asked to finish (a worker that was lost, a report that failed, a second
-            # Ctrl-C) spools what is left.
+            # One that nobody asked to finish (it was lost, a report failed, a second Ctrl-C) spools
+            # what is left.
             run.finish_tracing(0.0)
 
     def _is_alone(self) -> bool:
         if self._connection is not None and self._connection.is_lost:
             return True
-        return self._hearing is None or self._hearing.is_lost(POLL_S)
+        return self._heartbeat is None or self._heartbeat.is_lost(POLL_S)
 
     @property
     def takes_part(self) -> bool:
@@ -343,7 +345,7 @@ class Worker:
             self._post.send(said.Traced(trace.run_uid, run.recorder.worker, counts))
 
     def _leave(self) -> None:
-        """The run before is over; whoever still waits in it waits no more."""
+        """End the run before: its greenlets are stopped, and its file is closed."""
         gevent.killall(self._greenlets)
         if self._run is not None and self.local_segment is None:
             self.give_up()

@@ -1,4 +1,4 @@
-"""A node's part of one run: what its users see as their surroundings, and what it hands over."""
+"""A worker's part of one run: the context that its users see, and what it hands over."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from mcstress.cluster.messages import (
     Release,
     Welcome,
 )
-from mcstress.cluster.tracing import FLUSH_DEADLINE_S, SinkCounts, finish_sinks, sink_counts
+from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
+from mcstress.load.closed import ClosedPacer
+from mcstress.load.pacer import Pacer
 from mcstress.master.worker_registry import LOCAL
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
-from mcstress.services.gateway.client import Gateway
-from mcstress.services.gateway.schema import CreateIndexRequest
-from mcstress.services.http.bearer_token import GATEWAY_TOKEN
-from mcstress.services.step import Step
+from mcstress.services.llm.clients import make_language_model
+from mcstress.services.target import Target
+from mcstress.tracing.counts import SaidCounts
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
-from mcstress.users.session import connection
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import refused
 
@@ -45,12 +45,18 @@ logger = logging.getLogger(__name__)
 class WorkerRun:
     """``users.coordinator.WorkerContext`` of one process in one run."""
 
-    def __init__(self, welcome: Welcome, boot: str, post: Channel, recorder: Recorder) -> None:
+    def __init__(
+        self, welcome: Welcome, boot: str, post: Channel, recorder: Recorder, target: Target
+    ) -> None:
         self.welcome = welcome
         self.boot = boot
         self.recorder = recorder
+        self.pacer: Pacer = ClosedPacer()
         self.board = HandoverBoard()
-        self.llm_slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
+        run = welcome.run
+        self.target = target
+        slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
+        self.llm = make_language_model(run.llm_api, run.llm_setup, slots)
         self.user_errors: list[str] = []
         self.clock_watch = ClockWatch()
         self.own_faults: list[str] = []
@@ -67,8 +73,6 @@ class WorkerRun:
         self._asked: dict[int, AsyncResult[Seat]] = {}
         self._seats: set[Seat] = set()
         self._moving: set[Seat] = set()
-        self._indices: set[str] = set()
-        self._refused: set[str] = set()
         self._sizes = dict(welcome.corpus_sizes)
         self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
 
@@ -93,7 +97,7 @@ class WorkerRun:
         finally:
             self._asked.pop(ticket, None)
             if seat is None and (granted := asked.value) is not None:
-                # The user was stopped before she could take it.
+                # The user was stopped before it could take it.
                 self.give_back(granted)
         if seat is None:
             raise RuntimeError("the master granted no seat")
@@ -110,7 +114,7 @@ class WorkerRun:
         raise StopUser
 
     def granted(self, ticket: int, seat: Seat) -> None:
-        """Hand the seat to the user who asked; give it back where she is gone."""
+        """Hand the seat to the user that asked; give it back where that is gone."""
         self._seats.add(seat)
         if asked := self._asked.pop(ticket, None):
             asked.set(seat)
@@ -130,7 +134,7 @@ class WorkerRun:
         self._moving.clear()
 
     def move(self, seat: Seat) -> None:
-        """The seat's holder is to take a lower one after her round."""
+        """The seat's holder is to take a lower one after its round."""
         if seat in self._seats:
             self._moving.add(seat)
 
@@ -163,29 +167,22 @@ class WorkerRun:
             self._sizes_of[key] = found
         return found
 
-    def ensure_index(self, gateway: Gateway, name: str, dimension: int) -> None:
-        """Make the vector index once; that it is there already is a success.
-
-        Where it is refused, adding to it may work all the same, and is what counts.
-        """
-        if name in self._indices:
-            return
-        error = gateway.create_index(CreateIndexRequest(name, dimension)).error
-        if error is None:
-            self._indices.add(name)
-        elif error not in self._refused:
-            self._refused.add(error)
-            logger.warning("the vector index %s could not be made: %s", name, error)
-
     def poll_sizes(self) -> None:
         """Look at the corpora now and then, so that a pair whose corpora changed is known."""
-        run = self.run
-        gateway = Gateway(connection(run, run.gateway_url, GATEWAY_TOKEN), _unheard)
+        if not self.target.capabilities().sizes:
+            return
         while True:
             gevent.sleep(self.welcome.corpora_poll_s)
-            answer = gateway.corpora().answer
-            if answer is not None and (sizes := answer.sizes()) != self._sizes:
-                self._sizes, self._sizes_of = sizes, {}
+            answer = self.target.sizes().answer
+            if answer is not None and answer.corpora != self._sizes:
+                self._sizes, self._sizes_of = answer.corpora, {}
+
+    def disconnect(self) -> None:
+        """Close what all coordinators of this process shared."""
+        try:
+            self.target.close()
+        except Exception as fault:  # noqa: BLE001  (the border: a class of a user's own; all is measured)
+            logger.warning("the target could not be closed: %s: %s", type(fault).__name__, fault)
 
     @property
     def events_untold(self) -> int:
@@ -267,7 +264,7 @@ class WorkerRun:
             events_made=recorder.events_made,
             user_errors=errors,
             own_faults=self.own_faults,
-            tracing=sink_counts(recorder.sinks),
+            tracing=said_counts(sink_counts(recorder.sinks)),
             evidence_fault=recorder.segment.error,
             events_unkept=recorder.segment.events - recorder.segment.kept,
             state=seen if self.welcome.worker == LOCAL else seen.state(),
@@ -290,10 +287,6 @@ class WorkerRun:
             clock_steps=self.clock_watch.steps,
         )
 
-    def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> SinkCounts:
+    def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> SaidCounts:
         """Flush; what became of every observation."""
-        return finish_sinks(self.recorder.sinks, deadline_s)
-
-
-def _unheard(_: Step[object]) -> None:
-    """Looking at corpora is no step."""
+        return said_counts(finish_sinks(self.recorder.sinks, deadline_s))

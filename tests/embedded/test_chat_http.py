@@ -8,6 +8,7 @@ import pytest
 from mcstress.services.gateway import schema as wire
 from mcstress.services.gateway.client import Gateway
 from mcstress.services.http.transport import Transport
+from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.preflight import check_gateway, check_llm
 from mcstress.services.trace_context import TraceContext
@@ -117,7 +118,7 @@ def transport(stack):
 
 
 def test_the_products_gateway_client_gets_answers_without_fault(transport):
-    gateway = Gateway(transport, lambda _step: None)
+    gateway = Gateway(transport)
     asked = wire.SearchRequest(query_text="painter in Joliet", corpora=["workers"], k=8)
     found = gateway.search(asked, TRACE)
     assert (found.error, len(found.answer.results)) == (None, 8)
@@ -141,14 +142,15 @@ def test_the_products_gateway_client_gets_answers_without_fault(transport):
         assert step.error is None, step
 
 
-def test_the_products_llm_client_parses_judges_and_rewords(transport):
-    ollama = Ollama(transport, "qwen2.5", 42, contextlib.nullcontext(), lambda _step: None)
+def test_the_products_llm_client_parses_judges_and_rewords(stack, transport):
+    setup = ModelSetup(stack.llm_url, "qwen2.5", seed=42)
+    ollama = Ollama(setup, contextlib.nullcontext())
     body = "Need 2 painters in Joliet, IL for the day shift"
-    parsed = ollama.parse_demand(body, TRACE)
+    parsed = ollama.parse(body, TRACE)
     assert (parsed.answer.role, parsed.answer.count) == ("painter", 2)
-    gateway = Gateway(transport, lambda _step: None)
+    gateway = Gateway(transport)
     asked = wire.SearchRequest(query_text=body, corpora=["workers"], k=1)
     hit = wire.judged_decoder.decode(gateway.search(asked, TRACE).response).results[0]
-    judged = ollama.judge_top1(body, hit, TRACE)
+    judged = ollama.judge(body, hit, TRACE)
     assert judged.answer.rating >= 3
     assert ollama.paraphrase(body, TRACE).answer.paraphrase != body

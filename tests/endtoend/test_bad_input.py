@@ -103,7 +103,7 @@ def test_a_scenario_whose_persona_nobody_plays(tmp_path):
         .replace("carol", "dave")
     )
     said = refusal("--scenario", file, tmp_path=tmp_path)
-    assert 'personas: found "dave", whom no user class plays; expected alice, bob' in said
+    assert 'personas: found "dave", which no user class plays; expected alice, bob' in said
 
 
 def test_a_check_that_names_an_unknown_figure(tmp_path):

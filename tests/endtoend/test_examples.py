@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from endtoend.test_bad_input import free_port
 from standin.process import Standin
 
 EXAMPLES = CHECKOUT / "examples"
+MCSTRESS = Path(sys.executable).with_name("mcstress")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def test_its_report_can_be_made_again_without_its_locustfile(tmp_path, services)
     assert code == 0, output
     assert document["metrics"]["events"]["by_phase"]["spot_check"] == 3
     path = tmp_path / "reports" / "multi_coord_stress_001.json"
-    command = [sys.executable, "-m", "mcstress.cli", "report", str(path)]
+    command = [MCSTRESS, "report", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     again = json.loads(path.read_text())
@@ -92,6 +94,108 @@ def test_a_listener_hears_every_event(tmp_path, services):
     by_phase = document["metrics"]["events"]["by_phase"]
     assert heard == {phase: count for phase, count in by_phase.items() if count}
     assert steps == document["metrics"]["errors"]["steps"]
+
+
+STORE = f"{EXAMPLES / 'own_target.py'}:VectorStore"
+BARE = """
+from pathlib import Path
+from mcstress import AliceUser, BobUser, CarolUser, Target, install
+from mcstress.metrics.event import Hit
+from mcstress.services.target import Found
+
+class Bare(Target):
+    title = "a bare store"
+    can_exclude = False
+
+    def search(self, search, trace):
+        name = search.corpora[0]
+        hits = [Hit(f"{search.text}/{n}", name, n / 10) for n in range(search.k)]
+        return self.timed("matrix.search", search, lambda: Found(hits))
+
+    def close(self):
+        with Path("closed.txt").open("a") as file:
+            file.write("x")
+
+install()
+"""
+"""It can search, and nothing else."""
+
+
+def test_a_target_of_ones_own_goes_through_every_phase_that_it_can(tmp_path, services):
+    arguments = (*ROUND, *services[2:], "--target", STORE)
+    code, document, output = outcome(tmp_path, "own_target.py", *arguments)
+    assert code == 0, output
+    run, metrics = document["run"], document["metrics"]
+    assert run["left_out"] == {}
+    assert len(run["phases"]) == 10
+    assert all(metrics["events"]["by_phase"].values())
+    assert {event["outcome"] for event in document["events"]} == {"ok"}
+    steps = {step["name"] for event in document["events"] for step in event["steps"]}
+    assert {"matrix.search", "playbook.record", "index.add", "llm.judge_top1"} <= steps
+    assert "observerd.inbox.record" not in steps
+    assert metrics["handover"]["verbatim"]["top1_rate"] == 1
+    assert run["corpora"] == {"workers": 2000, "ethereal_workers": 2000}
+    (service,) = (one for one in run["services"] if one["name"] != "LLM")
+    assert (service["name"], service["embedded"]) == ("vector store in this process", False)
+    markdown = (tmp_path / "reports" / "multi_coord_stress_001.md").read_text()
+    assert "| take messages in | no | the inbox phase does not hand them in |" in markdown
+    assert "This run writes to target vector store in this process: playbook namespaces" in output
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, processes):
+    (tmp_path / "bare.py").write_text(BARE)
+    workers = forked(processes) if processes else ()
+    target = f"{tmp_path / 'bare.py'}:Bare"
+    arguments = (*ROUND, *services[2:], *workers, "--target", target)
+    with LocustRun(
+        "--headless",
+        *arguments,
+        report_dir=tmp_path / "reports",
+        locustfile=tmp_path / "bare.py",
+    ) as run:
+        code, document, output = run.wait(), run.document(), run.output
+    reasons = {one["metric"]: one["reason"] for one in document["checks"]}
+    assert reasons["handover.verbatim.top1_rate"] == "the target has no memory", output
+    assert reasons["handover.paraphrase.top1_rate"] == "the target has no memory"
+    assert reasons["freshness.top_k_rate"] == "the target cannot add"
+    assert reasons["swap.returned"] == "the target cannot exclude"
+    assert {one["verdict"] for one in document["checks"]} == {"pass", "skipped"}
+    assert code == 0
+    by_phase = document["metrics"]["events"]["by_phase"]
+    left_out = document["run"]["left_out"]
+    assert {phase for phase, n in by_phase.items() if not n} == set(left_out)
+    assert set(left_out) == {"handover", "handover_paraphrase", "fresh_resume", "swap"}
+    assert document["metrics"]["errors"]["failed"] == 0
+    path = tmp_path / "reports" / "multi_coord_stress_001.json"
+    command = [MCSTRESS, "report", str(path)]
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert json.loads(path.read_text())["checks"] == document["checks"]
+
+
+def test_check_prints_what_a_target_can(tmp_path, services):
+    command = [MCSTRESS, "check", "-f", EXAMPLES / "own_target.py"]
+    options = ["--target", STORE, *services[2:], "--report-dir", tmp_path]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "target vector store in this process: ethereal_workers (2,000), wor" in done.stdout
+    assert "target can record answers: yes" in done.stdout
+    assert "target can take messages in: no, the inbox phase does not hand them in" in done.stdout
+    assert "8 hits, the first is" in done.stdout
+
+
+def test_a_target_that_is_not_there_is_refused_before_the_first_user(tmp_path):
+    with LocustRun(
+        "--headless",
+        *(*ROUND, "--target", f"{EXAMPLES / 'own_target.py'}:Store"),
+        report_dir=tmp_path / "reports",
+        locustfile=EXAMPLES / "own_target.py",
+    ) as run:
+        assert run.wait() == 2
+    assert "found no Store in" in run.output
+    assert "expected one of its targets: VectorStore" in run.output
+    assert "Traceback" not in run.output
 
 
 def test_a_load_shape(tmp_path, services):
@@ -129,3 +233,18 @@ def test_a_login(tmp_path, services):
         assert client.get("/coordination/").status_code == 302
         client.post("/login_submit", data={"username": "any", "password": "right"})
         assert client.get("/coordination/").status_code == 200
+
+
+@pytest.mark.parametrize("processes", [2])
+def test_a_metric_of_ones_own_has_checks_figures_and_rows(tmp_path, services, processes):
+    check = "spread.lists == 12; spread.mean_corpora >= 1"
+    arguments = (*ROUND, *services, *forked(processes), "--check", check)
+    code, document, output = outcome(tmp_path, "own_metric.py", *arguments)
+    assert code == 0, output
+    surges = [one["top_k"] for one in document["events"] if one["phase"] == "surge"]
+    corpora = [len({hit["corpus"] for hit in hits}) for hits in surges]
+    expected = {"lists": len(surges), "mean_corpora": sum(corpora) / len(corpora)}
+    assert document["metrics"]["spread"] == expected
+    assert document["load_curve"][0]["spread"] == expected
+    markdown = (tmp_path / "reports" / "multi_coord_stress_001.md").read_text()
+    assert f"| corpora in a list | {expected['mean_corpora']:.3f} |" in markdown

@@ -106,7 +106,9 @@ def test_an_answer_that_is_not_what_it_should_be_is_a_failed_step_and_the_run_go
     assert faulted > 20
     assert errors["by_step"]["matrix_search"]["failed"] == faulted == errors["failed"]
     assert sum(row["count"] for row in errors["by_reason"]) == faulted
-    assert all(event["top_k"] is None and event["error"] for event in failed)
+    assert all(
+        (event["top_k"], event["found"]) == ([], None) and event["error"] for event in failed
+    )
     assert {step["error"] for event in failed for step in event["steps"] if step["error"]}
     assert code in (3, 4)
     assert "error report" in output.lower()

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from made_report import typed
 
 
 @pytest.fixture(scope="session")
 def golden_head():
-    """The head of a small run's document, as it once was made."""
-    return json.loads(Path(__file__).with_name("golden_head.json").read_text())
+    """A small run's document, as it once was made."""
+    return typed(json.loads(Path(__file__).with_name("golden_head.json").read_text()))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-from made_report import CHECKS, START_S, K, MadeRun, head_of
+from made_report import CHECKS, MadeRun, head_of
 
 from mcstress.evidence.store.document import write_document
 from mcstress.evidence.store.history import History
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.segment import Segment
-from mcstress.metrics.checks import evaluate, overall, parse_check
-from mcstress.metrics.figures import Figures
-from mcstress.metrics.phase import PHASES
 
 TRIOS = 2
 
@@ -31,23 +27,12 @@ class LeftRun:
             for event in own:
                 event.paired_seq = numbers.get(event.paired_seq)
                 event.seq = numbers[event.seq]
-        checks = [parse_check(check) for check in CHECKS if not check.startswith("swap")]
-        seconds = range(int(START_S), int(events[-1].time.timestamp()) + 1)
-        self.users = [(second, 3) for second in seconds]
-        figures = Figures(K)
-        figures.add_all(events)
-        self.head = head_of(events) | figures.result(self.users, {}, None, checks)
-        outcomes = evaluate(checks, self.head, selected_phases=PHASES, complete=True)
-        self.head |= {
-            "thresholds": msgspec.to_builtins(checks),
-            "checks": msgspec.to_builtins(outcomes),
-            "verdict": overall(outcomes),
-            "candidates": None,
-        }
+        checks = [check for check in CHECKS if not check.startswith("swap")]
+        self.head = head_of(events, checks)
+        self.users = self.head["users"]
         self.segments = [self._segment(number, events) for number in range(TRIOS)]
         self.main = self._main()
         history = History([self.main, *self.segments])
-        self.head["users"] = self.users
         write_document(self.paths.json, self.head, history.raw_events(), history.order.workers)
 
     def _segment(self, number, events):

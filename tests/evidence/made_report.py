@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
-import msgspec
-
-from mcstress.evidence.report.run_section import CoordinatorNote, RunSection, Service
-from mcstress.metrics.checks import evaluate, overall, parse_check
+from mcstress.evidence.document_parts import (
+    Completeness,
+    CoordinatorNote,
+    RunSection,
+    Service,
+    TraceCount,
+    Tracing,
+    WorkerPart,
+)
+from mcstress.evidence.run_document import build, document_of
+from mcstress.evidence.run_document import head_of as json_of
+from mcstress.metrics.checks import parse_check
 from mcstress.metrics.event import Event, Hit, StepRecord, utc
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.phase import PHASES
@@ -131,38 +140,48 @@ def fixed_ids(trio, contract, role):
     return [f"w-{number:05}" for number in [*own[: K - 2], *common]]
 
 
-def head_of(events, **changes):
+def typed(head):
+    """A head that a test put together, as it is read from a file."""
+    return document_of(Path("made.json"), head)
+
+
+def head_of(events, checks=CHECKS, **changes):
     """The head of the document of a run that made ``events``; ``changes`` replace its sections."""
     figures = Figures(K)
-    for event in events:
-        figures.add(event)
-    seconds = range(int(START_S), int(events[-1].time.timestamp()) + 1)
-    results = figures.result([[second, 3] for second in seconds])
-    checks = evaluate(
-        [parse_check(check) for check in CHECKS], results, selected_phases=PHASES, complete=True
-    )
+    figures.add_all(events)
+    return json_of(made_document(figures, events, checks)) | changes
+
+
+def made_document(figures, events, checks=CHECKS):
+    """The document of a run that made ``events``."""
     made = len(events)
-    completeness = {
-        "complete": True,
-        "faults": [],
-        "events_made": made,
-        "events_merged": made,
-        "events_kept": made,
-        "workers": [{"name": "local", "events": made, "lost": False}],
-        "tracing": {"made": made, "sampled_out": 0, "delivered": made, "read_back": made,
-                    "spooled": 0, "dropped": {}},
-    }  # fmt: skip
-    return {
-        "run": msgspec.to_builtins(run_section()),
-        "scenario": {
+    none = TraceCount(made=0, sampled_out=0, delivered=0, spooled=0, dropped={})
+    return build(
+        run_section(),
+        {
             "name": "three_cities",
             "variants": [{"contracts": [{"name": name} for name in CONTRACTS.values()]}],
         },
-        "verdict": overall(checks),
-        "checks": msgspec.to_builtins(checks),
-        **results,
-        "completeness": completeness,
-    } | changes
+        figures,
+        Completeness(
+            complete=True,
+            events_made=made,
+            events_merged=made,
+            events_kept=made,
+            workers=[WorkerPart(name="local", events=made)],
+            user_errors=0,
+            tracing=Tracing(
+                made=made, sampled_out=0, delivered=made, spooled=0, dropped={}, scores=none,
+                spools=[], read_back=made,
+            ),
+        ),
+        thresholds=[parse_check(check) for check in checks],
+        users=[
+            (second, 3) for second in range(int(START_S), int(events[-1].time.timestamp()) + 1)
+        ],
+        planned={},
+        candidates=None,
+    )  # fmt: skip
 
 
 def run_section(**changes) -> RunSection:

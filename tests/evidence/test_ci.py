@@ -1,21 +1,32 @@
 import io
+from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from mcstress.errors import UsageError
+from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report.github import check_annotations, tell_github
 from mcstress.evidence.report.junit import junit, write_junit
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.checks import CheckOutcome
 
 
 def check(verdict, text="determinism.mean_jaccard >= 0.95", reason="0.91 over 12 samples"):
-    return {"check": text, "verdict": verdict, "reason": reason}
+    return CheckOutcome(
+        check=text, metric="determinism.mean_jaccard", operator=">=", threshold=0.95,
+        verdict=verdict, value=0.91, samples=12, needs=1, planned=None, ci95=None, crosses=False,
+        reason=reason,
+    )  # fmt: skip
 
 
-ALL = {
-    "run": {"started": "2026-09-21T12:00:00Z", "ended": "2026-09-21T12:01:35.5Z"},
-    "checks": [check(verdict) for verdict in ("pass", "fail", "unknown", "skipped", "fail")],
-}
+ALL = RunDocument(
+    run=RunSection(
+        started=datetime(2026, 9, 21, 12, tzinfo=UTC),
+        ended=datetime(2026, 9, 21, 12, 1, 35, 500_000, tzinfo=UTC),
+    ),
+    checks=[check(verdict) for verdict in ("pass", "fail", "unknown", "skipped", "fail")],
+)
 
 
 def test_junit_has_a_case_for_each_check():
@@ -37,7 +48,7 @@ def test_junit_has_a_case_for_each_check():
 
 def test_junit_takes_any_text():
     hostile = 'a < b & "c" \x00\x1b\ud800 ]]> é\n'
-    suite = ET.fromstring(junit({"checks": [check("fail", hostile, hostile)]}))[0]
+    suite = ET.fromstring(junit(RunDocument(checks=[check("fail", hostile, hostile)])))[0]
     assert suite[0].get("name") == 'a < b & "c" \ufffd\ufffd\ufffd ]]> é\n'
 
 
@@ -58,7 +69,9 @@ def test_annotations_are_errors_and_warnings():
 
 
 def test_no_text_becomes_a_command():
-    (line,) = check_annotations({"checks": [check("fail", "a:b,c%\n::x::", "100 %\r\n::stop::")]})
+    (line,) = check_annotations(
+        RunDocument(checks=[check("fail", "a:b,c%\n::x::", "100 %\r\n::stop::")])
+    )
     assert line == "::error title=a%3Ab%2Cc%25%0A%3A%3Ax%3A%3A::100 %25%0D%0A::stop::"
 
 

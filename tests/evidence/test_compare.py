@@ -5,22 +5,22 @@ from random import Random
 
 import msgspec
 import pytest
-from made_report import CONTRACTS, MadeRun, head_of, run_section
+from made_report import MadeRun, head_of, run_section, typed
 
 from mcstress.errors import UsageError
 from mcstress.evidence.compare import render
 from mcstress.evidence.compare.comparison import compare
-from mcstress.evidence.compare.queries import (
-    DETERMINISM,
-    DIFFERENT_ROLES,
-    HANDOVER,
-    RATING,
-    SAME_ROLE,
-    query_scores,
-)
+from mcstress.evidence.compare.quality import RunQuality
 from mcstress.evidence.store.document import write_document
 from mcstress.evidence.store.history import read_run
 from mcstress.metrics.event import decoder, encoder
+from mcstress.metrics.names import METRICS, find
+
+DETERMINISM = "determinism.mean_jaccard"
+SAME_ROLE = "diversity.same_role_across_contracts.mean_jaccard"
+DIFFERENT_ROLES = "diversity.different_roles_within_contract.mean_jaccard"
+VERBATIM = "handover.verbatim.top1_rate"
+RATING = "inbox.mean_rating"
 
 
 class MadeFile:
@@ -37,6 +37,10 @@ class MadeFile:
         }
         self.has_digests = True
         self.raw = [encoder.encode(event) for event in events]
+
+    @property
+    def document(self):
+        return typed(self.head)
 
     def faults(self):
         return []
@@ -145,46 +149,93 @@ def test_a_run_against_itself_differs_in_nothing():
     assert {one.verdict for one in comparison.figures} == {"~"}
 
 
-def test_scores_are_those_of_the_runs_own_report():
-    """Of one wording and one round, the mean over queries is the mean over all pairs."""
-    events = MadeRun(3, change=0.4).events(trios=1, rounds=1)
-    metrics = head_of(events)["metrics"]
-    scores = query_scores(events, cells=12).scores
-    reported = {
-        SAME_ROLE: metrics["diversity"]["same_role_across_contracts"]["mean_jaccard"],
-        DIFFERENT_ROLES: metrics["diversity"]["different_roles_within_contract"]["mean_jaccard"],
-        DETERMINISM: metrics["determinism"]["mean_jaccard"],
-        "handover.verbatim.top1_rate": metrics["handover"]["verbatim"]["top1_rate"],
-        "freshness.top_k_rate": metrics["freshness"]["top_k_rate"],
-    }
-    for name, value in reported.items():
-        means = scores[name].values()
-        assert sum(one.total for one in means) / sum(one.count for one in means) == (
-            pytest.approx(value)
-        )
+def questions_of(events, name):
+    return RunQuality(MadeFile(events)).questions[name]
 
 
-def test_failed_searches_and_changed_corpora_enter_no_score():
+def test_questions_of_one_wording_add_up_to_the_reports_figure():
+    events = MadeRun(3, change=0.4).events(trios=3, rounds=2)
+    head = head_of(events)
+    names = (SAME_ROLE, DIFFERENT_ROLES, DETERMINISM, VERBATIM, "freshness.top_k_rate")
+    for name in names:
+        means = questions_of(events, name).values()
+        total, number = (sum(column) for column in zip(*means, strict=True))
+        assert total / number == pytest.approx(find(head, name)), name
+        assert number == find(head, METRICS[name].samples) or name == VERBATIM
+
+
+def test_failed_searches_and_changed_corpora_enter_no_question():
     events = MadeRun(3).events(trios=1, rounds=1)
     for event in events:
         if event.phase == "reissue" and event.coordinator == "alice":
             event.corpus_sizes = {"workers": 5001}
         if event.phase == "reissue" and event.coordinator == "bob":
             event.outcome, event.top_k = "failed", None
-    personas = {query[1] for query in query_scores(events).scores[DETERMINISM]}
-    assert personas == {"carol"}
+    assert {one.persona for one in questions_of(events, DETERMINISM)} == {"carol"}
 
 
 def test_trios_of_one_variant_ask_the_same():
     events = MadeRun(3).events(trios=4, rounds=2)
     for event in events:
         event.variant = (event.trio - 1) % 2 + 1
-    assert len(query_scores(events).scores[DETERMINISM]) == 2 * 12
+    assert len(questions_of(events, DETERMINISM)) == 2 * 12
+    # Of diversity a question is a role that three contracts ask for, or one of three contracts.
+    assert len(questions_of(events, SAME_ROLE)) == 2 * 3
+    assert len(questions_of(events, DIFFERENT_ROLES)) == 2 * 3
 
 
-def test_rounds_are_forgotten_once_they_are_whole():
-    events = [one for one in MadeRun().events(trios=2, rounds=9) if one.phase == "baseline"]
-    assert not query_scores(events, cells=4 * len(CONTRACTS))._rounds
+def test_columns_are_the_reports_own_figures(tmp_path):
+    """Rounds of unequal size, messages, swaps: where a mean over queries is another number."""
+    sides = []
+    for seed in (1, 2):
+        events = MadeRun(seed, change=0.3, failing=0.1).events(trios=3, rounds=3)
+        with_the_rest(events, seed)
+        write_document(tmp_path / f"{seed}.json", head_of(events), map(encoder.encode, events))
+        sides.append(read_run(tmp_path / f"{seed}.json"))
+    found = compare(sides[:1], sides[1:])
+    seen = set()
+    for one in found.figures:
+        if one.name != "steps_per_s":  # no figure of the report: it has that by band only
+            reported = [find(side.head, one.name) for side in sides]
+            assert [one.a, one.b] == reported, one.name
+            seen.add(one.name)
+    assert {name for name, metric in METRICS.items() if metric.better} <= seen
+    returned = next(one for one in found.figures if one.name == "swap.returned")
+    row = next(line for line in render.text(found).splitlines() if line.startswith("swap.returned"))
+    assert f" {returned.a:.0f} " in row
+    assert isinstance(returned.a, (int, float))
+    assert returned.a >= 1
+
+
+def with_the_rest(events, seed):
+    """Make of the last round's fresh resumes a message with a rating, or a list after a swap."""
+    fresh = [event for event in events if event.phase == "fresh_resume"]
+    for number, event in enumerate(fresh):
+        if number % 3 == 1:
+            event.phase, event.rating = "inbox", 1 + (number * seed) % 5
+        elif number % 3 == 2 and event.top_k:
+            event.phase, event.exclude_ids = "swap", [event.top_k[0].id]
+
+
+def test_a_run_whose_evidence_was_not_kept_has_its_reports_figures():
+    whole = MadeRun(1).events(trios=2, rounds=3)
+    worse = MadeRun(2, change=1.0).events(trios=2, rounds=3)
+    a, b = MadeFile(whole), MadeFile(evidence="none")
+    a.head |= head_of(whole)
+    b.head |= head_of(worse) | {"run": b.head["run"], "scenario": a.head["scenario"]}
+    found = figure(compare([a], [b]), DETERMINISM)
+    assert (found.a, found.b) == tuple(find(file.head, DETERMINISM) for file in (a, b))
+    assert (found.n_a, found.p) == (0, None)
+    assert found.effect == pytest.approx(found.b - found.a)
+
+
+def test_what_is_gone_is_told_though_evidence_was_sampled():
+    events = MadeRun(1).events(trios=2, rounds=3)
+    without = [event for event in events if event.phase != "reissue"]
+    a, b = MadeFile(events), MadeFile(without[:5], evidence="sample=0.1")
+    a.head |= head_of(events)
+    b.head |= head_of(without) | {"run": b.head["run"], "scenario": a.head["scenario"]}
+    assert compare([a], [b]).gone == [DETERMINISM]
 
 
 @pytest.mark.parametrize(
@@ -313,7 +364,7 @@ def test_a_figure_that_only_one_side_has_is_no_silence():
     def without_some(event):
         return None if event.phase == "reissue" and event.coordinator == "bob" else event
 
-    name = HANDOVER["handover"]
+    name = VERBATIM
     before, after = [made(1)], [edited(edited(made(2), without_handover), without_some)]
     found = compare(before, after)
     assert (found.gone, found.new) == ([name], [])
@@ -335,9 +386,9 @@ def test_of_a_sample_no_message_is_paired_with_another():
         return [edited(MadeFile(events, evidence=evidence), as_message)]
 
     found = compare(side(1, "all"), side(2, "sample=0.5"))
-    assert RATING not in {one.name for one in found.figures}
-    assert any(note.startswith(f"{RATING} is not compared") for note in found.notes)
-    assert RATING in {one.name for one in compare(side(1, "all"), side(2, "full")).figures}
+    assert figure(found, RATING).n_a == 0
+    assert any(note.startswith(f"{RATING} is not paired") for note in found.notes)
+    assert figure(compare(side(1, "all"), side(2, "full")), RATING).n_a > 0
 
 
 def test_a_run_that_stands_twice_is_warned_of():

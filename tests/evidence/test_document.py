@@ -6,7 +6,7 @@ import pytest
 from made_events import made_event
 
 from mcstress.evidence.store.document import read_head, replace_head, write_document
-from mcstress.metrics.event import encoder
+from mcstress.metrics.event import decoder, encoder
 
 HEAD = {
     "completeness": {"events_made": 4},
@@ -109,3 +109,19 @@ def test_the_three_jq_lines_work(document, query, same):
         command = ["jq", "-c", query, str(document)]
         answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         assert [json.loads(line) for line in answer.splitlines()] == expected
+
+
+@pytest.mark.parametrize(
+    ("kept", "listed"),
+    [
+        ({"top_k": None}, None),
+        ({"top_k": []}, []),
+        ({"top_k": [], "found": None}, None),
+        ({"top_k": [], "found": 0}, []),
+    ],
+    ids=["older, no list", "older, nothing found", "no list", "nothing found"],
+)
+def test_an_event_without_a_list_is_no_search_that_found_nothing(kept, listed):
+    event = json.loads(encoder.encode(made_event(1)))
+    event.pop("found", None)
+    assert decoder.decode(json.dumps(event | kept)).listed == listed

@@ -6,9 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from browser import PLOTS_DRAWN, visit
-from made_report import K, MadeRun, head_of, run_section
+from made_report import K, MadeRun, head_of, run_section, typed
 
 from mcstress.evidence.report.html import PLOTS, html
+from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.figures import Figures
 
 GOLDEN = Path(__file__).with_name("golden_report.html")
@@ -43,7 +44,7 @@ def test_the_verdict_comes_before_everything_else(golden_page):
 
 
 def test_a_run_that_measured_nothing_has_a_page_without_plots():
-    page = html({"run": {"run_id": "001"}})
+    page = html(typed({"run": {"run_id": "001"}}))
     assert "<figure" not in page
     assert len(page) < 20_000
 
@@ -51,7 +52,7 @@ def test_a_run_that_measured_nothing_has_a_page_without_plots():
 def test_worst_reissues_stand_side_by_side_with_a_link_to_their_trace():
     head = head_of(MadeRun(change=1.0).events(trios=1, rounds=1))
     worst = head["worst_reissues"][0]
-    page = html(head)
+    page = html(typed(head))
     gone, new = (
         f"{hit['id']} · {hit['corpus']}" for hit in (worst["baseline"][-1], worst["reissue"][-1])
     )
@@ -60,14 +61,14 @@ def test_worst_reissues_stand_side_by_side_with_a_link_to_their_trace():
 
 
 def test_a_link_that_is_no_url_is_none(golden_head):
-    run = msgspec.to_builtins(run_section(trace_url="javascript:alert(1)"))
-    page = html({"run": run, "worst_reissues": golden_head["worst_reissues"]})
+    run = run_section(trace_url="javascript:alert(1)")
+    page = html(RunDocument(run=run, worst_reissues=golden_head.worst_reissues))
     assert 'href="javascript' not in page
 
 
 def written(tmp_path, head):
     path = tmp_path / "report.html"
-    path.write_text(html(head))
+    path.write_text(html(typed(head)))
     return path.as_uri()
 
 

@@ -16,7 +16,8 @@ from markupsafe import Markup
 from mcstress.commands.report import counted_again, report_again
 from mcstress.errors import UsageError
 from mcstress.evidence.compare.comparison import compare
-from mcstress.evidence.report.write import views_of
+from mcstress.evidence.report.write import texts_of
+from mcstress.evidence.run_document import head_of
 from mcstress.evidence.store.history import blaming, read_run
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.tally import Tally
@@ -40,8 +41,9 @@ def again(path, **options):
     """What is counted from the file: its figures, its completeness."""
     run = read_run(path, **options)
     with blaming(run):
-        head = counted_again(run)
-        views_of(head)
+        document = counted_again(run)
+        texts_of(document)
+    head = head_of(document)
     return head, head["completeness"]
 
 
@@ -256,7 +258,7 @@ def test_a_letter_that_was_flipped_in_a_head_is_refused_or_noticed(left):
             fates["noticed"] += 1
         except UsageError:
             fates["refused"] += 1
-        written = [recount.json, recount.markdown, recount.html]
+        written = [*recount.reports.values()]
         assert len({path.exists() for path in written}) == 1, key
         for path in written:
             path.unlink(missing_ok=True)

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from made_report import MadeRun, head_of, run_section
+from made_report import MadeRun, head_of, run_section, typed
 from markdown_it import MarkdownIt
 
+from mcstress.evidence.document_parts import Service
 from mcstress.evidence.report.markdown import code, escape, markdown, one_line
-from mcstress.evidence.report.run_section import Service
 
 GOLDEN = Path(__file__).with_name("golden_report.md")
 GENERATED = datetime(2026, 9, 21, 12, 2, tzinfo=UTC)
+
+
+def shown(head):
+    """The report of a head as it is read from a file."""
+    return markdown(typed(head))
 
 
 @pytest.fixture(scope="module")
@@ -35,25 +40,25 @@ def test_it_is_the_golden_report(golden_head):
 
 
 def test_title_and_verdict_come_first(head):
-    lines = markdown(head).splitlines()
+    lines = shown(head).splitlines()
     assert lines[0] == "# Multi-Coordinator Stress Test — Run 007"
     assert lines[2].startswith("**FAIL** — 6 checks: ")
 
 
 def test_it_says_which_services_were_real_and_which_embedded(head):
-    text = markdown(head)
+    text = shown(head)
     assert (
         "`gateway`: built-in test server (not your system); `LLM`: `http://127.0.0.1:11434`" in text
     )
     assert "- No real gateway was tested: these figures describe the built-in test server." in text
     real = [Service(name="gateway", url="http://gw")]
-    assert "embedded" not in markdown(run_with(head, services=real))
+    assert "embedded" not in shown(run_with(head, services=real))
 
 
 def test_an_incomplete_run_says_so_at_the_top_and_why(head):
     faults = ["worker-2 was lost; 40 events are known of it"]
     completeness = head["completeness"] | {"complete": False, "faults": faults}
-    text = markdown(head | {"completeness": completeness, "verdict": "unknown"})
+    text = shown(head | {"completeness": completeness, "verdict": "unknown"})
     assert "**UNKNOWN**" in text.splitlines()[2]
     assert "incomplete: worker-2 was lost" in text.splitlines()[2]
     assert "**incomplete: something is missing, so that no check can pass**" in text
@@ -61,7 +66,7 @@ def test_an_incomplete_run_says_so_at_the_top_and_why(head):
 
 def test_observations_that_do_not_add_up_are_told(head):
     tracing = {"made": 10, "delivered": 5, "spooled": 2, "dropped": {"spool full": 1}}
-    text = markdown(head | {"completeness": head["completeness"] | {"tracing": tracing}})
+    text = shown(head | {"completeness": head["completeness"] | {"tracing": tracing}})
     assert "| dropped | 1 (spool full: 1) |" in text
     assert "- 10 trace observations were made and 8 are accounted for." in text
 
@@ -80,7 +85,7 @@ def test_observations_are_told_worker_by_worker_with_what_waits_and_the_scores(h
         "scores": scores, "spools": ["/reports/run_001.worker-1.spool.jsonl"],
     }  # fmt: skip
     completeness = head["completeness"] | {"workers": workers, "tracing": tracing}
-    text = markdown(head | {"completeness": completeness})
+    text = shown(head | {"completeness": completeness})
     assert "| `worker-0` | 7 | 1 | 6 | 0 | 0 |" in text
     assert "| `worker-1` | 3 | 0 | 0 | 2 | 1 |" in text
     assert "| `worker-2` | – | – | – | – | – |" in text  # noqa: RUF001  (no figure)
@@ -101,14 +106,14 @@ def test_observations_are_told_worker_by_worker_with_what_waits_and_the_scores(h
     ],
 )
 def test_how_traces_were_masked_is_told_where_there_are_any(head, tracing, said):
-    text = markdown(head | {"completeness": head["completeness"] | {"tracing": tracing}})
+    text = shown(head | {"completeness": head["completeness"] | {"tracing": tracing}})
     assert said in text
     assert ("--mask" in text) == bool(said)
 
 
 def test_what_was_not_covered_names_phases_evidence_and_traces(head):
     phases = ["baseline", "reissue", "merge"]
-    text = markdown(run_with(head, phases=phases, evidence="sample=0.1", trace_url=""))
+    text = shown(run_with(head, phases=phases, evidence="sample=0.1", trace_url=""))
     part = text.split("## What this run did not cover")[1]
     assert "- Phases not chosen: fresh resume, inbox, surge, swap, handover, " in part
     assert "- Chosen and never ran: merge." in part
@@ -118,12 +123,12 @@ def test_what_was_not_covered_names_phases_evidence_and_traces(head):
 
 def test_a_generator_without_a_core_to_spare_is_told(head):
     said = "the generator was saturated"
-    assert said in markdown(run_with(head, generator_saturated=True)).split("did not cover")[1]
-    assert said not in markdown(run_with(head))
+    assert said in shown(run_with(head, generator_saturated=True)).split("did not cover")[1]
+    assert said not in shown(run_with(head))
 
 
 def test_a_run_that_measured_nothing_still_has_its_report():
-    text = markdown({"run": {"run_id": "001"}})
+    text = shown({"run": {"run_id": "001"}})
     assert text.startswith("# Multi-Coordinator Stress Test — Run 001\n\n**UNKNOWN** — no check")
 
 
@@ -142,7 +147,7 @@ def rendered(head, text):
         "checks": [head["checks"][0] | {"reason": text, "check": text}],
         "completeness": head["completeness"] | {"faults": [text], "complete": False},
     }
-    return GITHUB.render(markdown(run_with(faulty, evidence_path=text, user_errors=[text])))
+    return GITHUB.render(shown(run_with(faulty, evidence_path=text, user_errors=[text])))
 
 
 def tags(page):

@@ -55,7 +55,7 @@ def test_a_run_that_ended_between_look_and_claim_keeps_its_number(tmp_path, monk
 
 def test_a_run_id_is_used_once(tmp_path):
     paths = claim(tmp_path, "nightly-3")
-    assert paths.markdown.name == "multi_coord_stress_nightly-3.md"
+    assert paths.report("md").name == "multi_coord_stress_nightly-3.md"
     with pytest.raises(UsageError, match=r"--run-id nightly-3: .*already holds a run"):
         claim(tmp_path, "nightly-3")
     release(paths)

@@ -1,9 +1,11 @@
 import json
 
 import pytest
-from made_report import MadeRun, head_of
+from made_report import MadeRun, head_of, typed
 
+from mcstress.evidence.document_parts import Completeness, Tracing
 from mcstress.evidence.report.write import update_head, write_report
+from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.history import read_run
 from mcstress.evidence.store.paths import claim
 from mcstress.evidence.store.segment import Segment
@@ -31,7 +33,7 @@ def run(tmp_path):
         segment.close()
     # Without the sections that are drawn: the plots have tests of their own, and take a second.
     head = {key: value for key, value in head_of(events).items() if key in UNDRAWN}
-    return paths, [main.path, *(one.path for one in workers)], events, head
+    return paths, [main.path, *(one.path for one in workers)], events, typed(head)
 
 
 def events_in(paths):
@@ -43,8 +45,8 @@ def test_all_segments_become_one_document_in_time_order(run):
     paths, segments, events, head = run
     assert write_report(paths, head, segments) == len(events)
     assert events_in(paths) == events
-    assert paths.markdown.read_text().startswith("# Multi-Coordinator Stress Test — Run 007")
-    assert paths.html.read_text().startswith("<!DOCTYPE html>")
+    assert paths.report("md").read_text().startswith("# Multi-Coordinator Stress Test — Run 007")
+    assert paths.report("html").read_text().startswith("<!DOCTYPE html>")
     assert all(path.exists() for path in segments)
 
 
@@ -61,18 +63,19 @@ def test_a_run_that_was_read_back_is_written_the_same(run):
 def test_later_counts_change_every_report_and_no_event(run):
     paths, segments, events, head = run
     write_report(paths, head, segments)
+    head.completeness.tracing = Tracing(made=77, delivered=70, spooled=7, dropped={})
+    update_head(paths, head)
     tracing = {"made": 77, "delivered": 70, "spooled": 7, "dropped": {}}
-    update_head(paths, head | {"completeness": head["completeness"] | {"tracing": tracing}})
     assert json.loads(paths.json.read_text())["completeness"]["tracing"] == tracing
     assert events_in(paths) == events
-    assert "| spooled | 7 |" in paths.markdown.read_text()
-    assert '<td class="figure">77</td>' in paths.html.read_text()
+    assert "| spooled | 7 |" in paths.report("md").read_text()
+    assert '<td class="figure">77</td>' in paths.report("html").read_text()
 
 
 def test_nothing_is_left_beside_the_reports(run):
     paths, segments, _, head = run
     write_report(paths, head, segments)
-    names = {paths.json, paths.markdown, paths.html, *segments}
+    names = {*paths.reports.values(), *segments}
     assert set(paths.folder.iterdir()) == names
 
 
@@ -86,7 +89,7 @@ def test_half_a_character_from_a_service_costs_neither_event_nor_report(tmp_path
     segment.close()
     assert segment.lost == 1
     assert "surrogates not allowed" in segment.error
-    head = {"completeness": {"faults": ["half \ud800"]}}
+    head = RunDocument(completeness=Completeness(faults=["half \ud800"]))
     with pytest.raises(UnicodeEncodeError):
         encoder.encode(broken)
     assert write_report(paths, head, [paths.events]) == 1

@@ -15,9 +15,9 @@ from mcstress.commands.check import parse
 from mcstress.master.controller import RunController
 from mcstress.master.progress import Progress
 from mcstress.master.start import begin_run
-from mcstress.services.preflight import LanguageModel
+from mcstress.services.preflight import ModelFacts
 from mcstress.settings import read_settings
-from mcstress.system_under_test import SystemUnderTest
+from mcstress.system_under_test import SystemUnderTest, TargetFacts
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def made_run(tmp_path):
     options = parse(["--report-dir", str(tmp_path), "--langfuse-env", str(tmp_path / "none")])
     settings = read_settings(options, None)
     nowhere = "http://127.0.0.1:9"
-    ground = SystemUnderTest(settings, nowhere, nowhere, {}, LanguageModel("m", rule_based=True))
+    ground = SystemUnderTest(
+        settings, nowhere, nowhere, TargetFacts(), ModelFacts("m", rule_based=True)
+    )
     run = begin_run(settings, ground, "distributed")
     yield run
     run.segment.close()

@@ -29,6 +29,7 @@ def run(*arguments):
         (["replay", "nothing.jsonl", "--mask", "no"], "'off', 'on', 'strict'"),
         (["check", "--rounds", "x"], "--rounds"),
         (["stack", "--port", "99999"], "99999 is not in the range"),
+        (["stack", "--fault", "nois=1"], "mcstress: --fault: found 'nois', expected NAME=VALUE"),
     ],
 )
 def test_misuse_is_one_line_and_exit_code_2(arguments, message):

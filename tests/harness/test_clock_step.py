@@ -44,9 +44,9 @@ def test_a_clock_that_is_set_moves_no_time_of_the_run_and_is_said(
     seconds = [second for second, _ in made_run.users_timeline]
     assert all(abs(second - made_run.started_s) < 60 for second in seconds)
     counted = completeness(made_run, 0, 0)
-    (notice,) = counted["notices"]
+    (notice,) = counted.notices
     assert f"was set by {by_s:+,.0f} s" in notice
-    assert counted["complete"], "nothing is missing"
+    assert counted.complete, "nothing is missing"
 
 
 @pytest.mark.parametrize("by_s", [HOUR_S, -HOUR_S])

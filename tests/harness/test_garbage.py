@@ -9,7 +9,7 @@ import pytest
 from locust.env import Environment
 from locust.event import Events
 
-from mcstress.process.gc_tuning import tune_gc
+from mcstress.process.tuning import tune_gc
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcstress.master.headcount import Headcount
+from mcstress.master.seat_pool import Headcount
 
 
 def test_a_user_that_is_moved_has_two_seats_and_counts_once():

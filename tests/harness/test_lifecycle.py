@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from mcstress import lifecycle as module
+from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.lifecycle import Lifecycle
 
@@ -40,7 +41,7 @@ def test_a_terminal_that_is_gone_is_no_fault_of_the_report(lifecycle, monkeypatc
     told = []
     lifecycle.finished = SimpleNamespace(add=lambda *_: None)
     monkeypatch.setattr(module, "drain", lambda *_: None)
-    monkeypatch.setattr(module, "finish", lambda *_: {"verdict": "pass"})
+    monkeypatch.setattr(module, "finish", lambda *_: RunDocument(verdict="pass"))
     monkeypatch.setattr(module, "summary", lambda *_: "words")
     monkeypatch.setattr(module, "tell", lambda *_: told.append("CI"))
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=fail, flush=fail))

@@ -89,6 +89,9 @@ def test_the_defaults_are_right():
         ({"mask": ""}, "--mask: found '', expected off, on, strict"),
         ({"llm_model": " "}, "--llm-model: found nothing, expected a name"),
         ({"llm_host": "ollama"}, "--llm-host: found 'ollama'"),
+        ({"llm_api": "OpenAI"}, "--llm-api: found 'OpenAI', expected ollama or openai"),
+        ({"llm_max_tokens": -1}, "--llm-max-tokens: found -1, expected 0 or more"),
+        ({"target": "chroma"}, "--target: found 'chroma', expected module:Class or FILE.py:Class"),
         ({"evidence": "some"}, "--evidence 'some'"),
         ({"scenario": "four_cities"}, "four_cities"),
         ({"tags": ["inbx"]}, "--tags: found 'inbx'"),
@@ -113,6 +116,46 @@ def test_what_is_kept_of_the_events_has_one_spelling(said, kept):
     settings = read_settings(options(evidence=said), None)
     assert settings.evidence == kept
     assert has_bodies({"run": {"evidence": settings.evidence}}) == (kept == "full")
+
+
+@pytest.mark.parametrize(
+    ("faults", "host", "llm_host", "message"),
+    [
+        (["nois=1"], None, "", "found 'nois', expected NAME=VALUE with a name of noise, recall, "),
+        (["noise=2"], None, "", "noise: found '2', expected a share from 0 to 1"),
+        (["noise=1"], "http://gw", "", "found noise=1 and --host http://gw, expected no --host; "),
+        (
+            ["noise=1,unparseable=1"],
+            None,
+            "http://llm",
+            "found unparseable and --llm-host http://llm, expected no --llm-host; ",
+        ),
+    ],
+)
+def test_a_fault_that_the_embedded_stack_does_not_have_is_refused(faults, host, llm_host, message):
+    with pytest.raises(UsageError) as refusal:
+        read_settings(options(stack_fault=faults, llm_host=llm_host), host)
+    assert str(refusal.value).startswith(f"--stack-fault: {message}")
+
+
+def test_faults_of_the_embedded_stack_are_settings():
+    settings = read_settings(options(stack_fault=["noise=1", "slow_ms=20"]), None)
+    assert settings.stack_faults.text == "noise=1,slow_ms=20"
+    assert not read_settings(options(), "http://gateway").stack_faults
+    assert read_settings(options(stack_fault=["noise=1"], llm_host="http://llm"), None).stack_faults
+
+
+OWN_TARGET = f"{Path(__file__).resolve().parents[2]}/examples/own_target.py:VectorStore"
+
+
+def test_a_host_beside_a_target_that_takes_none_is_refused():
+    assert read_settings(options(target=OWN_TARGET), None).target == OWN_TARGET
+    with pytest.raises(UsageError) as refused:
+        read_settings(options(target=OWN_TARGET), "http://127.0.0.1:9")
+    assert str(refused.value) == (
+        f"--target {OWN_TARGET}: found --host http://127.0.0.1:9 beside it, and the class takes "
+        "none; expected one of the two"
+    )
 
 
 def test_a_host_that_is_no_url_is_refused():

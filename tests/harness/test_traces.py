@@ -13,15 +13,17 @@ import pytest
 from mcstress.cluster.messages import Welcome
 from mcstress.cluster.tracing import (
     SessionTraces,
-    are_counts,
     finish_sinks,
     open_sinks,
     sink_counts,
 )
+from mcstress.evidence.document_parts import Tracing
 from mcstress.master.completeness import tracing
-from mcstress.master.notify import traced, traced_elsewhere
+from mcstress.master.notify import traced
 from mcstress.options import DEFAULT_LANGFUSE_ENV
-from mcstress.tracing.counts import TraceCounts
+from mcstress.services.llm.language_model import ModelSetup
+from mcstress.services.target import TargetSetup
+from mcstress.tracing.counts import SinkCounts, TraceCounts, counts_of
 from mcstress.tracing.sink import Where
 from mcstress.users.run import Run
 from mcstress.users.scenarios.load import load_scenario
@@ -34,9 +36,9 @@ KEYS = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=pk\nLANGFUSE_SECRET
 def welcome(env_file, folder):
     """What a master sends to its second worker."""
     run = Run(
-        uid="u", label="001", gateway_url="", llm_url="", llm_model="m",
+        uid="u", label="001", target_setup=TargetSetup(), llm_setup=ModelSetup("", "m"),
         scenario=load_scenario("three_cities"), phases=[], rounds=1, seed=1, top_k=8,
-        playbook_prefix="p_", fresh_prefix="f-", timeout_s=1, wait_deadline_s=1, think_from_s=0,
+        playbook_prefix="p_", fresh_prefix="f-", wait_deadline_s=1, think_from_s=0,
         think_to_s=0,
     )  # fmt: skip
     return Welcome(
@@ -119,6 +121,13 @@ assert not {{"httpx", "tenacity", "pydantic", "scipy"}} & sys.modules.keys()
 
 
 SCORES = {"made": 40, "sampled_out": 0, "delivered": 38, "spooled": 2, "dropped": {}}
+
+
+def read(tracing):
+    """As a document's section of it is read."""
+    return msgspec.convert(tracing, Tracing)
+
+
 TRACING = {
     "on": True, "made": 218, "sampled_out": 0, "delivered": 218, "spooled": 0, "dropped": {},
     "read_back": 218, "read_back_within_s": 15.0, "spools": [], "scores": SCORES | {"made": 0},
@@ -131,24 +140,24 @@ def test_the_last_line_of_a_run_tells_every_fate_and_what_sends_the_rest():
         "dropped": {"spool full": 20, "after the end": 5}, "read_back": None,
         "spools": ["/x y.jsonl", "/z.jsonl"], "scores": SCORES,
     }  # fmt: skip
-    assert traced(tracing) == [
+    assert traced(read(tracing)) == [
         (
             "Traces: 1,200 made, 100 sampled out, 1,000 delivered, 50 spooled, 25 dropped, "
             "25 unaccounted for; scores: 40 made, 38 delivered, 2 spooled; "
             "send the rest with: mcstress replay '/x y.jsonl' /z.jsonl"
         )
     ]
-    assert traced(tracing | {"on": False}) == []
-    (line,) = traced(tracing | {"spools": ["/x.jsonl"]}, "/etc/my keys.env")
+    assert traced(read(tracing | {"on": False})) == []
+    (line,) = traced(read(tracing | {"spools": ["/x.jsonl"]}), "/etc/my keys.env")
     assert line.endswith(": mcstress replay /x.jsonl --langfuse-env '/etc/my keys.env'")
-    assert "langfuse-env" not in traced(tracing | {"spools": []}, "/etc/my keys.env")[0]
+    assert "langfuse-env" not in traced(read(tracing | {"spools": []}), "/etc/my keys.env")[0]
 
 
 def test_a_spool_elsewhere_is_told_of_whatever_its_path(made_run):
     part = made_run.roll.enter("worker-1", "client", "boot", "there")
     path = "/" + "x" * 5000
-    part.tracing = {"langfuse": {"spools": [path]}}
-    assert tracing(made_run)["spools_elsewhere"] == [f"{path} on there (worker-1)"]
+    part.tracing = {"langfuse": SinkCounts(spools=[path])}
+    assert tracing(made_run).spools_elsewhere == [f"{path} on there (worker-1)"]
 
 
 OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"
@@ -246,7 +255,7 @@ def test_where_neither_file_is_there_both_are_named(tmp_path, caplog):
     ],
 )
 def test_what_is_not_visible_yet_is_no_fault(read_back, words):
-    assert traced(TRACING | {"read_back": read_back}) == [f"Traces: 218 made, {words}"]
+    assert traced(read(TRACING | {"read_back": read_back})) == [f"Traces: 218 made, {words}"]
 
 
 HEADERS = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=s3cr3t"}
@@ -288,9 +297,9 @@ def test_a_worker_whose_headers_cannot_be_used_counts_what_it_cannot_send(tmp_pa
     assert isinstance(sink, Untraced)
     sink.record(None, ["a step", "another"])
     told = sink_counts([sink])["otlp"]
-    assert (told["made"], told["dropped"]) == (2, {COULD_NOT: 2})
-    assert told["fault"].startswith("OTLP tracing is off: OTEL_EXPORTER_OTLP_HEADERS: entry 1 ")
-    assert "s3cr3t" not in told["fault"]
+    assert (told.made, told.dropped) == (2, {COULD_NOT: 2})
+    assert told.fault.startswith("OTLP tracing is off: OTEL_EXPORTER_OTLP_HEADERS: entry 1 ")
+    assert "s3cr3t" not in told.fault
 
 
 class Kept:
@@ -339,21 +348,24 @@ def test_what_is_told_of_each_sink_apart(made_run):
     for name, langfuse, otlp in (("worker-0", 3, 5), ("worker-1", 4, 6)):
         part = run.roll.enter(name, name, "boot", "there")
         part.tracing = {
-            "langfuse": {"made": langfuse, "delivered": langfuse},
-            "otlp": {"made": otlp, "spooled": otlp, "fault": "no header"},
+            "langfuse": SinkCounts(made=langfuse, delivered=langfuse),
+            "otlp": SinkCounts(made=otlp, spooled=otlp, fault="no header"),
         }
     counted = tracing(run)
-    assert (counted["made"], counted["delivered"], counted["faults"]) == (7, 7, [])
-    assert [(each["sink"], each["where"]) for each in counted["sinks"]] == [
-        ("langfuse", "http://langfuse"),
-        ("otlp", "http://otlp"),
+    assert (counted.on, counted.made, counted.delivered, counted.faults) == (True, 7, 7, [])
+    assert [(sink.sink, sink.title, sink.where) for sink in counted.sinks] == [
+        ("langfuse", "Langfuse", "http://langfuse"),
+        ("otlp", "OTLP", "http://otlp"),
     ]
-    otlp = counted["sinks"][1]
-    assert (otlp["made"], otlp["spooled"], otlp["delivered"]) == (11, 11, 0)
-    assert len(otlp["faults"]) == 2
-    (line, *faults) = traced_elsewhere(counted)
-    assert line == "OTLP traces to http://otlp: 11 made, 11 spooled"
-    assert faults == [f"        {fault}" for fault in otlp["faults"]]
+    langfuse, otlp = counted.sinks
+    assert (langfuse.made, langfuse.delivered) == (7, 7)
+    assert (otlp.made, otlp.spooled, otlp.delivered) == (11, 11, 0)
+    assert len(otlp.faults) == 2
+    assert traced(counted) == [
+        "Traces: 7 made, 7 delivered",
+        "OTLP traces to http://otlp: 11 made, 11 spooled",
+        *(f"        {fault}" for fault in otlp.faults),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -367,5 +379,6 @@ def test_what_is_told_of_each_sink_apart(made_run):
     ],
 )
 def test_what_no_worker_counts_is_refused(counts):
-    assert are_counts({"langfuse": {"made": 1}, "otlp": {}})
-    assert not are_counts(counts)
+    assert counts_of({"langfuse": {"made": 1}, "otlp": {}})["langfuse"].made == 1
+    with pytest.raises(msgspec.ValidationError):
+        counts_of(counts)

@@ -17,7 +17,7 @@ Who = tuple[str, str]
 
 def ids_of(event: Event) -> list[Who] | None:
     """The hits in rank order, repeats left out; None where the event has no list that counts."""
-    if event.outcome == "cut" or event.top_k is None:
+    if event.outcome == "cut" or event.listed is None:
         return None
     found: list[Who] = []
     for hit in event.top_k:

@@ -107,7 +107,7 @@ class MadeRun:
 
     def swap(self, make, contract: str) -> None:
         first = make("swap", contract=contract, role=SHARED[2], found=self.list_for(SHARED[2]))
-        if first.top_k is None:
+        if first.listed is None:
             make("swap", contract=contract, role=SHARED[2], outcome="skipped")
             return
         rejected = first.items()

@@ -29,11 +29,29 @@ def results_of(events, **options):
 RESULTS = results_of(CALM)
 
 
-def judged(text, results=RESULTS, *, needs=1, phases=tuple(PHASES), complete=True):
+def judged(text, results=RESULTS, *, needs=1, phases=tuple(PHASES), complete=True, left_out=()):
     (outcome,) = evaluate(
-        [parse_check(text, needs)], results, selected_phases=phases, complete=complete
+        [parse_check(text, needs)],
+        results,
+        selected_phases=phases,
+        complete=complete,
+        left_out=dict(left_out),
     )
     return outcome
+
+
+def test_what_the_target_cannot_do_is_skipped_with_that_reason():
+    none = {"handover": "the target has no memory", "swap": "the target cannot exclude"}
+    phases = [phase for phase in PHASES if phase not in none]
+    for text, reason in (
+        ("handover.verbatim.top1_rate >= 0.95", "the target has no memory"),
+        ("swap.returned == 0", "the target cannot exclude"),
+    ):
+        outcome = judged(text, phases=phases, left_out=none)
+        assert (outcome.verdict, outcome.reason) == ("skipped", reason)
+        assert judged(text, phases=phases).reason.startswith("not chosen: ")
+        assert judged(text, left_out=none).verdict in ("pass", "fail")  # it ran all the same
+    assert judged("errors.rate <= 1", phases=phases, left_out=none).verdict == "pass"
 
 
 @given(

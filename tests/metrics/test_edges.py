@@ -292,7 +292,7 @@ def test_reasons_beyond_a_thousand_are_counted_together_the_same_in_any_order():
     assert len(states[0]) == REASONS_KEPT
     errors = Errors()
     for step, reason in wordings:
-        errors.add(step, reason)
+        errors.add_step(step, reason)
     rows = errors.reasons.rows(errors.failed.total())
     assert sum(row["count"] for row in rows) == len(wordings)
     assert rows[-1]["step"] is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from made_run import CONTRACTS, SHARED, SIZES, K, MadeRun, again, at
-
 from mcstress.evidence.compare.queries import query_scores
+
 from mcstress.metrics.event import Event, Hit, Item
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.identity import identities, identity, named

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcstress.metrics import jaccard
 from mcstress.metrics.chance import chance_jaccard
-from mcstress.metrics.determinism import Pair
+from mcstress.metrics.pairing import Pair
 from mcstress.metrics.rank_overlap import PERSISTENCE, rank_biased_overlap
 
 rankings = st.lists(st.sampled_from("abcdefghijkl"), unique=True, max_size=10)
@@ -72,7 +72,7 @@ def test_rank_biased_overlap_sees_the_order_and_jaccard_does_not():
     back = forth[::-1]
     assert rank_biased_overlap(forth, forth) == pytest.approx(1.0, abs=1e-12)
     assert rank_biased_overlap(forth, list("ijklmnop")) == 0.0
-    assert Pair(forth, back).jaccard == 1.0
+    assert Pair(tuple(forth), tuple(back)).jaccard == 1.0
     swapped_low, swapped_high = list("abcdefhg"), list("bacdefgh")
     assert rank_biased_overlap(forth, back) < rank_biased_overlap(forth, swapped_high) < 1
     assert rank_biased_overlap(forth, swapped_high) < rank_biased_overlap(forth, swapped_low)
@@ -80,7 +80,7 @@ def test_rank_biased_overlap_sees_the_order_and_jaccard_does_not():
 
 @given(rankings, rankings)
 def test_a_pair_says_identical_only_of_the_same_order(a, b):
-    pair = Pair(tuple(a), b)
+    pair = Pair(tuple(a), tuple(b))
     assert pair.identical == (a == b)
     assert pair.top1 == (a[:1] == b[:1])
     assert (pair.shared, pair.union) == (len({*a} & {*b}), len({*a, *b}))
@@ -103,7 +103,7 @@ def test_chance_is_what_the_design_says():
 
 def test_two_empty_lists_are_alike_and_an_empty_one_is_like_no_other():
     assert Counter(vars_of(Pair((), ()))) == Counter({"identical": 1, "top1": 1, "jaccard": 1.0})
-    nothing = Pair((), ["a"])
+    nothing = Pair((), ("a",))
     assert (nothing.jaccard, nothing.top1, nothing.rbo_nano) == (0.0, False, 0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.readings import RANGES, read
+from mcstress.metrics.readings import ranges, read
 
 SAME = "diversity.same_role_across_contracts.mean_jaccard"
 DIFFERENT = "diversity.different_roles_within_contract.mean_jaccard"
@@ -38,6 +38,6 @@ def test_a_value_has_its_word(name, value, word):
 
 def test_without_a_value_nothing_is_said():
     readings = Figures(8).result()["readings"]
-    assert set(readings) == set(RANGES)
+    assert set(readings) == set(ranges())
     assert {reading["word"] for reading in readings.values()} == {"unknown"}
     assert readings["determinism.mean_jaccard"]["healthy"] == ">= 0.95"

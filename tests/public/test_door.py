@@ -20,9 +20,13 @@ NAMES = [
     "CoordinatorUser",
     "Event",
     "EventScope",
+    "LanguageModel",
+    "Metric",
     "Step",
+    "Target",
     "coordination_hook",
     "install",
+    "metric",
     "phase",
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ MAY_IMPORT = {
         "mcstress.metrics.phase",
         "mcstress.services",
         "mcstress.errors",
+        "mcstress.load.pacer",
+        "mcstress.locust_compat",
     ),
     "evidence": (PURE, "mcstress.errors"),
     "tracing": (
@@ -91,15 +94,117 @@ def test_only_what_waits_knows_gevent_or_locust():
         assert not waits or module in WITH_GEVENT, f"{module} imports {waits}"
 
 
-def test_outside_of_services_and_users_nobody_sees_a_body_of_the_wire():
-    wire = ("mcstress.services.gateway.schema", "mcstress.services.llm.schema")
-    for module, path in modules():
-        if is_within(module, "mcstress.services") or is_within(module, "mcstress.users"):
+WIRES = (
+    "mcstress.services.gateway.schema",
+    "mcstress.services.gateway.client",
+    "mcstress.services.llm.ollama_schema",
+    "mcstress.services.llm.openai",
+    "mcstress.services.reading",
+)
+"""Request structs, and what makes answers of raw bodies."""
+
+SHOWS_BODIES = {
+    "mcstress.users.session": "Locust's statistics have the length of an answer",
+    "mcstress.tracing.traced_step": "a trace shows both bodies",
+    "mcstress.tracing.observation_of_step": "likewise; what they cost is asked of services/",
+    "mcstress.tracing.entries": "their length is what a queue may hold",
+    "mcstress.tracing.queue": "likewise",
+    "mcstress.tracing.spool.step": "a trace that waits for its server keeps them",
+    "mcstress.worker.recorder": "--evidence full keeps them",
+}
+"""Who may hold a step's bodies, as they are; nobody of them takes one apart."""
+
+
+def outside_of_services():
+    return [one for one in modules() if not is_within(one[0], "mcstress.services")]
+
+
+def test_nobody_outside_services_sees_a_request_struct():
+    for module, path in outside_of_services():
+        names = [*imported(path), *imported_members(path)]
+        seen = [name for name in names if any(is_within(name, one) for one in WIRES)]
+        assert not seen, f"{module}: {seen}"
+
+
+def imported_members(path):
+    """``package.name`` for each name that is imported from a package."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_nobody_outside_services_sees_a_raw_body():
+    seen = set()
+    for module, path in outside_of_services():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr == "response":
+                seen.add(module)
+    assert seen <= set(SHOWS_BODIES), seen - set(SHOWS_BODIES)
+
+
+def test_users_know_the_target_and_the_language_model_by_their_protocols_alone():
+    """Which class of them a run has is the business of the worker that makes it."""
+    allowed = (
+        "mcstress.services.target",
+        "mcstress.services.llm.language_model",
+        "mcstress.services.llm.clients",
+        "mcstress.services.step",
+        "mcstress.services.clock",
+        "mcstress.services.trace_context",
+        "mcstress.services.http.bearer_token",
+    )
+    for module, path in outside_of_services():
+        if not is_within(module, "mcstress.users"):
             continue
         for name in imported(path):
-            known = module in KNOWS_THE_WIRE
-            assert known or not any(is_within(name, one) for one in wire), f"{module}: {name}"
+            if is_within(name, "mcstress.services"):
+                assert name in allowed, f"{module} imports {name}"
 
 
-KNOWS_THE_WIRE = {"mcstress.commands.probe", "mcstress.worker.worker_run"}
-"""The probe sends one search. Both are to ask the target's protocol, once there is one."""
+LOCUSTS_PRIVATE = re.compile(
+    r"\b(?:environment\.exclude_tags|locust_tag_set|killone|user_classes_by_name|target_user_classes_count"
+    r"|(?:worker_)?cpu_warning_emitted|update_state|shape_greenlet|handle_message|worker_indexes"
+    r"|custom_messages|last_heartbeat_timestamp|view_functions|update_template_args"
+    r"|handle_system_error|zmqrpc|default_args_dict|LOCUST_STATE_\w+)\b"
+    r"|runner\.(?:greenlet|clients?|server|worker_state)\b|(?:user|self)\._state\b"
+    r"|\.parse_args = |\.quit = "
+)
+"""Names that no page of Locust's documentation has, and places where ours stands in for its own."""
+
+
+def test_one_file_alone_touches_locusts_private_parts():
+    touches = {
+        module: found
+        for module, path in modules()
+        if module.split(".")[1:2] not in (["services"], ["tracing"], ["evidence"], ["metrics"])
+        if (found := LOCUSTS_PRIVATE.findall(_code(path)))
+    }
+    assert set(touches) == {"mcstress.locust_compat"}, touches
+    names = "|".join(touches["mcstress.locust_compat"])
+    for name in (
+        "exclude_tags",
+        "killone",
+        "_state",
+        "view_functions",
+        "runner.clients",
+        ".quit = ",
+    ):
+        assert name in names, f"{name}: found by the pattern, or it cannot fail"
+
+
+def _code(path):
+    """A file without its docstrings and comments, which may name what they explain."""
+    return ast.unparse(_Bare().visit(ast.parse(path.read_text())))
+
+
+class _Bare(ast.NodeTransformer):
+    def visit_Expr(self, node):
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return ast.Pass() if is_text else node
+
+
+def test_the_version_in_which_locust_was_read_is_the_one_that_is_pinned():
+    import locust
+
+    text = (PACKAGE / "locust_compat.py").read_text()
+    assert f"Read in Locust {locust.__version__}" in text

@@ -5,6 +5,7 @@ import contextlib
 import gevent
 import pytest
 
+from mcstress.services.gateway.client import Gateway
 from mcstress.services.http.transport import Transport
 
 
@@ -25,3 +26,18 @@ def transport_to():
             return stack.enter_context(contextlib.closing(transport))
 
         yield make
+
+
+@pytest.fixture
+def gateway_of():
+    """Makes the gateway of a server."""
+    transports = []
+
+    def make(server, **options):
+        options = {"connect_timeout_s": 2, "timeout_s": 2, **options}
+        transports.append(Transport(server.url, **options))
+        return Gateway(transports[-1])
+
+    yield make
+    for transport in transports:
+        transport.close()

@@ -6,15 +6,24 @@ import json
 import pytest
 from gevent.lock import BoundedSemaphore
 
+from mcstress.metrics.event import Item
 from mcstress.services.embedded.process import EmbeddedStack
-from mcstress.services.gateway import schema as wire
-from mcstress.services.gateway.client import Gateway
-from mcstress.services.http.transport import Transport
+from mcstress.services.gateway.target import GatewayTarget
+from mcstress.services.llm.language_model import JudgedHit, ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.preflight import check_gateway, check_llm
+from mcstress.services.target import (
+    MemoryLimits,
+    Message,
+    NewItem,
+    Recording,
+    Search,
+    TargetSetup,
+)
 from mcstress.services.trace_context import TraceContext
 
 TRACE = TraceContext("ef" * 16)
+CORPORA = ["workers", "ethereal_workers"]
 QUERY = "warehouse worker in Milwaukee, WI, forklift certified, night shift"
 
 
@@ -26,101 +35,72 @@ def stack():
 
 
 @pytest.fixture
-def steps():
-    return []
+def target(stack):
+    limits = MemoryLimits(top_k=3, max_distance=0.5, max_inject_distance=0.3)
+    setup = TargetSetup(url=stack.url, corpora=tuple(CORPORA), memory=limits)
+    with contextlib.closing(GatewayTarget(setup)) as target:
+        yield target
 
 
 @pytest.fixture
-def gateway(stack, steps):
-    transport = Transport(stack.url, connect_timeout_s=5, timeout_s=10)
-    with contextlib.closing(transport):
-        yield Gateway(transport, steps.append)
+def ollama(stack):
+    setup = ModelSetup(stack.llm_url, "qwen2.5", seed=42, timeout_s=10)
+    with contextlib.closing(Ollama(setup, BoundedSemaphore(4))) as ollama:
+        yield ollama
 
 
-@pytest.fixture
-def ollama(stack, steps):
-    transport = Transport(stack.llm_url, connect_timeout_s=5, timeout_s=10)
-    with contextlib.closing(transport):
-        yield Ollama(transport, "qwen2.5", 42, BoundedSemaphore(4), steps.append)
-
-
-def search(**options):
-    return wire.SearchRequest(
-        query_text=QUERY, corpora=["workers", "ethereal_workers"], k=8, **options
-    )
-
-
-def test_what_is_checked_before_a_run_holds(stack, gateway):
-    sizes = check_gateway(stack.url, ["workers", "ethereal_workers"])
+def test_what_is_checked_before_a_run_holds(stack, target):
+    sizes = check_gateway(stack.url, CORPORA)
     assert (sizes["workers"], sizes["ethereal_workers"]) == (5000, 10_000)
     assert check_llm(stack.llm_url, "qwen2.5").rule_based
-    assert gateway.health().error is None
-    assert gateway.corpora().answer.sizes() == sizes
+    said = target.sizes().answer
+    assert said.corpora == sizes
+    assert sum(said.roles.values()) >= 5000
+    assert target.probe().error is None
 
 
-def test_a_recorded_choice_comes_back_first(gateway, steps):
-    plain = gateway.search(search(), TRACE).answer
-    assert len(plain.results) == 8
+def test_a_recorded_choice_comes_back_first(target):
+    plain = target.search(Search(QUERY, CORPORA, 8), TRACE).answer
+    assert len(plain.hits) == 8
     assert sum(plain.per_corpus_counts.values()) >= 8
-    second = plain.results[1]
-    recorded = gateway.record(
-        wire.RecordRequest(
-            query_text=QUERY,
-            answer_id=second.id,
-            answer_corpus=second.corpus,
-            score=1.0,
-            corpus="playbook_for_real",
-        ),
-        TRACE,
-    )
-    memory = search(
-        use_playbook=True,
-        playbook_corpus="playbook_for_real",
-        playbook_top_k=3,
-        playbook_max_distance=0.5,
-        playbook_max_inject_distance=0.3,
-    )
-    again = gateway.search(memory, TRACE).answer
-    without = gateway.search(search(exclude_ids=[second.id]), TRACE).answer
-    assert recorded.answer.playbook_id
-    assert again.results[0].id == second.id
-    assert again.playbook_boosted == 1
-    assert second.id not in [result.id for result in without.results]
-    assert [step.error for step in steps] == [None] * 4
+    second = plain.hits[1]
+    answer = Item(second.id, second.corpus)
+    recorded = target.record(Recording(QUERY, answer, "playbook_for_real", "cook"), TRACE)
+    memory = Search(QUERY, CORPORA, 8, memory="playbook_for_real")
+    again = target.search(memory, TRACE).answer
+    without = target.search(Search(QUERY, CORPORA, 8, exclude=[second.id]), TRACE).answer
+    assert recorded.error is None
+    assert again.hits[0].id == second.id
+    assert again.boosted == 1
+    assert second.id not in [result.id for result in without.hits]
 
 
-def test_a_new_resume_is_found(gateway, steps):
+def test_a_new_item_is_found_and_its_index_made_once(target):
     text = "Beekeeper from Ketchikan, AK, tends alpine hives"
-    vector = gateway.embed(wire.EmbedRequest([text]), TRACE).answer
-    index = wire.CreateIndexRequest("for_real", vector.dimension)
-    assert [gateway.create_index(index).error for _ in range(2)] == [None, None]
-    item = wire.IndexItem(id="f-1", vector=vector.vectors[0], metadata={"text": text})
-    gateway.index_add("for_real", wire.IndexAddRequest([item]), TRACE)
-    found = gateway.search(wire.SearchRequest(query_text=text, corpora=["for_real"], k=3), TRACE)
-    assert [hit.id for hit in found.answer.results] == ["f-1"]
-    top = wire.judged_decoder.decode(found.response).results[0]
-    assert json.loads(bytes(top.metadata))["text"] == text
-    assert [step.error for step in steps] == [None] * 3
+    for number in (1, 2):
+        item = NewItem(f"f-{number}", "for_real", f"{text} {number}", {"text": text})
+        steps = list(target.connect().add(item, TRACE))
+        assert [(step.name, step.error) for step in steps] == [("embed", None), ("index.add", None)]
+    step = target.search(Search(f"{text} 1", ["for_real"], 3, metadata=True), TRACE)
+    assert {hit.id for hit in step.answer.hits} == {"f-1", "f-2"}
+    assert [json.loads(bytes(one))["text"] for one in step.answer.metadata] == [text] * 2
 
 
-def test_a_message_is_taken_in_parsed_and_judged(gateway, ollama, steps):
+def test_a_message_is_taken_in_parsed_and_judged(target, ollama):
     body = "We need 4 warehouse workers in Milwaukee, WI, forklift certified, for the night shift."
-    message = wire.InboxRequest(type="email", sender="a@b.example", subject="Urgent", body=body)
-    gateway.inbox(message, TRACE)
-    demand = ollama.parse_demand(body, TRACE).answer
-    top = wire.judged_decoder.decode(gateway.search(search(), TRACE).response).results[0]
-    judgement = ollama.judge_top1(body, top, TRACE).answer
+    assert target.inbox(Message("email", "a@b.example", "Urgent", body), TRACE).error is None
+    demand = ollama.parse(body, TRACE).answer
+    found = target.search(Search(QUERY, CORPORA, 8, metadata=True), TRACE).answer
+    judgement = ollama.judge(body, JudgedHit(found.hits[0].id, found.metadata[0]), TRACE).answer
     paraphrase = ollama.paraphrase(QUERY, TRACE).answer
     assert (demand.role, demand.count, demand.location) == ("warehouse worker", 4, "Milwaukee, WI")
-    assert 1 <= judgement.rating <= 5
+    assert judgement.rating >= 4
     assert paraphrase.paraphrase != QUERY
-    assert [(step.error, step.unparseable) for step in steps] == [(None, None)] * 5
 
 
-def test_what_it_refuses_is_a_failed_step_in_its_own_words(gateway):
-    nowhere = wire.SearchRequest(query_text="q", corpora=["nowhere"], k=3)
-    large = wire.InboxRequest(type="sms", sender="a", subject="b", body="x" * 9000)
-    unknown = wire.InboxRequest(type="fax", sender="a", subject="b", body="c")
-    assert gateway.search(nowhere, TRACE).error.startswith("HTTP 502: ")
-    assert gateway.inbox(large, TRACE).error.startswith("HTTP 413: ")
-    assert gateway.inbox(unknown, TRACE).error.startswith("HTTP 400: ")
+def test_what_it_refuses_is_a_failed_step_in_its_own_words(target):
+    large = Message("sms", "a", "b", "x" * 9000)
+    unknown = Message("fax", "a", "b", "c")
+    assert target.search(Search("q", ["nowhere"], 3), TRACE).error.startswith("HTTP 502: ")
+    assert target.inbox(large, TRACE).error.startswith("HTTP 413: ")
+    assert target.inbox(unknown, TRACE).error.startswith("HTTP 400: ")

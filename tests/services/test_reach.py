@@ -7,7 +7,7 @@ from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services import preflight as reach
 from mcstress.services.gateway.schema import CorporaAnswer, Corpus
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, token_hosts
-from mcstress.services.preflight import LanguageModel, check_gateway, check_llm
+from mcstress.services.preflight import ModelFacts, check_gateway, check_llm
 
 CORPORA = {"corpora": [{"name": "workers", "size": 5000}, {"name": "other", "size": 0}]}
 
@@ -108,7 +108,7 @@ def test_a_model_is_found_as_ollama_finds_it(wanted, there, found, monkeypatch):
     with RawServer(routes(api_tags=tags(*there))) as server:
         hosts = token_hosts(None, server.url)
         model = check_llm(server.url, wanted, hosts=hosts)
-        assert model == LanguageModel(found, rule_based=False)
+        assert model == ModelFacts(found, rule_based=False)
         assert server.requests[0].headers["authorization"] == "Bearer sesame-1234"
 
 
@@ -139,7 +139,7 @@ def test_an_empty_store_gets_the_advice_that_mends_it(body):
 @pytest.mark.parametrize("details", [None, {"family": None}, {"family": 7}])
 def test_what_a_model_says_of_itself_may_be_nothing(details):
     with RawServer(routes(api_tags={"models": [{"name": "m", "details": details}]})) as server:
-        assert check_llm(server.url, "m") == LanguageModel("m", rule_based=False)
+        assert check_llm(server.url, "m") == ModelFacts("m", rule_based=False)
 
 
 @pytest.mark.parametrize("body", [{"corpora": None}, {}])
@@ -163,7 +163,7 @@ def test_the_stand_in_is_known_by_its_family():
 
 def test_a_model_may_say_nothing_of_itself():
     with RawServer(routes(api_tags={"models": [{"name": "m:latest"}]})) as server:
-        assert check_llm(server.url, "m") == LanguageModel("m:latest", rule_based=False)
+        assert check_llm(server.url, "m") == ModelFacts("m:latest", rule_based=False)
 
 
 def test_candidates_are_summed_over_the_corpora_that_are_searched_and_only_where_all_say_them():

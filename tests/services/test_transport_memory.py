@@ -132,7 +132,7 @@ def test_a_step_of_a_wrong_answer_is_free_with_its_event(body, status):
         RawServer(script([answer(body, status)])) as server,
         contextlib.closing(Transport(server.url, connect_timeout_s=2, timeout_s=2)) as transport,
     ):
-        gateway = Gateway(transport, lambda _: None)
+        gateway = Gateway(transport)
         assert gateway.search(request, trace).error
         with collected() as garbage:
             gateway.search(request, trace)

@@ -15,6 +15,7 @@ from mcstress.services.gateway.schema import (
     SearchRequest,
 )
 from mcstress.services.http.transport import Transport
+from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.trace_context import TraceContext
 from mcstress.users.scenarios.load import load_scenario
@@ -28,17 +29,13 @@ class Client:
     """The real clients, as one user has them."""
 
     def __init__(self, url: str, timeout_s: float = 5.0, model: str = "qwen2.5") -> None:
-        self._transports = [
-            Transport(url, connect_timeout_s=5.0, timeout_s=timeout_s) for _ in range(2)
-        ]
-        self.gateway = Gateway(self._transports[0], lambda _: None)
-        self.ollama = Ollama(
-            self._transports[1], model, 1, contextlib.nullcontext(), lambda _: None
-        )
+        self.gateway = Gateway(Transport(url, connect_timeout_s=5.0, timeout_s=timeout_s))
+        setup = ModelSetup(url, model, seed=1, timeout_s=timeout_s)
+        self.ollama = Ollama(setup, contextlib.nullcontext())
 
     def close(self) -> None:
-        for transport in self._transports:
-            transport.close()
+        self.gateway.close()
+        self.ollama.close()
 
     def search(self, query, memory=None, role=None, exclude_ids=(), corpora=SCENARIO.corpora):
         request = SearchRequest(
@@ -88,8 +85,8 @@ class Client:
             "matrix.search": lambda: step,
             "playbook.record": lambda: self.record("q", "w-1", "playbook_x", "cook"),
             "observerd.inbox.record": self.inbox,
-            "llm.parse_demand": lambda: self.ollama.parse_demand("two cooks", TRACE),
-            "llm.judge_top1": lambda: self.ollama.judge_top1("two cooks", hit, TRACE),
+            "llm.parse_demand": lambda: self.ollama.parse("two cooks", TRACE),
+            "llm.judge_top1": lambda: self.ollama.judge("two cooks", hit, TRACE),
             "llm.paraphrase": lambda: self.ollama.paraphrase("two cooks", TRACE),
             "embed": lambda: self.gateway.embed(embed, TRACE),
             "index.add": lambda: self.gateway.index_add(

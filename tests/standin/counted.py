@@ -136,12 +136,12 @@ def inbox(client):
     accepted = parsed = unparseable = unparseable_ratings = 0
     for message in VARIANT.inbox:
         accepted += client.inbox().error is None
-        demand = client.ollama.parse_demand(message.body, TRACE)
+        demand = client.ollama.parse(message.body, TRACE)
         parsed += demand.answer is not None
         unparseable += demand.unparseable is not None
         if demand.answer:
             hit = client.search(demand.answer.role).answer.results[0]
-            judged = client.ollama.judge_top1(message.body, hit, TRACE)
+            judged = client.ollama.judge(message.body, hit, TRACE)
             unparseable_ratings += judged.unparseable is not None
             if judged.answer:
                 ratings[str(judged.answer.rating)] += 1

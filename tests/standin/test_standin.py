@@ -99,7 +99,7 @@ def test_missing_corpora_and_models_are_refused(client):
         assert "502" in one.search("q", corpora=["nowhere"]).error
         assert "400" in one.search("").error
         other = client(standin, model="llama9").ollama
-        assert "404" in other.parse_demand("x", TRACE).error
+        assert "404" in other.parse("x", TRACE).error
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN, balanced, event, free_port, round_events, step
 
 from mcstress.services.gateway import schema as wire
+from mcstress.services.llm import ollama_schema as wire_llm
 from mcstress.services.llm import prompts
-from mcstress.services.llm import schema as wire_llm
+from mcstress.services.llm.language_model import Judgement, schema_of
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.mask import Mask, anything, said
 from mcstress.tracing.observation import Observation, Score
@@ -116,7 +117,7 @@ def chat_step(name, system, text, answer="{}", **details):
     """A step of an LLM that is told ``text``."""
     messages = [wire_llm.ChatMessage("system", system), wire_llm.ChatMessage("user", text)]
     options = wire_llm.ChatOptions(0, 42)
-    schema = wire_llm.schema_of(wire_llm.Judgement)
+    schema = schema_of(Judgement)
     request = wire_llm.ChatRequest("qwen2.5", messages, schema, options)
     reply = {
         "model": "qwen2.5:7b",

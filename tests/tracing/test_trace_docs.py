@@ -8,7 +8,7 @@ import pytest
 
 from mcstress.tracing import delivery as sender
 from mcstress.tracing import tracer
-from mcstress.tracing.counts import Tally
+from mcstress.tracing.counts import FateCounts
 from mcstress.tracing.http import posting, reply
 from mcstress.tracing.http.answer_limit import LARGEST_ANSWER
 from mcstress.tracing.langfuse import client as server
@@ -42,7 +42,7 @@ def test_every_variable_of_a_collector(name):
     assert f"`{name}`" in TEXT
 
 
-@pytest.mark.parametrize("name", Tally.__struct_fields__)
+@pytest.mark.parametrize("name", FateCounts.__struct_fields__)
 def test_every_count(name):
     assert f"`{name}`" in TEXT
 

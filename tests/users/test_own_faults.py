@@ -12,8 +12,8 @@ from locust.env import Environment
 from locust.event import Events
 
 from mcstress.services.http import dns as addresses
-from mcstress.services.http.transport import Transport
 from mcstress.services.llm import prompts
+from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
@@ -51,13 +51,17 @@ def test_what_did_not_go_out_is_neither_a_request_nor_a_parse(
     monkeypatch, reporter, fired, number, parse_status
 ):
     connect_fails(monkeypatch, number)
-    transport = Transport("http://127.0.0.1:9", connect_timeout_s=2, timeout_s=2)
-    ollama = Ollama(transport, "m", 1, contextlib.nullcontext(), reporter)
+    llm = Ollama(ModelSetup("http://127.0.0.1:9", "m", timeout_s=2), contextlib.nullcontext())
+
+    def take(step):
+        reporter(step)
+        return step
+
     act = SimpleNamespace(
-        coordinator=SimpleNamespace(ollama=ollama),
+        coordinator=SimpleNamespace(llm=llm),
         trace=TRACE,
         event=SimpleNamespace(parse_status=None),
-        take=lambda step: step,
+        take=take,
     )
     assert _parsed(act, SimpleNamespace(body=prompts.PARSE_DEMAND)) is None
     assert act.event.parse_status == parse_status

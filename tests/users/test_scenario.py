@@ -7,7 +7,6 @@ from itertools import combinations
 
 import pytest
 
-from mcstress.errors import UsageError
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import InboxMessage
 
@@ -134,9 +133,3 @@ def test_a_resume_is_somebodys(three_cities):
     assert "Ada Xu" in hers.query
     assert hers.metadata["name"] == "Ada Xu"
     assert "{name}" in resume.text
-
-
-def test_another_top_k_must_hold_the_recorded_rank(three_cities):
-    assert three_cities.with_top_k(2).top_k == 2
-    with pytest.raises(UsageError, match="found 1, expected at least 2"):
-        three_cities.with_top_k(1)

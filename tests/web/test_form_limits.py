@@ -10,7 +10,7 @@ HIDDEN = (
     "timeout", "wait_deadline", "llm_parallel", "json_progress", "trace_sample", "web_allowed_host",
     "headless", "html_file", "json_file", "csv_prefix", "tags", "exclude_tags", "num_users",
     "stop_timeout", "locustfile", "web_login", "logfile", "loglevel", "config",
-    "exit_code_on_error",
+    "exit_code_on_error", "target", "llm_api", "llm_max_tokens",
 )  # fmt: skip
 
 

@@ -10,20 +10,22 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from mcstress.metrics.names import METRICS, find
+from mcstress.evidence.run_document import document_of
+from mcstress.metrics.names import METRICS
 from mcstress.web import snapshot as web_snapshot
 from mcstress.web.charts import empty_charts
 from mcstress.web.content import content
 from mcstress.web.series import all_series, over_time
 from mcstress.web.snapshot import LEAST_S, MOST_S, Snapshot, Snapshots
-from mcstress.web.table import CSV_COLUMNS, PARTS, as_csv, rows
+from mcstress.web.table import CSV_COLUMNS, as_csv, rows
 
+PARTS = ["Diversity", "Determinism", "Handover", "Freshness", "Swap", "Inbox", "Errors"]
 GOLDEN = Path(__file__).parents[1] / "evidence" / "golden_head.json"
 
 
 @pytest.fixture(scope="module")
 def document():
-    return json.loads(GOLDEN.read_text())
+    return document_of(GOLDEN, json.loads(GOLDEN.read_text()))
 
 
 def test_each_plot_has_its_series_and_each_end_its_range(document):
@@ -37,34 +39,35 @@ def test_each_plot_has_its_series_and_each_end_its_range(document):
 
 
 def test_a_slot_that_has_not_wholly_arrived_is_not_shown_yet(document):
-    slots, width_s = document["timeline"]["slots"], document["timeline"]["slot_s"]
-    end_s = slots[-1]["time"] + width_s
+    slots, width_s = document.timeline.slots, document.timeline.slot_s
+    end_s = slots[-1].time + width_s
     assert len(over_time(document, end_s).data["time"]) == len(slots)
     assert len(over_time(document, end_s - 0.1).data["time"]) == len(slots) - 1
     assert len(over_time(document).data["time"]) == len(slots)
 
 
 def test_the_columns_over_time_are_the_timelines(document):
-    slots = document["timeline"]["slots"]
+    slots = document.timeline.slots
     data = over_time(document).data
-    assert data["time"] == [slot["time"] * 1000 for slot in slots]
+    assert data["time"] == [slot.time * 1000 for slot in slots]
     for slot, memory, pace in zip(slots, data["memory"], data["requests_per_s"], strict=True):
-        queries = slot["handover"]["memory"]["queries"]
-        hits = slot["handover"]["memory"]["top1"]
+        queries = slot.handover["memory"].queries
+        hits = slot.handover["memory"].top1
         assert memory == pytest.approx(hits / queries if queries else math.nan, nan_ok=True)
-        seconds = slot["seconds"]
-        assert pace == pytest.approx(slot["steps"] / seconds if seconds else math.nan, nan_ok=True)
+        seconds = slot.seconds
+        assert pace == pytest.approx(slot.steps / seconds if seconds else math.nan, nan_ok=True)
 
 
 def test_the_table_has_every_figure_as_the_document_has_it(document):
     table = rows(document)
     shown = {row.name: row for row in table if row.part != "Checks" and row.name}
-    assert shown.keys() == {name for names in PARTS.values() for name in names}
+    assert shown.keys() == {name for name, metric in METRICS.items() if metric.label}
+    assert [*dict.fromkeys(row.part for row in shown.values())] == PARTS
     for name, row in shown.items():
         assert name in METRICS
-        assert row.value == find(document, name)
+        assert row.value == document.figure(name)
     assert [row.figure for row in table if row.part == "Checks"] == [
-        check["check"] for check in document["checks"]
+        check.check for check in document.checks
     ]
     assert all(isinstance(cell, str) for row in table for cell in row.shown().values())
 
@@ -89,11 +92,11 @@ def test_the_page_is_told_all_of_the_report(document, stage):
 
 
 def test_before_the_first_run_there_is_nothing_but_a_hint():
-    told = content(Snapshot(1, "ready", {}), [])
+    told = content(Snapshot(1, "ready", None), [])
     assert told["headline"].startswith("No run yet")
     assert told["cards"] == told["sections"] == told["reports"] == []
     assert not any(next(iter(one.data.values())) for one in told["series"])
-    assert rows({}) == []
+    assert rows(None) == []
 
 
 class Watch:
@@ -124,7 +127,7 @@ def test_figures_are_worked_out_when_asked_for_and_cost_a_small_share(monkeypatc
     lifecycle = SimpleNamespace(
         stage="running",
         conductor=SimpleNamespace(current=run),
-        finished=SimpleNamespace(runs=[], head={}),
+        finished=SimpleNamespace(runs=[], document=None),
     )
     snapshots = Snapshots(lifecycle)
     assert watch.busy_s == 0
@@ -136,7 +139,7 @@ def test_figures_are_worked_out_when_asked_for_and_cost_a_small_share(monkeypatc
     lifecycle.stage = "ending"
     assert snapshots.newest().stage == "ending"
     lifecycle.stage, lifecycle.conductor.current = "finished", None
-    lifecycle.finished.runs, lifecycle.finished.head = ["a run"], {"run": "final"}
+    lifecycle.finished.runs, lifecycle.finished.document = ["a run"], {"run": "final"}
     last = snapshots.newest()
     assert (last.stage, last.document) == ("finished", {"run": "final"})
     watch.now_s += 1000

@@ -26,8 +26,8 @@ def baseline(me: Coordinator) -> Iterator[Task]:
 def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, Item]) -> None:
     """Note in ``answers`` the hit that the playbook took."""
     with EventScope(me, "baseline", contract=me.contract.name, role=demand.role) as act:
-        answer = act.search(demand.query)
-        choice = me.choose(answer.results) if answer else None
+        found = act.search(demand.query)
+        choice = me.choose(found.hits) if found else None
         if choice and act.record(demand.query, choice.id, choice.corpus, demand.role):
             answers[demand.role] = Item(choice.id, choice.corpus)
     me.baselines[demand.role] = act.event.seq

@@ -54,7 +54,7 @@ def _by_scenario(_: EventScope, demand: Demand) -> str:
 
 
 def _by_llm(act: EventScope, demand: Demand) -> str | None:
-    step = act.take(act.coordinator.ollama.paraphrase(demand.query, act.trace))
+    step = act.take(act.coordinator.llm.paraphrase(demand.query, act.trace))
     if step.unparseable:
         act.event.parse_status = "unparseable"
     return step.answer.paraphrase if step.answer else None

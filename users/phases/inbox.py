@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from mcstress.metrics.event import OWN_FAULT
-from mcstress.services.gateway.schema import InboxRequest, judged_decoder
-from mcstress.services.llm.schema import ParsedDemand
-from mcstress.services.reading import read
+from mcstress.services.llm.language_model import JudgedHit, ParsedDemand
+from mcstress.services.target import Found, Message
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
 from mcstress.users.phases.registry import Task
@@ -30,25 +29,29 @@ def _handle(me: Coordinator, message: InboxMessage) -> None:
         if demand is None:
             return
         act.event.role = demand.role
-        answer = act.search(_query(demand))
-        if answer is not None and answer.results:
-            _judge(act, message)
+        found = act.search(_query(demand), metadata=True)
+        if found is not None and found.hits:
+            _judge(act, message, found)
 
 
 def _accepted(act: EventScope, message: InboxMessage) -> bool:
-    request = InboxRequest(
+    """Whether the inbox took the message; a target without one is not asked."""
+    me = act.coordinator
+    if not me.can.inbox:
+        return True
+    handed_in = Message(
         type=message.type,
         sender=message.sender,
         subject=message.subject,
         body=message.body,
         priority=message.priority,
-        tag=act.coordinator.name,
+        coordinator=me.name,
     )
-    return act.take(act.coordinator.gateway.inbox(request, act.trace)).error is None
+    return act.take(me.target.inbox(handed_in, act.trace)).error is None
 
 
 def _parsed(act: EventScope, message: InboxMessage) -> ParsedDemand | None:
-    step = act.take(act.coordinator.ollama.parse_demand(message.body, act.trace))
+    step = act.take(act.coordinator.llm.parse(message.body, act.trace))
     if step.error:
         # What did not go out is no answer of the LLM.
         if not step.error.startswith(OWN_FAULT):
@@ -71,8 +74,10 @@ def _shift(shift: str) -> str:
     return shift if not shift or "shift" in shift.lower() else f"{shift} shift"
 
 
-def _judge(act: EventScope, message: InboxMessage) -> None:
+def _judge(act: EventScope, message: InboxMessage, found: Found) -> None:
     """Rate the top hit against the message's own words, not against what was parsed from them."""
-    top = read(judged_decoder, act.steps[-1].response).results[0]
-    judged = act.take(act.coordinator.ollama.judge_top1(message.body, top, act.trace)).answer
+    top = JudgedHit(found.hits[0].id)
+    if found.metadata:
+        top.metadata = found.metadata[0]
+    judged = act.take(act.coordinator.llm.judge(message.body, top, act.trace)).answer
     act.event.rating = judged.rating if judged else None

@@ -32,7 +32,7 @@ def _search_without(me: Coordinator, swap_: Swap, firsts: list[Event]) -> None:
     query, (first, *_) = _query(me, swap_), firsts
     with EventScope(me, "swap", contract=swap_.contract, role=swap_.role, query=query) as act:
         act.event.paired_seq = first.seq
-        if first.top_k is None:
+        if first.listed is None:
             act.leave_out("skipped", "the list to reject was not found")
         else:
             act.search(query, memory=me.namespace, role=swap_.role, rejected=first.items())

@@ -7,8 +7,6 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from mcstress.errors import UsageError
-
 NOT_EMPTY = r"\S"
 PLAIN_NAME = r"^[a-z][a-z0-9]*\Z"
 
@@ -194,12 +192,3 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def variant_of(self, trio: int) -> Variant:
         """The wording that ``trio`` (counted from 1) uses."""
         return self.variants[(trio - 1) % len(self.variants)]
-
-    def with_top_k(self, top_k: int) -> Scenario:
-        """The same with lists of ``top_k``; UsageError where the recorded rank is not in them."""
-        if top_k < self.record_rank:
-            raise UsageError(
-                f"--top-k: found {top_k}, expected at least {self.record_rank}, the rank that "
-                f"coordinators of the scenario {self.name} record (record_rank)"
-            )
-        return msgspec.structs.replace(self, top_k=top_k)

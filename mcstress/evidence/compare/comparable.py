@@ -9,31 +9,30 @@ from typing import Any
 import msgspec
 
 from mcstress.errors import UsageError
+from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import words
-from mcstress.evidence.report.run_section import RunSection, run_section
+from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.history import RunFile
 from mcstress.evidence.store.integrity import NO_DIGEST
 from mcstress.metrics.faults import UNSENT_STEPS
 
-Head = dict[str, Any]
 
-
-def _asked(head: Head) -> Any:
+def _asked(document: RunDocument) -> Any:
     """All that decides what is asked; other parts of a scenario may be what is compared."""
-    return head.get("scenario", {}).get("variants")
+    return document.scenario.get("variants")
 
 
-def _scenario_rest(head: Head) -> Any:
-    scenario = head.get("scenario", {})
+def _scenario_rest(document: RunDocument) -> Any:
+    scenario = document.scenario
     return {key: value for key, value in scenario.items() if key not in _ASKED_KEYS}
 
 
 _ASKED_KEYS = ("name", "title", "variants", "thresholds", "top_k")
 
-_MUST_BE_ALIKE: dict[str, Callable[[Head], Any]] = {
-    "scenario": lambda head: head.get("scenario", {}).get("name"),
+_MUST_BE_ALIKE: dict[str, Callable[[RunDocument], Any]] = {
+    "scenario": lambda document: document.scenario.get("name"),
     "the scenario's queries": _asked,
-    "K": lambda head: run_section(head).k,
+    "K": lambda document: document.run.k,
 }
 _SHOULD_BE_ALIKE: dict[str, Callable[[RunSection], Any]] = {
     "corpora": lambda run: run.corpora,
@@ -53,10 +52,10 @@ def refuse_unlike(runs: Sequence[RunFile]) -> None:
     first = runs[0]
     for what, part in _MUST_BE_ALIKE.items():
         for run in runs[1:]:
-            if part(run.head) != part(first.head):
+            if part(run.document) != part(first.document):
                 raise UsageError(
-                    f"{run.path}: {what} {_shown(part(run.head))}; {first.path} has "
-                    f"{_shown(part(first.head))}: such runs cannot be compared"
+                    f"{run.path}: {what} {_shown(part(run.document))}; {first.path} has "
+                    f"{_shown(part(first.document))}: such runs cannot be compared"
                 )
 
 
@@ -68,12 +67,12 @@ def warnings(runs: Sequence[RunFile]) -> list[str]:
 
 def same_seed(runs: Sequence[RunFile]) -> bool:
     """Whether the runs drew the same: only then are their queries pairs."""
-    return len({run_section(run.head).seed for run in runs}) == 1
+    return len({run.document.run.seed for run in runs}) == 1
 
 
 def unsent_steps(run: RunFile) -> int:
     """How many steps the load generator could not send; its other ones may have been late."""
-    return int(run.head.get("faults", {}).get(UNSENT_STEPS, 0))
+    return run.document.faults.get(UNSENT_STEPS, 0)
 
 
 def _repeated(runs: Sequence[RunFile]) -> list[str]:
@@ -86,35 +85,35 @@ def _repeated(runs: Sequence[RunFile]) -> list[str]:
 
 
 def _unlike(runs: Sequence[RunFile]) -> list[str]:
-    sections = [run_section(run.head) for run in runs]
+    sections = [run.document.run for run in runs]
     found = []
     for what, part in _SHOULD_BE_ALIKE.items():
         values = [part(section) for section in sections]
         if any(value != values[0] for value in values):
             told = ", ".join(dict.fromkeys(_shown(value) for value in values))
             found.append(f"{what} differ between the runs: {told}")
-    if any(_scenario_rest(run.head) != _scenario_rest(runs[0].head) for run in runs):
+    if any(_scenario_rest(run.document) != _scenario_rest(runs[0].document) for run in runs):
         found.append("settings of the scenario differ between the runs")
     return found
 
 
 def _incomplete(run: RunFile) -> list[str]:
-    completeness = run.head.get("completeness", {})
+    completeness = run.document.completeness
     found = []
-    if not completeness.get("complete"):
-        reason = next(iter(completeness.get("faults", [])), "it does not say that it is complete")
+    if not completeness.complete:
+        reason = next(iter(completeness.faults), "it does not say that it is complete")
         found.append(f"{run.path} is incomplete: {reason}")
     found += [f"{run.path} is not as it was written: {fault}" for fault in run.faults()[:1]]
     if not run.has_digests and run.path.suffix == ".json":
         found.append(f"{run.path}: {NO_DIGEST}")
-    found += [f"{run.path}: {notice}" for notice in completeness.get("notices", [])]
+    found += [f"{run.path}: {notice}" for notice in completeness.notices]
     if unsent := unsent_steps(run):
         found.append(
             f"{run.path}: the load generator could not send {words.plural(unsent, 'step')}: "
             "its speed is not the services' own"
         )
-    kept = run_section(run.head).evidence
-    if kept not in ("all", "full"):
+    if not run.document.run.keeps_all:
+        kept = run.document.run.evidence
         compared = (
             "quality cannot be compared" if kept == "none" else "quality is compared on those"
         )

@@ -6,10 +6,9 @@ called a difference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, log
 from statistics import fmean
-from typing import Any
 
 import msgspec
 
@@ -19,10 +18,9 @@ from mcstress.evidence.compare.comparable import refuse_unlike, same_seed, unsen
 from mcstress.evidence.compare.figure import Better, Figure
 from mcstress.evidence.compare.judge import judge, notes
 from mcstress.evidence.compare.quality import Quality
-from mcstress.evidence.report.run_section import run_section
 from mcstress.evidence.store.history import RunFile
+from mcstress.metrics.results import Percentiles
 
-REGRESSION_EXIT_CODE = 5
 _PERCENTILES = ("p50_ms", "p95_ms")
 _LEAST_MS = 0.001
 
@@ -77,12 +75,13 @@ def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
 
 
 def _speed(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[Figure]:
-    steps = dict.fromkeys(key for run in (*a, *b) for key in _latencies(run))
+    sides = [[run.document.speed.steps for run in side] for side in (a, b)]
+    steps = dict.fromkeys(step for side in sides for run in side for step in run)
     found = [
         _by_run(f"latency.{step}.{percentile}", "lower", *values, relative=True)
         for step in steps
         for percentile in _PERCENTILES
-        if all(values := [_percentiles(side, step, percentile) for side in (a, b)])
+        if all(values := [_percentiles(side, step, percentile) for side in sides])
     ]
     paces = [[pace for run in side if (pace := _steps_per_s(run))] for side in (a, b)]
     if all(paces):
@@ -93,27 +92,24 @@ def _speed(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[Figure]:
     return found
 
 
-def _latencies(run: RunFile) -> dict[str, Any]:
-    latency = run.head.get("latency", {})
-    return {key: value for key, value in latency.items() if key not in ("queue", "phases")}
-
-
-def _percentiles(side: Sequence[RunFile], step: str, percentile: str) -> list[float]:
-    found = [_latencies(run).get(step, {}).get(percentile) for run in side]
+def _percentiles(
+    side: Sequence[Mapping[str, Percentiles]], step: str, percentile: str
+) -> list[float]:
+    found = [getattr(run.get(step, Percentiles()), percentile) for run in side]
     return [max(value, _LEAST_MS) for value in found if value is not None]
 
 
 def _steps_per_s(run: RunFile) -> float | None:
-    section = run_section(run.head)
+    section = run.document.run
     if section.started is None or section.ended is None:
         return None
     seconds = (section.ended - section.started).total_seconds()
-    steps = run.head.get("metrics", {}).get("errors", {}).get("steps")
+    steps = run.document.figure("errors.steps")
     return steps / seconds if steps and seconds > 0 else None
 
 
 def _error_rate(run: RunFile) -> float | None:
-    rate: float | None = run.head.get("metrics", {}).get("errors", {}).get("rate")
+    rate: float | None = run.document.figure("errors.rate")
     return rate
 
 

@@ -15,6 +15,8 @@ from mcstress.evidence.compare.comparison import Comparison
 from mcstress.evidence.compare.figure import Figure
 from mcstress.evidence.report import words
 from mcstress.evidence.report.markdown import code, escape
+from mcstress.metrics.metric import COUNT
+from mcstress.metrics.names import METRICS
 
 _COLUMNS = ("Figure", "Effect", "95 % interval", "", "A", "B", "n", "p (Holm)")
 _WIDTH = 200
@@ -94,7 +96,9 @@ def _remarks(comparison: Comparison) -> list[str]:
     return [
         *(f"Warning: {warning}." for warning in comparison.warnings),
         *comparison.notes,
-        "Effect: B less A, or B by A less 1; ~ where nothing is proven. n: queries, or runs.",
+        "A and B are the reports' own figures; means where there are several runs a side.",
+        "Effect: B less A over n queries that both were asked, or B by A less 1 over n runs.",
+        "~ where nothing is proven.",
     ]
 
 
@@ -126,4 +130,8 @@ def _interval(figure: Figure) -> str:
 def _value(figure: Figure, value: float) -> str:
     if figure.name.startswith("latency."):
         return f"{words.milliseconds(value)} ms"
-    return words.per_second(value) if figure.name == "steps_per_s" else words.score(value)
+    if figure.name == "steps_per_s":
+        return words.per_second(value)
+    # A count of one run is a whole number; the mean of several need not be one.
+    is_count = METRICS[figure.name].unit == COUNT and value == int(value)
+    return words.count(int(value)) if is_count else words.score(value)

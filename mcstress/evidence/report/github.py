@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from mcstress.evidence.report.section import Document
+from mcstress.evidence.run_document import RunDocument
 
 _LEVELS = {"fail": "error", "unknown": "warning"}
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def tell_github(
-    document: Document, markdown: str, environment: Mapping[str, str], out: TextIO
+    document: RunDocument, markdown: str, environment: Mapping[str, str], out: TextIO
 ) -> None:
     """Do what ``environment`` (``os.environ``) asks for; nothing outside of GitHub Actions.
 
@@ -31,12 +31,12 @@ def tell_github(
             logger.warning("GITHUB_STEP_SUMMARY %s: %s", summary, error.strerror)
 
 
-def check_annotations(document: Document) -> list[str]:
+def check_annotations(document: RunDocument) -> list[str]:
     """An error for each check that failed, a warning for each that is unknown."""
     return [
-        f"::{level} title={_property(check['check'])}::{_message(check['reason'])}"
-        for check in document.get("checks", [])
-        if (level := _LEVELS.get(check["verdict"]))
+        f"::{level} title={_property(check.check)}::{_message(check.reason)}"
+        for check in document.checks
+        if (level := _LEVELS.get(check.verdict))
     ]
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from bokeh.embed import components
@@ -19,20 +18,22 @@ from bokeh.resources import Resources
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import words
 from mcstress.evidence.report.plots import quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.run_section import RunSection
-from mcstress.evidence.report.section import Document, Link, Verbatim
+from mcstress.evidence.report.section import Link, Verbatim
 from mcstress.evidence.report.view import view
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.results import ChangedReissue, NamedHit
 
 
 class Plot(msgspec.Struct, frozen=True):
     """A plot that a section shows, and what its reader must know to read it."""
 
-    draw: Callable[[Document], Model | None]
+    draw: Callable[[RunDocument], Model | None]
     caption: str
 
 
@@ -75,6 +76,9 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
 }
 
 
+Hits = list[NamedHit | str]
+
+
 class Drawn(msgspec.Struct, frozen=True):
     """A plot's place in the page."""
 
@@ -93,7 +97,7 @@ class WorstReissue(msgspec.Struct, frozen=True):
     link: str
 
 
-def html(document: Document, generated: datetime | None = None) -> str:
+def html(document: RunDocument, generated: datetime | None = None) -> str:
     """The report of a document's head as a whole page."""
     report = view(document, generated)
     script, drawn = _drawn(document)
@@ -102,13 +106,13 @@ def html(document: Document, generated: datetime | None = None) -> str:
         plots=drawn,
         script=script,
         library=_library() if script else "",
-        worst=[_worst(one, report.run) for one in document.get("worst_reissues", [])],
+        worst=[_worst(one, report.run) for one in document.worst_reissues],
         settings=[(key, str(value)) for key, value in report.run.settings.items()],
         versions=[*report.run.versions.items()],
     )
 
 
-def _drawn(document: Document) -> tuple[Markup, dict[str, list[Drawn]]]:
+def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
     """The script that draws all plots, and the plots' places by section."""
     found = [
         (key, plot.caption, model)
@@ -135,18 +139,20 @@ def _trusted(text: str) -> Markup:
     return Markup(text)  # noqa: S704  (Bokeh escapes the data within)
 
 
-def _worst(one: dict[str, Any], run: RunSection) -> WorstReissue:
+def _worst(one: ChangedReissue, run: RunSection) -> WorstReissue:
     return WorstReissue(
-        label=f"{one['coordinator']}, round {one['round']}: {one['role']}, {one['contract']}",
-        query=one["query"],
-        jaccard=words.score(one["jaccard"]),
-        rbo=words.score(one["rbo"]),
-        ranks=[*_side_by_side(one["baseline"], one["reissue"])],
-        link=run.trace_link(one["trace_id"]),
+        label=f"{one.coordinator}, round {one.round}: {one.role}, {one.contract}",
+        query=one.query,
+        jaccard=words.score(one.jaccard),
+        rbo=words.score(one.rbo),
+        ranks=[*_side_by_side(one.baseline, one.reissue)],
+        link=run.trace_link(one.trace_id),
     )
 
 
-def _side_by_side(baseline: list[Any], reissue: list[Any]) -> Iterator[tuple[str, bool, str, bool]]:
+def _side_by_side(
+    baseline: list[NamedHit | str], reissue: list[NamedHit | str]
+) -> Iterator[tuple[str, bool, str, bool]]:
     before, after = [*map(_hit, baseline)], [*map(_hit, reissue)]
     kept, again = set(before), set(after)
     for rank in range(max(len(before), len(after))):
@@ -155,11 +161,11 @@ def _side_by_side(baseline: list[Any], reissue: list[Any]) -> Iterator[tuple[str
         yield old, bool(old) and old not in again, new, bool(new) and new not in kept
 
 
-def _hit(listed: Any) -> str:
+def _hit(listed: NamedHit | str) -> str:
     """``w-00007 · workers``: an id is unique within its corpus only. Older documents have ids."""
-    if not isinstance(listed, dict):
-        return str(listed)
-    return f"{listed['id']} · {listed['corpus']}" if listed.get("corpus") else str(listed["id"])
+    if isinstance(listed, str):
+        return listed
+    return f"{listed.id} · {listed.corpus}" if listed.corpus else listed.id
 
 
 @cache

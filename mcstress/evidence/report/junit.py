@@ -8,8 +8,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from mcstress.errors import UsageError
-from mcstress.evidence.report.run_section import run_section
-from mcstress.evidence.report.section import Document
+from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.atomic import atomic_file
 
 SUITE = "multi_coord_stress"
@@ -17,7 +16,7 @@ _OUTCOMES = {"fail": "failure", "unknown": "error", "skipped": "skipped"}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write_junit(path: Path, document: Document) -> None:
+def write_junit(path: Path, document: RunDocument) -> None:
     """Write the checks of a document's head to ``path``. Raises UsageError where it cannot."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,10 +26,10 @@ def write_junit(path: Path, document: Document) -> None:
         raise UsageError(f"--junit {path}: cannot be written: {error.strerror}") from error
 
 
-def junit(document: Document) -> bytes:
+def junit(document: RunDocument) -> bytes:
     """One suite with a test case for each check."""
-    run, checks = run_section(document), document.get("checks", [])
-    verdicts = Counter(check["verdict"] for check in checks)
+    run, checks = document.run, document.checks
+    verdicts = Counter(check.verdict for check in checks)
     suite = Element(
         "testsuite",
         name=SUITE,
@@ -43,9 +42,9 @@ def junit(document: Document) -> bytes:
         suite.set("timestamp", run.started.replace(tzinfo=None).isoformat(timespec="seconds"))
         suite.set("time", f"{(run.ended - run.started).total_seconds():.3f}")
     for check in checks:
-        case = SubElement(suite, "testcase", classname=SUITE, name=_text(check["check"]))
-        if outcome := _OUTCOMES.get(check["verdict"]):
-            SubElement(case, outcome, message=_text(check["reason"]))
+        case = SubElement(suite, "testcase", classname=SUITE, name=_text(check.check))
+        if outcome := _OUTCOMES.get(check.verdict):
+            SubElement(case, outcome, message=_text(check.reason))
     suites = Element("testsuites")
     suites.append(suite)
     indent(suites)

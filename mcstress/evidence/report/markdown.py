@@ -15,8 +15,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.section import Document, Link, Verbatim
+from mcstress.evidence.report.section import Command, Link, Verbatim
 from mcstress.evidence.report.view import view
+from mcstress.evidence.run_document import RunDocument
 
 _SPECIAL = re.compile(
     r"[\\`*|]|~(?=\S)|(?<=\S)~"  # emphasis, code, a table's border, strike-through
@@ -31,7 +32,7 @@ _SPACE = re.compile(r"\s+")
 _NOT_PRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def markdown(document: Document, generated: datetime | None = None) -> str:
+def markdown(document: RunDocument, generated: datetime | None = None) -> str:
     """The report of a document's head as GitHub's Markdown."""
     return _template().render(report=view(document, generated))
 
@@ -66,6 +67,8 @@ def _cell(value: Any) -> str:
         return escape(value.words)
     if isinstance(value, Link) and _URL.fullmatch(value):
         return f"<{value}>"
+    if isinstance(value, Command):
+        return one_line(value)
     if isinstance(value, Verbatim):
         return code(value)
     return escape(str(value))

@@ -5,9 +5,11 @@ Readings help to read; they decide nothing. What decides are the checks.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
+
+from mcstress.evidence.run_document import RunDocument
 
 Tone = Literal["good", "fair", "bad", "none"]
 
@@ -30,23 +32,23 @@ class Reading(msgspec.Struct, frozen=True):
     tone: Tone
 
 
-def reading(document: dict[str, Any], name: str) -> Reading:
+def reading(document: RunDocument, name: str) -> Reading:
     """The reading of the figure at ``name``."""
-    found = document.get("readings", {}).get(name)
+    found = document.readings.get(name)
     if found is None:
         return Reading("no reading", "none")
-    for check in document.get("checks", []):
-        if check["metric"] == name and check["verdict"] == "unknown" and found["word"] != "unknown":
-            return Reading(f"unknown: {check['reason']}", "none")
-    return Reading(f"{found['word']}: {found['meaning']}", _TONES.get(found["word"], "bad"))
+    for check in document.checks:
+        if check.metric == name and check.verdict == "unknown" and found.word != "unknown":
+            return Reading(f"unknown: {check.reason}", "none")
+    return Reading(f"{found.word}: {found.meaning}", _TONES.get(found.word, "bad"))
 
 
-def healthy(document: dict[str, Any], name: str) -> str:
+def healthy(document: RunDocument, name: str) -> str:
     """``(healthy < 0.3)``, in one piece; empty where the figure has no range."""
-    found = document.get("readings", {}).get(name)
+    found = document.readings.get(name)
     if found is None:
         return ""
-    limit = found["healthy"]
+    limit = found.healthy
     for operator, sign in _SIGNS.items():
         limit = limit.replace(operator, sign)
     return f" (healthy {limit})".replace(" ", NO_BREAK).replace(NO_BREAK, " ", 1)

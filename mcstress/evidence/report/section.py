@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
+from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import Reading
-
-Document = dict[str, Any]
-"""The head of a run's JSON document (DESIGN.md section 6)."""
-
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.metric import COUNT
+from mcstress.metrics.names import METRICS
+from mcstress.metrics.results import FigureSection
 
 _FIGURE = re.compile(r"(?:< )?[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|\u2013$")
 
@@ -24,6 +25,12 @@ class Verbatim(str):
 
 class Link(Verbatim):
     """A URL that a reader may follow."""
+
+    __slots__ = ()
+
+
+class Command(Verbatim):
+    """A line for a shell, shown in a block of its own, exactly as it is typed."""
 
     __slots__ = ()
 
@@ -53,7 +60,7 @@ class Section(msgspec.Struct, kw_only=True):
     """One part of a report.
 
     ``answer`` answers ``question``, where there is one; ``lead`` is a sentence before the tables,
-    ``notes`` are sentences below them.
+    ``commands`` are lines for a shell below them, ``notes`` the sentences at the end.
     """
 
     key: str
@@ -63,6 +70,7 @@ class Section(msgspec.Struct, kw_only=True):
     headline: Headline | None = None
     lead: str = ""
     tables: list[Table] = []
+    commands: list[Command] = []
     notes: list[str] = []
 
 
@@ -70,9 +78,27 @@ def _is_figure(cell: Any) -> bool:
     return type(cell) is str and (not cell or _FIGURE.match(cell) is not None)
 
 
-def figures(document: Document, path: str) -> dict[str, Any]:
+def figures(document: RunDocument, path: str) -> FigureSection:
     """The part of the document's metrics at a dotted ``path``; empty where it is not there."""
-    found: Any = document.get("metrics", {})
+    found: FigureSection = document.metrics
     for key in path.split("."):
         found = found.get(key) or {}
-    return dict(found)
+    return found
+
+
+def plain_rows(document: RunDocument, section: str) -> list[list[str]]:
+    """Name, value, interval and samples of the section's figures that are plain rows of a table."""
+    rows = []
+    for name, metric in METRICS.items():
+        if metric.row and name.startswith(f"{section}."):
+            value = document.figure(name)
+            ci95 = document.figure(metric.interval) if metric.interval else None
+            rows.append(
+                [
+                    metric.row,
+                    words.count(value) if metric.unit == COUNT else words.score(value),
+                    words.interval(ci95) if ci95 else "",
+                    words.count(document.figure(metric.samples)),
+                ]
+            )
+    return rows

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
-from mcstress.evidence.report.run_section import RunSection, run_section
-from mcstress.evidence.report.section import Document, Link, Section, Verbatim
-from mcstress.evidence.report.sections import load, quality, speed, trust
+from mcstress.evidence.report.section import Link, Section, Verbatim, figures
+from mcstress.evidence.report.sections import capture, load, quality, speed, trust
+from mcstress.evidence.report.sections.target import target
+from mcstress.evidence.run_document import RunDocument
 
 _COORDINATORS_NAMED = 12
 BUILT_IN = "built-in test server (not your system)"
@@ -33,33 +35,36 @@ class View(msgspec.Struct):
     run: RunSection
 
 
-def view(document: Document, generated: datetime | None = None) -> View:
+def view(document: RunDocument, generated: datetime | None = None) -> View:
     """The view of a document's head; ``generated`` is now unless told."""
-    run = run_section(document)
+    run = document.run
     return View(
         title=f"Multi-Coordinator Stress Test — Run {run.run_id}",
-        verdict=readings.verdict(document.get("verdict", "unknown")),
+        verdict=readings.verdict(document.verdict),
         verdict_words=trust.verdict_words(document),
-        facts=_facts(document, run, generated or datetime.now(UTC)),
+        facts=_facts(document, generated or datetime.now(UTC)),
         sections=[
+            target(run),
             trust.checks(document),
             quality.diversity(document),
             quality.determinism(document),
             quality.learning(document),
             quality.freshness(document),
             quality.swap_and_inbox(document),
+            *quality.further(document),
             speed.latency(document),
             load.load(document),
             speed.errors(document),
-            trust.completeness(document, run),
-            trust.not_covered(document, run),
+            trust.completeness(document),
+            trust.not_covered(document),
+            capture.capture(run),
         ],
         run=run,
     )
 
 
-def _facts(document: Document, run: RunSection, generated: datetime) -> list[Fact]:
-    events = document.get("metrics", {}).get("events", {}).get("total")
+def _facts(document: RunDocument, generated: datetime) -> list[Fact]:
+    run, events = document.run, figures(document, "events").get("total")
     facts = [
         Fact("Generated", [f"{generated:%Y-%m-%d %H:%M:%S} UTC"]),
         Fact("Scenario", _scenario(document)),
@@ -100,17 +105,15 @@ def _coordinators(run: RunSection) -> list[str]:
     return [*parts, f"; {words.plural(run.peak_users, 'user')} at most"]
 
 
-def _scenario(document: Document) -> list[str]:
-    scenario = document.get("scenario", {})
-    title, name = scenario.get("title", ""), scenario.get("name", "")
-    if not title:
-        return [Verbatim(name)]
-    return [Verbatim(title), " (", Verbatim(name), ")"]
+def _scenario(document: RunDocument) -> list[str]:
+    asked = document.asked
+    if not asked.title:
+        return [Verbatim(asked.name)]
+    return [Verbatim(asked.title), " (", Verbatim(asked.name), ")"]
 
 
-def _contracts(document: Document) -> list[str]:
-    variants = document.get("scenario", {}).get("variants") or [{}]
-    return _joined([contract["name"] for contract in variants[0].get("contracts", [])])
+def _contracts(document: RunDocument) -> list[str]:
+    return _joined([contract.name for contract in document.asked.contracts])
 
 
 def _corpora(run: RunSection) -> list[str]:

@@ -1,57 +1,54 @@
-"""The door to a run's report: JSON, Markdown and HTML, each whole on disk or not there."""
+"""The door to a run's report: the JSON document and all of WRITERS, each whole on disk or not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-from mcstress.evidence.report.html import html
-from mcstress.evidence.report.markdown import markdown
-from mcstress.evidence.report.section import Document
+from mcstress.evidence.report.writers import WRITERS
+from mcstress.evidence.run_document import RunDocument, head_of
 from mcstress.evidence.store.atomic import write_text
 from mcstress.evidence.store.document import replace_head, write_document
 from mcstress.evidence.store.history import RunFile
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.time_order import TimeOrder
 
-
-class Views(NamedTuple):
-    """A report for people to read."""
-
-    markdown: str
-    html: str
+Texts = dict[str, str]
+"""The text of each writer, by the ending of its file."""
 
 
-def views_of(head: Document) -> Views:
-    """What is shown of the document ``head``."""
-    return Views(markdown(head), html(head))
+def texts_of(document: RunDocument) -> Texts:
+    """What people are to read of ``document``."""
+    return {ending: writer.text(document) for ending, writer in WRITERS.items()}
 
 
 def write_report(
     paths: ReportPaths,
-    head: Document,
+    document: RunDocument,
     source: Sequence[Path] | RunFile,
-    views: Views | None = None,
+    texts: Texts | None = None,
+    stored: Mapping[str, Any] | None = None,
 ) -> int:
     """Write the reports of a run; the number of events in its JSON.
 
-    ``head`` is the document (DESIGN.md section 6) without ``events``; ``source`` the events files
-    of the run, or the run as ``read_run`` gave it. The files of ``source`` stay. ``views`` are
-    those of ``head``; None: they are made once the JSON is on disk.
+    ``source`` are the events files of the run, or the run as ``read_run`` gave it; its files stay.
+    ``texts`` are those of ``document``; None: they are made once the JSON is on disk. ``stored`` is
+    the head that the document was made again from (see ``head_of``).
     """
     order = TimeOrder(source) if isinstance(source, Sequence) else source.order
+    head = head_of(document, stored)
     count = write_document(paths.json, head, order.raw_events(), order.workers)
-    _write_views(paths, views or views_of(head))
+    _write_texts(paths, texts or texts_of(document))
     return count
 
 
-def update_head(paths: ReportPaths, head: Document) -> None:
-    """Write the reports anew with ``head``; the events in the JSON stay as they are."""
-    replace_head(paths.json, head)
-    _write_views(paths, views_of(head))
+def update_head(paths: ReportPaths, document: RunDocument) -> None:
+    """Write the reports anew with ``document``; the events in the JSON stay as they are."""
+    replace_head(paths.json, head_of(document))
+    _write_texts(paths, texts_of(document))
 
 
-def _write_views(paths: ReportPaths, views: Views) -> None:
-    write_text(paths.markdown, views.markdown)
-    write_text(paths.html, views.html)
+def _write_texts(paths: ReportPaths, texts: Texts) -> None:
+    for ending, text in texts.items():
+        write_text(paths.report(ending), text)

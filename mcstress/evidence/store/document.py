@@ -13,30 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from os import SEEK_CUR
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
+from mcstress.evidence.run_document import KEYS, SCHEMA, Json
 from mcstress.evidence.store.atomic import atomic_file
 from mcstress.evidence.store.integrity import seal_of
 from mcstress.evidence.store.lines import LINE_BYTES, PIECE_BYTES, RECORD, Line, lines_in
 from mcstress.evidence.store.source import ReadBack, reading_back
 from mcstress.evidence.store.tally import Tally
 from mcstress.metrics.event import encoder
-
-SCHEMA = 1
-KEYS = (
-    "schema",
-    "run",
-    "scenario",
-    "metrics",
-    "latency",
-    "load_curve",
-    "checks",
-    "verdict",
-    "completeness",
-)
-"""The keys that lead the document, in this order; others follow, and ``events`` comes last."""
 
 _BEGIN = b"{\n"
 _EVENTS = b'\n  "events": [\n'
@@ -52,7 +39,7 @@ _BREAK = re.compile(rb",\n\s+")
 
 def write_document(
     path: Path,
-    head: dict[str, Any],
+    head: Json,
     raw_events: Iterable[bytes],
     workers: Mapping[str, Tally] | None = None,
 ) -> int:
@@ -75,15 +62,15 @@ def write_document(
     return count
 
 
-def has_bodies(head: dict[str, Any]) -> bool:
+def has_bodies(head: Json) -> bool:
     """Whether the events hold requests and answers, which only the file's owner may read."""
     return bool(head.get("run", {}).get("evidence") == "full")
 
 
-def replace_head(path: Path, head: dict[str, Any]) -> None:
+def replace_head(path: Path, head: Json) -> None:
     """Put ``head`` in the place of the document's, atomically, before the same events."""
     with path.open("rb") as old:
-        before = msgspec.json.decode((events_start(old) or b"{") + b"\n}", type=dict[str, Any])
+        before = msgspec.json.decode((events_start(old) or b"{") + b"\n}", type=Json)
         if "integrity" in before:
             head = _sealed(head, before["integrity"]["workers"])
         with atomic_file(path, private=has_bodies(head)) as new:
@@ -110,13 +97,13 @@ def events_start(file: BinaryIO) -> bytes | None:
     return None
 
 
-def read_head(path: Path) -> dict[str, Any] | None:
+def read_head(path: Path) -> Json | None:
     """The document at ``path`` without its events; None where its layout is another's."""
     with path.open("rb") as file:
         head = events_start(file)
     if head is None:
         return None
-    read = msgspec.json.decode(head + b"\n}", type=dict[str, Any])
+    read = msgspec.json.decode(head + b"\n}", type=Json)
     # Where the keys were sorted, others follow the events.
     return read if "schema" in read else None
 
@@ -156,14 +143,14 @@ def _no_end(number: int, fault: str) -> Line:
     return Line(number, 0, b"", torn=False, fault=fault)
 
 
-def _sealed(head: dict[str, Any], workers: dict[str, Any]) -> dict[str, Any]:
+def _sealed(head: Json, workers: Json) -> Json:
     """The head with what it says of itself and of its events, as a reader will find it."""
     given = {"schema": SCHEMA} | head | {"integrity": {"workers": workers}}
-    read = msgspec.json.decode(_encoded(given), type=dict[str, Any])
+    read = msgspec.json.decode(_encoded(given), type=Json)
     return head | {"integrity": {"head": seal_of(read), "workers": workers}}
 
 
-def _head_text(head: dict[str, Any]) -> bytes:
+def _head_text(head: Json) -> bytes:
     head = {"schema": SCHEMA} | head
     first = {key: head[key] for key in KEYS if key in head}
     text = msgspec.json.format(_encoded(first | head), indent=2)
@@ -171,7 +158,7 @@ def _head_text(head: dict[str, Any]) -> bytes:
     return text.removesuffix(b"\n}") + b"," + _EVENTS
 
 
-def _encoded(head: dict[str, Any]) -> bytes:
+def _encoded(head: Json) -> bytes:
     try:
         return encoder.encode(head)
     except UnicodeEncodeError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from mcstress.errors import UsageError
+from mcstress.evidence.run_document import Json
 from mcstress.evidence.store.lines import DECODE_ERRORS, PIECE_BYTES, Line
 from mcstress.evidence.store.source import ReadBack
 from mcstress.metrics.event import decoder, encoder
@@ -51,7 +51,7 @@ def _as_written(event: bytes) -> bytes:
         return event  # its reader says what is wrong with it
 
 
-def read_foreign(path: Path) -> tuple[dict[str, Any], ForeignEvents]:
+def read_foreign(path: Path) -> tuple[Json, ForeignEvents]:
     """Its head and its events. Raises UsageError where it is no JSON object, or too large."""
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from jinja2 import TemplateError
+from msgspec import UNSET
 
 from mcstress.errors import UsageError
-from mcstress.evidence.report.run_section import run_section
-from mcstress.evidence.store import document
+from mcstress.evidence.run_document import SCHEMA, Json, RunDocument, document_of
+from mcstress.evidence.store.document import DocumentEvents, read_head
 from mcstress.evidence.store.foreign import read_foreign
-from mcstress.evidence.store.head import check_head, integrity_of
 from mcstress.evidence.store.integrity import Ends, faults_of_document, faults_of_lines
 from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
 from mcstress.evidence.store.reading import QUICK, Reading
@@ -31,11 +31,22 @@ ENDING = ".events.jsonl"
 
 
 class RunFile(Protocol):
-    """One run as it lies on disk. ``head`` is all of its document but the events."""
+    """One run as it lies on disk: its ``document``, and the ``head`` of the files that it is from.
+
+    ``head`` may have keys that this version lacks; ``planned`` are samples by figure, as the main
+    events file tells them.
+    """
 
     path: Path
-    head: dict[str, Any]
+    head: Json
+    document: RunDocument
+    planned: dict[str, int]
     order: TimeOrder
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run said that it ended."""
+        ...
 
     @property
     def has_digests(self) -> bool:
@@ -58,7 +69,7 @@ class RunFile(Protocol):
         """Number of concurrent users, second by second: (Unix time in s, users)."""
         ...
 
-    def states(self) -> Iterator[dict[str, Any]]:
+    def states(self) -> Iterator[Json]:
         """The metrics' own state, as parts that add up; none where the events are all there."""
         ...
 
@@ -79,13 +90,20 @@ class History:
             del self.head["record"]
         else:
             self.head = {"run": {"run_uid": first["run_uid"]}, "scenario": {}}
-        k = check_head(self.path, self.head) if reading.strict else None
+        self.document = document_of(self.path, self.head)
+        self.planned: dict[str, int] = {}
+        k = self.document.run.k or None
         self.order = TimeOrder(paths, msgspec.structs.replace(reading, k=k))
         self._ends = Ends(self.order)
         if (end := self._ends.main) is not None:
-            self.head |= {"run": end.run, "completeness": end.completeness, "planned": end.planned}
-        if reading.strict:
-            check_head(self.path, self.head)
+            self.head |= {"run": end.run, "completeness": end.completeness}
+            self.document = document_of(self.path, self.head)
+            self.planned = end.planned
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the main file says how the run ended."""
+        return self._ends.main is not None
 
     @property
     def unfinished(self) -> list[Path]:
@@ -99,7 +117,7 @@ class History:
 
     def faults(self) -> list[str]:
         """What differs from what the files say of themselves; that one has no end is not in it."""
-        evidence = run_section(self.head).evidence
+        evidence = self.document.run.evidence
         return faults_of_lines(self.order, evidence) + self._ends.faults_of_files(self.order)
 
     def raw_events(self) -> Iterator[bytes]:
@@ -110,7 +128,7 @@ class History:
         """The events, each worker's in its own order."""
         return self.order.raw_events_as_made()
 
-    def records(self, kind: str) -> Iterator[dict[str, Any]]:
+    def records(self, kind: str) -> Iterator[Json]:
         """The records of ``kind``, as they stand."""
         return map(msgspec.json.decode, self.order.raw_records(kind))
 
@@ -118,7 +136,7 @@ class History:
         """Number of concurrent users, second by second."""
         return sorted((record["time"], record["users"]) for record in self.records("users"))
 
-    def states(self) -> Iterator[dict[str, Any]]:
+    def states(self) -> Iterator[Json]:
         """The deltas of the metrics' state."""
         return (record["state"] for record in self.records("delta"))
 
@@ -128,18 +146,25 @@ class Document:
 
     def __init__(self, path: Path, reading: Reading = QUICK) -> None:
         self.path = path
-        source: Source = document.DocumentEvents(path)
-        head = document.read_head(path)
+        source: Source = DocumentEvents(path)
+        head = read_head(path)
         if head is None:
             head, source = read_foreign(path)
         self.head = head
-        if head.get("schema") != document.SCHEMA:
+        if head.get("schema") != SCHEMA:
             raise UsageError(
-                f"{path}: schema {head.get('schema')!r}; expected {document.SCHEMA}: "
+                f"{path}: schema {head.get('schema')!r}; expected {SCHEMA}: "
                 "the JSON document of a run"
             )
-        k = check_head(path, head) if reading.strict else None
+        self.document = document_of(path, head)
+        self.planned: dict[str, int] = {}
+        k = self.document.run.k or None
         self.order = TimeOrder([source], msgspec.structs.replace(reading, k=k))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it says what is missing."""
+        return "completeness" in self.head
 
     @property
     def has_digests(self) -> bool:
@@ -148,10 +173,9 @@ class Document:
 
     def faults(self) -> list[str]:
         """What differs from what the document says of itself."""
-        evidence = run_section(self.head).evidence
-        integrity = integrity_of(self.head)
+        evidence = self.document.run.evidence
         return faults_of_lines(self.order, evidence) + faults_of_document(
-            self.order, self.head, integrity
+            self.order, self.head, self.document
         )
 
     def raw_events(self) -> Iterator[bytes]:
@@ -164,11 +188,12 @@ class Document:
 
     def users(self) -> list[tuple[float, int]]:
         """Number of concurrent users, as the head's ``users`` has it."""
-        return [(time, users) for time, users in self.head.get("users", [])]
+        return [*self.document.users]
 
-    def states(self) -> Iterator[dict[str, Any]]:
+    def states(self) -> Iterator[Json]:
         """The metrics' state, where the head has it."""
-        return iter([self.head["state"]] if "state" in self.head else [])
+        state = self.document.state
+        return iter([] if state is UNSET else [state])
 
 
 def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
@@ -254,6 +279,6 @@ def _belongs(path: Path, uid: str) -> bool:
         return False  # cut off before its first record was whole: it holds no event
 
 
-def _uid(first: dict[str, Any]) -> str:
+def _uid(first: Json) -> str:
     run = first.get("run")
     return str((run if isinstance(run, dict) else first).get("run_uid"))

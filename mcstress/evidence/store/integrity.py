@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from mcstress.evidence.report import words
-from mcstress.evidence.store.head import Integrity
+from mcstress.evidence.run_document import Json, RunDocument
+from mcstress.evidence.store.policy import keeps_all
 from mcstress.evidence.store.tally import Stated, seal
 from mcstress.evidence.store.time_order import END, TimeOrder
 
 NAMED = 10
 """Of many damaged lines, as many are named."""
-WHOLE = ("all", "full")
 NO_DIGEST = "it has no digest, for an older version wrote it: only its counts could be checked"
 _NOTHING = Stated(0, f"{0:032x}")
 
@@ -30,8 +31,8 @@ class End(msgspec.Struct):
     records: Stated
     lost: int
     error: str | None = None
-    run: dict[str, Any] | None = None
-    completeness: dict[str, Any] | None = None
+    run: Json | None = None
+    completeness: Json | None = None
     planned: dict[str, int] = {}
     workers: dict[str, Stated] = {}
 
@@ -48,7 +49,7 @@ class Ends:
             if place.file in self._by_file:
                 self.faults.append(f"{name} has more than one end")
             try:
-                stated = msgspec.json.decode(raw, type=dict[str, Any])
+                stated = msgspec.json.decode(raw, type=Json)
                 end = msgspec.convert(stated, End)
             except msgspec.DecodeError as error:
                 self.faults.append(f"the end of {name} is damaged: {error}")
@@ -113,7 +114,7 @@ def faults_of_lines(order: TimeOrder, evidence: str) -> list[str]:
         stand = "stands" if order.repeated == 1 else "stand"
         faults.append(f"{words.plural(order.repeated, 'event')} {stand} there more than once")
     # Of a sample it is not known which numbers it should have.
-    missing = order.missing() if evidence in WHOLE else {}
+    missing = order.missing() if keeps_all(evidence) else {}
     return faults + [
         f"events of {name or 'no worker'}: {words.plural(number, 'number')} missing among them"
         for name, number in missing.items()
@@ -121,11 +122,12 @@ def faults_of_lines(order: TimeOrder, evidence: str) -> list[str]:
 
 
 def faults_of_document(
-    order: TimeOrder, head: Mapping[str, Any], integrity: Integrity | None
+    order: TimeOrder, head: Mapping[str, Any], document: RunDocument
 ) -> list[str]:
-    """What differs from what the document says of itself."""
-    if integrity is None:
-        kept = head.get("completeness", {}).get("events_kept")
+    """What differs from what the document says of itself; its seal is of ``head``, as it lies."""
+    integrity = document.integrity
+    if integrity is UNSET:
+        kept = document.completeness.counts.get("events_kept")
         told = f"{kept} events were kept, and {len(order)} are there"
         return [told] if kept is not None and kept != len(order) else []
     faults = faults_of_workers(order, integrity.workers)

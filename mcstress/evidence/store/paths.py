@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mcstress.errors import UsageError
+from mcstress.evidence.report.writers import DOCUMENT, forms
 
 STEM = "multi_coord_stress"
 _NUMBERED = re.compile(rf"{STEM}_(\d+)\.")
@@ -25,17 +26,16 @@ class ReportPaths(msgspec.Struct, frozen=True):
     @property
     def json(self) -> Path:
         """The JSON document."""
-        return self._file("json")
+        return self._file(DOCUMENT)
+
+    def report(self, ending: str) -> Path:
+        """The report in one of ``forms()``."""
+        return self._file(ending)
 
     @property
-    def markdown(self) -> Path:
-        """The Markdown report."""
-        return self._file("md")
-
-    @property
-    def html(self) -> Path:
-        """The HTML report."""
-        return self._file("html")
+    def reports(self) -> dict[str, Path]:
+        """Every file of the report, by its ending."""
+        return {ending: self._file(ending) for ending in forms()}
 
     @property
     def events(self) -> Path:
@@ -116,7 +116,7 @@ def _create(paths: ReportPaths) -> bool:
     except FileExistsError:
         return False
     # A run that began and ended since the folder was read has left its report and no events file.
-    if any(path.exists() for path in (paths.json, paths.markdown, paths.html)):
+    if any(path.exists() for path in paths.reports.values()):
         paths.events.unlink()
         return False
     return True

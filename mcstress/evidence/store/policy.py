@@ -30,7 +30,7 @@ class EvidencePolicy(msgspec.Struct, frozen=True):
     @property
     def keeps_all(self) -> bool:
         """Whether the metrics can be had again from the events alone."""
-        return self.kind in ("all", "full")
+        return keeps_all(self.kind)
 
     @property
     def keeps_bodies(self) -> bool:
@@ -42,6 +42,11 @@ class EvidencePolicy(msgspec.Struct, frozen=True):
         if self.kind == "sample":
             return _place(event) < self.fraction
         return self.keeps_all
+
+
+def keeps_all(text: str) -> bool:
+    """Whether a policy keeps every event, by its one spelling (``EvidencePolicy.text``)."""
+    return text in ("all", "full")
 
 
 def parse_policy(text: str) -> EvidencePolicy:

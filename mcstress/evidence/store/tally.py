@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+from mcstress.metrics.results import says
 
 DIGEST_BYTES = 16
 _SPAN = 1 << (8 * DIGEST_BYTES)
@@ -19,8 +21,8 @@ _LARGEST_EXACT = 2**53
 class Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tally as files have it."""
 
-    lines: int
-    digest: str
+    lines: Annotated[int, says("how many there are")]
+    digest: Annotated[str, says("sum of their BLAKE2b digests, in hexadecimal")]
 
 
 class Tally:

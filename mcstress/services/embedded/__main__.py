@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcstress.errors import ServiceRefusalError
+from mcstress.errors import UsageError
 from mcstress.services.embedded.announcement import Announcement, line
+from mcstress.services.embedded.faults import NO_FAULTS, Faults, parse_faults
 from mcstress.services.embedded.lifeline import Lifeline
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def serve(
     port: int = 0,
     data_dir: Path | None = None,
     seed: int = 42,
+    *,
+    faults: Faults = NO_FAULTS,
     announce: Callable[[str], None] = click.echo,
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``announce`` gets the URL as soon as the stack answers.
@@ -38,7 +41,7 @@ def serve(
     from mcstress.services.embedded.server import run_server  # noqa: PLC0415  # numpy reads the line above
 
     with suppress(KeyboardInterrupt):
-        run_server(host, port, data_dir, seed, announce)
+        run_server(host, port, data_dir, seed, faults=faults, announce=announce)
 
 
 @click.command()
@@ -48,14 +51,30 @@ def serve(
     "--data", "data_dir", type=click.Path(path_type=Path), help="What outlives a restart."
 )
 @click.option("--seed", type=int, default=42, show_default=True, help="Makes the corpora.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME=VALUE,...", help="What is wrong.")
 @click.option("--parent", type=int, hidden=True, help="The process to die with.")
-def main(host: str, port: int, data_dir: Path | None, seed: int, parent: int | None) -> None:
+def main(
+    *,
+    host: str,
+    port: int,
+    data_dir: Path | None,
+    seed: int,
+    faults: tuple[str, ...],
+    parent: int | None,
+) -> None:
     """Gateway and Ollama API of the embedded stack on one loopback port."""
     if parent is not None:
         Lifeline(parent).hold()
     try:
-        serve(host, port, data_dir, seed, announce_url if parent is not None else click.echo)
-    except ServiceRefusalError as refusal:
+        serve(
+            host,
+            port,
+            data_dir,
+            seed,
+            faults=parse_faults(faults, "--fault"),
+            announce=announce_url if parent is not None else click.echo,
+        )
+    except UsageError as refusal:
         if parent is not None:
             click.echo(line(Announcement(refused=str(refusal))))
         else:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mcstress.services.embedded.store import Store
 
 
-def make_app(matrix: Matrix, store: Store) -> Starlette:
-    """The application over ``matrix`` and ``store``, which it closes when it ends.
+def make_app(matrix: Matrix, store: Store, chat: Chat | None = None) -> Starlette:
+    """The application over ``matrix`` and ``store``, which it closes when it ends, and ``chat``.
 
     Every error is answered as ``{"error": …}``.
     """
@@ -36,7 +36,7 @@ def make_app(matrix: Matrix, store: Store) -> Starlette:
         lifespan=lifespan,
         routes=[
             *Gateway(matrix, store).routes(),
-            *Chat().routes(),
+            *(chat or Chat()).routes(),
             *Vectors(matrix, store).routes(),
         ],
         exception_handlers={RefusalError: refused, HTTPException: no_route, Exception: failed},

@@ -57,10 +57,11 @@ class SearchBody(msgspec.Struct, kw_only=True):
 class SearchAnswer(msgspec.Struct):
     """``per_corpus_counts``: what each corpus gave before the cut to ``k``.
 
-    ``playbook_*``: how many of ``results`` the memory boosted and injected.
+    ``playbook_*``: how many of ``results`` the memory boosted and injected. ``results`` is None
+    under a fault only.
     """
 
-    results: list[Hit]
+    results: list[Hit] | None
     per_corpus_counts: dict[str, int]
     playbook_boosted: int
     playbook_injected: int

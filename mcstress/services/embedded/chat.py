@@ -17,7 +17,7 @@ from mcstress.services.embedded.judge import judge, question_decoder
 from mcstress.services.embedded.lexicon import load_lexicon
 from mcstress.services.embedded.paraphrase import paraphrase
 from mcstress.services.embedded.refusal import RefusalError
-from mcstress.services.llm.schema import whole_name
+from mcstress.services.llm.ollama_schema import whole_name
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -14,6 +14,8 @@ from mcstress.services.embedded.recall import Recalled, RecallRules, Who, apply_
 from mcstress.services.embedded.refusal import RefusalError
 
 if TYPE_CHECKING:
+    from mcstress.services.embedded import corpus
+    from mcstress.services.embedded.corpus import Item
     from mcstress.services.embedded.embedding import Embedding, Vector
 
 BAD_GATEWAY = 502
@@ -43,7 +45,7 @@ class Matrix:
         corpora = [self._corpus(name) for name in dict.fromkeys(body.corpora)]
         vector = self.embedding.encode(body.query_text)
         count = body.per_corpus_k or body.k
-        hits = {corpus.name: corpus.search(vector, count, body.exclude_ids) for corpus in corpora}
+        hits = {corpus.name: self.nearest(corpus, vector, count, body) for corpus in corpora}
         found = {(hit.corpus, hit.id): hit for hit in chain.from_iterable(hits.values())}
         recalled = self._recall(found, vector, body)
         results = sorted(recalled.hits.values())[: body.k]
@@ -54,6 +56,14 @@ class Matrix:
             playbook_boosted=len(recalled.boosted & listed),
             playbook_injected=len(recalled.injected & listed),
         )
+
+    def add(self, name: str, items: list[Item], vectors: corpus.Matrix) -> None:
+        """Take ``items``, each with its row of ``vectors``, into the corpus ``name``."""
+        self.corpora[name].add(items, vectors)
+
+    def nearest(self, corpus: Corpus, vector: Vector, count: int, body: SearchBody) -> list[Hit]:
+        """The ``count`` nearest of one corpus, without those that ``body`` excludes."""
+        return corpus.search(vector, count, body.exclude_ids)
 
     def _recall(self, found: dict[Who, Hit], vector: Vector, body: SearchBody) -> Recalled:
         playbook = self._playbooks.get(body.playbook_corpus or "") if body.use_playbook else None

@@ -33,12 +33,14 @@ class EmbeddedStack:
         seed: int = 42,
         port: int = 0,
         startup_timeout_s: float = 60.0,
+        faults: str = "",
     ) -> EmbeddedStack:
         """A stack that answers; ServiceRefusalError says in one line why there is none.
 
-        Port 0 takes a free one. Without ``data_dir`` nothing outlives the stack.
+        Port 0 takes a free one. Without ``data_dir`` nothing outlives the stack. ``faults`` are as
+        ``mcstress stack --fault`` takes them.
         """
-        process = launch(data_dir, seed, port)
+        process = launch(data_dir, seed, port, faults)
         try:
             announced = first_line(process, startup_timeout_s)
         except BaseException:  # a signal ends who waits
@@ -68,11 +70,12 @@ class EmbeddedStack:
             end(self._process)
 
 
-def launch(data_dir: Path | None, seed: int, port: int) -> subprocess.Popen[bytes]:
+def launch(data_dir: Path | None, seed: int, port: int, faults: str) -> subprocess.Popen[bytes]:
     """The process, in a session of its own: Ctrl-C is for the run, which stops it in its turn."""
     command = [sys.executable, "-m", "mcstress.services.embedded"]
     command += ["--port", str(port), "--seed", str(seed), "--parent", str(os.getpid())]
     command += ["--data", str(data_dir)] if data_dir else []
+    command += ["--fault", faults] if faults else []
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(  # noqa: S603  # the command is our own
         command,

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from starlette.types import ASGIApp
+
+    from mcstress.services.embedded.faults import Faults
+    from mcstress.services.embedded.matrix import Matrix
+
 BACKLOG = 4096
 KEEP_ALIVE_S = 600
 GRACE_S = 3
@@ -38,7 +43,13 @@ class Server(uvicorn.Server):
 
 
 def run_server(
-    host: str, port: int, data_dir: Path | None, seed: int, announce: Callable[[str], None]
+    host: str,
+    port: int,
+    data_dir: Path | None,
+    seed: int,
+    *,
+    faults: Faults,
+    announce: Callable[[str], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM. ``announce`` gets the URL as soon as it answers.
 
@@ -47,10 +58,10 @@ def run_server(
     listener = bind(host, port)
     store = Store(data_dir, seed)
     matrix = build_matrix(load_vocabulary(), seed)
-    restore(matrix, store)
+    app = faulty_app(matrix, store, faults, seed) if faults else sound_app(matrix, store)
     settle()
     config = uvicorn.Config(
-        make_app(matrix, store),
+        app,
         loop="asyncio",
         http=BoundedProtocol,
         ws="none",
@@ -63,6 +74,21 @@ def run_server(
     )
     url = f"http://{host}:{listener.getsockname()[1]}"
     Server(config, lambda: announce(url)).run(sockets=[listener])
+
+
+def sound_app(matrix: Matrix, store: Store) -> ASGIApp:
+    """The application over ``matrix`` with what ``store`` has kept."""
+    restore(matrix, store)
+    return make_app(matrix, store)
+
+
+def faulty_app(sound: Matrix, store: Store, faults: Faults, seed: int) -> ASGIApp:
+    """The same with ``faults``; what was forgotten or lost stays so after a restart."""
+    from mcstress.services.embedded import faulty  # noqa: PLC0415  # not for a stack without faults
+
+    matrix = faulty.FaultyMatrix(sound, faults, seed)
+    restore(matrix, store)
+    return faulty.FaultyApp(make_app(matrix, store, faulty.FaultyChat(faults, seed)), faults)
 
 
 def bind(host: str, port: int) -> socket.socket:

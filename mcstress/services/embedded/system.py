@@ -53,6 +53,6 @@ def restore(matrix: Matrix, store: Store) -> None:
         matrix.corpora[name] = Corpus(name, DIMENSION)
     for name, stored in store.items():
         item, vector = restored_item(stored)
-        matrix.corpora[name].add([item], vector)
+        matrix.add(name, [item], vector)
     for namespace, play in store.plays():
         matrix.record(namespace, play)

@@ -73,13 +73,13 @@ class Vectors:
     async def add(self, request: Request) -> Response:
         """On disk first, then in the index: what was answered is never lost."""
         name = request.path_params["name"]
-        corpus = self.matrix.corpora.get(name)
-        if corpus is None:
+        if name not in self.matrix.corpora:
             raise RefusalError(NOT_FOUND, f'index "{name}" does not exist')
         body = decode(await read_body(request, LARGEST_ITEMS_BYTES), add_decoder)
         items, vectors = checked_items(body.items, self.dimension)
         await self.store.run(Store.save_items, name, stored_items(items, vectors))
         for start in range(0, len(items), AT_ONCE):
-            corpus.add(items[start : start + AT_ONCE], vectors[start : start + AT_ONCE])
+            end = start + AT_ONCE
+            self.matrix.add(name, items[start:end], vectors[start:end])
             await asyncio.sleep(0)
         return answer({"added": len(items)})

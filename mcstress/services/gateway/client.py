@@ -1,10 +1,10 @@
-"""The gateway of the retrieval system under test."""
+"""The gateway of docs/wire.md: its calls as they go over the wire."""
 
 from __future__ import annotations
 
 from urllib.parse import quote
 
-from mcstress.services.call import Answer, Endpoint, OnStep, Request, call
+from mcstress.services.call import Endpoint, call
 from mcstress.services.gateway import schema as wire
 from mcstress.services.gateway import validation as validity
 from mcstress.services.http.transport import Transport
@@ -33,60 +33,49 @@ CONFLICT = 409
 
 
 class Gateway:
-    """Its calls as Steps. A service's fault is the step's ``error``; nothing is raised for it.
+    """Its calls as Steps. A service's fault is the step's ``error``; nothing is raised for it."""
 
-    ``on_step`` hears of every timed call, not of ``create_index``, ``corpora`` and ``health``.
-    """
-
-    def __init__(self, transport: Transport, on_step: OnStep) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._on_step = on_step
+
+    def close(self) -> None:
+        """Close the idle connection. A later call opens another."""
+        self._transport.close()
 
     def search(self, request: wire.SearchRequest, trace: TraceContext) -> Step[wire.SearchAnswer]:
         """Step ``matrix.search``: the nearest of the corpora."""
-        return self._timed(SEARCH, request, trace)
+        return call(self._transport, SEARCH, request, trace)
 
     def record(self, request: wire.RecordRequest, trace: TraceContext) -> Step[wire.RecordAnswer]:
         """Step ``playbook.record``: remember an answer in a playbook corpus."""
-        return self._timed(RECORD, request, trace)
+        return call(self._transport, RECORD, request, trace)
 
     def inbox(self, request: wire.InboxRequest, trace: TraceContext) -> Step[wire.InboxAnswer]:
         """Step ``observerd.inbox.record``: hand in an email or SMS."""
-        return self._timed(INBOX, request, trace)
+        return call(self._transport, INBOX, request, trace)
 
     def embed(self, request: wire.EmbedRequest, trace: TraceContext) -> Step[wire.EmbedAnswer]:
         """Step ``embed``: a vector for each text."""
-        return self._timed(EMBED, request, trace)
+        return call(self._transport, EMBED, request, trace)
 
     def index_add(
         self, index: str, request: wire.IndexAddRequest, trace: TraceContext
     ) -> Step[wire.IndexAddAnswer]:
         """Step ``index.add``: put items into the corpus ``index``."""
         path = INDEX_ADD.path.format(quote(index, safe=""))
-        return self._timed(INDEX_ADD, request, trace, path)
+        return call(self._transport, INDEX_ADD, request, trace, path)
 
     def create_index(self, request: wire.CreateIndexRequest) -> Step[None]:
-        """Step ``index.create``, untimed; an index that is there already is no error."""
+        """Step ``index.create``, in no figure; an index that is there already is no error."""
         step = call(self._transport, CREATE_INDEX, request)
         if step.status == CONFLICT:
             step.error = None
         return step
 
     def corpora(self) -> Step[wire.CorporaAnswer]:
-        """Step ``corpora``, untimed: what there is to search, and how much of it."""
+        """Step ``corpora``, in no figure: what there is to search, and how much of it."""
         return call(self._transport, CORPORA, None)
 
     def health(self) -> Step[wire.HealthAnswer]:
-        """Step ``health``, untimed."""
+        """Step ``health``, in no figure."""
         return call(self._transport, HEALTH, None)
-
-    def _timed(
-        self,
-        endpoint: Endpoint[Request, Answer],
-        request: Request,
-        trace: TraceContext,
-        path: str | None = None,
-    ) -> Step[Answer]:
-        step = call(self._transport, endpoint, request, trace, path)
-        self._on_step(step)
-        return step

@@ -1,4 +1,4 @@
-"""What goes over the wire: one struct for each request and answer of the gateway and of Ollama.
+"""What goes over the wire: one struct for each request and answer of the gateway.
 
 Optional fields are left out of a request where they have their default. Every field of an answer
 is required but for metadata and a search's counts (``services.reading`` fills in lists and counts

@@ -15,7 +15,6 @@ from mcstress.services.gateway.schema import (
     SearchAnswer,
     SearchRequest,
 )
-from mcstress.services.llm.schema import ChatAnswer, ChatRequest, Paraphrase
 
 
 def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
@@ -69,20 +68,3 @@ def index_add_fault(request: IndexAddRequest, answer: IndexAddAnswer) -> str | N
 def health_fault(_: None, answer: HealthAnswer) -> str | None:
     """Any status but ``ok``."""
     return None if answer.status == "ok" else f'status "{clip(answer.status)}" where "ok" was due'
-
-
-def chat_fault(_: ChatRequest, answer: ChatAnswer) -> str | None:
-    """A message that is not done."""
-    return None if answer.done else "done: false where nothing was to be streamed"
-
-
-def paraphrase_fault(query: str, answer: Paraphrase) -> str | None:
-    """No words, or the query's own: what they find would say nothing of other words."""
-    words = _folded(answer.paraphrase)
-    if not words:
-        return "paraphrase: found nothing"
-    return "paraphrase: the query itself" if words == _folded(query) else None
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())

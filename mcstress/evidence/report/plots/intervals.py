@@ -10,8 +10,7 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.models.annotations import TeeHead, Whisker
 from bokeh.plotting import figure
 
-from mcstress.evidence.report.plots.series import RANGE, Series
-from mcstress.evidence.report.plots.style import BLUE, GREY, ORANGE, chart
+from mcstress.evidence.report.plots.style import BLUE, GREY, ORANGE, RANGE, Series, chart
 
 
 class Estimate(msgspec.Struct, frozen=True):

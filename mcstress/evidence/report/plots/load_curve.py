@@ -10,10 +10,19 @@ from bokeh.models.annotations import Whisker
 from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 
-from mcstress.evidence.report.plots.series import RANGE, Series
 from mcstress.evidence.report.plots.speed import MARKS
-from mcstress.evidence.report.plots.style import COLOURS, chart, drawable, legend_above, log_ticks
-from mcstress.evidence.report.sections.load import users_of
+from mcstress.evidence.report.plots.style import (
+    COLOURS,
+    RANGE,
+    Series,
+    chart,
+    drawable,
+    legend_above,
+    log_ticks,
+)
+from mcstress.evidence.report.sections.load import SEARCH, users_of
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.results import LoadBand, Percentiles
 
 NAME = "load_curve"
 _QUALITY: dict[str, tuple[str, str, str]] = {
@@ -28,15 +37,15 @@ _APART = 0.04
 """Between the figures of one band, by its width: no interval must cover another's."""
 
 
-def load_curve(document: dict[str, Any]) -> UIElement | None:
+def load_curve(document: RunDocument) -> UIElement | None:
     """Quality above, latency of searches below, over the same bands of users."""
     shown = bands(document)
     return draw(shown) if shown.factors else None
 
 
-def bands(document: dict[str, Any]) -> Series:
+def bands(document: RunDocument) -> Series:
     """A row for every band of users, with each figure's value and interval."""
-    curve = document.get("load_curve", [])
+    curve = document.bands
     users = [users_of(band) for band in curve]
     data: dict[str, list[Any]] = {"users": users}
     for number, place in enumerate(_QUALITY.values()):
@@ -44,14 +53,14 @@ def bands(document: dict[str, Any]) -> Series:
         found = [_estimate(band, *place) for band in curve]
         for name, values in zip(("value", "low", "high"), range(3), strict=True):
             data[f"{name}_{number}"] = [estimate[values] for estimate in found]
-    searches = [band["latency"].get("matrix_search", {}) for band in curve]
+    searches = [band.latency.steps.get(SEARCH, Percentiles()) for band in curve]
     for key in MARKS:
-        data[key] = [drawable(search.get(key)) for search in searches]
+        data[key] = [drawable(getattr(search, key)) for search in searches]
     return Series(NAME, data, users)
 
 
-def _estimate(band: dict[str, Any], path: str, value: str, ci95: str) -> tuple[float, float, float]:
-    found: Any = band
+def _estimate(band: LoadBand, path: str, value: str, ci95: str) -> tuple[float, float, float]:
+    found: Any = band.figures
     for key in path.split("."):
         found = found[key]
     return (_GAP, _GAP, _GAP) if found[value] is None else (found[value], *found[ci95])

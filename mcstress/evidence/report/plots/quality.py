@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.models.annotations import Span
@@ -12,20 +11,20 @@ from bokeh.plotting import figure
 
 from mcstress.evidence.report.plots.intervals import Estimate, bars, columns, intervals
 from mcstress.evidence.report.plots.over_time import middles, time_chart
-from mcstress.evidence.report.plots.series import Series
-from mcstress.evidence.report.plots.style import BLUE, GREEN, GREY, ORANGE, legend_above
+from mcstress.evidence.report.plots.style import BLUE, GREEN, GREY, ORANGE, Series, legend_above
 from mcstress.evidence.report.section import figures
+from mcstress.evidence.run_document import RunDocument
 
 _KINDS = {"verbatim": "her words", "paraphrase": "other words"}
 _NUMBER = re.compile(r"[\d.]+")
 
 
-def diversity(document: dict[str, Any]) -> figure | None:
+def diversity(document: RunDocument) -> figure | None:
     """Both Jaccards with their intervals, and what chance would give."""
     return intervals(list(_diversities(document)))
 
 
-def _diversities(document: dict[str, Any]) -> Iterator[Estimate]:
+def _diversities(document: RunDocument) -> Iterator[Estimate]:
     names = {
         "same_role_across_contracts": "same role",
         "different_roles_within_contract": "two roles",
@@ -40,13 +39,13 @@ def _diversities(document: dict[str, Any]) -> Iterator[Estimate]:
             yield Estimate(f"{name}, chance", figure_["chance"], [figure_["chance"]] * 2, GREY)
 
 
-def handover(document: dict[str, Any]) -> figure | None:
+def handover(document: RunDocument) -> figure | None:
     """Hits at top-1 by kind of handover and arm."""
     shown = handover_arms(document)
     return bars(shown) if shown.factors else None
 
 
-def handover_arms(document: dict[str, Any]) -> Series:
+def handover_arms(document: RunDocument) -> Series:
     """A bar for every kind of handover and arm that has queries."""
     estimates = []
     for kind, name in _KINDS.items():
@@ -58,7 +57,7 @@ def handover_arms(document: dict[str, Any]) -> Series:
     return Series("handover", columns(estimates), [one.name for one in estimates])
 
 
-def freshness(document: dict[str, Any]) -> figure | None:
+def freshness(document: RunDocument) -> figure | None:
     """New resumes found, in the top-K and at top-1."""
     figure_ = figures(document, "freshness")
     if figure_.get("top_k_rate") is None:
@@ -72,19 +71,19 @@ def freshness(document: dict[str, Any]) -> figure | None:
     )
 
 
-def determinism(document: dict[str, Any]) -> figure | None:
+def determinism(document: RunDocument) -> figure | None:
     """Mean Jaccard of the reissues over time, beside the number of users."""
-    timeline = document.get("timeline", {})
-    slots = timeline.get("slots", [])
-    values = [slot["determinism"]["mean_jaccard"] for slot in slots]
+    timeline = document.timeline
+    slots = timeline.slots
+    values = [slot.determinism.mean_jaccard for slot in slots]
     if all(value is None for value in values):
         return None
     source = ColumnDataSource(
         {
             "time": middles(timeline),
             "value": [float("nan") if value is None else value for value in values],
-            "pairs": [slot["determinism"]["pairs"] for slot in slots],
-            "users": [slot["users"] for slot in slots],
+            "pairs": [slot.determinism.pairs for slot in slots],
+            "users": [slot.users for slot in slots],
         }
     )
     plot = time_chart(timeline, 260, y_range=(0, 1.05))
@@ -99,7 +98,8 @@ def determinism(document: dict[str, Any]) -> figure | None:
     return plot
 
 
-def healthy_limit(document: dict[str, Any], name: str) -> float | None:
+def healthy_limit(document: RunDocument, name: str) -> float | None:
     """The edge of a figure's healthy range; None where it has none."""
-    found = _NUMBER.search(document.get("readings", {}).get(name, {}).get("healthy", ""))
+    reading = document.readings.get(name)
+    found = _NUMBER.search(reading.healthy) if reading else None
     return float(found[0]) if found else None

@@ -8,10 +8,12 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 
 from mcstress.evidence.report.plots.over_time import middles, time_chart
-from mcstress.evidence.report.plots.series import PLOT, REVERSED, Series
 from mcstress.evidence.report.plots.style import (
     COLOURS,
     GREY,
+    PLOT,
+    REVERSED,
+    Series,
     chart,
     drawable,
     legend_above,
@@ -19,17 +21,18 @@ from mcstress.evidence.report.plots.style import (
     plain,
 )
 from mcstress.evidence.report.sections.speed import step_name, steps_of
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.results import SlotLatency, Timeline
 
 MARKS = {"p50_ms": ("circle", "p50"), "p95_ms": ("diamond", "p95"), "p99_ms": ("square", "p99")}
 BY_STEP = "by_step"
-_NOTHING = {"p50_ms": None, "p95_ms": None, "count": 0}
+_NOTHING = SlotLatency()
 
 
-def over_time(document: dict[str, Any]) -> figure | None:
+def over_time(document: RunDocument) -> figure | None:
     """p50 (dots) and p95 (rings) of each step over time, beside the users."""
-    timeline = document.get("timeline", {})
-    slots = timeline.get("slots", [])
-    steps = [*dict.fromkeys(key for slot in slots for key in slot["latency"])]
+    timeline = document.timeline
+    steps = [*dict.fromkeys(key for slot in timeline.slots for key in slot.latency)]
     if not steps:
         return None
     plot = time_chart(timeline, 320, y_axis_type="log", y_axis_label="ms")
@@ -40,16 +43,16 @@ def over_time(document: dict[str, Any]) -> figure | None:
     return plot
 
 
-def _step_over_time(plot: figure, key: str, colour: str, timeline: dict[str, Any]) -> None:
+def _step_over_time(plot: figure, key: str, colour: str, timeline: Timeline) -> None:
     name = plain(step_name(key))
     # A slot without the step stays in, as a gap: a line across it would show what nobody measured.
-    found = [slot["latency"].get(key, _NOTHING) for slot in timeline["slots"]]
+    found = [slot.latency.get(key, _NOTHING) for slot in timeline.slots]
     source = ColumnDataSource(
         {
             "time": middles(timeline),
-            "p50": [drawable(latency["p50_ms"]) for latency in found],
-            "p95": [drawable(latency["p95_ms"]) for latency in found],
-            "count": [latency["count"] for latency in found],
+            "p50": [drawable(latency.p50_ms) for latency in found],
+            "p95": [drawable(latency.p95_ms) for latency in found],
+            "count": [latency.count for latency in found],
             "step": [name] * len(found),
         }
     )
@@ -61,25 +64,26 @@ def _step_over_time(plot: figure, key: str, colour: str, timeline: dict[str, Any
     plot.add_tools(HoverTool(renderers=[line, dots], tooltips=tooltips))
 
 
-def by_step(document: dict[str, Any]) -> figure | None:
+def by_step(document: RunDocument) -> figure | None:
     """p50, p95, p99 and the largest of each step, on one logarithmic axis."""
     shown = percentiles(document)
     return draw_steps(shown) if shown.factors else None
 
 
-def percentiles(document: dict[str, Any]) -> Series:
+def percentiles(document: RunDocument) -> Series:
     """Every step's percentiles; NaN where its count cannot carry one."""
     summaries = {
-        plain(name): summary
-        for name, summary in steps_of(document.get("latency", {})).items()
-        if summary["count"]
+        plain(name): summary for name, summary in steps_of(document.speed).items() if summary.count
     }
     found = summaries.values()
     data: dict[str, list[Any]] = {
         "step": [*summaries],
-        "count": [summary["count"] for summary in found],
-        "low": [drawable(summary["p50_ms"] or summary["max_ms"]) for summary in found],
-        **{key: [drawable(summary[key]) for summary in found] for key in (*MARKS, "max_ms")},
+        "count": [summary.count for summary in found],
+        "low": [drawable(summary.p50_ms or summary.max_ms) for summary in found],
+        **{
+            key: [drawable(getattr(summary, key)) for summary in found]
+            for key in (*MARKS, "max_ms")
+        },
     }
     return Series(BY_STEP, data, [*summaries], height=90 + 34 * len(summaries))
 

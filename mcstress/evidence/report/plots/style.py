@@ -1,9 +1,10 @@
-"""What all plots share: size, colours, and text that stays text."""
+"""What all plots share: what they show apart from how, size, colours, text that stays text."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from bokeh.models import Axis, FixedTicker, NumeralTickFormatter
 from bokeh.models.annotations import Legend
 from bokeh.plotting import figure
@@ -14,6 +15,26 @@ WHITE = "#ffffff"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, TEAL, PINK, RED, GREY)
 LEAST_MS = 0.001
 """A logarithmic axis has no zero: what is quicker than a microsecond stands here."""
+
+
+RANGE, REVERSED, PLOT = " range", " reversed", " plot"
+"""What a plot's models are named: the series' name (its ColumnDataSource), and these after it."""
+
+
+class Series(msgspec.Struct, frozen=True):
+    """Columns of one length; a gap is NaN. The report draws it once, the live page anew each time.
+
+    ``factors`` are the names along an axis, RANGE in their order and REVERSED against it. ``ends``
+    are the upper ends of other ranges, by what their names have after the series'.
+    ``height`` and ``min_width`` are the PLOT's, in pixels, where they depend on what is shown.
+    """
+
+    name: str
+    data: dict[str, list[Any]]
+    factors: list[Any] = []
+    ends: dict[str, float] = {}
+    height: int | None = None
+    min_width: int | None = None
 
 
 def chart(height: int | None = 280, **options: Any) -> figure:

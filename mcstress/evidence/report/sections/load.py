@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from mcstress.evidence.report import words
-from mcstress.evidence.report.section import Document, Section, Table
+from mcstress.evidence.report.section import Section, Table
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.results import FigureSection, LoadBand, Percentiles
 
-Band = dict[str, Any]
+SEARCH = "matrix_search"
+"""The step of all searches, as ``latency`` spells it."""
 
 _SPEED = ["Users", "Seconds", "Steps/s", "Failed", "Search p50 ms", "p95 ms", "p99 ms"]
 _QUALITY = ["Users", "Same role", "Two roles", "Determinism", "Freshness"]
@@ -22,9 +24,9 @@ _CELLS_NOTE = (
 _LEARNING = ["Users", "Her words", "Control", "Other words", "Control"]
 
 
-def load(document: Document) -> Section:
+def load(document: RunDocument) -> Section:
     """One row per band, in three tables; a cell is value, interval, samples."""
-    bands: list[Band] = document.get("load_curve", [])
+    bands = document.bands
     return Section(
         key="load_curve",
         title="Load curve",
@@ -36,47 +38,48 @@ def load(document: Document) -> Section:
         ]
         if bands
         else [],
-        lead=document.get("load_curve_reading", ""),
+        lead=document.load_curve_reading,
         notes=[_BANDS_NOTE, _CELLS_NOTE],
     )
 
 
-def users_of(band: Band) -> str:
+def users_of(band: LoadBand) -> str:
     """``50 to 99``."""
-    low, high = band["users_from"], band["users_to"]
+    low, high = band.users_from, band.users_to
     return words.count(low) if low == high else f"{words.count(low)} to {words.count(high)}"
 
 
-def _speed(band: Band) -> list[Any]:
-    search = band["latency"].get("matrix_search", {})
+def _speed(band: LoadBand) -> list[str]:
+    search = band.latency.steps.get(SEARCH, Percentiles())
     return [
         users_of(band),
-        words.count(band.get("seconds")),
-        words.per_second(band.get("requests_per_s")),
-        words.percent(band["errors"].get("rate")),
-        *(words.milliseconds(search.get(key)) for key in ("p50_ms", "p95_ms", "p99_ms")),
+        words.count(band.seconds),
+        words.per_second(band.requests_per_s),
+        words.percent(band.figures["errors"].get("rate")),
+        *map(words.milliseconds, (search.p50_ms, search.p95_ms, search.p99_ms)),
     ]
 
 
-def _quality(band: Band) -> list[Any]:
-    diversity, determinism, freshness = band["diversity"], band["determinism"], band["freshness"]
+def _quality(band: LoadBand) -> list[str]:
+    diversity, freshness = band.figures["diversity"], band.figures["freshness"]
     return [
         users_of(band),
         _jaccard(diversity["same_role_across_contracts"]),
         _jaccard(diversity["different_roles_within_contract"]),
-        _jaccard(determinism),
+        _jaccard(band.figures["determinism"]),
         _cell(freshness.get("top_k_rate"), freshness.get("ci95"), freshness.get("resumes")),
     ]
 
 
-def _learning(band: Band) -> list[Any]:
+def _learning(band: LoadBand) -> list[str]:
+    handover = band.figures["handover"]
     return [
         users_of(band),
         *(
             _cell(
-                band["handover"][kind].get(f"{arm}top1_rate"),
-                band["handover"][kind].get(f"{arm}ci95"),
-                band["handover"][kind].get(f"{arm}queries"),
+                handover[kind].get(f"{arm}top1_rate"),
+                handover[kind].get(f"{arm}ci95"),
+                handover[kind].get(f"{arm}queries"),
             )
             for kind in ("verbatim", "paraphrase")
             for arm in ("", "control_")
@@ -84,7 +87,7 @@ def _learning(band: Band) -> list[Any]:
     ]
 
 
-def _jaccard(figure: dict[str, Any]) -> str:
+def _jaccard(figure: FigureSection) -> str:
     return _cell(figure.get("mean_jaccard"), figure.get("ci95"), figure.get("pairs"))
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.readings import badness, healthy, reading, worst
-from mcstress.evidence.report.run_section import run_section
-from mcstress.evidence.report.section import Document, Headline, Section, Table, figures
+from mcstress.evidence.report.section import Headline, Section, Table, figures, plain_rows
 from mcstress.evidence.report.sections.speed import reason_table, rest_note
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.names import METRICS
+from mcstress.metrics.results import FigureSection
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
 _DIFFERENT_ROLES = "diversity.different_roles_within_contract"
@@ -16,7 +18,7 @@ _PAIR_COLUMNS = ["Pairs", "Mean Jaccard", "95 % interval", "Chance", "Share anyo
 _ONE_SET_OF_TRIOS = "within these trios"
 
 
-def diversity(document: Document) -> Section:
+def diversity(document: RunDocument) -> Section:
     """Jaccard of baseline lists, by role across contracts and by contract across roles."""
     same, different = figures(document, _SAME_ROLE), figures(document, _DIFFERENT_ROLES)
     rows = [
@@ -35,7 +37,7 @@ def diversity(document: Document) -> Section:
     )
 
 
-def _pairs(document: Document, name: str, path: str) -> list[Any]:
+def _pairs(document: RunDocument, name: str, path: str) -> list[Any]:
     figure, key = figures(document, path), f"{path}.mean_jaccard"
     return [
         name + healthy(document, key),
@@ -47,7 +49,7 @@ def _pairs(document: Document, name: str, path: str) -> list[Any]:
     ]
 
 
-def _chance_note(same: dict[str, Any], different: dict[str, Any]) -> list[str]:
+def _chance_note(same: FigureSection, different: FigureSection) -> list[str]:
     pools = {figure.get("chance_pool"): None for figure in (same, different)}
     named = [pool for pool in pools if pool]
     if not named:
@@ -55,16 +57,16 @@ def _chance_note(same: dict[str, Any], different: dict[str, Any]) -> list[str]:
     return [f"Chance: what random lists would share, drawn from: {words.sentence_list(named)}."]
 
 
-def _empty_note(same: dict[str, Any], different: dict[str, Any]) -> list[str]:
+def _empty_note(same: FigureSection, different: FigureSection) -> list[str]:
     empty = same.get("empty_pairs", 0) + different.get("empty_pairs", 0)
     if not empty:
         return []
     return [f"{words.plural(empty, 'pair')} of two empty lists counted as Jaccard 1."]
 
 
-def _trio_note(figure: dict[str, Any]) -> list[str]:
+def _trio_note(figure: FigureSection, label_key: str = "ci95_label") -> list[str]:
     """What the interval speaks of."""
-    label = figure.get("ci95_label") or figure.get("lift_ci95_label")
+    label = figure.get(label_key)
     if label is None:
         return []
     trios = words.plural(figure["trios"], "trio")
@@ -74,7 +76,7 @@ def _trio_note(figure: dict[str, Any]) -> list[str]:
     return [f"{note}."]
 
 
-def determinism(document: Document) -> Section:
+def determinism(document: RunDocument) -> Section:
     """Each reissued query against its own baseline."""
     figure = figures(document, "determinism")
     key, pairs = "determinism.mean_jaccard", figure.get("pairs")
@@ -89,14 +91,7 @@ def determinism(document: Document) -> Section:
         ],
         _share(figure, "identical lists", "identical"),
         _share(figure, "same top-1", "top1"),
-        [
-            "mean overlap@k",
-            words.score(figure.get("mean_overlap_at_k")),
-            "",
-            words.count(pairs),
-            "",
-        ],
-        ["mean RBO (p = 0.9)", words.score(figure.get("mean_rbo")), "", words.count(pairs), ""],
+        *([*row, ""] for row in plain_rows(document, "determinism")),
     ]
     return Section(
         key="determinism",
@@ -111,7 +106,7 @@ def determinism(document: Document) -> Section:
     )
 
 
-def _share(figure: dict[str, Any], name: str, key: str) -> list[Any]:
+def _share(figure: FigureSection, name: str, key: str) -> list[Any]:
     return [
         name,
         words.score(figure.get(f"{key}_rate")),
@@ -121,7 +116,7 @@ def _share(figure: dict[str, Any], name: str, key: str) -> list[Any]:
     ]
 
 
-def _changed_note(figure: dict[str, Any]) -> list[str]:
+def _changed_note(figure: FigureSection) -> list[str]:
     changed = figure.get("changed_corpora_pairs")
     if not changed:
         return []
@@ -148,10 +143,10 @@ _LIFT_NOTE = (
 )
 
 
-def learning(document: Document) -> Section:
+def learning(document: RunDocument) -> Section:
     """What a colleague found of what was recorded, with the memory and without."""
     arms = [_arms(document, kind) for kind in _KINDS]
-    chosen = [kind for kind, phase in _PHASES.items() if phase in run_section(document).phases]
+    chosen = [kind for kind, phase in _PHASES.items() if phase in document.run.phases]
     answers = {
         kind: row[-1] for kind, row in zip(_KINDS, arms, strict=True) if kind in (chosen or _KINDS)
     }
@@ -166,16 +161,16 @@ def learning(document: Document) -> Section:
         answer=worst(answers[decisive], *harmed),
         headline=_found(figures(document, f"handover.{decisive}")),
         tables=[Table(_ARM_COLUMNS, arms), Table(_LIFT_COLUMNS, lifts)],
-        notes=[*_trio_note(figures(document, "handover.verbatim")), _LIFT_NOTE],
+        notes=[*_trio_note(figures(document, "handover.verbatim"), "lift_ci95_label"), _LIFT_NOTE],
     )
 
 
-def _found(figure: dict[str, Any]) -> Headline:
+def _found(figure: FigureSection) -> Headline:
     """The rate that the reading beside it is of."""
     return Headline(words.score(figure.get("top1_rate")), words.interval(figure.get("ci95")))
 
 
-def _arms(document: Document, kind: str) -> list[Any]:
+def _arms(document: RunDocument, kind: str) -> list[Any]:
     figure, key = figures(document, f"handover.{kind}"), f"handover.{kind}.top1_rate"
     return [
         _KINDS[kind] + healthy(document, key),
@@ -186,14 +181,14 @@ def _arms(document: Document, kind: str) -> list[Any]:
     ]
 
 
-def _rate(figure: dict[str, Any], hits: str, queries: str, rate: str, ci95: str) -> str:
+def _rate(figure: FigureSection, hits: str, queries: str, rate: str, ci95: str) -> str:
     if figure.get(rate) is None:
         return words.NONE
     counted = words.of(figure[hits], figure[queries])
     return f"{words.score(figure[rate])} {words.interval(figure[ci95])}, {counted}"
 
 
-def _lift(document: Document, kind: str) -> list[Any]:
+def _lift(document: RunDocument, kind: str) -> list[Any]:
     figure = figures(document, f"handover.{kind}")
     return [
         _KINDS[kind],
@@ -206,7 +201,7 @@ def _lift(document: Document, kind: str) -> list[Any]:
     ]
 
 
-def freshness(document: Document) -> Section:
+def freshness(document: RunDocument) -> Section:
     """New resumes, searched for at once."""
     figure = figures(document, "freshness")
     key = "freshness.top_k_rate"
@@ -227,7 +222,7 @@ def freshness(document: Document) -> Section:
     )
 
 
-def swap_and_inbox(document: Document) -> Section:
+def swap_and_inbox(document: RunDocument) -> Section:
     """What became of rejected lists and of messages."""
     swap, inbox = figures(document, "swap"), figures(document, "inbox")
     rejected = "rejected ids that returned" + healthy(document, "swap.returned")
@@ -254,21 +249,34 @@ def swap_and_inbox(document: Document) -> Section:
     )
 
 
+def further(document: RunDocument) -> list[Section]:
+    """The figures of metrics of a user's own, in a section of their own; none where there are none.
+
+    Those of a section that the report has are a row there.
+    """
+    own = {name.partition(".")[0]: "" for name, metric in METRICS.items() if metric.row}
+    rows = [
+        row for section in own if section != "determinism" for row in plain_rows(document, section)
+    ]
+    table = Table(["Figure", "Value", "95 % interval", "Samples"], rows)
+    return [Section(key="further", title="Further figures", tables=[table])] if rows else []
+
+
 _UNUSABLE = "Why the LLM's answer could not be used"
 
 
-def _unparseable(inbox: dict[str, Any]) -> str:
+def _unparseable(inbox: FigureSection) -> str:
     parts = {"unparseable": "unparseable", "parse_failed": "failed"}
     said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
     return words.sentence_list(said) if said else ""
 
 
-def _rating(inbox: dict[str, Any]) -> str:
+def _rating(inbox: FigureSection) -> str:
     mean = inbox.get("mean_rating")
     return words.NONE if mean is None else f"{mean:.2f}"
 
 
-def _ratings(inbox: dict[str, Any]) -> str:
+def _ratings(inbox: FigureSection) -> str:
     if not inbox.get("rated"):
         return ""
     by_rating = ", ".join(f"{rating}: {n:,}" for rating, n in inbox["ratings"].items())

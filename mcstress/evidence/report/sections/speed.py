@@ -7,8 +7,16 @@ from typing import Any
 
 from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import reading
-from mcstress.evidence.report.section import Document, Headline, Section, Table, Verbatim, figures
+from mcstress.evidence.report.section import (
+    Headline,
+    Section,
+    Table,
+    Verbatim,
+    figures,
+)
+from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.results import FigureSection, Latency, Percentiles
 
 STEPS = (
     "matrix.search",
@@ -42,21 +50,21 @@ def step_name(key: str) -> str:
     return _BY_KEY.get(key, key)
 
 
-def steps_of(latency: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def steps_of(latency: Latency) -> dict[str, Percentiles]:
     """Summaries by step's name, in the order of STEPS, others after."""
-    own = {key: value for key, value in latency.items() if key not in ("queue", "phases")}
+    own = latency.steps
     order = {**dict.fromkeys(key for key in _BY_KEY if key in own), **dict.fromkeys(own)}
     return {step_name(key): own[key] for key in order}
 
 
-def latency(document: Document) -> Section:
+def latency(document: RunDocument) -> Section:
     """Latency by step, by phase, and the waits for an LLM slot."""
-    figure = document.get("latency", {})
+    figure = document.speed
     tables = [Table(["Step, ms", *_COLUMNS], _rows(steps_of(figure)))]
-    waits = {step_name(key): value for key, value in figure.get("queue", {}).items()}
-    if any(summary.get("max_ms") for summary in waits.values()):
+    waits = {step_name(key): value for key, value in figure.queue.items()}
+    if any(summary.max_ms for summary in waits.values()):
         tables.append(Table(["Wait for an LLM slot, ms", *_COLUMNS], _rows(waits)))
-    phases = figure.get("phases", {})
+    phases = figure.phases
     # Phases of a user's own may be unknown here: they come last, and are not left out.
     named = {words.spaced(name): phases[name] for name in (*PHASES, *phases) if name in phases}
     tables.append(Table(["Event by phase, ms", *_COLUMNS], _rows(named)))
@@ -70,28 +78,28 @@ def latency(document: Document) -> Section:
     )
 
 
-def _headline(latency: Mapping[str, Any]) -> Headline | None:
+def _headline(latency: Latency) -> Headline | None:
     """The searches' 95th percentile, or the median where it is all that the count carries."""
-    search = latency.get("matrix_search")
-    if not search:
+    search = latency.steps.get("matrix_search")
+    if search is None:
         return None
-    key = "p50_ms" if search["p95_ms"] is None else "p95_ms"
-    value = words.milliseconds(search[key])
+    key = "p50_ms" if search.p95_ms is None else "p95_ms"
+    value = words.milliseconds(getattr(search, key))
     return Headline(f"{value} ms", label=f"{PERCENTILES[key]} of matrix.search")
 
 
-def _rows(summaries: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
+def _rows(summaries: Mapping[str, Percentiles]) -> list[list[Any]]:
     return [
         [
             Verbatim(name),
-            words.count(summary["count"]),
-            *(words.milliseconds(summary.get(key)) for key in PERCENTILES),
+            words.count(summary.count),
+            *(words.milliseconds(getattr(summary, key)) for key in PERCENTILES),
         ]
         for name, summary in summaries.items()
     ]
 
 
-def errors(document: Document) -> Section:
+def errors(document: RunDocument) -> Section:
     """Failed steps by step and reason, and what became of the events."""
     figure = figures(document, "errors")
     notes = [_overall(figure)] if figure else []
@@ -106,7 +114,7 @@ def errors(document: Document) -> Section:
     )
 
 
-def reason_table(reasons: list[dict[str, Any]], counted: str = "Reason") -> Table:
+def reason_table(reasons: list[FigureSection], counted: str = "Reason") -> Table:
     """The commonest reasons by step; ``counted`` says what they are the reasons of."""
     rows: list[list[Any]] = [
         [Verbatim(row["step"] or words.NONE), Verbatim(row["reason"]), words.count(row["count"])]
@@ -115,7 +123,7 @@ def reason_table(reasons: list[dict[str, Any]], counted: str = "Reason") -> Tabl
     return Table(["Step", counted, "Count"], rows)
 
 
-def rest_note(reasons: list[dict[str, Any]], one: str) -> list[str]:
+def rest_note(reasons: list[FigureSection], one: str) -> list[str]:
     """A sentence where the table does not hold all reasons of ``one``s."""
     rest = reasons[_MOST_REASONS:]
     if not rest:
@@ -124,7 +132,7 @@ def rest_note(reasons: list[dict[str, Any]], one: str) -> list[str]:
     return [f"{words.plural(len(rest), 'other reason')} with {steps} stand in the JSON."]
 
 
-def _overall(figure: dict[str, Any]) -> str:
+def _overall(figure: FigureSection) -> str:
     if not figure.get("steps"):
         return "No step was made."
     overall = (

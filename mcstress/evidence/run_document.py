@@ -1,0 +1,188 @@
+"""The document of a run: all that its report says, typed, in the order in which files have it.
+
+``build`` makes it, for the live page, for the end of a run and for ``mcstress report``;
+``document_of`` reads it back. A key more is a field more here, and what fills it: the file, the
+JSON Schema (``python -m mcstress.evidence.schema``) and the order of keys follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from mcstress.errors import UsageError
+from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection
+from mcstress.metrics.check import Check
+from mcstress.metrics.checks import CheckOutcome, evaluate, overall
+from mcstress.metrics.figures import Figures
+from mcstress.metrics.names import find
+from mcstress.metrics.results import (
+    ChangedReissue,
+    FigureReading,
+    FigureSection,
+    HeatMap,
+    Latency,
+    LoadBand,
+    Timeline,
+    says,
+)
+
+SCHEMA = 1
+MOST_K = 10**6
+Second = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
+Users = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+Json = dict[str, Any]
+"""A JSON object as it lies in a file: of any keys."""
+
+
+class RunDocument(msgspec.Struct, kw_only=True):
+    """The document of a run but for ``events``, which are never all in memory."""
+
+    schema: Annotated[int, says("the version of this layout")] = SCHEMA
+    run: Annotated[RunSection, says("what ran, against what, and how")] = msgspec.field(
+        default_factory=RunSection
+    )
+    scenario: Annotated[FigureSection, says("the scenario as it was asked (docs/scenario.md)")] = {}
+    metrics: Annotated[
+        dict[str, FigureSection],
+        says("every figure, by metric; its path is its name (docs/metrics.md)"),
+    ] = {}
+    latency: Annotated[
+        dict[str, FigureSection],
+        says("percentiles in ms by step; queue: waits for an LLM slot; phases: whole events"),
+    ] = {}
+    load_curve: Annotated[
+        list[FigureSection],
+        says("by band of users: pace, the sections of metrics, latency"),
+    ] = []
+    checks: Annotated[list[CheckOutcome], says("what became of each check, and why")] = []
+    verdict: Annotated[Literal["pass", "fail", "unknown"], says("of all checks together")] = (
+        "unknown"
+    )
+    completeness: Annotated[Completeness, says("whether all events are in it")] = msgspec.field(
+        default_factory=Completeness
+    )
+    load_curve_reading: Annotated[str, says("what the load curve says, in a sentence")] = ""
+    heat_map: Annotated[HeatMap, says("how alike every two cells' lists are")] = msgspec.field(
+        default_factory=HeatMap
+    )
+    worst_reissues: Annotated[list[ChangedReissue], says("those that changed most")] = []
+    timeline: Annotated[Timeline, says("events and latency over time")] = msgspec.field(
+        default_factory=Timeline
+    )
+    faults: Annotated[dict[str, int], says("oddities that were counted and not mended")] = {}
+    readings: Annotated[dict[str, FigureReading], says("figures in words, by their names")] = {}
+    users: Annotated[
+        Sequence[tuple[Second, Users]], says("concurrent users by Unix second, ascending")
+    ] = []
+    thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
+    candidates: Annotated[
+        dict[str, int] | None, says("workers there are for each role, where that is known")
+    ] = None
+    state: Annotated[
+        Json | UnsetType, says("the metrics' own state, where not every event was kept")
+    ] = UNSET
+    integrity: Annotated[Integrity | UnsetType, says("digests of this document's parts")] = UNSET
+
+    @property
+    def asked(self) -> Asked:
+        """What reports read of the scenario."""
+        return Asked.of(self.scenario)
+
+    @property
+    def speed(self) -> Latency:
+        """``latency``, typed."""
+        return Latency.of(self.latency)
+
+    @property
+    def bands(self) -> list[LoadBand]:
+        """``load_curve``, typed."""
+        return [LoadBand.of(entry) for entry in self.load_curve]
+
+    def figure(self, name: str) -> Any:
+        """The figure that checks know by ``name``; None where it is not there."""
+        parts = {"metrics": self.metrics, "latency": self.latency, "faults": self.faults}
+        return find(parts, name)
+
+
+KEYS = RunDocument.__struct_fields__
+"""The keys that this version knows, in the order of files; ``events`` comes last."""
+
+
+def build(
+    run: RunSection,
+    scenario: FigureSection,
+    figures: Figures,
+    completeness: Completeness,
+    *,
+    thresholds: Sequence[Check],
+    users: Sequence[tuple[int, int]],
+    planned: Mapping[str, int],
+    candidates: dict[str, int] | None,
+    with_state: bool = False,
+) -> RunDocument:
+    """The document of a run that ended or still goes on; its checks judge what is there.
+
+    ``with_state`` puts the metrics' own state into it where not every event is kept: a report
+    cannot be made again without. See ``Figures.result`` for the others.
+    """
+    results = figures.result(users, planned, candidates, thresholds)
+    checks = evaluate(
+        thresholds,
+        results,
+        selected_phases=run.phases,
+        left_out=run.left_out,
+        complete=completeness.complete,
+    )
+    document = msgspec.convert(results, RunDocument)
+    document.run, document.scenario, document.completeness = run, scenario, completeness
+    document.checks, document.verdict = checks, overall(checks)
+    document.users, document.thresholds = users, list(thresholds)
+    document.candidates = candidates
+    if with_state and not run.keeps_all:
+        document.state = figures.state()
+    return document
+
+
+def document_of(path: Path, head: Mapping[str, Any]) -> RunDocument:
+    """``head``, as it was read from ``path``, typed; keys that this version lacks are left out.
+
+    Raises UsageError, naming the place, where it is no head of a run.
+    """
+    try:
+        document = msgspec.convert(head, RunDocument)
+        for part in ("asked", "speed", "bands"):
+            getattr(document, part)
+    except (msgspec.ValidationError, AttributeError) as error:
+        raise UsageError(f"{path}: {error}; expected the head of a run") from error
+    if not 0 <= document.run.k <= MOST_K:
+        k = _short(document.run.k)
+        raise UsageError(f"{path}: run.k is {k}; expected at most {MOST_K:,}")
+    return document
+
+
+def head_of(document: RunDocument, stored: Mapping[str, Any] | None = None) -> Json:
+    """The document as JSON has it, without ``events``.
+
+    ``stored`` is the head that it was made again from: what that has beyond the keys of this
+    version is kept, for a newer version or another tool may know what it means.
+    """
+    plain: Json = msgspec.to_builtins(document)
+    beyond = stored or {}
+    for key, type_ in (("run", RunSection), ("completeness", Completeness)):
+        plain[key] |= _unknown(beyond.get(key, {}), type_)
+    return plain | _unknown(beyond, RunDocument, "planned")
+
+
+def _unknown(stored: Mapping[str, Any], type_: type[msgspec.Struct], *known: str) -> Json:
+    names = (*type_.__struct_fields__, *known)
+    return {key: value for key, value in stored.items() if key not in names}
+
+
+def _short(number: int) -> str:
+    text = str(number)
+    return text if len(text) <= 20 else f"a number of {len(text)} digits"  # noqa: PLR2004  (of 64 bits)

@@ -1,0 +1,112 @@
+"""The JSON Schema of a run's document: ``python -m mcstress.evidence.schema`` prints it.
+
+Made from the typed document, and for the figures from the table of their names: each key has the
+description that stands beside it in the code.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from mcstress.evidence.run_document import Json, RunDocument
+from mcstress.metrics.event import Event
+from mcstress.metrics.metric import BESIDE_METRICS, MetricName
+from mcstress.metrics.names import metric_names
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FIGURES = "Figures"
+_REF = "#/$defs/{name}"
+_NUMBER = ["number", "null"]
+_PAIR = {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+
+
+def schema() -> Json:
+    """The schema of a document as it lies in a file, its events included."""
+    _, defs = msgspec.json.schema_components([RunDocument, Event], ref_template=_REF)
+    root = defs.pop("RunDocument")
+    keys, figures = root["properties"], _by_section()
+    for section in BESIDE_METRICS:
+        keys[section] |= figures.pop(section)
+    defs[FIGURES] = _object(figures)
+    keys["metrics"] |= {"$ref": _REF.format(name=FIGURES)}
+    keys["load_curve"]["items"] = _band(keys["latency"])
+    keys["events"] = {
+        "description": "every event that was kept, in time order",
+        "type": "array",
+        "items": {"$ref": _REF.format(name="Event")},
+    }
+    return {
+        "$schema": DIALECT,
+        **root,
+        "title": "The document of a run",
+        "description": "All that a run's report says, and its events.",
+        "required": [*_always_there(), "events"],
+        "$defs": defs,
+    }
+
+
+def _always_there() -> list[str]:
+    """The keys that no document lacks."""
+    fields = msgspec.structs.fields(RunDocument)
+    return [field.name for field in fields if field.default is not UNSET]
+
+
+def _by_section() -> dict[str, Any]:
+    """The schemas of all figures' sections, by the first word of the figures' names."""
+    root: Json = {}
+    for metric in metric_names():
+        *path, leaf = metric.name.split(".")
+        _section(root, path)[leaf] = _figure(metric)
+        if metric.interval:
+            *path, leaf = metric.interval.split(".")
+            told = f"95 % interval of {metric.name}"
+            _section(root, path)[leaf] = {"description": told, **_PAIR}
+    return root
+
+
+def _section(root: Json, path: list[str]) -> Json:
+    """The properties of the section at ``path``, which is made where it is not there."""
+    properties = root
+    for key in path:
+        properties = properties.setdefault(key, _object({}))["properties"]
+    return properties
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "properties": properties}
+
+
+def _figure(metric: MetricName) -> Json:
+    return {"description": f"{metric.meaning} ({metric.unit})", "type": _NUMBER}
+
+
+def _band(latency: Json) -> Json:
+    """An entry of the load curve: the sections of metrics, and these."""
+    users, pace = {"type": "integer"}, {"type": _NUMBER}
+    return {
+        "$ref": _REF.format(name=FIGURES),
+        **_object(
+            {
+                "users_from": {"description": "fewest users of the band", **users},
+                "users_to": {"description": "most users of the band", **users},
+                "seconds": {"description": "how long there were as many", **pace},
+                "requests_per_s": {"description": "steps by seconds", **pace},
+                "latency": latency,
+            }
+        ),
+        "required": ["users_from", "users_to", "latency"],
+    }
+
+
+def main() -> None:
+    """Print it."""
+    text = msgspec.json.format(msgspec.json.encode(schema()), indent=2)
+    sys.stdout.write(text.decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Which class is the target: the gateway's, or ``--target module:Class``."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from mcstress.errors import ServiceRefusalError, UsageError
+from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
+from mcstress.services.gateway.target import GatewayTarget
+from mcstress.services.target import Target, TargetSetup
+
+OPTION = "--target"
+EXPECTED = "expected module:Class or FILE.py:Class"
+METHODS = ("capabilities", "connect", "close", "search", "probe", "timed")
+"""What every target has; ``mcstress.Target`` has defaults for all of them but ``search``."""
+
+
+@cache
+def target_class(name: str) -> type[Target]:
+    """The class that ``name`` says, empty for the gateway's; imported once a process.
+
+    Raises UsageError where it is not there, or lacks a method.
+    """
+    if not name:
+        return GatewayTarget
+    place, _, attribute = name.rpartition(":")
+    if not place or not attribute.isidentifier():
+        raise UsageError(f"{OPTION}: found {clip(name)!r}, {EXPECTED}")
+    module = _module(place)
+    found = getattr(module, attribute, None)
+    if found is None:
+        there = [one for one, kind in vars(module).items() if _is_target(kind)]
+        raise UsageError(
+            f"{OPTION} {name}: found no {attribute} in {place}, expected one of its targets: "
+            f"{', '.join(there) or 'it has none'}"
+        )
+    if not isinstance(found, type):
+        raise UsageError(f"{OPTION} {name}: found {type(found).__name__}, expected a class")
+    if lacking := [method for method in METHODS if not callable(getattr(found, method, None))]:
+        raise UsageError(
+            f"{OPTION} {name}: found no method {', '.join(lacking)}, expected those of "
+            "mcstress.Target; subclass it"
+        )
+    if getattr(found, "search", None) is Target.search:
+        raise UsageError(f"{OPTION} {name}: found no method search, which every target must define")
+    return cast("type[Target]", found)
+
+
+def make_target(name: str, setup: TargetSetup) -> Target:
+    """The target of this process; ServiceRefusalError where the class cannot be made."""
+    kind = target_class(name)
+    if not name:
+        return kind(setup)
+    try:
+        return kind(setup)
+    except Exception as fault:
+        # The border: a class of a user's own may raise anything, and is refused for it.
+        raise ServiceRefusalError(f"{OPTION} {name}: could not be made, {_told(fault)}") from fault
+
+
+def _module(place: str) -> ModuleType:
+    try:
+        return _of_file(Path(place)) if place.endswith(".py") else import_module(place)
+    except Exception as fault:
+        # The border: importing a user's own module runs it.
+        raise UsageError(
+            f"{OPTION}: {clip(place)} cannot be imported, {_told(fault)}; {EXPECTED}"
+        ) from fault
+
+
+def _of_file(path: Path) -> ModuleType:
+    """The module in a file, under a name that none of its neighbours has."""
+    name = f"mcstress_target_{path.stem}"
+    spec = spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None or not path.is_file():
+        raise FileNotFoundError(f"no file {path.resolve()}")
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_target(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Target) and kind is not Target
+
+
+def _told(fault: Exception) -> str:
+    return f"{type(fault).__name__}: {clip(str(fault), ERROR_TEXT_CHARACTERS)}"

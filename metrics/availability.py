@@ -1,0 +1,308 @@
+"""Availability: for how long nothing succeeded, though something was asked.
+
+A closed loop waits politely while a service is dead, so a share of failed steps says how it
+fails, not how long. Time is cut into slots of 100 ms on the master's clock; per service it is kept
+in which of them a step was in flight and which a success made good. Estimators:
+``longest_silence_s`` (lower is better) and ``rate`` = 1 - silent time by run time (higher is
+better); the unit is the slot. They describe this run and have no interval. Source: VERDICT.md,
+section 2.
+
+A success makes all slots of its span good where it took at most the cap, else only the slot in
+which it ended: a step that hung through an outage says nothing of the time before its end. The cap
+is the larger of 1 s and four times the run's median latency of successes, so that a service that
+is slow and sound is not called silent. A silence runs from the first to the last slot in flight
+without a good slot between; slots in which nothing is asked do not end it, and under 1 s it does
+not count. A step that the end of the run cuts says nothing until it took longer than the cap.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from mcstress.metrics.tally import Accumulator
+
+SLOT_S = 0.1
+SLOTS_A_SECOND = 10
+SHORTEST_SLOTS = 10
+"""A silence of fewer slots does not count."""
+SILENCES_SHOWN = 20
+ERROR_OF_A_SLOT_S = SLOT_S / 2
+"""The error of a worker's clock above which slots are widened."""
+
+EDGES_S = [2 ** (number / 4) for number in range(-8, 67)]
+"""Latencies are told apart by quarters of an octave, from 0.25 s to more than a day: so the cap is
+at most 19 % above four times the median; by whole octaves it could be twice that, and hide an
+outage that a slow service's steps hung through."""
+ONE_SECOND = EDGES_S.index(1.0)
+FOUR_TIMES = 8
+"""Four times is two octaves, in quarters."""
+
+Slots = NDArray[np.bool_]
+
+CHUNK_BITS = 9
+CHUNK = 1 << CHUNK_BITS
+HEX = 16
+LONGEST_SLOTS = 86_400 * SLOTS_A_SECOND
+
+
+class Mask(dict[int, int]):
+    """Slots since 1970 as bits, by chunks of 512. Merging is OR.
+
+    ``newest`` is the slot that was set last by itself. Per hour 70 chunks: in memory 12 KB, as JSON
+    at most 10 KB; per day 290 KB and 240 KB.
+    """
+
+    __slots__ = ("newest",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.newest = -1
+
+    def mark(self, first: int, last: int) -> None:
+        """Set the slots from ``first`` to ``last``; the last alone where a clock was set."""
+        if not 0 < last - first <= LONGEST_SLOTS:
+            chunk = last >> CHUNK_BITS
+            self[chunk] = self.get(chunk, 0) | 1 << (last & CHUNK - 1)
+            self.newest = last
+            return
+        for chunk in range(first >> CHUNK_BITS, (last >> CHUNK_BITS) + 1):
+            start = chunk << CHUNK_BITS
+            low, high = max(first - start, 0), min(last - start, CHUNK - 1)
+            self[chunk] = self.get(chunk, 0) | ((2 << high - low) - 1) << low
+
+    def slots(self, first: int, count: int) -> Slots:
+        """Whether each of ``count`` slots from ``first`` on is set."""
+        start, end = first >> CHUNK_BITS, (first + count >> CHUNK_BITS) + 1
+        packed = b"".join(
+            self.get(chunk, 0).to_bytes(CHUNK // 8, "little") for chunk in range(start, end)
+        )
+        bits = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")
+        begin = first - (start << CHUNK_BITS)
+        return bits[begin : begin + count].astype(np.bool_)
+
+    def merge(self, other: Mask) -> None:
+        """Set the slots of ``other`` too."""
+        for chunk, bits in other.items():
+            self[chunk] = self.get(chunk, 0) | bits
+
+    def state(self) -> dict[str, str]:
+        """The bits as hexadecimal digits, by chunk."""
+        return {str(chunk): f"{self[chunk]:x}" for chunk in sorted(self)}
+
+    def restore(self, state: dict[str, str]) -> None:
+        """Set what ``state()`` gave."""
+        for chunk, digits in state.items():
+            self[int(chunk)] = self.get(int(chunk), 0) | int(digits, HEX)
+
+
+class MasksByLatency(dict[int, Mask]):
+    """Masks by the number of the latency's upper edge."""
+
+    def __missing__(self, edge: int) -> Mask:
+        mask = self[edge] = Mask()
+        return mask
+
+    def merge(self, other: MasksByLatency) -> None:
+        """Set the slots of ``other`` too."""
+        for edge, mask in other.items():
+            self[edge].merge(mask)
+
+    def state(self) -> dict[str, dict[str, str]]:
+        """The masks' states by edge."""
+        return {str(edge): self[edge].state() for edge in sorted(self)}
+
+    def restore(self, state: dict[str, dict[str, str]]) -> None:
+        """Set what ``state()`` gave."""
+        for edge, mask in state.items():
+            self[int(edge)].restore(mask)
+
+
+class LatencyCounts(list[int]):
+    """How many successes had each latency, by the number of its upper edge."""
+
+    def __init__(self) -> None:
+        super().__init__([0] * (len(EDGES_S) + 1))
+
+    def median(self) -> int | None:
+        """The edge of the lower median; None without a success."""
+        half = (sum(self) + 1) // 2
+        return bisect_left(list(accumulate(self)), half) if half else None
+
+    def merge(self, other: LatencyCounts) -> None:
+        """Add ``other``'s counts to these."""
+        for edge, count in enumerate(other):
+            self[edge] += count
+
+    def state(self) -> list[list[int]]:
+        """[edge, count] of the edges that were met."""
+        return [[edge, count] for edge, count in enumerate(self) if count]
+
+    def restore(self, state: list[list[int]]) -> None:
+        """Add what ``state()`` gave."""
+        for edge, count in state:
+            self[edge] += count
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """A stretch in which nothing succeeded: its begin in Unix seconds, and its length."""
+
+    begin: float
+    seconds: float
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A service's availability. ``rate`` and ``longest_silence_s`` are None without a slot.
+
+    ``slots`` counts those in flight, of ``slot_s`` each: what it was measured over. ``silences``
+    has the first twenty of ``silence_count``. ``cap_s``: a success that took longer vouches for the
+    slot of its end only.
+    """
+
+    rate: float | None
+    longest_silence_s: float | None
+    silent_s: float
+    silence_count: int
+    silences: list[Silence]
+    slots: int
+    slot_s: float
+    cap_s: float
+
+
+class Service(Accumulator):
+    """One service's slots. A step marks one mask, a success of more than a second two.
+
+    ``quick``: spans of successes of up to 1 s. ``slow``: of others, by latency; ``ended``: their
+    ends. ``failed``: spans of failed steps. ``cut``: spans of steps that the end of the run cut, by
+    latency so far. ``latencies`` of successes give the median. A mask is at most 10 KB of JSON an
+    hour; a quick service has one, 10 KB an hour and 240 KB a day; one whose latencies spread from 1
+    to 16 s has at most 20.
+    """
+
+    def __init__(self) -> None:
+        self.quick = Mask()
+        self.slow = MasksByLatency()
+        self.ended = Mask()
+        self.failed = Mask()
+        self.cut = MasksByLatency()
+        self.latencies = LatencyCounts()
+
+    def add(self, begin_s: float, end_s: float, *, ok: bool, cut: bool = False) -> None:
+        """Count a step from ``begin_s`` to ``end_s``, in Unix seconds of the master's clock.
+
+        A step that was ``cut`` ends where the run does, and is neither good nor failed.
+        """
+        first, last = int(begin_s * SLOTS_A_SECOND), int(end_s * SLOTS_A_SECOND)
+        if not ok and not cut:
+            self.failed.mark(first, last)
+            return
+        edge = bisect_left(EDGES_S, end_s - begin_s)
+        if cut:
+            if edge > ONE_SECOND:
+                self.cut[edge].mark(first, last)
+            return
+        self.latencies[edge] += 1
+        if edge > ONE_SECOND:
+            self.slow[edge].mark(first, last)
+            self.ended.mark(last, last)
+        elif not first == last == self.quick.newest:
+            self.quick.mark(first, last)
+
+    def cap_edge(self) -> int:
+        """The number of the cap's edge; ``len(EDGES_S)`` where there is none so high."""
+        median = self.latencies.median()
+        return min(max(ONE_SECOND, (median or 0) + FOUR_TIMES), len(EDGES_S))
+
+    def result(self, begin_s: float, end_s: float, clock_error_s: float = 0.0) -> Reading:
+        """The figures of a run from ``begin_s`` to ``end_s``; slots outside do not count.
+
+        ``clock_error_s`` is the largest of the workers' (clock_offset.py): above 50 ms slots are
+        made so wide that it is at most half of one.
+        """
+        wide = 1
+        if clock_error_s > ERROR_OF_A_SLOT_S:
+            wide = int(np.ceil(clock_error_s / ERROR_OF_A_SLOT_S))
+        first = int(begin_s * SLOTS_A_SECOND) // wide * wide
+        count = max(-(-(int(end_s * SLOTS_A_SECOND) + 1 - first) // wide) * wide, 0)
+        flight, good = (_widened(slots, wide) for slots in self._slots(first, count))
+        silences = [
+            _clipped(first + begin * wide, first + (last + 1) * wide, begin_s, end_s)
+            for begin, last in _silent(flight, good)
+            if (last + 1 - begin) * wide >= SHORTEST_SLOTS
+        ]
+        slots, silent_s = int(flight.sum()), sum(silence.seconds for silence in silences)
+        cap, measured = self.cap_edge(), slots > 0 and end_s > begin_s
+        return Reading(
+            rate=max(0.0, 1 - silent_s / (end_s - begin_s)) if measured else None,
+            longest_silence_s=max((s.seconds for s in silences), default=0.0) if measured else None,
+            silent_s=silent_s,
+            silence_count=len(silences),
+            silences=silences[:SILENCES_SHOWN],
+            slots=slots,
+            slot_s=wide * SLOT_S,
+            cap_s=EDGES_S[min(cap, len(EDGES_S) - 1)],
+        )
+
+    def _slots(self, first: int, count: int) -> tuple[Slots, Slots]:
+        """In flight, and good."""
+        cap = self.cap_edge()
+        vouching = [mask for edge, mask in self.slow.items() if edge <= cap]
+        good = _either([*vouching, self.quick, self.ended], first, count)
+        beyond = [
+            mask for masks in (self.slow, self.cut) for edge, mask in masks.items() if edge > cap
+        ]
+        return good | _either([*beyond, self.failed], first, count), good
+
+
+class Availability(dict[str, Service]):
+    """Services by name: what a worker hands over, and what the master adds up."""
+
+    def __missing__(self, name: str) -> Service:
+        service = self[name] = Service()
+        return service
+
+    def merge(self, other: Availability) -> None:
+        """Add the slots of ``other``'s services."""
+        for name, service in other.items():
+            self[name].merge(service)
+
+    def state(self) -> dict[str, Any]:
+        """The states by name."""
+        return {name: self[name].state() for name in sorted(self)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Add what ``state()`` gave."""
+        for name, service in state.items():
+            self[name].restore(service)
+
+
+def _either(masks: Iterable[Mask], first: int, count: int) -> Slots:
+    found = np.zeros(count, np.bool_)
+    for mask in masks:
+        found |= mask.slots(first, count)
+    return found
+
+
+def _widened(slots: Slots, wide: int) -> Slots:
+    joined: Slots = np.logical_or.reduce(slots.reshape(-1, wide), axis=1)
+    return joined
+
+
+def _silent(flight: Slots, good: Slots) -> list[tuple[int, int]]:
+    """The first and the last slot in flight of each stretch without a good one."""
+    asked = flight.nonzero()[0]
+    turns = np.diff(~good[asked], prepend=False, append=False).nonzero()[0]
+    begins, ends = asked[turns[::2]], asked[turns[1::2] - 1]
+    return list(zip(begins.tolist(), ends.tolist(), strict=True))
+
+
+def _clipped(first: int, end: int, begin_s: float, end_s: float) -> Silence:
+    """The silence of the slots up to ``end``, within the run."""
+    begin = max(first / SLOTS_A_SECOND, begin_s)
+    return Silence(begin, min(end / SLOTS_A_SECOND, end_s) - begin)

@@ -1,0 +1,229 @@
+"""The seam of metrics: what one is, and what the names, the plan and the report make of it.
+
+A metric is one class in one file. It says its figures' ``names``, counts events in integers
+(``add``), is merged and written down (``tally.Accumulator``), gives its ``result``, says how many
+samples were ``planned``, and what each question got (``per_question``). The report's JSON, checks,
+documentation, the table in the web UI, load curve and ``mcstress compare`` are made of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from mcstress.metrics.event import Event, Hit
+from mcstress.metrics.faults import Faults
+from mcstress.metrics.histogram import Histograms
+from mcstress.metrics.pairing import Remembered
+from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.worst import WorstReissues
+
+COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
+
+BESIDE_METRICS = ("latency", "faults")
+"""Sections that stand beside ``metrics`` in a run's JSON, not in it."""
+
+NO_UNIT = 0
+"""The unit of what an older version counted without one; trios and variants count from 1."""
+
+Hits = list[Hit] | None
+"""An event's hits without repeats, in rank order; None where it has no list."""
+
+Unit = Any
+"""What counts as one witness: an integer, a string, or a tuple of them; all of one kind."""
+
+Say = Callable[[Event, str, float | bool], None]
+"""Hears what is found of one event, by name, as it is counted."""
+
+Mean = tuple[float, int]
+"""The sum of some values, and their number."""
+
+PerQuestion = Mapping[str, Mapping[Unit, Mean]]
+"""By a figure's name and by unit: what its values add up to."""
+
+
+class Range(msgspec.Struct, frozen=True):
+    """The values that ``operator`` and ``limit`` admit, in a word and in a sentence's words."""
+
+    operator: str
+    limit: float
+    word: str
+    meaning: str
+
+
+class MetricName(msgspec.Struct, frozen=True):
+    """One figure. ``samples``, ``planned`` and ``interval`` are names of other figures.
+
+    ``phases`` are those that it comes from: a check of it is skipped where none was chosen.
+    ``ranges`` are tried in order, the first is the healthy one. ``label`` is its name in the web
+    UI's table, ``row`` that in the report, where it is a plain row of its section's table or of
+    "Further figures"; without, it is not there. ``better`` and ``span``, the largest difference
+    there can be (0: as many as K), are for figures that are compared by question.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    phases: tuple[str, ...]
+    samples: str
+    planned: str | None = None
+    interval: str | None = None
+    ranges: tuple[Range, ...] = ()
+    label: str = ""
+    row: str = ""
+    better: Literal["higher", "lower", ""] = ""
+    span: float = 1.0
+
+
+class Section(msgspec.Struct, frozen=True):
+    """Figures that share a path, phases, samples and a plan."""
+
+    path: str
+    phases: tuple[str, ...]
+    samples: str
+    planned: str | None = "planned"
+
+    def name(
+        self,
+        leaf: str,
+        unit: str,
+        meaning: str,
+        interval: str | None = None,
+        samples: str | None = None,
+        **more: Any,
+    ) -> MetricName:
+        """The figure at ``leaf``; the other leaves are of this section too.
+
+        ``more`` are further fields of a MetricName, as ``ranges`` or ``label``.
+        """
+        return MetricName(
+            f"{self.path}.{leaf}",
+            meaning,
+            unit,
+            self.phases,
+            f"{self.path}.{samples or self.samples}",
+            self.planned and f"{self.path}.{self.planned}",
+            interval and f"{self.path}.{interval}",
+            **more,
+        )
+
+
+class ResultContext(msgspec.Struct, frozen=True):
+    """What a result needs beside its own counts.
+
+    ``k``: the length of lists. ``planned``: the least number of samples by figure. ``candidates``:
+    how many workers there are for each role, where known. ``steps``: latencies of all steps by
+    name; ``failed``: how many of them failed.
+    """
+
+    k: int
+    planned: Mapping[str, int] = {}
+    candidates: Mapping[str, int] | None = None
+    steps: Histograms = msgspec.field(default_factory=Histograms)
+    failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
+
+
+class PlannedRound(msgspec.Struct, frozen=True):
+    """One round of a run of so many rounds, as it was planned.
+
+    ``asked``: events by phase, of the phases that were chosen; 0 for those of a user's own, which
+    say nothing beforehand. ``trios``: whole ones. ``contracts``: the roles that each contract of
+    one trio asks for.
+    """
+
+    asked: Mapping[str, int]
+    trios: int
+    contracts: Sequence[Sequence[str]]
+
+
+class Seen:
+    """What a metric is told of an event beside the event itself, and where it notes what it finds.
+
+    One object serves all events of a second: what it holds of an event is good during ``add`` only.
+
+    ``hits`` has no repeats. ``before`` is what the event is compared with: a reissue's baseline,
+    the memory arm of a control, the first query of a swap. ``place``: where the hit that was
+    expected stands (rates.py). ``unit_of(event)`` is the trio's unit; ``question``: what was asked,
+    where questions are kept apart, else NO_UNIT. ``say`` hears of single events. ``faults``,
+    ``worst`` and, for the timeline, ``determinism`` (shared, union) and ``handover`` (arm, hit at
+    top-1) are kept beside the figures.
+    """
+
+    __slots__ = (
+        "before", "determinism", "faults", "handover", "hits", "place", "question", "say",
+        "unit_of", "worst",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        faults: Faults,
+        worst: WorstReissues,
+        unit_of: Callable[[Event], Unit],
+        say: Say | None = None,
+    ) -> None:
+        self.hits: Hits = None
+        self.before: Remembered | None = None
+        self.place: int | None = None
+        self.question: Unit = NO_UNIT
+        self.unit_of = unit_of
+        self.faults = faults
+        self.worst = worst
+        self.say = say
+        self.determinism: Tally[tuple[int, int]] = Tally()
+        self.handover: Tally[tuple[str, int]] = Tally()
+
+
+class Metric(Accumulator):
+    """One metric of one band of users. Its attributes are Mergeable (tally.py): Tally, Histograms.
+
+    ``key`` names its state and is unique. ``section``: the path of its result in ``metrics``; two
+    metrics may share one. ``hears``: the phases whose events ``add`` gets.
+    """
+
+    key: ClassVar[str]
+    section: ClassVar[str]
+    hears: ClassVar[tuple[str, ...]] = ()
+    rows_without_unit: ClassVar[Mapping[str, int]] = {}
+    """Attributes whose rows, in states of older versions, have so many parts and no unit."""
+
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The figures, in their order in the documentation."""
+        raise NotImplementedError
+
+    @classmethod
+    def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:
+        """Samples that one round was to give, by the path that ``result`` looks up."""
+        del one_round
+        return {}
+
+    def add(self, event: Event, seen: Seen) -> None:
+        """Count an event of a phase that it hears, but for those cut off."""
+
+    def result(self, context: ResultContext) -> dict[str, Any]:
+        """The figures, by the rest of their paths."""
+        raise NotImplementedError
+
+    def per_question(self) -> PerQuestion:
+        """What each unit's values add up to, for the figures that are compared by question."""
+        return {}
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave, of this or an older version."""
+        for name, rows in state.items():
+            old = self.rows_without_unit.get(name)
+            if old is not None and len(rows[0]) == old:
+                getattr(self, name).restore([[NO_UNIT, *row] for row in rows])
+            else:
+                getattr(self, name).restore(rows)
+
+
+def question_means(rows: Iterator[tuple[Unit, float, int]]) -> dict[Unit, Mean]:
+    """(unit, value, count) added up by unit."""
+    means: dict[Unit, Mean] = {}
+    for unit, value, count in rows:
+        total, number = means.get(unit, (0.0, 0))
+        means[unit] = (total + value * count, number + count)
+    return means

@@ -1,0 +1,175 @@
+"""What Figures gives, typed: the parts of a run's document that are counted from events.
+
+The sections of ``metrics`` are each metric's own and stay mappings, here and in the bands of the
+load curve; ``Latency.of`` and ``LoadBand.of`` read what holds steps or sections by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+import msgspec
+
+FigureSection = Mapping[str, Any]
+"""What one metric found, by the names of its figures (docs/metrics.md)."""
+
+
+def says(description: str) -> msgspec.Meta:
+    """What the JSON Schema of a document says of a key."""
+    return msgspec.Meta(description=description)
+
+
+NOT_STEPS = ("queue", "phases")
+"""The keys of ``latency`` beside its steps."""
+
+
+class Percentiles(msgspec.Struct, kw_only=True):
+    """Latencies in ms; None where the count cannot carry the percentile."""
+
+    count: int = 0
+    p50_ms: float | None = None
+    p90_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    p999_ms: float | None = None
+    max_ms: float | None = None
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Latencies by step, waits for an LLM slot by step, and those of whole events by phase."""
+
+    steps: dict[str, Percentiles] = {}
+    queue: dict[str, Percentiles] = {}
+    phases: dict[str, Percentiles] = {}
+
+    @classmethod
+    def of(cls, section: FigureSection) -> Self:
+        """The ``latency`` of a document, a band or nothing. Raises msgspec.ValidationError."""
+        steps = {key: value for key, value in section.items() if key not in NOT_STEPS}
+        rest = {key: section[key] for key in NOT_STEPS if key in section}
+        return msgspec.convert({"steps": steps, **rest}, cls)
+
+
+class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
+    """A band of concurrent users. ``seconds`` and pace are None where users were not counted.
+
+    ``figures`` are the sections that ``metrics`` has too, of this band alone.
+    """
+
+    users_from: int
+    users_to: int
+    seconds: float | None = None
+    requests_per_s: float | None = None
+    latency: Latency
+    figures: FigureSection
+
+    @classmethod
+    def of(cls, entry: FigureSection) -> Self:
+        """An entry of ``load_curve``. Raises msgspec.ValidationError where it is none."""
+        pace = {key: entry[key] for key in _OF_A_BAND if key in entry}
+        latency = Latency.of(entry.get("latency", {}))
+        return msgspec.convert({**pace, "latency": latency, "figures": entry}, cls)
+
+
+_OF_A_BAND = ("users_from", "users_to", "seconds", "requests_per_s")
+
+
+class Cell(msgspec.Struct):
+    """A contract's role."""
+
+    contract: Annotated[str, says("the contract's name")]
+    role: Annotated[str, says("the role that it demands")]
+
+
+class CellPair(msgspec.Struct):
+    """How alike the lists of two cells are."""
+
+    a: Annotated[int, says("place of the one among the map's cells")]
+    b: Annotated[int, says("place of the other")]
+    mean_jaccard: Annotated[float, says("of their lists, within a trio and a round")]
+    pairs: Annotated[int, says("pairs of lists that were compared")]
+
+
+class HeatMap(msgspec.Struct):
+    """Every pair of cells that has lists."""
+
+    cells: Annotated[list[Cell], says("sorted by contract and role")] = []
+    pairs: Annotated[list[CellPair], says("each once")] = []
+
+
+class SlotLatency(msgspec.Struct):
+    """A step's latency within a slot, in ms."""
+
+    count: Annotated[int, says("steps")] = 0
+    p50_ms: Annotated[float | None, says("median; null: too few steps")] = None
+    p95_ms: Annotated[float | None, says("95th percentile")] = None
+    p99_ms: Annotated[float | None, says("99th percentile")] = None
+
+
+class SlotDeterminism(msgspec.Struct):
+    """The reissues of a slot against their baselines."""
+
+    pairs: Annotated[int, says("reissues compared")]
+    mean_jaccard: Annotated[float | None, says("how alike; null: none was compared")]
+
+
+class SlotArm(msgspec.Struct):
+    """An arm's handover queries within a slot, both kinds together."""
+
+    queries: Annotated[int, says("that succeeded")]
+    top1: Annotated[int, says("those with the recorded answer at top-1")]
+    top1_rate: Annotated[float | None, says("top1 by queries; null: no query")]
+
+
+class Slot(msgspec.Struct):
+    """What began within one stretch of time."""
+
+    time: Annotated[int, says("its first Unix second")]
+    seconds: Annotated[int | None, says("seconds of it whose users are known")]
+    users: Annotated[float | None, says("mean number of users in them")]
+    events: Annotated[int, says("of all outcomes")]
+    not_ok: Annotated[int, says("events whose outcome is not ok")]
+    steps: Annotated[int, says("failed ones too")]
+    failed: Annotated[int, says("steps that failed")]
+    latency: Annotated[dict[str, SlotLatency], says("by step")]
+    determinism: Annotated[SlotDeterminism, says("reissues")]
+    handover: Annotated[dict[str, SlotArm], says("by arm: memory, control")]
+
+
+class Timeline(msgspec.Struct):
+    """Events and latency over time, in at most 120 slots."""
+
+    slot_s: Annotated[int, says("width of a slot in seconds")] = 1
+    slots: Annotated[list[Slot], says("ascending; those without events are left out")] = []
+
+
+class NamedHit(msgspec.Struct):
+    """Who a hit is: its id is unique within its corpus only."""
+
+    id: Annotated[str, says("as the service has it")]
+    corpus: Annotated[str | None, says("null in a state of before there were any")]
+
+
+class ChangedReissue(msgspec.Struct):
+    """A reissue that is not its baseline, with both lists."""
+
+    jaccard: Annotated[float, says("of the two lists")]
+    rbo: Annotated[float, says("rank-biased overlap of the two lists")]
+    time: Annotated[str, says("when it was asked again, ISO 8601")]
+    coordinator: Annotated[str, says("who asked")]
+    round: Annotated[int, says("in which round, from 1")]
+    contract: Annotated[str, says("the contract asked for")]
+    role: Annotated[str, says("the role asked for")]
+    query: Annotated[str, says("the text of the query")]
+    trace_id: Annotated[str | None, says("its trace; null: none")]
+    baseline: Annotated[list[NamedHit | str], says("hits by rank; bare ids in older documents")]
+    reissue: Annotated[list[NamedHit | str], says("hits by rank, asked again")]
+
+
+class FigureReading(msgspec.Struct):
+    """A figure in words."""
+
+    word: Annotated[str, says("healthy, acceptable, …; unknown: too few samples")]
+    meaning: Annotated[str, says("the same in a sentence")]
+    healthy: Annotated[str, says("the healthy range: >= 0.95")]

@@ -1,0 +1,201 @@
+"""Each fault of the embedded stack fails the checks that it should, and no other.
+
+All runs are those of one Locust, started over its web UI, on stacks that share one process: a fault
+costs its own round only. ``FAULTS`` is what docs/faults.md says, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+import subprocess
+
+import msgspec
+import pytest
+from endtoend.faulty_stacks import FaultyStacks
+from endtoend.locust_run import CHECKOUT, run_locust, until
+from web.web_run import WebRun
+
+from mcstress.metrics.checks import parse_check
+from mcstress.services.embedded.faults import FAULTS as KNOWN
+from mcstress.users.scenarios.load import load_scenario
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+CHECKS = {parse_check(one.check).metric for one in load_scenario("three_cities").thresholds}
+"""The checks that there are. Those that are to come are skipped, and a row says so, until then."""
+
+SAME_ROLE = "diversity.same_role_across_contracts.mean_jaccard"
+DIFFERENT_ROLES = "diversity.different_roles_within_contract.mean_jaccard"
+DETERMINISM = "determinism.mean_jaccard"
+VERBATIM, PARAPHRASE = "handover.verbatim.top1_rate", "handover.paraphrase.top1_rate"
+FRESH_NOW, VISIBLE = "freshness.top_k_rate", "freshness.visible_rate"
+RETURNED = "swap.returned"
+ERRORS = "errors.rate"
+PRECISION, GAIN = "relevance.precision_at_k", "relevance.mean_gain_at_k"
+PARSED, RATED, RATING = "inbox.parsed_rate", "inbox.rated_rate", "inbox.mean_rating"
+SILENCE, AVAILABILITY = "availability.longest_silence_s", "availability.rate"
+
+LONGER = {"rounds": 3, "think_time": "0.1"}
+"""Rounds that outlast an outage, also where each step of it fails at once."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Which checks a fault ``fails``, and which it ``may`` fail by its nature.
+
+    ``now`` are those of today where another check stands in for one that is to come. ``run`` is the
+    fault that is run where the docs' own takes long, ``form`` what its run is started with.
+    """
+
+    fails: set[str]
+    now: set[str] | None = None
+    may: set[str] = set()
+    run: str = ""
+    form: dict[str, object] = {}
+
+    @property
+    def to_come(self) -> set[str]:
+        return self.fails - CHECKS
+
+    @property
+    def expected(self) -> set[str]:
+        if self.to_come and self.now is not None:
+            return self.now
+        return self.fails & CHECKS
+
+
+FAULTS = {
+    "noise=1": Row({PRECISION, GAIN, RATING}),
+    "recall=0.1": Row({GAIN}, may={VERBATIM}),
+    "nondeterminism=0.1": Row({DETERMINISM}),
+    "cycle=1": Row({SAME_ROLE, GAIN}, may={RATING}),
+    "forget=0.5": Row({VERBATIM, PARAPHRASE}, run="forget=1"),
+    "lose_fresh=1": Row({VISIBLE}, now={FRESH_NOW}),
+    "replica_lag_s=3": Row(set()),
+    "replica_lag_s=15": Row({VISIBLE}, now=set()),
+    "ignore_exclude=1": Row({RETURNED}),
+    "null_results=1": Row(
+        {SAME_ROLE, DIFFERENT_ROLES, VISIBLE},
+        now={SAME_ROLE, DIFFERENT_ROLES, FRESH_NOW},
+        may={PRECISION, GAIN},
+    ),
+    "same_ids=1": Row({ERRORS}, may={SILENCE, AVAILABILITY}),
+    "unparseable=0.5": Row({PARSED, RATED}),
+    "outage=10+5": Row({SILENCE, AVAILABILITY}, run="outage=0.5+3", form=LONGER),
+    "outage=10+5refuse": Row(
+        {ERRORS, SILENCE, AVAILABILITY}, run="outage=0.5+3refuse", form=LONGER
+    ),
+    "slow_ms=200": Row(set(), run="slow_ms=40"),
+}
+WITHOUT_A_CHECK = {"echo_paraphrase=1": "its scenario leaves paraphrasing to the LLM"}
+"""What no default check sees; tests/embedded shows what the fault does."""
+
+
+@pytest.fixture(scope="module")
+def stacks():
+    with FaultyStacks() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def web(stacks, tmp_path_factory):
+    url = stacks.url("noise=0")
+    hosts = ("--host", url, "--llm-host", url)
+    with WebRun(tmp_path_factory.mktemp("faults"), *hosts) as run:
+        yield run
+
+
+def checks_of(web, url, **form):
+    """One run of one trio; the verdict of each check."""
+    before = len(web.figures()["reports"])
+    started = web.start(**({"rounds": 1, "host": url, "llm_host": url} | form))
+    assert started["success"], started
+    until(lambda: len(web.figures()["reports"]) > before, what="a report")
+    told = web.until_stage("finished")
+    document = web.document(told["reports"][0]["id"])
+    return {check["metric"]: check["verdict"] for check in document["checks"]}
+
+
+def test_without_a_fault_every_check_passes(web, stacks):
+    assert {*checks_of(web, stacks.url("noise=0")).values()} == {"pass"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_fails_the_checks_that_it_should_and_no_other(web, stacks, fault):
+    row = FAULTS[fault]
+    verdicts = checks_of(web, stacks.url(row.run or fault), **row.form)
+    failing = {metric for metric, verdict in verdicts.items() if verdict == "fail"}
+    assert failing - row.may == row.expected, verdicts
+    if row.to_come:
+        pytest.skip(f"no such check yet: {', '.join(sorted(row.to_come))}")
+
+
+def test_the_docs_say_the_same():
+    text = (CHECKOUT / "docs" / "faults.md").read_text()
+    told = {}
+    for line in text.splitlines():
+        if line.startswith("| `") and "=" in line:
+            fault, _, now, to_come = (cell.strip() for cell in line.split("|")[1:-1])
+            told[fault.strip("`")] = names(now), names(to_come)
+    rows = {fault: (row.expected, row.to_come) for fault, row in FAULTS.items()}
+    assert told == rows | dict.fromkeys(WITHOUT_A_CHECK, (set(), set()))
+    assert {fault.partition("=")[0] for fault in told} == KNOWN.keys()
+
+
+def names(cell):
+    """The figures that a cell of the table names."""
+    return set(re.findall(r"`([a-z_]+(?:\.[a-z0-9_]+)+)`", cell))
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """(document, report) of a run whose lists fail at times, and which hangs when it ends."""
+    reports = tmp_path_factory.mktemp("broken") / "reports"
+    code, document, output = run_locust(
+        *("--headless", "-u", 3, "-r", 3, "-t", "5s", "--only-summary"),
+        *("--stack-fault", "same_ids=0.5,outage=1+60"),
+        report_dir=reports,
+    )
+    assert document, output
+    assert code == 3, output
+    return document, next(reports.glob("*.md")).read_text()
+
+
+def test_the_report_says_which_faults_the_built_in_server_had(broken):
+    document, report = broken
+    assert document["run"]["settings"]["stack_faults"] == "same_ids=0.5,outage=1+60"
+    head = report.split("##")[0]
+    assert "built-in test server" in head
+    assert "with faults: same_ids=0.5,outage=1+60" in html.unescape(head)
+
+
+def test_the_jq_lines_of_the_report_work_where_events_failed_and_were_cut(broken):
+    """As its reader would paste them; an event without a list says by its outcome why."""
+    document, report = broken
+    events = document["events"]
+    without = [event for event in events if event["found"] is None]
+    assert {"failed", "cut"} <= {event["outcome"] for event in without}
+    assert all(event["top_k"] == [] and event["outcome"] != "ok" for event in without)
+    assert all(event["found"] == len(event["top_k"]) for event in events if event not in without)
+    if shutil.which("jq") is None:
+        pytest.skip("there is no jq")
+    commands = re.findall(r"^jq .*$", report, re.MULTILINE)
+    told = [
+        subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout
+        for command in commands
+    ]
+    merges, baselines, workers = (
+        [*msgspec.json.Decoder().decode_lines(one)] for one in map(compact, told)
+    )
+    assert merges == [event for event in events if event["phase"] == "merge"]
+    of_alice = ("alice", "baseline")
+    assert baselines == [e for e in events if (e["coordinator"], e["phase"]) == of_alice]
+    assert [len(one["top_k_ids"]) for one in workers] == [
+        len(event["top_k"]) for event in events if event["role"] == "warehouse worker"
+    ]
+
+
+def compact(told):
+    """What jq printed, a value a line."""
+    return subprocess.run(["jq", "-c", "."], input=told, capture_output=True, check=True).stdout

@@ -1,0 +1,101 @@
+"""A worker knows that its master has ended, and takes a short cut of the line for no end."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import gevent
+import pytest
+from endtoend.deployments import free_port
+from gevent.event import Event
+from locust.exception import RPCError
+from locust.rpc import Message
+from locust.rpc.zmqrpc import Client, Server
+
+from mcstress.worker.master_connection import LOOK_S, LOOKS, MasterConnection
+
+LONG_S = 20
+"""The machine may be busy."""
+
+
+class Line:
+    """A worker's end of the line, and a master that can end and begin."""
+
+    def __init__(self):
+        self._port = free_port()
+        self.begin()
+        self.runner = SimpleNamespace(client=Client("127.0.0.1", self._port, "worker"))
+        self.lost = Event()
+        self.connection = MasterConnection(self.runner, self.lost.set)
+        self.speak()
+
+    def speak(self):
+        """Say something, and see that it comes."""
+        self.runner.client.send(Message("hello", None, "worker"))
+        with gevent.Timeout(LONG_S):
+            assert self._master.recv_from_client()[1].type == "hello"
+
+    def begin(self):
+        with gevent.Timeout(LONG_S):
+            while True:
+                try:
+                    self._master = Server("127.0.0.1", self._port)
+                except RPCError:  # libzmq closes in its own time
+                    gevent.sleep(0.01)
+                else:
+                    return
+
+    def end(self):
+        self._master.close(linger=0)
+
+    def close(self):
+        self.connection.close()
+        self.runner.client.close(linger=0)
+        self.end()
+
+
+@pytest.fixture
+def line():
+    made = Line()
+    yield made
+    made.close()
+
+
+def test_a_master_that_ended_is_missed_soon_and_once(line):
+    line.end()
+    assert line.lost.wait(LONG_S)
+    assert line.connection.is_lost
+    line.lost.clear()
+    assert not line.lost.wait(2 * LOOK_S * LOOKS)
+
+
+def test_one_that_comes_back_at_once_was_never_away(line):
+    for _ in range(3):
+        line.end()
+        line.begin()
+        line.speak()
+    assert not line.lost.wait(2 * LOOK_S * LOOKS)
+    assert not line.connection.is_lost
+
+
+def test_one_that_comes_back_later_is_there_again(line):
+    line.end()
+    assert line.lost.wait(LONG_S)
+    line.begin()
+    line.speak()
+    with gevent.Timeout(LONG_S):
+        while line.connection.is_lost:
+            gevent.sleep(LOOK_S)
+    line.lost.clear()
+    line.end()
+    assert line.lost.wait(LONG_S)
+
+
+def test_a_new_socket_of_locusts_is_watched_too(line):
+    line.runner.client.close(linger=0)
+    # One of the same name would be refused while the master has yet to miss the old one.
+    line.runner.client = Client("127.0.0.1", line._port, "worker again")
+    line.speak()
+    assert not line.lost.wait(2 * LOOK_S * LOOKS)
+    line.end()
+    assert line.lost.wait(LONG_S)

@@ -1,0 +1,266 @@
+"""Availability against brute force, and on services that are sound and that die."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from outages import BEGIN, Loop, Outage, Step, around, asked_within, silences
+
+from mcstress.metrics import availability
+from mcstress.metrics.availability import Availability, Mask, Service
+from mcstress.metrics.clock_offset import DRIFT, ClockOffset
+
+SEEDS = range(4)
+
+
+def counted(steps):
+    service = Service()
+    for step in steps:
+        service.add(step.begin, step.end, ok=step.ok, cut=step.cut)
+    return service
+
+
+times = st.floats(0, 40).map(lambda s: BEGIN + s)
+lengths = st.one_of(st.floats(0.001, 0.2), st.floats(0.2, 3), st.floats(3, 30))
+steps_made = st.lists(
+    st.builds(
+        lambda begin, length, kind: Step(begin, begin + length, kind == "ok", kind == "cut"),
+        times, lengths, st.sampled_from(["ok", "failed", "cut"]),
+    ),
+    max_size=25,
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(steps_made, st.floats(0, 10), st.floats(0.5, 50), st.sampled_from([0, 0.05, 0.07, 0.2]))
+def test_it_is_what_brute_force_finds_in_the_steps(steps, late, length, clock_error):
+    begin = BEGIN + late
+    found = counted(steps).result(begin, begin + length, clock_error)
+    wide = {0: 1, 0.05: 1, 0.07: 2, 0.2: 4}[clock_error]
+    expected, slots = silences(steps, begin, begin + length, wide)
+    assert [s.begin for s in found.silences] == pytest.approx([b for b, _ in expected])
+    assert [s.seconds for s in found.silences] == pytest.approx([s for _, s in expected])
+    assert found.slots == slots
+    assert found.slot_s == pytest.approx(wide / 10)
+    if not slots:
+        assert (found.rate, found.longest_silence_s) == (None, None)
+        return
+    assert found.longest_silence_s == pytest.approx(
+        max((s for _, s in expected), default=0), abs=1e-6
+    )
+    assert found.rate == pytest.approx(1 - sum(s for _, s in expected) / length, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(steps_made, st.randoms())
+def test_parts_add_up_to_the_same_bits_in_any_order(steps, random):
+    whole, parts = Availability(), [Availability() for _ in range(3)]
+    for number, step in enumerate(steps):
+        name = ("gateway", "llm")[number % 2]
+        for one in (whole, random.choice(parts)):
+            one[name].add(step.begin, step.end, ok=step.ok, cut=step.cut)
+    random.shuffle(parts)
+    merged, restored = Availability(), Availability()
+    for part in parts:
+        merged.merge(part)
+        restored.restore(json.loads(json.dumps(part.state())))
+    for name in whole:
+        assert merged[name].state() == restored[name].state() == whole[name].state()
+        run = BEGIN, BEGIN + 40
+        assert merged[name].result(*run) == whole[name].result(*run)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 2000)), max_size=8))
+def test_a_mask_holds_the_slots_that_were_marked(spans):
+    mask, expected = Mask(), set()
+    for first, length in spans:
+        mask.mark(first, first + length)
+        expected |= set(range(first, first + length + 1))
+    for first, count in ((0, 6001), (511, 3), (700, 1500)):
+        found = mask.slots(first, count).nonzero()[0] + first
+        assert set(found.tolist()) == {slot for slot in expected if first <= slot < first + count}
+
+
+SOUND = {
+    "slow, ten users": Loop(latency=around(2.5)),
+    "slow, one user": Loop(1, around(2.5)),
+    "slow, cut at the end": Loop(1, lambda _: 2.4, run_s=10),
+    "few users, think time": Loop(3, think_s=5),
+    "one user, think time": Loop(1, around(0.02), think_s=10),
+    "one round": Loop(9, steps=30),
+    "one step": Loop(1, steps=1),
+    "a long tail": Loop(10, around(0.5, 0.7)),
+    "clocks 40 ms off": Loop(20, clock_error_s=0.04),
+    "clocks 180 ms off": Loop(20, think_s=1, clock_error_s=0.18),
+    "bursts": Loop(10, burst_s=20),
+    "a ramp": Loop(12, around(1.2), ramp_s=4),
+    "one in twenty fails": Loop(10, failing=0.05),
+    "a blink that does not count": Loop(outages=(Outage(20, 20.7),)),
+    "half of it works": Loop(20, outages=(Outage(20, 40, refuse=True, share=0.5),)),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_sound_service_was_there_all_the_time(name):
+    loop = SOUND[name]
+    for seed in SEEDS:
+        steps = loop.played(seed)
+        found = counted(steps).result(BEGIN, BEGIN + loop.run_s, loop.clock_error_s)
+        assert (found.rate, found.longest_silence_s, found.silences) == (1.0, 0.0, []), seed
+        assert found.slots > 0
+
+
+OUTAGES = {
+    "it hangs": Loop(outages=(Outage(20, 33.8),)),
+    "it hangs past the timeout": Loop(timeout_s=5, outages=(Outage(15, 45),)),
+    "it refuses at once": Loop(think_s=1, outages=(Outage(20, 30, refuse=True),)),
+    "it refuses one user": Loop(1, think_s=0.5, outages=(Outage(20, 30, refuse=True),)),
+    "frozen to the end": Loop(outages=(Outage(50, 99),)),
+    "dead from 6.3 s of 10 on": Loop(run_s=10, outages=(Outage(6.3, 99),)),
+    "dead at first": Loop(outages=(Outage(0, 8, refuse=True),)),
+    "dead all the time": Loop(think_s=1, outages=(Outage(0, 99, refuse=True),)),
+    "frozen all the time": Loop(timeout_s=99, outages=(Outage(0, 99),)),
+    "twice": Loop(outages=(Outage(10, 13), Outage(30, 41.5, refuse=True))),
+    "it hangs, then refuses": Loop(timeout_s=4, outages=(Outage(20, 30), Outage(30, 35, True))),
+    "bursts": Loop(burst_s=5, outages=(Outage(19, 36, refuse=True),)),
+    "clocks 40 ms off": Loop(20, clock_error_s=0.04, outages=(Outage(20, 25, refuse=True),)),
+    "few users": Loop(3, think_s=2, outages=(Outage(20, 40),)),
+}
+
+
+@pytest.mark.parametrize("name", OUTAGES)
+def test_an_outage_is_found_to_a_slot(name):
+    """Begin and end each within a slot of when somebody asked and the service was dead."""
+    loop = OUTAGES[name]
+    for seed in SEEDS:
+        steps = loop.played(seed)
+        found = counted(steps).result(BEGIN, BEGIN + loop.run_s)
+        truth = [asked_within(steps, outage, loop.run_s) for outage in loop.outages]
+        if name == "it hangs, then refuses":
+            truth = [sum(truth)]
+        slots = 0.2 + 2 * loop.clock_error_s + 0.07  # an answer's own time after the outage
+        assert [s.seconds for s in found.silences] == pytest.approx(truth, abs=slots), seed
+        assert found.longest_silence_s == pytest.approx(max(truth), abs=slots)
+        assert found.rate == pytest.approx(1 - sum(truth) / loop.run_s, abs=slots / loop.run_s * 2)
+
+
+@pytest.mark.parametrize("refuse", [True, False])
+def test_an_outage_of_a_slow_service_is_found_to_an_answers_time(refuse):
+    loop = Loop(latency=around(2.5), outages=(Outage(20, 40, refuse=refuse),))
+    for seed in SEEDS:
+        found = counted(loop.played(seed)).result(BEGIN, BEGIN + 60)
+        assert found.silence_count == 1
+        assert found.longest_silence_s == pytest.approx(20, abs=2.5)
+
+
+def test_of_many_silences_the_first_twenty_are_shown():
+    outages = tuple(Outage(n, n + 2, refuse=True) for n in range(1, 150, 5))
+    loop = Loop(run_s=152, outages=outages)
+    found = counted(loop.played()).result(BEGIN, BEGIN + 152)
+    assert (found.silence_count, len(found.silences)) == (30, 20)
+    assert found.silent_s == pytest.approx(60, abs=6)
+
+
+@pytest.mark.parametrize("length", [0.0, -5.0])
+def test_a_run_of_no_time_has_no_rate(length):
+    service = counted([Step(BEGIN, BEGIN + 3, ok=False)])
+    found = service.result(BEGIN, BEGIN + length)
+    assert (found.rate, found.longest_silence_s, found.silences) == (None, None, [])
+
+
+def test_a_service_that_nobody_asked_has_no_rate():
+    found = Service().result(BEGIN, BEGIN + 60)
+    assert (found.rate, found.longest_silence_s, found.slots, found.cap_s) == (None, None, 0, 1.0)
+
+
+@pytest.mark.parametrize(("median", "cap"), [(0.02, 1), (0.25, 1), (0.5, 2), (2.5, 11.31), (4, 16)])
+def test_the_cap_is_four_times_the_median_and_at_least_a_second(median, cap):
+    """To the upper edge of the median's quarter of an octave: 2.5 s counts as 2.83 s."""
+    steps = [Step(BEGIN, BEGIN + median * more, ok=True) for more in (0.01, 1, 1, 30)]
+    found = counted([*steps, Step(BEGIN, BEGIN + 99, ok=False)]).result(BEGIN, BEGIN + 9)
+    assert found.cap_s == pytest.approx(cap, abs=0.01)
+
+
+def test_a_clock_that_was_set_marks_one_slot():
+    service = Service()
+    service.add(BEGIN + 5, BEGIN + 4, ok=True)
+    service.add(0.0, BEGIN + 7, ok=False)
+    assert service.result(BEGIN, BEGIN + 10).slots == 2
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+def test_the_state_is_as_small_as_is_said(hours):
+    loop = Loop(3, around(5, 0.5), think_s=1, run_s=600, failing=0.02)
+    steps, service = loop.played(), Service()
+    for hour in range(hours):
+        for part in range(6):
+            shift = hour * 3600 + part * 600
+            for step in steps:
+                service.add(step.begin + shift, step.end + shift, ok=step.ok, cut=step.cut)
+    masks = [service.quick, service.ended, service.failed, *service.slow.values()]
+    sizes = [len(json.dumps(mask.state())) for mask in masks]
+    assert 9_000 * hours < max(sizes) <= 10_400 * hours
+    assert len(masks) <= 20
+    assert service.result(BEGIN, BEGIN + hours * 3600).rate > 0.9
+
+
+def test_the_fields_of_a_run_are_slots_and_edges_only():
+    """Nothing else grows: a million steps leave what a thousand do."""
+    random, service = Random(1), Service()
+    for _ in range(20_000):
+        begin = BEGIN + random.uniform(0, 60)
+        service.add(begin, begin + random.expovariate(2), ok=random.random() < 0.9)
+    assert len(json.dumps(service.state())) < 20 * 600
+    assert len(service.latencies.state()) <= len(availability.EDGES_S)
+
+
+def exchange(clock, offset, out_s, back_s, work_s=0.0):
+    """A round trip as both clocks see it."""
+    sent, got = clock, clock + offset + out_s
+    answered = got + work_s
+    return sent, got, answered, answered + back_s - offset
+
+
+@settings(deadline=None)
+@given(st.floats(-1e5, 1e5), st.floats(-50e-6, 50e-6), st.integers(0, 999))
+def test_the_offset_is_never_wrong_by_more_than_is_said(offset, drift, seed):
+    random, clock, known = Random(seed), BEGIN, ClockOffset()
+    for _ in range(50):
+        clock += random.uniform(0.1, 60)
+        true = offset + drift * (clock - BEGIN)
+        trip = exchange(
+            clock, true, random.expovariate(200), random.expovariate(50), random.random()
+        )
+        known.add(*trip)
+        later = trip[-1] + random.uniform(0, 30)
+        now = offset + drift * (later - BEGIN)
+        assert abs(known.offset - now) <= known.error(later) + 1e-5
+
+
+def test_the_smallest_round_trip_wins_until_it_is_old():
+    known = ClockOffset()
+    assert (known.offset, known.error(0.0)) == (0.0, None)
+    known.add(*exchange(100.0, 5.0, 0.08, 0.02))
+    assert known.offset == pytest.approx(5.03)
+    known.add(*exchange(101.0, 5.0, 0.001, 0.001))
+    assert (known.offset, known.error(101.002)) == (pytest.approx(5.0), pytest.approx(0.001))
+    known.add(*exchange(102.0, 5.0, 0.02, 0.0))
+    assert known.offset == pytest.approx(5.0)
+    known.add(*exchange(500.0, 5.0, 0.02, 0.0))
+    assert known.offset == pytest.approx(5.01)
+    assert known.error(600.02) == pytest.approx(0.01 + 100 * DRIFT)
+
+
+def test_a_trip_in_which_a_clock_was_set_is_none():
+    known = ClockOffset()
+    known.add(sent=100.0, got=105.0, answered=104.0, received=100.2)
+    known.add(sent=100.0, got=105.0, answered=105.5, received=100.2)
+    assert known.error(100.2) is None
+    known.add(sent=100.0, got=105.0, answered=105.1, received=100.2)
+    known.forget()
+    assert (known.offset, known.error(100.2)) == (0.0, None)
