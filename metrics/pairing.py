@@ -6,13 +6,11 @@ is empty again when the next begins.
 
 from __future__ import annotations
 
-from sys import intern
-
 import msgspec
 
 from mcstress.metrics import jaccard
 from mcstress.metrics.event import Event, Hit
-from mcstress.metrics.identity import BETWEEN
+from mcstress.metrics.identity import identities
 from mcstress.metrics.overlap_figure import Cell
 from mcstress.metrics.rank_overlap import rank_biased_overlap
 
@@ -68,7 +66,7 @@ class Remembered(msgspec.Struct, gc=False):
         if pair is None:
             before, after = self.corpus_sizes, event.corpus_sizes
             changed = before is not None and after is not None and before != after
-            ids = tuple([f"{hit.corpus}{BETWEEN}{hit.id}" for hit in hits])
+            ids = tuple(identities(hits))
             pair = self._pair = Pair(self.ids, ids, changed)
         return pair
 
@@ -107,4 +105,4 @@ class Pairing:
 
 def compact(hits: list[Hit]) -> Ids:
     """The identities of ``hits`` as they are kept: of equal strings from many answers, one."""
-    return tuple([intern(f"{hit.corpus}{BETWEEN}{hit.id}") for hit in hits])
+    return tuple(identities(hits))

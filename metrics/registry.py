@@ -15,6 +15,7 @@ from mcstress.metrics.inbox import Inbox
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.metric import Metric
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.rank_correlation import RankCorrelation
 from mcstress.metrics.swap import Swap
 from mcstress.metrics.unparseable import Unparseable
 
@@ -29,6 +30,7 @@ OURS: tuple[type[Metric], ...] = (
     Errors,
     Events,
     Latency,
+    RankCorrelation,
 )
 
 REGISTRY: dict[str, type[Metric]] = {one.key: one for one in OURS}

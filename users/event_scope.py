@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -37,7 +38,7 @@ class EventScope:
         self.trace = coordinator.trace(phase)
         self.steps: list[Step[Any]] = []
         self.event = Event(
-            time=_at(CLOCK.now_s(), UTC),
+            time=_at(CLOCK.anchor_s + perf_counter(), UTC),
             round=coordinator.round,
             trio=coordinator.seat.trio,
             variant=coordinator.variant.number,

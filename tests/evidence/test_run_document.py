@@ -114,7 +114,8 @@ def test_an_older_document_is_read_and_counted_again_to_the_same_figures():
     old = json.loads(SAMPLE.read_bytes())
     assert again.verdict == old["verdict"]
     for key in ("diversity", "determinism", "freshness", "swap", "events"):
-        assert again.metrics[key] == old["metrics"][key], key
+        known = {name: again.metrics[key][name] for name in old["metrics"][key]}
+        assert known == old["metrics"][key], key
     assert [check.verdict for check in again.checks] == [
         check["verdict"] for check in old["checks"]
     ]
