@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from mcstress.tracing.trace import ENVIRONMENT, Span, Trace
+from mcstress.tracing.trace import ENVIRONMENT, Trace
 
 Kind = Literal["span", "generation", "retriever"]
 Level = Literal["DEFAULT", "WARNING", "ERROR"]
@@ -35,19 +35,6 @@ class Observation(msgspec.Struct, kw_only=True, tag="observation", tag_field="is
     usage: dict[str, int] = {}
     cost: dict[str, float] = {}
     metadata: dict[str, str] = {}
-
-    @classmethod
-    def of_span(cls, span: Span, start_s: float, end_s: float, **details: Any) -> Observation:
-        """The observation of a ``span`` whose work is done; times are Unix seconds."""
-        return cls(
-            trace=span.trace,
-            span_id=span.id,
-            parent_id=span.parent_id,
-            name=span.name,
-            start_ns=round(start_s * 1e9),
-            end_ns=round(end_s * 1e9),
-            **details,
-        )
 
 
 class Score(msgspec.Struct, kw_only=True, tag="score", tag_field="is"):

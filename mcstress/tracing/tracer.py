@@ -16,14 +16,14 @@ from mcstress.tracing.entries import EntryFactory
 from mcstress.tracing.http.posting import UNSERIALISABLE
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.notices import ErrorBoundary, ThrottledWarnings
-from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.observation import Score
 from mcstress.tracing.observation_of_step import Translator
 from mcstress.tracing.overflow import SpoolQueue
 from mcstress.tracing.queue import Item, Outbox
 from mcstress.tracing.score_queue import ScoreQueue
 from mcstress.tracing.spool.line import spool_head
 from mcstress.tracing.spool.spool import Spool
-from mcstress.tracing.trace import Trace, TraceRun
+from mcstress.tracing.trace import TraceRun
 from mcstress.tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
@@ -134,10 +134,6 @@ class Tracer:
         if not self._sender.running:
             self._sender.start()
 
-    def trace(self, trio: int, round_: int, phase: str) -> Trace:
-        """The trace of a trio's phase in a round, for spans of one's own."""
-        return Trace.of_phase(self._run, trio, round_, phase, sample=self._sample)
-
     def keeps(self, trace_id: str) -> bool:
         """Whether a trace is sampled: what its ``traceparent`` tells the services."""
         return is_sampled(trace_id, self._sample)
@@ -152,12 +148,6 @@ class Tracer:
     def caught(self, fault: Exception) -> None:
         """Count and say a ``fault`` of whoever says what to trace: it stops at the caller's."""
         self._border.caught(fault)
-
-    def add(self, observation: Observation) -> None:
-        """Note an observation of one's own (``Observation.of_span``)."""
-        self._counts.made += 1
-        if self._accepts(self._counts, observation.trace.id):
-            self._buffer([observation])
 
     def score(
         self,

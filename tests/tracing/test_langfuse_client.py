@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
@@ -14,7 +13,7 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.certificate import certify
-from trace_rounds import RUN, balanced, event, free_port, step
+from trace_rounds import balanced, event, free_port, observation, step
 
 from mcstress.tracing.http.client import make_client
 from mcstress.tracing.http.proxy import proxy_for
@@ -23,9 +22,8 @@ from mcstress.tracing.langfuse.readback import read_back
 from mcstress.tracing.langfuse.sdk import LangfuseSdk
 from mcstress.tracing.langfuse.settings import LangfuseSettings, load_settings
 from mcstress.tracing.notices import ThrottledWarnings
-from mcstress.tracing.observation import Observation, encoder
+from mcstress.tracing.observation import encoder
 from mcstress.tracing.spool.replay import replay
-from mcstress.tracing.trace import Trace
 
 ELSEWHERE = "http://langfuse.invalid:3000"
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -234,16 +232,10 @@ def test_tls_goes_through_a_proxys_tunnel(
         assert tracer.finish(5).delivered == 1
         assert tracer.read_back(1, within_s=5) == 1
         assert "project stand-in" in check_langfuse(settings(standin.url))[1]
-        line = encoder.encode(now_observation())
+        line = encoder.encode(observation())
         (tmp_path / "left.jsonl").write_bytes(line + b"\n")
         assert replay(tmp_path / "left.jsonl", settings(standin.url)).delivered == 1
     assert set(proxy.tunnels) == {("CONNECT", f"127.0.0.1:{standin.port}")}
-
-
-def now_observation():
-    """An observation of one's own."""
-    span = Trace.of_phase(RUN, 1, 1, "surge").span("work")
-    return Observation.of_span(span, time.time(), time.time() + 1)
 
 
 def test_what_no_client_can_be_made_of_is_a_fault_of_every_request(monkeypatch, trace_to):

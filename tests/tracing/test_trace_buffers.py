@@ -27,10 +27,9 @@ from mcstress.services.trace_context import is_sampled, phase_trace_id
 from mcstress.tracing.counts import TraceCounts
 from mcstress.tracing.http.posting import UNSERIALISABLE
 from mcstress.tracing.notices import ThrottledWarnings
-from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.observation import Score
 from mcstress.tracing.queue import Outbox
 from mcstress.tracing.score_queue import ScoreQueue
-from mcstress.tracing.trace import Trace
 from mcstress.tracing.traced_step import TracedStep
 
 CHECKOUT = Path(__file__).parents[2]
@@ -287,22 +286,6 @@ def test_sampling_keeps_whole_traces_everywhere(newest, trace_to):
     }
     assert kept == {trace for trace in wanted if is_sampled(trace, 0.3)}
     assert {score["traceId"] for score in newest.scores.values()} == kept
-
-
-def test_hierarchies(standin, trace_to):
-    tracer = trace_to(standin.url)
-    trace = Trace.of_phase(RUN, 1, 1, "inbox")
-    outer = trace.span("burst")
-    inner = outer.child("message")
-    now = time.time()
-    tracer.add(Observation.of_span(inner, now, now + 1, input="hello", cost={"total": 0.25}))
-    tracer.add(Observation.of_span(outer, now, now + 2, kind="generation", cost={"total": 0.25}))
-    assert tracer.finish(5).delivered == 2
-    assert standin.observations[inner.id]["parent"] == outer.id
-    assert standin.roots(trace.id) == [outer.id]
-    assert standin.observations[inner.id]["trace"] == trace.id
-    assert standin.observations[outer.id]["cost"] == {"total": 0.25}
-    assert inner.traceparent == f"00-{trace.id}-{inner.id}-01"
 
 
 def test_a_forked_worker_has_its_own(tmp_path):

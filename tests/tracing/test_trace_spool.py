@@ -15,15 +15,14 @@ import gevent
 import msgspec
 import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import RUN, balanced, event, free_port, spool_lines, step, wait_for
+from trace_rounds import balanced, event, free_port, observation, spool_lines, step, wait_for
 
 from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import LangfuseSettings
-from mcstress.tracing.observation import Observation, encoder
+from mcstress.tracing.observation import encoder
 from mcstress.tracing.spool.line import entry_of
 from mcstress.tracing.spool.replay import replay
 from mcstress.tracing.spool.spool import DISK_FULL, FULL, REMOVED, Spool
-from mcstress.tracing.trace import Trace
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -35,10 +34,7 @@ def settings(url):
 
 def observations(number):
     """So many observations of one trace, as the spool has them."""
-    trace = Trace.of_phase(RUN, 1, 1, "surge")
-    now = time.time()
-    made = (Observation.of_span(trace.span(f"work {n}"), now, now + 1) for n in range(number))
-    return [encoder.encode(each) for each in made]
+    return [encoder.encode(observation(f"work {n}")) for n in range(number)]
 
 
 @pytest.fixture
@@ -55,15 +51,18 @@ def spool_file(tmp_path):
 
 
 def test_what_is_spooled_comes_back_as_it_was(tmp_path):
-    span = Trace.of_phase(RUN, 2, 3, "inbox").span("llm.judge_top1")
-    observation = Observation.of_span(
-        span, 1.5, 2.5, input="ü\n", usage={"input": 3}, cost={"total": 0.1}, level="WARNING"
+    made = observation(
+        *("llm.judge_top1", 1.5),
+        input="ü\n",
+        usage={"input": 3},
+        cost={"total": 0.1},
+        level="WARNING",
     )
     spool = Spool(tmp_path / "deep" / "down" / "x.jsonl", spare_bytes=0)
-    assert spool.append([encoder.encode(observation)])[0] == 1
+    assert spool.append([encoder.encode(made)])[0] == 1
     spool.close()
     (line,) = spool.path.read_bytes().splitlines()
-    assert entry_of(line) == observation
+    assert entry_of(line) == made
     assert stat.S_IMODE(spool.path.stat().st_mode) == 0o600
 
 

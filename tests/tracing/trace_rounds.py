@@ -11,8 +11,9 @@ import gevent
 from mcstress.metrics.event import Event, utc
 from mcstress.services.step import Step
 from mcstress.services.trace_context import new_span_id, phase_trace_id
+from mcstress.tracing.observation import Observation
 from mcstress.tracing.spool.line import head_of
-from mcstress.tracing.trace import TraceRun
+from mcstress.tracing.trace import Trace, TraceRun
 
 RUN = TraceRun(uid="run-3f9c", number="007", scenario="three_cities")
 INBOX_STEPS = ("observerd.inbox.record", "llm.parse_demand", "matrix.search", "llm.judge_top1")
@@ -85,6 +86,19 @@ def event(phase="baseline", *, trio=1, round_=1, number=1, run=RUN, **details):
         role="warehouse worker",
         k=8,
         trace_id=phase_trace_id(run.uid, trio, round_, phase),
+        **details,
+    )
+
+
+def observation(name="work", start_s=None, *, phase="surge", **details):
+    """An observation of one second, as a spool or a server has it."""
+    start_ns = int((time.time() if start_s is None else start_s) * 1e9)
+    return Observation(
+        trace=Trace.of_phase(RUN, 1, 1, phase),
+        span_id=new_span_id(),
+        name=name,
+        start_ns=start_ns,
+        end_ns=start_ns + 1_000_000_000,
         **details,
     )
 
