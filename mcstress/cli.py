@@ -15,7 +15,7 @@ from mcstress.exit_codes import EXIT_CODES, EXIT_REGRESSION, EXIT_USAGE
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
-from mcstress.tracing.trace import LEVELS, Level
+from mcstress.tracing.trace import LEVELS, MaskLevel
 
 EXIT_LEFT = 1
 
@@ -158,7 +158,7 @@ def replay(  # noqa: PLR0917  (click passes them by name)
     spools: tuple[Path, ...],
     langfuse_env: Path,
     otlp_traces: str,
-    mask: Level | None,
+    mask: MaskLevel | None,
     timeout: int,
     within: int | None,
 ) -> None:

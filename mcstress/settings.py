@@ -28,7 +28,7 @@ from mcstress.services.target import TargetSetup
 from mcstress.services.target_class import target_class
 from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
-from mcstress.tracing.trace import LEVELS, Level
+from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.run import setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
@@ -76,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True):
     langfuse_env: Path
     otlp_traces: str
     trace_sample: float
-    mask: Level
+    mask: MaskLevel
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
     stack_faults: Faults
@@ -311,7 +311,7 @@ def _share(option: str, value: Any) -> float:
     return share
 
 
-def _level(option: str, value: Any) -> Level:
+def _level(option: str, value: Any) -> MaskLevel:
     for level in LEVELS:
         if value == level:
             return level

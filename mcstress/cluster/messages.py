@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from mcstress.tracing.trace import Level
+from mcstress.tracing.trace import MaskLevel
 from mcstress.users.board import Recordings
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
@@ -65,7 +65,7 @@ class Welcome(msgspec.Struct, frozen=True):
     reference_s: float
     langfuse_env: str
     otlp_traces: str
-    mask: Level
+    mask: MaskLevel
     spool_path: str
     corpora_poll_s: float
     corpus_sizes: dict[str, int]

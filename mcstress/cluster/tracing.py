@@ -19,7 +19,7 @@ from mcstress.tracing.counts import ProcessCounts, SaidCounts, SinkCounts
 from mcstress.tracing.langfuse.settings import LangfuseSettings, load_settings
 from mcstress.tracing.otlp.settings import FROM_VARIABLES, OtlpSettings, load_otlp
 from mcstress.tracing.sink import SinkName, TraceSink, Where
-from mcstress.tracing.trace import Level, TraceRun
+from mcstress.tracing.trace import MaskLevel, TraceRun
 from mcstress.users.run import Run
 from mcstress.worker.untraced import Untraced
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 class _Process:
     """What all sinks of one process have in common."""
 
-    def __init__(self, name: str, spool: Path, run: Run, mask: Level) -> None:
+    def __init__(self, name: str, spool: Path, run: Run, mask: MaskLevel) -> None:
         self._name = name
         self._spool = spool
         self._sample = run.trace_sample

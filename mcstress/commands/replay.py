@@ -17,7 +17,7 @@ from mcstress.tracing.sink import SinkName
 from mcstress.tracing.spool.line import SpoolHead
 from mcstress.tracing.spool.replay import AnySettings, look_at_spool, replay
 from mcstress.tracing.spool.replay_outcome import ReplayOutcome
-from mcstress.tracing.trace import Level
+from mcstress.tracing.trace import MaskLevel
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def replay_spools(
     langfuse_env: Path,
     otlp_traces: str = "",
     *,
-    mask: Level | None = None,
+    mask: MaskLevel | None = None,
     timeout_s: float,
     within_s: float | None,
 ) -> Iterator[tuple[Path, ReplayOutcome]]:

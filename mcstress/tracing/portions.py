@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Generic
 
-from mcstress.tracing.http.reply import Reply, Sent
+from mcstress.tracing.http.reply import Sent, SinkReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ class Portions(Generic[Sent]):
 
     def __init__(
         self,
-        send: Callable[[list[Sent]], Reply[Sent]],
+        send: Callable[[list[Sent]], SinkReply[Sent]],
         *,
         first: int,
         largest: int,
@@ -39,7 +39,7 @@ class Portions(Generic[Sent]):
         self._send = send
         self._timeout_s = timeout_s
 
-    def send(self, items: list[Sent]) -> tuple[Reply[Sent], list[Sent]]:
+    def send(self, items: list[Sent]) -> tuple[SinkReply[Sent], list[Sent]]:
         """Send the first portion of ``items``: its fate, and which of ``items`` are still to go."""
         number = len(items) if self.size == self.largest else self.size
         portion, rest = items[:number], items[number:]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mcstress.metrics.event import Event
     from mcstress.services.step import Step
     from mcstress.tracing.counts import TraceCounts
-    from mcstress.tracing.http.reply import Reply
+    from mcstress.tracing.http.reply import SinkReply
     from mcstress.tracing.observation import Score
 
 SinkName = Literal["langfuse", "otlp"]
@@ -95,16 +95,16 @@ class SinkSettings(Protocol):
 class Destination(Protocol[Sent]):
     """A server that takes observations and scores. Nothing here raises for what it does.
 
-    What a reply of ``Reply.again`` and ``Reply.refused`` holds, the caller tries again or spools.
+    What ``SinkReply.again`` and ``SinkReply.refused`` hold, the caller tries again or spools.
     """
 
-    def send_observations(self, observations: Sequence[Sent], /) -> Reply[Sent]:
+    def send_observations(self, observations: Sequence[Sent], /) -> SinkReply[Sent]:
         """Send observations in as few bodies as the server's limits allow."""
 
-    def send_scores(self, scores: Sequence[Sent], /) -> Reply[Sent]:
+    def send_scores(self, scores: Sequence[Sent], /) -> SinkReply[Sent]:
         """Send scores."""
 
-    def introduce(self) -> Reply[Any] | None:
+    def introduce(self) -> SinkReply[Any] | None:
         """Get to know the server before anything is sent; a reply where it is not to be had."""
 
     @property

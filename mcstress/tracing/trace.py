@@ -14,8 +14,8 @@ ENVIRONMENT = "stress"
 MASK = "mask"
 """Under which a trace's metadata say how it is masked, for whoever reads or replays it."""
 
-Level = Literal["off", "on", "strict"]
-LEVELS: tuple[Level, ...] = ("off", "on", "strict")
+MaskLevel = Literal["off", "on", "strict"]
+LEVELS: tuple[MaskLevel, ...] = ("off", "on", "strict")
 """off: nothing is masked. on: what ``personal_data`` finds. strict: the bodies as well, whole."""
 
 
@@ -28,7 +28,7 @@ class TraceRun(msgspec.Struct, frozen=True):
     uid: str
     number: str
     scenario: str = ""
-    mask: Level = "on"
+    mask: MaskLevel = "on"
 
 
 class Trace(msgspec.Struct, frozen=True):

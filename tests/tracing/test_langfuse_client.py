@@ -122,7 +122,7 @@ def test_a_run_makes_and_spools_and_a_replay_says_why_not(monkeypatch, trace_to,
     assert (counts.spooled, counts.scores.spooled) == (1, 1)
     assert said in caplog.text
     assert "fault in tracing" not in caplog.text
-    monkeypatch.setattr("mcstress.tracing.spool.replay.TRIES", 1)
+    monkeypatch.setattr("mcstress.tracing.spool.replay_kind.TRIES", 1)
     outcome = replay(tracer._spool_path, settings(url))
     assert (outcome.delivered, outcome.left) == (0, 2)
     assert said in outcome.fault
@@ -251,7 +251,7 @@ def test_what_no_client_can_be_made_of_is_a_fault_of_every_request(monkeypatch, 
     tracer = trace_to(HTTPS)
     tracer.record(event("surge"), [step("matrix.search")])
     assert tracer.finish(1).spooled == 1
-    monkeypatch.setattr("mcstress.tracing.spool.replay.TRIES", 1)
+    monkeypatch.setattr("mcstress.tracing.spool.replay_kind.TRIES", 1)
     outcome = replay(tracer._spool_path, settings(HTTPS))
     assert outcome.left == 1
     assert said in outcome.fault

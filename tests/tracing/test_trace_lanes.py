@@ -10,7 +10,7 @@ from langfuse_standin import OTLP, StandIn
 from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
 
 from mcstress.tracing.entries import as_it_is
-from mcstress.tracing.http.reply import Reply, read_status
+from mcstress.tracing.http.reply import SinkReply, read_status
 from mcstress.tracing.langfuse.client import Server
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.observation import Score
@@ -120,7 +120,7 @@ def test_halves_are_not_sent_on_to_a_server_that_answers_nothing_more():
 
     def post(_road, items):
         sent.append(len(items))
-        return Reply(again=[*items], unanswered=len(items))
+        return SinkReply(again=[*items], unanswered=len(items))
 
     poster.send = post
     reply = poster._in_halves(None, ["x"] * 8)
@@ -163,11 +163,11 @@ def test_a_proxy_that_gave_up_says_not_what_became_of_it(status, unanswered):
 @pytest.mark.parametrize(
     ("reply", "size"),
     [
-        (Reply(delivered=["x"]), 22),
-        (Reply(again=["x"], unanswered=15), 7),
-        (Reply(again=["x"], unanswered=6), 3),
-        (Reply(again=["x"]), 15),
-        (Reply(refused=["x"]), 15),
+        (SinkReply(delivered=["x"]), 22),
+        (SinkReply(again=["x"], unanswered=15), 7),
+        (SinkReply(again=["x"], unanswered=6), 3),
+        (SinkReply(again=["x"]), 15),
+        (SinkReply(refused=["x"]), 15),
     ],
 )
 def test_a_portion_follows_what_became_of_the_last(reply, size):
@@ -180,7 +180,10 @@ def test_a_portion_follows_what_became_of_the_last(reply, size):
 
 def test_a_portion_never_becomes_none():
     portions = Portions(
-        lambda items: Reply(again=items, unanswered=len(items)), first=15, largest=50, timeout_s=2.0
+        lambda items: SinkReply(again=items, unanswered=len(items)),
+        first=15,
+        largest=50,
+        timeout_s=2.0,
     )
     for _ in range(6):
         portions.send(["x"] * 20)

@@ -19,7 +19,8 @@ from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.observation import Score, encoder
 from mcstress.tracing.spool.line import entry_of
-from mcstress.tracing.spool.replay import IN_VAIN, look_at_spool, replay
+from mcstress.tracing.spool.replay import look_at_spool, replay
+from mcstress.tracing.spool.replay_kind import IN_VAIN
 
 MCSTRESS = str(Path(sys.executable).with_name("mcstress"))
 SCORES, OBSERVATIONS = 1000, 600
@@ -28,7 +29,7 @@ SCORES, OBSERVATIONS = 1000, 600
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch):
     """Between tries."""
-    monkeypatch.setattr("mcstress.tracing.spool.replay._growing", wait_none())
+    monkeypatch.setattr("mcstress.tracing.spool.replay_kind._growing", wait_none())
 
 
 def settings(url):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, Protocol
 
 import httpx
 
-from mcstress.tracing.http.reply import NoAnswer, Reply, Sent, no_answer, read_status
+from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, no_answer, read_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ class Batch(Protocol):
     def close(self) -> bytes:
         """The whole body, as it is sent."""
 
-    def read(self, response: httpx.Response, sent: list[Sent], /) -> Reply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent], /) -> SinkReply[Sent]:
         """The fate of what is in it, ``sent`` in the order of adding, from a 2xx answer."""
 
 
@@ -98,9 +98,9 @@ class Poster(Generic[Sent]):
         self._timeout_s = timeout_s
         self._largest_body: dict[Encoder, int] = {}
 
-    def send(self, encoder: Encoder, items: Sequence[Sent]) -> Reply[Sent]:
+    def send(self, encoder: Encoder, items: Sequence[Sent]) -> SinkReply[Sent]:
         """Post ``items``, a body at a time, until the server is in no state to take more."""
-        reply: Reply[Sent] = Reply()
+        reply: SinkReply[Sent] = SinkReply()
         rest = deque(items)
         while rest and not reply.again:
             reply.join(self._post(encoder, rest))
@@ -122,12 +122,12 @@ class Poster(Generic[Sent]):
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # of a redirect's, too
             return no_answer(self._peer, error, self._timeout_s)
 
-    def _post(self, encoder: Encoder, rest: deque[Sent]) -> Reply[Sent]:
+    def _post(self, encoder: Encoder, rest: deque[Sent]) -> SinkReply[Sent]:
         """Post one body with as much of ``rest`` as fits, and take that off it."""
         batch = encoder.batch()
         sent, lost = self._fill(batch, encoder, rest)
         if not sent:
-            return Reply(lost=lost)
+            return SinkReply(lost=lost)
         content = batch.close()
         answer = self.call("POST", encoder.path, content=content, headers=encoder.headers)
         if isinstance(answer, NoAnswer):
@@ -168,7 +168,7 @@ class Poster(Generic[Sent]):
                 self._policy.yield_to_loop()
         return sent, lost
 
-    def _in_halves(self, encoder: Encoder, items: list[Sent]) -> Reply[Sent]:
+    def _in_halves(self, encoder: Encoder, items: list[Sent]) -> SinkReply[Sent]:
         """Post the halves of what was too much at once, or in part not wanted."""
         half = len(items) // 2
         reply = self.send(encoder, items[:half])

@@ -65,7 +65,7 @@ class Fault(msgspec.Struct, frozen=True):
     text: str
 
 
-class Reply(msgspec.Struct, Generic[Sent]):
+class SinkReply(msgspec.Struct, Generic[Sent]):
     """The fate of what was sent.
 
     ``again``: worth another try, after ``after_s`` where the server named a time. ``refused``: this
@@ -85,7 +85,7 @@ class Reply(msgspec.Struct, Generic[Sent]):
     wrong_wire: bool = False
     unanswered: int = 0
 
-    def join(self, other: Reply[Sent]) -> None:
+    def join(self, other: SinkReply[Sent]) -> None:
         """Add the fate of what else was sent."""
         self.delivered += other.delivered
         self.again += other.again
@@ -97,7 +97,7 @@ class Reply(msgspec.Struct, Generic[Sent]):
         self.after_s = max(filter(None, (self.after_s, other.after_s)), default=None)
 
 
-def read_status(response: httpx.Response, sent: list[Sent], peer: Peer) -> Reply[Sent] | None:
+def read_status(response: httpx.Response, sent: list[Sent], peer: Peer) -> SinkReply[Sent] | None:
     """The reply where the status alone decides; None for 2xx, whose body decides."""
     status = response.status_code
     where = f"{response.request.url} answers {status}"
@@ -107,8 +107,8 @@ def read_status(response: httpx.Response, sent: list[Sent], peer: Peer) -> Reply
         fault = Fault(f"status {status}", f"{where}: trying again later")
         unanswered = len(sent) if status in _UNANSWERED else 0
         after_s = retry_after_s(response)
-        return Reply(again=sent, faults=[fault], after_s=after_s, unanswered=unanswered)
-    reply = Reply(refused=sent)
+        return SinkReply(again=sent, faults=[fault], after_s=after_s, unanswered=unanswered)
+    reply = SinkReply(refused=sent)
     match status:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             reply.too_large = True
@@ -184,12 +184,12 @@ class NoAnswer(msgspec.Struct, frozen=True):
     sent: bool = False
     final: bool = False
 
-    def reply(self, items: list[Sent]) -> Reply[Sent]:
+    def reply(self, items: list[Sent]) -> SinkReply[Sent]:
         """The fate of the ``items`` that were in the request."""
         if self.final:
-            return Reply(refused=items, faults=[self.fault])
+            return SinkReply(refused=items, faults=[self.fault])
         unanswered = len(items) if self.sent else 0
-        return Reply(again=items, faults=[self.fault], unanswered=unanswered)
+        return SinkReply(again=items, faults=[self.fault], unanswered=unanswered)
 
 
 def no_answer(peer: Peer, error: Exception, timeout_s: float) -> NoAnswer:

@@ -12,7 +12,7 @@ import msgspec
 from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.tracing.http.client import make_client
 from mcstress.tracing.http.posting import TIMEOUT_S, Encoder, Poster, SendPolicy
-from mcstress.tracing.http.reply import NoAnswer, Reply, Sent, read_status
+from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, read_status
 from mcstress.tracing.langfuse.ingestion import Batches
 from mcstress.tracing.langfuse.otlp import Otlp
 from mcstress.tracing.langfuse.response import no_langfuse
@@ -73,14 +73,14 @@ class Server(Generic[Sent]):
         """Close the connections."""
         self.http.close()
 
-    def greet(self) -> Reply[Sent] | None:
+    def greet(self) -> SinkReply[Sent] | None:
         """Learn the server's version, once, without keys; a reply to nothing where that fails."""
         if self._greeted:
             return None
         answer = self._poster.call("GET", HEALTH)
         nothing: list[Sent] = []
         if isinstance(answer, NoAnswer):
-            return Reply(faults=[answer.fault])
+            return SinkReply(faults=[answer.fault])
         reply = read_status(answer, nothing, self.settings.peer)
         if reply and answer.status_code != HTTPStatus.NOT_FOUND:
             return reply
@@ -92,22 +92,22 @@ class Server(Generic[Sent]):
         self.wire = self.wire or ("otlp" if speaks_otlp else "ingestion")
         return None
 
-    def send_observations(self, observations: Sequence[Sent]) -> Reply[Sent]:
+    def send_observations(self, observations: Sequence[Sent]) -> SinkReply[Sent]:
         """Send ``observations`` in as few bodies as the server's limits allow."""
         return self._unmet(observations) or self._send_observations(observations)
 
-    def send_scores(self, scores: Sequence[Sent]) -> Reply[Sent]:
+    def send_scores(self, scores: Sequence[Sent]) -> SinkReply[Sent]:
         """Send ``scores``, of which a server stores one after the other."""
         return self._unmet(scores) or self._send_scores([*scores])
 
-    def _unmet(self, items: Sequence[Sent]) -> Reply[Sent] | None:
+    def _unmet(self, items: Sequence[Sent]) -> SinkReply[Sent] | None:
         """The fate of ``items`` where the server did not say which version it is."""
         reply = self.greet()
         if reply:
             reply.again = [*items]
         return reply
 
-    def _send_observations(self, observations: Sequence[Sent]) -> Reply[Sent]:
+    def _send_observations(self, observations: Sequence[Sent]) -> SinkReply[Sent]:
         reply = self._poster.send(self._encoders[self.wire or "otlp"], observations)
         if reply.wrong_wire and not self._switched:
             other: Wire = "ingestion" if self.wire == "otlp" else "otlp"
@@ -118,8 +118,8 @@ class Server(Generic[Sent]):
                 self.wire, self._switched = other, True
         return reply
 
-    def _send_scores(self, scores: list[Sent]) -> Reply[Sent]:
-        reply: Reply[Sent] = Reply()
+    def _send_scores(self, scores: list[Sent]) -> SinkReply[Sent]:
+        reply: SinkReply[Sent] = SinkReply()
         if self.version and self.version < FIRST_WITH_SESSION_SCORES:
             reply.lost = [(score, NO_SESSION_SCORES) for score in scores if _on_session(score)]
             scores = [score for score in scores if not _on_session(score)]

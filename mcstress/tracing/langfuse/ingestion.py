@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from mcstress.tracing.http.reply import Reply, Sent
+    from mcstress.tracing.http.reply import Sent, SinkReply
     from mcstress.tracing.trace import Trace
 
 _encode = msgspec.json.encode
@@ -48,7 +48,7 @@ class _Batch:
         traces = (_trace_event(start_ns, trace) for start_ns, trace in self._first.values())
         return _encode({"batch": [*map(msgspec.Raw, (*traces, *self._events))]})
 
-    def read(self, response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
         return read_batch(response, self._ids, sent)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from mcstress.tracing.http.reply import Reply, Sent
+    from mcstress.tracing.http.reply import Sent, SinkReply
     from mcstress.tracing.trace import Trace
 
 _INTERNAL = 1
@@ -83,7 +83,7 @@ class _Batch:
         self.work()
         return b"".join((*self._compressed, self._stream.flush()))
 
-    def read(self, response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
         return read_otlp(response, sent)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
-from mcstress.tracing.http.reply import PASSING, Fault, Reply, Sent, excerpt
+from mcstress.tracing.http.reply import PASSING, Fault, Sent, SinkReply, excerpt
 from mcstress.tracing.observation import Entry, Score
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _OtlpAnswer(msgspec.Struct, rename="camel"):
     error: Any = None
 
 
-def read_otlp(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+def read_otlp(response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
     """The reply to spans. Where a part is rejected, nobody says which: ``too_large`` then.
 
     Only a 200 with a JSON object in it is Langfuse's yes, and that of OTLP: whatever else answers
@@ -67,14 +67,14 @@ def read_otlp(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
     except (*DECODE_ERRORS, ValueError):
         return no_langfuse(response, sent)
     if not rejected:
-        return Reply(delivered=sent)
+        return SinkReply(delivered=sent)
     said = partial.error_message or next((str(error.error) for error in answer.errors), "")
     text = f"{rejected} of {len(sent)} observations were rejected: {excerpt(said)}"
     some_taken = rejected < len(sent)
-    return Reply(refused=sent, faults=[Fault("rejected", text)], too_large=some_taken)
+    return SinkReply(refused=sent, faults=[Fault("rejected", text)], too_large=some_taken)
 
 
-def read_batch(response: httpx.Response, ids: Sequence[str], sent: list[Sent]) -> Reply[Sent]:
+def read_batch(response: httpx.Response, ids: Sequence[str], sent: list[Sent]) -> SinkReply[Sent]:
     """The reply to an ingestion batch: a 207 that names every event by its id, taken or not."""
     try:
         answer = msgspec.json.decode(response.content, type=_BatchAnswer)
@@ -82,7 +82,7 @@ def read_batch(response: httpx.Response, ids: Sequence[str], sent: list[Sent]) -
         return no_langfuse(response, sent)
     taken = {success.id for success in answer.successes}
     errors = {error.id: error for error in answer.errors}
-    reply: Reply[Sent] = Reply(
+    reply: SinkReply[Sent] = SinkReply(
         wrong_wire=any(error.message == _NOT_ACCEPTED for error in answer.errors),
         faults=_rejections(answer.errors, len(sent)),
     )
@@ -114,8 +114,8 @@ def _rejections(errors: list[_EventError], sent: int) -> list[Fault]:
     return [Fault("rejected", f"{len(errors)} events beside {sent} entries were rejected: {said}")]
 
 
-def no_langfuse(response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+def no_langfuse(response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
     """The reply where the answer is a success that no Langfuse would put so."""
     text = f"{response.request.url} answers {response.status_code} with what no Langfuse answers"
     fault = Fault("no Langfuse", f"{text}: check LANGFUSE_URL: {excerpt(response.text) or 'empty'}")
-    return Reply(refused=sent, faults=[fault])
+    return SinkReply(refused=sent, faults=[fault])

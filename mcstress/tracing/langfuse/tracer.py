@@ -13,7 +13,7 @@ from mcstress.tracing.tracer import Tracer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcstress.tracing.http.reply import Reply
+    from mcstress.tracing.http.reply import SinkReply
     from mcstress.tracing.langfuse.settings import LangfuseSettings
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.observation import Entry
@@ -102,7 +102,7 @@ class _Project:
         """Whether the project may be learned yet."""
         return self._sdk is not None and self.found is None and self._lookups > 0
 
-    def introduce(self) -> Reply[Item] | None:
+    def introduce(self) -> SinkReply[Item] | None:
         """Ask whether the server is there, and for the project's address; a reply where not."""
         if self._sdk is None or not self.has_questions or self._is_asking:
             return None
@@ -112,7 +112,7 @@ class _Project:
         finally:
             self._is_asking = False
 
-    def _ask(self, sdk: LangfuseSdk) -> Reply[Item] | None:
+    def _ask(self, sdk: LangfuseSdk) -> SinkReply[Item] | None:
         reply = self._server.greet()
         if reply:
             return reply

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.http.client import make_client
 from mcstress.tracing.http.posting import TIMEOUT_S, Poster, SendPolicy
-from mcstress.tracing.http.reply import NoAnswer, Reply, Sent, read_status
+from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, read_status
 from mcstress.tracing.otlp.encoding import Spans
 from mcstress.tracing.tracer import Tracer
 
@@ -40,15 +40,15 @@ class Collector(Generic[Sent]):
         self._poster = Poster(self._peer, self._http, entry_of, policy, timeout_s)
         self._spans = Spans(self._peer, gzip=settings.gzip)
 
-    def send_observations(self, observations: Sequence[Sent]) -> Reply[Sent]:
+    def send_observations(self, observations: Sequence[Sent]) -> SinkReply[Sent]:
         """Send ``observations``, each as a span."""
         return self._poster.send(self._spans, observations)
 
-    def send_scores(self, scores: Sequence[Sent]) -> Reply[Sent]:
+    def send_scores(self, scores: Sequence[Sent]) -> SinkReply[Sent]:
         """Send ``scores``, each as a span of its own."""
         return self._poster.send(self._spans, scores)
 
-    def introduce(self) -> Reply[Any] | None:
+    def introduce(self) -> SinkReply[Any] | None:
         """Nothing to ask."""
         return None
 

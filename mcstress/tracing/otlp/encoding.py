@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from mcstress.tracing.http.reply import Peer, Reply, Sent
+    from mcstress.tracing.http.reply import Peer, Sent, SinkReply
     from mcstress.tracing.observation import Entry, Observation
     from mcstress.tracing.trace import Trace
 
@@ -130,7 +130,7 @@ class _Batch:
             self._parts.append(self._stream.flush())
         return b"".join(self._parts)
 
-    def read(self, response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
         return read_export(response, sent, self._peer)
 
 

@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from mcstress.tracing.http.reply import REJECTED, Fault, Reply, Sent, excerpt
+from mcstress.tracing.http.reply import REJECTED, Fault, Sent, SinkReply, excerpt
 
 if TYPE_CHECKING:
     import httpx
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.http.reply import Peer
 
 
-def read_export(response: httpx.Response, sent: list[Sent], peer: Peer) -> Reply[Sent]:
+def read_export(response: httpx.Response, sent: list[Sent], peer: Peer) -> SinkReply[Sent]:
     """The reply to a 2xx answer. A collector says 200, and what it rejected, or nothing.
 
     It says how many it rejected, and not which; by the specification none of that body may be sent
@@ -28,18 +28,18 @@ def read_export(response: httpx.Response, sent: list[Sent], peer: Peer) -> Reply
         text = f"{response.request.url} answers {response.status_code} with what no {peer.name}"
         said = excerpt(response.text) or "empty"
         text = f"{text} answers: check {peer.address_by}: {said}"
-        return Reply(refused=sent, faults=[Fault("no collector", text)])
+        return SinkReply(refused=sent, faults=[Fault("no collector", text)])
     partial = answer.partial_success
     rejected = min(max(0, partial.rejected_spans), len(sent))
     said = excerpt(partial.error_message)
     if not rejected:
         faults = [Fault("warned", f"{peer.url} says: {said}")] if said else []
-        return Reply(delivered=sent, faults=faults)
+        return SinkReply(delivered=sent, faults=faults)
     fault = Fault("rejected", f"{peer.url} rejected {rejected} of {len(sent)} spans: {said}")
     if rejected == len(sent):
-        return Reply(refused=sent, faults=[fault])
+        return SinkReply(refused=sent, faults=[fault])
     lost = [(item, REJECTED) for item in sent[:rejected]]
-    return Reply(delivered=sent[rejected:], lost=lost, faults=[fault])
+    return SinkReply(delivered=sent[rejected:], lost=lost, faults=[fault])
 
 
 def _decoded(response: httpx.Response) -> ExportTraceServiceResponse | None:

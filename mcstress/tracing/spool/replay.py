@@ -6,31 +6,30 @@ import contextlib
 import fcntl
 import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
-from tenacity.wait import wait_exponential
 
 from mcstress.errors import UsageError
 from mcstress.tracing.delivery import SEND_POLICY
-from mcstress.tracing.http.reply import KEYS, REJECTED, Reply
+from mcstress.tracing.http.reply import KEYS, SinkReply
 from mcstress.tracing.langfuse.client import Server
 from mcstress.tracing.langfuse.response import event_id
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.mask import Mask
 from mcstress.tracing.otlp.settings import OtlpSettings
-from mcstress.tracing.portions import Portions, observation_portions, score_portions
+from mcstress.tracing.portions import observation_portions, score_portions
 from mcstress.tracing.spool.line import (
     HEAD_TAG,
-    SCORE_TAG,
     SpoolHead,
     entry_of,
     head_of,
     tag_of,
 )
+from mcstress.tracing.spool.replay_kind import ReplayKind
 from mcstress.tracing.spool.replay_outcome import Mark, Progress, ReplayOutcome
 
 if TYPE_CHECKING:
@@ -40,17 +39,11 @@ if TYPE_CHECKING:
     from mcstress.tracing.http.posting import SendPolicy
     from mcstress.tracing.observation import Entry
     from mcstress.tracing.sink import Destination
-    from mcstress.tracing.trace import Level
+    from mcstress.tracing.trace import MaskLevel
 
 TIMEOUT_S = 30.0
 """No user waits for a replay, and a server that is given time stores nothing twice."""
-TRIES = 4
-IN_VAIN = 4
-"""How many portions of a kind may be refused whole, and nothing delivered, before it is given up:
-the address may be another server's."""
 FIRST_LINES = 500
-LONGEST_WAIT_S = 60.0
-_growing = wait_exponential(multiplier=0.5, max=8)
 
 
 AnySettings = LangfuseSettings | OtlpSettings
@@ -60,7 +53,7 @@ def replay(
     spool: Path,
     settings: AnySettings,
     *,
-    mask: Level | None = None,
+    mask: MaskLevel | None = None,
     timeout_s: float = TIMEOUT_S,
     until_s: float = float("inf"),
 ) -> ReplayOutcome:
@@ -156,62 +149,6 @@ def _locked(spool: Path) -> Iterator[BinaryIO]:
         yield lines
 
 
-@dataclass
-class _Kind:
-    """Observations, or scores, in a replay: how they are sent, and how that went so far."""
-
-    scores: bool
-    portions: Portions[Entry]
-    mark: Mark
-    tries: int = field(default_factory=lambda: TRIES)
-    stopped: bool = False
-    taken: bool = False
-    in_vain: int = 0
-    left: int = 0
-    rejected: int = 0
-    fault: str = ""
-    waiting: list[Entry] = field(default_factory=list)
-    refused: list[Entry] = field(default_factory=list)
-    asked_s: float = 0.0
-
-    def lines(self, spool: BinaryIO) -> list[bytes]:
-        """The next lines of this kind that are sent together; none at the end."""
-        mine = (line for line in spool if self._takes(tag_of(line)))
-        return list(islice(mine, self.portions.largest))
-
-    def _takes(self, tag: str) -> bool:
-        return tag == SCORE_TAG if self.scores else tag not in (SCORE_TAG, HEAD_TAG)
-
-    def send(self) -> Reply[Entry]:
-        """Send a portion of what is waiting; what of it may not be sent again is refused."""
-        reply, self.waiting = self.portions.send(self.waiting)
-        self.refused += reply.refused
-        for entry, reason in reply.lost:
-            # Which ones a collector rejected is not known; none of that body may be sent again.
-            if reason == REJECTED:
-                self.rejected += 1
-            else:
-                self.refused.append(entry)
-        if reply.unanswered == 1:
-            # It may be being stored still, and cannot be made smaller.
-            self.refused.append(self.waiting.pop(0))
-        self.asked_s = reply.after_s or 0.0
-        self._see_to_refusals(reply)
-        return reply
-
-    def _see_to_refusals(self, reply: Reply[Entry]) -> None:
-        """Stop where all that was sent so far was refused, after a few portions of it."""
-        if reply.delivered:
-            self.taken = True
-        elif reply.refused and not reply.again:
-            self.in_vain += 1
-        self.stopped = self.stopped or (not self.taken and self.in_vain >= IN_VAIN)
-
-    def wait_s(self, state: RetryCallState) -> float:
-        """How long to wait before the next try, in seconds."""
-        return min(LONGEST_WAIT_S, max(_growing(state), self.asked_s))
-
-
 class _Replay:
     """One replay of one spool, whose lines it reads once for each kind."""
 
@@ -235,12 +172,12 @@ class _Replay:
         self._outcome = ReplayOutcome()
         limits = Limits(timeout_s=timeout_s)
         marks = self._progress
-        self._observations = _Kind(
+        self._observations = ReplayKind(
             scores=False,
             portions=observation_portions(destination, limits),
             mark=marks.observations,
         )
-        self._scores = _Kind(
+        self._scores = ReplayKind(
             scores=True, portions=score_portions(destination, limits), mark=marks.scores
         )
 
@@ -262,7 +199,7 @@ class _Replay:
         self._close()
         return self._outcome
 
-    def _replay(self, kind: _Kind, rest: BinaryIO) -> None:
+    def _replay(self, kind: ReplayKind, rest: BinaryIO) -> None:
         """Send all of one kind, and write to ``rest`` what has to be kept of it."""
         self._lines.seek(kind.mark.offset)
         self._outcome.before += kind.mark.lines
@@ -275,7 +212,7 @@ class _Replay:
                 self._progress.scores = self._scores.mark
                 self._progress.save(self._noted)
 
-    def _send(self, kind: _Kind, lines: list[bytes]) -> list[bytes]:
+    def _send(self, kind: ReplayKind, lines: list[bytes]) -> list[bytes]:
         """Send what ``lines`` hold; the lines that have to be kept."""
         read = [(line, entry_of(line)) for line in lines]
         parsed = [(line, entry) for line, entry in read if entry is not None]
@@ -293,7 +230,7 @@ class _Replay:
         self._outcome.broken += len(broken)
         return kept + broken
 
-    def _deliver(self, kind: _Kind) -> None:
+    def _deliver(self, kind: ReplayKind) -> None:
         """Send what is waiting, each portion again for a while where that may be of use.
 
         Where the server is away or refuses the keys, the rest is not tried.
@@ -321,7 +258,7 @@ class _Replay:
     def _too_late(self, state: RetryCallState) -> bool:
         return time.monotonic() + state.upcoming_sleep > self._until_s
 
-    def _is_over(self, kind: _Kind) -> bool:
+    def _is_over(self, kind: ReplayKind) -> bool:
         """Whether all the rest is to stay where it is."""
         if time.monotonic() > self._until_s:
             kind.fault = "there was no more time for it"
@@ -331,7 +268,7 @@ class _Replay:
             return False
         return True
 
-    def _note_faults(self, kind: _Kind, reply: Reply[Entry]) -> None:
+    def _note_faults(self, kind: ReplayKind, reply: SinkReply[Entry]) -> None:
         for fault in reply.faults:
             kind.fault = self._redact(fault.text)
             if fault.kind == KEYS:
