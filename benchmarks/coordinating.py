@@ -77,7 +77,7 @@ def made_run(url: str) -> Run:
 def recorded(run: Run, folder: Path) -> Callable[..., None]:
     """A worker's listener: metrics and evidence, and now and then a delta."""
     segment = Segment(folder / "events.jsonl", {"record": "segment"})
-    recorder = Recorder("benchmark", run.top_k, segment, parse_policy("all"), None)
+    recorder = Recorder("benchmark", run.top_k, segment, parse_policy("all"), ())
 
     def on_event(event: Event, steps: Sequence[Step[Any]]) -> None:
         recorder.on_event(event, steps)

@@ -15,7 +15,7 @@ from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
-from mcstress.tracing.trace import LEVELS, Level
+from mcstress.tracing.trace import LEVELS, MaskLevel
 
 EXIT_LEFT = 1
 
@@ -188,6 +188,12 @@ def check(options: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("spools", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)
+@click.option(
+    "--otlp-traces",
+    metavar="URL",
+    default="",
+    help="where spools of OTLP go; env: to where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says",
+)
 @click.option("--mask", type=click.Choice(LEVELS), help="masking level instead of the run's own")
 @click.option(
     "--timeout",
@@ -201,20 +207,23 @@ def check(options: tuple[str, ...]) -> None:
     type=click.IntRange(1),
     help="seconds for everything; the rest stays in the spool  [default: no limit]",
 )
-def replay(
+def replay(  # noqa: PLR0917  (click passes them by name)
     spools: tuple[Path, ...],
     langfuse_env: Path,
-    mask: Level | None,
+    otlp_traces: str,
+    mask: MaskLevel | None,
     timeout: int,
     within: int | None,
 ) -> None:
-    """Send the traces that a run could not deliver, from its SPOOLS, to Langfuse."""
+    """Send the traces that a run left in its SPOOLS to Langfuse or a collector, each once."""
     from mcstress.commands.replay import replay_spools  # noqa: PLC0415  (httpx loads slowly)
 
     outcomes = []
-    replayed = replay_spools(spools, langfuse_env, mask=mask, timeout_s=timeout, within_s=within)
+    replayed = replay_spools(
+        *(spools, langfuse_env, otlp_traces), mask=mask, timeout_s=timeout, within_s=within
+    )
     for spool, outcome in replayed:
         outcomes.append(outcome)
         click.echo(f"{spool}: {outcome}")
-    if any(outcome.left or outcome.interrupted for outcome in outcomes):
+    if any(each.left or each.rejected or each.interrupted for each in outcomes):
         raise SystemExit(EXIT_LEFT)

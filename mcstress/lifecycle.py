@@ -154,7 +154,7 @@ class Lifecycle:
             logger.warning("%s", said)
         conductor.conduct(run, self._progress(settings))
         if self.node is not None:
-            self.node.local_segment, self.node.local_tracer = run.segment, run.traces.tracer
+            self.node.local_segment, self.node.local_sinks = run.segment, run.traces.sinks
 
     def _progress(self, settings: Settings) -> Progress:
         display = open_display(json_progress=settings.json_progress, headless=self._headless)

@@ -202,12 +202,21 @@ def _add_hidden(add: Any) -> None:
         help="KEY=VALUE file with LANGFUSE_URL, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY",
     )
     add(
+        "--otlp-traces",
+        hidden=True,
+        nargs="?",
+        const="env",
+        metavar="URL",
+        default="",
+        help="traces to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
         "--trace-sample",
         hidden=True,
         type=float,
         metavar="X",
         default=1.0,
-        help="share of traces sent to Langfuse, 0 to 1",
+        help="share of traces sent, 0 to 1",
     )
     add(
         "--mask",

@@ -26,7 +26,9 @@ from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import TargetSetup
 from mcstress.services.target_class import target_class
-from mcstress.tracing.trace import LEVELS, Level
+from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
+from mcstress.tracing.otlp.settings import load_otlp
+from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.run import setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
@@ -75,8 +77,9 @@ class Settings(msgspec.Struct, frozen=True):
     junit: str
     json_progress: bool
     langfuse_env: Path
+    otlp_traces: str
     trace_sample: float
-    mask: Level
+    mask: MaskLevel
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
     stack_faults: Faults
@@ -182,6 +185,7 @@ def read_settings(
         junit=options.junit,
         json_progress=bool(options.json_progress),
         langfuse_env=Path(options.langfuse_env),
+        otlp_traces=_collector(options),
         trace_sample=_share("--trace-sample", options.trace_sample),
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
@@ -357,11 +361,24 @@ def _share(option: str, value: Any) -> float:
     return share
 
 
-def _level(option: str, value: Any) -> Level:
+def _level(option: str, value: Any) -> MaskLevel:
     for level in LEVELS:
         if value == level:
             return level
     raise UsageError(f"{option}: found {value!r}, expected {', '.join(LEVELS)}")
+
+
+def _collector(options: Namespace) -> str:
+    """Where traces go over OTLP, as option and OpenTelemetry's variables say; empty: nowhere."""
+    given = options.otlp_traces or ""
+    if not given:
+        return ""
+    if getattr(options, "otel", False):
+        raise UsageError(
+            f"{OTLP_OPTION}: found Locust's own --otel with it, expected one of the two: "
+            "both trace the same requests"
+        )
+    return load_otlp(given, os.environ)[0].url
 
 
 def _text(option: str, value: Any) -> str:

@@ -26,6 +26,7 @@ from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import look_at_llm, look_at_target, start_stack
 from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
+from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.users.persona_check import check_personas, host_of
 from mcstress.users.session import has_listeners
 
@@ -49,6 +50,7 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
     yield from _input(settings)
     yield from _services(settings, probing=options.probe)
     yield from _langfuse(settings)
+    yield from _collector(settings)
 
 
 def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
@@ -208,4 +210,17 @@ def _langfuse(settings: Settings) -> Iterator[Finding]:
         return
     yield from (Finding("warn", text) for text in warnings)
     reached, text = check_langfuse(found)
+    yield Finding("ok" if reached else "warn", text)
+
+
+def _collector(settings: Settings) -> Iterator[Finding]:
+    """What the collector says to a body without spans, where one was asked for."""
+    if not settings.otlp_traces:
+        return
+    found, warnings = load_otlp(settings.otlp_traces, os.environ)
+    yield from (Finding("warn", text) for text in warnings)
+    # httpx and protobuf, which a check without a collector does without.
+    from mcstress.tracing.otlp.collector import check_otlp  # noqa: PLC0415
+
+    reached, text = check_otlp(found)
     yield Finding("ok" if reached else "warn", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from itertools import count
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import gevent
 import gevent.lock
@@ -23,7 +23,7 @@ from mcstress.cluster.messages import (
     Release,
     Welcome,
 )
-from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_tracing
+from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
 from mcstress.master.worker_registry import LOCAL
@@ -31,6 +31,7 @@ from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
+from mcstress.tracing.counts import SaidCounts
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.freshness_poll import FreshnessPolls
 from mcstress.users.relevance import Rules
@@ -288,7 +289,7 @@ class WorkerRun:
             own_faults=self.own_faults,
             clock_offset_s=None if clock is None else clock.offset_s,
             clock_error_s=None if clock is None else clock.error_s,
-            tracing=recorder.tracing_counts(),
+            tracing=said_counts(sink_counts(recorder.sinks)),
             evidence_fault=recorder.segment.error,
             events_unkept=recorder.segment.events - recorder.segment.kept,
             state=seen if self.welcome.worker == LOCAL else seen.state(),
@@ -311,7 +312,6 @@ class WorkerRun:
             clock_steps=self.clock_watch.steps,
         )
 
-    def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> dict[str, Any]:
+    def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> SaidCounts:
         """Flush; what became of every observation."""
-        told = finish_tracing(self.recorder.tracer, deadline_s)
-        return told or self.recorder.tracing_counts()
+        return said_counts(finish_sinks(self.recorder.sinks, deadline_s))

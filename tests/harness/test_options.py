@@ -217,3 +217,30 @@ def test_a_text_that_is_not_utf_8_is_refused_before_the_run(option):
     options = parse([option, os.fsdecode(b"b\xff\xfed")])
     with pytest.raises(UsageError, match=rf"{option}: found b'b\\xff\\xfed', expected UTF-8"):
         read_settings(options, None)
+
+
+def test_a_collector_is_named_by_the_option_or_by_variables(monkeypatch):
+    assert read(otlp_traces="").otlp_traces == ""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    assert read(otlp_traces="").otlp_traces == "", "variables never say whether"
+    assert read(otlp_traces="env").otlp_traces == "http://127.0.0.1:1/v1/traces"
+    assert read(otlp_traces="http://127.0.0.1:2").otlp_traces == "http://127.0.0.1:2/v1/traces"
+    assert parser().parse_args(["--otlp-traces"]).otlp_traces == "env"
+
+
+def test_a_collector_and_locusts_own_traces_are_refused_together():
+    assert read(otlp_traces="", otel=True).otlp_traces == ""
+    with pytest.raises(UsageError, match=r"^--otlp-traces: found Locust's own --otel with it, "):
+        read(otlp_traces="http://127.0.0.1:2", otel=True)
+
+
+def test_a_collectors_headers_are_checked_before_the_run(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "s3cr3t")
+    with pytest.raises(UsageError, match="OTEL_EXPORTER_OTLP_HEADERS: entry 1") as refused:
+        read(otlp_traces="http://127.0.0.1:2")
+    assert "s3cr3t" not in str(refused.value)
+
+
+def read(**changed):
+    """The settings that options with these changes give."""
+    return read_settings(options(**changed), None)

@@ -6,8 +6,8 @@ from tcp.raw_server import RawServer, answer, script
 from web_run import WebRun, two_workers
 
 HIDDEN = (
-    "report_dir", "junit", "run_id", "langfuse_env", "evidence", "playbook_prefix", "timeout",
-    "wait_deadline", "llm_parallel", "json_progress", "trace_sample", "web_allowed_host",
+    "report_dir", "junit", "run_id", "langfuse_env", "otlp_traces", "evidence", "playbook_prefix",
+    "timeout", "wait_deadline", "llm_parallel", "json_progress", "trace_sample", "web_allowed_host",
     "headless", "html_file", "json_file", "csv_prefix", "tags", "exclude_tags", "num_users",
     "stop_timeout", "locustfile", "web_login", "logfile", "loglevel", "config",
     "exit_code_on_error", "target", "llm_api", "llm_max_tokens", "llm_timeout",
