@@ -63,7 +63,8 @@ def _estimate(band: LoadBand, path: str, value: str, ci95: str) -> tuple[float, 
     found: Any = band.figures
     for key in path.split("."):
         found = found[key]
-    return (_GAP, _GAP, _GAP) if found[value] is None else (found[value], *found[ci95])
+    # A document of an older version may lack the figure.
+    return (_GAP, _GAP, _GAP) if found.get(value) is None else (found[value], *found[ci95])
 
 
 def draw(shown: Series) -> UIElement:
