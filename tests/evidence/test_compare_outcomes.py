@@ -9,10 +9,11 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from made_comparison import CHECKS, EFFECTS, SEARCH_P95, drawn_runs, made_run
+from made_comparison import CHECKS, EFFECTS, drawn_runs, made_run
 
 from mcstress.evidence.compare import render
 from mcstress.evidence.compare.comparison import compare
+from mcstress.evidence.compare.run_figures import SEARCH_P95
 
 DETERMINISM = "determinism.mean_jaccard"
 
@@ -172,7 +173,7 @@ def test_where_nothing_changed_few_comparisons_find_anything():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EFFECTS)
 def test_the_table_of_alarms_and_finds(name):
-    repeats = 1000
+    repeats = 400
     alarms, _, unknown = simulated(EFFECTS[name], repeats, seed=5)
     finds = [simulated(EFFECTS[name], repeats, ratio=ratio, seed=6)[1] for ratio in (1.5, 2)]
     five = simulated(EFFECTS[name], repeats, ratio=2, runs=5, seed=7)[1]
