@@ -345,4 +345,4 @@ def _silent(flight: Slots, good: Slots) -> list[tuple[int, int]]:
 def _clipped(first: int, end: int, begin_s: float, end_s: float) -> Silence:
     """The silence of the slots up to ``end``, within the run."""
     begin = max(first / SLOTS_A_SECOND, begin_s)
-    return Silence(begin, min(end / SLOTS_A_SECOND, end_s) - begin)
+    return Silence(begin, round(min(end / SLOTS_A_SECOND, end_s) - begin, 6))

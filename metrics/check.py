@@ -68,7 +68,7 @@ def _suggestions(name: str) -> str:
     if near := get_close_matches(section, sections, n=1):
         known = [name for name in METRICS if name.startswith(f"{near[0]}.")]
         return f"known in {near[0]}: " + ", ".join(known)
-    return "known are figures of " + ", ".join(sections) + "; docs/metrics.md lists them all"
+    return "known groups: " + ", ".join(sections) + "; docs/metrics.md lists all figures"
 
 
 def _unexpected(

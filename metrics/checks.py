@@ -177,7 +177,8 @@ def _judge(
     if unsent := find(results, f"faults.{UNSENT_STEPS}"):
         reason = f"the load generator could not send {unsent} steps (open files, ports or memory)"
         return _outcome(check, "unknown", reason, seen)
-    if reason := phases.why_none(metric.phases) or _why_not_measured(check.metric, results):
+    unmeasured = _why_not_measured(check.metric, results) if seen.value is None else ""
+    if reason := phases.why_none(metric.phases) or unmeasured:
         return _outcome(check, "skipped", reason, seen)
     if reason := seen.shortage(check.needs):
         return _outcome(check, "unknown", reason, seen)

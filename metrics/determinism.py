@@ -50,6 +50,7 @@ class Determinism(Metric):
 
     ``counted``: "identical" pairs, and those of the same "top1". ``changed``: shared, union of the
     pairs whose corpora changed in between. ``attempted``: reissues that were not cut off.
+    ``adjusted``: the pairs without what the run added in between.
     """
 
     key = section = "determinism"
@@ -60,6 +61,7 @@ class Determinism(Metric):
         self.counted: Tally[tuple[str]] = Tally()
         self.changed: Tally[tuple[int, int]] = Tally()
         self.attempted: Tally[tuple[()]] = Tally()
+        self.adjusted: Tally[tuple[()]] = Tally()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
@@ -89,6 +91,8 @@ class Determinism(Metric):
         rbo = "mean rank-biased overlap, p = 0.9, extrapolated"
         row = "mean RBO (p = 0.9)"
         yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap", row=row)
+        adjusted = "pairs whose later list was judged without what this run added in between"
+        yield of("adjusted_pairs", COUNT, adjusted)
         changed = "changed_corpora_pairs"
         yield of(changed, COUNT, "pairs whose corpora changed in between, counted apart")
         mean = "mean Jaccard of the pairs whose corpora changed"
@@ -111,6 +115,8 @@ class Determinism(Metric):
             self.changed[shared, union] += 1
             seen.faults[("changed_corpora_pairs",)] += 1
             return
+        if pair.adjusted:
+            self.adjusted[()] += 1
         rbo_nano = NANO if identical else pair.rbo_nano
         same, top1, both = int(identical), int(pair.top1), shared + union
         alike = PARTS if identical else round(PARTS * shared / union)
@@ -159,6 +165,7 @@ class Determinism(Metric):
             "trios": rate.units if rate else 0,
             "identical": self.counted[("identical",)],
             "top1": self.counted[("top1",)],
+            "adjusted_pairs": self.adjusted[()],
             "changed_corpora_pairs": sum(self.changed.values()),
             "changed_corpora_mean_jaccard": jaccard.mean(self.changed),
         }

@@ -155,6 +155,7 @@ class Figures:
         sums, total = self._sums, self._sums.bands.joined()
         users = UsersTimeline(users_timeline, span)
         curve = load_curve(sums.bands, self.k, users, candidates)
+        span = span or RunSpan(*(sums.availability.extent() or (0.0, 0.0)))
         whole = self._whole(span)
         calm = calm_bands(curve, sums.timeline, users, whole.silences)
         results = {
@@ -167,16 +168,14 @@ class Figures:
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),
             "timeline": sums.timeline.result(users),
-            "time_axis": sums.timeline.coarse(AXIS_SLOTS).result(users),
+            "time_axis": sums.timeline.coarse(AXIS_SLOTS, span.begin_s, span.end_s).result(users),
             "faults": {name: sums.faults[(name,)] for name in FAULTS},
         }
         return {**results, "readings": readings(results)}
 
-    def _whole(self, span: RunSpan | None) -> WholeRun:
+    def _whole(self, span: RunSpan) -> WholeRun:
         """What the run as a whole has, and no band of it; the sums are settled."""
         timeline, availability = self._sums.timeline, self._sums.availability
-        if span is None:
-            span = RunSpan(*(availability.extent() or (0.0, 0.0)))
         width = 1 << timeline.doublings
         slots = [
             (float(number * width), slot.failed[()], slot.asked())

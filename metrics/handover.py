@@ -1,10 +1,10 @@
 """Handover: a colleague finds what was learnt.
 
-Bob asks alice's queries with her memory and, as a control, without. Rates: the mean over questions
-of each question's mean, higher is better. Lift: the mean over questions of hits at top-1 with the
-memory less those without, by pairs of both arms of a query; its test McNemar's exact one over the
-signs of the questions' differences. Intervals and test: by_question.py. A rate counts every query
-of its own arm that succeeded; lift needs both arms of a query.
+Bob asks alice's queries with alice's memory and, as a control, without it. Rates: the mean over
+questions of each question's mean, higher is better. Lift: the mean over questions of hits at top-1
+with the memory less those without, by pairs of both arms of a query; its test McNemar's exact one
+over the signs of the questions' differences. Intervals and test: by_question.py. A rate counts
+every query of its own arm that succeeded; lift needs both arms of a query.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def _lift(kind: Kind) -> dict[str, Any]:
 
 def _names(kind: str, phase: str) -> Iterator[MetricName]:
     of = Section(f"handover.{kind}", (phase,), "pairs", questions="pair_questions").name
-    yield from _arm_names(kind, phase, "", "with her memory")
+    yield from _arm_names(kind, phase, "", "with the memory")
     yield from _arm_names(kind, phase, "control_", "without memory")
     lift = "top-1 rate with memory less that without, over questions; higher is better"
     yield of("planned", COUNT, "queries that were attempted or planned", samples="queries")

@@ -80,7 +80,7 @@ class Latency(Metric):
             yield from _percentiles(f"latency.phases_service.{phase}", service, (phase,))
 
     def result(self, context: ResultContext | None = None) -> dict[str, Any]:
-        """{count, p50_ms, …} by step; ``queue`` by step, ``phases`` by phase."""
+        """{count, p50_ms, …} by step, by step in ``queue``, by phase in the other two."""
         del context
         return {
             **self.steps.summaries(),

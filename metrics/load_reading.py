@@ -58,16 +58,20 @@ def load_curve_reading(
         return "Nothing was measured."
     if most_users:
         curve = [{**entry, "users_to": min(entry["users_to"], most_users)} for entry in curve]
-    checks = [check for check in checks if _is_of_a_band(check)]
+    are_asked, checks = bool(checks), [check for check in checks if _is_of_a_band(check)]
     named = {check.metric for check in checks}
     readings = [its for its in healthy_checks() if _is_of_a_band(its) and its.metric not in named]
     judged = {
         check: [(entry, _holds(entry, check)) for entry in curve] for check in [*checks, *readings]
     }
     outside = {check: _outside(check, held, calm, silences) for check, held in judged.items()}
-    said = [told for check in checks or readings if (told := outside[check])]
-    beside = [told for check in readings if checks and (told := outside[check])]
-    unjudged = [words for check in checks or readings if (words := _unjudged(check, judged[check]))]
+    said = [told for check in (checks if are_asked else readings) if (told := outside[check])]
+    beside = [told for check in readings if are_asked and (told := outside[check])]
+    unjudged = [
+        words
+        for check in (checks if are_asked else readings)
+        if (words := _unjudged(check, judged[check]))
+    ]
     tried = f"tried: {_span(curve[0], curve[-1])}" + ("" if len(curve) > 1 else ", one band only")
     if unjudged:
         tried += f"; {TOO_FEW}: " + ", ".join(unjudged)

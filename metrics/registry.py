@@ -17,12 +17,13 @@ from mcstress.metrics.latency import Latency
 from mcstress.metrics.metric import Metric
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rank_correlation import RankCorrelation
-from mcstress.metrics.relevance_metric import Relevance
+from mcstress.metrics.relevance_metric import Relevance, RelevanceByTruth
 from mcstress.metrics.swap import Swap
 from mcstress.metrics.unparseable import Unparseable
 
 OURS: tuple[type[Metric], ...] = (
     Relevance,
+    RelevanceByTruth,
     Diversity,
     Determinism,
     Handover,

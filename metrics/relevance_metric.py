@@ -28,7 +28,7 @@ from mcstress.metrics.metric import (
     Seen,
 )
 from mcstress.metrics.question import key_of, unit_of
-from mcstress.metrics.relevance import ByRule
+from mcstress.metrics.relevance import ByRule, ByTruth
 from mcstress.metrics.tally import Tally
 
 WORST = 5
@@ -194,3 +194,58 @@ def _of_distinct(event: Event, gains: list[float]) -> list[float]:
     for who, gain in zip(identities(listed), gains, strict=False):
         first.setdefault(who, gain)
     return list(first.values())
+
+
+_TRUTH = ("recall_at_k", "ndcg_at_k", "mrr")
+
+
+class RelevanceByTruth(Metric):
+    """By truth (``--truth``): lists of questions that have relevant ids.
+
+    It shares the section of Relevance, and is measured without it too.
+    """
+
+    key = "relevance_by_truth"
+    section = "relevance"
+    hears = ("baseline",)
+
+    def __init__(self) -> None:
+        self.by_truth = ByTruth()
+
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The figures of the section."""
+        of = Section("relevance", cls.hears, "graded_lists", None).name
+        recall = "relevant ids that the list has, by all there are; mean over questions"
+        ndcg = "grades, early ones weighing most, by those of the best list; mean over questions"
+        mrr = "one by the rank of the first relevant id; mean over questions"
+        yield of("recall_at_k", RATE, f"{recall}; higher is better", "recall_ci95", better="higher",
+                 label="recall@K by truth")  # fmt: skip
+        yield of("ndcg_at_k", RATE, f"{ndcg}; higher is better", "ndcg_ci95", better="higher",
+                 label="nDCG@K by truth")  # fmt: skip
+        yield of("mrr", RATE, f"{mrr}; higher is better", "mrr_ci95", better="higher",
+                 label="reciprocal rank by truth")  # fmt: skip
+        yield of("graded_lists", COUNT, "baseline lists of questions that the truth has ids for")
+        yield of("graded_questions", COUNT, "different questions among them")
+
+    def add(self, event: Event, seen: Seen) -> None:
+        """Count a baseline's list, where the truth knows its question."""
+        if seen.hits is not None and event.truth is not None:
+            self.by_truth.add_graded(unit_of(event), key_of(event), event.truth, event.k)
+
+    def per_question(self) -> PerQuestion:
+        """The three means, by unit and question."""
+        rows = list(self.by_truth.lists.rows())
+        return {
+            f"relevance.{name}": {key: (sums[at] / NANO, n) for key, n, sums in rows}
+            for at, name in enumerate(_TRUTH)
+        }
+
+    def result(self, context: ResultContext) -> dict[str, Any]:
+        """Its part of the section."""
+        del context
+        rates = self.by_truth.rates()
+        told: dict[str, Any] = {name: rate and rate.value for name, rate in rates.items()}
+        told |= {f"{name.removesuffix('_at_k')}_ci95": _ci95(rate) for name, rate in rates.items()}
+        lists = self.by_truth.lists
+        return told | {"graded_lists": lists.samples, "graded_questions": len(lists)}

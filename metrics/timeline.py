@@ -104,16 +104,20 @@ class Timeline:
             self._take_in(other.slots, self.doublings - other.doublings)
             self._fit()
 
-    def coarse(self, most: int) -> Timeline:
-        """The same in at most so many slots; those in which nothing began are there, too."""
+    def coarse(self, most: int, begin_s: float, end_s: float) -> Timeline:
+        """The same in at most so many slots, from ``begin_s`` to ``end_s`` or beyond.
+
+        Slots in which nothing began are there, too; none where nothing did at all.
+        """
         joined = Timeline()
         joined.merge(self)
         if self.slots:
-            first, last, doublings = min(joined.slots), max(joined.slots), 0
+            first = min(*self.slots, int(begin_s) >> self.doublings)
+            last, doublings = max(*self.slots, int(end_s) >> self.doublings), 0
             while (last >> doublings) - (first >> doublings) >= most:
                 doublings += 1
-            joined._widen(joined.doublings + doublings)
-            for number in range(min(joined.slots), max(joined.slots)):
+            joined._widen(self.doublings + doublings)
+            for number in range(first >> doublings, (last >> doublings) + 1):
                 joined.slots.setdefault(number, Slot())
         return joined
 

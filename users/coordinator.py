@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mcstress.load.pacer import Pacer
 from mcstress.metrics.event import Event, Hit
@@ -18,6 +18,10 @@ from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run
 from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
 from mcstress.users.seat import Seat
+from mcstress.users.truth import QuestionTruth, question_id
+
+if TYPE_CHECKING:
+    from mcstress.users.freshness_poll import FreshnessPolls
 
 TAKING_OVER = frozenset({"handover", "handover_paraphrase"})
 """The phases that wait for what a colleague recorded."""
@@ -44,6 +48,14 @@ class WorkerContext(Protocol):
     @property
     def board(self) -> HandoverBoard:
         """What partners recorded."""
+
+    @property
+    def polls(self) -> FreshnessPolls:
+        """The looks for new resumes that were not there at once."""
+
+    @property
+    def users(self) -> int:
+        """How many users there are now, in all processes."""
 
     @property
     def target(self) -> Target:
@@ -119,6 +131,7 @@ class Coordinator:
             handover.from_persona == seat.persona for handover in self.run.scenario.handovers
         )
         self.baselines: dict[str, int] = {}
+        self.baselines_began_s: dict[str, float] = {}
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext
@@ -179,6 +192,13 @@ class Coordinator:
     def rules_of(self, demand: Demand) -> DemandRules | None:
         """By which the hits for a demand of its contract are judged; None: by none."""
         return self.around.rules.of(self.variant.number, self.contract.name, demand.role)
+
+    def truth_of(self, demand: Demand) -> QuestionTruth | None:
+        """The grades of ids for a demand of its contract; None where no file has any."""
+        truth = self.run.truth
+        if not truth:
+            return None
+        return truth.get(question_id(self.variant.number, self.contract.name, demand.role))
 
     def choose(self, results: list[Hit]) -> Hit | None:
         """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from mcstress.metrics.event import Event, Item, Outcome, StepRecord
+from mcstress.metrics.event import POLL, Event, Item, Outcome, StepRecord
 from mcstress.metrics.question import worded
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step, cut_step
@@ -43,6 +43,8 @@ class EventScope:
         self.trace = coordinator.trace(phase)
         self.steps: list[Step[Any]] = []
         self._began = perf_counter()
+        self._is_kept_open = False
+        self._by: type[BaseException] | None = None
         self.event = Event(
             time=_at(CLOCK.anchor_s + self._began, UTC),
             round=coordinator.round,
@@ -70,9 +72,22 @@ class EventScope:
         fault: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        event = self.event
         if kind is not None:
             self._leave_by(kind, fault)
+        if kind is not None or not self._is_kept_open:
+            self.end()
+
+    def keep_open(self) -> None:
+        """Do not fire on leaving: whoever goes on with the event calls ``end``.
+
+        The users that it counts for are those of now.
+        """
+        self._is_kept_open = True
+        self.event.users = self.coordinator.around.users
+
+    def end(self) -> None:
+        """Fire the event, with its steps; a poll's take part in neither its time nor its fate."""
+        event = self.event
         # The phase may hold this act while its user thinks: bodies must not be held with it.
         steps, self.steps = self.steps, []
         records, latency_ms, failed = [], 0.0, None
@@ -84,17 +99,19 @@ class EventScope:
             records.append(record)
             if step.cut:
                 record.cut = True
+            if step.cut or name == POLL:
                 continue
             latency_ms += step.latency_ms
             if error is not None and failed is None:
                 failed = f"{name}: {error}"
-        if failed is not None and kind is None:
+        if failed is not None and self._by is None:
             event.outcome, event.error = "failed", failed
         event.steps, event.latency_ms = records, latency_ms
         event.lasted_ms = (perf_counter() - self._began) * 1000
         self.coordinator.fire(event=event, steps=steps)
 
     def _leave_by(self, kind: type[BaseException], fault: BaseException | None) -> None:
+        self._by = kind
         # Beside Locust's own: GreenletExit, and a KeyboardInterrupt that hits whoever runs.
         cut = issubclass(kind, StopUser) or not issubclass(kind, Exception)
         self.event.outcome = "cut" if cut else "failed"
@@ -127,15 +144,18 @@ class EventScope:
         rejected: list[Item] | None = None,
         metadata: bool = False,
         rules: DemandRules | None = None,
+        look: str | None = None,
     ) -> Found | None:
         """Search, with the memory of that namespace or by retrieval only; None where it failed.
 
         A target without a memory searches plainly. The event takes its list from here; an event has
         one search. Of ``rejected`` the ids go out. By ``rules`` it says how well each hit fits.
+        ``look`` is the step's name where it is a look for something new, which goes over a new
+        connection.
         """
         coordinator, event = self.coordinator, self.event
         corpora = corpora or coordinator.run.scenario.corpora
-        search = Search(query, corpora, event.k, metadata=metadata)
+        search = Search(query, corpora, event.k, metadata=metadata, new_connection=bool(look))
         if rules is not None:
             search.metadata, search.fields = True, rules.fields
         ask = coordinator.target.search
@@ -149,9 +169,9 @@ class EventScope:
         event.query = query
         event.corpus_sizes = coordinator.around.corpus_sizes(corpora)
         step = ask(search, self.trace)
-        self.steps.append(step)
-        coordinator.report(step)
-        found = step.answer
+        if look is not None:
+            step.name = look
+        found = self.take(step).answer
         if found is not None:
             event.top_k, event.found = found.hits, len(found.hits)
             event.per_corpus_counts = found.per_corpus_counts

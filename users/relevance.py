@@ -45,7 +45,7 @@ class Asked:
         self.known: dict[bytes, float] = {}
 
     def share_of(self, value: bytes) -> float:
-        """How much of what is asked a value, as JSON, fulfils, 0 to 1; to be asked once for each."""
+        """How much of what is asked a value, as JSON, fulfils, 0 to 1; then it is known."""
         if len(self.known) >= KEPT:
             self.known.clear()
         share = self.known[value] = self.share(msgspec.json.decode(value))
@@ -178,6 +178,15 @@ class Rules:
             for at, value in enumerate(self.values_of(_json(one)) or ()):
                 if value is not UNSET:
                     yield at, msgspec.json.decode(value)
+
+    def missing(self, hits: Sequence[Any]) -> str:
+        """The fields of rules that no hit has, in a sentence; empty where each is there."""
+        there = {at for at, _ in self._read(hits)}
+        lacking = [name for at, name in enumerate(self.fields) if at not in there]
+        if not lacking:
+            return ""
+        found = ", ".join(self.other_fields(hits))
+        return f"no hit has the field {', '.join(lacking)} that a rule names; found {found}"
 
     def knows(self, metadata: Any) -> bool:
         """Whether a hit has a value that some demand of the scenario asks for."""

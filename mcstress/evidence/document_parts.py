@@ -201,18 +201,9 @@ class ProcessTraces(TraceCount, omit_defaults=True):
     fault: Annotated[str | UnsetType, says("why the process traced nothing")] = UNSET
 
 
-class Tracing(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Tracing over all processes; it changes no verdict."""
+class SinkTotal(TraceCount, kw_only=True, omit_defaults=True):
+    """What became of the observations of all processes on their way to one sink."""
 
-    on: Annotated[bool | None, says("whether the run was traced")] = None
-    mask: Annotated[str | None, says("what was masked in traces: off, on, strict")] = None
-    made: Annotated[int | None, says("observations of all processes")] = None
-    sampled_out: Annotated[int | None, says("left out on purpose (--trace-sample)")] = None
-    delivered: Annotated[int | None, says("the server said that it has them")] = None
-    spooled: Annotated[int | None, says("in files that mcstress replay sends")] = None
-    dropped: Annotated[
-        dict[str, int] | int | None, says("lost, by reason; one number in older documents")
-    ] = None
     scores: Annotated[TraceCount | None, says("what became of scores on traces")] = None
     spools: Annotated[list[str] | None, says("files with what was not delivered")] = None
     spools_elsewhere: Annotated[list[str] | None, says("such files of other machines")] = None
@@ -241,7 +232,37 @@ class Tracing(msgspec.Struct, kw_only=True, omit_defaults=True):
         return None if self.read_back_within_s is UNSET else self.read_back_within_s
 
 
-def lost_by_reason(count: TraceCount | Tracing) -> dict[str, int]:
+class SinkTracing(SinkTotal, kw_only=True, omit_defaults=True):
+    """One sink that was on, and what became of what was made for it."""
+
+    sink: Annotated[str, says("which it is: langfuse, otlp")]
+    title: Annotated[str, says("its name for people")] = ""
+    where: Annotated[str, says("its server's address; empty where that is not known")] = ""
+
+
+class Tracing(SinkTotal, kw_only=True, omit_defaults=True):
+    """Tracing over all processes; it changes no verdict. Counts beside ``sinks`` are Langfuse's."""
+
+    on: Annotated[bool | None, says("whether the run was traced in Langfuse")] = None
+    mask: Annotated[str | None, says("what was masked in traces: off, on, strict")] = None
+    sinks: Annotated[
+        list[SinkTracing] | None,
+        says("every sink that was on, Langfuse too; older documents: none"),
+    ] = None
+
+    @property
+    def traced(self) -> bool:
+        """Whether anything was sent anywhere, as far as it is stated."""
+        return bool(self.on or self.sinks)
+
+    @property
+    def by_sink(self) -> list[SinkTracing]:
+        """Each sink once; where none is stated, what the document says of Langfuse, untitled."""
+        counts = {name: getattr(self, name) for name in SinkTotal.__struct_fields__}
+        return self.sinks or [SinkTracing(sink="langfuse", **counts)]
+
+
+def lost_by_reason(count: TraceCount) -> dict[str, int]:
     """What was dropped; empty where nothing was."""
     dropped = count.dropped or {}
     return dropped if isinstance(dropped, dict) else {"any reason": dropped}
@@ -263,7 +284,13 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     clock_error_s: Annotated[
         float | None, says("the most that its times are wrong by; null as for clock_offset_s")
     ] = None
-    tracing: Annotated[ProcessTraces | None, says("its trace observations")] = None
+    tracing: Annotated[ProcessTraces | None, says("its trace observations, to Langfuse")] = None
+    sinks: Annotated[dict[str, ProcessTraces], says("its trace observations, by sink")] = {}
+
+    @property
+    def by_sink(self) -> dict[str, ProcessTraces]:
+        """``sinks``, or what an older document says of Langfuse."""
+        return self.sinks or ({"langfuse": self.tracing} if self.tracing else {})
 
 
 class Completeness(msgspec.Struct, kw_only=True):

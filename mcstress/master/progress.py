@@ -127,7 +127,7 @@ class Progress:
             self._display.show(glance)
         except OSError as fault:
             self._display = None
-            logger.warning("progress is shown no more: %s", fault.strerror)
+            logger.warning("progress display stopped: %s", fault.strerror)
 
     def close(self) -> None:
         """The run is over."""

@@ -54,16 +54,16 @@ def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
 
 def _headline(snapshot: Snapshot, seen: View | None) -> str:
     if seen is None or snapshot.document is None:
-        return "No run yet. Start one in Locust; this page follows by itself."
+        return "No run yet. Start one in Locust; this page updates by itself."
     name = f"Run {seen.run.run_id}"
     if snapshot.stage == "finished":
         return f"{name}, {seen.verdict_words}"
     if snapshot.stage == "ending":
-        return f"{name} is ending: its workers hand over, its report is written"
+        return f"{name} is ending: workers send their last figures, then the report is written"
     events = words.count(snapshot.document.figure("events.total"))
     began = seen.run.started
     lasted = words.duration(CLOCK.now_s() - began.timestamp() if began else 0.0)
-    return f"{name} is on for {lasted}: {events} events so far"
+    return f"{name}, running for {lasted}: {events} events so far"
 
 
 def _facts(seen: View) -> list[dict[str, Any]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from fractions import Fraction
 from itertools import combinations
+from math import ceil
+
+import msgspec
 
 from mcstress.metrics.event import Event
 
@@ -195,11 +198,24 @@ def handover(events: list[Event], phase: str) -> dict:
     }
 
 
+LOOKS = ("freshness.search", "freshness.poll")
+
+
 def freshness(events: list[Event]) -> dict:
     asked = of_phase(events, "fresh_resume")
     lists = [(question(e), wanted(e), ids) for e in asked for ids in [ids_of(e)] if ids is not None]
     at_top1 = [(q, ids[:1] == [expected]) for q, expected, ids in lists]
     in_list = [(q, expected in ids) for q, expected, ids in lists]
+    told = [(question(e), msgspec.to_builtins(e)) for e in asked]
+    seen = [(q, e) for q, e in told if isinstance(e.get("visible_after_s"), float)]
+    unseen = [
+        (q, e)
+        for q, e in told
+        if (q, e) not in seen and any(s["name"] in LOOKS and s["error"] is None for s in e["steps"])
+    ]
+    never = [(q, e) for q, e in unseen if e.get("visible_after_s", 0) is None]
+    fates = [(q, 1) for q, _ in seen] + [(q, 0) for q, _ in never]
+    steps = [step for event in events for step in event.steps]
     return {
         "resumes": len(lists),
         "planned": len(asked),
@@ -208,7 +224,34 @@ def freshness(events: list[Event]) -> dict:
         "top_k": sum(found for _, found in in_list),
         "top1_rate": over_questions(at_top1),
         "top_k_rate": over_questions(in_list),
+        "visible": len(seen),
+        "never": len(never),
+        "undecided": len(unseen) - len(never),
+        "judged": len(fates),
+        "judged_questions": different(fates),
+        "visible_rate": over_questions(fates),
+        "time_to_top_k_s": times([e["visible_after_s"] for _, e in seen], len(fates)),
+        "time_to_top1_s": times(
+            [e["visible_after_s"] for _, e in seen if e["visible_at_top1"]], len(fates)
+        ),
+        **{
+            name.partition(".")[2]: {
+                "count": len([1 for step in steps if step.name == name]),
+                "failed": len([1 for step in steps if step.name == name and step.error]),
+            }
+            for name in LOOKS
+        },
     }
+
+
+def times(seconds: list[float], judged: int) -> dict:
+    """Nearest rank of all judged; who has no time comes last. To the ms."""
+    ranked = sorted(round(1000 * one) for one in seconds) + [None] * (judged - len(seconds))
+    found = {}
+    for name, share in (("p50", Fraction(1, 2)), ("p95", Fraction(19, 20))):
+        at = ranked[ceil(share * judged) - 1] if judged >= 1 / (1 - share) else None
+        found[name] = None if at is None else Fraction(at, 1000)
+    return found
 
 
 def swap(events: list[Event]) -> dict:
@@ -234,12 +277,38 @@ def inbox(events: list[Event]) -> dict:
     answered = [[step.name for step in e.steps if step.error is None] for e in asked]
     rated = [(question(e), e.rating) for e in asked if e.rating is not None]
     ratings = [rating for _, rating in rated]
+    sent = [
+        [s.name for s in e.steps if not (s.error or "").startswith("load generator: ")]
+        for e in asked
+    ]
+    parses = [(question(e), e.parse_status == "parsed") for e in asked if e.parse_status]
+    judged = [
+        (question(e), e.rating is not None)
+        for e, names in zip(asked, sent, strict=True)
+        if "llm.judge_top1" in names
+    ]
+    fields = [
+        (question(e), name, came) for e in asked for name, came in (e.expected_fields or {}).items()
+    ]
     accepted = len([1 for names in answered if "observerd.inbox.record" in names])
     return {
         "messages": len(asked),
         "planned": len(asked),
         "accepted": accepted,
-        "parsed": len([1 for e in asked if e.parse_status == "parsed"]),
+        "parsed": sum(parsed for _, parsed in parses),
+        "parses": len(parses),
+        "parsed_rate": over_questions(parses),
+        "judged": len(judged),
+        "rated_rate": over_questions(judged),
+        "expected_fields": len(fields),
+        "parse_accuracy": over_questions([(which, came) for which, _, came in fields]),
+        "fields": {
+            each: {
+                "expected": len([1 for _, name, _ in fields if name == each]),
+                "accuracy": mean([Fraction(came) for _, name, came in fields if name == each]),
+            }
+            for each in ("role", "count", "location", "certs", "skills", "shift")
+        },
         "unparseable": len([1 for e in asked if e.parse_status == "unparseable"]),
         "parse_failed": len([1 for e in asked if e.parse_status == "failed"]),
         "ratings": {str(n): ratings.count(n) for n in range(1, 6)},
@@ -255,7 +324,7 @@ def inbox(events: list[Event]) -> dict:
 
 
 def errors(events: list[Event]) -> dict:
-    steps = [step for event in events for step in event.steps]
+    steps = [step for event in events for step in event.steps if step.name not in LOOKS]
     failed = [step for step in steps if step.error is not None]
     names = sorted({step.name for step in steps})
     return {

@@ -11,8 +11,10 @@ import pytest
 from made_run import K, MadeRun
 
 from mcstress.metrics.checks import evaluate, parse_check
+from mcstress.metrics.event import Graded
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.relevance import ByTruth
 
 ROUGH = MadeRun(31, faults=0.15).rounds(9, 6)
 CHECK = "relevance.precision_at_k >= 0.5"
@@ -121,3 +123,48 @@ def test_a_search_that_finds_nothing_fails():
 
 def test_a_scenario_without_rules_leaves_the_check_unknown():
     assert verdict_of(judged(None)).verdict == "unknown"
+
+
+def test_truth_is_counted_as_the_definitions_say():
+    """Grades of hits against 9 relevant ids, the best of which are all of grade 3."""
+    best = sum(3 / log2(rank + 1) for rank in range(1, K + 1))
+    lists = defaultdict(list)
+    for event in ROUGH:
+        if event.phase == "baseline" and event.outcome != "cut" and event.truth is not None:
+            grades = event.truth.grades
+            rank = next((1 / rank for rank, grade in enumerate(grades, 1) if grade), 0)
+            gain = sum(grade / log2(rank + 1) for rank, grade in enumerate(grades, 1))
+            recall = sum(grade > 0 for grade in grades) / 9
+            lists[event.variant, event.contract, event.role].append((recall, gain / best, rank))
+    means = [
+        [sum(column) / len(rows) for column in zip(*rows, strict=True)] for rows in lists.values()
+    ]
+    found = figures_of(ROUGH)
+    told = [found[key] for key in ("recall_at_k", "ndcg_at_k", "mrr")]
+    assert told == [
+        pytest.approx(sum(column) / len(means), abs=1e-8) for column in zip(*means, strict=True)
+    ]
+    assert found["graded_lists"] == sum(map(len, lists.values()))
+    assert found["graded_questions"] == len(lists)
+
+
+@pytest.mark.parametrize("grades", [{"a": 3, "b": 1, "z": 2}, {"y": 1}, {"a": 0}])
+def test_graded_lists_count_as_ids_and_grades_do(grades):
+    ids, relevant = ["b", "x", "a"], [g for g in grades.values() if g > 0]
+    by_ids, by_grades = ByTruth(), ByTruth()
+    by_ids.add(1, "q", ids, grades, 3)
+    listed = [grades.get(one, 0) for one in ids]
+    best = sorted(relevant, reverse=True)[:3]
+    by_grades.add_graded(1, "q", Graded(listed, len(relevant), best), 3)
+    assert by_ids.state() == by_grades.state()
+
+
+def test_truth_is_measured_where_rules_are_not():
+    events = judged(None, ["field name"])
+    figures = Figures(K)
+    figures.add_all(events)
+    (told,) = evaluate(
+        [parse_check("relevance.recall_at_k >= 0")], figures.result(),
+        selected_phases=PHASES, complete=True,
+    )  # fmt: skip
+    assert told.verdict == "pass"

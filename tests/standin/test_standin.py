@@ -14,7 +14,7 @@ from urllib.error import HTTPError
 import pytest
 from standin.client import SCENARIO, TRACE, Client
 from standin.counted import play
-from standin.expected import EXPECTED
+from standin.expected import EXPECTED, LOOKS
 from standin.modes import MODES, STEPS
 from standin.process import SERVER, Standin
 
@@ -50,7 +50,9 @@ def test_the_checks_that_should_fail_are_those_out_of_range(mode):
     ranges = {}
     for threshold in SCENARIO.thresholds:
         path, sign, limit = threshold.check.split()
-        ranges[path] = (sign, float(limit))
+        # It is of clocks, which a played round has not.
+        if not path.startswith("availability."):
+            ranges[path] = (sign, float(limit))
     compare = {
         "<": lambda a, b: a < b,
         ">=": lambda a, b: a >= b,
@@ -59,7 +61,9 @@ def test_the_checks_that_should_fail_are_those_out_of_range(mode):
     }
     figures = EXPECTED[mode].metrics
     failing = {
-        path for path, (sign, limit) in ranges.items() if not compare[sign](figures[path], limit)
+        path
+        for path, (sign, limit) in ranges.items()
+        if path not in EXPECTED[mode].unknown and not compare[sign](figures[path], limit)
     }
     assert failing == EXPECTED[mode].failing
     assert EXPECTED[mode].exit_code == (3 if failing else 0)
@@ -67,7 +71,7 @@ def test_the_checks_that_should_fail_are_those_out_of_range(mode):
 
 def test_expected_steps_are_the_expected_calls():
     for expected in EXPECTED.values():
-        assert expected.metrics["errors.steps"] == sum(expected.calls.values())
+        assert expected.metrics["errors.steps"] == sum(expected.calls.values()) - LOOKS
 
 
 def test_every_mode_says_what_it_does():

@@ -141,7 +141,7 @@ RULE = '\n[[relevance]]\nfield = "role"\n'
         ('is = "a"\nweight = 0', "relevance: found weight 0 in each rule, expected one above 0"),
         ('is = "a"\nweight = -1', "relevance[#1].weight: found -1, expected a number, at least 0"),
         ("is = 3", "relevance[#1].is: found 3, expected text"),
-        ('iss = "a"', "relevance[#1].iss: found a key that is not known here, expected one of field, is"),
+        ('iss = "a"', "relevance[#1].iss: found a key that is not known here, expected one of"),
         ('is = "a"' + RULE + 'is = "a"', 'relevance: found "role a" 2 times, expected each once'),
     ],
 )  # fmt: skip
@@ -150,3 +150,12 @@ def test_a_wrong_rule_is_refused_in_one_line(rule, said):
         scenario_of("small", tomllib.loads(SMALL + RULE + rule + "\n"))
     assert str(fault.value).startswith(said)
     assert "\n" not in str(fault.value)
+
+
+def test_fields_that_no_hit_has_are_named_with_those_that_there_are():
+    rules = Rules(load_scenario("three_cities"))
+    hits = [{"name": "A", "role": "cook"}, {"city": "Ulm"}]
+    assert rules.missing([msgspec.Raw(json.dumps(one).encode()) for one in hits]) == (
+        "no hit has the field state, certs, shift that a rule names; found field name, field role"
+    )
+    assert rules.missing([FITS]) == ""

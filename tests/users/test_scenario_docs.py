@@ -30,6 +30,7 @@ SECTIONS = {
     scenario_keys.FileDemand: "### `[[variants.contracts]]`",
     scenario.Resume: "### `[[variants.resumes]]`",
     scenario.InboxMessage: "### `[[variants.inbox]]`",
+    scenario.ExpectedDemand: "### `[[variants.inbox]]`",
 }
 
 

@@ -17,8 +17,10 @@ _KINDS = {
     "bool": "true or false",
     "array": "a list",
     "object": "a table",
+    "int | null": "a whole number",
     "str | null": "text",
     "array | null": "a list",
+    "object | null": "a table",
 }
 _MATCHED = {
     repr(NOT_EMPTY): "text that is not empty",

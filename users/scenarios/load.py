@@ -61,8 +61,8 @@ def _path(name_or_file: str, folder: Path) -> Path:
                 return path
     known = sorted(path.stem for path in folder.glob("*.toml"))
     raise UsageError(
-        f'--scenario: found "{name_or_file}", which is no file, expected one or the name of a '
-        f"scenario in {folder}: {', '.join(known) or 'there is none'}"
+        f'--scenario: found "{name_or_file}", which is not a file; expected a TOML file or '
+        f"the name of a scenario in {folder}: {', '.join(known) or 'there is none'}"
         f"{suggestion(given.stem, known)}"
     )
 
@@ -73,14 +73,14 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise FaultError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise FaultError(f"found byte {error.start} to be no UTF-8, expected text in it") from None
+        raise FaultError(f"is not UTF-8: byte {error.start}") from None
 
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise FaultError(f"is no TOML: {error}") from None
+        raise FaultError(f"is not valid TOML: {error}") from None
 
 
 def _refuse(faults: Iterator[str]) -> None:

@@ -74,8 +74,28 @@ class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+class ExpectedDemand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a message asks for, as far as an LLM's reading of it is to be judged."""
+
+    role: Text | None = None
+    count: Count | None = None
+    location: Text | None = None
+    certs: list[Text] | None = None
+    skills: list[Text] | None = None
+    shift: Text | None = None
+
+    def fields(self) -> dict[str, str | int | list[str]]:
+        """What is expected, by field; without those that are left out."""
+        return {
+            name: value for name, value in msgspec.structs.asdict(self).items() if value is not None
+        }
+
+
 class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An email or SMS that reaches a coordinator; ``priority`` decides the order."""
+    """An email or SMS that reaches a coordinator; ``priority`` decides the order.
+
+    ``expect``: what the LLM should read in it; None: that is not judged.
+    """
 
     persona: PersonaName
     type: MessageType
@@ -83,6 +103,7 @@ class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: Text
     priority: Priority
     subject: str = ""
+    expect: ExpectedDemand | None = None
 
 
 class Swap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

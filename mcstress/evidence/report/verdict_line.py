@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from mcstress.evidence.report import words
 from mcstress.evidence.report.sections.relevance import not_measured
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome, expected, value_of
+from mcstress.metrics.checks import CheckOutcome, expected, line, value_of
 
 BUILT_IN = "built-in server: this says nothing about yours"
 GATEWAY = "gateway"
@@ -31,7 +31,7 @@ def verdict_words(document: RunDocument) -> str:
     told = _of_checks(document)
     if said := not_measured(document):
         told += f"; {said}"
-    return told + (f" ({BUILT_IN})" if embedded else "")
+    return told + (f"; {BUILT_IN}" if embedded else "")
 
 
 def _of_checks(document: RunDocument) -> str:
@@ -41,13 +41,12 @@ def _of_checks(document: RunDocument) -> str:
     failed = [check for check in checks if check.verdict == "fail"]
     unknown = [check for check in checks if check.verdict == "unknown"]
     faults = document.completeness.faults
-    if failed:
-        return f"{_failed(failed[0])} ({_share(failed, checks, 'failed')})"
     if faults:
-        return f"incomplete: {faults[0]} ({_share(unknown, checks, 'unknown')})"
+        return f"incomplete: {faults[0]}; {_share(unknown, checks, 'unknown')}"
+    if failed:
+        return f"{_failed(failed[0])}; {_share(failed, checks, 'failed')}"
     if unknown:
-        first = unknown[0]
-        return f"{first.metric}: {first.reason} ({_share(unknown, checks, 'unknown')})"
+        return f"{line(unknown[0])}; {_share(unknown, checks, 'unknown')}"
     return _passed(checks)
 
 

@@ -101,13 +101,15 @@ class Corpus:
         self._keys |= {item.id: key for key, item in enumerate(items, start=first)}
         self.roles.update(item.role for item in items if item.role)
 
-    def search(self, vector: Vector, count: int, exclude_ids: Iterable[str] = ()) -> list[Hit]:
-        """The ``count`` nearest in order, without those excluded."""
+    def search(
+        self, vector: Vector, count: int, exclude_ids: Iterable[str] = (), *, exact: bool = False
+    ) -> list[Hit]:
+        """The ``count`` nearest in order, without those excluded; ``exact``: all are compared."""
         excluded = {self._keys[item_id] for item_id in exclude_ids if item_id in self._keys}
         wanted = min(count + len(excluded), len(self._keys))
         if not wanted:
             return []
-        exact = len(self._keys) <= LARGEST_EXACT
+        exact = exact or len(self._keys) <= LARGEST_EXACT
         matches = self._index.search(vector, wanted, exact=exact, threads=1)
         found = zip(matches.keys.tolist(), matches.distances.tolist(), strict=True)
         hits = [self._hit(key, distance) for key, distance in found if key not in excluded]

@@ -24,22 +24,24 @@ _MEANING = (
 )
 
 
-def availability(document: RunDocument) -> Section:
-    """Each service's availability, and when nothing succeeded."""
+def availability(document: RunDocument) -> list[Section]:
+    """Each service's availability, and when nothing succeeded; none where that is not known."""
     found = {name: figures(document, path) for path, name in _SERVICES.items()}
     asked = {name: figure for name, figure in found.items() if figure.get("rate") is not None}
     notes = [note for name, figure in asked.items() for note in _silences(name, figure)]
-    if asked:
-        one = next(iter(asked.values()))
-        notes += [_measured(one), *_clocks(document), _MEANING.format(cap_s=one["cap_s"])]
-    return Section(
+    if not asked:
+        return []
+    one = next(iter(asked.values()))
+    notes += [_measured(one), *_clocks(document), _MEANING.format(cap_s=one["cap_s"])]
+    section = Section(
         key="availability",
         title="Availability",
         question="Did it answer all the time?",
         answer=reading(document, "availability.longest_silence_s"),
-        tables=[Table(_COLUMNS, [_row(*one) for one in asked.items()])] if asked else [],
+        tables=[Table(_COLUMNS, [_row(*one) for one in asked.items()])],
         notes=notes,
     )
+    return [section]
 
 
 def _row(name: str, figure: FigureSection) -> list[Any]:
@@ -87,20 +89,21 @@ def _clocks(document: RunDocument) -> list[str]:
     return [f"Times are the master's clock's. It is ahead of that of {'; of '.join(told)}."]
 
 
-def over_time(document: RunDocument) -> Section:
-    """The run in at most twelve rows."""
+def over_time(document: RunDocument) -> list[Section]:
+    """The run in at most twelve rows; none where nothing began."""
     timeline = document.time_axis
     silences = document.silences
     columns = [*_AXIS, "Silent s"] if silences else _AXIS
     rows = [_slot(slot, timeline.slot_s, silences) for slot in timeline.slots]
     notes = [f"Times are UTC; a row is what began within {words.duration(timeline.slot_s)}."]
-    return Section(
+    section = Section(
         key="over_time",
         title="Over time",
         question="When was it bad?",
-        tables=[Table(columns, rows)] if rows else [],
-        notes=notes if rows else [],
+        tables=[Table(columns, rows)],
+        notes=notes,
     )
+    return [section] if rows else []
 
 
 def _slot(slot: Slot, width_s: int, silences: list[Silence]) -> list[str]:

@@ -109,7 +109,12 @@ def determinism(document: RunDocument) -> Section:
         tables=[
             Table(["Reissue against baseline", "Value", "95 % interval", "Pairs", "Reading"], rows)
         ],
-        notes=[*_trio_note(figure), _ASKED_AGAIN, *_changed_note(figure)],
+        notes=[
+            *_trio_note(figure),
+            _ASKED_AGAIN,
+            *_adjusted_note(figure),
+            *_changed_note(figure),
+        ],
     )
 
 
@@ -121,6 +126,14 @@ def _share(figure: FigureSection, name: str, key: str) -> list[Any]:
         words.of(figure.get(key), figure.get("pairs")),
         "",
     ]
+
+
+def _adjusted_note(figure: FigureSection) -> list[str]:
+    adjusted = figure.get("adjusted_pairs")
+    if not adjusted:
+        return []
+    pairs = words.plural(adjusted, "pair")
+    return [f"{pairs} judged without the resumes that this run added since the baseline."]
 
 
 def _changed_note(figure: FigureSection) -> list[str]:
@@ -214,13 +227,30 @@ def _credit(figure: FigureSection) -> readings.Reading:
 
 
 def freshness(document: RunDocument) -> Section:
-    """New resumes, searched for at once."""
+    """New resumes, looked for at once and until they are seen."""
     figure = figures(document, "freshness")
-    key = "freshness.top_k_rate"
-    top_k = _rate(figure, "top_k", "resumes", "top_k_rate", "ci95")
+    key = "freshness.visible_rate"
+    visible = _rate(figure, "visible", "judged", "visible_rate", "visible_ci95")
     rows: list[list[Any]] = [
-        ["in the top-K" + healthy(document, key), top_k, reading(document, key)],
-        ["at top-1", _rate(figure, "top1", "resumes", "top1_rate", "top1_ci95"), ""],
+        ["seen within 10 s" + healthy(document, key), visible, reading(document, key)],
+        ["at once, in the top-K", _rate(figure, "top_k", "resumes", "top_k_rate", "ci95"), ""],
+        ["at once, at top-1", _rate(figure, "top1", "resumes", "top1_rate", "top1_ci95"), ""],
+    ]
+    times = [
+        [name, *(_seconds(figure.get(path, {}).get(at)) for at in ("p50", "p95"))]
+        for name, path in (("in the top-K", "time_to_top_k_s"), ("at top-1", "time_to_top1_s"))
+    ]
+    looks = [
+        [
+            name,
+            words.count(part.get("count")),
+            words.count(part.get("failed")),
+            *(words.milliseconds(part.get(at)) for at in ("p50_ms", "p95_ms")),
+        ]
+        for name, part in (
+            ("at once (freshness.search)", figure.get("search", {})),
+            ("again (freshness.poll)", figure.get("poll", {})),
+        )
     ]
     return Section(
         key="freshness",
@@ -228,10 +258,34 @@ def freshness(document: RunDocument) -> Section:
         question="Are new resumes found?",
         answer=reading(document, key),
         headline=Headline(
-            words.score(figure.get("top_k_rate")), words.interval(figure.get("ci95"))
+            words.score(figure.get("visible_rate")), words.interval(figure.get("visible_ci95"))
         ),
-        tables=[Table(["New resumes found", "Rate, 95 % interval", "Reading"], rows)],
+        tables=[
+            Table(["New resumes found", "Rate, 95 % interval", "Reading"], rows),
+            Table(["Seconds from the add until seen", "p50", "p95"], times),
+            Table(["Looks", "Count", "Failed", "p50", "p95"], looks),
+        ],
+        notes=[_LOOKS_NOTE, *_unseen(figure)],
     )
+
+
+_LOOKS_NOTE = (
+    "The first look goes over a new connection; what it does not see is looked for again every "
+    "0.25 s for 10 s. Looks are in no other figure of latency, pace or errors."
+)
+
+
+def _seconds(value: float | None) -> str:
+    return words.NONE if value is None else f"{value:.3f} s"
+
+
+def _unseen(figure: FigureSection) -> list[str]:
+    never, undecided = figure.get("never", 0), figure.get("undecided", 0)
+    said = [f"{words.plural(never, 'new resume')} never seen in 10 s"] * bool(never)
+    if undecided:
+        resumes = words.plural(undecided, "new resume")
+        said.append(f"{resumes} of which it is not known: the run ended, or too many were waiting")
+    return [f"{words.sentence_list(said)}."] if said else []
 
 
 def swap_and_inbox(document: RunDocument) -> Section:
@@ -282,6 +336,48 @@ def further(document: RunDocument) -> list[Section]:
     return [Section(key="further", title="Further figures", tables=[table])] if rows else []
 
 
+def _understanding(document: RunDocument, inbox: FigureSection) -> list[list[Any]]:
+    """What the LLM made of messages and hits: how much could be used, and whether it was right."""
+    parsed, fields, rated = "inbox.parsed_rate", "inbox.parse_accuracy", "inbox.rated_rate"
+    mean = "inbox.mean_rating"
+    return [
+        [
+            "demands parsed" + healthy(document, parsed),
+            _rate(inbox, "parsed", "parses", "parsed_rate", "parsed_ci95"),
+            _with(reading(document, parsed), _unparseable(inbox)),
+        ],
+        [
+            "expected fields that came" + healthy(document, fields),
+            _rate(inbox, "came_fields", "expected_fields", "parse_accuracy", "accuracy_ci95"),
+            _with(reading(document, fields), _by_field(inbox)),
+        ],
+        [
+            "hits rated" + healthy(document, rated),
+            _rate(inbox, "rated", "judged", "rated_rate", "rated_ci95"),
+            _with(reading(document, rated), _unrated(inbox)),
+        ],
+        [
+            "judge's mean rating, 1 to 5" + healthy(document, mean),
+            _rating(inbox),
+            _with(reading(document, mean), _ratings(inbox)),
+        ],
+    ]
+
+
+def _with(said: readings.Reading, detail: str) -> readings.Reading:
+    return readings.Reading(f"{said.words} ({detail})", said.tone) if detail else said
+
+
+def _by_field(inbox: FigureSection) -> str:
+    """The fields that did not always come."""
+    missed = [
+        f"{name} {words.of(field['came'], field['expected'])}"
+        for name, field in inbox.get("fields", {}).items()
+        if field["came"] < field["expected"]
+    ]
+    return words.sentence_list(missed) if missed else ""
+
+
 _UNUSABLE = "Why the LLM's answer could not be used"
 
 
@@ -299,6 +395,10 @@ def _rating(inbox: FigureSection) -> str:
 def _ratings(inbox: FigureSection) -> str:
     if not inbox.get("rated"):
         return ""
-    by_rating = ", ".join(f"{rating}: {n:,}" for rating, n in inbox["ratings"].items())
-    unrated = f"; {inbox['unrated']:,} not rated" if inbox.get("unrated") else ""
-    return f"{by_rating}{unrated}"
+    return ", ".join(f"{rating}: {n:,}" for rating, n in inbox["ratings"].items())
+
+
+def _unrated(inbox: FigureSection) -> str:
+    parts = {"unrated": "accepted and never rated", "unparseable_ratings": "unparseable"}
+    said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
+    return words.sentence_list(said) if said else ""

@@ -9,12 +9,19 @@ from mcstress.evidence.report.readings import healthy, reading, worst
 from mcstress.evidence.report.section import Headline, Section, Table, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import NOT_MEASURED
+from mcstress.metrics.results import FigureSection
 
 _COLUMNS = ["Relevance", "Mean over questions", "95 % interval", "Questions", "Reading"]
 _ROWS = {
     "precision_at_k": ("hits that fit (precision@K)", "ci95"),
     "top1_rate": ("first hits that fit", "top1_ci95"),
     "mean_gain_at_k": ("mean gain@K", "mean_gain_ci95"),
+}
+_TRUTH_COLUMNS = ["By truth", "Mean over questions", "95 % interval", "Questions"]
+_TRUTH = {
+    "recall_at_k": ("recall@K", "recall_ci95"),
+    "ndcg_at_k": ("nDCG@K", "ndcg_ci95"),
+    "mrr": ("reciprocal rank (MRR)", "mrr_ci95"),
 }
 _WORST = ["Worst questions", "Wording", "Hits that fit", "Mean gain", "Lists"]
 _MEANING = (
@@ -30,9 +37,10 @@ def relevance(document: RunDocument) -> Section:
     section = Section(
         key="relevance", title="Relevance", question="Is what is found what was asked for?"
     )
+    section.tables = _by_truth(figure)
     if reason := figure.get(NOT_MEASURED):
         section.answer = readings.Reading("not measured", "fair")
-        section.lead = f"Relevance was not measured: {reason}."
+        section.lead = f"Relevance was not measured by rule: {reason}."
         return section
     if not figure.get("lists"):
         section.answer = readings.Reading("not measured", "none")
@@ -43,7 +51,7 @@ def relevance(document: RunDocument) -> Section:
     section.headline = Headline(
         words.score(figure.get("precision_at_k")), words.interval(figure.get("ci95"))
     )
-    section.tables = [Table(_COLUMNS, [_row(document, key) for key in _ROWS])]
+    section.tables.insert(0, Table(_COLUMNS, [_row(document, key) for key in _ROWS]))
     if questions := figure.get("worst"):
         section.tables.append(Table(_WORST, [_question(one) for one in questions]))
     section.notes = [_MEANING, *_left_out(figure)]
@@ -53,6 +61,22 @@ def relevance(document: RunDocument) -> Section:
 def not_measured(document: RunDocument) -> str:
     """What the verdict's line says where no list could be judged; else empty."""
     return "relevance was not measured" * bool(figures(document, "relevance").get(NOT_MEASURED))
+
+
+def _by_truth(figure: FigureSection) -> list[Table]:
+    """Recall and its like, where a file said which ids are relevant."""
+    if not figure.get("graded_lists"):
+        return []
+    rows = [
+        [
+            name,
+            words.score(figure.get(key)),
+            words.interval(figure.get(ci95)),
+            words.count(figure.get("graded_questions")),
+        ]
+        for key, (name, ci95) in _TRUTH.items()
+    ]
+    return [Table(_TRUTH_COLUMNS, rows)]
 
 
 def _row(document: RunDocument, key: str) -> list[Any]:
@@ -78,7 +102,7 @@ def _question(one: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _left_out(figure: Any) -> list[str]:
+def _left_out(figure: FigureSection) -> list[str]:
     """Lists that say nothing, beside others that do."""
     kinds = {
         "without_fields": "with no field that a rule names: not counted",
