@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from math import exp
+from pathlib import Path
 
+import msgspec
 import numpy as np
-from made_report import run_section
-from test_compare import MadeFile
+from made_report import CHECKS as SEED_CHECKS
+from made_report import run_section, typed
 
-from mcstress.evidence.compare.run_figures import SEARCH_P95
 from mcstress.metrics.checks import evaluate, parse_check
+from mcstress.metrics.event import encoder
 from mcstress.metrics.intervals import wilson
 from mcstress.metrics.phase import PHASES
 
@@ -28,6 +30,35 @@ SHARES = {
 }
 SAMPLES = 96
 STEPS = 5_000
+
+
+class MadeFile:
+    """A run as ``read_run`` gives it, without a file."""
+
+    def __init__(self, events=(), latency=None, path="made.json", **section):
+        self.path = Path(path)
+        run = run_section(**section)
+        self.head = {
+            "run": msgspec.to_builtins(run),
+            "scenario": {"name": "three_cities", "variants": [{"contracts": []}]},
+            "completeness": {"complete": True},
+            "latency": latency or {},
+            "thresholds": [msgspec.to_builtins(parse_check(check)) for check in SEED_CHECKS],
+        }
+        self.has_digests = True
+        self.raw = [encoder.encode(event) for event in events]
+
+    @property
+    def document(self):
+        return typed(self.head)
+
+    def faults(self):
+        return []
+
+    def raw_events(self):
+        return iter(self.raw)
+
+    raw_events_as_made = raw_events
 
 
 def made_run(path, *, p95_ms=5.0, seconds=60.0, shares=None, failed=0, checks=CHECKS, **section):
@@ -114,5 +145,3 @@ EFFECTS = {
     "one run in ten slower by half to twice": spoiled,
     "normal, 30 %": wide,
 }
-
-__all__ = ["CHECKS", "EFFECTS", "SEARCH_P95", "drawn_runs", "made_run"]

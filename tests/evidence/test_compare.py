@@ -1,10 +1,9 @@
 import json
 from datetime import timedelta
-from pathlib import Path
 
-import msgspec
 import pytest
-from made_report import CHECKS, MadeRun, head_of, run_section, typed
+from made_comparison import MadeFile
+from made_report import MadeRun, head_of, run_section
 
 from mcstress.errors import UsageError
 from mcstress.evidence.compare import render
@@ -12,7 +11,6 @@ from mcstress.evidence.compare.comparison import compare
 from mcstress.evidence.compare.run_figures import RunFigures
 from mcstress.evidence.store.document import write_document
 from mcstress.evidence.store.history import read_run
-from mcstress.metrics.checks import parse_check
 from mcstress.metrics.event import decoder, encoder
 from mcstress.metrics.names import METRICS, find
 
@@ -20,35 +18,6 @@ DETERMINISM = "determinism.mean_jaccard"
 SAME_ROLE = "diversity.same_role_across_contracts.mean_jaccard"
 DIFFERENT_ROLES = "diversity.different_roles_within_contract.mean_jaccard"
 VERBATIM = "handover.verbatim.top1_rate"
-
-
-class MadeFile:
-    """A run as ``read_run`` gives it, without a file."""
-
-    def __init__(self, events=(), latency=None, path="made.json", **section):
-        self.path = Path(path)
-        run = run_section(**section)
-        self.head = {
-            "run": msgspec.to_builtins(run),
-            "scenario": {"name": "three_cities", "variants": [{"contracts": []}]},
-            "completeness": {"complete": True},
-            "latency": latency or {},
-            "thresholds": [msgspec.to_builtins(parse_check(check)) for check in CHECKS],
-        }
-        self.has_digests = True
-        self.raw = [encoder.encode(event) for event in events]
-
-    @property
-    def document(self):
-        return typed(self.head)
-
-    def faults(self):
-        return []
-
-    def raw_events(self):
-        return iter(self.raw)
-
-    raw_events_as_made = raw_events
 
 
 def made(seed, **options):

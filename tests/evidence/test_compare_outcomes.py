@@ -9,10 +9,11 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from made_comparison import CHECKS, EFFECTS, SEARCH_P95, drawn_runs, made_run
+from made_comparison import CHECKS, EFFECTS, drawn_runs, made_run
 
 from mcstress.evidence.compare import render
 from mcstress.evidence.compare.comparison import compare
+from mcstress.evidence.compare.run_figures import SEARCH_P95
 
 DETERMINISM = "determinism.mean_jaccard"
 
@@ -144,7 +145,7 @@ def test_a_run_that_stands_twice_is_unknown():
 
 
 def simulated(effects, repeats, *, ratio=1.0, runs=4, seed=1):
-    """Shares of comparisons by the real ``compare``: any alarm, p95 found, and what is unknown."""
+    """Shares of comparisons by the real ``compare``: any alarm, p95 found, and no power."""
     rng, alarms, found, unknown = np.random.default_rng(seed), 0, 0, 0
     for _ in range(repeats):
         comparison = compare(
@@ -155,7 +156,7 @@ def simulated(effects, repeats, *, ratio=1.0, runs=4, seed=1):
                   if one.verdict in ("better", "worse")}  # fmt: skip
         found += proven.get(SEARCH_P95) == "worse"
         alarms += bool(proven.keys() - ({SEARCH_P95} if ratio != 1 else set()))
-        unknown += comparison.outcome == "unknown"
+        unknown += bool(comparison.unproven)
     return alarms / repeats, found / repeats, unknown / repeats
 
 
@@ -172,12 +173,12 @@ def test_where_nothing_changed_few_comparisons_find_anything():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EFFECTS)
 def test_the_table_of_alarms_and_finds(name):
-    repeats = 1000
+    repeats = 250
     alarms, _, unknown = simulated(EFFECTS[name], repeats, seed=5)
-    finds = [simulated(EFFECTS[name], repeats, ratio=ratio, seed=6)[1] for ratio in (1.5, 2)]
+    found = simulated(EFFECTS[name], repeats, ratio=2, seed=6)[1]
     five = simulated(EFFECTS[name], repeats, ratio=2, runs=5, seed=7)[1]
-    row = " | ".join(f"{share:.1%}" for share in (alarms, *finds, five, unknown))
+    row = " | ".join(f"{share:.1%}" for share in (alarms, found, five, unknown))
     print(f"\n| {name} | {row} |")  # noqa: T201
     assert alarms <= 0.05 + 3 * sqrt(0.05 * 0.95 / repeats)
     if name.startswith(("normal, 8 %", "heavy tails")):
-        assert finds[1] >= 0.95
+        assert found >= 0.95 - 3 * sqrt(0.05 * 0.95 / repeats)
