@@ -112,6 +112,13 @@ def _add_hidden(add: Any) -> None:
         default="",
         help="which ids are relevant: TREC qrels, BEIR's TSV or JSON lines; adds recall, nDCG, MRR",
     )
+    add(
+        "--rest",
+        hidden=True,
+        metavar="RUN.json",
+        default="",
+        help="the report of a run at rest, to compare each question's list with",
+    )
     add("--timeout", hidden=True, type=float, metavar="S", default=30.0, help="for one answer")
     add(
         "--max-answer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
+from mcstress.metrics.against_rest import AgainstRest
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
@@ -24,6 +25,7 @@ OURS: tuple[type[Metric], ...] = (
     RelevanceByTruth,
     Diversity,
     Determinism,
+    AgainstRest,
     Handover,
     Freshness,
     Swap,

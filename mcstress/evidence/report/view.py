@@ -10,7 +10,7 @@ from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
 from mcstress.evidence.report.sections import capture, load, quality, speed, trust
-from mcstress.evidence.report.sections.relevance import relevance
+from mcstress.evidence.report.sections.relevance import against_rest, relevance
 from mcstress.evidence.report.sections.target import target
 from mcstress.evidence.run_document import RunDocument
 
@@ -48,6 +48,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             target(run),
             trust.checks(document),
             relevance(document),
+            *against_rest(document),
             quality.diversity(document),
             quality.determinism(document),
             quality.learning(document),
