@@ -55,15 +55,15 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class Graded(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A list against the truth: the grade of each of its hits, in rank order; 0: not relevant.
+    """A baseline's list against the truth."""
 
-    ``relevant`` is how many ids have a grade above 0 for its question, ``best`` their highest
-    grades, as many as a list is long, the highest first.
-    """
-
-    grades: list[int]
-    relevant: int
-    best: list[int]
+    grades: Annotated[
+        list[int], msgspec.Meta(description="of its hits, in rank order; 0: not relevant")
+    ]
+    relevant: Annotated[int, msgspec.Meta(description="ids with a grade above 0 for its question")]
+    best: Annotated[
+        list[int], msgspec.Meta(description="the highest K grades of its question, descending")
+    ]
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
