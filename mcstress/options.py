@@ -158,6 +158,13 @@ def _add_hidden(add: Any) -> None:
         help="seconds to wait for one answer of the LLM",
     )
     add(
+        "--rest",
+        hidden=True,
+        metavar="RUN.json",
+        default="",
+        help="the report of a run at rest, to compare each question's list with",
+    )
+    add(
         "--max-answer",
         hidden=True,
         metavar="SIZE",

@@ -16,6 +16,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
 from mcstress.phase_selection import choose_phases
+from mcstress.rest import read_rest
 from mcstress.services.byte_size import parse_size
 from mcstress.services.embedded.faults import LLM_FAULTS, Faults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
@@ -32,7 +33,7 @@ from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.run import setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
-from mcstress.users.truth import Truth, read_truth
+from mcstress.users.truth import RestLists, Truth, read_truth
 from mcstress.web.names import Authority, allowed_hosts
 
 _APART = re.compile(r"[\n;,]")
@@ -84,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts
     stack_faults: Faults
     truth: Truth = Truth()
+    rest_path: str = ""
+    rest: RestLists = {}
 
     @property
     def keeps_what_is_written(self) -> bool:
@@ -191,6 +194,10 @@ def read_settings(
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
         token_hosts=hosts or token_hosts(host, options.llm_host),
         truth=read_truth(Path(options.truth), scenario) if options.truth else Truth(),
+        rest_path=options.rest,
+        rest=read_rest(Path(options.rest), scenario, _top_k(options.top_k, scenario))
+        if options.rest
+        else {},
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
     )
     _refuse_other_encodings(settings)
@@ -216,6 +223,8 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
         if check.metric in OF_TRUTH:
             if not settings.truth.path:
                 raise UsageError(f"check {check.text!r}: found no --truth, expected a file of it")
+        elif check.metric.startswith("stability.against_rest.") and not settings.rest_path:
+            raise UsageError(f"check {check.text!r}: found no --rest, expected a run at rest")
         elif check.metric.startswith("relevance.") and not settings.scenario.relevance:
             raise UsageError(
                 f"check {check.text!r}: found no [[relevance]] in the scenario "

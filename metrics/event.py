@@ -71,15 +71,15 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class Graded(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A list against the truth: the grade of each of its hits, in rank order; 0: not relevant.
+    """A baseline's list against the truth."""
 
-    ``relevant`` is how many ids have a grade above 0 for its question, ``best`` their highest
-    grades, as many as a list is long, the highest first.
-    """
-
-    grades: list[int]
-    relevant: int
-    best: list[int]
+    grades: Annotated[
+        list[int], msgspec.Meta(description="of its hits, in rank order; 0: not relevant")
+    ]
+    relevant: Annotated[int, msgspec.Meta(description="ids with a grade above 0 for its question")]
+    best: Annotated[
+        list[int], msgspec.Meta(description="the highest K grades of its question, descending")
+    ]
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
@@ -99,6 +99,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     well each hit of a baseline's list fits, 0 to 1; None where that cannot be told.
     ``other_values``: what its hits have, where none has a value, or a field, that a rule asks for.
     ``truth``: how its hits are graded where a file says so (``--truth``).
+    ``rest_overlap``: the share of a baseline's list that its question's at rest has (``--rest``).
     ``users`` is the number of concurrent users
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
@@ -146,6 +147,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     visible_at_top1: bool | None = None
     inserts: Inserts | None = None
     truth: Graded | None = None
+    rest_overlap: float | None = None
     users: int = 0
     outcome: Outcome = "ok"
     error: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
+from mcstress.metrics.against_rest import AgainstRest
 from mcstress.metrics.availability_figures import AvailabilityFigures
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
@@ -26,6 +27,7 @@ OURS: tuple[type[Metric], ...] = (
     RelevanceByTruth,
     Diversity,
     Determinism,
+    AgainstRest,
     Handover,
     Freshness,
     Swap,

@@ -18,7 +18,7 @@ from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run
 from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
 from mcstress.users.seat import Seat
-from mcstress.users.truth import QuestionTruth, question_id
+from mcstress.users.truth import overlap, question_id
 
 if TYPE_CHECKING:
     from mcstress.users.freshness_poll import FreshnessPolls
@@ -193,12 +193,16 @@ class Coordinator:
         """By which the hits for a demand of its contract are judged; None: by none."""
         return self.around.rules.of(self.variant.number, self.contract.name, demand.role)
 
-    def truth_of(self, demand: Demand) -> QuestionTruth | None:
-        """The grades of ids for a demand of its contract; None where no file has any."""
-        truth = self.run.truth
-        if not truth:
-            return None
-        return truth.get(question_id(self.variant.number, self.contract.name, demand.role))
+    def compare(self, event: Event, demand: Demand) -> None:
+        """Note in ``event`` how the hits for a demand are graded, and how like those at rest."""
+        run = self.run
+        if event.found is None or not (run.truth or run.rest):
+            return
+        question = question_id(self.variant.number, self.contract.name, demand.role)
+        if (truth := run.truth.get(question)) is not None:
+            truth.grade(event)
+        if (at_rest := run.rest.get(question)) is not None:
+            event.rest_overlap = overlap(event, at_rest)
 
     def choose(self, results: list[Hit]) -> Hit | None:
         """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""

@@ -127,6 +127,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "mask": given.mask,
         "stack_faults": given.stack_faults.text,
         "truth": given.truth.path,
+        "rest": given.rest_path,
     }
 
 

@@ -45,6 +45,7 @@ def begin_run(settings: Settings, ground: SystemUnderTest, mode: str) -> RunStat
         llm_setup=settings.llm_setup(ground.llm_url, ground.model),
         scenario=settings.scenario,
         truth=settings.truth.questions,
+        rest=settings.rest,
         phases=[phase for phase in settings.phases if phase not in skipped],
         rounds=settings.rounds,
         seed=settings.seed,

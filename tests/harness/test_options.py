@@ -60,7 +60,7 @@ def options(**changed) -> Namespace:
 def test_the_defaults_are_right():
     settings = read_settings(options(), None)
     assert settings.gateway_url == ""
-    assert len(settings.checks) == 11
+    assert len(settings.checks) == len(settings.scenario.thresholds)
     assert settings.checks[0].needs == 9
     assert len(settings.phases) == 10
     assert (settings.top_k, settings.rounds, settings.seed) == (8, 0, 42)

@@ -197,6 +197,7 @@ class MadeRun:
         """Gains by hit and question, the same each time; nothing is drawn for them."""
         judge = [crc32(f"{hit.corpus}{hit.id}{event.contract}".encode()) for hit in event.top_k]
         event.gains = [(0.0, 0.25, 0.3333, 0.5, 0.75, 1.0)[number % 6] for number in judge]
+        event.rest_overlap = judge[0] % 9 / 8 if judge else 0.0
         event.truth = Graded([number % 4 for number in judge], relevant=9, best=[3] * K)
         if event.top_k and not any(event.gains):
             event.other_values = ["role: cook"]

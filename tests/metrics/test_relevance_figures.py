@@ -168,3 +168,16 @@ def test_truth_is_measured_where_rules_are_not():
         selected_phases=PHASES, complete=True,
     )  # fmt: skip
     assert told.verdict == "pass"
+
+
+def test_overlap_with_rest_is_the_mean_over_questions():
+    lists = defaultdict(list)
+    for event in ROUGH:
+        if event.phase == "baseline" and event.outcome != "cut" and event.rest_overlap is not None:
+            lists[event.variant, event.contract, event.role].append(event.rest_overlap)
+    figures = Figures(K)
+    figures.add_all(ROUGH)
+    found = figures.result()["metrics"]["stability"]["against_rest"]
+    mean = sum(sum(rows) / len(rows) for rows in lists.values()) / len(lists)
+    assert found["mean_overlap"] == pytest.approx(mean, abs=1e-8)
+    assert (found["lists"], found["questions"]) == (sum(map(len, lists.values())), len(lists))

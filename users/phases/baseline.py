@@ -27,9 +27,7 @@ def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, Item]
     """Note in ``answers`` the hit that the playbook took."""
     with EventScope(me, "baseline", contract=me.contract.name, role=demand.role) as act:
         found = act.search(demand.query, rules=me.rules_of(demand))
-        truth = me.truth_of(demand) if found else None
-        if truth:
-            truth.grade(act.event)
+        me.compare(act.event, demand)
         choice = me.choose(found.hits) if found else None
         if choice and act.record(demand.query, choice.id, choice.corpus, demand.role):
             answers[demand.role] = Item(choice.id, choice.corpus)

@@ -11,7 +11,7 @@ from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
 from mcstress.evidence.report.sections import capture, load, over_time, quality, speed, trust
-from mcstress.evidence.report.sections.relevance import relevance
+from mcstress.evidence.report.sections.relevance import against_rest, relevance
 from mcstress.evidence.report.sections.target import target
 from mcstress.evidence.report.verdict_line import verdict_words
 from mcstress.evidence.run_document import RunDocument
@@ -51,6 +51,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             target(run),
             trust.checks(document),
             *_of_chosen_phases(document),
+            *against_rest(document),
             *quality.further(document),
             speed.latency(document),
             load.load(document),

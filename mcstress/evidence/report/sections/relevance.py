@@ -58,6 +58,48 @@ def relevance(document: RunDocument) -> Section:
     return section
 
 
+def against_rest(document: RunDocument) -> list[Section]:
+    """Overlap with the lists of a run at rest, by band of users; none without such a run."""
+    whole = figures(document, "stability.against_rest")
+    if not whole.get("lists"):
+        return []
+    bands = [
+        (f"{band.users_from:,} to {band.users_to:,} users", _of_rest(band.figures))
+        for band in document.bands
+    ]
+    rows = [
+        [
+            name,
+            words.score(figure.get("mean_overlap")),
+            words.interval(figure.get("ci95")),
+            words.count(figure.get("questions")),
+            words.count(figure.get("lists")),
+        ]
+        for name, figure in [("all", whole), *bands]
+        if figure.get("lists")
+    ]
+    columns = ["Overlap with rest", "Mean over questions", "95 % interval", "Questions", "Lists"]
+    lead = (
+        "How much of a baseline's list the same question's list at rest (--rest) has: what falls "
+        "with more users is lost to load."
+    )
+    return [
+        Section(
+            key="against_rest",
+            title="Against rest",
+            question="Does load change what is found?",
+            headline=Headline(words.score(whole["mean_overlap"]), words.interval(whole["ci95"])),
+            lead=lead,
+            tables=[Table(columns, rows)],
+        )
+    ]
+
+
+def _of_rest(band: FigureSection) -> FigureSection:
+    found: FigureSection = (band.get("stability") or {}).get("against_rest") or {}
+    return found
+
+
 def not_measured(document: RunDocument) -> str:
     """What the verdict's line says where no list could be judged; else empty."""
     return "relevance was not measured" * bool(figures(document, "relevance").get(NOT_MEASURED))

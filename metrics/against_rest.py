@@ -1,0 +1,77 @@
+"""Against rest: whether a question gets under load the list that it got without.
+
+Each baseline's list against the same question's in another run, at rest (``--rest``): the mean
+share of a list that the other has too, 2·shared/(a + b); two empty lists are alike. Higher is
+better. Mean over questions of each question's mean; interval Wilson's, joined with the jackknife
+over trios (by_question.py). Source: VERDICT.md, section 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mcstress.metrics.by_question import NANO, ByQuestion
+from mcstress.metrics.event import Event
+from mcstress.metrics.metric import (
+    COUNT,
+    RATE,
+    Metric,
+    MetricName,
+    PerQuestion,
+    ResultContext,
+    Section,
+    Seen,
+)
+from mcstress.metrics.question import key_of, unit_of
+
+
+class AgainstRest(Metric):
+    """Overlaps by question, in billionths."""
+
+    key = "against_rest"
+    section = "stability.against_rest"
+    hears = ("baseline",)
+
+    def __init__(self) -> None:
+        self.overlaps = ByQuestion()
+
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The figures of the section."""
+        of = Section(cls.section, cls.hears, "lists", None).name
+        yield of(
+            "mean_overlap",
+            RATE,
+            "share of a baseline's list that the same question's at rest has; mean over "
+            "questions; higher is better",
+            "ci95",
+            label="overlap with the list at rest",
+            better="higher",
+        )
+        yield of("lists", COUNT, "baseline lists whose question was asked at rest")
+        yield of("questions", COUNT, "different questions among them")
+
+    def add(self, event: Event, seen: Seen) -> None:
+        """Count a baseline's list, where there is one at rest."""
+        if seen.hits is not None and event.rest_overlap is not None:
+            overlap = round(NANO * event.rest_overlap)
+            self.overlaps.add(unit_of(event), key_of(event), overlap)
+
+    def per_question(self) -> PerQuestion:
+        """Overlaps by unit and question."""
+        rows = self.overlaps.rows()
+        means = {key: (total / NANO, n) for key, n, (total,) in rows}
+        return {f"{self.section}.mean_overlap": means}
+
+    def result(self, context: ResultContext) -> dict[str, Any]:
+        """The figure's section."""
+        del context
+        rate = self.overlaps.rate(scale=NANO)
+        return {
+            "mean_overlap": rate and rate.value,
+            "ci95": rate and list(rate.ci95),
+            "ci95_label": rate and rate.ci95_label,
+            "lists": self.overlaps.samples,
+            "questions": len(self.overlaps),
+        }
