@@ -26,7 +26,7 @@ _MEANING = (
 def availability(document: RunDocument) -> list[Section]:
     """Each service's availability, and when nothing succeeded; none where that is not known."""
     gateway = figures(document, "availability")
-    found = {"gateway": gateway, "LLM": gateway[LLM] if LLM in gateway else {}}
+    found = {"gateway": gateway, "LLM": _beside(gateway)}
     asked = {
         name: figure
         for name, figure in found.items()
@@ -46,6 +46,14 @@ def availability(document: RunDocument) -> list[Section]:
         notes=notes,
     )
     return [section]
+
+
+def _beside(gateway: FigureSection) -> FigureSection:
+    """The LLM's, where it was asked anything."""
+    if LLM not in gateway:
+        return {}
+    llm: FigureSection = gateway[LLM]
+    return llm
 
 
 def _row(name: str, figure: FigureSection) -> list[Any]:
