@@ -1,66 +1,137 @@
 """One half of a pair of ``against.py``: run by path, in the checkout that is measured.
 
-``python against_half.py NAME URL`` prints CPU µs. What it imports is the checkout's own; it uses
-only what the checkouts that are compared have in common.
+``python against_half.py NAME URL`` prints CPU µs of one event or step, the median of ``TURNS``
+turns. With a NUMBER after them it does the work for so many, once: whoever counts instructions
+takes the difference of two numbers, which leaves out the start of the process. What it imports is
+the checkout's own; it uses only what the checkouts that are compared have in common.
 """
 
 from __future__ import annotations
 
+import gc
+import itertools
+import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from time import process_time
+from typing import Any
 
+import gevent
 import locust  # noqa: F401  (first, for its monkey-patching)
+import msgspec
 
-from benchmarks import event_cost, tracing
+from benchmarks import event_cost, tracing_arms, turns
+from benchmarks.fixed_server import search_body
 from benchmarks.made_events import made_events
-from benchmarks.tracing_arms import stand_in, tracer_to
-from benchmarks.turns import ALL_IN, made
+from benchmarks.searchers import BODY
 
-TURNS = 7
+TURNS = 9
 EVENTS = 10_000
+"""Of one turn: as many as ``turns.py`` has requests, and half of what tracing holds in memory."""
+COUNTED = 3000
+"""The largest NUMBER: so much is prepared for whoever counts, whatever the number."""
+TRIOS = 20
+
+Turn = Callable[[int], float]
+"""Does the work for so many events or steps; CPU µs of each."""
+
+servers = ExitStack()
 
 
-def step(url: str, folder: Path) -> list[float]:
+def step(url: str, folder: Path, _most: int) -> Turn:
     """An event of one search, with metrics and evidence."""
-    turn = made(url, ALL_IN, folder)
-    turn()
-    return [turn() for _ in range(TURNS)]
+    environment = turns.Environment()
+    environment.create_local_runner()
+    (getattr(turns, "tune_gc", None) or turns.keep_quiet)(environment)  # two names of one
+    searches = turns.coordinators(url, environment, folder, turns.USERS)
+    for search in searches:
+        search()  # its connection is open then
+    environment.events.spawning_complete.fire(user_count=turns.USERS)
+    return lambda number: turns.search_turn(searches, number // turns.USERS)()
 
 
-def metrics(_url: str, _folder: Path) -> list[float]:
+def metrics(_url: str, _folder: Path, most: int) -> Turn:
     """The metrics of an event, on a worker and in a local run."""
-    lines = [event_cost.encoder.encode(event) for event in made_events(EVENTS)]
-    costs = []
-    for _ in range(TURNS):
-        begin_s = process_time()
-        event_cost._worker(lines)  # noqa: SLF001  (the benchmark's own parts)
-        event_cost._local(lines)  # noqa: SLF001  (likewise)
-        costs.append((process_time() - begin_s) / EVENTS * 1e6)
-    return costs
+    lines = [event_cost.encoder.encode(event) for event in made_events(most, TRIOS)]
+
+    def work(number: int) -> None:
+        event_cost._worker(lines[:number])  # noqa: SLF001  (the benchmark's own parts)
+        event_cost._local(lines[:number])  # noqa: SLF001  (likewise)
+
+    return lambda number: cpu_us(lambda: work(number), number)
 
 
-def traced(figure: str, folder: Path) -> list[float]:
-    """A step on the user's greenlet, or its delivery."""
-    with stand_in() as url:
-        turns = [
-            tracing._step_turn(tracer_to(url, folder, f"turn-{n}"))  # noqa: SLF001  (likewise)
-            for n in range(TURNS)
-        ]
-    return [turn[figure] for turn in turns]
+def traced(_url: str, folder: Path, most: int, *, is_delivered: bool, is_masked: bool) -> Turn:
+    """A step on the user's greenlet, or its delivery.
+
+    Whoever counts the instructions of a delivery counts those of its recording as well.
+    """
+    if not is_masked and hasattr(tracing_arms.RUN, "mask"):
+        tracing_arms.RUN = msgspec.structs.replace(tracing_arms.RUN, mask="off")
+    pairs = [tracing_arms.made(number, BODY, search_body()) for number in range(most)]
+    names = itertools.count()
+    url = servers.enter_context(tracing_arms.stand_in())
+
+    def turn(number: int) -> float:
+        tracer = tracing_arms.tracer_to(url, folder, f"turn-{next(names)}")
+        while tracer.project_url is None:  # it loads the official SDK meanwhile
+            gevent.sleep(0.01)
+        recorded_us = cpu_us(lambda: record(tracer, pairs[:number]), number)
+        if not is_delivered and is_counted():
+            return recorded_us
+        delivered_us = cpu_us(lambda: tracer.finish(60.0), number)
+        assert tracer.counts().delivered == number, tracer.counts()
+        return delivered_us if is_delivered else recorded_us
+
+    return turn
 
 
-WORK: dict[str, Callable[[str, Path], list[float]]] = {
+def record(tracer: Any, pairs: Sequence[tuple[Any, Any]]) -> None:
+    """Record all of it, while nobody else has a turn."""
+    for pair in pairs:
+        tracer.record(*pair)
+
+
+def cpu_us(work: Callable[[], object], number: int) -> float:
+    """The CPU µs of ``work``, by ``number``."""
+    gc.collect()
+    begin_s = process_time()
+    work()
+    return (process_time() - begin_s) / number * 1e6
+
+
+WORK: dict[str, Callable[[str, Path, int], Turn]] = {
     "step": step,
     "event_cost": metrics,
-    "trace_record": lambda _, folder: traced(tracing.RECORD, folder),
-    "trace_delivery": lambda _, folder: traced(tracing.DELIVERY, folder),
+    "trace_record": partial(traced, is_delivered=False, is_masked=True),
+    "trace_delivery": partial(traced, is_delivered=True, is_masked=True),
+    "trace_delivery_unmasked": partial(traced, is_delivered=True, is_masked=False),
 }
 
 
+def is_counted() -> bool:
+    """Whether somebody counts instructions."""
+    return len(sys.argv) > 3
+
+
+def main(name: str, url: str, number: str = "") -> None:
+    """Do the work of the benchmark called ``name``."""
+    with tempfile.TemporaryDirectory() as folder, servers:
+        turn = WORK[name](url, Path(folder), COUNTED if number else EVENTS)
+        if number:
+            gc.disable()  # a collection that comes with one number and not with the other
+            turn(int(number))
+        else:
+            turn(EVENTS)
+            print(statistics.median(turn(EVENTS) for _ in range(TURNS)))
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as name:
-        print(statistics.median(WORK[sys.argv[1]](sys.argv[2], Path(name))))
+    main(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(0)  # what is traced and was not to be delivered stays undelivered

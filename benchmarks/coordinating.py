@@ -39,7 +39,7 @@ EVENTS_A_DELTA = 10_000
 def coordinators(
     url: str, environment: Environment, folder: Path, count: int
 ) -> list[Callable[[], object]]:
-    """``count`` coordinators; each call is her next event."""
+    """``count`` coordinators; each call is the next event of one."""
     run = made_run(url)
     sizes = dict.fromkeys(run.scenario.corpora, 5000)
     target = GatewayTarget(run.target_setup)
@@ -77,7 +77,7 @@ def made_run(url: str) -> Run:
 def recorded(run: Run, folder: Path) -> Callable[..., None]:
     """A worker's listener: metrics and evidence, and now and then a delta."""
     segment = Segment(folder / "events.jsonl", {"record": "segment"})
-    recorder = Recorder("benchmark", run.top_k, segment, parse_policy("all"), None)
+    recorder = Recorder("benchmark", run.top_k, segment, parse_policy("all"), ())
 
     def on_event(event: Event, steps: Sequence[Step[Any]]) -> None:
         recorder.on_event(event, steps)
@@ -91,7 +91,7 @@ def recorded(run: Run, folder: Path) -> Callable[..., None]:
 def coordinator(
     seat: Seat, around: WorkerContext, environment: Environment
 ) -> Callable[[], object]:
-    """Her next event, at each call."""
+    """The next event, at each call."""
     user = locust.User(environment)
     me = Coordinator(
         seat,

@@ -39,7 +39,7 @@ from benchmarks.tracing_arms import (
 )
 from mcstress.metrics.event import Event
 from mcstress.services.step import Step
-from mcstress.tracing.tracer import Tracer
+from mcstress.tracing.langfuse.tracer import LangfuseTracer
 from mcstress.users.session import coordination_hook
 
 USERS = 50
@@ -192,7 +192,7 @@ def step_rows(folder: Path) -> Iterator[Row]:
         yield Row(name, min(values), "µs CPU per step", min(values) / yardstick, YARDSTICK)
 
 
-def _step_turn(tracer: Tracer) -> dict[str, float]:
+def _step_turn(tracer: LangfuseTracer) -> dict[str, float]:
     """The CPU µs per step of recording, while nobody else has a turn, and of delivering."""
     while tracer.project_url is None:
         gevent.sleep(0.01)

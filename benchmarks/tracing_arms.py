@@ -19,10 +19,10 @@ from benchmarks.searchers import BODY
 from mcstress.metrics.event import Event, utc
 from mcstress.services.step import Step
 from mcstress.services.trace_context import new_span_id
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings
+from mcstress.tracing.langfuse.tracer import LangfuseTracer
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.trace import TraceRun
-from mcstress.tracing.tracer import Tracer
 
 Trace = Callable[[Event, Sequence[Step[Any]]], None]
 Arm = Callable[[], AbstractContextManager[tuple[Trace | None, Callable[[], object]]]]
@@ -60,11 +60,11 @@ def stand_in(mode: str = "ok") -> Iterator[str]:
             process.kill()
 
 
-def tracer_to(url: str, folder: Path, name: str, limits: Limits | None = None) -> Tracer:
+def tracer_to(url: str, folder: Path, name: str, limits: Limits | None = None) -> LangfuseTracer:
     """Our tracer, begun."""
-    settings = Settings(url, PUBLIC_KEY, SECRET_KEY)
+    settings = LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
     spool = folder / f"{name}.spool.jsonl"
-    tracer = Tracer(settings, RUN, worker="w1", spool_path=spool, limits=limits)
+    tracer = LangfuseTracer(settings, RUN, worker="w1", spool_path=spool, limits=limits)
     tracer.start()
     return tracer
 

@@ -1,4 +1,4 @@
-"""``mcstress``: what is done beside a run."""
+"""The command line tool ``mcstress``: everything but the run itself."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from mcstress.errors import UsageError
-from mcstress.exit_codes import EXIT_CODES, EXIT_REGRESSION, EXIT_USAGE
+from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
-from mcstress.tracing.trace import LEVELS, Level
+from mcstress.tracing.trace import LEVELS, MaskLevel
 
 EXIT_LEFT = 1
 
@@ -38,14 +38,18 @@ class Group(click.Group):
 @click.group(cls=Group)
 @click.version_option(package_name="multi-coordinator-stress", prog_name="mcstress")
 def main() -> None:
-    """Reports, comparison, replay, the embedded stack, and a check without load."""
+    """Check a setup, make reports again, compare runs, replay traces, serve the embedded stack."""
 
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--skip-damaged", is_flag=True, help="leave out lines that cannot be read; unknown")
+@click.option(
+    "--skip-damaged",
+    is_flag=True,
+    help="skip lines that cannot be read; the verdict is then unknown",
+)
 def report(file: Path, *, skip_damaged: bool) -> None:
-    """Make the report of FILE, a cut-off run's .events.jsonl or a run's .json; exit by verdict."""
+    """Make the report again, from a run's .events.jsonl or .json FILE; exits by the verdict."""
     from mcstress.commands.report import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
 
     try:
@@ -57,42 +61,93 @@ def report(file: Path, *, skip_damaged: bool) -> None:
 
 
 @main.command(epilog=f"Faults (docs/faults.md), several with commas:\n\n\b\n{explained()}")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one")
-@click.option("--data", type=click.Path(path_type=Path), default=None, help="survives a restart")
-@click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
-@click.option("--fault", multiple=True, metavar="NAME=VALUE,...", help="what is wrong with it")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="port; 0: any free one")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="folder that keeps all data over a restart",
+)
+@click.option("--seed", type=int, default=42, show_default=True, help="random seed of the corpora")
+@click.option("--fault", multiple=True, metavar="NAME=VALUE,...", help="faults to inject")
 def stack(port: int, data: Path | None, seed: int, fault: tuple[str, ...]) -> None:
-    """Serve the embedded stack alone, in the foreground, until Ctrl-C."""
+    """Serve the built-in gateway and LLM alone, in the foreground, until Ctrl-C."""
     faults = parse_faults(fault, "--fault")
     from mcstress.services.embedded.__main__ import serve  # noqa: PLC0415  (numpy's tables load slowly)
 
-    serve(port=port, data_dir=data, seed=seed, faults=faults)
+    serve(port=port, data_dir=data, seed=seed, faults=faults, announce=_announce)
+
+
+def _announce(url: str) -> None:
+    click.echo(
+        f"Built-in gateway and LLM on {url} - use it for --host and --llm-host. Ctrl-C stops."
+    )
+
+
+@main.command()
+@click.option("--scenario", default="three_cities", show_default=True, help="a name or a file")
+@click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
+@click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="ids a query; 0: its K")
+def truth(scenario: str, seed: int, top_k: int) -> None:
+    """Print what the embedded stack should find, by exact search: a file for --truth."""
+    from mcstress.commands.truth import exact_lines  # noqa: PLC0415  (numpy's tables load slowly)
+
+    for line in exact_lines(scenario, seed, top_k):
+        click.echo(line)
 
 
 class TwoSides(click.Command):
-    """Takes ``A… -- B…``: the parser would drop the ``--`` that stands between the sides."""
+    """Takes ``A… -- B…``: the parser would drop the ``--`` that stands between the sides.
+
+    Options may stand before, between and after the files. A second ``--`` ends them: what follows
+    it are files, whatever their names begin with.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep what follows the first ``--`` as the B side."""
+        """Keep the files that follow the first ``--`` as the B side."""
         if "--" in args:
             cut = args.index("--")
-            args, ctx.obj = args[:cut], args[cut + 1 :]
+            args, rest = args[:cut], args[cut + 1 :]
+            end = rest.index("--") if "--" in rest else len(rest)
+            options, files = self._told_apart(rest[:end])
+            args, ctx.obj = [*args, *options], [*files, *rest[end + 1 :]]
         return super().parse_args(ctx, args)
 
+    def _told_apart(self, args: list[str]) -> tuple[list[str], list[str]]:
+        """Options, each with its value, and files."""
+        valued = {
+            name
+            for parameter in self.params
+            if isinstance(parameter, click.Option) and not parameter.is_flag
+            for name in parameter.opts
+        }
+        options: list[str] = []
+        files: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            (options if arg.startswith("-") else files).append(arg)
+            if arg in valued:
+                options += [value for value in [next(rest, None)] if value is not None]
+        return options, files
 
-@main.command(cls=TwoSides, options_metavar="[OPTIONS]", epilog="B: the files after --")
+
+@main.command(
+    cls=TwoSides,
+    options_metavar="[OPTIONS]",
+    epilog="B: the files after --; options may stand anywhere. Pages: docs/compare.md",
+)
 @click.argument("a", nargs=-1, type=click.Path(path_type=Path), metavar="A.json... -- B.json...")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text")
 @click.option(
     "--fail-on-regression",
     is_flag=True,
-    help="exit code 5 where B is proven worse, 4 where a file proves nothing",
+    help="exit code 5 where B is proven worse, 4 where that cannot be judged",
 )
 @click.pass_context
 def compare(
     ctx: click.Context, a: tuple[Path, ...], form: str, *, fail_on_regression: bool
 ) -> None:
-    """Compare runs B with runs A: effect first, interval, and ~ where nothing is proven."""
+    """Compare two sets of runs."""
     from mcstress.evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
     from mcstress.evidence.store.history import blaming, read_run  # noqa: PLC0415  (likewise)
 
@@ -103,10 +158,8 @@ def compare(
             reading.enter_context(blaming(run))
         found = comparison.compare(*runs)
     click.echo(getattr(render, form)(found), nl=False)
-    if fail_on_regression and (found.damaged or found.unsent):
-        raise SystemExit(EXIT_CODES["unknown"])
-    if fail_on_regression and found.regressions:
-        raise SystemExit(EXIT_REGRESSION)
+    if fail_on_regression:
+        raise SystemExit(COMPARED[found.outcome])
 
 
 @main.command(
@@ -115,7 +168,7 @@ def compare(
 )
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def check(options: tuple[str, ...]) -> None:
-    """Find without load what a run with the same OPTIONS would refuse."""
+    """Validate options, scenario, services and checks without running a test."""
     # Locust comes first: it patches ssl, which must not be in use by then.
     import locust  # noqa: F401, PLC0415
 
@@ -135,33 +188,42 @@ def check(options: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("spools", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)
-@click.option("--mask", type=click.Choice(LEVELS), help="in place of what the run had")
+@click.option(
+    "--otlp-traces",
+    metavar="URL",
+    default="",
+    help="where spools of OTLP go; env: to where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says",
+)
+@click.option("--mask", type=click.Choice(LEVELS), help="masking level instead of the run's own")
 @click.option(
     "--timeout",
     type=click.IntRange(1, 3600),
     default=30,
     show_default=True,
-    help="seconds that the server has for an answer",
+    help="seconds to wait for one response",
 )
 @click.option(
     "--within",
     type=click.IntRange(1),
-    help="seconds for everything; what is left then stays  [default: no limit]",
+    help="seconds for everything; the rest stays in the spool  [default: no limit]",
 )
-def replay(
+def replay(  # noqa: PLR0917  (click passes them by name)
     spools: tuple[Path, ...],
     langfuse_env: Path,
-    mask: Level | None,
+    otlp_traces: str,
+    mask: MaskLevel | None,
     timeout: int,
     within: int | None,
 ) -> None:
-    """Send what a run left in SPOOLS to Langfuse, each observation once, observations first."""
+    """Send the traces that a run left in its SPOOLS to Langfuse or a collector, each once."""
     from mcstress.commands.replay import replay_spools  # noqa: PLC0415  (httpx loads slowly)
 
     outcomes = []
-    replayed = replay_spools(spools, langfuse_env, mask=mask, timeout_s=timeout, within_s=within)
+    replayed = replay_spools(
+        *(spools, langfuse_env, otlp_traces), mask=mask, timeout_s=timeout, within_s=within
+    )
     for spool, outcome in replayed:
         outcomes.append(outcome)
         click.echo(f"{spool}: {outcome}")
-    if any(outcome.left or outcome.interrupted for outcome in outcomes):
+    if any(each.left or each.rejected or each.interrupted for each in outcomes):
         raise SystemExit(EXIT_LEFT)

@@ -144,11 +144,17 @@ class Lifecycle:
             logger.warning(writes(run.run, ground.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
+        if settings.truth.not_asked:
+            logger.warning(
+                "--truth %s: %d of its queries are not asked",
+                settings.truth.path,
+                settings.truth.not_asked,
+            )
         for said in tokens_not_sent(settings):
             logger.warning("%s", said)
         conductor.conduct(run, self._progress(settings))
         if self.node is not None:
-            self.node.local_segment, self.node.local_tracer = run.segment, run.traces.tracer
+            self.node.local_segment, self.node.local_sinks = run.segment, run.traces.sinks
 
     def _progress(self, settings: Settings) -> Progress:
         display = open_display(json_progress=settings.json_progress, headless=self._headless)
@@ -214,7 +220,7 @@ class Lifecycle:
             tell(run, document)
         except OSError as fault:
             where = fault.filename or "their file or pipe"
-            logger.error("JUnit and GitHub were not told: %s: %s", where, fault.strerror)  # noqa: TRY400  (no defect)
+            logger.error("no output for JUnit or GitHub: %s: %s", where, fault.strerror)  # noqa: TRY400  (no defect)
         else:
             self.environment.process_exit_code = EXIT_CODES[document.verdict]
 
@@ -314,13 +320,13 @@ class Lifecycle:
             self.node.give_up()
         if run is None:
             kept = self.node.evidence if self.node is not None else None
-            return f"given up; what was seen is in {kept}" if kept else "given up"
+            return f"Quit; what was seen is in {kept}" if kept else "Quit."
         run.segment.flush()
         run.traces.let_go()
         if (report := next(iter(run.paths.reports.values()))).exists():
-            return f"given up before all traces were accounted for; the report: {report}"
+            return f"Quit before all traces were accounted for. Report: {report}"
         made_from = shlex.quote(str(run.segment.path))
-        return f"given up before the report. To make it: mcstress report {made_from}"
+        return f"Quit without a report. To make one: mcstress report {made_from}"
 
     def abandon(self) -> None:
         """Give up what has not begun, and let the workers go that are there."""

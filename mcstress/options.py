@@ -20,30 +20,47 @@ def add_options(parser: LocustArgumentParser) -> None:
         variable = "MCSTRESS_" + names[0].lstrip("-").upper().replace("-", "_")
         parser.add_argument(*names, include_in_web_ui=not hidden, env_var=variable, **how)
 
-    add("--llm-host", metavar="URL", default="", help="an LLM; empty: the embedded stand-in")
-    add("--llm-model", metavar="NAME", default="qwen2.5", help="the model that parses and judges")
+    add(
+        "--llm-host",
+        metavar="URL",
+        default="",
+        help="the LLM's base URL; empty: the built-in rules",
+    )
+    add(
+        "--llm-model",
+        metavar="NAME",
+        default="qwen2.5",
+        help="the model that parses and judges messages",
+    )
     add(
         "--scenario",
         metavar="NAME or FILE",
         default="three_cities",
-        help="one that ships with the harness, or a TOML file",
+        help="name of a scenario that ships with mcstress, or a TOML file",
     )
-    add("--rounds", type=int, metavar="N", default=0, help="rounds a coordinator; 0: until stopped")
-    add("--seed", type=int, metavar="N", default=42, help="decides everything random in a run")
+    add(
+        "--rounds",
+        type=int,
+        metavar="N",
+        default=0,
+        help="rounds per coordinator; 0: until stopped",
+    )
+    add("--seed", type=int, metavar="N", default=42, help="random seed")
     add(
         "--check",
         metavar="EXPR",
         action="append",
         # Not []: of an empty list Locust's web UI believes that it holds whole numbers.
         default=None,
-        help="in place of the scenario's checks: errors.rate <= 0.01; more apart by semicolons",
+        help="check(s) that replace the scenario's, e.g. 'errors.rate <= 0.01'; "
+        "separate several with ';'",
     )
-    add("--top-k", type=int, metavar="N", default=0, help="results a search; 0: the scenario's")
+    add("--top-k", type=int, metavar="N", default=0, help="results per search; 0: the scenario's")
     add(
         "--think-time",
         metavar="MIN-MAX",
         default="0",
-        help="seconds between a coordinator's events: 2, or 1-5",
+        help="seconds between a coordinator's events, e.g. 2 or 1-5",
     )
     add(
         "--reference",
@@ -52,7 +69,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         const=REFERENCE_S,
         metavar="S",
         default=0.0,
-        help="one trio alone for the first seconds, to compare load with; 0: all at once",
+        help="seconds that one group of users runs alone first, as the baseline for load; 0: none",
     )
     _add_hidden(add)
 
@@ -64,14 +81,14 @@ def _add_hidden(add: Any) -> None:
         hidden=True,
         metavar="MODULE:CLASS",
         default="",
-        help="a class of your own in place of the gateway; also FILE.py:CLASS",
+        help="your own class to test instead of the gateway; also FILE.py:CLASS",
     )
     add(
         "--llm-api",
         hidden=True,
         metavar="NAME",
         default="",
-        help="how the LLM is spoken to: ollama, openai; empty: what it answers to",
+        help="API of the LLM: ollama or openai; empty: detected before the run",
     )
     add(
         "--llm-max-tokens",
@@ -79,23 +96,35 @@ def _add_hidden(add: Any) -> None:
         type=int,
         metavar="N",
         default=0,
-        help="of an LLM's answer, at most; 0: the LLM's own limit",
+        help="most tokens in one LLM response; 0: the LLM's own limit",
     )
-    add("--report-dir", hidden=True, metavar="DIR", default=DEFAULT_REPORT_DIR, help="for reports")
-    add("--run-id", hidden=True, metavar="ID", default="", help="in place of the next free number")
+    add(
+        "--report-dir",
+        hidden=True,
+        metavar="DIR",
+        default=DEFAULT_REPORT_DIR,
+        help="folder for reports",
+    )
+    add(
+        "--run-id",
+        hidden=True,
+        metavar="ID",
+        default="",
+        help="id of the run; empty: the next free number",
+    )
     add(
         "--evidence",
         hidden=True,
         metavar="POLICY",
         default="all",
-        help="events kept: all, full (with bodies), sample=0.1, none; metrics see all of them",
+        help="events to keep: all, full (with bodies), sample=0.1, none; metrics always use all",
     )
     add(
         "--playbook-prefix",
         hidden=True,
         metavar="TEXT",
         default="",
-        help="of namespaces; empty: playbook_, with --host playbook_<run>_",
+        help="prefix of playbook namespaces; empty: playbook_, with --host playbook_<run>_",
     )
     add(
         "--stack-fault",
@@ -103,32 +132,67 @@ def _add_hidden(add: Any) -> None:
         metavar="NAME=VALUE,...",
         action="append",
         default=None,
-        help="what is wrong with the embedded stack: noise=1, or another of docs/faults.md",
+        help="faults for the embedded stack, e.g. noise=1; see docs/faults.md",
     )
-    add("--timeout", hidden=True, type=float, metavar="S", default=30.0, help="for one answer")
+    add(
+        "--timeout",
+        hidden=True,
+        type=float,
+        metavar="S",
+        default=30.0,
+        help="seconds to wait for one response",
+    )
+    add(
+        "--truth",
+        hidden=True,
+        metavar="FILE",
+        default="",
+        help="which ids are relevant: TREC qrels, BEIR's TSV or JSON lines; adds recall, nDCG, MRR",
+    )
+    add(
+        "--llm-timeout",
+        hidden=True,
+        type=float,
+        metavar="S",
+        default=120.0,
+        help="seconds to wait for one answer of the LLM",
+    )
     add(
         "--max-answer",
         hidden=True,
         metavar="SIZE",
         default="8MB",
-        help="a larger one is a failed step",
+        help="largest response; a larger one is a failed step",
     )
-    add("--wait-deadline", hidden=True, type=float, metavar="S", default=60.0, help="for a partner")
+    add(
+        "--wait-deadline",
+        hidden=True,
+        type=float,
+        metavar="S",
+        default=60.0,
+        help="seconds to wait for another coordinator",
+    )
     add(
         "--llm-parallel",
         hidden=True,
         type=int,
         metavar="N",
         default=4,
-        help="LLM calls in flight per process",
+        help="most LLM calls in flight per process",
     )
-    add("--junit", hidden=True, metavar="FILE", default="", help="checks as JUnit XML")
+    add(
+        "--junit",
+        hidden=True,
+        metavar="FILE",
+        default="",
+        help="write the checks to FILE as JUnit XML",
+    )
     add(
         "--json-progress",
         hidden=True,
         action="store_true",
         default=False,
-        help="progress as JSON lines on standard error",
+        help="write progress as JSON lines to standard error",
     )
     add(
         "--langfuse-env",
@@ -138,19 +202,28 @@ def _add_hidden(add: Any) -> None:
         help="KEY=VALUE file with LANGFUSE_URL, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY",
     )
     add(
+        "--otlp-traces",
+        hidden=True,
+        nargs="?",
+        const="env",
+        metavar="URL",
+        default="",
+        help="traces to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
         "--trace-sample",
         hidden=True,
         type=float,
         metavar="X",
         default=1.0,
-        help="share of traces sent to Langfuse, 0 to 1",
+        help="share of traces sent, 0 to 1",
     )
     add(
         "--mask",
         hidden=True,
         metavar="LEVEL",
         default="on",
-        help="of traces: off, on (phone numbers, email addresses, cards), strict (no bodies)",
+        help="mask traces: off, on (phone numbers, email addresses, cards), strict (no bodies)",
     )
     add(
         "--web-allowed-host",
@@ -158,7 +231,7 @@ def _add_hidden(add: Any) -> None:
         metavar="NAME",
         action="append",
         default=None,
-        help="a name under which the web UI may be asked for, as a proxy's; repeatable",
+        help="another host name for the web UI, e.g. a proxy's; repeatable",
     )
 
 

@@ -26,14 +26,18 @@ from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import TargetSetup
 from mcstress.services.target_class import target_class
-from mcstress.tracing.trace import LEVELS, Level
+from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
+from mcstress.tracing.otlp.settings import load_otlp
+from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.run import setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
+from mcstress.users.truth import Truth, read_truth
 from mcstress.web.names import Authority, allowed_hosts
 
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
+OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -66,17 +70,20 @@ class Settings(msgspec.Struct, frozen=True):
     evidence: str
     playbook_prefix: str
     timeout_s: float
+    llm_timeout_s: float
     max_answer_bytes: int
     wait_deadline_s: float
     llm_parallel: int
     junit: str
     json_progress: bool
     langfuse_env: Path
+    otlp_traces: str
     trace_sample: float
-    mask: Level
+    mask: MaskLevel
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
     stack_faults: Faults
+    truth: Truth = Truth()
 
     @property
     def keeps_what_is_written(self) -> bool:
@@ -102,10 +109,40 @@ class Settings(msgspec.Struct, frozen=True):
             model=self.llm_model if model.api == "ollama" else model.name,
             seed=self.seed,
             max_tokens=self.llm_max_tokens,
-            timeout_s=self.timeout_s,
+            timeout_s=self.llm_timeout_s,
             max_answer_bytes=self.max_answer_bytes,
             token_hosts=self.token_hosts,
         )
+
+
+_OPTIONS = {
+    "scenario_source": "--scenario",
+    "phases": "--tags",
+    "checks": "--check",
+    "gateway_url": "--host",
+    "llm_url": "--llm-host",
+    "think_from_s": "--think-time",
+    "think_to_s": "--think-time",
+    "reference_s": "--reference",
+    "timeout_s": "--timeout",
+    "max_answer_bytes": "--max-answer",
+    "wait_deadline_s": "--wait-deadline",
+    "web_allowed_hosts": "--web-allowed-host",
+    "token_hosts": "--host",
+    "stack_faults": "--stack-fault",
+}
+"""The options of settings that are not named as their option is."""
+
+
+def options_that_differ(one: Settings, other: Settings) -> list[str]:
+    """The options, each once, whose values differ between two runs' settings."""
+    return list(
+        dict.fromkeys(
+            _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            for name in Settings.__struct_fields__
+            if getattr(one, name) != getattr(other, name)
+        )
+    )
 
 
 def read_settings(
@@ -141,19 +178,23 @@ def read_settings(
         evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,
         timeout_s=_seconds("--timeout", options.timeout),
+        llm_timeout_s=_seconds("--llm-timeout", options.llm_timeout),
         max_answer_bytes=parse_size(options.max_answer, "--max-answer", *ANSWER_BYTES),
         wait_deadline_s=_seconds("--wait-deadline", options.wait_deadline),
         llm_parallel=_at_least(1, "--llm-parallel", options.llm_parallel),
         junit=options.junit,
         json_progress=bool(options.json_progress),
         langfuse_env=Path(options.langfuse_env),
+        otlp_traces=_collector(options),
         trace_sample=_share("--trace-sample", options.trace_sample),
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
         token_hosts=hosts or token_hosts(host, options.llm_host),
+        truth=read_truth(Path(options.truth), scenario) if options.truth else Truth(),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
     )
     _refuse_other_encodings(settings)
+    _refuse_checks_of_nothing(settings)
     return settings
 
 
@@ -167,6 +208,19 @@ def _refuse_other_encodings(settings: Settings) -> None:
         except UnicodeEncodeError:
             option = name.removesuffix("_source").replace("_", "-")
             raise UsageError(f"--{option}: found {os.fsencode(value)!r}, expected UTF-8") from None
+
+
+def _refuse_checks_of_nothing(settings: Settings) -> None:
+    """Checks of relevance without what it is judged by: they would be unknown in each run."""
+    for check in settings.checks:
+        if check.metric in OF_TRUTH:
+            if not settings.truth.path:
+                raise UsageError(f"check {check.text!r}: found no --truth, expected a file of it")
+        elif check.metric.startswith("relevance.") and not settings.scenario.relevance:
+            raise UsageError(
+                f"check {check.text!r}: found no [[relevance]] in the scenario "
+                f"{settings.scenario.name}, expected one that says what fits"
+            )
 
 
 def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:
@@ -307,11 +361,24 @@ def _share(option: str, value: Any) -> float:
     return share
 
 
-def _level(option: str, value: Any) -> Level:
+def _level(option: str, value: Any) -> MaskLevel:
     for level in LEVELS:
         if value == level:
             return level
     raise UsageError(f"{option}: found {value!r}, expected {', '.join(LEVELS)}")
+
+
+def _collector(options: Namespace) -> str:
+    """Where traces go over OTLP, as option and OpenTelemetry's variables say; empty: nowhere."""
+    given = options.otlp_traces or ""
+    if not given:
+        return ""
+    if getattr(options, "otel", False):
+        raise UsageError(
+            f"{OTLP_OPTION}: found Locust's own --otel with it, expected one of the two: "
+            "both trace the same requests"
+        )
+    return load_otlp(given, os.environ)[0].url
 
 
 def _text(option: str, value: Any) -> str:

@@ -43,7 +43,9 @@ class Interrupts:
             self._interrupted = True
             lifecycle.note_signal(signal.SIGINT)
             if lifecycle.has_a_run:
-                logger.warning("stopping; the report follows, unless Ctrl-C is pressed again")
+                logger.warning(
+                    "Stopping and writing the report. Press Ctrl-C again to quit without it."
+                )
             raise_in_main(KeyboardInterrupt())
         else:
             logger.error("%s", lifecycle.give_up())
@@ -68,7 +70,7 @@ class Interrupts:
         """End a run that Locust only ends by Ctrl-C; once: the next would cut the report short."""
         if not self._interrupted:
             self._interrupted = True
-            logger.warning("stopping on %s; the report follows", number.name)
+            logger.warning("Stopping on %s and writing the report.", number.name)
             raise_in_main(KeyboardInterrupt())
 
     def _abandon(self, number: signal.Signals) -> None:

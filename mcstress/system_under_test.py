@@ -84,7 +84,7 @@ def prepare(settings: Settings) -> SystemUnderTest:
             stack.stop()
         raise
     if settings.llm_url:
-        logger.info("the LLM is spoken to by %s", API_NAMES[model.api])
+        logger.info("API of the LLM: %s", API_NAMES[model.api])
     return SystemUnderTest(settings, url, llm_url, target, model, stack)
 
 

@@ -10,6 +10,7 @@ from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
 from mcstress.metrics.event import Event
 from mcstress.metrics.events import Events
+from mcstress.metrics.freshness import Freshness
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.metric import (
     BESIDE_METRICS,
@@ -49,6 +50,7 @@ class Band:
         self.events = self._of(Events).counted
         self.latency = self._of(Latency)
         self.unparseable = self._of(Unparseable)
+        self.freshness = self._of(Freshness)
         self.listeners: dict[str, list[Add]] = {}
         for metric in self.metrics.values():
             for phase in metric.hears:

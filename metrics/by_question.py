@@ -22,8 +22,8 @@ from zlib import crc32
 
 import msgspec
 
-from mcstress.metrics.check import OPERATORS
 from mcstress.metrics.intervals import Interval, bonett_price, mcnemar_p, over_trios, wilson
+from mcstress.metrics.metric import OPERATORS
 
 KEPT = 10_000
 """Of more different questions, as many are kept: half a point of interval at worst is enough."""
@@ -115,11 +115,24 @@ class ByQuestion:
         self._prune()
         return len(self._rows)
 
+    def rows(self) -> Iterator[tuple[Key, int, list[int]]]:
+        """Unit and question, its number of samples, and the sums of its values; sorted."""
+        self._prune()
+        for key, (samples, *sums) in sorted(self._rows.items()):
+            yield key, samples, sums
+
     def means(self, figure: int = 0, scale: int = 1) -> Iterator[tuple[int, float]]:
         """Unit and mean of each question, in the questions' order."""
         self._prune()
         for (unit, _), row in sorted(self._rows.items()):
             yield unit, row[1 + figure] / (scale * row[0])
+
+    def sums(self, figure: int = 0, scale: int = 1) -> dict[str, tuple[float, int]]:
+        """The sum of a figure's values (by ``scale``) and their number, by question."""
+        self._prune()
+        return {
+            question: (row[1 + figure] / scale, row[0]) for (_, question), row in self._rows.items()
+        }
 
     def rate(self, figure: int = 0, scale: int = 1) -> Rate | None:
         """The mean over questions of a figure in [0, 1] (times ``scale``); None without any."""

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Annotated
 
 import msgspec
 
+from mcstress.metrics.metric import OPERATORS
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import says
-
-OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 _NAME = re.compile(r"\s*([A-Za-z_][\w.]*)")
 _OPERATOR = re.compile(r"\s*([<>=!]+)")
@@ -42,7 +32,7 @@ class Check(msgspec.Struct, frozen=True):
     metric: Annotated[str, says("the name of its figure")]
     operator: Annotated[str, says("<, <=, >, >=, == or !=")]
     threshold: Annotated[float, says("what the figure is compared with")]
-    needs: Annotated[int, says("with fewer samples it is unknown")] = 1
+    needs: Annotated[int, says("with fewer questions (else samples) it is unknown")] = 1
 
 
 def parse_check(text: str, needs: int = 1) -> Check:
@@ -78,7 +68,7 @@ def _suggestions(name: str) -> str:
     if near := get_close_matches(section, sections, n=1):
         known = [name for name in METRICS if name.startswith(f"{near[0]}.")]
         return f"known in {near[0]}: " + ", ".join(known)
-    return "known are figures of " + ", ".join(sections) + "; docs/metrics.md lists them all"
+    return "known groups: " + ", ".join(sections) + "; docs/metrics.md lists all figures"
 
 
 def _unexpected(

@@ -1,7 +1,8 @@
 """Checks judged: pass, fail, unknown or skipped, and the verdict of a run.
 
-The point value decides; where the interval crosses the threshold, the outcome says so. What cannot
-be judged is unknown, never pass.
+The point value decides. A check is certain where its figure has an interval, which does not cross
+the threshold; where it is not, the outcome says what would settle it. What cannot be judged is
+unknown, never pass.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from mcstress.metrics.check import OPERATORS, Check, CheckSyntaxError, parse_check
+from mcstress.metrics.by_question import lift_questions_needed, questions_needed
+from mcstress.metrics.check import Check, CheckSyntaxError, parse_check
 from mcstress.metrics.faults import UNSENT_STEPS
-from mcstress.metrics.metric import MetricName
+from mcstress.metrics.metric import NOT_MEASURED, OPERATORS, MetricName
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.results import says
+from mcstress.metrics.shown import figure, shown
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
 
@@ -32,10 +35,20 @@ class CheckOutcome(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Annotated[Verdict, says("pass, fail, unknown, or skipped: its phase was not chosen")]
     value: Annotated[float | None, says("the figure; null: there is none")]
     samples: Annotated[int, says("behind the figure")]
-    needs: Annotated[int, says("with fewer samples it is unknown")]
+    questions: Annotated[
+        int | None, says("different ones among them; null: the figure is not over questions")
+    ] = None
+    needs: Annotated[int, says("with fewer questions (else samples) it is unknown")]
     planned: Annotated[int | None, says("samples that were planned; null: not known")]
     ci95: Annotated[list[float] | None, says("95 % interval of the figure")]
     crosses: Annotated[bool, says("ci95 holds values on both sides of the threshold")]
+    certain: Annotated[bool, says("it was judged, and has a ci95, which does not cross")] = False
+    enough: Annotated[
+        int | None, says("questions that would settle it at this value; null: none, or no need")
+    ] = None
+    there_are: Annotated[
+        int | None, says("questions that the scenario has; null: not known, or no end of them")
+    ] = None
     reason: Annotated[str, says("why, in words")]
 
 
@@ -44,8 +57,15 @@ class Seen(msgspec.Struct, frozen=True):
 
     value: float | None = None
     samples: int = 0
+    questions: int | None = None
     planned: int | None = None
     ci95: list[float] | None = None
+    there_are: int | None = None
+
+    @property
+    def witnesses(self) -> int:
+        """What a check's ``needs`` counts: what is asked again is no new one."""
+        return self.samples if self.questions is None else self.questions
 
     def crosses(self, check: Check) -> bool:
         """Whether the interval holds values that pass and values that do not."""
@@ -55,17 +75,31 @@ class Seen(msgspec.Struct, frozen=True):
         ends = [OPERATORS[check.operator](end, check.threshold) for end in (low, high)]
         return ends[0] is not ends[1] or low < check.threshold < high
 
-    def is_short_of(self, needs: int) -> bool:
-        """Whether there are fewer samples than needed, or too few of those planned."""
-        return self.samples < needs or self.samples < PLANNED_SHARE * (self.planned or 0)
-
     def shortage(self, needs: int) -> str:
-        """Why there is too little to judge by."""
-        if self.samples < needs:
-            return f"{self.samples} samples, and it needs {needs}"
-        if self.is_short_of(needs):
-            return f"{self.samples} samples of {self.planned} planned: under {PLANNED_SHARE:.0%}"
-        return f"{self.samples} samples do not give this figure"
+        """Why there is too little to judge by; empty where there is enough."""
+        if self.witnesses < needs:
+            noun = "sample" if self.questions is None else "different question"
+            few = f"only {plural(self.witnesses, noun)}" if self.witnesses else f"no {noun}"
+            return f"{few}; at least {needs:,} {'is' if needs == 1 else 'are'} needed"
+        if self.planned and self.samples < PLANNED_SHARE * self.planned:
+            return (
+                f"only {self.samples:,} of {plural(self.planned, 'planned sample')} were measured "
+                f"(at least {PLANNED_SHARE:.0%} are needed)".replace("%", " %")
+            )
+        return ""
+
+    def counted(self) -> str:
+        """``32 questions, 268 samples``, or ``12 samples``."""
+        samples = plural(self.samples, "sample")
+        if self.questions is None:
+            return samples
+        asked = plural(self.questions, "question")
+        return asked if self.questions == self.samples else f"{asked}, {samples}"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 trio``, ``2 trios``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def evaluate(
@@ -75,13 +109,15 @@ def evaluate(
     selected_phases: Collection[str],
     complete: bool,
     left_out: Mapping[str, str] = {},
+    there_are: Mapping[str, int] = {},
 ) -> list[CheckOutcome]:
     """What becomes of each check. ``complete``: every event of every worker is in ``results``.
 
     ``left_out``: phases that the system under test cannot take part in, each with the reason.
+    ``there_are``: the questions that the scenario has, by the path of what they are planned for.
     """
     phases = Phases(selected_phases, left_out)
-    return [_safely(check, results, phases, complete=complete) for check in checks]
+    return [_safely(check, results, phases, there_are, complete=complete) for check in checks]
 
 
 class Phases(msgspec.Struct, frozen=True):
@@ -95,60 +131,147 @@ class Phases(msgspec.Struct, frozen=True):
         if not set(of).isdisjoint(self.selected):
             return ""
         reasons = {self.left_out[phase] for phase in of if phase in self.left_out}
-        return ", ".join(sorted(reasons)) or "not chosen: " + ", ".join(of)
+        if reasons:
+            return ", ".join(sorted(reasons))
+        if len(of) == 1:
+            return f'its phase "{next(iter(of))}" was not selected'
+        return f"its phases were not selected: {', '.join(of)}"
 
 
 def _safely(
-    check: Check, results: Mapping[str, Any], phases: Phases, *, complete: bool
+    check: Check,
+    results: Mapping[str, Any],
+    phases: Phases,
+    there_are: Mapping[str, int],
+    *,
+    complete: bool,
 ) -> CheckOutcome:
     try:
-        return _judge(check, results, phases, complete=complete)
+        seen = _seen(check, results, there_are)
+        return _judge(check, seen, results, phases, complete=complete)
     except Exception as fault:  # noqa: BLE001  (a checker that crashes is unknown, never pass)
         reason = f"the check itself failed: {type(fault).__name__}: {fault}"
         return _outcome(check, "unknown", reason)
 
 
-def _judge(
-    check: Check, results: Mapping[str, Any], phases: Phases, *, complete: bool
-) -> CheckOutcome:
+def _seen(check: Check, results: Mapping[str, Any], there_are: Mapping[str, int]) -> Seen:
     metric = METRICS[check.metric]
-    seen = Seen(
+    over = metric.questions
+    return Seen(
         value=find(results, metric.name),
         samples=find(results, metric.samples) or 0,
+        # A report of an older version counts no questions.
+        questions=find(results, over) if over else None,
         planned=find(results, metric.planned) if metric.planned else None,
         ci95=find(results, metric.interval) if metric.interval else None,
+        there_are=there_are.get((metric.planned or "").removesuffix(".planned")) if over else None,
     )
+
+
+def _judge(
+    check: Check, seen: Seen, results: Mapping[str, Any], phases: Phases, *, complete: bool
+) -> CheckOutcome:
+    metric = METRICS[check.metric]
     if not complete:
         return _outcome(check, "unknown", "events or workers are missing", seen)
     if unsent := find(results, f"faults.{UNSENT_STEPS}"):
         reason = f"the load generator could not send {unsent} steps (open files, ports or memory)"
         return _outcome(check, "unknown", reason, seen)
-    if reason := phases.why_none(metric.phases):
+    unmeasured = _why_not_measured(check.metric, results) if seen.value is None else ""
+    if reason := phases.why_none(metric.phases) or unmeasured:
         return _outcome(check, "skipped", reason, seen)
-    if seen.value is None or seen.is_short_of(check.needs):
-        return _outcome(check, "unknown", seen.shortage(check.needs), seen)
+    if reason := seen.shortage(check.needs):
+        return _outcome(check, "unknown", reason, seen)
+    if seen.value is None:
+        return _outcome(check, "unknown", _no_figure(metric, seen), seen)
     held = OPERATORS[check.operator](seen.value, check.threshold)
-    reason = f"{_shown(seen.value)} over {_measured(metric, results, seen.samples)}"
+    enough = _enough(check, seen, results) if seen.crosses(check) else None
+    value = value_of(check.metric, seen.value, check.threshold)
+    reason = f"{value} ({_measured(metric, results, seen)})"
     if seen.ci95 and seen.crosses(check):
-        reason += "; the interval [{:.3f}, {:.3f}] crosses the threshold".format(*seen.ci95)
-    return _outcome(check, "pass" if held else "fail", reason, seen)
+        low, high = (shown(end, limits=(check.threshold,)) for end in seen.ci95)
+        reason += f"; not certain: the 95 % interval [{low}, {high}] has values on both sides of "
+        reason += f"{check.threshold:g}"
+        reason += f"; {settled_by(enough, seen.questions, seen.there_are)}" if enough else ""
+    return _outcome(check, "pass" if held else "fail", reason, seen, enough)
 
 
-def _measured(metric: MetricName, results: Mapping[str, Any], samples: int) -> str:
+def _measured(metric: MetricName, results: Mapping[str, Any], seen: Seen) -> str:
     """What a value is over: its samples, or the time in which it was measured."""
     seconds = find(results, metric.measured) if metric.measured else None
     if seconds is None:
-        return f"{samples} samples"
-    return f"{seconds:.1f} s, with something in flight in {samples:,} slots"
+        return seen.counted()
+    return f"{seconds:.1f} s, with something in flight in {seen.samples:,} slots"
 
 
-def _shown(value: float) -> str:
-    """Four figures, or all before the point."""
-    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"  # noqa: PLR2004  (four)
+def _why_not_measured(name: str, results: Mapping[str, Any]) -> str:
+    """What the figure's section says: the system's answers do not hold what it is made of."""
+    section = name.rpartition(".")[0]
+    reason = find(results, f"{section}.{NOT_MEASURED}")
+    return f"not measured: {reason}" if reason else ""
 
 
-def _outcome(check: Check, verdict: Verdict, reason: str, seen: Seen | None = None) -> CheckOutcome:
+def _no_figure(metric: MetricName, seen: Seen) -> str:
+    """A percentile needs as many samples as one lies beyond it."""
+    number = metric.name.rpartition(".")[2].removeprefix("p").removesuffix("_ms")
+    if metric.unit == "ms" and number.isdigit():
+        share = int(number) / 10 ** len(number)
+        return (
+            f"p{number[:2]}{'.' if number[2:] else ''}{number[2:]} needs {1 / (1 - share):,.0f} "
+            f"samples; there {'was' if seen.samples == 1 else 'were'} {seen.samples:,}"
+        )
+    return f"{plural(seen.samples, 'sample')} do not give this figure"
+
+
+def _enough(check: Check, seen: Seen, results: Mapping[str, Any]) -> int | None:
+    """How many different questions of this value settle a check over questions."""
+    if seen.questions is None or seen.value is None:
+        return None
+    if not check.metric.endswith(".lift"):
+        return questions_needed(check.operator, check.threshold, seen.value)
+    of = check.metric.removesuffix("lift")
+    pairs, gained, lost = (
+        find(results, of + leaf) for leaf in ("pairs", "memory_only", "control_only")
+    )
+    return lift_questions_needed(check.operator, check.threshold, gained / pairs, lost / pairs)
+
+
+def settled_by(enough: int, asked: int | None, there_are: int | None) -> str:
+    """What settles a check that is not certain."""
+    needs = f"needs {enough:,} different questions of this value"
+    if there_are is not None and there_are < enough:
+        return f"{needs}, the scenario has {there_are:,}"
+    return f"{needs}, {asked or 0:,} were asked"
+
+
+def value_of(metric: str, value: float, threshold: float) -> str:
+    """A check's value, on its own side of the threshold."""
+    return figure(value, METRICS[metric].unit, limits=(threshold,))
+
+
+def line(outcome: CheckOutcome) -> str:
+    """A check and what became of it, in a line."""
+    if outcome.verdict != "fail" or outcome.value is None:
+        return f"{outcome.check}: {outcome.reason}"
+    value = value_of(outcome.metric, outcome.value, outcome.threshold)
+    rest = outcome.reason.removeprefix(value).strip()
+    return f"{outcome.metric} = {value}, expected {expected(outcome)} {rest}".rstrip()
+
+
+def expected(outcome: CheckOutcome) -> str:
+    """``>= 0.95``: what the value was to be, as it was asked for."""
+    return outcome.check.removeprefix(outcome.metric).strip()
+
+
+def _outcome(
+    check: Check,
+    verdict: Verdict,
+    reason: str,
+    seen: Seen | None = None,
+    enough: int | None = None,
+) -> CheckOutcome:
     seen = seen or Seen()
+    crosses = seen.crosses(check)
     return CheckOutcome(
         check=check.text,
         metric=check.metric,
@@ -157,10 +280,14 @@ def _outcome(check: Check, verdict: Verdict, reason: str, seen: Seen | None = No
         verdict=verdict,
         value=seen.value,
         samples=seen.samples,
+        questions=seen.questions,
         needs=check.needs,
         planned=seen.planned,
         ci95=seen.ci95,
-        crosses=seen.crosses(check),
+        crosses=crosses,
+        certain=verdict in ("pass", "fail") and seen.ci95 is not None and not crosses,
+        enough=enough,
+        there_are=seen.there_are,
         reason=reason,
     )
 

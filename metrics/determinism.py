@@ -1,8 +1,9 @@
 """Determinism: the same query gets the same people.
 
-Each reissued query against its own baseline of that round. Higher is better. The estimate is the
-mean Jaccard over all pairs; its interval Wilson's, from 5 trios on joined with the jackknife over
-trios (STATISTICS.md, "Determinism"). A Jaccard does not see order: rank-biased overlap does.
+Each reissued query against its own baseline of that round. Higher is better. Every figure is the
+mean over questions of each question's mean; intervals are Wilson's with n = questions, from 5 trios
+on joined with the jackknife over trios (by_question.py). A Jaccard does not see order: rank-biased
+overlap does.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcstress.metrics import jaccard
+from mcstress.metrics.by_question import NANO, ByQuestion
 from mcstress.metrics.event import Event
-from mcstress.metrics.intervals import over_trios, wilson
 from mcstress.metrics.metric import (
     COUNT,
     JACCARD,
     RATE,
+    UNKNOWN,
     Metric,
     MetricName,
     PerQuestion,
@@ -25,11 +27,8 @@ from mcstress.metrics.metric import (
     ResultContext,
     Section,
     Seen,
-    Unit,
-    question_means,
 )
-from mcstress.metrics.overlap_figure import sums_by_group
-from mcstress.metrics.pairing import NANO
+from mcstress.metrics.rates import over_questions
 from mcstress.metrics.tally import Tally
 
 RANGES = (
@@ -39,27 +38,35 @@ RANGES = (
 )
 
 
-class Determinism(Metric):
-    """Pairs by trio's unit, shared, union, identical and top-1 agreement (0 or 1).
+JACCARDS, IDENTICALS, TOP1S, OVERLAPS, RBOS = range(5)
+"""The figures of a question: identical and top-1 are 0 or 1, RBOs in billionths."""
 
-    ``rbo_nano`` is the sum of the rank-biased overlaps in billionths, an integer so that adding in
-    any order gives the same. ``changed``: shared, union of pairs whose corpora changed in between.
-    ``attempted`` counts the reissues that were not cut off.
+PARTS = 720_720_000_000
+"""The scale of Jaccards and overlaps: whole for fractions of any denominator up to 16 (K = 8)."""
+
+
+class Determinism(Metric):
+    """``asked``: by question, what its pairs of baseline and reissue have in common.
+
+    ``counted``: "identical" pairs, and those of the same "top1". ``changed``: shared, union of the
+    pairs whose corpora changed in between. ``attempted``: reissues that were not cut off.
+    ``adjusted``: the pairs without what the run added in between.
     """
 
     key = section = "determinism"
     hears = ("reissue",)
 
     def __init__(self) -> None:
-        self.pairs: Tally[tuple[Unit, int, int, int, int]] = Tally()
-        self.rbo_nano: Tally[tuple[()]] = Tally()
+        self.asked = ByQuestion(5)
+        self.counted: Tally[tuple[str]] = Tally()
         self.changed: Tally[tuple[int, int]] = Tally()
         self.attempted: Tally[tuple[()]] = Tally()
+        self.adjusted: Tally[tuple[()]] = Tally()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("determinism", cls.hears, "pairs").name
+        of = Section("determinism", cls.hears, "pairs", questions="questions").name
         yield of(
             "mean_jaccard",
             JACCARD,
@@ -70,19 +77,22 @@ class Determinism(Metric):
             better="higher",
         )
         yield of("pairs", COUNT, "reissues compared with their baseline")
+        yield of("questions", COUNT, "different queries among them")
         yield of("planned", COUNT, "reissues that were attempted or planned")
         yield of("trios", COUNT, "trios with lists of their own; those of one variant count once")
-        yield of("identical", COUNT, "reissues with the same hits in the same order")
-        identical = "identical reissues by pairs"
+        yield of("identical", COUNT, "identical reissues")
+        identical = "reissues with the same hits in the same order"
         yield of("identical_rate", RATE, identical, "identical_ci95", label="identical lists")
-        yield of("top1", COUNT, "reissues with the same hit at top-1")
-        top1 = "reissues with the same hit at top-1 by pairs"
+        yield of("top1", COUNT, "reissues that agree at top-1")
+        top1 = "reissues with the same hit at top-1"
         yield of("top1_rate", RATE, top1, "top1_ci95", label="same id at top-1")
         overlap = "mean share of a list that the other has too"
         yield of("mean_overlap_at_k", RATE, overlap, row="mean overlap@k")
         rbo = "mean rank-biased overlap, p = 0.9, extrapolated"
         row = "mean RBO (p = 0.9)"
         yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap", row=row)
+        adjusted = "pairs whose later list was judged without what this run added in between"
+        yield of("adjusted_pairs", COUNT, adjusted)
         changed = "changed_corpora_pairs"
         yield of(changed, COUNT, "pairs whose corpora changed in between, counted apart")
         mean = "mean Jaccard of the pairs whose corpora changed"
@@ -105,9 +115,17 @@ class Determinism(Metric):
             self.changed[shared, union] += 1
             seen.faults[("changed_corpora_pairs",)] += 1
             return
+        if pair.adjusted:
+            self.adjusted[()] += 1
         rbo_nano = NANO if identical else pair.rbo_nano
-        self.pairs[seen.unit_of(event), shared, union, int(identical), int(pair.top1)] += 1
-        self.rbo_nano[()] += rbo_nano
+        same, top1, both = int(identical), int(pair.top1), shared + union
+        alike = PARTS if identical else round(PARTS * shared / union)
+        overlap = PARTS if identical else round(2 * PARTS * shared / both)
+        self.asked.add(seen.unit, seen.question, alike, same, top1, overlap, rbo_nano)
+        if identical:
+            self.counted[("identical",)] += 1
+        if top1:
+            self.counted[("top1",)] += 1
         if seen.say is not None:
             seen.say(event, "determinism", pair.jaccard)
         seen.determinism[shared, union] += 1
@@ -115,54 +133,39 @@ class Determinism(Metric):
             seen.worst.add(event, (shared, union), rbo_nano, (pair.baseline, pair.reissue))
 
     def per_question(self) -> PerQuestion:
-        """Jaccards by unit."""
-        rows = ((u, jaccard.jaccard(s, all_), n) for (u, s, all_, *_), n in self.pairs.items())
-        return {"determinism.mean_jaccard": question_means(rows)}
+        """Jaccards by question."""
+        return {"determinism.mean_jaccard": self.asked.sums(JACCARDS, PARTS)}
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave; older versions had pairs without their question."""
+        older = {name: state[name] for name in ("pairs", "rbo_nano") if name in state}
+        for unit, shared, union, identical, top1, n in older.get("pairs", ()):
+            values = round(PARTS * jaccard.jaccard(shared, union)), identical, top1
+            overlap = round(PARTS * jaccard.jaccard(2 * shared, shared + union))
+            for _ in range(n):
+                self.asked.add(unit, UNKNOWN, *values, overlap, 0)
+            self.counted[("identical",)] += n * identical
+            self.counted[("top1",)] += n * top1
+        super().restore({name: part for name, part in state.items() if name not in older})
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section; identical means the same ids in the same order."""
-        trios = sums_by_group((unit, s, u, n) for (unit, s, u, *_), n in self.pairs.items())
-        rows = [(*key, n) for key, n in self.pairs.items()]
-        mean_jaccard, pairs = jaccard.total((s, u, n) for _, s, u, _, _, n in rows)
-        identical = sum(row[5] for row in rows if row[3])
-        top1 = sum(row[5] for row in rows if row[4])
-        shared, _ = jaccard.total((2 * s, s + u, n) for _, s, u, _, _, n in rows)
-        changed = sum(self.changed.values())
-        counts = {
-            "pairs": pairs,
+        asked = self.asked
+        rate = asked.rate()
+        overlap, rbo = asked.rate(OVERLAPS, PARTS), asked.rate(RBOS, NANO)
+        return {
+            **over_questions(asked, JACCARDS, "mean_jaccard", "ci95", PARTS),
+            **over_questions(asked, IDENTICALS, "identical_rate", "identical_ci95"),
+            **over_questions(asked, TOP1S, "top1_rate", "top1_ci95"),
+            "mean_overlap_at_k": overlap and overlap.value,
+            "mean_rbo": rbo and rbo.value,
+            "pairs": asked.samples,
+            "questions": len(asked),
             "planned": max(context.planned.get("determinism", 0), self.attempted[()]),
-            "trios": len(trios),
-            "identical": identical,
-            "top1": top1,
-            "changed_corpora_pairs": changed,
+            "trios": rate.units if rate else 0,
+            "identical": self.counted[("identical",)],
+            "top1": self.counted[("top1",)],
+            "adjusted_pairs": self.adjusted[()],
+            "changed_corpora_pairs": sum(self.changed.values()),
             "changed_corpora_mean_jaccard": jaccard.mean(self.changed),
         }
-        if not pairs:
-            return dict.fromkeys(_RATES) | counts
-        mean = mean_jaccard / pairs
-        ci95, label = over_trios(wilson(min(mean, 1.0), pairs), list(trios.values()))
-        return {
-            "mean_jaccard": mean,
-            "ci95": list(ci95),
-            "ci95_label": label,
-            "identical_rate": identical / pairs,
-            "identical_ci95": list(wilson(identical / pairs, pairs)),
-            "top1_rate": top1 / pairs,
-            "top1_ci95": list(wilson(top1 / pairs, pairs)),
-            "mean_overlap_at_k": shared / pairs,
-            "mean_rbo": self.rbo_nano[()] / (NANO * pairs),
-            **counts,
-        }
-
-
-_RATES = (
-    "mean_jaccard",
-    "ci95",
-    "ci95_label",
-    "identical_rate",
-    "identical_ci95",
-    "top1_rate",
-    "top1_ci95",
-    "mean_overlap_at_k",
-    "mean_rbo",
-)

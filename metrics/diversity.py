@@ -16,6 +16,7 @@ from mcstress.metrics.chance import chance_jaccard
 from mcstress.metrics.metric import (
     COUNT,
     JACCARD,
+    UNKNOWN,
     Metric,
     MetricName,
     PerQuestion,
@@ -27,7 +28,6 @@ from mcstress.metrics.metric import (
     question_means,
 )
 from mcstress.metrics.overlap_figure import Cell, Sum, interval, sums_by_group
-from mcstress.metrics.question import Question
 from mcstress.metrics.tally import Tally
 
 SAME_ROLE = "same_role_across_contracts"
@@ -54,6 +54,9 @@ LABELS = {
 
 CellPair = tuple[Cell, Cell]
 
+_OLDER_PAIR = 5
+"""Parts of a row of pairs: figure, unit, shared, union, count."""
+
 
 def figure_of(a: Cell, b: Cell) -> str | None:
     """The figure that a pair of cells belongs to; None where both contract and role differ."""
@@ -72,16 +75,17 @@ def in_order(a: Cell, b: Cell) -> tuple[tuple[str, str, str, str], str | None]:
 class Diversity(Metric):
     """Pairs of baseline lists by the sizes of what they share and hold together.
 
-    ``pairs``: figure, trio's unit, shared, union. ``cells``: contract, role, contract, role,
-    shared, union. ``missing``: figure, of pairs that lack a list since a search did not succeed.
-    ``pools``: lists by the size of the corpora that they came from. Lists come through ``Rounds``,
-    which has those of all workers: ``add`` hears none.
+    ``pairs``: figure, trio's unit, what the cells share (a role, or a contract), and the sizes
+    shared and union. ``cells``: contract, role, contract, role, shared, union. ``missing``: figure,
+    of pairs that lack a list since a search did not succeed. ``pools``: lists by the size of the
+    corpora that they came from. Lists come through ``Rounds``, which has those of all workers:
+    ``add`` hears none.
     """
 
     key = section = "diversity"
 
     def __init__(self) -> None:
-        self.pairs: Tally[tuple[str, Unit, int, int]] = Tally()
+        self.pairs: Tally[tuple[str, Unit, str, int, int]] = Tally()
         self.cells: Tally[tuple[str, str, str, str, int, int]] = Tally()
         self.missing: Tally[tuple[str]] = Tally()
         self.pools: Tally[tuple[int]] = Tally()
@@ -126,7 +130,7 @@ class Diversity(Metric):
         cells, figure = in_order(a, b)
         self.cells[cells + sizes] += 1
         if figure is not None:
-            self.pairs[(figure, unit, *sizes)] += 1
+            self.pairs[(figure, unit, a[1] if figure == SAME_ROLE else a[0], *sizes)] += 1
 
     def add_missing(self, a: Cell, b: Cell) -> None:
         """Count a pair that was attempted and lacks a list."""
@@ -134,15 +138,22 @@ class Diversity(Metric):
             self.missing[(figure,)] += 1
 
     def per_question(self) -> PerQuestion:
-        """Jaccards by unit; of questions, by what their lists share: the role, or the contract."""
+        """Jaccards by unit and by what the lists share: the role, or the contract."""
         return {
             f"diversity.{figure}.mean_jaccard": question_means(
-                (_shared(figure, unit), jaccard.jaccard(s, all_), n)
-                for (its_figure, unit, s, all_), n in self.pairs.items()
+                (f"{unit}/{shared}", jaccard.jaccard(s, all_), n)
+                for (its_figure, unit, shared, s, all_), n in self.pairs.items()
                 if its_figure == figure
             )
             for figure in FIGURES
         }
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave; older versions did not say what the cells of a pair share."""
+        older = [row for row in state.get("pairs", ()) if len(row) == _OLDER_PAIR]
+        self.pairs.restore([[figure, unit, UNKNOWN, *rest] for figure, unit, *rest in older])
+        pairs = [row for row in state.get("pairs", ()) if len(row) > _OLDER_PAIR]
+        super().restore({**state, "pairs": pairs})
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """Both figures."""
@@ -163,7 +174,7 @@ class Diversity(Metric):
     def _figure(
         self, figure: str, k: int, planned: int, cells: Mapping[CellPair, Sum]
     ) -> dict[str, Any]:
-        rows = [(u, s, all_, n) for (f, u, s, all_), n in self.pairs.items() if f == figure]
+        rows = [(u, s, all_, n) for (f, u, _, s, all_), n in self.pairs.items() if f == figure]
         trios = sums_by_group(rows)
         pairs = sum(n for _, n in trios.values())
         ci95, label = interval(trios, cells, k)
@@ -195,13 +206,6 @@ class Diversity(Metric):
                 for (a, b), (total, n) in sums.items()
             ],
         }
-
-
-def _shared(figure: str, unit: Unit) -> Unit:
-    if not isinstance(unit, Question):
-        return unit
-    role, contract = (unit.role, "") if figure == SAME_ROLE else ("", unit.contract)
-    return Question(unit.unit, "", contract, role)
 
 
 def _chance(

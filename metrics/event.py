@@ -18,6 +18,13 @@ ParseStatus = Literal["parsed", "unparseable", "failed"]
 OWN_FAULT = "load generator: "
 """How a step's ``error`` begins where the load generator failed, and no service did."""
 
+LOOK, POLL = "freshness.search", "freshness.poll"
+"""The steps that look for a new resume: at once, and later."""
+
+
+HIT_TWICE = ("results: id ", " twice")
+"""How a step's ``error`` begins and ends where its list was refused for holding a hit twice."""
+
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
     """One result of a search, in rank order within its list. Smaller distances are closer."""
@@ -32,6 +39,13 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
     id: str
     corpus: str
+
+
+class Inserts(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """What this run added to a searched ``corpus``: the ``ids`` of a list that came since."""
+
+    corpus: str
+    ids: list[str]
 
 
 class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -56,11 +70,24 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     cut: bool = False
 
 
+class Graded(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A list against the truth: the grade of each of its hits, in rank order; 0: not relevant.
+
+    ``relevant`` is how many ids have a grade above 0 for its question, ``best`` their highest
+    grades, as many as a list is long, the highest first.
+    """
+
+    grades: list[int]
+    relevant: int
+    best: list[int]
+
+
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One event. All are counted; one with a list enters quality metrics, unless it was cut off.
 
-    ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies, and
-    ``lasted_ms`` the time from its begin to its end, waits included (None in older versions).
+    ``time`` is when the event began (UTC); ``latency_ms`` the sum of its steps' latencies, but
+    for those of a later poll, and ``lasted_ms`` the time from its begin to its end, waits included
+    (None in older versions).
     ``seq`` counts from 1 on each worker's boot; ``worker`` names worker and boot, so that the two
     identify an event. ``top_k`` is the list of its search and ``found`` its length; where no search
     succeeded they are empty and None, and ``outcome`` says why. Events of older versions have no
@@ -68,11 +95,21 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     should come back (handover: what the colleague recorded; fresh resume: its id), and
     ``expected_corpus`` the corpus that it is of. ``exclude_ids`` went out with the search;
     ``rejected`` are the hits that they stand for. Both corpora are missing in events of older
-    versions, where an id counts whatever its corpus. ``users`` is the number of concurrent users
+    versions, where an id counts whatever its corpus. ``gains`` says by the scenario's rules how
+    well each hit of a baseline's list fits, 0 to 1; None where that cannot be told.
+    ``other_values``: what its hits have, where none has a value, or a field, that a rule asks for.
+    ``truth``: how its hits are graded where a file says so (``--truth``).
+    ``users`` is the number of concurrent users
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
     the same worker) that this one is compared with: a reissue's baseline, the memory arm of a
-    control, the first query of a swap.
+    control, the first query of a swap. ``question`` is the scenario's own key of what is asked
+    (question.py), None in events of older versions. ``expected_fields``: of the fields that the
+    scenario expects the LLM to read in a message, whether each came. ``visible_after_s``: seconds
+    from the answer to an add to the first answer with the new resume in its list,
+    ``visible_at_top1`` whether it stood first there; None where it was looked for to the end and
+    not seen, missing where that is not known. ``inserts``: of a reissue's list, what this run added
+    since the baseline, where what it adds reaches its searches.
     """
 
     seq: int = 0
@@ -88,6 +125,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     contract: str | None = None
     role: str | None = None
     query: str | None = None
+    question: str | None = None
     k: int
     top_k: list[Hit] | None = None
     found: int | msgspec.UnsetType | None = msgspec.UNSET
@@ -101,6 +139,13 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     injected: int | None = None
     rating: int | None = None
     parse_status: ParseStatus | None = None
+    gains: list[float] | None = None
+    other_values: list[str] | None = None
+    expected_fields: dict[str, bool] | None = None
+    visible_after_s: float | msgspec.UnsetType | None = msgspec.UNSET
+    visible_at_top1: bool | None = None
+    inserts: Inserts | None = None
+    truth: Graded | None = None
     users: int = 0
     outcome: Outcome = "ok"
     error: str | None = None

@@ -7,7 +7,7 @@ from mcstress.metrics.tally import Tally
 UNSENT_STEPS = "unsent_steps"
 
 FAULTS = {
-    "repeated_ids": "lists that held a hit (corpus and id) twice, which counts once",
+    "repeated_ids": "lists that held a hit (corpus and id) twice: refused, or counted once",
     "short_lists": "lists that held fewer than K, though something was found",
     "nothing_found": "searches that succeeded and found nothing",
     "nothing_expected": "handovers and new resumes that did not say which hit should come back",

@@ -10,7 +10,7 @@ All states are integers and strings: adding them in any order gives the same bit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -44,8 +44,7 @@ class Figures:
     ``folds=False`` is a worker's: it keeps baseline lists unpaired, for the master to pair with
     those of other workers, and ``take`` hands over all that was counted. ``cells`` lets a folding
     one drop the lists of a trio's round once all have come; the figures are the same without.
-    ``say`` hears of each event that it is compared or rated, and with what outcome. With
-    ``question_of`` all is kept apart by question, for ``per_question``: not to be handed over.
+    ``say`` hears of each event that it is compared or rated, and with what outcome.
     """
 
     def __init__(
@@ -55,11 +54,10 @@ class Figures:
         folds: bool = True,
         cells: int | None = None,
         say: Say | None = None,
-        question_of: Callable[[Event], Unit] | None = None,
     ) -> None:
         self.k = k
         self.folds = folds
-        self._new_sums = partial(Accumulators, say=say, question_of=question_of)
+        self._new_sums = partial(Accumulators, say=say)
         self._sums = self._new_sums(cells)
         self._observer = Observer(folds=folds)
 

@@ -1,14 +1,28 @@
-"""Freshness: are new resumes found? Higher is better; intervals Wilson's."""
+"""Freshness: are new resumes found, and how soon? Higher is better; rates over questions.
+
+A new resume is looked for at once over a new connection, and where that does not see it, again
+every 0.25 s for 10 s. ``top1`` and ``top_k`` are of the first look: a reading. ``visible_rate`` is
+what decides: of the resumes whose fate is known, those that were seen. Looks are steps of their
+own: they enter no other latency, pace, error rate or availability.
+
+``time_to_top_k_s``: from the answer to the add to the first answer that has it, to the ms; the
+percentile at q is the smallest time by which q of all were seen (nearest rank), None where it falls
+among those never seen, or where there are fewer than 1/(1 - q).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from mcstress.metrics.event import Event
+from mcstress.metrics.by_question import ByQuestion
+from mcstress.metrics.event import LOOK, POLL, Event, StepRecord
+from mcstress.metrics.histogram import Histogram, Histograms
 from mcstress.metrics.metric import (
     COUNT,
+    NO_UNIT,
     RATE,
+    UNKNOWN,
     Metric,
     MetricName,
     PerQuestion,
@@ -17,51 +31,70 @@ from mcstress.metrics.metric import (
     ResultContext,
     Section,
     Seen,
-    Unit,
-    question_means,
 )
-from mcstress.metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
+from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
 from mcstress.metrics.tally import Tally
 
+LOOK_STEPS = frozenset({LOOK, POLL})
+NEVER, VISIBLE, UNDECIDED = "never", "visible", "undecided"
+"""Not seen to the end; seen; cut by the end of the run, or beyond the polls that there may be."""
+
 RANGES = (
-    Range(">=", 0.95, "healthy", "new resumes are found"),
-    Range(">=", 0.0, "low", "not every new resume is found"),
+    Range(">=", 0.95, "healthy", "new resumes are found within 10 s"),
+    Range(">=", 0.0, "low", "not every new resume is found within 10 s"),
 )
+PERCENTILES = {"p50": 50, "p95": 95}
+WHOLE = 100
+MS = 1000
+
+
+AT_TOP1, IN_LIST = range(2)
+"""The figures of a question, 0 or 1 each time."""
 
 
 class Freshness(Metric):
-    """``places``: unit and where its query found a resume.
+    """``asked``: by question, whether its query found the resume. ``places``: where, of all.
 
-    ``attempted`` counts those that were not cut off.
+    ``attempted`` counts those that were not cut off. ``judged``: by question, whether it was seen;
+    ``fates``: of all, whether. ``top_k_ms`` and ``top1_ms``: after how many ms; at most 10,000
+    different ones where a look takes less. ``looks``: their latencies by step, ``failed`` how many
+    of them failed. ``SecondBucket`` feeds those two.
     """
 
     key = section = "freshness"
     hears = ("fresh_resume",)
-    rows_without_unit: ClassVar[Mapping[str, int]] = {"places": 2}
 
     def __init__(self) -> None:
-        self.places: Tally[tuple[Unit, int]] = Tally()
+        self.asked = ByQuestion(2)
+        self.places: Tally[tuple[int]] = Tally()
         self.attempted: Tally[tuple[()]] = Tally()
+        self.judged = ByQuestion()
+        self.fates: Tally[tuple[str]] = Tally()
+        self.top_k_ms: Tally[tuple[int]] = Tally()
+        self.top1_ms: Tally[tuple[int]] = Tally()
+        self.looks = Histograms()
+        self.failed: Tally[tuple[str]] = Tally()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("freshness", cls.hears, "resumes").name
-        yield of("resumes", COUNT, "new resumes that were searched for")
+        of = Section("freshness", cls.hears, "resumes", questions="questions").name
+        yield of("resumes", COUNT, "new resumes whose first look had a list")
+        yield of("questions", COUNT, "different texts among them, whatever the name")
         yield of("planned", COUNT, "new resumes that were attempted or planned")
-        yield of("top1", COUNT, "new resumes found at top-1")
-        at_top1 = "new resumes found at top-1; higher is better"
-        yield of("top1_rate", RATE, at_top1, "top1_ci95", label="new resumes at top-1")
-        yield of("top_k", COUNT, "new resumes found in the top-K")
+        yield of("top1", COUNT, "new resumes that the first look found at top-1")
+        at_top1 = "new resumes that the first look found at top-1; higher is better"
+        yield of("top1_rate", RATE, at_top1, "top1_ci95", label="new resumes at once at top-1")
+        yield of("top_k", COUNT, "new resumes that the first look found in the top-K")
         yield of(
             "top_k_rate",
             RATE,
-            "new resumes found in the top-K; higher is better",
+            "new resumes that the first look found in the top-K; higher is better",
             "ci95",
-            ranges=RANGES,
-            label="new resumes in the top-K",
+            label="new resumes at once in the top-K",
             better="higher",
         )
+        yield from _visible()
 
     @classmethod
     def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:
@@ -70,31 +103,144 @@ class Freshness(Metric):
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a search for a new resume."""
-        del event
         self.attempted[()] += 1
         if seen.place is not None:
-            self.places[seen.question, seen.place] += 1
+            at = seen.place
+            self.places[(at,)] += 1
+            self.asked.add(seen.unit, seen.question, int(at == TOP1), int(at != ABSENT))
         elif seen.hits is not None:
             seen.faults[("nothing_expected",)] += 1
+        self._add_fate(event, seen)
+
+    def _add_fate(self, event: Event, seen: Seen) -> None:
+        """A resume for which no look had an answer has none."""
+        after_s = event.visible_after_s
+        if isinstance(after_s, float):
+            ms = round(after_s * MS)
+            self.top_k_ms[(ms,)] += 1
+            if event.visible_at_top1:
+                self.top1_ms[(ms,)] += 1
+            fate = VISIBLE
+        elif any(step.name in LOOK_STEPS and step.error is None for step in event.steps):
+            fate = NEVER if after_s is None else UNDECIDED
+        else:
+            return
+        self.fates[(fate,)] += 1
+        if fate != UNDECIDED:
+            self.judged.add(seen.unit, seen.question, int(fate == VISIBLE))
+
+    def add_look(self, step: StepRecord) -> None:
+        """Count a look that went out."""
+        self.looks[step.name].record(step.latency_ms)
+        if step.error is not None:
+            self.failed[(step.name,)] += 1
 
     def per_question(self) -> PerQuestion:
-        """Whether a resume was in the list, by unit."""
-        rows = ((unit, float(at != ABSENT), n) for (unit, at), n in self.places.items())
-        return {"freshness.top_k_rate": question_means(rows)}
+        """Whether a resume was in the first list, and whether it was seen, by question."""
+        return {
+            "freshness.top_k_rate": self.asked.sums(IN_LIST),
+            "freshness.visible_rate": self.judged.sums(),
+        }
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave; older versions had places without their question."""
+        super().restore(state)
+        if "places" in state and "asked" not in state:
+            for _, at, n in ([NO_UNIT, *row][-3:] for row in state["places"]):
+                for _ in range(n):
+                    self.asked.add(NO_UNIT, UNKNOWN, int(at == TOP1), int(at != ABSENT))
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section; ``ci95`` belongs to ``top_k_rate``."""
-        found = dict.fromkeys((TOP1, LISTED, ABSENT), 0)
-        for (_, at), n in self.places.items():
-            found[at] += n
-        resumes, top1, top_k = sum(found.values()), found[TOP1], found[TOP1] + found[LISTED]
+        asked, top1 = self.asked, self.places[(TOP1,)]
         return {
-            "resumes": resumes,
+            "resumes": asked.samples,
+            "questions": len(asked),
             "planned": max(context.planned.get("freshness", 0), self.attempted[()]),
             "top1": top1,
-            "top_k": top_k,
-            "top1_rate": rate(top1, resumes),
-            "top1_ci95": rate_ci95(top1, resumes),
-            "top_k_rate": rate(top_k, resumes),
-            "ci95": rate_ci95(top_k, resumes),
+            "top_k": top1 + self.places[(LISTED,)],
+            **over_questions(asked, AT_TOP1, "top1_rate", "top1_ci95"),
+            **over_questions(asked, IN_LIST, "top_k_rate", "ci95"),
+            **self._fates(),
+            **{part: self._looks(step) for part, step in PARTS.items()},
         }
+
+    def _fates(self) -> dict[str, Any]:
+        fates = {fate: self.fates[(fate,)] for fate in (NEVER, VISIBLE, UNDECIDED)}
+        visible, judged = fates[VISIBLE], fates[VISIBLE] + fates[NEVER]
+        seen = over_questions(self.judged, 0, "visible_rate", "visible_ci95")
+        if fates[UNDECIDED] and seen["visible_ci95"]:
+            seen["visible_ci95"] = _with_undecided(seen["visible_ci95"], visible, fates)
+        return {
+            "judged": judged,
+            "judged_questions": len(self.judged),
+            **fates,
+            **seen,
+            "time_to_top_k_s": _times(self.top_k_ms, judged),
+            "time_to_top1_s": _times(self.top1_ms, judged),
+        }
+
+    def _looks(self, step: str) -> dict[str, Any]:
+        summary = self.looks.get(step, Histogram()).summary()
+        latencies = {leaf: summary[leaf] for leaf in LATENCIES}
+        return {"count": summary["count"], "failed": self.failed[(step,)], **latencies}
+
+
+PARTS = {"search": LOOK, "poll": POLL}
+LATENCIES = {"p50_ms": "median", "p95_ms": "95th percentile"}
+
+
+def _with_undecided(ci95: list[float], visible: int, fates: Mapping[str, int]) -> list[float]:
+    """The interval, joined with the rates if all or none of the undecided had been seen."""
+    low, high = ci95
+    whole = sum(fates.values())
+    return [min(low, visible / whole), max(high, (visible + fates[UNDECIDED]) / whole)]
+
+
+def _times(after_ms: Tally[tuple[int]], judged: int) -> dict[str, float | None]:
+    """The percentiles in seconds of ``judged`` resumes; those that have no time took longer."""
+    ranked = sorted(after_ms.items())
+    return {
+        name: _by_rank(ranked, -(-hundredths * judged // WHOLE))
+        if judged * (WHOLE - hundredths) >= WHOLE
+        else None
+        for name, hundredths in PERCENTILES.items()
+    }
+
+
+def _by_rank(ranked: list[tuple[tuple[int], int]], rank: int) -> float | None:
+    up_to = 0
+    for (ms,), count in ranked:
+        up_to += count
+        if up_to >= rank:
+            return ms / MS
+    return None
+
+
+def _visible() -> Iterator[MetricName]:
+    of = Section("freshness", Freshness.hears, "judged", questions="judged_questions").name
+    yield of("judged", COUNT, "new resumes that were seen, or looked for to the end")
+    yield of("judged_questions", COUNT, "different texts among them, whatever the name")
+    yield of("visible", COUNT, "new resumes that were seen, at once or within 10 s")
+    yield of("never", COUNT, "new resumes that were looked for for 10 s and never seen")
+    undecided = "new resumes not seen whose looks were cut by the end of the run, or were too many"
+    yield of("undecided", COUNT, undecided)
+    yield of(
+        "visible_rate",
+        RATE,
+        "new resumes that were seen within 10 s; higher is better",
+        "visible_ci95",
+        ranges=RANGES,
+        label="new resumes seen within 10 s",
+        better="higher",
+    )
+    for where, words in (("top_k", "in the top-K"), ("top1", "at top-1 when first seen")):
+        for name, hundredths in PERCENTILES.items():
+            meaning = f"seconds by which {hundredths} % of new resumes were {words}"
+            yield of(f"time_to_{where}_s.{name}", "s", f"{meaning}; lower is better")
+    for part, step in PARTS.items():
+        of = Section(f"freshness.{part}", Freshness.hears, "count", None).name
+        yield of("count", COUNT, f"{step} steps")
+        yield of("failed", COUNT, f"{step} steps that failed")
+        for leaf, word in LATENCIES.items():
+            yield of(leaf, "ms", f"{word} of the latency of {step} steps; lower is better")

@@ -1,22 +1,24 @@
 """Handover: a colleague finds what was learnt.
 
-Bob asks alice's queries with her memory and, as a control, without. Rates: Wilson, higher is
-better. Lift: hits at top-1 with memory only less those with control only, by pairs; its interval
-Bonett and Price's, from 5 trios on joined with the jackknife over trios; its test McNemar's exact
-one (STATISTICS.md, "Handover"). A rate counts every query of its own arm that succeeded; lift
-needs both arms of a query.
+Bob asks alice's queries with alice's memory and, as a control, without it. Rates: the mean over
+questions of each question's mean, higher is better. Lift: the mean over questions of hits at top-1
+with the memory less those without, by pairs of both arms of a query; its test McNemar's exact one
+over the signs of the questions' differences. Intervals and test: by_question.py. A rate counts
+every query of its own arm that succeeded; lift needs both arms of a query.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from mcstress.metrics.by_question import ByQuestion
 from mcstress.metrics.event import Event
-from mcstress.metrics.intervals import bonett_price, mcnemar_p, over_trios
 from mcstress.metrics.metric import (
     COUNT,
+    NO_UNIT,
     RATE,
+    UNKNOWN,
     Metric,
     MetricName,
     PerQuestion,
@@ -25,11 +27,9 @@ from mcstress.metrics.metric import (
     ResultContext,
     Section,
     Seen,
-    Unit,
-    question_means,
 )
-from mcstress.metrics.rates import ABSENT, LISTED, TOP1, rate, rate_ci95
-from mcstress.metrics.tally import Tally
+from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
+from mcstress.metrics.tally import Accumulator, Tally
 
 VERBATIM, PARAPHRASE = "verbatim", "paraphrase"
 KINDS = {"handover": VERBATIM, "handover_paraphrase": PARAPHRASE}
@@ -39,34 +39,64 @@ ARMS = ("memory", "control")
 RANGES = {
     VERBATIM: (
         Range(">=", 0.95, "healthy", "a colleague finds what was learnt"),
-        Range(">=", 0.0, "low", "what was learnt does not always reach a colleague"),
+        Range(">=", 0.0, "low", "colleagues do not always find the recorded answer"),
     ),
     PARAPHRASE: (
         Range(">=", 0.5, "healthy", "what was learnt is found in other words too"),
         Range(">=", 0.0, "low", "what was learnt is found in its own words only"),
     ),
 }
-Arms = Tally[tuple[str, str, int]]
-"""Queries by kind, arm, place."""
-LABELS = {VERBATIM: "her words", PARAPHRASE: "other words"}
+LABELS = {VERBATIM: "same wording", PARAPHRASE: "paraphrased"}
+
+AT_TOP1, IN_LIST = range(2)
+"""The figures of a question in one arm, 0 or 1 each time."""
+
+_OLDER_KEYS = ("arms", "pairs", "attempted", "reported")
+
+
+class Kind(Accumulator):
+    """What is counted of one kind of handover.
+
+    ``memory`` and ``control``: by question, where the answer stood in that arm. ``lifts``: by
+    question, its difference at top-1 between the arms. ``arms``: arm, place. ``pairs``: place with
+    memory, in the control. ``attempted``: by arm, queries that were not cut off. ``reported``: what
+    the service says it boosted and injected in the memory arm, by word.
+    """
+
+    def __init__(self) -> None:
+        self.memory = ByQuestion(2)
+        self.control = ByQuestion(2)
+        self.lifts = ByQuestion()
+        self.arms: Tally[tuple[str, int]] = Tally()
+        self.pairs: Tally[tuple[int, int]] = Tally()
+        self.attempted: Tally[tuple[str]] = Tally()
+        self.reported: Tally[tuple[str]] = Tally()
+
+    def restore_older(self, name: str, row: Sequence[Any]) -> None:
+        """Add a row that an older version counted without its question."""
+        *key, n = row
+        if name in ("attempted", "reported"):
+            getattr(self, name)[tuple(key)] += n
+            return
+        first, at = key[-2:]
+        (self.arms if name == "arms" else self.pairs)[first, at] += n
+        for _ in range(n):
+            if name == "pairs":
+                self.lifts.add(key[0], UNKNOWN, (first == TOP1) - (at == TOP1))
+            else:
+                arm = self.memory if first == "memory" else self.control
+                arm.add(NO_UNIT, UNKNOWN, int(at == TOP1), int(at != ABSENT))
 
 
 class Handover(Metric):
-    """``arms``: unit, kind, arm, place. ``pairs``: kind, unit, place with memory, in the control.
-
-    ``attempted``: kind, arm, of queries that were not cut off. ``reported``: what the service says
-    it boosted and injected in the memory arm, by kind and word.
-    """
+    """Both kinds of handover."""
 
     key = section = "handover"
     hears = tuple(KINDS)
-    rows_without_unit: ClassVar[Mapping[str, int]] = {"arms": 4}
 
     def __init__(self) -> None:
-        self.arms: Tally[tuple[Unit, str, str, int]] = Tally()
-        self.pairs: Tally[tuple[str, Unit, int, int]] = Tally()
-        self.attempted: Tally[tuple[str, str]] = Tally()
-        self.reported: Tally[tuple[str, str]] = Tally()
+        self.verbatim = Kind()
+        self.paraphrase = Kind()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
@@ -81,126 +111,118 @@ class Handover(Metric):
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a query of one arm."""
-        kind, arm, at = KINDS[event.phase], event.arm, seen.place
+        kind = self.verbatim if event.phase == "handover" else self.paraphrase
+        arm, at = event.arm, seen.place
         if arm is None:
             for one in ARMS:
-                self.attempted[kind, one] += 1
+                kind.attempted[(one,)] += 1
             return
-        self.attempted[kind, arm] += 1
+        kind.attempted[(arm,)] += 1
         if at is None:
             if seen.hits is not None:
                 seen.faults[("nothing_expected",)] += 1
             return
-        self.arms[seen.question, kind, arm, at] += 1
-        seen.handover[arm, int(at == TOP1)] += 1
+        kind.arms[arm, at] += 1
+        at_top1 = int(at == TOP1)
+        seen.handover[arm, at_top1] += 1
         if arm == "control":
+            kind.control.add(seen.unit, seen.question, at_top1, int(at != ABSENT))
             if seen.before is not None:
-                self.pairs[kind, seen.unit_of(event), seen.before.place or 0, at] += 1
+                before = seen.before.place or TOP1
+                kind.pairs[before, at] += 1
+                kind.lifts.add(seen.unit, seen.question, int(before == TOP1) - at_top1)
             return
+        kind.memory.add(seen.unit, seen.question, at_top1, int(at != ABSENT))
         if seen.say is not None:
             seen.say(event, "handover_top1", at == TOP1)
             seen.say(event, "handover_top_k", at != ABSENT)
         if event.boosted:
-            self.reported[kind, "boosted"] += event.boosted
+            kind.reported[("boosted",)] += event.boosted
         if event.injected:
-            self.reported[kind, "injected"] += event.injected
+            kind.reported[("injected",)] += event.injected
 
     def per_question(self) -> PerQuestion:
-        """Whether the answer was at top-1 with the memory, by unit."""
+        """Whether the answer was at top-1 with the memory, by question."""
         return {
-            f"handover.{kind}.top1_rate": question_means(
-                (unit, float(at == TOP1), n)
-                for (unit, its_kind, arm, at), n in self.arms.items()
-                if (its_kind, arm) == (kind, "memory")
-            )
+            f"handover.{kind}.top1_rate": getattr(self, kind).memory.sums(AT_TOP1)
             for kind in KINDS.values()
         }
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave; older versions had all kinds in each tally."""
+        super().restore({name: part for name, part in state.items() if name in KINDS.values()})
+        for name in _OLDER_KEYS:
+            for row in state.get(name, ()):
+                kind = next(word for word in row if word in KINDS.values())
+                getattr(self, kind).restore_older(name, [word for word in row if word != kind])
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """Both kinds."""
-        arms: Arms = Tally()
-        for (_, *arm), n in self.arms.items():
-            arms[tuple(arm)] += n  # type: ignore[index]  # a key without its unit
-        planned = context.planned
         return {
-            kind: self._kind(kind, arms, planned.get(f"handover.{kind}", 0))
+            kind: _result(getattr(self, kind), context.planned.get(f"handover.{kind}", 0))
             for kind in KINDS.values()
         }
 
-    def _kind(self, kind: str, arms: Arms, planned: int) -> dict[str, Any]:
-        # Where the end of the run comes between the two arms of a query, that pair was cut.
-        attempted = min(self.attempted[kind, "memory"], self.attempted[kind, "control"])
-        return {
-            **_arm(arms, kind, "memory", ""),
-            "planned": max(planned, attempted),
-            **_arm(arms, kind, "control", "control_"),
-            **self._lift(kind),
-            "reported_boosted": self.reported[kind, "boosted"],
-            "reported_injected": self.reported[kind, "injected"],
-        }
 
-    def _lift(self, kind: str) -> dict[str, Any]:
-        table: Tally[tuple[int, int]] = Tally()
-        trios: dict[Unit, tuple[float, int]] = {}
-        for (its_kind, unit, memory, control), n in sorted(self.pairs.items()):
-            if its_kind == kind:
-                table[memory, control] += n
-                gain = ((memory == TOP1) - (control == TOP1)) * n
-                gained, pairs = trios.get(unit, (0.0, 0))
-                trios[unit] = (gained + gain, pairs + n)
-        both = table[TOP1, TOP1]
-        memory_only = table[TOP1, LISTED] + table[TOP1, ABSENT]
-        control_only = table[LISTED, TOP1] + table[ABSENT, TOP1]
-        counts = {
-            "pairs": table.total(),
-            "both": both,
-            "memory_only": memory_only,
-            "control_only": control_only,
-            "neither": table.total() - both - memory_only - control_only,
-            "by_boost": both + table[TOP1, LISTED],
-            "by_injection": table[TOP1, ABSENT],
-            "trios": len(trios),
-        }
-        return _tested(memory_only, control_only, list(trios.values())) | counts
-
-
-def _arm(arms: Arms, kind: str, arm: str, prefix: str) -> dict[str, Any]:
-    top1, listed, absent = (arms[kind, arm, at] for at in (TOP1, LISTED, ABSENT))
-    queries, top_k = top1 + listed + absent, top1 + listed
+def _result(kind: Kind, planned: int) -> dict[str, Any]:
+    # Where the end of the run comes between the two arms of a query, that pair was cut.
+    attempted = min(kind.attempted[("memory",)], kind.attempted[("control",)])
     return {
-        f"{prefix}queries": queries,
-        f"{prefix}top1": top1,
-        f"{prefix}top_k": top_k,
-        f"{prefix}top1_rate": rate(top1, queries),
-        f"{prefix}ci95": rate_ci95(top1, queries),
-        f"{prefix}top_k_rate": rate(top_k, queries),
-        f"{prefix}top_k_ci95": rate_ci95(top_k, queries),
+        **_arm(kind, "memory", ""),
+        "planned": max(planned, attempted),
+        **_arm(kind, "control", "control_"),
+        **_lift(kind),
+        "reported_boosted": kind.reported[("boosted",)],
+        "reported_injected": kind.reported[("injected",)],
     }
 
 
-def _tested(memory_only: int, control_only: int, trios: list[tuple[float, int]]) -> dict[str, Any]:
-    """Lift with its interval and test, from the pairs in which the arms differ."""
-    pairs = sum(n for _, n in trios)
-    if not pairs:
-        return dict.fromkeys(("lift", "lift_ci95", "lift_ci95_label", "mcnemar_p"))
-    ci95, label = over_trios(bonett_price(memory_only, control_only, pairs), trios, lowest=-1.0)
+def _arm(kind: Kind, arm: str, prefix: str) -> dict[str, Any]:
+    asked: ByQuestion = getattr(kind, arm)
+    top1, listed, absent = (kind.arms[arm, at] for at in (TOP1, LISTED, ABSENT))
     return {
-        "lift": (memory_only - control_only) / pairs,
-        "lift_ci95": list(ci95),
-        "lift_ci95_label": label,
-        "mcnemar_p": mcnemar_p(memory_only, control_only),
+        f"{prefix}queries": top1 + listed + absent,
+        f"{prefix}questions": len(asked),
+        f"{prefix}top1": top1,
+        f"{prefix}top_k": top1 + listed,
+        **over_questions(asked, AT_TOP1, f"{prefix}top1_rate", f"{prefix}ci95"),
+        **over_questions(asked, IN_LIST, f"{prefix}top_k_rate", f"{prefix}top_k_ci95"),
+    }
+
+
+def _lift(kind: Kind) -> dict[str, Any]:
+    table, found = kind.pairs, kind.lifts.lift()
+    both = table[TOP1, TOP1]
+    memory_only = table[TOP1, LISTED] + table[TOP1, ABSENT]
+    control_only = table[LISTED, TOP1] + table[ABSENT, TOP1]
+    return {
+        "lift": found and found.value,
+        "lift_ci95": found and list(found.ci95),
+        "lift_ci95_label": found and found.ci95_label,
+        "mcnemar_p": found and found.mcnemar_p,
+        "pairs": table.total(),
+        "both": both,
+        "memory_only": memory_only,
+        "control_only": control_only,
+        "neither": table.total() - both - memory_only - control_only,
+        "by_boost": both + table[TOP1, LISTED],
+        "by_injection": table[TOP1, ABSENT],
+        "pair_questions": found.questions if found else 0,
+        "better_questions": found.better if found else 0,
+        "worse_questions": found.worse if found else 0,
+        "trios": found.units if found else 0,
     }
 
 
 def _names(kind: str, phase: str) -> Iterator[MetricName]:
-    of = Section(f"handover.{kind}", (phase,), "pairs").name
-    yield from _arm_names(kind, phase, "", "with her memory")
+    of = Section(f"handover.{kind}", (phase,), "pairs", questions="pair_questions").name
+    yield from _arm_names(kind, phase, "", "with the memory")
     yield from _arm_names(kind, phase, "control_", "without memory")
-    lift = "top-1 rate with memory less that without, by pairs; higher is better"
+    lift = "top-1 rate with memory less that without, over questions; higher is better"
     yield of("planned", COUNT, "queries that were attempted or planned", samples="queries")
     label = f"{LABELS[kind]}: lift"
     yield of("lift", "difference of shares, -1 to 1", lift, "lift_ci95", label=label)
-    yield of("mcnemar_p", "probability", "exact McNemar test of the lift")
+    yield of("mcnemar_p", "probability", "exact McNemar test of the questions' differences")
     yield of("pairs", COUNT, "queries that succeeded in both arms")
     yield of("both", COUNT, "pairs with the answer at top-1 in both arms")
     yield of("memory_only", COUNT, "pairs with the answer at top-1 with memory only")
@@ -208,6 +230,9 @@ def _names(kind: str, phase: str) -> Iterator[MetricName]:
     yield of("neither", COUNT, "pairs with the answer at top-1 in no arm")
     yield of("by_boost", COUNT, "hits at top-1 that the control's list holds too")
     yield of("by_injection", COUNT, "hits at top-1 that the control's list does not hold")
+    yield of("pair_questions", COUNT, "different questions among the pairs")
+    yield of("better_questions", COUNT, "questions that the memory answered more often")
+    yield of("worse_questions", COUNT, "questions that the memory answered less often")
     yield of("trios", COUNT, "trios with lists of their own; those of one variant count once")
     boosted = "results that the service says it boosted"
     injected = "results that the service says it injected"
@@ -217,7 +242,8 @@ def _names(kind: str, phase: str) -> Iterator[MetricName]:
 
 def _arm_names(kind: str, phase: str, prefix: str, arm: str) -> Iterator[MetricName]:
     queries = f"{prefix}queries"
-    of = Section(f"handover.{kind}", (phase,), queries).name
+    questions = f"{prefix}questions"
+    of = Section(f"handover.{kind}", (phase,), queries, questions=questions).name
     at_top1, in_list = (
         f"the recorded answer at top-1, {arm}",
         f"the recorded answer in the top-K, {arm}",
@@ -226,6 +252,7 @@ def _arm_names(kind: str, phase: str, prefix: str, arm: str) -> Iterator[MetricN
     # What is compared and read is the memory arm.
     more: dict[str, Any] = {} if prefix else {"ranges": RANGES[kind], "better": "higher"}
     yield of(queries, COUNT, f"queries that succeeded, {arm}")
+    yield of(questions, COUNT, f"different questions among them, {arm}")
     yield of(f"{prefix}top1", COUNT, at_top1)
     yield of(f"{prefix}top1_rate", RATE, at_top1, f"{prefix}ci95", label=f"{label}, top-1", **more)
     yield of(f"{prefix}top_k", COUNT, in_list)

@@ -7,8 +7,8 @@ from typing import Any
 
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.calm import is_known
-from mcstress.metrics.check import OPERATORS, Check, parse_check
-from mcstress.metrics.metric import COUNT
+from mcstress.metrics.check import Check, parse_check
+from mcstress.metrics.metric import COUNT, OPERATORS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.readings import ranges
 
@@ -20,6 +20,11 @@ LEAVES = {
     "==": "is not {t:g}",
     "!=": "is {t:g}",
 }
+
+TOO_FEW = (
+    f"not judged, for fewer questions than the check needs or under {100 * PLANNED_SHARE:g} % of "
+    "the planned samples were measured there"
+)
 
 Entry = Mapping[str, Any]
 Entries = Sequence[Entry]
@@ -69,7 +74,7 @@ def load_curve_reading(
     ]
     tried = f"tried: {_span(curve[0], curve[-1])}" + ("" if len(curve) > 1 else ", one band only")
     if unjudged:
-        tried += "; too few samples to say: " + ", ".join(unjudged)
+        tried += f"; {TOO_FEW}: " + ", ".join(unjudged)
     if not said:
         within = "could be judged" if unjudged else "was tried"
         left = "No check's figure left its" if beside else "No figure left its healthy"
@@ -120,13 +125,15 @@ def _is_calm(calm: Calm, entry: Entry, check: Check) -> bool:
 
 
 def _holds(entry: Entry, check: Check) -> bool | None:
-    """Whether a band passes; None where it has too few samples to say."""
+    """Whether a band passes; None where it has too few questions or samples to say."""
     results = {"metrics": entry, "latency": entry["latency"]}
     value = find(results, check.metric)
     metric = METRICS[check.metric]
     samples = find(results, metric.samples) or 0
+    asked = find(results, metric.questions) if metric.questions else None
     planned = (find(results, metric.planned) if metric.planned else None) or 0
-    if value is None or samples < check.needs or samples < PLANNED_SHARE * planned:
+    enough = (samples if asked is None else asked) >= check.needs
+    if value is None or not enough or samples < PLANNED_SHARE * planned:
         return None
     return OPERATORS[check.operator](value, check.threshold)
 

@@ -8,6 +8,7 @@ documentation, the table in the web UI, load curve and ``mcstress compare`` are 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -26,8 +27,24 @@ COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 BESIDE_METRICS = ("latency", "faults")
 """Sections that stand beside ``metrics`` in a run's JSON, not in it."""
 
+NOT_MEASURED = "not_measured"
+"""The key of a section that says why it could not be measured: its checks are skipped."""
+
 NO_UNIT = 0
 """The unit of what an older version counted without one; trios and variants count from 1."""
+
+UNKNOWN = ""
+"""The question of what an older version counted without one."""
+
+OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+"""How a figure is compared, in checks and ranges."""
 
 Hits = list[Hit] | None
 """An event's hits without repeats, in rank order; None where it has no list."""
@@ -55,7 +72,10 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class MetricName(msgspec.Struct, frozen=True):
-    """One figure. ``samples``, ``planned`` and ``interval`` are names of other figures.
+    """One figure. ``samples``, ``questions``, ``planned`` and ``interval`` name other figures.
+
+    ``samples`` counts all that was measured, ``questions`` the different ones of them: what a check
+    needs, and what the interval is over. Where there is none, samples are.
 
     ``phases`` are those that it comes from: a check of it is skipped where none was chosen.
     ``ranges`` are tried in order, the first is the healthy one. ``label`` is its name in the web
@@ -72,6 +92,7 @@ class MetricName(msgspec.Struct, frozen=True):
     samples: str
     planned: str | None = None
     interval: str | None = None
+    questions: str | None = None
     ranges: tuple[Range, ...] = ()
     label: str = ""
     row: str = ""
@@ -81,12 +102,16 @@ class MetricName(msgspec.Struct, frozen=True):
 
 
 class Section(msgspec.Struct, frozen=True):
-    """Figures that share a path, phases, samples and a plan."""
+    """Figures that share a path, phases, samples and a plan.
+
+    ``questions``: the leaf that counts the questions which all but counts are means over.
+    """
 
     path: str
     phases: tuple[str, ...]
     samples: str
     planned: str | None = "planned"
+    questions: str | None = None
 
     def name(
         self,
@@ -101,6 +126,8 @@ class Section(msgspec.Struct, frozen=True):
 
         ``more`` are further fields of a MetricName, as ``ranges`` or ``label``.
         """
+        if self.questions and unit != COUNT:
+            more.setdefault("questions", f"{self.path}.{self.questions}")
         return MetricName(
             f"{self.path}.{leaf}",
             meaning,
@@ -167,29 +194,28 @@ class Seen:
 
     ``hits`` has no repeats. ``before`` is what the event is compared with: a reissue's baseline,
     the memory arm of a control, the first query of a swap. ``place``: where the hit that was
-    expected stands (rates.py). ``unit_of(event)`` is the trio's unit; ``question``: what was asked,
-    where questions are kept apart, else NO_UNIT. ``say`` hears of single events. ``faults``,
-    ``worst`` and, for the timeline, ``determinism`` (shared, union) and ``handover`` (arm, hit at
-    top-1) are kept beside the figures.
+    expected stands (rates.py). ``question``: what was asked (question.py), and ``unit`` who asks:
+    a trio, or the trios of one wording. ``say`` hears of single events. ``faults``, ``worst`` and,
+    for the timeline, ``determinism`` (shared, union) and ``handover`` (arm, hit at top-1) are kept
+    beside the figures.
     """
 
     __slots__ = (
-        "before", "determinism", "faults", "handover", "hits", "place", "question", "say",
-        "unit_of", "worst",
+        "before", "determinism", "faults", "handover", "hits", "place", "question", "say", "unit",
+        "worst",
     )  # fmt: skip
 
     def __init__(
         self,
         faults: Faults,
         worst: WorstReissues,
-        unit_of: Callable[[Event], Unit],
         say: Say | None = None,
     ) -> None:
         self.hits: Hits = None
         self.before: Remembered | None = None
         self.place: int | None = None
-        self.question: Unit = NO_UNIT
-        self.unit_of = unit_of
+        self.question = UNKNOWN
+        self.unit = NO_UNIT
         self.faults = faults
         self.worst = worst
         self.say = say
@@ -207,8 +233,6 @@ class Metric(Accumulator):
     key: ClassVar[str]
     section: ClassVar[str]
     hears: ClassVar[tuple[str, ...]] = ()
-    rows_without_unit: ClassVar[Mapping[str, int]] = {}
-    """Attributes whose rows, in states of older versions, have so many parts and no unit."""
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
@@ -231,15 +255,6 @@ class Metric(Accumulator):
     def per_question(self) -> PerQuestion:
         """What each unit's values add up to, for the figures that are compared by question."""
         return {}
-
-    def restore(self, state: Any) -> None:
-        """Add what ``state()`` gave, of this or an older version."""
-        for name, rows in state.items():
-            old = self.rows_without_unit.get(name)
-            if old is not None and len(rows[0]) == old:
-                getattr(self, name).restore([[NO_UNIT, *row] for row in rows])
-            else:
-                getattr(self, name).restore(rows)
 
 
 def question_means(rows: Iterator[tuple[Unit, float, int]]) -> dict[Unit, Mean]:

@@ -7,14 +7,14 @@ once, and then added to the band's histograms and to the timeline's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 
 from mcstress.metrics.availability import GATEWAY, LLM, Availability
 from mcstress.metrics.band import Band
-from mcstress.metrics.event import OWN_FAULT, Event
+from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
 from mcstress.metrics.faults import Faults
+from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
-from mcstress.metrics.metric import Say, Seen, Unit
+from mcstress.metrics.metric import Say, Seen
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import Slot
 from mcstress.metrics.unparseable import LLM_STEPS
@@ -39,10 +39,9 @@ class SecondBucket(Seen):
         faults: Faults,
         worst: WorstReissues,
         availability: Availability,
-        unit_of: Callable[[Event], Unit],
         say: Say | None,
     ) -> None:
-        super().__init__(faults, worst, unit_of, say)
+        super().__init__(faults, worst, say)
         self.users_from = users_from
         self.band = band
         self.listeners = band.listeners
@@ -58,18 +57,21 @@ class SecondBucket(Seen):
         """Count an event and its steps, whatever became of it; how many steps never went out.
 
         Those are no service's: they are in no latency and no error rate. A step that was cut is
-        in neither, and counts for its service's availability.
+        in neither, and counts for its service's availability. Looks for new resumes are freshness's
+        alone.
         """
         self.events[event.phase, event.outcome] += 1
         steps, latencies, unsent = event.steps, self.steps, 0
         for step in steps:
             name, error, latency_ms = step.name, step.error, step.latency_ms
+            if error is not None and error.startswith(OWN_FAULT):
+                unsent += 1
+                continue
+            if name in LOOK_STEPS:
+                self._add_look(step)
+                continue
             if error is not None:
-                if error.startswith(OWN_FAULT):
-                    unsent += 1
-                    continue
-                self.failed += 1
-                self.band.errors.add_step(name, error)
+                self._add_failure(name, error)
             of_llm = name in LLM_STEPS
             begin_s = step.time.timestamp()
             service = self.llm if of_llm else self.gateway
@@ -89,6 +91,16 @@ class SecondBucket(Seen):
             self.phases[event.phase].append(lasted_ms)
             self.phases_service[event.phase].append(event.latency_ms)
         return unsent
+
+    def _add_failure(self, name: str, error: str) -> None:
+        self.failed += 1
+        if error.startswith(HIT_TWICE[0]) and error.endswith(HIT_TWICE[1]):
+            self.faults[("repeated_ids",)] += 1
+        self.band.errors.add_step(name, error)
+
+    def _add_look(self, step: StepRecord) -> None:
+        if not step.cut:
+            self.band.freshness.add_look(step)
 
     def settle(self, slot: Slot) -> None:
         """Add all that was kept to the band and to the timeline's slot."""

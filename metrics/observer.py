@@ -11,6 +11,7 @@ from mcstress.metrics.identity import identities
 from mcstress.metrics.metric import Hits
 from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.pairing import Pairing, compact
+from mcstress.metrics.question import Questions, unit_of
 from mcstress.metrics.rates import place
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.rounds import Listed
@@ -26,6 +27,7 @@ class Observer:
     def __init__(self, *, folds: bool) -> None:
         self._folds = folds
         self._pairing = Pairing()
+        self._question_of = Questions()
         self._by_phase: dict[str, Observe] = {
             **{phase: self._other for metric in REGISTRY.values() for phase in metric.hears},
             "fresh_resume": self._fresh_resume,
@@ -42,8 +44,7 @@ class Observer:
         moment = sums.moment_of(event)
         if unsent := moment.add(event):
             sums.faults[(UNSENT_STEPS,)] += unsent
-        if sums.question_of is not None:
-            moment.question = sums.question_of(event)
+        moment.question, moment.unit = self._question_of(event), unit_of(event)
         if event.outcome == "cut":
             return
         hits = event.listed
@@ -62,7 +63,7 @@ class Observer:
             self._pairing.remember(event, cell, kept)
         sizes = event.corpus_sizes
         pool = sum(sizes.values()) if sizes else 0
-        listed = Listed(time_us(event), moment.users_from, sums.unit_of(event), pool, kept)
+        listed = Listed(time_us(event), moment.users_from, moment.unit, pool, kept)
         key = (event.trio, event.round)
         if self._folds:
             sums.rounds.pair(key, cell, listed, sums.bands, sums.faults)

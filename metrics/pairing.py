@@ -6,13 +6,11 @@ is empty again when the next begins.
 
 from __future__ import annotations
 
-from sys import intern
-
 import msgspec
 
 from mcstress.metrics import jaccard
-from mcstress.metrics.event import Event, Hit
-from mcstress.metrics.identity import BETWEEN
+from mcstress.metrics.event import Event, Hit, Inserts
+from mcstress.metrics.identity import identities, identity
 from mcstress.metrics.overlap_figure import Cell
 from mcstress.metrics.rank_overlap import rank_biased_overlap
 
@@ -24,13 +22,24 @@ NANO = 1_000_000_000
 class Pair:
     """Two lists of distinct hits, and all that can be said of them: a baseline and its reissue.
 
-    ``changed``: the corpora are known to have had other sizes in between.
+    ``changed``: the corpora are known to have had other sizes in between. ``adjusted``: what the
+    run added in between was taken out.
     """
 
-    __slots__ = ("baseline", "changed", "identical", "reissue", "shared", "top1", "union")
+    __slots__ = (
+        "adjusted",
+        "baseline",
+        "changed",
+        "identical",
+        "reissue",
+        "shared",
+        "top1",
+        "union",
+    )
 
     def __init__(self, baseline: Ids, reissue: Ids, changed: bool = False) -> None:
         self.baseline, self.reissue, self.changed = baseline, reissue, changed
+        self.adjusted = False
         self.identical = baseline == reissue
         if self.identical:
             self.shared = self.union = len(baseline)
@@ -52,6 +61,24 @@ class Pair:
         return jaccard.jaccard(self.shared, self.union)
 
 
+def _changed_beside(inserts: Inserts, before: dict[str, int], after: dict[str, int]) -> bool:
+    """Whether sizes changed otherwise than by the growth of the corpus that the run adds to."""
+    grew = after.get(inserts.corpus, 0) >= before.get(inserts.corpus, 0)
+    return not grew or after != before | {inserts.corpus: after.get(inserts.corpus, 0)}
+
+
+def _without(inserts: Inserts, baseline: Ids, reissue: Ids, changed: bool) -> Pair:
+    """The pair as it was before what was added since; both are cut to the shorter length."""
+    added = {identity(inserts.corpus, id_) for id_ in inserts.ids}
+    if not added:
+        return Pair(baseline, reissue, changed)
+    left = tuple([who for who in reissue if who not in added])
+    both = min(len(baseline), len(left))
+    pair = Pair(baseline[:both], left[:both], changed)
+    pair.adjusted = len(left) < len(reissue)
+    return pair
+
+
 class Remembered(msgspec.Struct, gc=False):
     """The part of an event that its counterpart needs: identities; ``place`` is for handovers."""
 
@@ -66,10 +93,14 @@ class Remembered(msgspec.Struct, gc=False):
         """The pair with the list of ``event``, its one counterpart; made once for all metrics."""
         pair = self._pair
         if pair is None:
-            before, after = self.corpus_sizes, event.corpus_sizes
+            before, after, inserts = self.corpus_sizes, event.corpus_sizes, event.inserts
             changed = before is not None and after is not None and before != after
-            ids = tuple([f"{hit.corpus}{BETWEEN}{hit.id}" for hit in hits])
-            pair = self._pair = Pair(self.ids, ids, changed)
+            ids = tuple(identities(hits))
+            if inserts is None:
+                pair = self._pair = Pair(self.ids, ids, changed)
+            else:
+                changed = changed and _changed_beside(inserts, before or {}, after or {})
+                pair = self._pair = _without(inserts, self.ids, ids, changed)
         return pair
 
 
@@ -107,4 +138,4 @@ class Pairing:
 
 def compact(hits: list[Hit]) -> Ids:
     """The identities of ``hits`` as they are kept: of equal strings from many answers, one."""
-    return tuple([intern(f"{hit.corpus}{BETWEEN}{hit.id}") for hit in hits])
+    return tuple(identities(hits))

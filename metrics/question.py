@@ -1,24 +1,31 @@
 """Questions: what counts as one witness, for what is asked again in the same words is no new one.
 
-A report's unit is the trio: those of one variant ask the same and count as one. A comparison pairs
-two runs by ``Question``: variant or trio, persona, contract, role, and which message it was.
+Each event carries the scenario's own key of what it asks, set before anything is sent: phase,
+variant, contract (or persona, for messages and resumes) and number of the demand, message or
+resume, as in ``reissue/3/alpha/2``. A paraphrase's has the number of the wording too, or, where an
+LLM made the words, their hash. Both arms of a handover, and both ends of a swap, have one key.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from hashlib import blake2s
 
 from mcstress.metrics.event import Event
 
+HASH_BYTES = 6
 
-class Question(NamedTuple):
-    """What was asked, whatever the round; ``message`` is -1 where it is none of the inbox."""
 
-    unit: int
-    persona: str
-    contract: str
-    role: str
-    message: int = -1
+def question_key(phase: str, variant: int, who: str, number: int) -> str:
+    """The key of a demand of the contract ``who``, or of a message or resume of the persona."""
+    return f"{phase}/{variant}/{who}/{number}"
+
+
+def worded(key: str, wording: int | str) -> str:
+    """``key`` with the number of its wording, or with the hash of words that have none."""
+    if isinstance(wording, str):
+        words = wording.encode(errors="surrogatepass")
+        wording = blake2s(words, digest_size=HASH_BYTES).hexdigest()
+    return f"{key}/{wording}"
 
 
 def unit_of(event: Event) -> int:
@@ -31,21 +38,39 @@ def persona_of(event: Event) -> str:
     return event.coordinator.rpartition("-")[0] if event.trio > 1 else event.coordinator
 
 
-class Questions:
-    """The question of each event, which come in the order in which a coordinator made them.
+def key_of(event: Event) -> str:
+    """The key of what was asked, within the trio's unit."""
+    return f"{event.phase}/{event.contract or ''}/{event.role or ''}"
 
-    Messages bear no number: they are counted, so that every message has to be there.
+
+class Questions:
+    """The question of each event; of events of older versions, which have none, it is made.
+
+    Their resumes, messages and demands are counted as they come, in the order in which a
+    coordinator made them: every one of a coordinator's round has to be there.
     """
 
     def __init__(self) -> None:
-        self._messages: dict[tuple[int, str], tuple[int, int]] = {}
+        self._counted: dict[tuple[int, str, str], tuple[int, int]] = {}
+        self._demands: dict[tuple[int, str, str], dict[str, int]] = {}
 
-    def __call__(self, event: Event) -> Question:
+    def __call__(self, event: Event) -> str:
         """The question of ``event``, asked once for each."""
-        message = -1
-        if event.phase == "inbox":
-            key = (event.trio, event.coordinator)
-            round_, last = self._messages.get(key, (event.round, -1))
-            message = last + 1 if round_ == event.round else 0
-            self._messages[key] = (event.round, message)
-        return Question(unit_of(event), persona_of(event), *event.cell, message)
+        return event.question or self._made(event)
+
+    def _made(self, event: Event) -> str:
+        unit, phase = unit_of(event), event.phase
+        if event.contract is None or event.role is None or phase == "inbox":
+            return question_key(phase, unit, persona_of(event), self._number(event))
+        demands = self._demands.setdefault((unit, phase, event.contract), {})
+        number = demands.setdefault(event.role, len(demands) + 1)
+        key = question_key(phase, unit, event.contract, number)
+        return worded(key, event.query or "") if phase == "handover_paraphrase" else key
+
+    def _number(self, event: Event) -> int:
+        """The how manieth of its phase the event is in its coordinator's round."""
+        seat = (event.trio, event.coordinator, event.phase)
+        round_, last = self._counted.get(seat, (event.round, 0))
+        number = last + 1 if round_ == event.round else 1
+        self._counted[seat] = (event.round, number)
+        return number

@@ -1,9 +1,11 @@
-"""Rates: hits by queries, with Wilson's interval."""
+"""Rates over questions, as sections show them, and where an expected hit stands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from mcstress.metrics.by_question import ByQuestion
 from mcstress.metrics.event import Hit
 from mcstress.metrics.intervals import wilson
 
@@ -25,5 +27,15 @@ def rate(hits: int, queries: int) -> float | None:
 
 
 def rate_ci95(hits: int, queries: int) -> list[float] | None:
-    """Wilson's interval of a rate; None where there were no queries."""
+    """Wilson's interval of a rate of independent samples; None where there were none."""
     return list(wilson(hits / queries, queries)) if queries else None
+
+
+def over_questions(
+    asked: ByQuestion, figure: int, name: str, ci95: str, scale: int = 1
+) -> dict[str, Any]:
+    """The rate called ``name``, its interval called ``ci95``, and what that holds for."""
+    found = asked.rate(figure, scale)
+    if found is None:
+        return dict.fromkeys((name, ci95, f"{ci95}_label"))
+    return {name: found.value, ci95: list(found.ci95), f"{ci95}_label": found.ci95_label}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mcstress.metrics.check import OPERATORS
-from mcstress.metrics.metric import Range
+from mcstress.metrics.metric import OPERATORS, Range
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 
 

@@ -16,10 +16,14 @@ from mcstress.metrics.inbox import Inbox
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.metric import Metric
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.rank_correlation import RankCorrelation
+from mcstress.metrics.relevance_metric import Relevance, RelevanceByTruth
 from mcstress.metrics.swap import Swap
 from mcstress.metrics.unparseable import Unparseable
 
 OURS: tuple[type[Metric], ...] = (
+    Relevance,
+    RelevanceByTruth,
     Diversity,
     Determinism,
     Handover,
@@ -31,6 +35,7 @@ OURS: tuple[type[Metric], ...] = (
     AvailabilityFigures,
     Events,
     Latency,
+    RankCorrelation,
 )
 
 REGISTRY: dict[str, type[Metric]] = {one.key: one for one in OURS}

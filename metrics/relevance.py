@@ -24,6 +24,7 @@ from math import fsum, log2
 from operator import mul
 
 from mcstress.metrics.by_question import NANO, ByQuestion, Rate
+from mcstress.metrics.event import Graded
 from mcstress.metrics.tally import Accumulator
 
 
@@ -130,6 +131,18 @@ class ByTruth(Accumulator):
         ndcg, rank = ndcg_at_k(ids, grades, k), reciprocal_rank(ids[:k], grades)
         values = (round(NANO * (value or 0.0)) for value in (recall, ndcg, rank))
         self.lists.add(unit, question, *values)
+
+    def add_graded(self, unit: int, question: str, graded: Graded, k: int) -> None:
+        """The same, of a list whose hits were graded where it was found."""
+        if not graded.relevant:
+            self.ungraded.add(unit, question)
+            return
+        grades = [max(grade, 0) for grade in graded.grades[:k]]
+        weights, _ = _discounts(k)
+        recall = (len(grades) - grades.count(0)) / graded.relevant
+        ndcg = fsum(map(mul, grades, weights)) / fsum(map(mul, graded.best, weights))
+        rank = next((1 / rank for rank, grade in enumerate(grades, 1) if grade), 0.0)
+        self.lists.add(unit, question, *(round(NANO * value) for value in (recall, ndcg, rank)))
 
     def rates(self) -> dict[str, Rate | None]:
         """``recall_at_k``, ``ndcg_at_k`` and ``mrr``; None where no list was graded."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +9,8 @@ from mcstress.metrics.availability import Availability
 from mcstress.metrics.band import Bands, band_of
 from mcstress.metrics.event import Event, utc
 from mcstress.metrics.faults import Faults
-from mcstress.metrics.metric import Say, Unit
+from mcstress.metrics.metric import Say
 from mcstress.metrics.moment import SecondBucket
-from mcstress.metrics.question import unit_of
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.timeline import Timeline
 from mcstress.metrics.worst import WorstReissues
@@ -24,18 +22,10 @@ SETTLE_AT = 50_000
 class Accumulators:
     """The parts; those but ``rounds`` add up by themselves. Readers call ``settle`` first.
 
-    ``say`` hears of single events. ``question_of``: the question of one; without, the units are the
-    trios' and nothing else is kept apart.
+    ``say`` hears of single events.
     """
 
-    def __init__(
-        self,
-        cells: int | None = None,
-        say: Say | None = None,
-        question_of: Callable[[Event], Unit] | None = None,
-    ) -> None:
-        self.question_of = question_of
-        self.unit_of: Callable[[Event], Unit] = question_of or unit_of
+    def __init__(self, cells: int | None = None, say: Say | None = None) -> None:
         self._say = say
         self.bands = Bands()
         self.timeline = Timeline()
@@ -65,7 +55,6 @@ class Accumulators:
                 faults=self.faults,
                 worst=self.worst,
                 availability=self.availability,
-                unit_of=self.unit_of,
                 say=self._say,
             )
         self._last = (utc(second), utc(second + 1), event.users, moment)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from mcstress.metrics import jaccard
+from mcstress.metrics.by_question import ByQuestion
 from mcstress.metrics.event import Event
 from mcstress.metrics.identity import identities, identity
 from mcstress.metrics.intervals import wilson
 from mcstress.metrics.metric import (
     COUNT,
     JACCARD,
+    NO_UNIT,
+    UNKNOWN,
     Metric,
     MetricName,
     PerQuestion,
@@ -20,7 +23,6 @@ from mcstress.metrics.metric import (
     ResultContext,
     Section,
     Seen,
-    Unit,
 )
 from mcstress.metrics.tally import Tally
 
@@ -33,18 +35,17 @@ RANGES = (
 class Swap(Metric):
     """``pairs``: shared, union of the rejected list and the one after it.
 
-    ``after``, by unit: "swaps" counts the lists after a rejection, "returned" the rejected hits in
-    them. ``attempted``: "first" and "second" queries that were not cut off; only a second is
-    skipped.
+    ``after``: by question, the lists after a rejection, and how many rejected hits returned.
+    ``attempted``: "first" and "second" queries that were not cut off; only a second is skipped.
     """
 
     key = section = "swap"
     hears = ("swap",)
-    rows_without_unit: ClassVar[Mapping[str, int]] = {"after": 2}
 
     def __init__(self) -> None:
         self.pairs: Tally[tuple[int, int]] = Tally()
-        self.after: Tally[tuple[Unit, str]] = Tally()
+        self.after = ByQuestion()
+        self.returned: Tally[tuple[()]] = Tally()
         self.attempted: Tally[tuple[str]] = Tally()
 
     @classmethod
@@ -52,13 +53,15 @@ class Swap(Metric):
         """The figures of the section."""
         of = Section("swap", cls.hears, "swaps").name
         yield of("swaps", COUNT, "lists that came after a rejection")
+        yield of("questions", COUNT, "different queries among them")
         yield of("planned", COUNT, "swaps that were attempted or planned")
         yield of(
             "returned",
             COUNT,
-            "rejected hits (corpus and id) that returned; 0 is right",
+            "rejected hits (corpus and id) that came back; 0 is right",
             ranges=RANGES,
             label="rejected ids that returned",
+            questions="swap.questions",
             better="lower",
             span=0.0,
         )
@@ -78,16 +81,27 @@ class Swap(Metric):
         self.attempted[("first" if is_first else "second",)] += 1
         if hits is None or excluded is None:
             return
-        self.after[seen.question, "swaps"] += 1
-        self.after[seen.question, "returned"] += returned(event)
+        came_back = returned(event)
+        self.after.add(seen.unit, seen.question, came_back)
+        if came_back:
+            self.returned[()] += came_back
         if before is not None:
             self.pairs[jaccard.overlap(frozenset(before.ids), identities(hits))] += 1
 
     def per_question(self) -> PerQuestion:
-        """How many rejected hits returned in a list, by unit."""
-        units = {unit for unit, _ in self.after}
-        counted = {u: (float(self.after[u, "returned"]), self.after[u, "swaps"]) for u in units}
-        return {"swap.returned": counted}
+        """How many rejected hits returned in a list, by question."""
+        return {"swap.returned": self.after.sums()}
+
+    def restore(self, state: Any) -> None:
+        """Add what ``state()`` gave; older versions counted without a question."""
+        after = state.get("after")
+        if isinstance(after, list):
+            counted = {word: sum(row[-1] for row in after if row[-2] == word) for word in _OLDER}
+            swaps, came_back = counted["swaps"], counted["returned"]
+            self.returned[()] += came_back
+            after = {"samples": swaps, "rows": [[NO_UNIT, UNKNOWN, swaps, came_back]]}
+            state = {**state, "after": after}
+        super().restore(state)
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section. ``returned`` is None where no list came after a rejection.
@@ -95,19 +109,20 @@ class Swap(Metric):
         A swap was attempted when its second query was: where the end of the run comes between the
         two, the swap was cut, and nothing is missing.
         """
-        after: Tally[tuple[str]] = Tally()
-        for (_, word), n in self.after.items():
-            after[(word,)] += n
-        swaps, pairs = after[("swaps",)], self.pairs.total()
+        swaps, pairs = self.after.samples, self.pairs.total()
         mean = jaccard.mean(self.pairs)
         return {
             "swaps": swaps,
+            "questions": len(self.after),
             "planned": max(context.planned.get("swap", 0), self.attempted[("second",)]),
-            "returned": after[("returned",)] if swaps else None,
+            "returned": self.returned[()] if swaps else None,
             "pairs": pairs,
             "mean_jaccard": mean,
             "ci95": None if mean is None else list(wilson(min(mean, 1.0), pairs)),
         }
+
+
+_OLDER = ("swaps", "returned")
 
 
 def returned(event: Event) -> int:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mcstress.load.pacer import Pacer
 from mcstress.metrics.event import Event, Hit
+from mcstress.metrics.question import question_key
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
 from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run
-from mcstress.users.scenarios.model import Contract, Resume, Variant
+from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
 from mcstress.users.seat import Seat
+from mcstress.users.truth import QuestionTruth, question_id
+
+if TYPE_CHECKING:
+    from mcstress.users.freshness_poll import FreshnessPolls
 
 TAKING_OVER = frozenset({"handover", "handover_paraphrase"})
 """The phases that wait for what a colleague recorded."""
@@ -44,8 +50,20 @@ class WorkerContext(Protocol):
         """What partners recorded."""
 
     @property
+    def polls(self) -> FreshnessPolls:
+        """The looks for new resumes that were not there at once."""
+
+    @property
+    def users(self) -> int:
+        """How many users there are now, in all processes."""
+
+    @property
     def target(self) -> Target:
         """The system under test, as all of this process share it."""
+
+    @property
+    def rules(self) -> Rules:
+        """By which hits are judged to fit their demand."""
 
     @property
     def llm(self) -> LanguageModel:
@@ -113,6 +131,7 @@ class Coordinator:
             handover.from_persona == seat.persona for handover in self.run.scenario.handovers
         )
         self.baselines: dict[str, int] = {}
+        self.baselines_began_s: dict[str, float] = {}
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext
@@ -160,6 +179,26 @@ class Coordinator:
             self._trace = TraceContext(trace_id, is_sampled(trace_id, self.run.trace_sample))
             self._trace_of = (phase, self.round)
         return self._trace
+
+    def question(
+        self, phase: str, contract: str | None, role: str | None, number: int | None
+    ) -> str:
+        """The key of what it asks (metrics/question.py): a message, a resume, or a demand."""
+        variant = self.variant
+        if number is None and contract is not None and role is not None:
+            return question_key(phase, variant.number, contract, variant.place(contract, role))
+        return question_key(phase, variant.number, self.seat.persona, number or 0)
+
+    def rules_of(self, demand: Demand) -> DemandRules | None:
+        """By which the hits for a demand of its contract are judged; None: by none."""
+        return self.around.rules.of(self.variant.number, self.contract.name, demand.role)
+
+    def truth_of(self, demand: Demand) -> QuestionTruth | None:
+        """The grades of ids for a demand of its contract; None where no file has any."""
+        truth = self.run.truth
+        if not truth:
+            return None
+        return truth.get(question_id(self.variant.number, self.contract.name, demand.role))
 
     def choose(self, results: list[Hit]) -> Hit | None:
         """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from mcstress.metrics.event import Event, Item, Outcome, StepRecord
+from mcstress.metrics.event import POLL, Event, Item, Outcome, StepRecord
+from mcstress.metrics.question import worded
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step, cut_step
 from mcstress.services.target import Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator
+from mcstress.users.relevance import DemandRules
 
 Taken = TypeVar("Taken", bound=Step[Any])
 _at = datetime.fromtimestamp
@@ -23,7 +25,8 @@ class EventScope:
     """A context: on leaving it, however, the event is fired once, with its steps.
 
     Left by the end of the run, the event is ``cut``, and has the step that was under way; with a
-    step that failed, ``failed``.
+    step that failed, ``failed``. ``number`` is that of a message or a resume, for the event's
+    question; without, the question is the demand of ``contract`` for ``role``.
     """
 
     def __init__(
@@ -34,11 +37,14 @@ class EventScope:
         contract: str | None = None,
         role: str | None = None,
         query: str | None = None,
+        number: int | None = None,
     ) -> None:
         self.coordinator = coordinator
         self.trace = coordinator.trace(phase)
         self.steps: list[Step[Any]] = []
-        self._began = time.perf_counter()
+        self._began = perf_counter()
+        self._is_kept_open = False
+        self._by: type[BaseException] | None = None
         self.event = Event(
             time=_at(CLOCK.anchor_s + self._began, UTC),
             round=coordinator.round,
@@ -50,6 +56,7 @@ class EventScope:
             contract=contract,
             role=role,
             query=query,
+            question=coordinator.question(phase, contract, role, number),
             k=coordinator.run.top_k,
             top_k=[],
             found=None,
@@ -65,9 +72,22 @@ class EventScope:
         fault: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        event = self.event
         if kind is not None:
             self._leave_by(kind, fault)
+        if kind is not None or not self._is_kept_open:
+            self.end()
+
+    def keep_open(self) -> None:
+        """Do not fire on leaving: whoever goes on with the event calls ``end``.
+
+        The users that it counts for are those of now.
+        """
+        self._is_kept_open = True
+        self.event.users = self.coordinator.around.users
+
+    def end(self) -> None:
+        """Fire the event, with its steps; a poll's take part in neither its time nor its fate."""
+        event = self.event
         # The phase may hold this act while its user thinks: bodies must not be held with it.
         steps, self.steps = self.steps, []
         records, latency_ms, failed = [], 0.0, None
@@ -79,17 +99,19 @@ class EventScope:
             records.append(record)
             if step.cut:
                 record.cut = True
+            if step.cut or name == POLL:
                 continue
             latency_ms += step.latency_ms
             if error is not None and failed is None:
                 failed = f"{name}: {error}"
-        if failed is not None and kind is None:
+        if failed is not None and self._by is None:
             event.outcome, event.error = "failed", failed
         event.steps, event.latency_ms = records, latency_ms
-        event.lasted_ms = (time.perf_counter() - self._began) * 1000
+        event.lasted_ms = (perf_counter() - self._began) * 1000
         self.coordinator.fire(event=event, steps=steps)
 
     def _leave_by(self, kind: type[BaseException], fault: BaseException | None) -> None:
+        self._by = kind
         # Beside Locust's own: GreenletExit, and a KeyboardInterrupt that hits whoever runs.
         cut = issubclass(kind, StopUser) or not issubclass(kind, Exception)
         self.event.outcome = "cut" if cut else "failed"
@@ -105,6 +127,13 @@ class EventScope:
         """Say which hit should come back."""
         self.event.expected, self.event.expected_corpus = id_, corpus
 
+    def in_words(self, wording: int | str) -> None:
+        """Say in which words the demand is asked: by their number, or by themselves.
+
+        Words of no number are an LLM's: the question has their hash.
+        """
+        self.event.question = worded(self.event.question or "", wording)
+
     def search(
         self,
         query: str,
@@ -114,15 +143,21 @@ class EventScope:
         corpora: list[str] | None = None,
         rejected: list[Item] | None = None,
         metadata: bool = False,
+        rules: DemandRules | None = None,
+        look: str | None = None,
     ) -> Found | None:
         """Search, with the memory of that namespace or by retrieval only; None where it failed.
 
         A target without a memory searches plainly. The event takes its list from here; an event has
-        one search. Of ``rejected`` the ids go out.
+        one search. Of ``rejected`` the ids go out. By ``rules`` it says how well each hit fits.
+        ``look`` is the step's name where it is a look for something new, which goes over a new
+        connection.
         """
         coordinator, event = self.coordinator, self.event
         corpora = corpora or coordinator.run.scenario.corpora
-        search = Search(query, corpora, event.k, metadata=metadata)
+        search = Search(query, corpora, event.k, metadata=metadata, new_connection=bool(look))
+        if rules is not None:
+            search.metadata, search.fields = True, rules.fields
         ask = coordinator.target.search
         if memory is not None and coordinator.can.record:
             search.memory, search.role = memory, role
@@ -134,13 +169,15 @@ class EventScope:
         event.query = query
         event.corpus_sizes = coordinator.around.corpus_sizes(corpora)
         step = ask(search, self.trace)
-        self.steps.append(step)
-        coordinator.report(step)
-        found = step.answer
+        if look is not None:
+            step.name = look
+        found = self.take(step).answer
         if found is not None:
             event.top_k, event.found = found.hits, len(found.hits)
             event.per_corpus_counts = found.per_corpus_counts
             event.boosted, event.injected = found.boosted, found.injected
+            if rules is not None:
+                rules.judge(found, event)
         return found
 
     def record(self, query: str, answer_id: str, answer_corpus: str, role: str) -> bool:

@@ -20,8 +20,8 @@ def check_personas(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
         if persona not in played:
             raise UsageError(
                 f'scenario {scenario.name}, personas: found "{persona}", which no user class plays'
-                f"; expected {', '.join(sorted(played))}, or a CoordinatorUser for it in the "
-                "locustfile"
+                f"; expected {', '.join(sorted(played))}, or add a CoordinatorUser subclass with "
+                f'persona = "{persona}" to the locustfile'
             )
 
     for kind in classes:
@@ -29,8 +29,8 @@ def check_personas(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
         if part is not None and part not in scenario.personas:
             raise UsageError(
                 f'scenario {scenario.name}, personas: found no "{part}", which {kind.__name__} '
-                f"plays; expected it among {', '.join(scenario.personas)}, or Locust to be "
-                "started with the names of the classes that have a part"
+                f"plays; expected one of {', '.join(scenario.personas)}; or give Locust's command "
+                "line the names of the classes that the scenario has"
             )
 
 

@@ -11,6 +11,7 @@ from mcstress.services.llm.clients import Api
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import MemoryLimits, TargetSetup
 from mcstress.users.scenarios.model import Scenario
+from mcstress.users.truth import QuestionTruth
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -18,7 +19,8 @@ class Run(msgspec.Struct, frozen=True):
 
     ``phases`` are the chosen ones in their order; ``rounds`` 0 means until stopped. ``top_k`` is
     the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
-    gateway. The setups are what every worker makes its target and its LLM's client from.
+    gateway. ``truth``: the grades of a question's ids, by ``question_id``. The setups are what
+    every worker makes its target and its LLM's client from.
     """
 
     uid: str
@@ -38,6 +40,7 @@ class Run(msgspec.Struct, frozen=True):
     trace_sample: float = 1.0
     target: str = ""
     llm_api: Api = "ollama"
+    truth: dict[str, QuestionTruth] = {}
 
     def draw(self, *what: object) -> int:
         """A number in [0, 2**64) that depends on the seed and ``what`` alone.

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from mcstress.tracing.trace import Level
+from mcstress.tracing.trace import MaskLevel
 from mcstress.users.board import Recordings
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
@@ -64,7 +64,10 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Welcome(msgspec.Struct, frozen=True):
-    """The run, and what the worker needs to keep evidence and traces of it."""
+    """The run, and what the worker needs to keep evidence and traces of it.
+
+    ``otlp_traces`` is the collector's URL; its headers each process has from its environment.
+    """
 
     run: Run
     worker: str
@@ -73,7 +76,8 @@ class Welcome(msgspec.Struct, frozen=True):
     llm_parallel: int
     reference_s: float
     langfuse_env: str
-    mask: Level
+    otlp_traces: str
+    mask: MaskLevel
     spool_path: str
     corpora_poll_s: float
     corpus_sizes: dict[str, int]
@@ -171,6 +175,7 @@ class Users(msgspec.Struct, frozen=True):
 class Delta(msgspec.Struct, frozen=True):
     """What a worker's metrics saw since its last delta. ``number`` counts from 1 on each boot.
 
+    ``tracing`` has the counts of each sink by its name, ``cluster.tracing.sink_counts``.
     ``state`` is that of a ``Figures``; on a local runner, where nothing travels, itself.
     ``evidence_fault`` is what the disk said first, ``events_unkept`` what it has not taken so far.
     ``own_faults`` are the worker's, from the beginning on: what it could not do. ``sent_s``: its
@@ -184,7 +189,7 @@ class Delta(msgspec.Struct, frozen=True):
     number: Ordinal
     events_made: Count
     user_errors: list[str]
-    tracing: dict[str, Any]
+    tracing: dict[str, dict[str, Any]]
     state: Any
     evidence_fault: str | None = None
     events_unkept: int = 0
@@ -243,11 +248,11 @@ class Trace(msgspec.Struct, frozen=True):
 
 
 class Traced(msgspec.Struct, frozen=True):
-    """The worker's observations are delivered, spooled or past the deadline."""
+    """The worker's observations are delivered, spooled or past the deadline: as in Delta."""
 
     run_uid: str
     worker: str
-    counts: dict[str, Any]
+    counts: dict[str, dict[str, Any]]
 
 
 class Dismissed(msgspec.Struct, frozen=True):

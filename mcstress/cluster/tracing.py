@@ -1,193 +1,235 @@
-"""Tracing as the harness uses it: on every node its spans, on the master the session's own."""
+"""Tracing as processes use it: each opens its sinks, the master has the session's own."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from mcstress.cluster.messages import Welcome
+from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.settings import Settings
-from mcstress.tracing.counts import Tally, TraceCounts
-from mcstress.tracing.langfuse.settings import load_settings
-from mcstress.tracing.trace import Level, TraceRun
+from mcstress.tracing.counts import ProcessCounts, SaidCounts, SinkCounts
+from mcstress.tracing.langfuse.settings import LangfuseSettings, is_asked_for, load_settings
+from mcstress.tracing.otlp.settings import FROM_VARIABLES, OtlpSettings, load_otlp
+from mcstress.tracing.sink import SinkName, TraceSink, Where
+from mcstress.tracing.trace import MaskLevel, TraceRun
 from mcstress.users.run import Run
 from mcstress.worker.untraced import Untraced
 
-if TYPE_CHECKING:
-    from mcstress.tracing.tracer import Tracer
-
 FLUSH_DEADLINE_S = 10.0
-MOST = 2**53
-"""More than a worker can count, and the largest whole number that every reader of JSON has."""
-LONGEST_PATH = 4096
-MOST_SPOOLS = 100
-"""That a process names; it has one."""
 READ_BACK_WITHIN_S = 15.0
 """Servers ingest late; a headless run waits as long at its end for what they delivered to show."""
 
 logger = logging.getLogger(__name__)
 
 
-def open_tracer(welcome: Welcome, own_env: Path | None = None) -> Tracer | Untraced | None:
-    """The tracer of a worker; None where the master traces nothing.
+class _Process:
+    """What all sinks of one process have in common."""
 
-    What the worker was given (``own_env``, where it is not the default) comes first, then the file
-    that the master names, so that both send to one project. That may be another machine's: without
-    it the default file counts. To each of them the environment adds what it does not have.
+    def __init__(self, name: str, spool: Path, run: Run, mask: MaskLevel) -> None:
+        self._name = name
+        self._spool = spool
+        self._sample = run.trace_sample
+        self._run = TraceRun(run.uid, run.label, run.scenario.name, mask)
+
+    def langfuse(
+        self, env_file: Path, *, learns_project: bool
+    ) -> tuple[TraceSink | None, tuple[str, ...]]:
+        """A sink, and what the user should be warned of; without one, the reason."""
+        settings, warnings = load_settings(env_file, os.environ)
+        if settings is None:
+            return None, warnings
+        sink, faults = self._open(settings, learns_project=learns_project)
+        return sink, (*warnings, *faults) if sink else faults
+
+    def otlp(self, given: str) -> tuple[TraceSink | None, tuple[str, ...]]:
+        """The same for a collector."""
+        try:
+            settings, warnings = load_otlp(given, os.environ)
+        except UsageError as fault:
+            return None, (f"OTLP tracing is off: {fault}",)
+        sink, faults = self._open(settings)
+        return sink, (*warnings, *faults)
+
+    def _open(
+        self, settings: LangfuseSettings | OtlpSettings, **details: Any
+    ) -> tuple[TraceSink | None, tuple[str, ...]]:
+        title = settings.where.title
+        try:
+            sink = self._make(settings, **details)
+            sink.start()
+        except Exception as fault:  # noqa: BLE001  (best-effort border: a run without tracing is a run)
+            reason = settings.redact(f"{type(fault).__name__}: {fault}")
+            return None, (f"{title} tracing is off: {reason}",)
+        return sink, ()
+
+    def _make(self, settings: LangfuseSettings | OtlpSettings, **details: Any) -> Any:
+        """A sink. What delivers takes 12 MB and 0.2 s, which only a traced run should pay."""
+        process: dict[str, Any] = {"worker": self._name, "sample": self._sample} | details
+        if isinstance(settings, LangfuseSettings):
+            from mcstress.tracing.langfuse.tracer import LangfuseTracer  # noqa: PLC0415
+
+            return LangfuseTracer(settings, self._run, spool_path=self._spool, **process)
+        from mcstress.tracing.otlp.collector import OtlpTracer  # noqa: PLC0415
+
+        return OtlpTracer(settings, self._run, spool_path=spool_of(self._spool, "otlp"), **process)
+
+
+def spool_of(spool: Path, sink: SinkName) -> Path:
+    """Where a sink spools whose process has ``spool`` for Langfuse."""
+    name = spool.name.removesuffix(".spool.jsonl")
+    return spool if sink == "langfuse" else spool.with_name(f"{name}.{sink}.spool.jsonl")
+
+
+def open_sinks(
+    welcome: Welcome, own_env: Path | None = None, own_collector: str = ""
+) -> list[TraceSink]:
+    """The sinks of a worker: as many as the master has.
+
+    ``own_env`` and ``own_collector`` are what the worker itself was given, and come first.
     """
-    if not welcome.langfuse_env:
-        return None
+    spool = Path(welcome.spool_path)
+    process = _Process(welcome.worker, spool, welcome.run, welcome.mask)
+    sinks: list[TraceSink] = []
+    if welcome.langfuse_env:
+        sinks.append(_langfuse_of_worker(process, welcome, own_env))
+    if welcome.otlp_traces:
+        own = own_collector if own_collector != FROM_VARIABLES else ""
+        url = own or welcome.otlp_traces
+        sink, told = process.otlp(url)
+        for text in told:
+            logger.warning("%s: %s", welcome.worker, text)
+        sinks.append(sink or Untraced(Where("otlp", url), "; ".join(told)))
+    return sinks
+
+
+def _langfuse_of_worker(process: _Process, welcome: Welcome, own_env: Path | None) -> TraceSink:
+    """What the worker was given (``own_env``, where it is not the default) comes first.
+
+    Then the file that the master names, so that both send to one project. That may be another
+    machine's: without it the default file counts. To each of them the environment adds what it
+    does not have.
+    """
     given = own_env if own_env is not None and own_env != Path(DEFAULT_LANGFUSE_ENV) else None
     named = Path(welcome.langfuse_env)
     named_here = named if os.access(named, os.R_OK) else None
-    run = _of(welcome.run, welcome.mask)
     reasons: list[str] = []
     for env_file in dict.fromkeys((given, named_here, own_env, named)):
         if env_file is None:
             continue
-        tracer, warnings = _open(
-            env_file,
-            run,
-            welcome.worker,
-            Path(welcome.spool_path),
-            sample=welcome.run.trace_sample,
-            learns_project=False,
-        )
-        if tracer is not None:
-            return tracer
+        sink, warnings = process.langfuse(env_file, learns_project=False)
+        if sink is not None:
+            return sink
         if env_file in (given, named):
             reasons += warnings
     reason = "; ".join(reasons)
     logger.warning("%s: %s", welcome.worker, reason)
-    return Untraced(reason)
+    return Untraced(Where("langfuse", ""), reason)
 
 
-def finish_tracing(tracer: Tracer | None, deadline_s: float = FLUSH_DEADLINE_S) -> dict[str, Any]:
-    """Deliver or spool all that is there, by the deadline; what became of every observation."""
-    return msgspec.to_builtins(tracer.finish(deadline_s)) if tracer else {}
+def sink_counts(sinks: Iterable[TraceSink]) -> ProcessCounts:
+    """What became of everything so far; empty where there is no tracing."""
+    counts: ProcessCounts = {}
+    for sink in sinks:
+        counts[sink.where.sink] = told = SinkCounts.total([sink.counts()])
+        told.fault = sink.fault
+    return counts
 
 
-def total_counts(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The sum of what processes said became of their observations and scores."""
-    told = (msgspec.convert(each, TraceCounts) for each in counts)
-    total: dict[str, Any] = msgspec.to_builtins(TraceCounts.total(told))
-    return total
+def said_counts(counts: ProcessCounts) -> SaidCounts:
+    """As messages have them, for ``tracing.counts.counts_of``."""
+    return {sink: msgspec.to_builtins(told) for sink, told in counts.items()}
 
 
-def _of(run: Run, mask: Level) -> TraceRun:
-    return TraceRun(run.uid, run.label, run.scenario.name, mask)
-
-
-def are_counts(counts: dict[str, Any]) -> bool:
-    """Whether they are what a process may say of its observations."""
-    try:
-        total = msgspec.convert(counts, TraceCounts)
-    except msgspec.ValidationError:
-        return False
-    fault = counts.get("fault", "")
-    if len(total.spools) > MOST_SPOOLS or any(len(path) > LONGEST_PATH for path in total.spools):
-        return False
-    return isinstance(fault, str) and all(map(_is_possible, (total, total.scores)))
-
-
-def _is_possible(tally: Tally) -> bool:
-    numbers = (tally.made, tally.sampled_out, tally.delivered, tally.spooled)
-    return all(0 <= number <= MOST for number in (*numbers, *tally.dropped.values()))
-
-
-def _open(
-    env_file: Path, run: TraceRun, worker: str, spool: Path, *, sample: float, learns_project: bool
-) -> tuple[Tracer | None, tuple[str, ...]]:
-    """A tracer, and what the user should be warned of; without one, the reason."""
-    settings, warnings = load_settings(env_file, os.environ)
-    if settings is None:
-        return None, warnings
-    try:
-        # What delivers takes 12 MB and 0.2 s, which a run without a Langfuse need not have.
-        from mcstress.tracing.tracer import Tracer  # noqa: PLC0415
-
-        tracer = Tracer(
-            settings,
-            run,
-            worker=worker,
-            spool_path=spool,
-            sample=sample,
-            learns_project=learns_project,
-        )
-        tracer.start()
-    except Exception as fault:  # noqa: BLE001  (best-effort border: a run without tracing is a run)
-        reason = settings.redact(f"{type(fault).__name__}: {fault}")
-        return None, (f"Langfuse tracing is off: {reason}",)
-    return tracer, warnings
+def finish_sinks(sinks: Sequence[TraceSink], deadline_s: float = FLUSH_DEADLINE_S) -> ProcessCounts:
+    """Deliver or keep all that is there, by one deadline for all; what became of everything."""
+    for sink in sinks:
+        sink.begin_to_finish(deadline_s)
+    interrupted: BaseException | None = None
+    for sink in sinks:
+        try:
+            sink.finish(deadline_s)
+        except BaseException as thrown:  # noqa: BLE001  (a signal's SystemExit, a kill: raised below)
+            interrupted = interrupted or thrown
+    if interrupted is not None:
+        raise interrupted
+    return sink_counts(sinks)
 
 
 class SessionTraces:
     """The master's part: the project's address, the verdict's score, and reading back.
 
-    On a local runner the one ``tracer`` of the process also has its users' steps.
+    On a local runner the ``sinks`` of the process also have its users' steps.
     """
 
     def __init__(self, settings: Settings, run: Run, paths: ReportPaths, *, local: bool) -> None:
         name = "local" if local else "master"
-        spool = paths.spool(name)
-        self.tracer, warnings = _open(
-            settings.langfuse_env,
-            _of(run, settings.mask),
-            name,
-            spool,
-            sample=run.trace_sample,
-            learns_project=True,
-        )
+        process = _Process(name, paths.spool(name), run, settings.mask)
+        opened = [process.langfuse(settings.langfuse_env, learns_project=True)]
+        if settings.otlp_traces:
+            opened.append(process.otlp(settings.otlp_traces))
+        self.sinks = [sink for sink, _ in opened if sink is not None]
         self._local = local
-        for warning in warnings:
-            logger.warning("%s", warning)
+        asked = is_asked_for(settings.langfuse_env, DEFAULT_LANGFUSE_ENV, os.environ)
+        for number, (_, warnings) in enumerate(opened):
+            # A collector is there only where one was asked for.
+            level = logging.WARNING if asked or number else logging.INFO
+            for warning in warnings:
+                logger.log(level, "%s", warning)
+
+    def where(self, sink: SinkName) -> str:
+        """The address of a sink; empty where it is off."""
+        return next((one.where.url for one in self.sinks if one.where.sink == sink), "")
 
     @property
     def on(self) -> bool:
-        """Whether there is a Langfuse to send to."""
-        return self.tracer is not None
+        """Whether there is anything to send to."""
+        return bool(self.sinks)
 
     @property
     def url(self) -> str:
-        """The project's page; empty where it is not known."""
-        return (self.tracer.project_url or "") if self.tracer else ""
+        """The page of the run's traces; empty where it is not known."""
+        return next(filter(None, (sink.project_url for sink in self.sinks)), "")
 
     @property
-    def counts(self) -> dict[str, Any]:
+    def counts(self) -> ProcessCounts:
         """What became of a master's own scores; it makes no observations."""
-        own = [self.tracer.counts()] if self.tracer is not None and not self._local else []
-        return total_counts(map(msgspec.to_builtins, own))
+        return {} if self._local else sink_counts(self.sinks)
 
     def say(self, verdict: str) -> None:
         """Put the verdict on the session."""
-        if self.tracer is not None:
-            self.tracer.score("verdict", verdict)
+        for sink in self.sinks:
+            sink.score("verdict", verdict)
 
     def close(self) -> None:
-        """Deliver it, by the deadline; on a local runner that is the node's part."""
-        if self.tracer is not None and not self._local:
-            self.tracer.finish(FLUSH_DEADLINE_S)
+        """Deliver it, by the deadline; on a local runner the worker does so."""
+        if not self._local:
+            finish_sinks(self.sinks)
 
     def let_go(self) -> None:
         """Spool at once what is left, where the run's end did not come so far as to deliver it."""
-        if self.tracer is not None:
-            self.tracer.finish(0.0)
+        finish_sinks(self.sinks, 0.0)
 
-    def read_back(self, delivered: int) -> int | None:
-        """How many observations of the run the server has; None where that cannot be told.
+    def read_back(self, delivered: Mapping[str, int]) -> dict[str, int]:
+        """How many observations of the run each sink's server shows, where that can be told.
 
         A server that gave no answer just now is not waited for a second time. Of what workers
         delivered, whether it answered a master's own verdict says nothing.
         """
-        if self.tracer is None or not delivered:
-            return None
-        if self._local and not self.tracer.answered:
-            return None
-        return self.tracer.read_back(delivered, READ_BACK_WITHIN_S)
+        asked = [
+            sink
+            for sink in self.sinks
+            if delivered.get(sink.where.sink) and (sink.answered or not self._local)
+        ]
+        found = {
+            sink.where.sink: sink.read_back(delivered[sink.where.sink], READ_BACK_WITHIN_S)
+            for sink in asked
+        }
+        return {name: number for name, number in found.items() if number is not None}

@@ -25,7 +25,8 @@ from mcstress.services.target import Capabilities
 from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import look_at_llm, look_at_target, start_stack
 from mcstress.tracing.langfuse.check import check_langfuse
-from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
+from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.users.persona_check import check_personas, host_of
 from mcstress.users.session import has_listeners
 
@@ -49,6 +50,7 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
     yield from _input(settings)
     yield from _services(settings, probing=options.probe)
     yield from _langfuse(settings)
+    yield from _collector(settings)
 
 
 def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
@@ -91,7 +93,7 @@ def make_parser() -> ArgumentParser:
     parser.add_argument(
         "--probe",
         action=BooleanOptionalAction,
-        help="send one search and one chat; without either, where the host is given",
+        help="send one search and one chat; default: only to the services whose host is given",
     )
     return parser
 
@@ -203,17 +205,22 @@ def _langfuse(settings: Settings) -> Iterator[Finding]:
     """Tracing never stops a run: at most a warning. That nobody asked for it is right."""
     found, warnings = load_settings(settings.langfuse_env, os.environ)
     if found is None:
-        yield Finding("ok" if _is_off(settings) else "warn", "; ".join(warnings))
+        asked = is_asked_for(settings.langfuse_env, DEFAULT_LANGFUSE_ENV, os.environ)
+        yield Finding("warn" if asked else "ok", "; ".join(warnings))
         return
     yield from (Finding("warn", text) for text in warnings)
     reached, text = check_langfuse(found)
     yield Finding("ok" if reached else "warn", text)
 
 
-def _is_off(settings: Settings) -> bool:
-    """Whether neither the option nor the environment names a Langfuse."""
-    named = any(name.startswith("LANGFUSE_") and os.environ[name] for name in os.environ)
-    default = (
-        str(settings.langfuse_env) == DEFAULT_LANGFUSE_ENV and not settings.langfuse_env.exists()
-    )
-    return default and not named
+def _collector(settings: Settings) -> Iterator[Finding]:
+    """What the collector says to a body without spans, where one was asked for."""
+    if not settings.otlp_traces:
+        return
+    found, warnings = load_otlp(settings.otlp_traces, os.environ)
+    yield from (Finding("warn", text) for text in warnings)
+    # httpx and protobuf, which a check without a collector does without.
+    from mcstress.tracing.otlp.collector import check_otlp  # noqa: PLC0415
+
+    reached, text = check_otlp(found)
+    yield Finding("ok" if reached else "warn", text)

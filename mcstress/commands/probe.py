@@ -18,6 +18,7 @@ from mcstress.services.target import Search
 from mcstress.services.target_class import make_target
 from mcstress.services.trace_context import TraceContext
 from mcstress.settings import Settings
+from mcstress.users.relevance import Rules
 
 SHOWN_CHARACTERS = 120
 
@@ -33,8 +34,12 @@ def search(settings: Settings, url: str) -> Finding:
     """Search for the scenario's first demand."""
     scenario = settings.scenario
     query = scenario.variants[0].contracts[0].demands[0].query
+    wanted = Search(query, scenario.corpora, settings.top_k)
+    rules = Rules(scenario) if scenario.relevance else None
+    if rules is not None:
+        wanted.metadata, wanted.fields = True, rules.fields
     with closing(make_target(settings.target, settings.target_setup(url))) as target:
-        step = target.search(Search(query, scenario.corpora, settings.top_k), _trace())
+        step = target.search(wanted, _trace())
     asked = f"search {clip(query, SHOWN_CHARACTERS)!r}"
     if step.answer is None:
         return Finding("fail", f"{asked}: {step.error}")
@@ -42,6 +47,8 @@ def search(settings: Settings, url: str) -> Finding:
     if not hits:
         return Finding("warn", f"{asked}: nothing found, {step.latency_ms:.0f} ms")
     first = f"the first is {clip(hits[0].id)} of {clip(hits[0].corpus)}"
+    if rules is not None and (said := rules.missing(step.answer.metadata or [])):
+        return Finding("warn", f"{asked}: relevance: {clip(said, 2 * SHOWN_CHARACTERS)}")
     return Finding("ok", f"{asked}: {len(hits)} hits, {first}, {step.latency_ms:.0f} ms")
 
 

@@ -15,6 +15,8 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.evidence.store.policy import keeps_all
 from mcstress.evidence.store.tally import Stated
+from mcstress.metrics.metric import PlannedRound
+from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.results import says
 
 
@@ -119,6 +121,18 @@ class AskedVariant(msgspec.Struct):
     """One wording of a scenario, as far as reports read it."""
 
     contracts: list[AskedContract] = []
+    resumes: list[Any] = []
+    inbox: list[Any] = []
+
+    def demands_of(self, contract: str) -> int:
+        """How many demands the contract has."""
+        return sum(len(one.demands) for one in self.contracts if one.name == contract)
+
+
+class AskedHandover(msgspec.Struct):
+    """A contract that is taken over."""
+
+    contract: str = ""
 
 
 class Asked(msgspec.Struct):
@@ -127,11 +141,39 @@ class Asked(msgspec.Struct):
     name: str = ""
     title: str = ""
     variants: list[AskedVariant] = []
+    handovers: list[AskedHandover] = []
+    swaps: list[Any] = []
+    paraphrases_by: str = "scenario"
 
     @property
     def contracts(self) -> list[AskedContract]:
         """Those of the first wording: all wordings have the same."""
         return self.variants[0].contracts if self.variants else []
+
+    def questions(self) -> dict[str, int]:
+        """How many different questions the scenario has, by the path of what they are asked for.
+
+        Those of which an LLM makes the words are not there: they have no end.
+        """
+        demands = sum(len(one.demands) for wording in self.variants for one in wording.contracts)
+        handed_over = sum(
+            wording.demands_of(handover.contract)
+            for wording in self.variants
+            for handover in self.handovers
+        )
+        asked = {
+            "baseline": demands,
+            "reissue": demands,
+            "fresh_resume": sum(len(wording.resumes) for wording in self.variants),
+            "inbox": sum(len(wording.inbox) for wording in self.variants),
+            "swap": len(self.swaps) * len(self.variants),
+            "handover": handed_over,
+            "handover_paraphrase": handed_over * (self.paraphrases_by == "scenario"),
+        }
+        roles = [[demand.role for demand in contract.demands] for contract in self.contracts]
+        each_once = PlannedRound(asked, len(self.variants), roles)
+        planned = (metric.planned(each_once) for metric in REGISTRY.values())
+        return {path: number for one in planned for path, number in one.items() if number}
 
     @classmethod
     def of(cls, scenario: Mapping[str, Any]) -> Asked:
@@ -159,18 +201,9 @@ class ProcessTraces(TraceCount, omit_defaults=True):
     fault: Annotated[str | UnsetType, says("why the process traced nothing")] = UNSET
 
 
-class Tracing(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Tracing over all processes; it changes no verdict."""
+class SinkTotal(TraceCount, kw_only=True, omit_defaults=True):
+    """What became of the observations of all processes on their way to one sink."""
 
-    on: Annotated[bool | None, says("whether the run was traced")] = None
-    mask: Annotated[str | None, says("what was masked in traces: off, on, strict")] = None
-    made: Annotated[int | None, says("observations of all processes")] = None
-    sampled_out: Annotated[int | None, says("left out on purpose (--trace-sample)")] = None
-    delivered: Annotated[int | None, says("the server said that it has them")] = None
-    spooled: Annotated[int | None, says("in files that mcstress replay sends")] = None
-    dropped: Annotated[
-        dict[str, int] | int | None, says("lost, by reason; one number in older documents")
-    ] = None
     scores: Annotated[TraceCount | None, says("what became of scores on traces")] = None
     spools: Annotated[list[str] | None, says("files with what was not delivered")] = None
     spools_elsewhere: Annotated[list[str] | None, says("such files of other machines")] = None
@@ -199,7 +232,37 @@ class Tracing(msgspec.Struct, kw_only=True, omit_defaults=True):
         return None if self.read_back_within_s is UNSET else self.read_back_within_s
 
 
-def lost_by_reason(count: TraceCount | Tracing) -> dict[str, int]:
+class SinkTracing(SinkTotal, kw_only=True, omit_defaults=True):
+    """One sink that was on, and what became of what was made for it."""
+
+    sink: Annotated[str, says("which it is: langfuse, otlp")]
+    title: Annotated[str, says("its name for people")] = ""
+    where: Annotated[str, says("its server's address; empty where that is not known")] = ""
+
+
+class Tracing(SinkTotal, kw_only=True, omit_defaults=True):
+    """Tracing over all processes; it changes no verdict. Counts beside ``sinks`` are Langfuse's."""
+
+    on: Annotated[bool | None, says("whether the run was traced in Langfuse")] = None
+    mask: Annotated[str | None, says("what was masked in traces: off, on, strict")] = None
+    sinks: Annotated[
+        list[SinkTracing] | None,
+        says("every sink that was on, Langfuse too; older documents: none"),
+    ] = None
+
+    @property
+    def traced(self) -> bool:
+        """Whether anything was sent anywhere, as far as it is stated."""
+        return bool(self.on or self.sinks)
+
+    @property
+    def by_sink(self) -> list[SinkTracing]:
+        """Each sink once; where none is stated, what the document says of Langfuse, untitled."""
+        counts = {name: getattr(self, name) for name in SinkTotal.__struct_fields__}
+        return self.sinks or [SinkTracing(sink="langfuse", **counts)]
+
+
+def lost_by_reason(count: TraceCount) -> dict[str, int]:
     """What was dropped; empty where nothing was."""
     dropped = count.dropped or {}
     return dropped if isinstance(dropped, dict) else {"any reason": dropped}
@@ -221,7 +284,13 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     clock_error_s: Annotated[
         float | None, says("the most that its times are wrong by; null as for clock_offset_s")
     ] = None
-    tracing: Annotated[ProcessTraces | None, says("its trace observations")] = None
+    tracing: Annotated[ProcessTraces | None, says("its trace observations, to Langfuse")] = None
+    sinks: Annotated[dict[str, ProcessTraces], says("its trace observations, by sink")] = {}
+
+    @property
+    def by_sink(self) -> dict[str, ProcessTraces]:
+        """``sinks``, or what an older document says of Langfuse."""
+        return self.sinks or ({"langfuse": self.tracing} if self.tracing else {})
 
 
 class Completeness(msgspec.Struct, kw_only=True):

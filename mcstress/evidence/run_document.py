@@ -153,6 +153,7 @@ def build(
         selected_phases=run.phases,
         left_out=run.left_out,
         complete=completeness.complete,
+        there_are=Asked.of(scenario).questions(),
     )
     document = msgspec.convert(results, RunDocument)
     document.run, document.scenario, document.completeness = run, scenario, completeness

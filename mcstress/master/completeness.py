@@ -6,12 +6,23 @@ import os.path
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
-from mcstress.cluster.tracing import READ_BACK_WITHIN_S, total_counts
-from mcstress.evidence.document_parts import Completeness, ProcessTraces, Tracing, WorkerPart
+from mcstress.cluster.tracing import READ_BACK_WITHIN_S
+from mcstress.evidence.document_parts import (
+    Completeness,
+    ProcessTraces,
+    SinkTotal,
+    SinkTracing,
+    TraceCount,
+    Tracing,
+    WorkerPart,
+)
 from mcstress.master.run_state import RunState
 from mcstress.master.worker_registry import WorkerState
 from mcstress.process.clock_watch import notices
+from mcstress.tracing.counts import SinkCounts
+from mcstress.tracing.sink import LANGFUSE, TITLES, SinkName
 
 
 def completeness(
@@ -24,8 +35,10 @@ def completeness(
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
     counted = _counted(run, parts, [*_faults(run, parts, events_merged, events_kept), *found])
     counted.events_merged, counted.events_kept = events_merged, events_kept
-    counted.tracing.read_back = run.read_back
+    counted.tracing.read_back = run.read_back.get(LANGFUSE)
     counted.tracing.read_back_within_s = READ_BACK_WITHIN_S
+    for sink in counted.tracing.sinks or ():
+        sink.read_back, sink.read_back_within_s = run.read_back.get(sink.sink), READ_BACK_WITHIN_S
     return counted
 
 
@@ -129,6 +142,9 @@ def _called(part: WorkerState) -> str:
 
 
 def _worker(part: WorkerState) -> WorkerPart:
+    sinks: dict[str, ProcessTraces] = {
+        sink: _traces(counts) for sink, counts in part.tracing.items()
+    }
     return WorkerPart(
         name=part.name,
         boot=part.boot,
@@ -139,37 +155,68 @@ def _worker(part: WorkerState) -> WorkerPart:
         reports_repeated=part.deltas_repeated,
         clock_offset_s=part.clock_offset_s,
         clock_error_s=part.clock_error_s,
-        tracing=msgspec.convert(part.tracing, ProcessTraces) if part.tracing else None,
+        tracing=sinks.get(LANGFUSE),
+        sinks=sinks,
     )
 
 
+def _traces(counts: SinkCounts) -> ProcessTraces:
+    told = msgspec.convert(counts, ProcessTraces, from_attributes=True)
+    told.fault = counts.fault or UNSET
+    return told
+
+
 def tracing(run: RunState) -> Tracing:
-    """Observations and ``scores`` over all processes; the ``master`` makes scores only.
+    """Observations and ``scores`` of all processes; the ``master`` makes scores only.
 
-    ``faults``: workers that traced nothing, and why; tracing changes no verdict. ``spools`` are
-    files on this machine, ``spools_elsewhere`` those of workers on others.
+    Every sink that is on is in ``sinks``; the counts beside them are Langfuse's.
     """
-    master = run.traces.counts
+    sinks = sink_totals(run)
+    langfuse = next((sink for sink in sinks if sink.sink == LANGFUSE), _total(run, LANGFUSE))
+    counts = {name: getattr(langfuse, name) for name in SinkTotal.__struct_fields__}
+    on = any(sink is langfuse for sink in sinks)
+    return Tracing(on=on, mask=run.settings.mask, sinks=sinks, **counts)
+
+
+def sink_totals(run: RunState) -> list[SinkTracing]:
+    """What became of everything, for each sink that is on."""
+    return [_total(run, *sink.where) for sink in run.traces.sinks]
+
+
+def _total(run: RunState, sink: SinkName, where: str = "") -> SinkTracing:
+    """``faults``: workers that traced nothing, and why; tracing changes no verdict.
+
+    ``spools`` are files on this machine, ``spools_elsewhere`` those of workers on others.
+    """
     parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
-    told = [part.tracing for part in parts if part.tracing]
-    total = total_counts([*told, master])
-    away = [(part, path) for part in parts for path in _away(part)]
-    counted = msgspec.convert(total, Tracing)
-    counted.on, counted.mask = run.traces.on, run.settings.mask
+    told = [(part, part.tracing[sink]) for part in parts if sink in part.tracing]
+    master = run.traces.counts.get(sink, SinkCounts())
+    total = SinkCounts.total([*(counts for _, counts in told), master])
+    away = [(part, path) for part, counts in told for path in _away(part, counts)]
     elsewhere = {path for _, path in away}
-    counted.spools = [path for path in counted.spools or () if path not in elsewhere]
-    counted.spools_elsewhere = [f"{path} on {part.machine} ({part.name})" for part, path in away]
-    counted.faults = [_untraced(part) for part in parts if part.tracing.get("fault")]
-    counted.master = msgspec.convert(master, ProcessTraces)
-    return counted
+    return SinkTracing(
+        sink=sink,
+        title=TITLES[sink],
+        where=where,
+        made=total.made,
+        sampled_out=total.sampled_out,
+        delivered=total.delivered,
+        spooled=total.spooled,
+        dropped=total.dropped,
+        scores=msgspec.convert(total.scores, TraceCount, from_attributes=True),
+        spools=[path for path in total.spools if path not in elsewhere],
+        spools_elsewhere=[f"{path} on {part.machine} ({part.name})" for part, path in away],
+        faults=[
+            f"{part.name} on {part.machine} traced nothing: {counts.fault}"
+            for part, counts in told
+            if counts.fault
+        ],
+        master=_traces(master),
+    )
 
 
-def _away(part: WorkerState) -> list[str]:
+def _away(part: WorkerState, counts: SinkCounts) -> list[str]:
     """The spools of a worker whose disk this machine does not see."""
     # A path is what a worker says, which Path refuses where it is long; os.path takes any.
-    spools = [] if part.local else part.tracing.get("spools", [])
+    spools = [] if part.local else counts.spools
     return [path for path in spools if not os.path.isfile(path)]  # noqa: PTH113  (see above)
-
-
-def _untraced(part: WorkerState) -> str:
-    return f"{part.name} on {part.machine} traced nothing: {part.tracing['fault']}"

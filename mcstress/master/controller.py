@@ -21,7 +21,6 @@ from locust.runners import (
 from mcstress.cluster import messages as said
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import quoted
-from mcstress.cluster.tracing import are_counts
 from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
 from mcstress.master.progress import Progress
@@ -33,6 +32,7 @@ from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import LOCAL, WorkerState
 from mcstress.options import option
 from mcstress.services.clock import CLOCK
+from mcstress.tracing.counts import counts_of
 from mcstress.worker.segment_file import refused
 
 TICK_S = 1.0
@@ -177,10 +177,10 @@ class RunController(RunSession):
         elif not part.traced:  # it was asked twice where it took long
             self.dropped.note("of traces that were not asked for", sender)
             return
-        if are_counts(traced.counts):
-            part.tracing = traced.counts
-        else:
-            self.dropped.note("whose counts cannot be a worker's", sender)
+        try:
+            part.tracing = counts_of(traced.counts)
+        except msgspec.ValidationError as fault:
+            self.dropped.note("whose counts cannot be a worker's", sender, fault)
 
     def _on_piece(self, piece: said.Piece, sender: str) -> None:
         speaker = self.part_of(piece.run_uid, sender)

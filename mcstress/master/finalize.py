@@ -18,7 +18,7 @@ from mcstress.evidence.run_document import RunDocument, build
 from mcstress.evidence.store.history import History, files_of_run
 from mcstress.evidence.store.integrity import differences
 from mcstress.evidence.store.reading import Reading
-from mcstress.master.completeness import completeness, tracing
+from mcstress.master.completeness import completeness, sink_totals
 from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
 from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
@@ -204,5 +204,6 @@ def _trace(conductor: RunController, run: RunState, verdict: str) -> bool:
         TRACED_DEADLINE_S,
     ):
         logger.warning("tracing was not accounted for within %.0f s", TRACED_DEADLINE_S)
-    run.read_back = run.traces.read_back(tracing(run).delivered or 0)
+    delivered = {total.sink: total.delivered or 0 for total in sink_totals(run)}
+    run.read_back = run.traces.read_back(delivered)
     return True

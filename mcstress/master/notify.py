@@ -7,15 +7,17 @@ import shlex
 import sys
 from pathlib import Path
 
-from mcstress.evidence.document_parts import TraceCount, Tracing, lost_by_reason
+from mcstress.evidence.document_parts import SinkTracing, TraceCount, Tracing, lost_by_reason
 from mcstress.evidence.report.github import tell_github
 from mcstress.evidence.report.junit import write_junit
 from mcstress.evidence.report.markdown import markdown
-from mcstress.evidence.report.words import visible
+from mcstress.evidence.report.verdict_line import verdict_line
+from mcstress.evidence.report.words import plural, visible
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.run_state import RunState
-from mcstress.metrics.checks import CheckOutcome
+from mcstress.metrics.checks import CheckOutcome, line, value_of
 from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.tracing.sink import LANGFUSE
 
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
 
@@ -32,8 +34,7 @@ def summary(run: RunState, document: RunDocument) -> str:
     counted = document.completeness
     events = counted.counts.get("events_merged") or 0
     lines = [
-        f"{MARKS[check.verdict]} {check.check}: {check.reason}"
-        + ("" if counted.complete else _seen(check))
+        f"{MARKS[check.verdict]} {line(check)}" + ("" if counted.complete else _seen(check))
         for check in document.checks
     ]
     lines += [f"missing {fault}" for fault in counted.faults]
@@ -42,7 +43,8 @@ def summary(run: RunState, document: RunDocument) -> str:
     return "\n".join(
         [
             "",
-            f"Run {run.run.label}: {document.verdict.upper()}, {events:,} events",
+            f"Run {run.run.label}, {events:,} events",
+            verdict_line(document),
             *lines,
             *_where(run),
             "",
@@ -54,7 +56,12 @@ def _seen(check: CheckOutcome) -> str:
     """The figure of a check that is unknown since something is missing: of what is there."""
     if check.verdict != "unknown" or check.value is None:
         return ""
-    return f"; {check.value:.4g} over {check.samples:,} samples that are there"
+    value = value_of(check.metric, check.value, check.threshold)
+    return f"; {value} over {plural(check.samples, 'sample')} that {_are(check.samples)} there"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _where(run: RunState) -> list[str]:
@@ -66,28 +73,40 @@ def _where(run: RunState) -> list[str]:
 
 
 def traced(tracing: Tracing, langfuse_env: str = DEFAULT_LANGFUSE_ENV) -> list[str]:
-    """What became of observations and scores, and what sends those that wait, in one line."""
-    if not tracing.on:
+    """What became of observations and scores, and what sends those that wait: a line a sink."""
+    if not tracing.traced:
         return []
-    told = _fates(tracing)
-    if (number := tracing.visible) is not None:
-        told.append(visible(number, tracing.delivered or 0, tracing.visible_within_s))
+    return [line for sink in tracing.by_sink for line in _told(sink, langfuse_env)]
+
+
+def _told(sink: SinkTracing, langfuse_env: str) -> list[str]:
+    """One sink's line, and those of what went wrong."""
+    told = _fates(sink)
+    if (number := sink.visible) is not None:
+        told.append(visible(number, sink.delivered or 0, sink.visible_within_s))
     parts = [", ".join(told)]
-    if tracing.scores and tracing.scores.made:
-        parts.append(f"scores: {', '.join(_fates(tracing.scores))}")
-    if tracing.spools:
-        options = ["--langfuse-env", langfuse_env] if langfuse_env != DEFAULT_LANGFUSE_ENV else []
-        command = shlex.join(["mcstress", "replay", *tracing.spools, *options])
+    if sink.scores and sink.scores.made:
+        parts.append(f"scores: {', '.join(_fates(sink.scores))}")
+    if sink.spools:
+        command = shlex.join(["mcstress", "replay", *sink.spools, *_to(sink, langfuse_env)])
         parts.append(f"send the rest with: {command}")
     elsewhere = [
         f"        not delivered, for mcstress replay there: {path}"
-        for path in tracing.spools_elsewhere or ()
+        for path in sink.spools_elsewhere or ()
     ]
-    faults = [f"        {fault}" for fault in tracing.faults or ()]
-    return [f"Traces: {'; '.join(parts)}", *faults, *elsewhere]
+    faults = [f"        {fault}" for fault in sink.faults or ()]
+    to = "Traces" if sink.sink == LANGFUSE else f"{sink.title} traces to {sink.where}"
+    return [f"{to}: {'; '.join(parts)}", *faults, *elsewhere]
 
 
-def _fates(count: TraceCount | Tracing) -> list[str]:
+def _to(sink: SinkTracing, langfuse_env: str) -> list[str]:
+    """The options by which mcstress replay sends to the sink."""
+    if sink.sink != LANGFUSE:
+        return ["--otlp-traces", sink.where]
+    return ["--langfuse-env", langfuse_env] if langfuse_env != DEFAULT_LANGFUSE_ENV else []
+
+
+def _fates(count: TraceCount) -> list[str]:
     """How many were made, and what became of them."""
     fates = {
         "sampled out": count.sampled_out or 0,

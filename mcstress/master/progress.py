@@ -17,6 +17,7 @@ from mcstress.master.run_state import RunState
 from mcstress.metrics.intervals import prepare
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.shown import milliseconds, shown
 from mcstress.services.clock import CLOCK
 
 logger = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class Progress:
             self._display.show(glance)
         except OSError as fault:
             self._display = None
-            logger.warning("progress is shown no more: %s", fault.strerror)
+            logger.warning("progress display stopped: %s", fault.strerror)
 
     def close(self) -> None:
         """The run is over."""
@@ -172,9 +173,9 @@ def words(glance: Glance) -> str:
         f"{glance.events:,} events",
         f"{glance.users:,} users",
         None if glance.requests_per_s is None else f"{glance.requests_per_s:,.0f} req/s",
-        None if glance.p95_ms is None else f"p95 {glance.p95_ms:.3g} ms",
-        None if glance.determinism is None else f"determinism {glance.determinism:.3f}",
-        None if glance.handover is None else f"handover {glance.handover:.0%}",
+        None if glance.p95_ms is None else f"p95 {milliseconds(glance.p95_ms)} ms",
+        None if glance.determinism is None else f"determinism {shown(glance.determinism)}",
+        None if glance.handover is None else f"handover {shown(glance.handover)}",
         f"{glance.failed:,} failed" if glance.failed else None,
         None if glance.left_s is None else f"{glance.left_s:.0f} s left",
     ]

@@ -118,6 +118,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "variants": len(run.run.scenario.variants),
         "think_time_s": [given.think_from_s, given.think_to_s],
         "timeout_s": given.timeout_s,
+        "llm_timeout_s": given.llm_timeout_s,
         "max_answer_bytes": given.max_answer_bytes,
         "wait_deadline_s": given.wait_deadline_s,
         "llm_parallel": given.llm_parallel,
@@ -125,6 +126,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "trace_sample": given.trace_sample,
         "mask": given.mask,
         "stack_faults": given.stack_faults.text,
+        "truth": given.truth.path,
     }
 
 

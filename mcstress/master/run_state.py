@@ -10,7 +10,7 @@ import msgspec
 
 from mcstress.cluster.handshake import own_protocol, own_version
 from mcstress.cluster.messages import Delta, Welcome
-from mcstress.cluster.tracing import SessionTraces, are_counts
+from mcstress.cluster.tracing import SessionTraces
 from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
@@ -26,6 +26,7 @@ from mcstress.process.clock_watch import ClockWatch
 from mcstress.services.clock import CLOCK
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
+from mcstress.tracing.counts import counts_of
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -66,7 +67,7 @@ class RunState:
         self.stopped_by = ""
         self.last_round = 0
         self.traces = SessionTraces(settings, run, paths, local=mode == "local")
-        self.read_back: int | None = None
+        self.read_back: dict[str, int] = {}
         self.user_errors: list[str] = []
         self.own_errors: set[str] = set()
         self.worker_faults: set[str] = set()
@@ -94,6 +95,7 @@ class RunState:
     def welcome(self, part: WorkerState) -> Welcome:
         """What a worker needs to take part."""
         settings = self.settings
+        env_file = str(settings.langfuse_env.absolute())
         return Welcome(
             run=self.run,
             worker=part.name,
@@ -101,7 +103,8 @@ class RunState:
             evidence=settings.evidence,
             llm_parallel=settings.llm_parallel,
             reference_s=settings.reference_s,
-            langfuse_env=str(settings.langfuse_env.absolute()) if self.traces.on else "",
+            langfuse_env=env_file if self.traces.where("langfuse") else "",
+            otlp_traces=self.traces.where("otlp"),
             mask=settings.mask,
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,
@@ -132,8 +135,10 @@ class RunState:
         said = delta.events_made - part.events_told
         if delta.number == part.deltas + 1 and events != said:
             raise ImpossibleError(f"{said} events were made and {events} are in the figures")
-        if not are_counts(delta.tracing):
-            raise ImpossibleError("counts of traces that are none")
+        try:
+            counts_of(delta.tracing)
+        except msgspec.ValidationError as fault:
+            raise ImpossibleError(f"counts of traces that are none: {fault}") from fault
         return seen
 
     def ensure_report_dir(self) -> None:

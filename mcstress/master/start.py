@@ -22,7 +22,7 @@ def check_claim(settings: Settings) -> None:
     release(claim(settings.report_dir, settings.run_id or None))
     folder = Path(settings.junit).absolute().parent
     if settings.junit and not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise UsageError(f"--junit {settings.junit}: {folder} is no folder that can be written")
+        raise UsageError(f"--junit {settings.junit}: {folder} is not a writable folder")
     if settings.junit and Path(settings.junit).is_dir():
         raise UsageError(f"--junit {settings.junit}: found a folder, expected a file's name")
 
@@ -44,6 +44,7 @@ def begin_run(settings: Settings, ground: SystemUnderTest, mode: str) -> RunStat
         llm_api=ground.model.api,
         llm_setup=settings.llm_setup(ground.llm_url, ground.model),
         scenario=settings.scenario,
+        truth=settings.truth.questions,
         phases=[phase for phase in settings.phases if phase not in skipped],
         rounds=settings.rounds,
         seed=settings.seed,
@@ -77,4 +78,4 @@ def writes(run: Run, target: TargetFacts) -> str:
     ]
     written = ", ".join(words for is_there, words in left if is_there) or "nothing"
     where = run.target_setup.url or f"target {target.title}"
-    return f"This run writes to {where}: {written}; what it writes it does not delete"
+    return f"This run writes to {where}: {written}; nothing of it is deleted afterwards"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import msgspec
 from gevent.lock import RLock
 
 from mcstress.cluster.messages import Delta, Drained, RoundTrip
 from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
+from mcstress.tracing.counts import ProcessCounts, counts_of
 
 LOCAL = "local"
 
@@ -43,7 +43,7 @@ class WorkerState(msgspec.Struct):
     copied: bool = False
     evidence_missing: int = 0
     drained: Drained | None = None
-    tracing: dict[str, Any] = {}
+    tracing: ProcessCounts = {}
     user_errors: int = 0
     last_delta: tuple[float, float] | None = None
     clock_offset_s: float | None = None
@@ -95,7 +95,7 @@ class WorkerState(msgspec.Struct):
         self.user_errors += len(delta.user_errors)
         self.clock_offset_s, self.clock_error_s = delta.clock_offset_s, delta.clock_error_s
         if delta.tracing:
-            self.tracing = delta.tracing
+            self.tracing = counts_of(delta.tracing)
         return True
 
     def gaps(self) -> int:

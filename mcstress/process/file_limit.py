@@ -9,8 +9,9 @@ from mcstress.errors import UsageError
 
 A_USER = 2
 """A connection to the gateway, and one to the LLM."""
-SPARE = 100
-"""For evidence, spools, the master's or workers' connections, and what Python has open."""
+SPARE = 200
+"""For evidence, spools, the master's or workers' connections, what Python has open, and a hundred
+connections that look for new resumes."""
 
 
 def raise_nofile_limit() -> None:

@@ -105,9 +105,10 @@ def check_llm(
     models = list_models(url, where, hosts, api)
     found = models.find(model)
     if found is None:
-        hint = f"; get it with: ollama pull {clip(model)}" if models.api == "ollama" else ""
+        hint = f". Install it with: ollama pull {clip(model)}" if models.api == "ollama" else ""
         raise ServiceRefusalError(
-            f"{where}: no model {clip(model)}; there is {listed(models.families)}{hint}"
+            f'{where}: model "{clip(model)}" is not installed '
+            f"(installed: {listed(models.families)}){hint}"
         )
     return ModelFacts(found, rule_based=models.families[found] == "rules", api=models.api)
 

@@ -38,7 +38,10 @@ _EMPTY: dict[type[inspect.Type], Callable[[], Any]] = {
 
 def read(decoder: msgspec.json.Decoder[Answer], body: bytes) -> Answer:
     """What ``decoder`` makes of a service's ``body``; raises one of ``DECODE_ERRORS``."""
-    return _read(decoder, body, nothing_is_empty=True)
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError:
+        return _read(decoder, body, nothing_is_empty=True)
 
 
 def read_content(decoder: msgspec.json.Decoder[Answer], text: str) -> Answer:

@@ -32,7 +32,8 @@ class Search(msgspec.Struct, gc=False):
 
     ``memory`` is the namespace whose recordings take part, for what ``role`` asks; None: retrieval
     only. ``exclude`` are ids that must not come back. ``metadata``: the hits' metadata is wanted,
-    too. ``new_connection``: it must not go over the connection of the call before.
+    too; ``fields``: of it no more than these, where any are named. ``new_connection``: it must not
+    go over the connection of the call before.
     """
 
     text: str
@@ -42,6 +43,7 @@ class Search(msgspec.Struct, gc=False):
     role: str | None = None
     exclude: list[str] = []
     metadata: bool = False
+    fields: list[str] = []
     new_connection: bool = False
 
 

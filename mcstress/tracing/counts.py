@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import msgspec
 
+from mcstress.tracing.sink import SinkName
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
-class Tally(msgspec.Struct):
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""No worker counts further, and every reader of JSON has whole numbers up to there."""
+
+SpoolPath = Annotated[str, msgspec.Meta(max_length=4096)]
+
+
+class FateCounts(msgspec.Struct):
     """Numbers of one kind of thing. ``delivered``: the server said so. ``dropped`` by reason."""
 
-    made: int = 0
-    sampled_out: int = 0
-    delivered: int = 0
-    spooled: int = 0
-    dropped: dict[str, int] = {}
+    made: Number = 0
+    sampled_out: Number = 0
+    delivered: Number = 0
+    spooled: Number = 0
+    dropped: dict[str, Number] = {}
 
     @property
     def pending(self) -> int:
@@ -31,7 +39,7 @@ class Tally(msgspec.Struct):
         if number:
             self.dropped[reason] = self.dropped.get(reason, 0) + number
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: FateCounts) -> None:
         """Add another worker's numbers to these."""
         self.made += other.made
         self.sampled_out += other.sampled_out
@@ -40,17 +48,17 @@ class Tally(msgspec.Struct):
         self.dropped = dict(Counter(self.dropped) + Counter(other.dropped))
 
 
-class TraceCounts(Tally):
+class TraceCounts(FateCounts):
     """The observations of one process, its ``scores`` beside them, and where the spool is.
 
     JSON-able: ``msgspec.to_builtins(counts)`` and ``msgspec.convert(data, TraceCounts)``.
     """
 
-    scores: Tally = msgspec.field(default_factory=Tally)
-    spools: list[str] = []
+    scores: FateCounts = msgspec.field(default_factory=FateCounts)
+    spools: Annotated[list[SpoolPath], msgspec.Meta(max_length=100)] = []
 
     @classmethod
-    def total(cls, counts: Iterable[TraceCounts]) -> TraceCounts:
+    def total(cls, counts: Iterable[TraceCounts]) -> Self:
         """The sum over workers."""
         total = cls()
         for each in counts:
@@ -58,3 +66,20 @@ class TraceCounts(Tally):
             total.scores.add(each.scores)
             total.spools.extend(each.spools)
         return total
+
+
+class SinkCounts(TraceCounts):
+    """What a process says of one sink. ``fault``: why it could send nothing there."""
+
+    fault: str = ""
+
+
+ProcessCounts = dict[SinkName, SinkCounts]
+"""What became of everything that one process made, by sink."""
+SaidCounts = dict[str, dict[str, Any]]
+"""The same as JSON has it, and as messages do."""
+
+
+def counts_of(said: Mapping[str, Any]) -> ProcessCounts:
+    """Raises msgspec.ValidationError where it is nothing that a process may say."""
+    return msgspec.convert(said, ProcessCounts)

@@ -1,4 +1,4 @@
-"""The delivery: greenlets for observations, for scores, to collect buffers and ask for a name."""
+"""The delivery: greenlets for observations, for scores, and to collect buffers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import gevent
 import httpx
 from gevent.event import Event as Flag
 
+from mcstress.tracing.http.posting import SendPolicy
 from mcstress.tracing.lane import SLICE, SLICE_AT_END, Lane, RunEnd
-from mcstress.tracing.langfuse.encoding import SendPolicy
-from mcstress.tracing.langfuse.response import Fault, Reply
-from mcstress.tracing.langfuse.sdk import LangfuseSdk, Project
 from mcstress.tracing.notices import ErrorBoundary
 from mcstress.tracing.portions import observation_portions, score_portions
 
@@ -20,25 +18,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mcstress.tracing.counts import TraceCounts
-    from mcstress.tracing.langfuse.client import Server
     from mcstress.tracing.limits import Limits
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.overflow import SpoolQueue
     from mcstress.tracing.queue import Item, Outbox
     from mcstress.tracing.score_queue import ScoreQueue
+    from mcstress.tracing.sink import Destination
 
-LOOKUPS = 5
-"""How often the project's address is asked for: whoever does not tell keeps nobody waiting."""
 FAULT = "fault in tracing"
 
-_BREATH_S = 0.0005
+_YIELD_S = 0.0005
 _SHARE_TO_DELIVER = 0.9
 """Of the time that the end has; the rest is for spooling what is left."""
 
 
 def yield_to_loop() -> None:
     """Let everyone else go first. A sleep of zero would not let the loop look at its sockets."""
-    gevent.sleep(_BREATH_S)
+    gevent.sleep(_YIELD_S)
 
 
 def _limit(seconds: float) -> gevent.Timeout:
@@ -53,13 +49,13 @@ class Sender:
 
     Neither waits for the other: a server that stores each score by itself may need seconds for a
     few dozen of them, and takes observations at once. ``sweep`` brings the buffers' contents to the
-    outbox, a part at each step. ``project`` is known once the server said it. ``answered``: in the
-    end the server answered to what was sent last, of observations where there were any.
+    outbox, a part at each step. ``answered``: in the end the server answered to what was sent last,
+    of observations where there were any.
     """
 
     def __init__(
         self,
-        server: Server[Item],
+        destination: Destination[Item],
         outbox: Outbox,
         scores: ScoreQueue,
         overflow: SpoolQueue,
@@ -68,12 +64,9 @@ class Sender:
         notices: ThrottledWarnings,
         sweep: Callable[[], Iterator[None]],
         limits: Limits,
-        learns_project: bool,
     ) -> None:
-        self.project: Project | None = None
         self.answered = False
-        self._server = server
-        self._official = LangfuseSdk(server.settings, server.http) if learns_project else None
+        self._destination = destination
         self._outbox = outbox
         self._scores = scores
         self._overflow = overflow
@@ -82,22 +75,20 @@ class Sender:
         self._border = ErrorBoundary(notices)
         self._sweep = sweep
         self._limits = limits
-        self._lookups = LOOKUPS
-        self._is_asking = False
         self._hurried = Flag()
         self._end = RunEnd()
         self._observation_lane = Lane(
             outbox,
-            observation_portions(server, limits),
+            observation_portions(destination, limits),
             overflow,
             self._end,
             notices=notices,
             limits=limits,
-            introduce=self._learn_project,
+            introduce=destination.introduce,
         )
         self._score_lane = Lane(
             scores,
-            score_portions(server, limits),
+            score_portions(destination, limits),
             overflow,
             self._end,
             notices=notices,
@@ -112,10 +103,8 @@ class Sender:
 
     def start(self) -> None:
         """Spawn the greenlets."""
-        work = (self._observation_lane.run, self._score_lane.run, self._keep)
+        work = (self._observation_lane.run, self._score_lane.run, self._keep, self._keep_asking)
         self._greenlets = [gevent.spawn(each) for each in work]
-        if self._official is not None:
-            self._greenlets.append(gevent.spawn(self._keep_asking))
 
     def abandon(self) -> None:
         """Stop without delivering: the copy of a sender that a fork left in a child."""
@@ -142,7 +131,7 @@ class Sender:
         self._collect()
         self._spool_the_rest()
         self._overflow.close()
-        self._server.close()
+        self._destination.close()
         for tally in (self._counts, self._counts.scores):
             tally.drop(FAULT, tally.pending)
 
@@ -184,43 +173,17 @@ class Sender:
                     self._relieve(self._scores.take(SLICE))
 
     def _keep_asking(self) -> None:
-        """Ask for the project until it is known, or was asked for too often.
+        """Ask who the server is until that is known, or was asked for too often.
 
         The lane of observations asks as well where it delivers; but a master that has workers makes
         none. That the server is not there is said by whoever sends something.
         """
         pause_s = self._limits.first_wait_s
-        while self.project is None and self._lookups and not self._end.near.wait(pause_s):
+        while self._destination.has_questions and not self._end.near.wait(pause_s):
             with self._border:
-                self._learn_project()
+                self._destination.introduce()
             pause_s = min(self._limits.longest_pause_s, 2 * pause_s)
 
     def _relieve(self, items: list[Item]) -> None:
         self._overflow.add(items)
         self._overflow.write(SLICE)
-
-    def _learn_project(self) -> Reply[Item] | None:
-        """Ask whether the server is there, and for the project's address; a reply where not."""
-        if self._official is None or self.project or self._is_asking or not self._lookups:
-            return None
-        self._is_asking = True
-        try:
-            return self._ask_for_project(self._official)
-        finally:
-            self._is_asking = False
-
-    def _ask_for_project(self, official: LangfuseSdk) -> Reply[Item] | None:
-        reply = self._server.greet()
-        if reply:
-            return reply
-        self._lookups -= 1
-        with _limit(2 * self._limits.timeout_s):
-            found = official.project()
-        if isinstance(found, Fault):
-            # Nothing but links depends on it: what is sent finds out by itself what is wrong.
-            more = f" unless it answers later ({self._lookups} more tries)" if self._lookups else ""
-            text = f"{found.text}: the report has no links to Langfuse{more}"
-            self._notices.warn(found.kind, text)
-        else:
-            self.project = found
-        return None

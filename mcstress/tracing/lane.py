@@ -10,13 +10,13 @@ from gevent.event import Event as Flag
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from mcstress.tracing.langfuse.response import KEYS
+from mcstress.tracing.http.reply import KEYS
 from mcstress.tracing.notices import ErrorBoundary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcstress.tracing.langfuse.response import Reply
+    from mcstress.tracing.http.reply import SinkReply
     from mcstress.tracing.limits import Limits
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.overflow import SpoolQueue
@@ -66,7 +66,7 @@ class Lane:
         *,
         notices: ThrottledWarnings,
         limits: Limits,
-        introduce: Callable[[], Reply[Item] | None] = lambda: None,
+        introduce: Callable[[], SinkReply[Item] | None] = lambda: None,
     ) -> None:
         self.tried = False
         self.answered = False
@@ -142,7 +142,7 @@ class Lane:
             self._settle(reply)
         return again
 
-    def _settle(self, reply: Reply[Item]) -> None:
+    def _settle(self, reply: SinkReply[Item]) -> None:
         """Count what was decided, and say what went wrong."""
         for item in reply.delivered:
             self._overflow.tally(item).delivered += 1

@@ -14,7 +14,7 @@ import msgspec
 
 from mcstress.tracing.observation import Observation, Score
 from mcstress.tracing.personal_data import masked, may_hold, replaced
-from mcstress.tracing.trace import MASK, Level
+from mcstress.tracing.trace import MASK, MaskLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +84,8 @@ class _Rule(NamedTuple):
 
 _RULES = {
     "matrix.search": _Rule(said, None),
+    "freshness.search": _Rule(said, None),
+    "freshness.poll": _Rule(said, None),
     "playbook.record": _Rule(said, anything),  # some services say what they recorded
     "observerd.inbox.record": _Rule(said, anything),
     "embed": _Rule(anything, None),
@@ -98,7 +100,7 @@ _OTHERS = _Rule(anything, anything)
 class Mask:
     """Masks entries as ``level`` says; where it is None, as the run of each trace did."""
 
-    def __init__(self, level: Level | None = None) -> None:
+    def __init__(self, level: MaskLevel | None = None) -> None:
         self._level = level
 
     def entry(self, entry: Entry) -> Entry:

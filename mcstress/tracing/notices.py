@@ -19,12 +19,18 @@ class ThrottledWarnings:
     """Says what went wrong, each kind once per ``QUIET_S``, and counts all of it.
 
     ``faults`` has how often each kind happened. ``redact`` takes the keys out of a text.
+    ``of`` is whom the warnings are about.
     """
 
     def __init__(
-        self, redact: Callable[[str], str], clock: Callable[[], float] = time.monotonic
+        self,
+        redact: Callable[[str], str],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        of: str = "Langfuse",
     ) -> None:
         self.faults: Counter[str] = Counter()
+        self._of = of
         self._redact = redact
         self._clock = clock
         self._last_s: dict[str, float] = {}
@@ -40,7 +46,7 @@ class ThrottledWarnings:
         self._last_s[kind] = now
         self._said[kind] = self.faults[kind]
         more = f" ({held_back} more like it since the last warning)" if held_back else ""
-        logger.warning("Langfuse: %s%s", self._redact(text), more)
+        logger.warning("%s: %s%s", self._of, self._redact(text), more)
 
 
 class ErrorBoundary:

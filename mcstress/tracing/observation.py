@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from mcstress.tracing.trace import ENVIRONMENT, Span, Trace
+from mcstress.tracing.trace import ENVIRONMENT, Trace
 
 Kind = Literal["span", "generation", "retriever"]
 Level = Literal["DEFAULT", "WARNING", "ERROR"]
@@ -36,25 +36,13 @@ class Observation(msgspec.Struct, kw_only=True, tag="observation", tag_field="is
     cost: dict[str, float] = {}
     metadata: dict[str, str] = {}
 
-    @classmethod
-    def of_span(cls, span: Span, start_s: float, end_s: float, **details: Any) -> Observation:
-        """The observation of a ``span`` whose work is done; times are Unix seconds."""
-        return cls(
-            trace=span.trace,
-            span_id=span.id,
-            parent_id=span.parent_id,
-            name=span.name,
-            start_ns=round(start_s * 1e9),
-            end_ns=round(end_s * 1e9),
-            **details,
-        )
-
 
 class Score(msgspec.Struct, kw_only=True, tag="score", tag_field="is"):
     """A figure on a trace, or on one of its observations, or on a session.
 
     A number is NUMERIC in Langfuse, a bool BOOLEAN, a text CATEGORICAL. The same target and name
-    have the same ``id``: a later value takes the place of an earlier one.
+    have the same ``id``: a later value takes the place of an earlier one. ``at_ns`` is when what it
+    is about had ended, Unix time; 0: not known.
     """
 
     name: str
@@ -64,6 +52,7 @@ class Score(msgspec.Struct, kw_only=True, tag="score", tag_field="is"):
     session_id: str | None = None
     comment: str | None = None
     environment: str = ENVIRONMENT
+    at_ns: int = 0
 
     @property
     def id(self) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.traced_step import Done, TracedStep
 
 LLM_PREFIX = "llm."
-SEARCH = "matrix.search"
+SEARCHES = frozenset({"matrix.search", "freshness.search", "freshness.poll"})
 
 _NO_SPAN = "0" * 16
 _SPAN_ID = re.compile("[0-9a-f]{16}")
@@ -42,7 +42,7 @@ class Translator:
         """The observation of ``step``, the same each time."""
         done = step.done
         start_ns = unix_ns(done.start_s)
-        kind: Kind = "retriever" if done.name == SEARCH else "span"
+        kind: Kind = "retriever" if done.name in SEARCHES else "span"
         trace = self._trace(done.trio, done.round, done.phase)
         span_id, parent_id = _ids(trace, done)
         observation = Observation(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from mcstress.tracing.langfuse.client import UNSERIALISABLE
+from mcstress.tracing.http.posting import UNSERIALISABLE
 from mcstress.tracing.observation import Score
 from mcstress.tracing.spool.spool import REMOVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from mcstress.tracing.counts import Tally, TraceCounts
+    from mcstress.tracing.counts import FateCounts, TraceCounts
     from mcstress.tracing.entries import EntryFactory
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.queue import Item
@@ -39,7 +39,7 @@ class SpoolQueue:
         self._counts = counts
         self._notices = notices
         self._entries = entries
-        self._breathe = yield_to_loop
+        self._yield_to_loop = yield_to_loop
         self._waiting: deque[Item] = deque()
 
     def add(self, items: Iterable[Item]) -> None:
@@ -51,14 +51,14 @@ class SpoolQueue:
         while self._waiting:
             number = min(slice_size, len(self._waiting))
             self._write_slice([self._waiting.popleft() for _ in range(number)])
-            self._breathe()
+            self._yield_to_loop()
 
     def close(self) -> None:
         """Close the spool."""
         self._see_to_what_is_gone()
         self._spool.close()
 
-    def tally(self, item: Item) -> Tally:
+    def tally(self, item: Item) -> FateCounts:
         """Where ``item`` is counted."""
         return self._counts.scores if isinstance(item, Score) else self._counts
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Generic
 
-from mcstress.tracing.langfuse.response import Reply, Sent
+from mcstress.tracing.http.reply import Sent, SinkReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcstress.tracing.langfuse.client import Server
     from mcstress.tracing.limits import Limits
+    from mcstress.tracing.sink import Destination
 
 _QUICK = 1 / 2
 """Of the time-out: a server that answers sooner may get more at once."""
@@ -28,7 +28,7 @@ class Portions(Generic[Sent]):
 
     def __init__(
         self,
-        send: Callable[[list[Sent]], Reply[Sent]],
+        send: Callable[[list[Sent]], SinkReply[Sent]],
         *,
         first: int,
         largest: int,
@@ -39,7 +39,7 @@ class Portions(Generic[Sent]):
         self._send = send
         self._timeout_s = timeout_s
 
-    def send(self, items: list[Sent]) -> tuple[Reply[Sent], list[Sent]]:
+    def send(self, items: list[Sent]) -> tuple[SinkReply[Sent], list[Sent]]:
         """Send the first portion of ``items``: its fate, and which of ``items`` are still to go."""
         number = len(items) if self.size == self.largest else self.size
         portion, rest = items[:number], items[number:]
@@ -53,16 +53,18 @@ class Portions(Generic[Sent]):
         return reply, reply.again + rest
 
 
-def observation_portions(server: Server[Sent], limits: Limits) -> Portions[Sent]:
+def observation_portions(destination: Destination[Sent], limits: Limits) -> Portions[Sent]:
     """How observations go: all at once while the server manages."""
     most = limits.post
-    return Portions(server.send_observations, first=most, largest=most, timeout_s=limits.timeout_s)
+    return Portions(
+        destination.send_observations, first=most, largest=most, timeout_s=limits.timeout_s
+    )
 
 
-def score_portions(server: Server[Sent], limits: Limits) -> Portions[Sent]:
+def score_portions(destination: Destination[Sent], limits: Limits) -> Portions[Sent]:
     """How scores go: few at once, of which a server stores one after the other."""
     return Portions(
-        server.send_scores,
+        destination.send_scores,
         first=limits.first_score_post,
         largest=limits.score_post,
         timeout_s=limits.timeout_s,

@@ -1,4 +1,4 @@
-"""Trace and Span: ids that need no talking, so that callers can build hierarchies."""
+"""Trace: what all observations of a trio's phase in a round have in common."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Literal
 import msgspec
 
 from mcstress.metrics.phase import PHASES
-from mcstress.services.trace_context import TraceContext, is_sampled, new_span_id, phase_trace_id
+from mcstress.services.trace_context import phase_trace_id
 
 ENVIRONMENT = "stress"
 MASK = "mask"
 """Under which a trace's metadata say how it is masked, for whoever reads or replays it."""
 
-Level = Literal["off", "on", "strict"]
-LEVELS: tuple[Level, ...] = ("off", "on", "strict")
+MaskLevel = Literal["off", "on", "strict"]
+LEVELS: tuple[MaskLevel, ...] = ("off", "on", "strict")
 """off: nothing is masked. on: what ``personal_data`` finds. strict: the bodies as well, whole."""
 
 
@@ -28,7 +28,7 @@ class TraceRun(msgspec.Struct, frozen=True):
     uid: str
     number: str
     scenario: str = ""
-    mask: Level = "on"
+    mask: MaskLevel = "on"
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Trace(msgspec.Struct, frozen=True):
 
     Servers take it from whichever comes last, so that it must be the same on all of them: what is
     known before the first step, and nothing of what comes out. ``id`` is 32 hex digits; ``session``
-    the run's uid; ``user`` the trio; ``input`` a sentence. ``sampled`` is for ``traceparent``.
+    the run's uid; ``user`` the trio; ``input`` a sentence.
     """
 
     id: str
@@ -47,16 +47,10 @@ class Trace(msgspec.Struct, frozen=True):
     metadata: dict[str, str]
     environment: str = ENVIRONMENT
     input: str = ""
-    sampled: bool = True
 
     @classmethod
-    def of_phase(
-        cls, run: TraceRun, trio: int, round_: int, phase: str, *, sample: float = 1.0
-    ) -> Trace:
-        """The trace of a trio's phase in a round: the same on every worker.
-
-        ``sample`` is the share of traces that the run keeps, 0 to 1.
-        """
+    def of_phase(cls, run: TraceRun, trio: int, round_: int, phase: str) -> Trace:
+        """The trace of a trio's phase in a round: the same on every worker."""
         trace_id = phase_trace_id(run.uid, trio, round_, phase)
         about = PHASES[phase]
         return cls(
@@ -77,7 +71,6 @@ class Trace(msgspec.Struct, frozen=True):
                 f"Phase {about.number}, {about.words}: trio {trio}, round {round_}, "
                 f"run {run.number}, scenario {run.scenario}"
             ),
-            sampled=is_sampled(trace_id, sample),
         )
 
     @property
@@ -88,25 +81,3 @@ class Trace(msgspec.Struct, frozen=True):
         puts that span's input, output and metadata in the place of the trace's own.
         """
         return sha256(f"{self.id}/root".encode()).hexdigest()[:16]
-
-    def span(self, name: str) -> Span:
-        """A new span right under the trace."""
-        return Span(self, name, new_span_id())
-
-
-class Span(msgspec.Struct, frozen=True):
-    """One piece of work in a trace. ``id`` is 16 hex digits, drawn when the work begins."""
-
-    trace: Trace
-    name: str
-    id: str
-    parent_id: str | None = None
-
-    def child(self, name: str) -> Span:
-        """A new span under this one."""
-        return Span(self.trace, name, new_span_id(), self.id)
-
-    @property
-    def traceparent(self) -> str:
-        """The header that lets a service hang its own spans under this one."""
-        return TraceContext(self.trace.id, self.trace.sampled).traceparent(self.id)

@@ -1,4 +1,4 @@
-"""The Tracer: what a process hands its events to, and what it gets back: counts and addresses."""
+"""Tracer: a sink that buffers by greenlet, delivers beside the run, and spools what is left."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ import gevent
 from greenlet import getcurrent
 
 from mcstress.services.trace_context import is_sampled, phase_trace_id
-from mcstress.tracing.counts import Tally, TraceCounts
-from mcstress.tracing.delivery import SEND_POLICY, Sender, yield_to_loop
+from mcstress.tracing.counts import FateCounts, TraceCounts
+from mcstress.tracing.delivery import Sender, yield_to_loop
 from mcstress.tracing.entries import EntryFactory
-from mcstress.tracing.langfuse.client import UNSERIALISABLE, Server, Wire
-from mcstress.tracing.langfuse.readback import read_back
+from mcstress.tracing.http.posting import UNSERIALISABLE
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.notices import ErrorBoundary, ThrottledWarnings
-from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.observation import Score
 from mcstress.tracing.observation_of_step import Translator
 from mcstress.tracing.overflow import SpoolQueue
 from mcstress.tracing.queue import Item, Outbox
 from mcstress.tracing.score_queue import ScoreQueue
+from mcstress.tracing.spool.line import spool_head
 from mcstress.tracing.spool.spool import Spool
-from mcstress.tracing.trace import Trace, TraceRun
+from mcstress.tracing.trace import TraceRun
 from mcstress.tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from mcstress.metrics.event import Event
     from mcstress.services.step import Step
-    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.sink import Destination, Where
 
 _LONGEST_WAIT_FOR_ROOM_S = 1.0
 _SWEEP_SLICE = 500
@@ -42,19 +43,15 @@ TOO_LATE = "after the end"
 
 
 class Tracer:
-    """Tracing of one process and one run.
+    """One sink of one process and one run; subclasses say by ``_connect`` where to deliver.
 
     The harness makes one in every process, after any fork, and says which steps were done::
 
-        tracer = Tracer(settings, TraceRun(uid, "007"), worker="w1", spool_path=path)
-        tracer.start()                        # before the users
-        tracer.record(event, steps)           # on the user's greenlet, after the event is stamped
-        tracer.score("determinism", 0.98, trace_id=event.trace_id)
-        tracer.score("verdict", "pass")       # no trace: on the run's session
-        counts = tracer.finish(deadline_s=10) # after the users: delivered, or else spooled
-
-    ``learns_project``: ask whose the keys are, for addresses to link to; that loads the official
-    SDK, half a second during which nothing else runs, and so is for one process of a run.
+        sink = LangfuseTracer(settings, TraceRun(uid, "007"), worker="w1", spool_path=path)
+        sink.start()                        # before the users
+        sink.record(event, steps)           # on the user's greenlet, after the event is stamped
+        sink.score("verdict", "pass")       # on the run's session
+        counts = sink.finish(deadline_s=10) # after the users: delivered, or else spooled
 
     Nothing here raises or waits for the network. An event without steps (skipped, unmet) makes no
     observation, so that ``made`` is exactly the number of steps.
@@ -62,26 +59,34 @@ class Tracer:
 
     def __init__(
         self,
-        settings: Settings,
+        where: Where,
         run: TraceRun,
         *,
+        redact: Callable[[str], str],
         worker: str,
         spool_path: Path,
         sample: float = 1.0,
         limits: Limits | None = None,
-        wire: Wire | None = None,
-        learns_project: bool = True,
     ) -> None:
-        self._settings = settings
+        self.where = where
+        self.fault = ""
         self._run = run
+        self._redact = redact
         self._worker = worker
         self._spool_path = spool_path
         self._sample = sample
         self._limits = limits or Limits()
-        self._wire = wire
-        self._learns_project = learns_project
         self._build()
         _living.add(self)
+
+    def _connect(
+        self,
+        entry_of: Callable[[Item], Entry | None],
+        notices: ThrottledWarnings,
+        timeout_s: float,
+    ) -> Destination[Item]:
+        """A destination that nothing was sent to yet; called again in a forked process."""
+        raise NotImplementedError
 
     def _build(self) -> None:
         """Everything that belongs to this process alone."""
@@ -89,23 +94,26 @@ class Tracer:
         self._finishing: gevent.Greenlet[..., None] | None = None
         self._buffers: dict[int, list[Item]] = {}
         self._counts = TraceCounts()
-        self._notices = ThrottledWarnings(self._settings.redact)
+        self._notices = ThrottledWarnings(self._redact, of=self.where.title)
         self._border = ErrorBoundary(self._notices)
         limits = self._limits
         self._outbox = Outbox(limits.outbox_items, limits.outbox_bytes, limits.post)
         self._scores = ScoreQueue(limits.score_post, limits.scores_waiting)
         entries = EntryFactory(Translator(self._run, limits.body_bytes), self._border)
         overflow = SpoolQueue(
-            Spool(self._spool_path, limits.spool_bytes, limits.spare_bytes),
+            Spool(
+                self._spool_path,
+                limits.spool_bytes,
+                limits.spare_bytes,
+                head=spool_head(self.where.sink, self.where.url),
+            ),
             counts=self._counts,
             notices=self._notices,
             entries=entries,
             yield_to_loop=yield_to_loop,
         )
         self._sender = Sender(
-            Server(
-                self._settings, entries.of, SEND_POLICY, timeout_s=limits.timeout_s, wire=self._wire
-            ),
+            self._connect(entries.of, self._notices, limits.timeout_s),
             self._outbox,
             self._scores,
             overflow,
@@ -113,7 +121,6 @@ class Tracer:
             notices=self._notices,
             sweep=self._sweep,
             limits=limits,
-            learns_project=self._learns_project,
         )
 
     def forget(self) -> None:
@@ -123,13 +130,9 @@ class Tracer:
         self._build()
 
     def start(self) -> None:
-        """Begin to send; ask whether the keys are right, which delays nobody."""
+        """Begin to send, which delays nobody."""
         if not self._sender.running:
             self._sender.start()
-
-    def trace(self, trio: int, round_: int, phase: str) -> Trace:
-        """The trace of a trio's phase in a round, for spans of one's own."""
-        return Trace.of_phase(self._run, trio, round_, phase, sample=self._sample)
 
     def keeps(self, trace_id: str) -> bool:
         """Whether a trace is sampled: what its ``traceparent`` tells the services."""
@@ -145,12 +148,6 @@ class Tracer:
     def caught(self, fault: Exception) -> None:
         """Count and say a ``fault`` of whoever says what to trace: it stops at the caller's."""
         self._border.caught(fault)
-
-    def add(self, observation: Observation) -> None:
-        """Note an observation of one's own (``Observation.of_span``)."""
-        self._counts.made += 1
-        if self._accepts(self._counts, observation.trace.id):
-            self._buffer([observation])
 
     def score(
         self,
@@ -194,31 +191,29 @@ class Tracer:
         0 nothing is delivered any more, whatever an earlier call allowed, and what interrupts the
         caller is raised when all is spooled.
         """
+        finishing = self.begin_to_finish(deadline_s)
+        if deadline_s > 0:
+            finishing.join()
+        else:
+            join_to_the_end(finishing)
+        return self.counts()
+
+    def begin_to_finish(self, deadline_s: float) -> gevent.Greenlet[..., None]:
+        """Begin what ``finish`` waits for; where it has begun, hurry it with ``deadline_s`` 0."""
         if self._finishing is None:
             self._finished = True
             self._finishing = gevent.spawn(self._finish, deadline_s)
-        if deadline_s > 0:
-            self._finishing.join()
-        else:
+        if deadline_s <= 0:
             self._sender.hurry()
-            join_to_the_end(self._finishing)
-        return self.counts()
+        return self._finishing
 
     def _finish(self, deadline_s: float) -> None:
         with self._border:
             self.start()
             self._sender.finish(deadline_s)
 
-    def read_back(self, expected: int, within_s: float = 15.0) -> int | None:
-        """How many observations of the run Langfuse has, once it has ``expected`` or time is up.
-
-        None where it cannot be told. Servers ingest late: seconds, at times minutes.
-        """
-        with self._border:
-            return read_back(
-                *(self._settings, self._run.uid, expected, within_s, self._notices),
-                limit=SEND_POLICY.limit,
-            )
+    def read_back(self, expected: int, within_s: float) -> int | None:  # noqa: ARG002  (the protocol's)
+        """How many observations the server shows; None: it cannot be asked."""
         return None
 
     @property
@@ -228,18 +223,8 @@ class Tracer:
 
     @property
     def project_url(self) -> str | None:
-        """The project's page, once the server has said which project the keys belong to."""
-        project = self._sender.project
-        return f"{self._settings.url}/project/{project.id}" if project else None
-
-    def trace_url(self, trace_id: str) -> str | None:
-        """The page of a trace, where the project is known."""
-        return f"{self.project_url}/traces/{trace_id}" if self.project_url else None
-
-    @property
-    def session_url(self) -> str | None:
-        """The page of the run's session, where the project is known."""
-        return f"{self.project_url}/sessions/{self._run.uid}" if self.project_url else None
+        """The page of the run's traces; None: there is none."""
+        return None
 
     def _record(self, event: Event, steps: Sequence[Step[Any]]) -> None:
         if not steps:
@@ -285,7 +270,7 @@ class Tracer:
     def _trace_id(self, event: Event) -> str:
         return phase_trace_id(self._run.uid, event.trio, event.round, event.phase)
 
-    def _accepts(self, tally: Tally, trace_id: str | None, number: int = 1) -> bool:
+    def _accepts(self, tally: FateCounts, trace_id: str | None, number: int = 1) -> bool:
         """Whether ``number`` things of a trace are to be sent; counted where they are not."""
         if self._finished:
             tally.drop(TOO_LATE, number)

@@ -73,20 +73,20 @@ def empty_charts() -> list[Chart]:
             handover_arms,
             bars,
             "Handover hits by arm",
-            "Recorded answers found at top-1, with her memory and without, with 95 % intervals.",
+            "Recorded answers found at top-1, with the memory and without, with 95 % intervals.",
         ),
         _empty(
             speed.percentiles,
             speed.draw_steps,
             "Latency by step",
-            "Percentiles that the count can carry; the line reaches to the largest latency.",
+            "Percentiles (only where there are enough samples); the line ends at the maximum.",
         ),
         _empty(
             load_curve.bands,
             load_curve.draw,
             "Load curve",
             "Quality with its 95 % intervals above, latency of searches below, by users. Memory "
-            "and control: hits of handover in her words, by arm.",
+            "and control: handover hits in the same wording, by arm.",
         ),
         _empty(
             heat_map.squares,

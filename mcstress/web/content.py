@@ -9,7 +9,7 @@ from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import Reading, verdict
 from mcstress.evidence.report.section import Link, Section, Table
 from mcstress.evidence.report.view import View, view
-from mcstress.evidence.report.writers import forms
+from mcstress.evidence.report.writers import Form, forms
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.finished_runs import FinishedRun
 from mcstress.services.clock import CLOCK
@@ -54,16 +54,16 @@ def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
 
 def _headline(snapshot: Snapshot, seen: View | None) -> str:
     if seen is None or snapshot.document is None:
-        return "No run yet. Start one in Locust; this page follows by itself."
+        return "No run yet. Start one in Locust; this page updates by itself."
     name = f"Run {seen.run.run_id}"
     if snapshot.stage == "finished":
         return f"{name}, {seen.verdict_words}"
     if snapshot.stage == "ending":
-        return f"{name} is ending: its workers hand over, its report is written"
+        return f"{name} is ending: workers send their last figures, then the report is written"
     events = words.count(snapshot.document.figure("events.total"))
     began = seen.run.started
     lasted = words.duration(CLOCK.now_s() - began.timestamp() if began else 0.0)
-    return f"{name} is on for {lasted}: {events} events so far"
+    return f"{name}, running for {lasted}: {events} events so far"
 
 
 def _facts(seen: View) -> list[dict[str, Any]]:
@@ -118,7 +118,12 @@ def _report(run: FinishedRun) -> Content:
         "verdict": _cell(verdict(run.verdict)),
         "files": [
             {"title": form.title, "href": f"reports/{label}.{ending}"}
-            for ending, form in forms().items()
+            for ending, form in sorted(forms().items(), key=_place)
             if run.paths.report(ending).exists()
         ],
     }
+
+
+def _place(form: tuple[str, Form]) -> bool:
+    """What a browser shows best comes first, the others as they stand."""
+    return form[1].mimetype != "text/html"

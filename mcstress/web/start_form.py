@@ -22,7 +22,7 @@ from mcstress.lifecycle import Lifecycle
 from mcstress.locust_compat import after_template_update, replace_view
 from mcstress.master.drain import wait_until
 from mcstress.services.failure_reason import clip
-from mcstress.settings import Settings, read_settings
+from mcstress.settings import Settings, options_that_differ, read_settings
 from mcstress.users.persona_check import host_of
 
 SWARM = "locust.swarm"
@@ -172,7 +172,7 @@ class StartForm:
 
     def _wait_for_the_end(self) -> None:
         if not wait_until(lambda: self._lifecycle.stage != "ending", ENDING_DEADLINE_S):
-            raise UsageError("the run before is still writing its report; try again in a moment")
+            raise UsageError("the previous run is still writing its report; try again in a moment")
 
     def _refuse_without_workers(self) -> None:
         """Locust would only log it."""
@@ -187,7 +187,7 @@ class StartForm:
     def _refuse_other_classes(self, classes: list[type[Any]]) -> None:
         """Locust would have the run that is on go on with users that it knows nothing of."""
         if {*classes} != {*self._lifecycle.environment.user_classes}:
-            raise UsageError("a run is on: its user classes cannot change; stop it first")
+            raise UsageError("user classes cannot be changed during a run. Stop it first.")
 
     def _refuse_changes(self, settings: Settings) -> None:
         """While a run is on, users, ramp and run time can change, and nothing else."""
@@ -195,14 +195,8 @@ class StartForm:
         run = conductor.current if conductor else None
         if run is None or settings == run.settings:
             return
-        changed = [
-            name.replace("_", " ")
-            for name in Settings.__struct_fields__
-            if getattr(settings, name) != getattr(run.settings, name)
-        ]
-        raise UsageError(
-            f"run {run.run.label} is on: its {', '.join(changed)} cannot change; stop it first"
-        )
+        changed = ", ".join(options_that_differ(settings, run.settings))
+        raise UsageError(f"{changed} cannot be changed during a run. Stop it first.")
 
 
 def refuse_unshown(form: Mapping[str, str], options: Mapping[str, Any]) -> None:

@@ -9,13 +9,15 @@ from io import StringIO
 import msgspec
 from msgspec import UNSET
 
-from mcstress.evidence.document_parts import Completeness, Tracing, lost_by_reason
+from mcstress.evidence.document_parts import Completeness, SinkTracing, lost_by_reason
 from mcstress.evidence.report import words
+from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import COUNT
 from mcstress.metrics.names import METRICS
+from mcstress.metrics.shown import figure, shown
+from mcstress.tracing.sink import LANGFUSE
 
-FORMATS = {COUNT: words.count, "ms": words.milliseconds}
 CSV_COLUMNS = ["part", "figure", "name", "value", "ci95_low", "ci95_high", "samples", "reading"]
 
 
@@ -29,6 +31,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     ci95: Sequence[float] | None = None
     samples: int | None = None
     reading: str = ""
+    limits: tuple[float, ...] = ()
 
     def shown(self) -> dict[str, str]:
         """As Locust's UI shows it: texts, which it escapes."""
@@ -36,23 +39,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             "part": self.part,
             "figure": self.figure,
             "value": self._value(),
-            "interval": words.interval(self.ci95, signs=self.name.endswith(".lift")),
+            "interval": words.interval(
+                self.ci95, signs=self.name.endswith(".lift"), limits=self.limits
+            ),
             "samples": words.count(self.samples),
             "reading": self.reading,
         }
 
     def _value(self) -> str:
+        if self.value is None:
+            return words.NONE
         if self.name.endswith(".lift"):
-            return words.signed(self.value)
-        unit = METRICS[self.name].unit if self.name else COUNT
-        return FORMATS.get(unit, words.score)(self.value)
+            return shown(self.value, limits=self.limits, sign=True)
+        return figure(
+            self.value, METRICS[self.name].unit if self.name else COUNT, limits=self.limits
+        )
 
 
 def rows(document: RunDocument | None) -> list[Row]:
-    """Checks, figures, completeness; empty where there is no run."""
+    """Verdict, checks, figures, completeness; empty where there is no run."""
     if document is None:
         return []
-    return [*_checks(document), *_figures(document), *_completeness(document.completeness)]
+    verdict = Row(part="Verdict", figure=document.verdict, reading=verdict_line(document))
+    return [verdict, *_checks(document), *_figures(document), *_completeness(document.completeness)]
 
 
 def as_csv(table: Sequence[Row]) -> str:
@@ -77,6 +86,7 @@ def _checks(document: RunDocument) -> Iterator[Row]:
             ci95=check.ci95,
             samples=check.samples,
             reading=f"{check.verdict}: {check.reason}",
+            limits=(check.threshold,),
         )
 
 
@@ -99,29 +109,35 @@ def _figures(document: RunDocument) -> Iterator[Row]:
 def _completeness(counted: Completeness) -> Iterator[Row]:
     yield _counted("events made", counted.counts.get("events_made"))
     yield _counted("events in the figures", counted.counts.get("events_merged"))
-    yield from _traced(counted.tracing)
+    tracing = counted.tracing
+    off = "tracing is off" if tracing.on is False and not tracing.sinks else ""
+    for sink in tracing.by_sink:
+        yield from _traced(sink, off)
     for worker in counted.workers:
         yield _counted(f"events of {worker.name}", worker.events, "lost" if worker.lost else "")
     for fault in counted.faults:
         yield _counted("fault", reading=fault)
-    for notice in (*counted.notices, *(counted.tracing.faults or ())):
+    faults = [fault for sink in tracing.by_sink for fault in sink.faults or ()]
+    for notice in (*counted.notices, *faults):
         yield _counted("notice", reading=notice)
 
 
-def _traced(tracing: Tracing) -> Iterator[Row]:
-    off = "tracing is off" if tracing.on is False else ""
-    shown, delivered = tracing.visible, tracing.delivered or 0
-    late = off if tracing.read_back is not UNSET else ""
+def _traced(sink: SinkTracing, reading: str) -> Iterator[Row]:
+    """What became of the observations for a sink; Langfuse needs no name."""
+    which = "" if sink.sink == LANGFUSE else f"{sink.title} "
+    shown, delivered = sink.visible, sink.delivered or 0
+    late = reading if sink.read_back is not UNSET else ""
     if shown is not None and shown < delivered:
-        late = words.visible(shown, delivered, tracing.visible_within_s)
-    yield _counted("trace observations made", tracing.made, off)
-    yield _counted("trace observations sampled out", tracing.sampled_out, off)
-    yield _counted("trace observations delivered", tracing.delivered, off)
-    yield _counted("trace observations read back", shown, late)
-    yield _counted("trace observations spooled", tracing.spooled, off)
-    dropped = {reason: number for reason, number in lost_by_reason(tracing).items() if number}
+        late = words.visible(shown, delivered, sink.visible_within_s)
+    to = f"to {sink.where}" if sink.where else reading
+    yield _counted(f"{which}trace observations made", sink.made, to)
+    yield _counted(f"{which}trace observations sampled out", sink.sampled_out, reading)
+    yield _counted(f"{which}trace observations delivered", sink.delivered, reading)
+    yield _counted(f"{which}trace observations read back", shown, late)
+    yield _counted(f"{which}trace observations spooled", sink.spooled, reading)
+    dropped = {reason: number for reason, number in lost_by_reason(sink).items() if number}
     reasons = ", ".join(f"{reason}: {number:,}" for reason, number in dropped.items())
-    yield _counted("trace observations dropped", sum(dropped.values()), reasons)
+    yield _counted(f"{which}trace observations dropped", sum(dropped.values()), reasons)
 
 
 def _counted(figure: str, value: int | None = None, reading: str = "") -> Row:

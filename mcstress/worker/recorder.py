@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from mcstress.evidence.store.policy import EvidencePolicy
 from mcstress.evidence.store.segment import Segment
 from mcstress.metrics.event import Event
 from mcstress.metrics.figures import Figures
 from mcstress.services.step import Step
 from mcstress.worker.trace_scores import Scores
-from mcstress.worker.untraced import Untraced
 
 if TYPE_CHECKING:
-    from mcstress.tracing.tracer import Tracer
+    from mcstress.tracing.sink import TraceSink
 
 BATCH = 64
 """Under a millisecond of work: nobody's answer waits for it."""
@@ -36,14 +33,13 @@ class Recorder:
         k: int,
         segment: Segment,
         policy: EvidencePolicy,
-        tracer: Tracer | Untraced | None,
+        sinks: Sequence[TraceSink] = (),
     ) -> None:
         self.worker = worker
         self.segment = segment
         self.policy = policy
-        self._untraced = tracer if isinstance(tracer, Untraced) else None
-        self.tracer = None if isinstance(tracer, Untraced) else tracer
-        self._scores = Scores(self.tracer) if self.tracer else None
+        self.sinks = tuple(sinks)
+        self._scores = Scores(self.sinks) if self.sinks else None
         self.figures = Figures(k, folds=False, say=self._scores.say if self._scores else None)
         self._keeps_bodies = policy.keeps_bodies
         self.users = 0
@@ -54,13 +50,15 @@ class Recorder:
         """Take one event and its steps."""
         self.events_made = event.seq = self.events_made + 1
         event.worker = self.worker
-        event.users = self.users
+        if not event.users:  # one that is fired late has those of its own time
+            event.users = self.users
         if self._keeps_bodies:
             _keep_bodies(event, steps)
         self._waiting.append(event)
-        if self.tracer is not None and self._scores is not None:
+        if self._scores is not None:
             self._scores.note(event, steps)
-            self.tracer.record(event, steps)  # may wait: the event is no longer this greenlet's own
+            for sink in self.sinks:
+                sink.record(event, steps)  # may wait: the event is no longer this greenlet's own
         if len(self._waiting) >= BATCH:
             self.settle()
 
@@ -72,14 +70,6 @@ class Recorder:
         self.segment.extend(kept)
         if self._scores is not None:
             self._scores.send()
-        if self._untraced is not None:
-            self._untraced.note(events)
-
-    def tracing_counts(self) -> dict[str, Any]:
-        """What became of the observations so far; empty where there is no tracing."""
-        if self._untraced is not None:
-            return self._untraced.counts()
-        return msgspec.to_builtins(self.tracer.counts()) if self.tracer else {}
 
 
 def _keep_bodies(event: Event, steps: Sequence[Step[Any]]) -> None:

@@ -1,32 +1,53 @@
-"""What stands in a tracer's place on a worker that cannot trace: its steps are counted."""
+"""What stands in a sink's place on a worker that cannot send there: its steps are counted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from mcstress.metrics.event import Event
+from mcstress.services.step import Step
 from mcstress.tracing.counts import TraceCounts
+from mcstress.tracing.observation import Score
+from mcstress.tracing.sink import Where
 
 COULD_NOT = "worker could not trace"
 
 
 class Untraced:
-    """``reason``: why this process traces nothing though the run is traced."""
+    """A TraceSink that sends nothing. ``fault``: why, though the run is traced."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    answered = False
+    project_url = None
+
+    def __init__(self, where: Where, fault: str) -> None:
+        self.where = where
+        self.fault = fault
         self._steps = 0
 
-    def note(self, events: Iterable[Event]) -> None:
-        """Count the steps of ``events``."""
-        self._steps += sum(len(event.steps) for event in events)
+    def record(self, _event: Event, steps: Sequence[Step[Any]]) -> None:
+        """Count the steps."""
+        self._steps += len(steps)
 
-    def counts(self) -> dict[str, Any]:
-        """As a tracer's, with the reason as ``fault``."""
+    def add_scores(self, scores: Sequence[Score]) -> None:
+        """Nothing: there is no observation that they would be of."""
+
+    def score(self, name: str, value: bool | float | str) -> None:
+        """Nothing: the master puts scores on the session."""
+
+    def counts(self) -> TraceCounts:
+        """All that was made is lost."""
         counts = TraceCounts(made=self._steps)
         counts.drop(COULD_NOT, self._steps)
-        told: dict[str, Any] = msgspec.to_builtins(counts)
-        return told | {"fault": self.reason}
+        return counts
+
+    def begin_to_finish(self, _deadline_s: float) -> None:
+        """Nothing is left to do."""
+
+    def finish(self, _deadline_s: float) -> TraceCounts:
+        """Nothing is left to do."""
+        return self.counts()
+
+    def read_back(self, _expected: int, _within_s: float) -> int | None:
+        """Nothing was sent."""
+        return None

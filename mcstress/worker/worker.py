@@ -20,7 +20,7 @@ from mcstress.cluster import messages as said
 from mcstress.cluster.channel import Channel, kind_of
 from mcstress.cluster.dropped import LONGEST_REASON, quoted
 from mcstress.cluster.key import KeyFaultError, RepeatedError
-from mcstress.cluster.tracing import open_tracer
+from mcstress.cluster.tracing import open_sinks
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
@@ -34,7 +34,7 @@ from mcstress.worker.segment_file import open_segment
 from mcstress.worker.worker_run import WorkerRun
 
 if TYPE_CHECKING:
-    from mcstress.tracing.tracer import Tracer
+    from mcstress.tracing.sink import TraceSink
 
 WELCOME_DEADLINE_S = 120.0
 LOOK_S = 0.1
@@ -59,10 +59,10 @@ class Worker:
             self._heartbeat = MasterHeartbeat(runner)
             self._connection = MasterConnection(runner, self._on_connection_lost)
         self.boot = uuid4().hex[:12]
-        self._own_env = _own_langfuse_env(environment)
+        self._own_env, self._own_collector = _own_sinks(environment)
         self._refused = ""
         self.local_segment: Segment | None = None
-        self.local_tracer: Tracer | None = None
+        self.local_sinks: list[TraceSink] = []
         self._post = post
         self._run: WorkerRun | None = None
         self._coming: AsyncResult[WorkerRun] = AsyncResult()
@@ -138,7 +138,7 @@ class Worker:
             welcome.run.top_k,
             segment,
             parse_policy(welcome.evidence),
-            self.local_tracer or open_tracer(welcome, self._own_env),
+            self.local_sinks or open_sinks(welcome, self._own_env, self._own_collector),
         )
         for said_of_token in tokens_withheld:
             logger.warning("%s: %s", welcome.worker, said_of_token)
@@ -277,6 +277,7 @@ class Worker:
         run.drained = True
         if isinstance(self.runner, WorkerRunner):
             self.runner.stop()
+        run.polls.cut()
         run.hand_over_all(unheard=unheard)
         gevent.killall(self._greenlets)
         run.disconnect()
@@ -355,13 +356,16 @@ class Worker:
     def _leave(self) -> None:
         """End the run before: its greenlets are stopped, and its file is closed."""
         gevent.killall(self._greenlets)
+        if self._run is not None:
+            self._run.polls.cut()
         if self._run is not None and self.local_segment is None:
             self.give_up()
             self._run.recorder.segment.close()
         self._run = None
 
 
-def _own_langfuse_env(environment: Environment) -> Path | None:
-    """The file that this process was started with: the master's options replace it later."""
-    given = getattr(environment.parsed_options, "langfuse_env", None)
-    return Path(given) if given else None
+def _own_sinks(environment: Environment) -> tuple[Path | None, str]:
+    """Where this process was told to trace to: the master's options replace it later."""
+    options = environment.parsed_options
+    env_file = getattr(options, "langfuse_env", None)
+    return Path(env_file) if env_file else None, getattr(options, "otlp_traces", None) or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from itertools import count
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import gevent
 import gevent.lock
@@ -23,7 +23,7 @@ from mcstress.cluster.messages import (
     Release,
     Welcome,
 )
-from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_tracing
+from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
 from mcstress.master.worker_registry import LOCAL
@@ -31,7 +31,10 @@ from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
+from mcstress.tracing.counts import SaidCounts
 from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.freshness_poll import FreshnessPolls
+from mcstress.users.relevance import Rules
 from mcstress.users.run import Run
 from mcstress.users.seat import Seat
 from mcstress.worker.master_clock import MasterClock
@@ -61,8 +64,10 @@ class WorkerRun:
         self.recorder = recorder
         self.pacer: Pacer = ClosedPacer()
         self.board = HandoverBoard()
+        self.polls = FreshnessPolls()
         run = welcome.run
         self.target = target
+        self.rules = Rules(run.scenario)
         slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.llm = make_language_model(run.llm_api, run.llm_setup, slots)
         self.user_errors: list[str] = []
@@ -89,6 +94,11 @@ class WorkerRun:
     def run(self) -> Run:
         """The run that is on."""
         return self.welcome.run
+
+    @property
+    def users(self) -> int:
+        """How many users there are now, in all processes."""
+        return self.recorder.users
 
     def lease(self, persona: str) -> Seat:
         """Ask the master for a seat; raises where it does not answer.
@@ -160,8 +170,8 @@ class WorkerRun:
         self._post.send_soon(BeginRound(self.run.uid, seat, round_))
 
     def done(self, seat: Seat) -> None:
-        """Tell the master that the seat has done its rounds."""
-        self._post.send(Done(self.run.uid, seat))
+        """Tell the master that the seat has done its rounds, and is waiting for no new resume."""
+        self.polls.after(seat, lambda: self._post.send(Done(self.run.uid, seat)))
 
     def publish(self, recordings: Recordings) -> None:
         """Tell the master, who tells the workers of those that wait for it."""
@@ -279,7 +289,7 @@ class WorkerRun:
             own_faults=self.own_faults,
             clock_offset_s=None if clock is None else clock.offset_s,
             clock_error_s=None if clock is None else clock.error_s,
-            tracing=recorder.tracing_counts(),
+            tracing=said_counts(sink_counts(recorder.sinks)),
             evidence_fault=recorder.segment.error,
             events_unkept=recorder.segment.events - recorder.segment.kept,
             state=seen if self.welcome.worker == LOCAL else seen.state(),
@@ -302,7 +312,6 @@ class WorkerRun:
             clock_steps=self.clock_watch.steps,
         )
 
-    def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> dict[str, Any]:
+    def finish_tracing(self, deadline_s: float = FLUSH_DEADLINE_S) -> SaidCounts:
         """Flush; what became of every observation."""
-        told = finish_tracing(self.recorder.tracer, deadline_s)
-        return told or self.recorder.tracing_counts()
+        return said_counts(finish_sinks(self.recorder.sinks, deadline_s))

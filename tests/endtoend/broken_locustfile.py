@@ -1,4 +1,4 @@
-"""A front door whose bob breaks down in his second round, as faulty code of our own would."""
+"""A locustfile whose bob raises in the second round, as a fault in our own code would."""
 
 from mcstress.plugin import install
 from mcstress.users import persona

@@ -7,7 +7,7 @@ import signal
 import socket
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from endtoend.locust_run import CHECKOUT, LocustRun
 
@@ -18,8 +18,15 @@ QUIET = ("--loglevel", "INFO")
 class Deployment:
     """A master or local runner, and the workers that were started apart. Use as a context."""
 
-    def __init__(self, report_dir: Path, locustfile: Path = CHECKOUT / "locustfile.py") -> None:
+    def __init__(
+        self,
+        report_dir: Path,
+        locustfile: Path = CHECKOUT / "locustfile.py",
+        *,
+        cold: bool = False,
+    ) -> None:
         self.report_dir = report_dir
+        self.cold = cold
         self.locustfile = locustfile
         report_dir.parent.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -43,6 +50,7 @@ class Deployment:
             report_dir=self.report_dir,
             within=within,
             locustfile=self.locustfile,
+            cold=self.cold,
             **environment,
         )
         return self._stack.enter_context(run)
@@ -77,22 +85,22 @@ class Deployment:
         return "\n".join(run.output for run in (self.master, *self.workers))
 
 
-def local(report_dir: Path, *arguments: object, **how: Path) -> Deployment:
+def local(report_dir: Path, *arguments: object, **how: Any) -> Deployment:
     """One process."""
     deployment = Deployment(report_dir, **how)
     deployment.master = deployment.run(*HEADLESS, *arguments)
     return deployment
 
 
-def processes(report_dir: Path, *arguments: object) -> Deployment:
+def processes(report_dir: Path, *arguments: object, **how: Any) -> Deployment:
     """Locust forks two workers of its own."""
-    deployment = Deployment(report_dir)
+    deployment = Deployment(report_dir, **how)
     port = ("--master-bind-port", deployment.port, "--master-port", deployment.port)
     deployment.master = deployment.run("--processes", 2, *port, *HEADLESS, *arguments)
     return deployment
 
 
-def apart(report_dir: Path, *arguments: object, workers: int = 2, **how: Path) -> Deployment:
+def apart(report_dir: Path, *arguments: object, workers: int = 2, **how: Any) -> Deployment:
     """A master, and workers that were started by themselves."""
     deployment = Deployment(report_dir, **how)
     deployment.start_master(*HEADLESS, *arguments, workers=workers)

@@ -13,13 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from endtoend.warm_start import WarmProcess
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class LocustRun:
     """One ``locust`` process. Use as a context: whatever it started ends with it.
 
-    ``within`` is a command that runs it in other surroundings, such as ``unshare``.
+    ``within`` is a command that runs it in other surroundings, such as ``unshare``. ``cold`` is an
+    interpreter of its own; else it is forked from one that has imported the libraries already.
     """
 
     def __init__(
@@ -28,21 +31,26 @@ class LocustRun:
         report_dir: Path,
         within: tuple[str, ...] = (),
         locustfile: Path = CHECKOUT / "locustfile.py",
+        cold: bool = False,
         **environment: str,
     ) -> None:
         self.report_dir = report_dir
-        command = [*within, sys.executable, "-m", "locust", "-f", str(locustfile)]
-        command += ["--report-dir", str(report_dir), *map(str, arguments)]
+        command = ["-f", str(locustfile), "--report-dir", str(report_dir), *map(str, arguments)]
         self._log = (report_dir.parent / f"locust-{time.monotonic_ns()}.log").open("w+")
-        self.process = subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, **environment},
-        )
+        env = {**os.environ, **environment}
+        self.process: WarmProcess | subprocess.Popen[bytes]
+        if within or cold or any(name.startswith("PYTHON") for name in environment):
+            self.process = subprocess.Popen(
+                [*within, sys.executable, "-m", "locust", *command],
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=env,
+            )
+        else:
+            self.process = WarmProcess(command, cwd=CHECKOUT, stdout=self._log.fileno(), env=env)
 
     def __enter__(self) -> Self:
         return self

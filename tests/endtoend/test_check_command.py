@@ -12,6 +12,7 @@ from endtoend.test_own_locustfile import FRONT
 from standin.modes import STEPS
 from standin.process import Standin
 from tcp.raw_server import RawServer
+from tracing.otlp_receiver import Receiver
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,22 @@ def test_langfuse_that_was_named_and_is_not_there_is_a_warning(tmp_path, healthy
     env.write_text("no key and no value\n")
     checked = check(*hosts(healthy, tmp_path), "--langfuse-env", env)
     assert ["line 1 is not KEY=VALUE" in text for text in findings(checked)["warn"]] == [True]
+
+
+def test_a_collector_that_takes_spans_is_ok_and_one_that_is_away_a_warning(tmp_path, healthy):
+    with Receiver() as receiver:
+        options = (*hosts(healthy, tmp_path), "--no-probe", "--otlp-traces", receiver.url)
+        checked = check(*options)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        takes = f"OTLP traces: the collector at {receiver.url} takes them"
+        assert takes in findings(checked)["ok"]
+        assert len(receiver.requests) == 1
+        assert receiver.stored == []
+    checked = check(*options)
+    assert checked.returncode == 0
+    (text,) = findings(checked)["warn"]
+    assert receiver.url in text
+    assert "OTLP" in text
 
 
 def test_rules_that_judge_a_system_of_ones_own_are_a_warning(tmp_path, healthy):

@@ -113,7 +113,7 @@ class Bare(Target):
         return self.timed("matrix.search", search, lambda: Found(hits))
 
     def close(self):
-        with Path("closed.txt").open("a") as file:
+        with Path(__file__).with_name("closed.txt").open("a") as file:
             file.write("x")
 
 install()
@@ -155,10 +155,11 @@ def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, 
         locustfile=tmp_path / "bare.py",
     ) as run:
         code, document, output = run.wait(), run.document(), run.output
+    assert set((tmp_path / "closed.txt").read_text()) == {"x"}, "every target is closed"
     reasons = {one["metric"]: one["reason"] for one in document["checks"]}
     assert reasons["handover.verbatim.top1_rate"] == "the target has no memory", output
     assert reasons["handover.paraphrase.top1_rate"] == "the target has no memory"
-    assert reasons["freshness.top_k_rate"] == "the target cannot add"
+    assert reasons["freshness.visible_rate"] == "the target cannot add"
     assert reasons["swap.returned"] == "the target cannot exclude"
     assert {one["verdict"] for one in document["checks"]} == {"pass", "skipped"}
     assert code == 0

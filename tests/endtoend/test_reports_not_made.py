@@ -57,7 +57,7 @@ def spooled(folder):
 def test_a_second_ctrl_c_gives_up_the_report_and_no_trace(started):
     run, standin = started(local)
     run.interrupt_all()
-    until(lambda: "stopping; the report follows" in run.output)
+    until(lambda: "Stopping and writing the report." in run.output)
     until((run.report_dir / "multi_coord_stress_001.json").exists, what="a report")
     run.interrupt_all()
     assert run.master.wait(60) == 130, run.output

@@ -60,4 +60,4 @@ def test_each_worker_spools_all_that_it_traced(tmp_path):
                 made[event["worker"]] += len(event["steps"])
             assert len(made) == 2
             assert observations(run.report_dir) == made
-            assert "given up before " in run.output
+            assert "Quit before " in run.output

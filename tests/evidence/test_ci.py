@@ -8,11 +8,12 @@ from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report.github import check_annotations, tell_github
 from mcstress.evidence.report.junit import junit, write_junit
+from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome
 
 
-def check(verdict, text="determinism.mean_jaccard >= 0.95", reason="0.91 over 12 samples"):
+def check(verdict, text="determinism.mean_jaccard >= 0.95", reason="0.910 (12 questions)"):
     return CheckOutcome(
         check=text, metric="determinism.mean_jaccard", operator=">=", threshold=0.95,
         verdict=verdict, value=0.91, samples=12, needs=1, planned=None, ci95=None, crosses=False,
@@ -26,7 +27,11 @@ ALL = RunDocument(
         ended=datetime(2026, 9, 21, 12, 1, 35, 500_000, tzinfo=UTC),
     ),
     checks=[check(verdict) for verdict in ("pass", "fail", "unknown", "skipped", "fail")],
+    verdict="fail",
 )
+
+
+FAILED = "determinism.mean_jaccard = 0.910, expected >= 0.95 (12 questions)"
 
 
 def test_junit_has_a_case_for_each_check():
@@ -40,10 +45,13 @@ def test_junit_has_a_case_for_each_check():
         "timestamp": "2026-09-21T12:00:00",
         "time": "95.500",
     }
-    outcomes = [[child.tag for child in case] for case in suite]
+    *cases, said = suite
+    outcomes = [[child.tag for child in case] for case in cases]
     assert outcomes == [[], ["failure"], ["error"], ["skipped"], ["failure"]]
+    assert said.text == verdict_line(ALL)
     assert suite[1].get("name") == "determinism.mean_jaccard >= 0.95"
-    assert suite[1][0].get("message") == "0.91 over 12 samples"
+    assert suite[1][0].get("message") == FAILED
+    assert suite[2][0].get("message") == "determinism.mean_jaccard >= 0.95: 0.910 (12 questions)"
 
 
 def test_junit_takes_any_text():
@@ -61,18 +69,24 @@ def test_junit_goes_where_it_was_asked_to(tmp_path):
 
 
 def test_annotations_are_errors_and_warnings():
+    title = "title=determinism.mean_jaccard >= 0.95"
     assert check_annotations(ALL) == [
-        "::error title=determinism.mean_jaccard >= 0.95::0.91 over 12 samples",
-        "::warning title=determinism.mean_jaccard >= 0.95::0.91 over 12 samples",
-        "::error title=determinism.mean_jaccard >= 0.95::0.91 over 12 samples",
+        f"::error title=multi_coord_stress::{verdict_line(ALL)}",
+        f"::error {title}::{FAILED}",
+        f"::warning {title}::determinism.mean_jaccard >= 0.95: 0.910 (12 questions)",
+        f"::error {title}::{FAILED}",
     ]
+    assert verdict_line(ALL) == (
+        "FAIL: determinism.mean_jaccard = 0.910, expected >= 0.95; 2 of 5 checks failed"
+    )
 
 
 def test_no_text_becomes_a_command():
-    (line,) = check_annotations(
-        RunDocument(checks=[check("fail", "a:b,c%\n::x::", "100 %\r\n::stop::")])
+    _, line = check_annotations(
+        RunDocument(checks=[check("unknown", "a:b,c%\n::x::", "100 %\r\n::stop::")])
     )
-    assert line == "::error title=a%3Ab%2Cc%25%0A%3A%3Ax%3A%3A::100 %25%0D%0A::stop::"
+    title, text = "a%3Ab%2Cc%25%0A%3A%3Ax%3A%3A", "a:b,c%25%0A::x::: 100 %25%0D%0A::stop::"
+    assert line == f"::warning title={title}::{text}"
 
 
 def test_the_summary_is_appended_and_annotations_are_printed(tmp_path):
@@ -81,7 +95,7 @@ def test_the_summary_is_appended_and_annotations_are_printed(tmp_path):
     environment = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     tell_github(ALL, "# Report", environment, out)
     assert summary.read_text() == "before\n# Report\n"
-    assert out.getvalue().count("::error") == 2
+    assert out.getvalue().count("::error") == 3
 
 
 def test_elsewhere_nothing_happens():

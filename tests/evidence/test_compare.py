@@ -1,18 +1,18 @@
 import json
 from datetime import timedelta
 from pathlib import Path
-from random import Random
 
 import msgspec
 import pytest
-from made_report import MadeRun, head_of, run_section, typed
+from made_report import CHECKS, MadeRun, head_of, run_section, typed
 
 from mcstress.errors import UsageError
 from mcstress.evidence.compare import render
 from mcstress.evidence.compare.comparison import compare
-from mcstress.evidence.compare.quality import RunQuality
+from mcstress.evidence.compare.run_figures import RunFigures
 from mcstress.evidence.store.document import write_document
 from mcstress.evidence.store.history import read_run
+from mcstress.metrics.checks import parse_check
 from mcstress.metrics.event import decoder, encoder
 from mcstress.metrics.names import METRICS, find
 
@@ -20,7 +20,6 @@ DETERMINISM = "determinism.mean_jaccard"
 SAME_ROLE = "diversity.same_role_across_contracts.mean_jaccard"
 DIFFERENT_ROLES = "diversity.different_roles_within_contract.mean_jaccard"
 VERBATIM = "handover.verbatim.top1_rate"
-RATING = "inbox.mean_rating"
 
 
 class MadeFile:
@@ -34,6 +33,7 @@ class MadeFile:
             "scenario": {"name": "three_cities", "variants": [{"contracts": []}]},
             "completeness": {"complete": True},
             "latency": latency or {},
+            "thresholds": [msgspec.to_builtins(parse_check(check)) for check in CHECKS],
         }
         self.has_digests = True
         self.raw = [encoder.encode(event) for event in events]
@@ -65,7 +65,7 @@ def test_quality_that_did_not_change_is_rarely_called_different(sticky):
     repeats = 100
     called = sum(
         any(
-            one.verdict != "~"
+            one.verdict in ("better", "worse")
             for one in compare(
                 [made(2 * seed, change=0.3, sticky=sticky)],
                 [made(2 * seed + 1, change=0.3, sticky=sticky)],
@@ -76,34 +76,17 @@ def test_quality_that_did_not_change_is_rarely_called_different(sticky):
     assert called / repeats <= 0.07
 
 
-def latencies(rng, slower=1.0):
-    """Eight steps' figures of a run: each run has good and bad luck of its own."""
-    luck = rng.lognormvariate(0, 0.15)
-    steps = {}
-    for step in range(8):
-        p50 = (step + 1) * luck * rng.lognormvariate(0, 0.1) * slower
-        steps[f"step_{step}"] = {"p50_ms": p50, "p95_ms": p50 * rng.lognormvariate(0.7, 0.1)}
-    return steps
-
-
-def test_speed_that_did_not_change_is_rarely_called_different():
-    repeats, called = 150, 0
-    for seed in range(repeats):
-        rng = Random(seed)
-        a, b = ([MadeFile(latency=latencies(rng)) for _ in range(8)] for _ in range(2))
-        called += any(one.verdict != "~" for one in compare(a, b).figures)
-    assert called / repeats <= 0.07
-
-
 def test_a_true_difference_of_known_size_is_found():
     comparison = compare([made(1), made(2)], [made(3, change=0.6), made(4, change=0.6)])
     changed = figure(comparison, DETERMINISM)
     # One hit of eight differs: 7 of 9 are shared, in half of the reissues more than before.
     true = -0.5 * (1 - 7 / 9)
-    assert changed.verdict == "worse"
-    assert changed.ci95[0] <= true <= changed.ci95[1]
-    assert changed.effect == pytest.approx(true, abs=0.04)
+    assert (changed.verdict, changed.judged_by) == ("worse", "questions")
+    assert changed.paired.ci95[0] <= true <= changed.paired.ci95[1]
+    assert changed.paired.effect == pytest.approx(true, abs=0.04)
+    assert changed.change == pytest.approx(changed.b - changed.a)
     assert comparison.regressions == [DETERMINISM]
+    assert comparison.outcome == "regression"
 
 
 def test_a_handover_that_was_mended_is_found():
@@ -111,46 +94,20 @@ def test_a_handover_that_was_mended_is_found():
     after = MadeFile(MadeRun(2, found=0.9).events(trios=4, rounds=3))
     found = figure(compare([before], [after]), "handover.verbatim.top1_rate")
     assert found.verdict == "better"
-    assert found.ci95[0] <= 0.6 <= found.ci95[1]
-    assert found.n_a == 16
-
-
-def test_slower_runs_are_found_and_by_how_much():
-    rng = Random(9)
-    a = [MadeFile(latency=latencies(rng)) for _ in range(8)]
-    b = [MadeFile(latency=latencies(rng, slower=1.8)) for _ in range(8)]
-    comparison = compare(a, b)
-    assert len(comparison.regressions) == 16
-    slower = figure(comparison, "latency.step_3.p95_ms")
-    assert slower.ci95[0] <= 0.8 <= slower.ci95[1]
-    assert slower.relative
-
-
-def test_fewer_than_four_runs_a_side_prove_no_latency_and_show_it():
-    rng = Random(1)
-    a = [MadeFile(latency=latencies(rng)) for _ in range(3)]
-    b = [MadeFile(latency=latencies(rng, slower=9)) for _ in range(4)]
-    comparison = compare(a, b)
-    assert comparison.regressions == []
-    (note,) = comparison.notes
-    assert note.startswith("Speed: with 3 against 4 runs nothing can be significant; from 4 a side")
-    assert figure(comparison, "latency.step_0.p50_ms").effect > 5
-
-
-def test_four_runs_a_side_are_too_few_for_sixteen_figures_at_once():
-    rng = Random(1)
-    a, b = ([MadeFile(latency=latencies(rng)) for _ in range(4)] for _ in range(2))
-    assert "for 16 figures at once it takes 6 a side" in compare(a, b).notes[0]
+    assert found.paired.ci95[0] <= 0.6 <= found.paired.ci95[1]
+    assert found.paired.n == 16
 
 
 def test_a_run_against_itself_differs_in_nothing():
     comparison = compare([made(1)], [made(1)])
-    assert {one.effect for one in comparison.figures} == {0.0}
-    assert {one.verdict for one in comparison.figures} == {"~"}
+    assert {one.change for one in comparison.figures} == {0.0}
+    assert {one.paired.effect for one in comparison.figures if one.paired} == {0.0}
+    assert {one.verdict for one in comparison.figures} == {"~", "descriptive"}
+    assert comparison.outcome == "unknown"
 
 
 def questions_of(events, name):
-    return RunQuality(MadeFile(events)).questions[name]
+    return RunFigures(MadeFile(events)).questions[name]
 
 
 def test_questions_of_one_wording_add_up_to_the_reports_figure():
@@ -171,7 +128,8 @@ def test_failed_searches_and_changed_corpora_enter_no_question():
             event.corpus_sizes = {"workers": 5001}
         if event.phase == "reissue" and event.coordinator == "bob":
             event.outcome, event.top_k = "failed", None
-    assert {one.persona for one in questions_of(events, DETERMINISM)} == {"carol"}
+    carols = {event.contract for event in events if event.coordinator == "carol"}
+    assert {one.split("/")[2] for one in questions_of(events, DETERMINISM)} == carols
 
 
 def test_trios_of_one_variant_ask_the_same():
@@ -199,7 +157,9 @@ def test_columns_are_the_reports_own_figures(tmp_path):
             reported = [find(side.head, one.name) for side in sides]
             assert [one.a, one.b] == reported, one.name
             seen.add(one.name)
-    assert {name for name, metric in METRICS.items() if metric.better} <= seen
+    better = [name for name, metric in METRICS.items() if metric.better]
+    assert {name for name in better if find(sides[0].head, name) is not None} <= seen
+    assert len(seen) > 8
     returned = next(one for one in found.figures if one.name == "swap.returned")
     row = next(line for line in render.text(found).splitlines() if line.startswith("swap.returned"))
     assert f" {returned.a:.0f} " in row
@@ -225,8 +185,8 @@ def test_a_run_whose_evidence_was_not_kept_has_its_reports_figures():
     b.head |= head_of(worse) | {"run": b.head["run"], "scenario": a.head["scenario"]}
     found = figure(compare([a], [b]), DETERMINISM)
     assert (found.a, found.b) == tuple(find(file.head, DETERMINISM) for file in (a, b))
-    assert (found.n_a, found.p) == (0, None)
-    assert found.effect == pytest.approx(found.b - found.a)
+    assert (found.paired, found.p) == (None, None)
+    assert found.change == pytest.approx(found.b - found.a)
 
 
 def test_what_is_gone_is_told_though_evidence_was_sampled():
@@ -266,10 +226,11 @@ def test_a_reader_is_warned_of_all_that_differs():
     other.head["completeness"] = {"complete": False, "faults": ["w-2 was lost"]}
     other.head["scenario"] = other.head["scenario"] | {"record_rank": 1}
     told = "\n".join(compare([made(1)], [other]).warnings)
-    for words in ("corpora differ", "services differ", "load (users at most) differ",
-                  "rounds differ",
+    for words in ("not the same corpora: A has {", "B has none",
+                  "not the same most users at once: A has 3, B has 300",
+                  "not the same rounds: A has 2, B has 7",
                   "other.json is incomplete: w-2 was lost", "kept sample=0.1 of its events",
-                  "settings of the scenario differ"):  # fmt: skip
+                  "not the same settings of the scenario"):  # fmt: skip
         assert words in told
 
 
@@ -286,7 +247,9 @@ def test_other_seeds_make_no_pairs():
     other = MadeFile(MadeRun(9, change=1.0).events(), seed=43)
     comparison = compare([made(1)], [other])
     assert comparison.regressions == []
-    assert figure(comparison, DETERMINISM).effect < -0.15
+    found = figure(comparison, DETERMINISM)
+    assert found.paired.effect < -0.15
+    assert (found.paired.p, found.judged_by) == (None, "")
     assert any("seeds differ" in note for note in comparison.notes)
 
 
@@ -297,7 +260,7 @@ def test_pace_is_steps_by_seconds():
         file.head["metrics"] = {"errors": {"steps": 1000, "rate": 0.0}}
     pace = figure(compare(files[:1], files[1:]), "steps_per_s")
     assert (pace.a, pace.b, pace.better) == (100, 50, "higher")
-    assert pace.effect == pytest.approx(-0.5)
+    assert pace.change == pytest.approx(-0.5)
 
 
 @pytest.fixture
@@ -313,9 +276,9 @@ def from_files(tmp_path):
 
 def test_text_has_effect_interval_and_verdict_first(from_files):
     text = render.text(from_files)
-    assert text.startswith(f"Proven worse: {DETERMINISM}.\n")
+    assert text.startswith(f"Proven worse: {DETERMINISM}.")
     row = next(line for line in text.splitlines() if line.startswith(DETERMINISM))
-    assert row.split()[1] == "\u22120.222"
+    assert row.split()[1:4] == ["1.000", "0.778", "\u22120.222"]
     assert "worse" in row
     tilde = next(line for line in text.splitlines() if line.startswith("freshness"))
     assert " ~ " in tilde
@@ -323,17 +286,18 @@ def test_text_has_effect_interval_and_verdict_first(from_files):
 
 def test_markdown_has_a_row_for_each_figure(from_files):
     text = render.markdown(from_files)
-    assert f"**Proven worse: {DETERMINISM}.**" in text
+    assert f"**Proven worse: {DETERMINISM}. " in text
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == len(from_files.figures)
-    assert {row.count("|") for row in rows} == {9}
+    assert {row.count("|") for row in rows} == {12}
     assert "a&#124;b.json" in text
 
 
 def test_json_names_the_regressions(from_files):
     whole = json.loads(render.json(from_files))
-    assert whole["regressions"] == [DETERMINISM]
-    assert {"name", "effect", "ci95", "p", "p_holm", "verdict", "a", "b"} <= set(
+    assert whole["regressions"][0] == DETERMINISM
+    assert whole["outcome"] == "regression"
+    assert {"name", "change", "ci95", "p", "paired", "verdict", "a", "b"} <= set(
         whole["figures"][0]
     )
 
@@ -370,25 +334,27 @@ def test_a_figure_that_only_one_side_has_is_no_silence():
     assert (found.gone, found.new) == ([name], [])
     assert name in found.regressions
     assert f"Only in A: {name}" in render.text(found)
-    assert any(note.startswith(f"{DETERMINISM} leaves out ") for note in found.notes)
+    assert "Questions that only A has are not paired (4 to 8 a figure)." in found.notes
     assert compare(after, before).new == [name]
     assert name not in compare(after, before).regressions
 
 
-def test_of_a_sample_no_message_is_paired_with_another():
-    def as_message(event):
-        if event.phase == "fresh_resume":
-            event.phase, event.rating = "inbox", 4
+def test_of_a_sample_what_bears_no_question_is_not_paired():
+    """Events of older versions are counted to tell which is which: of a sample some lack."""
+
+    def keyed(event):
+        event.question = f"{event.phase}/{event.coordinator}/{event.contract}/{event.role}"
         return event
 
-    def side(seed, evidence):
+    def side(seed, evidence, change=lambda event: event):
         events = MadeRun(seed).events(trios=2, rounds=3)
-        return [edited(MadeFile(events, evidence=evidence), as_message)]
+        return [edited(MadeFile(events, evidence=evidence), change)]
 
-    found = compare(side(1, "all"), side(2, "sample=0.5"))
-    assert figure(found, RATING).n_a == 0
-    assert any(note.startswith(f"{RATING} is not paired") for note in found.notes)
-    assert figure(compare(side(1, "all"), side(2, "full")), RATING).n_a > 0
+    bare = compare(side(1, "all"), side(2, "sample=0.5"))
+    assert DETERMINISM not in {one.name for one in bare.figures}
+    found = compare(side(1, "all", keyed), side(2, "sample=0.5", keyed))
+    assert figure(found, DETERMINISM).paired.n > 0
+    assert figure(compare(side(1, "all"), side(2, "full")), DETERMINISM).paired.n > 0
 
 
 def test_a_run_that_stands_twice_is_warned_of():

@@ -42,7 +42,8 @@ def test_it_is_the_golden_report(golden_head):
 def test_title_and_verdict_come_first(head):
     lines = shown(head).splitlines()
     assert lines[0] == "# Multi-Coordinator Stress Test — Run 007"
-    assert lines[2].startswith("**FAIL** — 6 checks: ")
+    assert lines[2].startswith("**FAIL** — handover.verbatim.top1_rate = ")
+    assert ", expected >= 0.95; 2 of 6 checks failed; built-in server: this says" in lines[2]
 
 
 def test_it_says_which_services_were_real_and_which_embedded(head):

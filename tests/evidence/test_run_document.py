@@ -115,14 +115,27 @@ def test_keys_that_this_version_does_not_know_outlive_a_new_count(tmp_path):
     assert again["metrics"] == head["metrics"]
 
 
+def pairs_of(section):
+    """Every figure of a section, by its name: newer versions have more."""
+    return {(name, msgspec.json.encode(value)) for name, value in flat(section)}
+
+
+def flat(section, path=""):
+    for name, value in section.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
 def test_an_older_document_is_read_and_counted_again_to_the_same_figures():
-    """The sample in the repository was written before there were digests, masks and notices."""
+    """The sample in the repository was written before there were digests and questions."""
     run = read_run(SAMPLE)
     again = counted_again(run)
     old = json.loads(SAMPLE.read_bytes())
     assert again.verdict == old["verdict"]
     for key in ("diversity", "determinism", "freshness", "swap", "events"):
-        assert again.metrics[key] == old["metrics"][key], key
+        assert pairs_of(again.metrics[key]) >= pairs_of(old["metrics"][key]), key
     assert [check.verdict for check in again.checks] == [
         check["verdict"] for check in old["checks"]
     ]

@@ -100,5 +100,13 @@ def test_each_writer_makes_a_text_of_a_run_that_measured_nothing(ending):
     assert "001" in WRITERS[ending].text(EMPTY)
 
 
+def test_the_pages_first_link_is_what_a_browser_shows_best(tmp_path):
+    paths = claim(tmp_path)
+    for path in paths.reports.values():
+        path.touch()
+    told = content(Snapshot(1, "ready", None), [FinishedRun(paths, "pass")])
+    assert [file["title"] for file in told["reports"][0]["files"]] == ["report", "Markdown", "JSON"]
+
+
 def test_the_document_is_the_last_of_the_files():
     assert list(forms()) == [*WRITERS, "json"]

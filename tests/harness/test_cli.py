@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,8 @@ from click.testing import CliRunner
 
 from mcstress import cli
 from mcstress.evidence.compare import comparison, render
+from mcstress.evidence.store.paths import ReportPaths
+from mcstress.options import DEFAULT_REPORT_DIR
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -43,7 +47,7 @@ def test_misuse_is_one_line_and_exit_code_2(arguments, message):
 def sides(monkeypatch):
     """What compare was given; the files themselves are evidence's business."""
     given = []
-    worse = SimpleNamespace(regressions=["errors.rate"], damaged=[], unsent=[])
+    worse = SimpleNamespace(outcome="regression")
     monkeypatch.setattr("mcstress.evidence.store.history.read_run", str)
     monkeypatch.setattr(comparison, "compare", lambda a, b: given.append((a, b)) or worse)
     monkeypatch.setattr(render, "text", lambda _: "told\n")
@@ -56,16 +60,55 @@ def test_the_two_sides_are_kept_apart(sides):
     assert sides.given == [(["a.json", "a2.json"], ["b.json"])]
 
 
-@pytest.mark.usefixtures("sides")
-def test_a_regression_has_its_own_exit_code_where_it_is_asked_for():
-    assert run("compare", "a.json", "--fail-on-regression", "--", "b.json").exit_code == 5
-
-
-@pytest.mark.parametrize("fault", ["damaged", "unsent"])
-def test_a_file_that_proves_nothing_fails_no_regression(sides, fault):
-    setattr(sides.found, fault, ["b.json"])
-    assert run("compare", "a.json", "--fail-on-regression", "--", "b.json").exit_code == 4
+@pytest.mark.parametrize(("outcome", "code"), [("none", 0), ("unknown", 4), ("regression", 5)])
+def test_the_outcome_has_its_own_exit_code_where_it_is_asked_for(sides, outcome, code):
+    sides.found.outcome = outcome
+    assert run("compare", "a.json", "--fail-on-regression", "--", "b.json").exit_code == code
     assert run("compare", "a.json", "--", "b.json").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("a.json", "--", "b.json", "c.json", "--fail-on-regression", "--format", "markdown"),
+        ("--format=markdown", "a.json", "--", "b.json", "--fail-on-regression", "c.json"),
+        ("a.json", "--", "--format", "markdown", "--fail-on-regression", "b.json", "c.json"),
+    ],
+)
+def test_options_may_stand_after_the_files(sides, arguments, monkeypatch):
+    monkeypatch.setattr(render, "markdown", lambda _: "# told\n")
+    told = run("compare", *arguments)
+    assert (told.exit_code, told.stdout) == (5, "# told\n")
+    assert sides.given == [(["a.json"], ["b.json", "c.json"])]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/compare.md"])
+def test_the_documented_files_are_those_that_runs_write(page):
+    text = (DOCS.parent / page).read_text()
+    patterns = re.findall(r"\S*(?:before|after)\*\S*", text)
+    assert len(patterns) == 2
+    for pattern, side in zip(patterns, ("before", "after"), strict=True):
+        written = ReportPaths(Path(DEFAULT_REPORT_DIR), f"{side}1")
+        assert fnmatch(str(written.json), pattern)
+        assert not fnmatch(str(written.events), pattern)
+
+
+def test_after_a_second_dash_pair_all_are_files(sides):
+    assert run("compare", "a.json", "--", "b.json", "--", "--format").exit_code == 0
+    assert sides.given == [(["a.json"], ["b.json", "--format"])]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("a.json", "--", "b.json", "--fail"), "No such option '--fail'"),
+        (("a.json", "--", "b.json", "--format"), "Option '--format' requires an argument"),
+    ],
+)
+def test_a_wrong_option_after_the_files_is_told(arguments, message):
+    told = run("compare", *arguments)
+    assert told.exit_code == 2
+    assert message in told.stderr
 
 
 def test_every_command_and_its_options_stand_in_the_docs():

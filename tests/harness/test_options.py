@@ -15,6 +15,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.document import has_bodies
 from mcstress.master.start import check_claim
 from mcstress.options import add_options
+from mcstress.services.preflight import ModelFacts
 from mcstress.settings import read_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "options.md"
@@ -59,11 +60,27 @@ def options(**changed) -> Namespace:
 def test_the_defaults_are_right():
     settings = read_settings(options(), None)
     assert settings.gateway_url == ""
-    assert len(settings.checks) == 8
+    assert len(settings.checks) == 11
     assert settings.checks[0].needs == 9
     assert len(settings.phases) == 10
     assert (settings.top_k, settings.rounds, settings.seed) == (8, 0, 42)
     assert settings.max_answer_bytes == 8_000_000
+
+
+def test_the_llm_may_take_longer_than_a_search():
+    """A judgement takes a minute where a model is large; a search that does is broken."""
+    settings = read_settings(options(timeout=2), None)
+    assert settings.target_setup("http://127.0.0.1:1").timeout_s == 2
+    assert (
+        settings.llm_setup("http://127.0.0.1:2", ModelFacts("qwen2.5", rule_based=False)).timeout_s
+        == 120
+    )
+    settings = read_settings(options(llm_timeout="300"), None)
+    assert settings.target_setup("http://127.0.0.1:1").timeout_s == 30
+    assert (
+        settings.llm_setup("http://127.0.0.1:2", ModelFacts("qwen2.5", rule_based=False)).timeout_s
+        == 300
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,6 +95,7 @@ def test_the_defaults_are_right():
         ({"think_time": "soon"}, "--think-time: found 'soon'"),
         ({"think_time": "nan"}, "--think-time: found 'nan'"),
         ({"timeout": "0"}, "--timeout: found '0', expected seconds above 0"),
+        ({"llm_timeout": "-1"}, "--llm-timeout: found '-1', expected seconds above 0"),
         ({"max_answer": "8XB"}, "--max-answer: found '8XB', expected a size such as 500kB, 8MB"),
         ({"max_answer": "-1"}, "--max-answer: found '-1', expected a size such as"),
         ({"max_answer": 0}, "--max-answer: found 0, expected 1 kB to 1 GB"),
@@ -199,3 +217,30 @@ def test_a_text_that_is_not_utf_8_is_refused_before_the_run(option):
     options = parse([option, os.fsdecode(b"b\xff\xfed")])
     with pytest.raises(UsageError, match=rf"{option}: found b'b\\xff\\xfed', expected UTF-8"):
         read_settings(options, None)
+
+
+def test_a_collector_is_named_by_the_option_or_by_variables(monkeypatch):
+    assert read(otlp_traces="").otlp_traces == ""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    assert read(otlp_traces="").otlp_traces == "", "variables never say whether"
+    assert read(otlp_traces="env").otlp_traces == "http://127.0.0.1:1/v1/traces"
+    assert read(otlp_traces="http://127.0.0.1:2").otlp_traces == "http://127.0.0.1:2/v1/traces"
+    assert parser().parse_args(["--otlp-traces"]).otlp_traces == "env"
+
+
+def test_a_collector_and_locusts_own_traces_are_refused_together():
+    assert read(otlp_traces="", otel=True).otlp_traces == ""
+    with pytest.raises(UsageError, match=r"^--otlp-traces: found Locust's own --otel with it, "):
+        read(otlp_traces="http://127.0.0.1:2", otel=True)
+
+
+def test_a_collectors_headers_are_checked_before_the_run(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "s3cr3t")
+    with pytest.raises(UsageError, match="OTEL_EXPORTER_OTLP_HEADERS: entry 1") as refused:
+        read(otlp_traces="http://127.0.0.1:2")
+    assert "s3cr3t" not in str(refused.value)
+
+
+def read(**changed):
+    """The settings that options with these changes give."""
+    return read_settings(options(**changed), None)

@@ -172,10 +172,11 @@ IMPOSSIBLE = {
     "figures that are none": {"state": {"a": 1}},
     "figures of other lists": {"state": Figures(3, folds=False).state()},
     "figures of texts": {"state": {"k": 8, "folds": False, "bands": {"1": {"events": [["x"]]}}}},
-    "negative traces": {"tracing": {"made": -5}},
-    "traces that are text": {"tracing": {"made": "many"}},
-    "a spool of a path too long": {"tracing": {"spools": ["/" + "x" * 5000]}},
-    "too many spools": {"tracing": {"spools": ["/x"] * 101}},
+    "traces to nowhere": {"tracing": {"zipkin": {}}},
+    "negative traces": {"tracing": {"langfuse": {"made": -5}}},
+    "traces that are text": {"tracing": {"langfuse": {"made": "many"}}},
+    "a spool of a path too long": {"tracing": {"langfuse": {"spools": ["/" + "x" * 5000]}}},
+    "too many spools": {"tracing": {"langfuse": {"spools": ["/x"] * 101}}},
 }
 
 

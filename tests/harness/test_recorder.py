@@ -13,11 +13,11 @@ from mcstress.metrics.event import Event, Hit, utc
 from mcstress.metrics.figures import Figures
 from mcstress.services.step import Step
 from mcstress.services.trace_context import new_span_id
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings
+from mcstress.tracing.langfuse.tracer import LangfuseTracer
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.spool.line import entry_of
 from mcstress.tracing.trace import TraceRun
-from mcstress.tracing.tracer import Tracer
 from mcstress.worker.recorder import Recorder
 
 NOBODY = "http://127.0.0.1:9"
@@ -32,8 +32,8 @@ class Crowded:
 
     def __init__(self, folder):
         self.spool = folder / "spool.jsonl"
-        self.tracer = Tracer(
-            Settings(NOBODY, "pk-lf-recorder", "sk-lf-recorder"),
+        self.tracer = LangfuseTracer(
+            LangfuseSettings(NOBODY, "pk-lf-recorder", "sk-lf-recorder"),
             TraceRun("u", "001"),
             worker="w1",
             spool_path=self.spool,
@@ -41,7 +41,7 @@ class Crowded:
             learns_project=False,
         )
         self.segment = Segment(folder / "events.jsonl", {"record": "segment"})
-        self.recorder = Recorder("w1", K, self.segment, parse_policy("all"), self.tracer)
+        self.recorder = Recorder("w1", K, self.segment, parse_policy("all"), [self.tracer])
         self.handed_over = Figures(K)
         self.tracer.start()
 
@@ -71,7 +71,7 @@ class Crowded:
         self.hand_over()
         self.segment.close()
         counts = self.tracer.finish(1)
-        spooled = [entry_of(line) for line in self.spool.read_bytes().splitlines()]
+        spooled = [entry_of(line) for line in self.spool.read_bytes().splitlines()[1:]]
         return self.handed_over.result([])["metrics"], counts, spooled
 
 

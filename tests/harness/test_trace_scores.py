@@ -25,7 +25,7 @@ class Run:
 
     def __init__(self):
         self.kept = Kept()
-        self.scores = Scores(self.kept)
+        self.scores = Scores([self.kept])
         self.figures = Figures(8, say=self.scores.say)
         self.seq = 0
 

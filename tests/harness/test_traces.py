@@ -11,16 +11,23 @@ import msgspec
 import pytest
 
 from mcstress.cluster.messages import Welcome
-from mcstress.cluster.tracing import SessionTraces, open_tracer
+from mcstress.cluster.tracing import (
+    SessionTraces,
+    finish_sinks,
+    open_sinks,
+    sink_counts,
+)
 from mcstress.evidence.document_parts import Tracing
 from mcstress.master.completeness import tracing
 from mcstress.master.notify import traced
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import TargetSetup
+from mcstress.tracing.counts import SinkCounts, TraceCounts, counts_of
+from mcstress.tracing.sink import Where
 from mcstress.users.run import Run
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.worker.untraced import Untraced
+from mcstress.worker.untraced import COULD_NOT, Untraced
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 KEYS = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=pk\nLANGFUSE_SECRET_KEY=sk\n"
@@ -36,8 +43,8 @@ def welcome(env_file, folder):
     )  # fmt: skip
     return Welcome(
         run=run, worker="worker-1", segment_path="", evidence="all", llm_parallel=1, reference_s=0,
-        langfuse_env=env_file, mask="on", spool_path=str(folder / "spool.jsonl"), corpora_poll_s=5,
-        corpus_sizes={},
+        langfuse_env=env_file, otlp_traces="", mask="on", spool_path=str(folder / "spool.jsonl"),
+        corpora_poll_s=5, corpus_sizes={},
     )  # fmt: skip
 
 
@@ -55,8 +62,8 @@ def test_a_worker_does_without_the_sdk(tmp_path):
 import locust, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_traces import open_tracer, welcome
-assert open_tracer(welcome({str(tmp_path / "langfuse.env")!r}, Path({str(tmp_path)!r})))
+from test_traces import open_sinks, welcome
+assert open_sinks(welcome({str(tmp_path / "langfuse.env")!r}, Path({str(tmp_path)!r})))
 print([name for name in sys.modules if name.startswith("langfuse")])
 """
     done = subprocess.run(
@@ -68,7 +75,8 @@ print([name for name in sys.modules if name.startswith("langfuse")])
 @pytest.mark.usefixtures("no_settings")
 def test_a_worker_without_the_file_says_so(tmp_path, caplog):
     missing = str(tmp_path / "missing.env")
-    assert missing in open_tracer(welcome(missing, tmp_path)).reason
+    (untraced,) = open_sinks(welcome(missing, tmp_path))
+    assert missing in untraced.fault
     assert f"worker-1: Langfuse tracing is off: {missing} is missing" in caplog.text
 
 
@@ -76,13 +84,13 @@ def test_a_worker_without_the_file_says_so(tmp_path, caplog):
 def test_a_worker_masks_as_the_master_says(tmp_path, level):
     (tmp_path / "langfuse.env").write_text(KEYS)
     told = msgspec.structs.replace(welcome(str(tmp_path / "langfuse.env"), tmp_path), mask=level)
-    tracer = open_tracer(told)
-    assert tracer.trace(1, 1, "inbox").metadata["mask"] == level
+    (tracer,) = open_sinks(told)
+    assert tracer._run.mask == level
     tracer.finish(0)
 
 
 def test_where_the_master_traces_nothing_a_worker_is_silent(tmp_path, caplog):
-    assert open_tracer(welcome("", tmp_path)) is None
+    assert open_sinks(welcome("", tmp_path)) == []
     assert caplog.text == ""
 
 
@@ -92,8 +100,9 @@ def test_a_tracer_that_cannot_be_made_is_no_reason_to_end(tmp_path, caplog, monk
     def fail(*_, **__):
         raise RuntimeError("no more memory for pk:sk")
 
-    monkeypatch.setattr("mcstress.tracing.tracer.Tracer", fail)
-    assert isinstance(open_tracer(welcome(str(tmp_path / "langfuse.env"), tmp_path)), Untraced)
+    monkeypatch.setattr("mcstress.tracing.langfuse.tracer.LangfuseTracer", fail)
+    (sink,) = open_sinks(welcome(str(tmp_path / "langfuse.env"), tmp_path))
+    assert isinstance(sink, Untraced)
     assert "worker-1: Langfuse tracing is off: RuntimeError: no more memory" in caplog.text
     assert "pk:sk" not in caplog.text
 
@@ -147,15 +156,16 @@ def test_the_last_line_of_a_run_tells_every_fate_and_what_sends_the_rest():
 def test_a_spool_elsewhere_is_told_of_whatever_its_path(made_run):
     part = made_run.roll.enter("worker-1", "client", "boot", "there")
     path = "/" + "x" * 5000
-    part.tracing = {"spools": [path]}
+    part.tracing = {"langfuse": SinkCounts(spools=[path])}
     assert tracing(made_run).spools_elsewhere == [f"{path} on there (worker-1)"]
 
 
 OWN = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=own\nLANGFUSE_SECRET_KEY=sk\n"
 
 
-def public_key(tracer):
-    """Whose project a tracer sends to."""
+def public_key(sinks):
+    """Whose project the one sink sends to."""
+    (tracer,) = sinks
     found = tracer._settings.public_key
     tracer.finish(0.0)
     return found
@@ -172,9 +182,9 @@ def masters(tmp_path):
 def test_a_workers_own_file_counts_first(tmp_path, masters):
     own = tmp_path / "own.env"
     own.write_text(OWN)
-    assert public_key(open_tracer(masters, own)) == "own"
-    assert public_key(open_tracer(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
-    assert public_key(open_tracer(masters)) == "pk"
+    assert public_key(open_sinks(masters, own)) == "own"
+    assert public_key(open_sinks(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
+    assert public_key(open_sinks(masters)) == "pk"
 
 
 @pytest.mark.usefixtures("no_settings")
@@ -182,15 +192,13 @@ def test_the_masters_file_counts_before_a_workers_own_environment(tmp_path, mast
     """Or its observations go to another project than all the others."""
     for line in OWN.splitlines():
         monkeypatch.setenv(*line.split("=", 1))
-    assert public_key(open_tracer(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
-    assert public_key(open_tracer(masters)) == "pk"
+    assert public_key(open_sinks(masters, Path(DEFAULT_LANGFUSE_ENV))) == "pk"
+    assert public_key(open_sinks(masters)) == "pk"
     elsewhere = welcome(str(tmp_path / "elsewhere.env"), tmp_path)
-    assert public_key(open_tracer(elsewhere, Path(DEFAULT_LANGFUSE_ENV))) == "own"
-    assert public_key(open_tracer(elsewhere)) == "own"
+    assert public_key(open_sinks(elsewhere, Path(DEFAULT_LANGFUSE_ENV))) == "own"
+    assert public_key(open_sinks(elsewhere)) == "own"
     given = tmp_path / "none.env"
-    assert public_key(open_tracer(masters, given)) == "own", (
-        "what it was given, and what adds to it"
-    )
+    assert public_key(open_sinks(masters, given)) == "own", "what it was given, and what adds to it"
 
 
 @pytest.mark.usefixtures("no_settings")
@@ -198,11 +206,11 @@ def test_the_masters_file_counts_before_a_workers_default_one(tmp_path, masters,
     default = tmp_path / "default.env"
     default.write_text(OWN)
     monkeypatch.setattr("mcstress.cluster.tracing.DEFAULT_LANGFUSE_ENV", str(default))
-    assert public_key(open_tracer(masters, default)) == "pk"
+    assert public_key(open_sinks(masters, default)) == "pk"
     elsewhere = welcome(str(tmp_path / "elsewhere.env"), tmp_path)
-    assert public_key(open_tracer(elsewhere, default)) == "own"
+    assert public_key(open_sinks(elsewhere, default)) == "own"
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "environment")
-    assert public_key(open_tracer(elsewhere, default)) == "own", "a file goes before it"
+    assert public_key(open_sinks(elsewhere, default)) == "own", "a file goes before it"
 
 
 @pytest.mark.parametrize(
@@ -212,25 +220,28 @@ def test_the_masters_file_counts_before_a_workers_default_one(tmp_path, masters,
 def test_a_masters_verdict_says_nothing_of_the_workers_server(
     monkeypatch, local, answered, expected
 ):
-    tracer = SimpleNamespace(answered=answered, read_back=lambda _delivered, _within_s: 7)
-    monkeypatch.setattr("mcstress.cluster.tracing._open", lambda *_, **__: (tracer, ()))
-    settings = SimpleNamespace(langfuse_env=Path("x"), mask="on")
+    sink = SimpleNamespace(
+        where=Where("langfuse", ""), answered=answered, read_back=lambda _delivered, _within_s: 7
+    )
+    opened = lambda *_, **__: (sink, ())  # noqa: E731  (short)
+    monkeypatch.setattr("mcstress.cluster.tracing._Process.langfuse", opened)
+    settings = SimpleNamespace(langfuse_env=Path("x"), otlp_traces="", mask="on")
     run = welcome("x", Path("x")).run
     paths = SimpleNamespace(spool=Path)
     traces = SessionTraces(settings, run, paths, local=local)
-    assert traces.read_back(7) == expected
-    assert traces.read_back(0) is None
+    assert traces.read_back({"langfuse": 7}).get("langfuse") == expected
+    assert traces.read_back({"langfuse": 0}) == {}
 
 
 @pytest.mark.usefixtures("no_settings")
 def test_where_neither_file_is_there_both_are_named(tmp_path, caplog):
     given, missing = tmp_path / "given.env", str(tmp_path / "missing.env")
-    untraced = open_tracer(welcome(missing, tmp_path), given)
-    assert f"{given} is missing" in untraced.reason
-    assert f"{missing} is missing" in untraced.reason
-    default = open_tracer(welcome(missing, tmp_path), Path(DEFAULT_LANGFUSE_ENV))
-    assert DEFAULT_LANGFUSE_ENV not in default.reason
-    assert untraced.reason in caplog.text
+    (untraced,) = open_sinks(welcome(missing, tmp_path), given)
+    assert f"{given} is missing" in untraced.fault
+    assert f"{missing} is missing" in untraced.fault
+    (default,) = open_sinks(welcome(missing, tmp_path), Path(DEFAULT_LANGFUSE_ENV))
+    assert DEFAULT_LANGFUSE_ENV not in default.fault
+    assert untraced.fault in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -245,3 +256,129 @@ def test_where_neither_file_is_there_both_are_named(tmp_path, caplog):
 )
 def test_what_is_not_visible_yet_is_no_fault(read_back, words):
     assert traced(read(TRACING | {"read_back": read_back})) == [f"Traces: 218 made, {words}"]
+
+
+HEADERS = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=s3cr3t"}
+COLLECTOR = "http://127.0.0.1:9/v1/traces"
+
+
+def collector_of(tmp_path, own="", url=COLLECTOR):
+    """The sink of a worker whose master sends to ``url``."""
+    told = msgspec.structs.replace(welcome("", tmp_path), otlp_traces=url)
+    (sink,) = open_sinks(told, None, own)
+    return sink
+
+
+@pytest.mark.parametrize(
+    ("own", "named", "url", "headers"),
+    [
+        ("", "", COLLECTOR, True),
+        ("env", "", COLLECTOR, True),
+        ("http://127.0.0.1:8", "", "http://127.0.0.1:8/v1/traces", True),
+        ("", "http://127.0.0.1:9", COLLECTOR, True),
+        ("", "http://127.0.0.1:7", COLLECTOR, False),
+    ],
+)
+def test_a_worker_sends_where_it_is_told_with_headers_that_belong_there(  # noqa: PLR0917  (cases)
+    tmp_path, monkeypatch, caplog, own, named, url, headers
+):
+    for variable, value in (HEADERS | {"OTEL_EXPORTER_OTLP_ENDPOINT": named}).items():
+        monkeypatch.setenv(variable, value)
+    sink = collector_of(tmp_path, own)
+    assert sink.where == ("otlp", url)
+    assert bool(sink._settings.headers) is headers
+    assert ("was not sent to http://127.0.0.1:9" in caplog.text) is not headers
+    sink.finish(0.0)
+
+
+def test_a_worker_whose_headers_cannot_be_used_counts_what_it_cannot_send(tmp_path, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "s3cr3t")
+    sink = collector_of(tmp_path)
+    assert isinstance(sink, Untraced)
+    sink.record(None, ["a step", "another"])
+    told = sink_counts([sink])["otlp"]
+    assert (told.made, told.dropped) == (2, {COULD_NOT: 2})
+    assert told.fault.startswith("OTLP tracing is off: OTEL_EXPORTER_OTLP_HEADERS: entry 1 ")
+    assert "s3cr3t" not in told.fault
+
+
+class Kept:
+    """A TraceSink that keeps what it is told, and ends as it is told."""
+
+    fault = ""
+    answered = True
+    project_url = None
+
+    def __init__(self, name, ends=None):
+        self.where, self.told, self._ends = Where(name, f"http://{name}"), [], ends
+
+    def record(self, event, steps):
+        self.told.append((event, *steps))
+
+    def add_scores(self, scores):
+        self.told += scores
+
+    def score(self, name, value):
+        self.told.append((name, value))
+
+    def counts(self):
+        return TraceCounts(made=len(self.told), delivered=len(self.told))
+
+    def begin_to_finish(self, deadline_s):
+        self.told.append(("begun", deadline_s))
+
+    def finish(self, deadline_s):
+        self.told.append(("finished", deadline_s))
+        if self._ends:
+            raise self._ends
+        return self.counts()
+
+
+def test_all_sinks_begin_to_finish_before_one_is_waited_for_and_all_finish():
+    """A signal that cuts short the wait for one must not lose what another holds."""
+    first, second = Kept("langfuse", SystemExit(1)), Kept("otlp")
+    with pytest.raises(SystemExit):
+        finish_sinks([first, second], 3.0)
+    assert first.told == second.told == [("begun", 3.0), ("finished", 3.0)]
+
+
+def test_what_is_told_of_each_sink_apart(made_run):
+    run = made_run
+    run.traces.sinks = [Kept("langfuse"), Kept("otlp")]
+    for name, langfuse, otlp in (("worker-0", 3, 5), ("worker-1", 4, 6)):
+        part = run.roll.enter(name, name, "boot", "there")
+        part.tracing = {
+            "langfuse": SinkCounts(made=langfuse, delivered=langfuse),
+            "otlp": SinkCounts(made=otlp, spooled=otlp, fault="no header"),
+        }
+    counted = tracing(run)
+    assert (counted.on, counted.made, counted.delivered, counted.faults) == (True, 7, 7, [])
+    assert [(sink.sink, sink.title, sink.where) for sink in counted.sinks] == [
+        ("langfuse", "Langfuse", "http://langfuse"),
+        ("otlp", "OTLP", "http://otlp"),
+    ]
+    langfuse, otlp = counted.sinks
+    assert (langfuse.made, langfuse.delivered) == (7, 7)
+    assert (otlp.made, otlp.spooled, otlp.delivered) == (11, 11, 0)
+    assert len(otlp.faults) == 2
+    assert traced(counted) == [
+        "Traces: 7 made, 7 delivered",
+        "OTLP traces to http://otlp: 11 made, 11 spooled",
+        *(f"        {fault}" for fault in otlp.faults),
+    ]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"zipkin": {}},
+        {"otlp": {"made": -1}},
+        {"otlp": {"made": "1"}},
+        {"otlp": {"spools": ["x" * 5000]}},
+        {"langfuse": {"fault": 3}},
+    ],
+)
+def test_what_no_worker_counts_is_refused(counts):
+    assert counts_of({"langfuse": {"made": 1}, "otlp": {}})["langfuse"].made == 1
+    with pytest.raises(msgspec.ValidationError):
+        counts_of(counts)

@@ -34,7 +34,7 @@ class Stuck:
 def test_what_could_not_be_sent_goes_first_the_next_time(welcome, tmp_path, fails):
     post = Stuck()
     segment = Segment(tmp_path / "events.jsonl", {"record": "segment"})
-    recorder = Recorder("worker-1", 8, segment, parse_policy("all"), None)
+    recorder = Recorder("worker-1", 8, segment, parse_policy("all"))
     node_run = WorkerRun(welcome, "boot", post, recorder, Target(TargetSetup()))
     node_run.hand_over()
     post.fails = fails
@@ -55,7 +55,7 @@ def test_what_could_not_be_sent_goes_first_the_next_time(welcome, tmp_path, fail
 def node_run(welcome, tmp_path):
     """A worker's part of a run, with a post that is stuck as often as it is told."""
     segment = Segment(tmp_path / "events.jsonl", {"record": "segment"})
-    recorder = Recorder("worker-1", 8, segment, parse_policy("sample=0.5"), None)
+    recorder = Recorder("worker-1", 8, segment, parse_policy("sample=0.5"))
     return WorkerRun(welcome, "boot", Stuck(), recorder, Target(TargetSetup()))
 
 

@@ -32,7 +32,7 @@ DEADLINE_S = 10
 class Backwards:
     """A test double: the last phase first, one persona after the other, and three slots at most.
 
-    Carol has all of hers before bob has one, and bob before alice.
+    Carol has all places before bob has one, and bob before alice.
     """
 
     order = ("carol", "bob", "alice")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from fractions import Fraction
 from itertools import combinations
+from math import ceil
+
+import msgspec
 
 from mcstress.metrics.event import Event
 
@@ -39,6 +42,29 @@ def jaccard(a: list[Who], b: list[Who]) -> Fraction:
 
 def mean(values: list[Fraction]) -> Fraction | None:
     return sum(values, Fraction(0)) / len(values) if values else None
+
+
+def question(event: Event) -> tuple:
+    """What was asked: the event's own key, or what a scenario's key would tell apart."""
+    if event.question is not None:
+        return (event.question,)
+    asker = event.coordinator if event.trio == 1 else event.coordinator.rpartition("-")[0]
+    unit = event.trio if event.variant is None else event.variant
+    if event.role is None or event.phase == "inbox":
+        return (unit, event.phase, asker)
+    return (unit, event.phase, event.contract, event.role)
+
+
+def over_questions(samples: list[tuple[tuple, Fraction | int]]) -> Fraction | None:
+    """The mean over questions of each question's mean, of (question, value)."""
+    asked = defaultdict(list)
+    for which, value in samples:
+        asked[which].append(Fraction(value))
+    return mean([mean(values) for values in asked.values()])
+
+
+def different(samples: list[tuple[tuple, Fraction | int]]) -> int:
+    return len({which for which, _ in samples})
 
 
 def of_phase(events: list[Event], *phases: str) -> list[Event]:
@@ -104,13 +130,22 @@ def determinism_pairs(events: list[Event]):
 
 def determinism(events: list[Event]) -> dict:
     rows = list(determinism_pairs(events))
-    pairs = [(a, b) for _, a, b, changed in rows if not changed]
+    pairs = [(question(e), a, b) for e, a, b, changed in rows if not changed]
+    alike = [(q, jaccard(a, b)) for q, a, b in pairs]
+    overlap = [
+        (q, Fraction(2 * len({*a} & {*b}), len(a) + len(b)) if a or b else Fraction(1))
+        for q, a, b in pairs
+    ]
     return {
-        "mean_jaccard": mean([jaccard(a, b) for a, b in pairs]),
+        "mean_jaccard": over_questions(alike),
+        "mean_overlap_at_k": over_questions(overlap),
+        "identical_rate": over_questions([(q, a == b) for q, a, b in pairs]),
+        "top1_rate": over_questions([(q, a[:1] == b[:1]) for q, a, b in pairs]),
         "pairs": len(pairs),
+        "questions": different(alike),
         "planned": len(of_phase(events, "reissue")),
-        "identical": len([1 for a, b in pairs if a == b]),
-        "top1": len([1 for a, b in pairs if a[:1] == b[:1]]),
+        "identical": len([1 for _, a, b in pairs if a == b]),
+        "top1": len([1 for _, a, b in pairs if a[:1] == b[:1]]),
         "changed_corpora_pairs": len(rows) - len(pairs),
         "changed_corpora_mean_jaccard": mean([jaccard(a, b) for _, a, b, c in rows if c]),
     }
@@ -131,10 +166,11 @@ def handover(events: list[Event], phase: str) -> dict:
         top1, top_k = (sum(which[id(e)] for e in queries) for which in (hit, listed))
         result |= {
             f"{prefix}queries": len(queries),
+            f"{prefix}questions": len({question(e) for e in queries}),
             f"{prefix}top1": top1,
             f"{prefix}top_k": top_k,
-            f"{prefix}top1_rate": Fraction(top1, len(queries)) if queries else None,
-            f"{prefix}top_k_rate": Fraction(top_k, len(queries)) if queries else None,
+            f"{prefix}top1_rate": over_questions([(question(e), hit[id(e)]) for e in queries]),
+            f"{prefix}top_k_rate": over_questions([(question(e), listed[id(e)]) for e in queries]),
         }
     pairs = [
         (memory, control)
@@ -142,32 +178,80 @@ def handover(events: list[Event], phase: str) -> dict:
         if (memory := counterpart(events, control, phase)) is not None
     ]
     table = Counter((hit[id(m)], hit[id(c)]) for m, c in pairs)
+    gains = [(question(c), hit[id(m)] - hit[id(c)]) for m, c in pairs]
+    by_question = defaultdict(int)
+    for which, gain in gains:
+        by_question[which] += gain
     return result | {
         "pairs": len(pairs),
         "both": table[True, True],
         "memory_only": table[True, False],
         "control_only": table[False, True],
         "neither": table[False, False],
-        "lift": Fraction(table[True, False] - table[False, True], len(pairs)) if pairs else None,
+        "lift": over_questions(gains),
+        "pair_questions": different(gains),
+        "better_questions": len([1 for gain in by_question.values() if gain > 0]),
+        "worse_questions": len([1 for gain in by_question.values() if gain < 0]),
         "by_boost": len([1 for m, c in pairs if hit[id(m)] and listed[id(c)]]),
         "by_injection": len([1 for m, c in pairs if hit[id(m)] and not listed[id(c)]]),
         "reported_boosted": sum(e.boosted or 0 for e in found["memory"]),
     }
 
 
+LOOKS = ("freshness.search", "freshness.poll")
+
+
 def freshness(events: list[Event]) -> dict:
     asked = of_phase(events, "fresh_resume")
-    lists = [(wanted(event), ids_of(event)) for event in asked if ids_of(event) is not None]
-    top1 = len([1 for expected, ids in lists if ids and ids[0] == expected])
-    top_k = len([1 for expected, ids in lists if expected in ids])
+    lists = [(question(e), wanted(e), ids) for e in asked for ids in [ids_of(e)] if ids is not None]
+    at_top1 = [(q, ids[:1] == [expected]) for q, expected, ids in lists]
+    in_list = [(q, expected in ids) for q, expected, ids in lists]
+    told = [(question(e), msgspec.to_builtins(e)) for e in asked]
+    seen = [(q, e) for q, e in told if isinstance(e.get("visible_after_s"), float)]
+    unseen = [
+        (q, e)
+        for q, e in told
+        if (q, e) not in seen and any(s["name"] in LOOKS and s["error"] is None for s in e["steps"])
+    ]
+    never = [(q, e) for q, e in unseen if e.get("visible_after_s", 0) is None]
+    fates = [(q, 1) for q, _ in seen] + [(q, 0) for q, _ in never]
+    steps = [step for event in events for step in event.steps]
     return {
         "resumes": len(lists),
         "planned": len(asked),
-        "top1": top1,
-        "top_k": top_k,
-        "top1_rate": Fraction(top1, len(lists)) if lists else None,
-        "top_k_rate": Fraction(top_k, len(lists)) if lists else None,
+        "questions": different(in_list),
+        "top1": sum(found for _, found in at_top1),
+        "top_k": sum(found for _, found in in_list),
+        "top1_rate": over_questions(at_top1),
+        "top_k_rate": over_questions(in_list),
+        "visible": len(seen),
+        "never": len(never),
+        "undecided": len(unseen) - len(never),
+        "judged": len(fates),
+        "judged_questions": different(fates),
+        "visible_rate": over_questions(fates),
+        "time_to_top_k_s": times([e["visible_after_s"] for _, e in seen], len(fates)),
+        "time_to_top1_s": times(
+            [e["visible_after_s"] for _, e in seen if e["visible_at_top1"]], len(fates)
+        ),
+        **{
+            name.partition(".")[2]: {
+                "count": len([1 for step in steps if step.name == name]),
+                "failed": len([1 for step in steps if step.name == name and step.error]),
+            }
+            for name in LOOKS
+        },
     }
+
+
+def times(seconds: list[float], judged: int) -> dict:
+    """Nearest rank of all judged; who has no time comes last. To the ms."""
+    ranked = sorted(round(1000 * one) for one in seconds) + [None] * (judged - len(seconds))
+    found = {}
+    for name, share in (("p50", Fraction(1, 2)), ("p95", Fraction(19, 20))):
+        at = ranked[ceil(share * judged) - 1] if judged >= 1 / (1 - share) else None
+        found[name] = None if at is None else Fraction(at, 1000)
+    return found
 
 
 def swap(events: list[Event]) -> dict:
@@ -180,6 +264,7 @@ def swap(events: list[Event]) -> dict:
     ]
     return {
         "swaps": len(after),
+        "questions": len({question(e) for e in after}),
         "planned": len([e for e in asked if e.exclude_ids is not None or e.outcome == "skipped"]),
         "returned": len(returned) if after else None,
         "pairs": len(values),
@@ -190,18 +275,46 @@ def swap(events: list[Event]) -> dict:
 def inbox(events: list[Event]) -> dict:
     asked = of_phase(events, "inbox")
     answered = [[step.name for step in e.steps if step.error is None] for e in asked]
-    ratings = [e.rating for e in asked if e.rating is not None]
+    rated = [(question(e), e.rating) for e in asked if e.rating is not None]
+    ratings = [rating for _, rating in rated]
+    sent = [
+        [s.name for s in e.steps if not (s.error or "").startswith("load generator: ")]
+        for e in asked
+    ]
+    parses = [(question(e), e.parse_status == "parsed") for e in asked if e.parse_status]
+    judged = [
+        (question(e), e.rating is not None)
+        for e, names in zip(asked, sent, strict=True)
+        if "llm.judge_top1" in names
+    ]
+    fields = [
+        (question(e), name, came) for e in asked for name, came in (e.expected_fields or {}).items()
+    ]
     accepted = len([1 for names in answered if "observerd.inbox.record" in names])
     return {
         "messages": len(asked),
         "planned": len(asked),
         "accepted": accepted,
-        "parsed": len([1 for e in asked if e.parse_status == "parsed"]),
+        "parsed": sum(parsed for _, parsed in parses),
+        "parses": len(parses),
+        "parsed_rate": over_questions(parses),
+        "judged": len(judged),
+        "rated_rate": over_questions(judged),
+        "expected_fields": len(fields),
+        "parse_accuracy": over_questions([(which, came) for which, _, came in fields]),
+        "fields": {
+            each: {
+                "expected": len([1 for _, name, _ in fields if name == each]),
+                "accuracy": mean([Fraction(came) for _, name, came in fields if name == each]),
+            }
+            for each in ("role", "count", "location", "certs", "skills", "shift")
+        },
         "unparseable": len([1 for e in asked if e.parse_status == "unparseable"]),
         "parse_failed": len([1 for e in asked if e.parse_status == "failed"]),
         "ratings": {str(n): ratings.count(n) for n in range(1, 6)},
         "rated": len(ratings),
-        "mean_rating": Fraction(sum(ratings), len(ratings)) if ratings else None,
+        "questions": different(rated),
+        "mean_rating": over_questions(rated),
         "unrated": accepted - len(ratings),
         "unparseable_ratings": len([
             1 for e, names in zip(asked, answered, strict=True)
@@ -211,7 +324,7 @@ def inbox(events: list[Event]) -> dict:
 
 
 def errors(events: list[Event]) -> dict:
-    steps = [step for event in events for step in event.steps]
+    steps = [step for event in events for step in event.steps if step.name not in LOOKS]
     failed = [step for step in steps if step.error is not None]
     names = sorted({step.name for step in steps})
     return {

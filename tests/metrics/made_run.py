@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from random import Random
+from zlib import crc32
 
 import msgspec
 
-from mcstress.metrics.event import Event, Hit, StepRecord, utc
+from mcstress.metrics.event import Event, Graded, Hit, StepRecord, utc
 
 K = 8
 CONTRACTS = {
@@ -27,11 +28,23 @@ SPECIALISTS = {
 }
 START_S = 1_760_000_000.25
 SIZES = {"workers": 5000, "ethereal_workers": 10000}
+FIELDS = ("role", "count", "location", "certs", "skills", "shift")
 REASONS = ["503 Service Unavailable", "no answer within 30 s", "connection closed"]
 
 
 def roles_of(persona: str) -> list[str]:
     return [*SHARED, SPECIALISTS[persona]]
+
+
+def asked(phase: str, who, fields) -> str:
+    """The scenario's key of what is asked, of each message too."""
+    seat, trio, _, variant = who
+    contract, role = fields.get("contract"), fields.get("role")
+    if role is None:
+        persona = seat if trio == 1 else seat.rpartition("-")[0]
+        return f"{phase}/{variant or trio}/{persona}/{fields.pop('number', 1)}"
+    holder = next(persona for persona, its in CONTRACTS.items() if its == contract)
+    return f"{phase}/{variant or trio}/{contract}/{1 + roles_of(holder).index(role)}"
 
 
 class MadeRun:
@@ -91,8 +104,8 @@ class MadeRun:
         fresh = f"fresh_workers:f-{seat}-{number}"
         found = self.maybe(0.7, fresh, self.list_for(SHARED[0]))
         make("fresh_resume", contract=contract, expects=fresh, found=found)
-        for _ in range(2):
-            make("inbox", contract=contract, found=self.list_for(SHARED[1]))
+        for which in (1, 2):
+            make("inbox", contract=contract, found=self.list_for(SHARED[1]), number=which)
         for role in roles_of(persona):
             make("surge", contract=contract, role=role, found=self.list_for(role))
         if persona == "alice":
@@ -156,6 +169,7 @@ class MadeRun:
         found = fields.pop("found", None)
         if "expects" in fields:
             fields["expected_corpus"], _, fields["expected"] = fields.pop("expects").partition(":")
+        fields.setdefault("question", asked(phase, who, fields))
         worker = f"{seat}#1"
         seq = self.seqs[worker] = self.seqs.get(worker, 0) + 1
         event = Event(
@@ -172,13 +186,25 @@ class MadeRun:
         self.take_steps(event)
         if self.random.random() < self.faults:
             self.spoil(event)
+        if phase == "baseline" and event.top_k is not None:
+            self.judge(event)
         event.latency_ms = sum(step.latency_ms for step in event.steps)
+        self.poll(event)
         return event
+
+    @staticmethod
+    def judge(event: Event) -> None:
+        """Gains by hit and question, the same each time; nothing is drawn for them."""
+        judge = [crc32(f"{hit.corpus}{hit.id}{event.contract}".encode()) for hit in event.top_k]
+        event.gains = [(0.0, 0.25, 0.3333, 0.5, 0.75, 1.0)[number % 6] for number in judge]
+        event.truth = Graded([number % 4 for number in judge], relevant=9, best=[3] * K)
+        if event.top_k and not any(event.gains):
+            event.other_values = ["role: cook"]
 
     def take_steps(self, event: Event) -> None:
         names = {
             "baseline": ["matrix.search", "playbook.record"],
-            "fresh_resume": ["embed", "index.add", "matrix.search"],
+            "fresh_resume": ["embed", "index.add", "freshness.search"],
             "inbox": ["observerd.inbox.record", "llm.parse_demand", "matrix.search",
                       "llm.judge_top1"],
         }.get(event.phase, ["matrix.search"])  # fmt: skip
@@ -190,6 +216,32 @@ class MadeRun:
             event.steps.append(StepRecord(name, event.time, latency_ms, queue_ms=queue_ms))
         if event.phase == "inbox":
             event.parse_status, event.rating = "parsed", self.random.randint(1, 5)
+            # Of a number of its own: what other fields of the same seed are drawn stays as it is.
+            drawn = Random(event.seq)
+            names = drawn.sample(FIELDS, drawn.randint(1, 6))
+            event.expected_fields = {name: drawn.random() < 0.7 for name in names}
+
+    def poll(self, event: Event) -> None:
+        """What became of a new resume after its first look; drawn apart, as the fields are."""
+        drawn, wanted = Random(event.seq + 1), (event.expected_corpus, event.expected)
+        looked = any(step.name == "freshness.search" for step in event.steps)
+        if event.phase != "fresh_resume" or event.outcome not in ("ok", "failed") or not looked:
+            return
+        first = [(hit.corpus, hit.id) for hit in event.listed or ()]
+        if wanted in first:
+            event.visible_after_s = drawn.random() / 10
+            event.visible_at_top1 = first[0] == wanted
+            return
+        fate = drawn.choices(["seen", "never", "cut"], [20, 1, 3])[0]
+        for _ in range(drawn.randint(1, 4) if fate != "cut" else drawn.randint(0, 1)):
+            error = "503 Service Unavailable" if drawn.random() < 0.3 else None
+            event.steps.append(StepRecord("freshness.poll", event.time, drawn.random() * 9, error))
+        if fate == "seen":
+            event.steps.append(StepRecord("freshness.poll", event.time, drawn.random() * 9))
+            event.visible_after_s = 0.25 + drawn.random() * 9
+            event.visible_at_top1 = drawn.random() < 0.99
+        elif fate == "never":
+            event.visible_after_s = None
 
     def spoil(self, event: Event) -> None:
         """One of the things that go wrong."""
@@ -200,7 +252,7 @@ class MadeRun:
         if kind in ("failed", "cut", "skipped", "unmet"):
             event.outcome, event.top_k = kind, None
             event.steps = event.steps[: self.random.randint(0, len(event.steps))]
-            event.rating = event.parse_status = None
+            event.rating = event.parse_status = event.expected_fields = None
             if kind == "failed" and event.steps:
                 event.steps[-1].error = self.random.choice(REASONS)
         elif kind == "failed after":
@@ -216,6 +268,7 @@ class MadeRun:
             event.corpus_sizes = {**SIZES, "workers": 5001}
         elif kind == "unparseable" and event.phase == "inbox":
             event.parse_status, event.rating, event.top_k = "unparseable", None, None
+            event.expected_fields = None
             event.steps = event.steps[:2]
         elif kind == "unrated" and event.phase == "inbox":
             event.rating = None

@@ -256,7 +256,7 @@ def test_a_second_list_of_a_cell_is_a_fault():
 
 
 def test_rounds_that_never_complete_do_not_fill_the_memory(monkeypatch):
-    """Alice alone: her rounds wait for bob and carol until too many do."""
+    """Alice alone: the rounds wait for bob and carol until too many do."""
     monkeypatch.setattr(rounds, "LISTS_KEPT", 40)
     figures, seat = Figures(K, cells=12), Seat()
     for number in range(1, 200):

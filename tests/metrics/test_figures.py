@@ -85,7 +85,7 @@ def test_every_band_has_the_metrics_of_its_own_events():
         assert band["determinism"]["pairs"] == len(rows)
         assert_holds(
             band["determinism"]["mean_jaccard"],
-            brute.mean([brute.jaccard(a, b) for _, a, b, _ in rows]),
+            brute.over_questions([(brute.question(e), brute.jaccard(a, b)) for e, a, b, _ in rows]),
         )
         for figure in ("same_role_across_contracts", "different_roles_within_contract"):
             values = [

@@ -5,10 +5,16 @@ from __future__ import annotations
 import pytest
 from made_run import CONTRACTS, SHARED, SIZES, K, MadeRun, again, at
 
-from mcstress.evidence.compare.queries import query_scores
 from mcstress.metrics.event import Event, Hit, Item
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.identity import identities, identity, named
+from mcstress.metrics.identity import (
+    MOST_CORPORA,
+    MOST_IDS,
+    _known,
+    identities,
+    identity,
+    named,
+)
 
 WORKERS, ETHEREAL = "workers", "ethereal_workers"
 
@@ -34,6 +40,13 @@ def results(*events, folds=True):
     whole = Figures(K)
     whole.merge(Figures.from_state(figures.state()))
     return whole.result()
+
+
+def values(made, name):
+    """The mean of each question, as ``mcstress compare`` pairs them."""
+    figures = Figures(K)
+    figures.add_all(made)
+    return [total / number for total, number in figures.per_question()[name].values()]
 
 
 SEVEN, NAMESAKE = hits(WORKERS, "7", "8"), hits(ETHEREAL, "7", "8")
@@ -63,8 +76,8 @@ def test_namesakes_share_nothing_in_diversity_and_determinism(folds):
     (worst,) = found["worst_reissues"]
     assert worst["baseline"] == [{"id": "7", "corpus": WORKERS}, {"id": "8", "corpus": WORKERS}]
     assert worst["reissue"] == [{"id": "7", "corpus": ETHEREAL}, {"id": "8", "corpus": ETHEREAL}]
-    scores = query_scores(made).scores
-    assert [mean.value for figure in scores.values() for mean in figure.values()] == [0, 0]
+    assert values(made, "diversity.same_role_across_contracts.mean_jaccard") == [0]
+    assert values(made, "determinism.mean_jaccard") == [0]
 
 
 def test_a_list_with_namesakes_holds_no_hit_twice():
@@ -89,8 +102,8 @@ def test_an_expected_namesake_has_not_come_back(corpus, top1):
     assert metrics["handover"]["verbatim"]["top1"] == top1
     assert metrics["handover"]["verbatim"]["control_top1"] == top1
     assert metrics["freshness"]["top_k"] == top1
-    scores = query_scores(made).scores
-    assert [mean.value for figure in scores.values() for mean in figure.values()] == [top1] * 2
+    assert values(made, "handover.verbatim.top1_rate") == [top1]
+    assert values(made, "freshness.top_k_rate") == [top1]
 
 
 REJECTED = {"exclude_ids": ["7", "8"], "rejected": [Item("7", WORKERS), Item("8", WORKERS)]}
@@ -110,7 +123,7 @@ def test_a_namesake_of_the_rejected_has_not_returned(after, fields, returned):
     made = [event(1, "swap", SEVEN), event(2, "swap", after, paired_seq=1, **fields)]
     swap = results(*again(made))["metrics"]["swap"]
     assert swap["returned"] == returned
-    assert query_scores(made).scores["swap.returned"].popitem()[1].value == returned
+    assert values(made, "swap.returned") == [returned]
 
 
 def test_states_of_an_older_version_are_added_up_as_they_were():
@@ -130,3 +143,16 @@ def test_states_of_an_older_version_are_added_up_as_they_were():
     found = whole.result()
     assert found["metrics"]["diversity"]["same_role_across_contracts"]["pairs"] == 18
     assert found["worst_reissues"][0]["baseline"][0]["corpus"] is None
+
+
+def test_identities_are_remembered_once_and_not_without_end():
+    again = [identities([Hit("w-1", "workers", 0.1)])[0] for _ in range(2)]
+    assert again[0] is again[1]
+    for number in range(3 * MOST_IDS):
+        (made,) = identities([Hit(f"w-{number}", "workers", 0.1)])
+        assert made == identity("workers", f"w-{number}")
+    assert max(map(len, _known.values())) <= MOST_IDS
+    for number in range(3 * MOST_CORPORA):
+        (made,) = identities([Hit("w-1", f"corpus {number}", 0.1)])
+        assert made == identity(f"corpus {number}", "w-1")
+    assert len(_known) <= MOST_CORPORA

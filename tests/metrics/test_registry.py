@@ -9,7 +9,6 @@ from mcstress.metrics.check import parse_check
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.metric import COUNT, Metric, Range, Section, question_means
 from mcstress.metrics.names import METRICS, find
-from mcstress.metrics.question import Questions
 from mcstress.metrics.readings import readings
 from mcstress.metrics.registry import REGISTRY, metric
 from mcstress.metrics.tally import Tally
@@ -69,7 +68,7 @@ def events():
 
 @pytest.mark.usefixtures("spread")
 def test_all_that_is_derived_has_a_metric_of_ones_own(events):
-    figures = Figures(8, question_of=Questions())
+    figures = Figures(8)
     figures.add_all(events)
     results = figures.result(planned={"spread": 7})
     heard = [

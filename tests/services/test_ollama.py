@@ -79,10 +79,10 @@ def test_a_hit_is_judged_by_its_metadata(ollama_of):
 
 
 def test_a_query_is_paraphrased(ollama_of):
-    with RawServer(script([chat({"paraphrase": "other words"})])) as server:
-        step = ollama_of(server).paraphrase("words", TRACE)
-        assert server.requests[0].json()["messages"][1]["content"] == "words"
-    assert (step.name, step.answer.paraphrase) == ("llm.paraphrase", "other words")
+    with RawServer(script([chat({"paraphrase": "a pair of welders"})])) as server:
+        step = ollama_of(server).paraphrase("two welders in Gary", TRACE)
+        assert server.requests[0].json()["messages"][1]["content"] == "two welders in Gary"
+    assert (step.name, step.answer.paraphrase) == ("llm.paraphrase", "a pair of welders")
 
 
 @pytest.mark.parametrize(

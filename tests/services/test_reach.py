@@ -124,8 +124,8 @@ def test_a_missing_model_is_refused_with_what_mends_it(wanted, there, listed):
     with RawServer(routes(api_tags=tags(*there))) as server:
         words = refusal(check_llm, server.url, wanted)
     assert words == (
-        f"--llm-host {server.url}: no model {wanted}; there is {listed}; "
-        f"get it with: ollama pull {wanted}"
+        f'--llm-host {server.url}: model "{wanted}" is not installed (installed: {listed}). '
+        f"Install it with: ollama pull {wanted}"
     )
 
 
@@ -133,7 +133,9 @@ def test_a_missing_model_is_refused_with_what_mends_it(wanted, there, listed):
 def test_an_empty_store_gets_the_advice_that_mends_it(body):
     with RawServer(routes(api_tags=body)) as server:
         words = refusal(check_llm, server.url, "qwen2.5")
-    assert words.endswith("no model qwen2.5; there is none; get it with: ollama pull qwen2.5")
+    assert words.endswith(
+        'model "qwen2.5" is not installed (installed: none). Install it with: ollama pull qwen2.5'
+    )
 
 
 @pytest.mark.parametrize("details", [None, {"family": None}, {"family": 7}])

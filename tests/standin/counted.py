@@ -116,6 +116,11 @@ def freshness(client):
         "freshness.top_k": top_k,
         "freshness.top1_rate": Fraction(top1, 3),
         "freshness.top_k_rate": Fraction(top_k, 3),
+        # What it does not find at once, it never finds.
+        "freshness.judged": 3,
+        "freshness.visible": top_k,
+        "freshness.never": 3 - top_k,
+        "freshness.visible_rate": Fraction(top_k, 3),
     }
 
 
@@ -152,6 +157,8 @@ def inbox(client):
         "inbox.parsed": parsed,
         "inbox.unparseable": unparseable,
         "inbox.ratings": ratings,
+        "inbox.parsed_rate": Fraction(parsed, parsed + unparseable),
+        "inbox.rated_rate": Fraction(rated, parsed) if parsed else None,
         "inbox.mean_rating": Fraction(sum(int(r) * n for r, n in ratings.items()), rated)
         if rated
         else None,

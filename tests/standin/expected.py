@@ -15,11 +15,12 @@ OTHER_ROLES = "diversity.different_roles_within_contract"
 
 
 class Expected(msgspec.Struct):
-    """``failing``: the figures whose checks fail; none of the others does, and none is unknown."""
+    """``failing``: the figures whose checks fail; ``unknown``: those that have no samples."""
 
     metrics: dict[str, Any]
     failing: set[str]
     calls: dict[str, int]
+    unknown: set[str] = set()
 
     @property
     def exit_code(self) -> int:
@@ -38,6 +39,8 @@ CALLS = {
     "embed": 3,
     "index.add": 3,
 }
+LOOKS = 3
+"""For new resumes: searches to the service, and steps of freshness alone."""
 
 HEALTHY: dict[str, Any] = {
     # Three roles are in all three contracts: 3 roles x 3 pairs of contracts. No id is in two lists.
@@ -53,7 +56,7 @@ HEALTHY: dict[str, Any] = {
     "determinism.top1_rate": 1.0,
     "determinism.mean_overlap_at_k": 1.0,
     "determinism.mean_rbo": 1.0,
-    # Her choice was rank 2, distance 0.31; remembered at distance 0 it is boosted to 0.155, before
+    # The choice was rank 2, distance 0.31; remembered at distance 0 it is boosted to 0.155, before
     # rank 1 at 0.30. The control still has it at rank 2.
     "handover.verbatim.queries": 4,
     "handover.verbatim.top1": 4,
@@ -69,7 +72,7 @@ HEALTHY: dict[str, Any] = {
     "handover.verbatim.by_injection": 0,
     "handover.verbatim.reported_boosted": 4,
     "handover.verbatim.reported_injected": 0,
-    # The paraphrase's own list lacks her choice. Remembered at distance 0.2, within 0.30, it is
+    # The paraphrase's own list lacks the choice. Remembered at distance 0.2, within 0.30, it is
     # injected at 0.1.
     "handover.paraphrase.queries": 4,
     "handover.paraphrase.top1": 4,
@@ -90,6 +93,10 @@ HEALTHY: dict[str, Any] = {
     "freshness.top_k": 3,
     "freshness.top1_rate": 1.0,
     "freshness.top_k_rate": 1.0,
+    "freshness.judged": 3,
+    "freshness.visible": 3,
+    "freshness.never": 0,
+    "freshness.visible_rate": 1.0,
     # The second list is the query's next 8 ids.
     "swap.swaps": 1,
     "swap.pairs": 1,
@@ -100,18 +107,23 @@ HEALTHY: dict[str, Any] = {
     "inbox.parsed": 6,
     "inbox.unparseable": 0,
     "inbox.ratings": {"1": 0, "2": 0, "3": 0, "4": 6, "5": 0},
+    "inbox.parsed_rate": 1.0,
+    "inbox.rated_rate": 1.0,
     "inbox.mean_rating": 4.0,
     "inbox.unrated": 0,
     "inbox.unparseable_ratings": 0,
     "errors.rate": 0.0,
     "errors.failed": 0,
-    "errors.steps": 109,
+    "errors.steps": 109 - LOOKS,
 }
 NO_RATINGS = dict.fromkeys("12345", 0)
 
 
 def _expected(
-    *failing: str, calls: dict[str, int] | None = None, **metrics: dict[str, Any]
+    *failing: str,
+    calls: dict[str, int] | None = None,
+    unknown: set[str] = frozenset(),
+    **metrics: dict[str, Any],
 ) -> Expected:
     changed = {
         f"{section}.{leaf}".replace("__", "."): value
@@ -119,7 +131,7 @@ def _expected(
         for leaf, value in leaves.items()
     }
     assert changed.keys() <= HEALTHY.keys()
-    return Expected(HEALTHY | changed, set(failing), CALLS | (calls or {}))
+    return Expected(HEALTHY | changed, set(failing), CALLS | (calls or {}), set(unknown))
 
 
 def _diversity(jaccard: float, **others: dict[str, Any]) -> Expected:
@@ -137,7 +149,7 @@ EXPECTED: dict[str, Expected] = {
     "healthy": _expected(),
     # What it says, it says in other spellings.
     "odd": _expected(),
-    # One list for all, so Jaccard 8/8; a paraphrase finds her choice at rank 2, as anything does.
+    # One list for all, so Jaccard 8/8; a paraphrase finds the choice at rank 2, as anything does.
     "same_lists": _diversity(
         1.0,
         handover__paraphrase={
@@ -148,7 +160,7 @@ EXPECTED: dict[str, Expected] = {
             "reported_injected": 0,
         },
     ),
-    # 4 ids shared, 4 + 4 not: 4/12. Rank 2, her choice, is in the half that is the query's own.
+    # 4 ids shared, 4 + 4 not: 4/12. Rank 2, the choice, is in the half that is the query's own.
     "half_lists": _diversity(4 / 12),
     # 7 ids shared, 1 + 1 not: 7/9. Rank-biased overlap to depth 8 with agreement 1 down to rank 7
     # and 7/8 at rank 8, p = 0.9: (1-p)/p * (sum of p**d to 7, and 7/8 p**8) + 7/8 p**8
@@ -196,25 +208,40 @@ EXPECTED: dict[str, Expected] = {
         },
     ),
     "stale": _expected(
-        "freshness.top_k_rate",
-        freshness={"top1": 0, "top_k": 0, "top1_rate": 0.0, "top_k_rate": 0.0},
+        "freshness.visible_rate",
+        freshness={
+            "top1": 0,
+            "top_k": 0,
+            "top1_rate": 0.0,
+            "top_k_rate": 0.0,
+            "visible": 0,
+            "never": 3,
+            "visible_rate": 0.0,
+        },
     ),
     # The rejected list again, all 8 of it.
     "stubborn": _expected("swap.returned", swap={"mean_jaccard": 1.0, "returned": 8}),
     # Nothing parsed, so neither searched for nor judged: 12 steps fewer.
     "prose": _expected(
+        "inbox.parsed_rate",
+        unknown={"inbox.rated_rate", "inbox.mean_rating"},
         calls={"matrix.search": CALLS["matrix.search"] - 6, "llm.judge_top1": 0},
         inbox={
             "parsed": 0,
+            "parsed_rate": 0.0,
+            "rated_rate": None,
             "unparseable": 6,
             "ratings": NO_RATINGS,
             "mean_rating": None,
             "unrated": 6,
         },
-        errors={"steps": 109 - 12},
+        errors={"steps": 109 - LOOKS - 12},
     ),
     "prose_judge": _expected(
+        "inbox.rated_rate",
+        unknown={"inbox.mean_rating"},
         inbox={
+            "rated_rate": 0.0,
             "ratings": NO_RATINGS,
             "mean_rating": None,
             "unrated": 6,

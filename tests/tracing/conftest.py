@@ -7,9 +7,9 @@ import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import RUN
 
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings
+from mcstress.tracing.langfuse.tracer import LangfuseTracer
 from mcstress.tracing.limits import Limits
-from mcstress.tracing.tracer import Tracer
 
 QUICK = Limits(sweep_s=0.05, tries=3, first_wait_s=0.02, longest_pause_s=0.1, spare_bytes=0)
 VERSIONS = ("2.95.9", "3.40.0", "3.225.0", "4.16.0")
@@ -38,8 +38,8 @@ def trace_to(tmp_path, caplog):
 
     def make(url, **details):
         limits = msgspec.structs.replace(QUICK, **details.pop("limits", {}))
-        tracer = Tracer(
-            Settings(url, PUBLIC_KEY, details.pop("secret_key", SECRET_KEY)),
+        tracer = LangfuseTracer(
+            LangfuseSettings(url, PUBLIC_KEY, details.pop("secret_key", SECRET_KEY)),
             details.pop("run", RUN),
             worker="w1",
             spool_path=tmp_path / f"run.{len(tracers)}.spool.jsonl",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
@@ -14,18 +13,17 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.certificate import certify
-from trace_rounds import RUN, balanced, event, free_port, step
+from trace_rounds import balanced, event, free_port, observation, step
 
+from mcstress.tracing.http.client import make_client
+from mcstress.tracing.http.proxy import proxy_for
 from mcstress.tracing.langfuse.check import check_langfuse
-from mcstress.tracing.langfuse.http_client import langfuse_client
-from mcstress.tracing.langfuse.proxy import proxy_for
 from mcstress.tracing.langfuse.readback import read_back
 from mcstress.tracing.langfuse.sdk import LangfuseSdk
-from mcstress.tracing.langfuse.settings import Settings, load_settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings, load_settings
 from mcstress.tracing.notices import ThrottledWarnings
-from mcstress.tracing.observation import Observation, encoder
+from mcstress.tracing.observation import encoder
 from mcstress.tracing.spool.replay import replay
-from mcstress.tracing.trace import Trace
 
 ELSEWHERE = "http://langfuse.invalid:3000"
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -40,7 +38,7 @@ def no_environment(monkeypatch):
 
 def settings(url):
     """The stand-in's keys at ``url``."""
-    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+    return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
 HTTP = "http://lf.example:3000"
@@ -105,7 +103,7 @@ def test_a_fault_names_the_variable_wherever_a_client_is_used(monkeypatch, caplo
     url, variable, value, said = fault
     monkeypatch.setenv(variable, value)
     assert said in check_langfuse(settings(url))[1]
-    client = langfuse_client(settings(url), 1.0)
+    client = make_client(url, 1.0)
     assert said in LangfuseSdk(settings(url), client).project().text
     assert said in str(LangfuseSdk(settings(url), client).observations("run", float("inf")))
     assert read_back(settings(url), "run", 1, 0.1, ThrottledWarnings(str)) is None
@@ -124,7 +122,7 @@ def test_a_run_makes_and_spools_and_a_replay_says_why_not(monkeypatch, trace_to,
     assert (counts.spooled, counts.scores.spooled) == (1, 1)
     assert said in caplog.text
     assert "fault in tracing" not in caplog.text
-    monkeypatch.setattr("mcstress.tracing.spool.replay.TRIES", 1)
+    monkeypatch.setattr("mcstress.tracing.spool.replay_kind.TRIES", 1)
     outcome = replay(tracer._spool_path, settings(url))
     assert (outcome.delivered, outcome.left) == (0, 2)
     assert said in outcome.fault
@@ -234,16 +232,10 @@ def test_tls_goes_through_a_proxys_tunnel(
         assert tracer.finish(5).delivered == 1
         assert tracer.read_back(1, within_s=5) == 1
         assert "project stand-in" in check_langfuse(settings(standin.url))[1]
-        line = encoder.encode(now_observation())
+        line = encoder.encode(observation())
         (tmp_path / "left.jsonl").write_bytes(line + b"\n")
         assert replay(tmp_path / "left.jsonl", settings(standin.url)).delivered == 1
     assert set(proxy.tunnels) == {("CONNECT", f"127.0.0.1:{standin.port}")}
-
-
-def now_observation():
-    """An observation of one's own."""
-    span = Trace.of_phase(RUN, 1, 1, "surge").span("work")
-    return Observation.of_span(span, time.time(), time.time() + 1)
 
 
 def test_what_no_client_can_be_made_of_is_a_fault_of_every_request(monkeypatch, trace_to):
@@ -259,7 +251,7 @@ def test_what_no_client_can_be_made_of_is_a_fault_of_every_request(monkeypatch, 
     tracer = trace_to(HTTPS)
     tracer.record(event("surge"), [step("matrix.search")])
     assert tracer.finish(1).spooled == 1
-    monkeypatch.setattr("mcstress.tracing.spool.replay.TRIES", 1)
+    monkeypatch.setattr("mcstress.tracing.spool.replay_kind.TRIES", 1)
     outcome = replay(tracer._spool_path, settings(HTTPS))
     assert outcome.left == 1
     assert said in outcome.fault
@@ -289,10 +281,10 @@ def test_a_certificate_that_is_not_trusted(monkeypatch, secure, tmp_path):
 )
 def test_keys_of_any_characters(key):
     with StandIn(sink=True) as standin:
-        line = check_langfuse(Settings(standin.url, key, key))[1]
+        line = check_langfuse(LangfuseSettings(standin.url, key, key))[1]
         assert line.endswith("project stand-in, by otlp")
     with StandIn() as wrong:
-        line = check_langfuse(Settings(wrong.url, key, key))[1]
+        line = check_langfuse(LangfuseSettings(wrong.url, key, key))[1]
         assert "check LANGFUSE_PUBLIC_KEY" in line
         assert key not in line
 

@@ -39,11 +39,11 @@ def body():
     return json.loads(gzip.decompress(written(Otlp(), [observation()])))
 
 
-def written(road, entries):
+def written(encoder, entries):
     """The body that carries ``entries``."""
-    letter = road.letter()
+    letter = encoder.batch()
     for entry in entries:
-        letter.add(entry, road.encode(entry))
+        letter.add(entry, encoder.encode(entry))
     return letter.close()
 
 
@@ -149,10 +149,10 @@ def test_a_spoilt_event_has_faults(kind, spoil):
     ],
 )
 def test_generations_and_keys(version, path, status):
-    road = Otlp() if path == OTLP else Batches()
+    encoder = Otlp() if path == OTLP else Batches()
     made = Translator(RUN, 99).observation(TracedStep.of(event(), step("embed"), "w"))
-    body = written(road, [made])
-    headers = {"content-type": "application/json", **road.headers}
+    body = written(encoder, [made])
+    headers = {"content-type": "application/json", **encoder.headers}
     with StandIn(version) as standin:
         url = standin.url + path
         assert httpx.post(url, content=body, headers=headers, auth=AUTH).status_code == status

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import RUN, balanced, event, free_port, round_events, step
+from trace_rounds import RUN, balanced, event, free_port, observation, step
 
 from mcstress.services.gateway import schema as wire
 from mcstress.services.llm import ollama_schema as wire_llm
 from mcstress.services.llm import prompts
 from mcstress.services.llm.language_model import Judgement, schema_of
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.mask import Mask, anything, said
-from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.observation import Score
 from mcstress.tracing.personal_data import masked
 from mcstress.tracing.spool.replay import replay
 from mcstress.tracing.trace import LEVELS, Trace
@@ -33,7 +33,7 @@ PHONE = "call 414-555-0134 now"
 
 def settings(url):
     """The stand-in's keys at ``url``."""
-    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+    return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
 def run_with(mask):
@@ -273,21 +273,15 @@ def test_a_body_that_is_cut_leaves_no_part_of_a_number(newest, trace_to):
 
 def test_what_users_add_themselves(standin, trace_to):
     tracer = trace_to(standin.url)
-    span = tracer.trace(1, 1, "inbox").span("work of ones own")
-    made = Observation.of_span(span, *now(), input=PHONE, output='["bob@x.example"]')
-    tracer.add(made)
-    tracer.score("note", "pass", trace_id=span.trace.id, comment=PHONE)
+    done = step("work of ones own", request=PHONE.encode(), response=b'["bob@x.example"]')
+    fired = event("inbox")
+    tracer.record(fired, [done])
+    tracer.score("note", "pass", trace_id=fired.trace_id, comment=PHONE)
     assert balanced(tracer.finish(10))
     (stored,) = standin.observations.values()
     assert (stored["input"], stored["output"]) == ("call [phone] now", '["[email]"]')
     assert [each["comment"] for each in standin.scores.values()] == ["call [phone] now"]
-    assert (made.input, made.output) == (PHONE, '["bob@x.example"]')
-
-
-def now():
-    """A second of today."""
-    begin = next(round_events())[1][0].start_s
-    return begin, begin + 1
+    assert (done.request, done.response) == (PHONE.encode(), b'["bob@x.example"]')
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -319,8 +313,8 @@ def test_a_spool_is_whole_and_a_replay_masks_as_the_run_did(trace_to, level, ask
     request = json.dumps({"query_text": PHONE, "more": "x" * 50, "corpora": [SENTINEL]}).encode()
     done = step("matrix.search", request=request, response=b"x" * 300, error="HTTP 502")
     tracer.record(event("inbox"), [done])
-    span = tracer.trace(1, 1, "inbox").span("ones own")
-    tracer.add(Observation.of_span(span, *now(), input=f"{SENTINEL} {PHONE}"))
+    own = step("ones own", request=f"{SENTINEL} {PHONE}".encode(), response=b"")
+    tracer.record(event("inbox", number=2), [own])
     assert tracer.finish(1).spooled == 2
     assert tracer._spool_path.read_text().count(PHONE) == 2
     with StandIn() as standin:
@@ -334,7 +328,7 @@ def test_a_spool_is_whole_and_a_replay_masks_as_the_run_did(trace_to, level, ask
 def test_a_spool_of_before_is_masked():
     trace = Trace.of_phase(RUN, 1, 1, "surge")
     del trace.metadata["mask"]
-    old = Observation.of_span(trace.span("x"), *now(), input=PHONE)
+    old = msgspec.structs.replace(observation("x", input=PHONE), trace=trace)
     assert Mask().entry(old).input == "call [phone] now"
     assert Mask("off").entry(old) is old
     score = Score(name="x", value=1.0, comment=PHONE)

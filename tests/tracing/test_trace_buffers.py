@@ -12,16 +12,24 @@ from pathlib import Path
 import gevent
 import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import RUN, balanced, event, free_port, round_events, step, wait_for
+from trace_rounds import (
+    RUN,
+    balanced,
+    event,
+    free_port,
+    round_events,
+    spool_lines,
+    step,
+    wait_for,
+)
 
 from mcstress.services.trace_context import is_sampled, phase_trace_id
 from mcstress.tracing.counts import TraceCounts
-from mcstress.tracing.langfuse.client import UNSERIALISABLE
+from mcstress.tracing.http.posting import UNSERIALISABLE
 from mcstress.tracing.notices import ThrottledWarnings
-from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.observation import Score
 from mcstress.tracing.queue import Outbox
 from mcstress.tracing.score_queue import ScoreQueue
-from mcstress.tracing.trace import Trace
 from mcstress.tracing.traced_step import TracedStep
 
 CHECKOUT = Path(__file__).parents[2]
@@ -111,7 +119,7 @@ def test_what_waits_for_room_at_the_end_is_spooled_too(trace_to):
         gevent.joinall(users)
         assert counts.made > 20 * 50
         assert (counts.spooled, counts.dropped) == (counts.made, {})
-        assert len(tracer._spool_path.read_bytes().splitlines()) == counts.made
+        assert len(spool_lines(tracer._spool_path)) == counts.made
 
 
 def test_the_outbox_is_bounded_in_bytes(trace_to):
@@ -251,7 +259,7 @@ def test_a_fault_of_ours_stops_here_and_is_counted(newest, trace_to, caplog, mon
     tracer.record(None, [step("matrix.search")])
     tracer.record(event("no such phase"), [step("matrix.search")])
     wait_for(lambda: newest.observations)
-    monkeypatch.setattr(tracer._sender._server, "_call", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(tracer._project._server._poster, "call", lambda *_, **__: 1 / 0)
     tracer.record(event("surge"), [step("matrix.search")])
     counts = tracer.finish(2)
     assert balanced(counts)
@@ -280,22 +288,6 @@ def test_sampling_keeps_whole_traces_everywhere(newest, trace_to):
     assert {score["traceId"] for score in newest.scores.values()} == kept
 
 
-def test_hierarchies(standin, trace_to):
-    tracer = trace_to(standin.url)
-    trace = Trace.of_phase(RUN, 1, 1, "inbox")
-    outer = trace.span("burst")
-    inner = outer.child("message")
-    now = time.time()
-    tracer.add(Observation.of_span(inner, now, now + 1, input="hello", cost={"total": 0.25}))
-    tracer.add(Observation.of_span(outer, now, now + 2, kind="generation", cost={"total": 0.25}))
-    assert tracer.finish(5).delivered == 2
-    assert standin.observations[inner.id]["parent"] == outer.id
-    assert standin.roots(trace.id) == [outer.id]
-    assert standin.observations[inner.id]["trace"] == trace.id
-    assert standin.observations[outer.id]["cost"] == {"total": 0.25}
-    assert inner.traceparent == f"00-{trace.id}-{inner.id}-01"
-
-
 def test_a_forked_worker_has_its_own(tmp_path):
     script = f"""
         import locust, json, os, sys
@@ -303,11 +295,11 @@ def test_a_forked_worker_has_its_own(tmp_path):
         from pathlib import Path
         import gevent, msgspec
         from trace_rounds import RUN, event, step, wait_for
-        from mcstress.tracing.langfuse.settings import Settings
-        from mcstress.tracing.tracer import Tracer
-        settings = Settings(sys.argv[1], {PUBLIC_KEY!r}, {SECRET_KEY!r})
+        from mcstress.tracing.langfuse.settings import LangfuseSettings
+        from mcstress.tracing.langfuse.tracer import LangfuseTracer
+        settings = LangfuseSettings(sys.argv[1], {PUBLIC_KEY!r}, {SECRET_KEY!r})
         spool = Path({str(tmp_path)!r}) / "run.spool.jsonl"
-        tracer = Tracer(settings, RUN, worker="w", spool_path=spool)
+        tracer = LangfuseTracer(settings, RUN, worker="w", spool_path=spool)
         tracer.start()
         wait_for(lambda: tracer.project_url)
         for number in range(70):

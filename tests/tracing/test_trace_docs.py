@@ -8,11 +8,13 @@ import pytest
 
 from mcstress.tracing import delivery as sender
 from mcstress.tracing import tracer
-from mcstress.tracing.counts import Tally
+from mcstress.tracing.counts import FateCounts
+from mcstress.tracing.http import posting, reply
+from mcstress.tracing.http.answer_limit import LARGEST_ANSWER
 from mcstress.tracing.langfuse import client as server
 from mcstress.tracing.langfuse import settings
-from mcstress.tracing.langfuse.answer_limit import LARGEST_ANSWER
 from mcstress.tracing.limits import Limits
+from mcstress.tracing.otlp import settings as collector
 from mcstress.tracing.spool import spool
 from mcstress.tracing.spool.replay import TIMEOUT_S
 from mcstress.worker.untraced import COULD_NOT
@@ -26,7 +28,21 @@ def test_every_variable(name):
     assert f"`{name}`" in TEXT
 
 
-@pytest.mark.parametrize("name", Tally.__struct_fields__)
+@pytest.mark.parametrize(
+    "name",
+    [
+        collector.ENDPOINT,
+        collector.TRACES_ENDPOINT,
+        *collector.HEADERS,
+        *collector.PROTOCOL,
+        *collector.COMPRESSION,
+    ],
+)
+def test_every_variable_of_a_collector(name):
+    assert f"`{name}`" in TEXT
+
+
+@pytest.mark.parametrize("name", FateCounts.__struct_fields__)
 def test_every_count(name):
     assert f"`{name}`" in TEXT
 
@@ -36,13 +52,14 @@ def test_every_count(name):
     [
         sender.FAULT,
         server.NO_SESSION_SCORES,
-        server.UNSERIALISABLE,
+        posting.UNSERIALISABLE,
         spool.FULL,
         spool.DISK_FULL,
         spool.REMOVED,
         tracer.NO_ROOM,
         tracer.TOO_LATE,
         COULD_NOT,
+        reply.REJECTED,
     ],
 )
 def test_every_reason(reason):

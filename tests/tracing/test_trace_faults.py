@@ -14,10 +14,10 @@ from tcp.raw_server import RawServer
 from trace_rounds import STEPS_PER_ROUND, balanced, event, free_port, round_events, step, wait_for
 
 from mcstress.tracing.delivery import SEND_POLICY
+from mcstress.tracing.http.reply import excerpt, keys_fault
 from mcstress.tracing.langfuse import readback
-from mcstress.tracing.langfuse.response import excerpt, keys_fault
 from mcstress.tracing.langfuse.sdk import LangfuseSdk
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.notices import ThrottledWarnings
 from mcstress.tracing.spool.replay import replay
 
@@ -34,7 +34,7 @@ def record_round(tracer, trio=1):
 
 def settings(url):
     """The stand-in's keys at ``url``."""
-    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+    return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
 def finish_in_time(tracer, deadline_s=2.0):
@@ -294,7 +294,7 @@ def test_an_address_that_was_missing_for_a_moment_is_no_other_kind_of_server(new
 
 
 def test_who_does_not_tell_its_project_gets_all_the_same(newest, trace_to, monkeypatch):
-    refusal = keys_fault(f"{newest.url} answers 403", "not yours")
+    refusal = keys_fault(f"{newest.url} answers 403", "not yours", settings(newest.url).peer)
     monkeypatch.setattr(LangfuseSdk, "project", lambda _: refusal)
     tracer = trace_to(newest.url, limits={"longest_pause_s": 30.0})
     for trio in range(1, 6):

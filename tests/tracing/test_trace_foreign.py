@@ -13,10 +13,11 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.raw_server import RawServer
 from trace_rounds import balanced, event, step, wait_for
 
-from mcstress.tracing.langfuse.answer_limit import LARGEST_ANSWER
+from mcstress.tracing.http.answer_limit import LARGEST_ANSWER
+from mcstress.tracing.http.reply import read_status
 from mcstress.tracing.langfuse.check import check_langfuse
-from mcstress.tracing.langfuse.response import read_otlp, read_status
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.response import read_otlp
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 
 ASKED = "http://127.0.0.1:9/api/public/health"
 
@@ -82,7 +83,7 @@ def test_what_a_real_one_answers_is_a_yes(said):
 def test_advice_for_a_redirect_works_when_it_is_followed(target, advice):
     request = httpx.Request("GET", ASKED)
     answer = httpx.Response(301, headers={"location": target}, request=request)
-    (fault,) = read_status(answer, []).faults
+    (fault,) = read_status(answer, [], LangfuseSettings(ASKED, "pk", "sk").peer).faults
     assert fault.text == f"{ASKED} answers 301: {advice}"
 
 
@@ -124,7 +125,7 @@ HEADS = {
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_no_answer_is_read_to_a_bitter_end(head):
     with RawServer(endless(head)) as server:
-        said = check_langfuse(Settings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
+        said = check_langfuse(LangfuseSettings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
     assert said == (
         f"Langfuse: {server.url}: an answer of more than {LARGEST_ANSWER:,} bytes: "
         "check LANGFUSE_URL"
@@ -139,7 +140,7 @@ def test_what_comes_compressed_does_not_become_more_than_that():
         yield head.encode() + packed
 
     with RawServer(answer) as server:
-        said = check_langfuse(Settings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
+        said = check_langfuse(LangfuseSettings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
     assert "an answer of more than" in said
 
 
@@ -155,7 +156,7 @@ def test_what_comes_compressed_all_the_same_is_read():
         yield f"{head}Content-Type: application/json\r\n\r\n".encode() + packed
 
     with RawServer(answer) as server:
-        said = check_langfuse(Settings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
+        said = check_langfuse(LangfuseSettings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
     assert said.startswith("Langfuse 4.16.0 at ")
 
 
@@ -169,6 +170,6 @@ def test_what_cannot_be_unpacked_is_a_fault_that_is_said(body):
         yield head.encode() + body
 
     with RawServer(answer) as server:
-        reached, said = check_langfuse(Settings(server.url, PUBLIC_KEY, SECRET_KEY))
+        reached, said = check_langfuse(LangfuseSettings(server.url, PUBLIC_KEY, SECRET_KEY))
     assert not reached
     assert server.url in said

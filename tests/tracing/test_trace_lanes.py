@@ -10,13 +10,14 @@ from langfuse_standin import OTLP, StandIn
 from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
 
 from mcstress.tracing.entries import as_it_is
+from mcstress.tracing.http.reply import SinkReply, read_status
 from mcstress.tracing.langfuse.client import Server
-from mcstress.tracing.langfuse.response import Reply, read_status
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.observation import Score
 from mcstress.tracing.portions import Portions
 
 HASTY = {"timeout_s": 1.0}
+PEER = LangfuseSettings("http://x", "pk", "sk").peer
 
 
 def scores(tracer, number, first=0):
@@ -114,15 +115,15 @@ def test_what_was_in_the_body_that_nobody_answered_is_halved(newest, trace_to):
 
 
 def test_halves_are_not_sent_on_to_a_server_that_answers_nothing_more():
-    server = Server(Settings("http://x", "pk", "sk"), as_it_is)
+    poster = Server(LangfuseSettings("http://x", "pk", "sk"), as_it_is)._poster
     sent = []
 
     def post(_road, items):
         sent.append(len(items))
-        return Reply(again=[*items], unanswered=len(items))
+        return SinkReply(again=[*items], unanswered=len(items))
 
-    server._send = post
-    reply = server._in_halves(None, ["x"] * 8)
+    poster.send = post
+    reply = poster._in_halves(None, ["x"] * 8)
     assert (sent, len(reply.again), reply.unanswered) == ([4], 8, 4)
 
 
@@ -156,17 +157,17 @@ def test_who_makes_scores_only_knows_by_them_whether_the_server_answers(trace_to
 )
 def test_a_proxy_that_gave_up_says_not_what_became_of_it(status, unanswered):
     answer = httpx.Response(status, request=httpx.Request("POST", "http://x/"))
-    assert read_status(answer, ["x", "y"]).unanswered == unanswered
+    assert read_status(answer, ["x", "y"], PEER).unanswered == unanswered
 
 
 @pytest.mark.parametrize(
     ("reply", "size"),
     [
-        (Reply(delivered=["x"]), 22),
-        (Reply(again=["x"], unanswered=15), 7),
-        (Reply(again=["x"], unanswered=6), 3),
-        (Reply(again=["x"]), 15),
-        (Reply(refused=["x"]), 15),
+        (SinkReply(delivered=["x"]), 22),
+        (SinkReply(again=["x"], unanswered=15), 7),
+        (SinkReply(again=["x"], unanswered=6), 3),
+        (SinkReply(again=["x"]), 15),
+        (SinkReply(refused=["x"]), 15),
     ],
 )
 def test_a_portion_follows_what_became_of_the_last(reply, size):
@@ -179,7 +180,10 @@ def test_a_portion_follows_what_became_of_the_last(reply, size):
 
 def test_a_portion_never_becomes_none():
     portions = Portions(
-        lambda items: Reply(again=items, unanswered=len(items)), first=15, largest=50, timeout_s=2.0
+        lambda items: SinkReply(again=items, unanswered=len(items)),
+        first=15,
+        largest=50,
+        timeout_s=2.0,
     )
     for _ in range(6):
         portions.send(["x"] * 20)

@@ -11,9 +11,9 @@ from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step
 
 from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import load_settings
+from mcstress.tracing.langfuse.tracer import LangfuseTracer
 from mcstress.tracing.spool.replay import replay
 from mcstress.tracing.trace import TraceRun
-from mcstress.tracing.tracer import Tracer
 
 NAMED = os.environ.get("MCSTRESS_TEST_LANGFUSE")
 pytestmark = pytest.mark.skipif(not NAMED, reason="MCSTRESS_TEST_LANGFUSE names no env file")
@@ -35,7 +35,7 @@ def run():
 
 
 def test_a_round_with_scores(settings, run, tmp_path):
-    tracer = Tracer(settings, run, worker="w1", spool_path=tmp_path / "spool.jsonl")
+    tracer = LangfuseTracer(settings, run, worker="w1", spool_path=tmp_path / "spool.jsonl")
     tracer.start()
     for fired, steps in round_events(run=run):
         tracer.record(fired, steps)
@@ -53,7 +53,7 @@ def test_a_round_with_scores(settings, run, tmp_path):
 
 
 def test_a_spool_is_replayed(settings, run, tmp_path):
-    tracer = Tracer(settings, run, worker="w1", spool_path=tmp_path / "spool.jsonl")
+    tracer = LangfuseTracer(settings, run, worker="w1", spool_path=tmp_path / "spool.jsonl")
     for fired, steps in round_events(run=run):
         tracer.record(fired, steps)
     counts = tracer.finish(0)

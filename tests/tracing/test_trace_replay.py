@@ -7,21 +7,20 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from langfuse_standin import INGESTION, OTLP, PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.raw_server import RawServer
 from tenacity import wait_none
-from trace_rounds import RUN, wait_for
+from trace_rounds import observation, wait_for
 
 from mcstress.errors import UsageError
-from mcstress.tracing.langfuse.settings import Settings
-from mcstress.tracing.observation import Observation, Score, encoder
+from mcstress.tracing.langfuse.settings import LangfuseSettings
+from mcstress.tracing.observation import Score, encoder
 from mcstress.tracing.spool.line import entry_of
-from mcstress.tracing.spool.replay import IN_VAIN, check_spool, replay
-from mcstress.tracing.trace import Trace
+from mcstress.tracing.spool.replay import look_at_spool, replay
+from mcstress.tracing.spool.replay_kind import IN_VAIN
 
 MCSTRESS = str(Path(sys.executable).with_name("mcstress"))
 SCORES, OBSERVATIONS = 1000, 600
@@ -30,12 +29,12 @@ SCORES, OBSERVATIONS = 1000, 600
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch):
     """Between tries."""
-    monkeypatch.setattr("mcstress.tracing.spool.replay._growing", wait_none())
+    monkeypatch.setattr("mcstress.tracing.spool.replay_kind._growing", wait_none())
 
 
 def settings(url):
     """The stand-in's keys at ``url``."""
-    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+    return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
 @pytest.fixture
@@ -43,10 +42,9 @@ def spool(tmp_path):
     """Writes a spool that begins with scores, as that of a run whose scores were too slow."""
 
     def write(scores=SCORES, observations=OBSERVATIONS):
-        trace, now = Trace.of_phase(RUN, 1, 1, "surge"), time.time()
-        made = [Score(name=f"score {n}", value=1.0, trace_id=trace.id) for n in range(scores)]
-        spans = [trace.span(f"work {n}") for n in range(observations)]
-        made += [Observation.of_span(span, now, now + 1) for span in spans]
+        trace_id = observation().trace.id
+        made = [Score(name=f"score {n}", value=1.0, trace_id=trace_id) for n in range(scores)]
+        made += [observation(f"work {n}") for n in range(observations)]
         path = tmp_path / "run.spool.jsonl"
         path.write_bytes(b"".join(encoder.encode(each) + b"\n" for each in made))
         return path
@@ -171,10 +169,8 @@ def test_what_cannot_be_made_smaller_is_not_sent_again(spool):
 
 def test_large_ones_that_may_be_being_stored_still_are_not_sent_again_as_they_were(tmp_path):
     """Three of them are a body, of however many a portion is."""
-    trace, now = Trace.of_phase(RUN, 1, 1, "surge"), time.time()
-    spans = [trace.span(f"work {n}") for n in range(12)]
     text = secrets.token_hex(600_000)
-    made = [Observation.of_span(span, now, now + 1, input=text) for span in spans]
+    made = [observation(f"work {n}", input=text) for n in range(12)]
     path = tmp_path / "run.spool.jsonl"
     path.write_bytes(b"".join(encoder.encode(each) + b"\n" for each in made))
     with StandIn(mode="slow", seconds=30.0, route=OTLP) as standin:
@@ -249,9 +245,9 @@ def test_a_missing_file_is_what_is_complained_of_first(tmp_path):
 
 def test_a_spool_that_was_delivered_is_not_missing(tmp_path):
     (tmp_path / "x.jsonl.delivered").write_text("")
-    check_spool(tmp_path / "x.jsonl")
+    look_at_spool(tmp_path / "x.jsonl")
     with pytest.raises(UsageError, match=r"y\.jsonl: No such file or directory"):
-        check_spool(tmp_path / "y.jsonl")
+        look_at_spool(tmp_path / "y.jsonl")
 
 
 def started(standin, folder, path, *more):

@@ -9,7 +9,7 @@ from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import free_port
 
 from mcstress.tracing.langfuse.check import check_langfuse
-from mcstress.tracing.langfuse.settings import Settings, load_settings
+from mcstress.tracing.langfuse.settings import LangfuseSettings, is_asked_for, load_settings
 
 URL = "https://langfuse.example:3001/prefix"
 WHOLE = f"LANGFUSE_URL={URL}/\nLANGFUSE_PUBLIC_KEY={PUBLIC_KEY}\nLANGFUSE_SECRET_KEY={SECRET_KEY}\n"
@@ -44,18 +44,26 @@ def env_file(tmp_path):
     ],
 )
 def test_a_whole_file(env_file, content):
-    assert load_settings(env_file(content), {}) == (Settings(URL, PUBLIC_KEY, SECRET_KEY), ())
+    assert load_settings(env_file(content), {}) == (
+        LangfuseSettings(URL, PUBLIC_KEY, SECRET_KEY),
+        (),
+    )
 
 
 def test_the_file_wins_variable_by_variable(env_file):
     path = env_file(f"LANGFUSE_URL={URL}\n")
-    assert load_settings(path, ENVIRON) == (Settings(URL, "pk-environment", "sk-environment"), ())
-    assert load_settings(env_file(WHOLE), ENVIRON)[0] == Settings(URL, PUBLIC_KEY, SECRET_KEY)
+    assert load_settings(path, ENVIRON) == (
+        LangfuseSettings(URL, "pk-environment", "sk-environment"),
+        (),
+    )
+    assert load_settings(env_file(WHOLE), ENVIRON)[0] == LangfuseSettings(
+        URL, PUBLIC_KEY, SECRET_KEY
+    )
 
 
 def test_the_environment_alone(tmp_path):
     settings, warnings = load_settings(tmp_path / "none.env", ENVIRON)
-    assert settings == Settings("http://elsewhere:3000", "pk-environment", "sk-environment")
+    assert settings == LangfuseSettings("http://elsewhere:3000", "pk-environment", "sk-environment")
     assert warnings == ()
 
 
@@ -123,8 +131,28 @@ def test_a_missing_file(tmp_path):
     assert settings is None
     assert warning == (
         f"Langfuse tracing is off: {path} is missing, and the environment has no LANGFUSE_URL"
-        " and no LANGFUSE_PUBLIC_KEY and no LANGFUSE_SECRET_KEY"
+        " and no LANGFUSE_PUBLIC_KEY and no LANGFUSE_SECRET_KEY (see docs/tracing.md)"
     )
+
+
+@pytest.mark.parametrize(
+    ("named", "environ", "asked"),
+    [
+        (False, {}, False),
+        (False, {"LANGFUSE_URL": ""}, False),
+        (False, {"LANGFUSE_URL": "http://127.0.0.1:1"}, True),
+        (True, {}, True),
+    ],
+)
+def test_that_nobody_asked_for_tracing_is_no_fault(tmp_path, named, environ, asked):
+    default = tmp_path / "default.env"
+    env_file = tmp_path / "other.env" if named else default
+    assert is_asked_for(env_file, str(default), environ) is asked
+
+
+def test_a_default_file_that_is_there_asks_for_tracing(env_file):
+    path = env_file("")
+    assert is_asked_for(path, str(path), {})
 
 
 def test_a_folder(tmp_path):
@@ -142,7 +170,7 @@ def test_a_file_of_somebody_else(env_file):
 def test_a_broken_file_beside_a_whole_environment(env_file):
     path = env_file("nothing of the kind")
     settings, (warning,) = load_settings(path, ENVIRON)
-    assert settings == Settings("http://elsewhere:3000", "pk-environment", "sk-environment")
+    assert settings == LangfuseSettings("http://elsewhere:3000", "pk-environment", "sk-environment")
     assert warning.startswith(f"{path} is broken: line 1 is not KEY=VALUE: ")
 
 
@@ -156,19 +184,19 @@ def test_a_secret_file_that_others_can_read(env_file, mode, warned):
 
 
 def test_settings_show_no_key():
-    settings = Settings(URL, PUBLIC_KEY, SECRET_KEY)
-    assert repr(settings) == f"Settings(url='{URL}')"
+    settings = LangfuseSettings(URL, PUBLIC_KEY, SECRET_KEY)
+    assert repr(settings) == f"LangfuseSettings(url='{URL}')"
     assert PUBLIC_KEY not in f"{settings!s}"
 
 
 @pytest.mark.parametrize("version", ["2.95.9", "4.16.0"])
 def test_check(version):
     with StandIn(version) as standin:
-        reached, line = check_langfuse(Settings(standin.url, PUBLIC_KEY, SECRET_KEY))
+        reached, line = check_langfuse(LangfuseSettings(standin.url, PUBLIC_KEY, SECRET_KEY))
         assert reached
         wire = "ingestion" if version < "3" else "otlp"
         assert line == f"Langfuse {version} at {standin.url}, project stand-in, by {wire}"
-        reached, line = check_langfuse(Settings(standin.url, PUBLIC_KEY, "sk-wrong"))
+        reached, line = check_langfuse(LangfuseSettings(standin.url, PUBLIC_KEY, "sk-wrong"))
         assert not reached
         assert line.startswith(f"Langfuse {version} is there, but ")
         assert "answers 401: check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY" in line
@@ -177,6 +205,6 @@ def test_check(version):
 
 def test_check_of_a_server_that_is_not_there():
     url = f"http://127.0.0.1:{free_port()}"
-    reached, line = check_langfuse(Settings(url, PUBLIC_KEY, SECRET_KEY))
+    reached, line = check_langfuse(LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY))
     assert not reached
     assert line == f"Langfuse: {url} cannot be reached: [Errno 111] Connection refused"

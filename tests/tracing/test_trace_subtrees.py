@@ -9,10 +9,9 @@ import pytest
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import INBOX_STEPS, RUN, balanced, event, free_port, round_events, step
 
-from mcstress.services.trace_context import is_sampled, phase_trace_id
-from mcstress.tracing.langfuse.settings import Settings
+from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
-from mcstress.tracing.observation import Observation
 from mcstress.tracing.observation_of_step import Translator
 from mcstress.tracing.spool.replay import replay
 from mcstress.tracing.trace import Trace
@@ -23,7 +22,7 @@ NO_ID = ("", "0" * 16, "XYZ")
 
 def settings(url):
     """The stand-in's keys at ``url``."""
-    return Settings(url, PUBLIC_KEY, SECRET_KEY)
+    return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
 def groups(standin, phase):
@@ -158,16 +157,11 @@ def test_what_a_service_was_told_is_what_is_kept(newest, trace_to):
     tracer = trace_to(newest.url, sample=0.5)
     kept = set()
     for round_ in range(1, 30):
-        trace = tracer.trace(1, round_, "inbox")
-        outer = trace.span("mail")
-        inner = outer.child("message")
-        now = time.time()
-        tracer.add(Observation.of_span(inner, now, now + 1))
-        tracer.add(Observation.of_span(outer, now, now + 1))
-        flag = "01" if is_sampled(trace.id, 0.5) else "00"
-        assert outer.traceparent == f"00-{trace.id}-{outer.id}-{flag}"
-        assert inner.traceparent == f"00-{trace.id}-{inner.id}-{flag}"
-        kept |= {outer.id, inner.id} if flag == "01" else set()
+        fired, steps = event("inbox", round_=round_), [step("embed"), step("index.add")]
+        tracer.record(fired, steps)
+        told = TraceContext(fired.trace_id, is_sampled(fired.trace_id, 0.5))
+        if told.traceparent(steps[0].span_id).endswith("-01"):
+            kept |= {each.span_id for each in steps}
     assert tracer.finish(10).sampled_out > 0
     assert newest.observations.keys() == kept
 

@@ -11,7 +11,9 @@ import gevent
 from mcstress.metrics.event import Event, utc
 from mcstress.services.step import Step
 from mcstress.services.trace_context import new_span_id, phase_trace_id
-from mcstress.tracing.trace import TraceRun
+from mcstress.tracing.observation import Observation
+from mcstress.tracing.spool.line import head_of
+from mcstress.tracing.trace import Trace, TraceRun
 
 RUN = TraceRun(uid="run-3f9c", number="007", scenario="three_cities")
 INBOX_STEPS = ("observerd.inbox.record", "llm.parse_demand", "matrix.search", "llm.judge_top1")
@@ -88,6 +90,19 @@ def event(phase="baseline", *, trio=1, round_=1, number=1, run=RUN, **details):
     )
 
 
+def observation(name="work", start_s=None, *, phase="surge", **details):
+    """An observation of one second, as a spool or a server has it."""
+    start_ns = int((time.time() if start_s is None else start_s) * 1e9)
+    return Observation(
+        trace=Trace.of_phase(RUN, 1, 1, phase),
+        span_id=new_span_id(),
+        name=name,
+        start_ns=start_ns,
+        end_ns=start_ns + 1_000_000_000,
+        **details,
+    )
+
+
 def round_events(*, trio=1, round_=1, run=RUN):
     """Every event of one round with its steps, which follow one another."""
     moment = time.time()
@@ -109,6 +124,13 @@ def wait_for(condition, within_s=5.0):
         assert time.monotonic() < end, "it did not come to that"
         gevent.sleep(0.005)
     return found
+
+
+def spool_lines(path):
+    """The lines of a spool but its first, which says for which sink it is."""
+    head, *lines = path.read_bytes().splitlines()
+    assert head_of(head) is not None
+    return lines
 
 
 def balanced(counts):

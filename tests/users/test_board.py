@@ -1,4 +1,4 @@
-"""What bob is told when he waits for alice."""
+"""What bob is told while waiting for alice."""
 
 import gevent
 import pytest

@@ -1,4 +1,4 @@
-"""A coordinator who is stopped while she waits begins nothing more."""
+"""A coordinator that is stopped while it waits begins nothing more."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_she_who_wakes_in_the_moment_of_the_stop_begins_nothing(kind):
     gevent.spawn_later(0, user.stop)  # as Locust does
     until = time.monotonic() + 2 * BRIEF_S
     while time.monotonic() < until:
-        pass  # a busy process: her wait ends in the same turn of the loop in which she is stopped
+        pass  # a busy process: the wait ends in the same turn of the loop as the stop
     greenlet.join(timeout=5)
     assert greenlet.ready()
     assert not user.begun
@@ -80,7 +80,7 @@ def test_she_who_is_at_something_ends_it_first(kind):
 @pytest.mark.parametrize("kind", [Waiter, InterruptibleWaiter])
 @pytest.mark.parametrize("busy", [False, True])
 def test_she_may_be_asked_to_stop_twice(kind, busy):
-    """Two stops meet, each begun while she was not stopping yet."""
+    """Two stops meet, each begun before the user was stopping."""
     user = kind(Environment(user_classes=[kind], events=Events()))
     greenlet = user.start(Group())
     gevent.sleep(0)
@@ -94,7 +94,7 @@ def test_she_may_be_asked_to_stop_twice(kind, busy):
 
 
 class Lender:
-    """Surroundings that lease a seat, and then do not let her go on."""
+    """A context that leases a seat, and then does not let the user go on."""
 
     def __init__(self, user):
         self.given_back = []

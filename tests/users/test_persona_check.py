@@ -34,7 +34,7 @@ def test_a_persona_that_nobody_plays(played):
 
 
 def test_a_class_without_a_part(played):
-    found = re.escape('personas: found no "carol", which CarolUser plays; expected it among alice')
+    found = re.escape('personas: found no "carol", which CarolUser plays; expected one of alice')
     with pytest.raises(UsageError, match=found):
         check_personas(played("alice", "bob"), TRIO)
     check_personas(played("alice", "bob"), TRIO[:2])

@@ -42,7 +42,7 @@ def test_default_settings(three_cities):
     assert (playbook.top_k, playbook.max_distance, playbook.max_inject_distance) == (3, 0.5, 0.3)
     assert three_cities.paraphrases_by == "scenario"
     assert [threshold.needs for threshold in three_cities.thresholds] == [
-        *(9, 18, 12, 4, 4, 3, 1, 1, 1, 1)
+        *(12, 12, 9, 18, 12, 4, 4, 3, 5, 2, 5, 1, 1, 1, 1)
     ]
 
 
@@ -130,8 +130,8 @@ def test_trios_take_the_variants_in_turn(three_cities):
 
 def test_a_resume_is_somebodys(three_cities):
     resume = three_cities.variants[0].resumes[0]
-    hers = resume.of("Ada Xu")
-    assert "Ada Xu" in hers.text
-    assert "Ada Xu" in hers.query
-    assert hers.metadata["name"] == "Ada Xu"
+    made = resume.of("Ada Xu")
+    assert "Ada Xu" in made.text
+    assert "Ada Xu" in made.query
+    assert made.metadata["name"] == "Ada Xu"
     assert "{name}" in resume.text

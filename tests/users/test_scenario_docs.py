@@ -23,12 +23,14 @@ SECTIONS = {
     scenario.Merge: "### `[[swaps]]`",
     scenario.Handover: "### `[[swaps]]`",
     scenario.SplitShare: "### `[[swaps]]`",
+    scenario.RelevanceRule: "### `[[relevance]]`",
     scenario.Threshold: "### `[[thresholds]]`",
     scenario_keys.FileVariant: "### `[[variants]]`",
     scenario_keys.FileSite: "### `[[variants.contracts]]`",
     scenario_keys.FileDemand: "### `[[variants.contracts]]`",
     scenario.Resume: "### `[[variants.resumes]]`",
     scenario.InboxMessage: "### `[[variants.inbox]]`",
+    scenario.ExpectedDemand: "### `[[variants.inbox]]`",
 }
 
 
@@ -47,12 +49,12 @@ def first_cells(text: str) -> set[str]:
 @pytest.mark.parametrize("struct", SECTIONS, ids=lambda struct: struct.__name__)
 def test_every_key_is_explained(struct):
     words = set(re.findall(r"`(\w+)`", section(SECTIONS[struct])))
-    assert {field.name for field in msgspec.structs.fields(struct)} <= words
+    assert {field.encode_name for field in msgspec.structs.fields(struct)} <= words
 
 
 def test_no_key_is_explained_that_is_not_there():
     structs = list(SECTIONS)
-    known = {field.name for struct in structs for field in msgspec.structs.fields(struct)}
+    known = {field.encode_name for struct in structs for field in msgspec.structs.fields(struct)}
     assert all(first_cells(section(heading)) <= known for heading in SECTIONS.values())
 
 

@@ -74,10 +74,10 @@ def test_no_such_scenario_names_those_that_there_are(tmp_path):
 def test_a_file_that_is_no_toml(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text('title = "x"\ntop_k = \n')
-    with pytest.raises(UsageError, match=r"bad\.toml: is no TOML: .*line 2, column 9"):
+    with pytest.raises(UsageError, match=r"bad\.toml: is not valid TOML: .*line 2, column 9"):
         load_scenario(str(path))
     path.write_bytes(b'title = "caf\xe9"')
-    with pytest.raises(UsageError, match=r"bad\.toml: found byte 12 to be no UTF-8"):
+    with pytest.raises(UsageError, match=r"bad\.toml: is not UTF-8: byte 12"):
         load_scenario(str(path))
 
 
@@ -117,7 +117,6 @@ contract = "north"
         ('["workers"]', "[]", "corpora: found an empty list, expected at least 1 entries"),
         ('["workers"]', "{ a = 1 }", "corpora: found a table, expected a list"),
         ('["workers"]', '["a", "a"]', 'corpora: found "a" 2 times'),
-        ('"fresh_workers"', '"workers"', 'fresh_corpus: found "workers", one of corpora'),
         ('"ann", "ben"]', '"ann", "ben", "al"]', 'personas: found "al" with 0 contracts'),
         ('"ann", "ben"]', '"ann", "Ben"]', 'personas.#2.: found "Ben", expected a name of small'),
         (
@@ -180,8 +179,12 @@ contract = "north"
             "",
             r"demands.cook..surge_query: the key is missing, .*\(variants.#1..surge_query\)",
         ),
-        ('surge_query = "drivers! now!"', 'surge_query = "a lorry needs a man"', "the words of"),
-        ('paraphrases = ["in', 'paraphrases = ["quick!", "in', "again|the words of"),
+        (
+            'surge_query = "drivers! now!"',
+            'surge_query = "a lorry needs a man"',
+            "the same text as",
+        ),
+        ('paraphrases = ["in', 'paraphrases = ["quick!", "in', "again|the same text as"),
         (
             '["somebody who drives", "a lorry needs a man"]',
             "[]",
@@ -200,6 +203,29 @@ contract = "north"
         ),
         ('priority = "low"', 'priority = "lo"', "inbox.#1..priority: .*urgent, high, medium, low;"),
         ('subject = "cook"', "", "inbox.#2..subject: found none"),
+        (
+            'body = "s',
+            'expect = {}\nbody = "s',
+            "inbox.#1..expect: found an empty table, expected one",
+        ),
+        ('body = "s', 'expect = 3\nbody = "s', "inbox.#1..expect: found 3, expected a table"),
+        (
+            'body = "s',
+            'expect = {count = "x"}\nbody = "s',
+            '.expect.count: found "x", expected a w',
+        ),
+        (
+            'body = "s',
+            'expect = {count = 0}\nbody = "s',
+            ".expect.count: found 0, expected a whole",
+        ),
+        ('body = "s', 'expect = {rle = "x"}\nbody = "s', '.expect.rle: .*did you mean "role"'),
+        (
+            'body = "s',
+            'expect = {role = "?"}\nbody = "s',
+            '.expect.role: found "?", expected a l',
+        ),
+        ('body = "s', 'expect = {certs = []}\nbody = "s', ".expect.certs: found an empty list"),
         ('body = "send a cook now"', 'body = "\\t"', "inbox.#2..body: .*not empty"),
         ('body = "send a cook now"', f'body = "{"é" * 4097}"', "body: found 8194 bytes, .* 8192"),
         ('persona = "ben"\ntype', 'persona = "bob"\ntype', 'inbox.#1..persona: found "bob"'),
@@ -232,7 +258,7 @@ def test_variants_must_have_one_mix():
 def test_variants_must_have_other_words():
     raw = tomllib.loads(SMALL)
     raw["variants"].append(copy.deepcopy(raw["variants"][0]))
-    where = r"variants\[#2\]\.contracts\[north\].* the words of variants\[#1\]"
+    where = r"variants\[#2\]\.contracts\[north\].* the same text as variants\[#1\]"
     with pytest.raises(FaultError, match=where):
         scenario_of("small", raw)
 

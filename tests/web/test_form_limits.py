@@ -6,11 +6,11 @@ from tcp.raw_server import RawServer, answer, script
 from web_run import WebRun, two_workers
 
 HIDDEN = (
-    "report_dir", "junit", "run_id", "langfuse_env", "evidence", "playbook_prefix", "timeout",
-    "wait_deadline", "llm_parallel", "json_progress", "trace_sample", "web_allowed_host",
+    "report_dir", "junit", "run_id", "langfuse_env", "otlp_traces", "evidence", "playbook_prefix",
+    "timeout", "wait_deadline", "llm_parallel", "json_progress", "trace_sample", "web_allowed_host",
     "headless", "html_file", "json_file", "csv_prefix", "tags", "exclude_tags", "num_users",
     "stop_timeout", "locustfile", "web_login", "logfile", "loglevel", "config",
-    "exit_code_on_error", "target", "llm_api", "llm_max_tokens",
+    "exit_code_on_error", "target", "llm_api", "llm_max_tokens", "llm_timeout",
 )  # fmt: skip
 
 
@@ -41,8 +41,8 @@ def test_all_that_is_hidden_is_named(web):
     [
         ({"scenario": "\0"}, "scenario: found a NUL byte"),
         ({"host": "http://\0"}, "host: found a NUL byte"),
-        ({"scenario": "x" * 5000}, "which is no file"),
-        ({"scenario": "/dev/zero"}, "which is no file"),
+        ({"scenario": "x" * 5000}, "which is not a file"),
+        ({"scenario": "/dev/zero"}, "which is not a file"),
     ],
 )
 def test_odd_text_gets_a_message(web, form, said):
@@ -61,7 +61,8 @@ def test_a_host_of_the_form_gets_no_token_before_the_run(web):
             said = web.start(**{option: thief.url})["message"]
             assert f"{token} was not sent to {thief.url}" in said
             assert f"start with {token}_HOST={thief.url}" in said
-        assert len(thief.requests) == 2
+        # The corpora, then the models by Ollama's API and by OpenAI's.
+        assert len(thief.requests) == 3
         assert not [each for each in thief.requests if "authorization" in each.headers]
 
 

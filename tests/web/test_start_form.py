@@ -32,7 +32,7 @@ def finished(web):
         ({"top_k": "1"}, "--top-k: found 1, expected at least the scenario's record_rank, 2"),
         ({"think_time": "5-1"}, "--think-time: found '5-1', expected seconds as 2 or as 1-5"),
         ({"scenario": "four_cities"}, "four_cities"),
-        ({"llm_model": "gpt"}, "no model gpt; there is"),
+        ({"llm_model": "gpt"}, 'model "gpt" is not installed (installed: '),
         ({"host": "gateway"}, "--host"),
         ({"check": "errors.rate"}, "--check: the check ends too early · errors.rate · expected"),
         ({"user_count": "x"}, "Invalid user_count value"),
@@ -60,7 +60,7 @@ def test_a_run_is_ramped_and_nothing_else_of_it_changes(web):
     web.until_stage("running")
     answer = web.start(seed=8, top_k=5)
     assert answer["success"] is False
-    assert answer["message"].endswith("is on: its seed, top k cannot change; stop it first")
+    assert answer["message"] == "--seed, --top-k cannot be changed during a run. Stop it first."
     assert web.start(seed=7, user_count=6, spawn_rate=6)["success"]
     until(lambda: web.client.get("stats/requests").json()["user_count"] == 6)
     assert '"default_value": 7' in web.client.get("").text
@@ -179,7 +179,7 @@ def test_the_user_classes_of_a_run_that_is_on_cannot_change(services, tmp_path):
         until(lambda: run.client.get("stats/requests").json()["user_count"] == 3)
         answer = run.start(user_classes=["AliceUser"])
         assert not answer["success"]
-        assert answer["message"] == "a run is on: its user classes cannot change; stop it first"
+        assert answer["message"] == "user classes cannot be changed during a run. Stop it first."
         assert run.start(user_count=6, spawn_rate=6)["success"], "none chosen: those that are on"
         run.client.post("stop")
         until(lambda: run.figures()["reports"], what="a report")

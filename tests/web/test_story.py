@@ -57,7 +57,7 @@ def test_from_the_form_to_the_second_report(web, page):
 
     opened(page, web.coordination)
     first = page.text("#state")
-    assert "Run 001 is on" in first
+    assert "Run 001, running for " in first
     page.until("(before) => document.querySelector('#state').innerText !== before", first)
     assert page.errors() == []
     assert all(address.startswith(web.url) for address in page.requests())
@@ -78,7 +78,7 @@ def test_from_the_form_to_the_second_report(web, page):
     begin(page)
     until(lambda: web.figures()["stage"] == "running")
     opened(page, web.coordination)
-    page.wait_for_selector("text=Run 002 is on")
+    page.wait_for_selector("text=Run 002, running for")
     page.goto(web.url)
     stop(page)
     runs = [web.document(number)["run"] for number in ("001", "002")]

@@ -1,4 +1,4 @@
-"""Phase 1: she searches her four roles, retrieval only, then records her choices."""
+"""Phase 1: four roles searched, retrieval only, then the choices recorded."""
 
 from __future__ import annotations
 
@@ -26,8 +26,12 @@ def baseline(me: Coordinator) -> Iterator[Task]:
 def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, Item]) -> None:
     """Note in ``answers`` the hit that the playbook took."""
     with EventScope(me, "baseline", contract=me.contract.name, role=demand.role) as act:
-        found = act.search(demand.query)
+        found = act.search(demand.query, rules=me.rules_of(demand))
+        truth = me.truth_of(demand) if found else None
+        if truth:
+            truth.grade(act.event)
         choice = me.choose(found.hits) if found else None
         if choice and act.record(demand.query, choice.id, choice.corpus, demand.role):
             answers[demand.role] = Item(choice.id, choice.corpus)
     me.baselines[demand.role] = act.event.seq
+    me.baselines_began_s[demand.role] = act.event.time.timestamp()

@@ -22,6 +22,8 @@ REASONS: dict[Absence, str] = {
     "unmet": "{partner} recorded nothing of this round within {deadline_s:g} s",
 }
 
+NO_PARAPHRASE = "no usable paraphrase"
+
 
 class Asking(msgspec.Struct, frozen=True):
     """What one handover phase asks: in which words, of which contract."""
@@ -32,14 +34,19 @@ class Asking(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct):
-    """What the memory arm leaves for its control: the event's number, and the words it used."""
+    """What the memory arm leaves for its control: its number, the words it used, their key.
+
+    ``worded``: whether it came to asking for words, which the LLM may not have found.
+    """
 
     seq: int = 0
     query: str | None = None
+    question: str | None = None
+    worded: bool = False
 
 
 def handover(me: Coordinator) -> Iterator[Task]:
-    """Her words: two events a role, memory arm and control arm."""
+    """The same wording: two events for each role, memory arm and control arm."""
     yield from _take_over(me, "handover", lambda _, demand: demand.query)
 
 
@@ -49,7 +56,8 @@ def handover_paraphrase(me: Coordinator) -> Iterator[Task]:
     yield from _take_over(me, "handover_paraphrase", _by_llm if by_llm else _by_scenario)
 
 
-def _by_scenario(_: EventScope, demand: Demand) -> str:
+def _by_scenario(act: EventScope, demand: Demand) -> str:
+    act.in_words(1)
     return demand.paraphrases[0]
 
 
@@ -57,7 +65,10 @@ def _by_llm(act: EventScope, demand: Demand) -> str | None:
     step = act.take(act.coordinator.llm.paraphrase(demand.query, act.trace))
     if step.unparseable:
         act.event.parse_status = "unparseable"
-    return step.answer.paraphrase if step.answer else None
+    if step.answer is None:
+        return None
+    act.in_words(step.answer.paraphrase)
+    return step.answer.paraphrase
 
 
 def _take_over(me: Coordinator, phase: str, words: Words) -> Iterator[Task]:
@@ -89,7 +100,7 @@ def _recordings(me: Coordinator, asking: Asking) -> Recordings | Absence:
                 contract, role = handover_.contract, demand.role
                 with EventScope(me, asking.phase, contract=contract, role=role) as act:
                     act.event.arm = arm
-                    act.leave_out("cut", "the run ended while she waited for her partner")
+                    act.leave_out("cut", "the run ended while it waited for its partner")
         raise
 
 
@@ -101,9 +112,11 @@ def _ask_with_memory(
         expected = _expect(act, found, demand)
         if not isinstance(found, Recordings) or expected is None:
             _leave_out(act, asking, found)
-        elif query := asking.words(act, demand):
-            asked.query = query
-            act.search(query, memory=found.namespace, role=demand.role)
+        else:
+            asked.worded = True
+            if query := asking.words(act, demand):
+                asked.query, asked.question = query, act.event.question
+                act.search(query, memory=found.namespace, role=demand.role)
     asked.seq = act.event.seq
 
 
@@ -113,11 +126,14 @@ def _ask_without(
     contract, query = asking.handover.contract, asked.query
     with EventScope(me, asking.phase, contract=contract, role=demand.role, query=query) as act:
         act.event.arm, act.event.paired_seq = "control", asked.seq
+        act.event.question = asked.question or act.event.question
         _expect(act, found, demand)
-        if query is None:
-            _leave_out(act, asking, found)
-        else:
+        if query is not None:
             act.search(query)
+        elif asked.worded:
+            act.leave_out("skipped", NO_PARAPHRASE)
+        else:
+            _leave_out(act, asking, found)
 
 
 def _expect(act: EventScope, found: Recordings | Absence, demand: Demand) -> Item | None:
@@ -131,7 +147,7 @@ def _expect(act: EventScope, found: Recordings | Absence, demand: Demand) -> Ite
 def _leave_out(act: EventScope, asking: Asking, found: Recordings | Absence) -> None:
     partner = asking.handover.from_persona
     if isinstance(found, Recordings):
-        act.leave_out("skipped", f"{partner} recorded no answer for this role, or no words for it")
+        act.leave_out("skipped", f"{partner} recorded no answer for this role")
         return
     deadline_s = act.coordinator.run.wait_deadline_s
     act.leave_out(found, REASONS[found].format(partner=partner, deadline_s=deadline_s))

@@ -12,23 +12,26 @@ from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
 from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import InboxMessage
+from mcstress.users.scenarios.understood import understood
 
 
 def inbox(me: Coordinator) -> Iterator[Task]:
-    """One event for each message that reaches her; the scenario has the most urgent first."""
-    for message in me.variant.inbox:
-        if message.persona == me.seat.persona:
-            yield partial(_handle, me, message)
+    """One event for each of the coordinator's messages; the scenario has the most urgent first."""
+    mine = (message for message in me.variant.inbox if message.persona == me.seat.persona)
+    for number, message in enumerate(mine, start=1):
+        yield partial(_handle, me, number, message)
 
 
-def _handle(me: Coordinator, message: InboxMessage) -> None:
-    with EventScope(me, "inbox", contract=me.contract.name) as act:
+def _handle(me: Coordinator, number: int, message: InboxMessage) -> None:
+    with EventScope(me, "inbox", contract=me.contract.name, number=number) as act:
         if not _accepted(act, message):
             return
         demand = _parsed(act, message)
         if demand is None:
             return
         act.event.role = demand.role
+        if message.expect is not None:
+            act.event.expected_fields = understood(message.expect, demand)
         found = act.search(_query(demand), metadata=True)
         if found is not None and found.hits:
             _judge(act, message, found)

@@ -7,6 +7,6 @@ from mcstress.users.event_scope import EventScope
 
 
 def search_by_memory(me: Coordinator, phase: str, contract: str, role: str, query: str) -> None:
-    """One event of ``phase``: search for a role of a contract, with what she recorded herself."""
+    """One event of ``phase``: search for a role of a contract, with the own memory on."""
     with EventScope(me, phase, contract=contract, role=role) as act:
         act.search(query, memory=me.namespace, role=role)

@@ -1,4 +1,4 @@
-"""Phase 3: two contracts become one; she searches the shared roles of both."""
+"""Phase 3: two contracts become one; the coordinator searches the shared roles of both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mcstress.users.phases.registry import Task
 
 
 def merge(me: Coordinator) -> Iterator[Task]:
-    """One event for each contract and shared role of the merges that are hers."""
+    """One event for each contract and shared role of the coordinator's merges."""
     for merge_ in me.run.scenario.merges:
         if merge_.persona != me.seat.persona:
             continue

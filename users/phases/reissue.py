@@ -1,4 +1,4 @@
-"""Phase 6: her baseline queries again, retrieval only; the same people should come back."""
+"""Phase 6: the baseline queries again, retrieval only; the same people should come back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
+from mcstress.users.inserts import inserts_since, reaches_searches
 from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import Demand
 
@@ -20,4 +21,7 @@ def reissue(me: Coordinator) -> Iterator[Task]:
 def _search_again(me: Coordinator, demand: Demand) -> None:
     with EventScope(me, "reissue", contract=me.contract.name, role=demand.role) as act:
         act.event.paired_seq = me.baselines.get(demand.role)
-        act.search(demand.query)
+        found = act.search(demand.query)
+        began_s = me.baselines_began_s.get(demand.role)
+        if found is not None and began_s is not None and reaches_searches(me.run):
+            act.event.inserts = inserts_since(me.run, found.hits, began_s)

@@ -1,4 +1,4 @@
-"""Phase 5: a contract's roles are divided; each takes her share, with her own memory on."""
+"""Phase 5: a contract's roles are divided; each takes its share, with its own memory on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mcstress.users.phases.registry import Task
 
 
 def split(me: Coordinator) -> Iterator[Task]:
-    """One event for each role that falls to her."""
+    """One event for each role that falls to the coordinator."""
     for share in me.run.scenario.splits:
         if share.persona != me.seat.persona:
             continue

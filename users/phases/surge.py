@@ -1,4 +1,4 @@
-"""Phase 2: every role again at twice the headcount, urgently worded, with her memory on."""
+"""Phase 2: every role again at twice the headcount, urgently worded, with the memory on."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from mcstress.users.scenarios.model import Swap
 
 
 def swap(me: Coordinator) -> Iterator[Task]:
-    """Two events for each swap that is hers; the second names what was rejected."""
+    """Two events for each of the coordinator's swaps; the second names what was rejected."""
     for swap_ in me.run.scenario.swaps:
         if swap_.persona == me.seat.persona:
             firsts: list[Event] = []

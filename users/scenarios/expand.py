@@ -5,6 +5,7 @@ A sentence such as ``{headcount} {role}s in {location}`` is a demand's own or it
 
 from __future__ import annotations
 
+import re
 from string import Formatter
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
         FileVariant,
         ScenarioFile,
     )
+
+
+_LIST = re.compile(r"\s*\{(?P<name>certs|skills)\}\s*")
+_SHIFT = re.compile(r"\s+shift\Z", re.IGNORECASE)
+"""What ``{shift_word}`` leaves out of "day shift"."""
+
+
+class EmptyWordError(FaultError):
+    """A placeholder that a demand has no words for."""
 
 
 def spelt_out(name: str, file: ScenarioFile) -> Scenario:
@@ -108,18 +118,46 @@ class _Sentences:
         return f"{self._place}.{site}.{demand}.{key}"
 
 
-def words_of(demand: FileDemand, location: str) -> dict[str, str]:
+def words_of(demand: FileDemand | Demand, location: str) -> dict[str, str]:
     """What the placeholders stand for in the sentences of ``demand``."""
     return {
         "headcount": str(demand.headcount),
         "surge_headcount": str(2 * demand.headcount),
         "role": demand.role,
-        "in_other_words": demand.in_other_words or "",
+        "in_other_words": getattr(demand, "in_other_words", None) or "",
         "location": location,
+        "city": _city(location),
+        "state": _state(location),
         "certs": ", ".join(demand.certs),
         "skills": ", ".join(demand.skills),
         "shift": demand.shift,
+        "shift_word": _SHIFT.sub("", demand.shift),
     }
+
+
+def _city(location: str) -> str:
+    """``Milwaukee`` of ``Milwaukee, WI``."""
+    return location.partition(",")[0].strip()
+
+
+def _state(location: str) -> str:
+    """``WI`` of ``Milwaukee, WI``; empty where there is no comma."""
+    return location.partition(",")[2].strip()
+
+
+def asked_values(template: str, demand: Demand) -> list[str]:
+    """What a rule of relevance asks of a hit for ``demand``; empty where it has no such words.
+
+    ``{certs}`` or ``{skills}`` alone is each of them, else a template is one text. FaultError where
+    a placeholder is unknown.
+    """
+    if (found := _LIST.fullmatch(template)) is not None:
+        return list(getattr(demand, found["name"]))
+    words = words_of(demand, demand.location)
+    try:
+        return [fill(template, words)]
+    except EmptyWordError:
+        return []
 
 
 def fill(template: str, words: Mapping[str, str]) -> str:
@@ -145,5 +183,7 @@ def _word(name: str, layout: str | None, conversion: str | None, words: Mapping[
             f"found the placeholder {{{spelt}}}, expected one of {known}{suggestion(name, words)}"
         )
     if not words[name]:
-        raise FaultError(f"found the placeholder {{{name}}} for a demand whose {name} are empty")
+        raise EmptyWordError(
+            f"found the placeholder {{{name}}} for a demand whose {name} are empty"
+        )
     return words[name]

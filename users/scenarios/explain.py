@@ -17,8 +17,10 @@ _KINDS = {
     "bool": "true or false",
     "array": "a list",
     "object": "a table",
+    "int | null": "a whole number",
     "str | null": "text",
     "array | null": "a list",
+    "object | null": "a table",
 }
 _MATCHED = {
     repr(NOT_EMPTY): "text that is not empty",
@@ -61,7 +63,7 @@ class _Walk:
     def fault(self, text: str) -> str:
         name = (re.search(r"field `(.+)`", text) or [text, ""])[1]
         if text.startswith("Object contains unknown field"):
-            known = [field.name for field in msgspec.structs.fields(self.kind)]
+            known = [field.encode_name for field in msgspec.structs.fields(self.kind)]
             return (
                 f"{self._at(name)}: found a key that is not known here, "
                 f"expected one of {', '.join(known)}{suggestion(name, known)}"
@@ -75,7 +77,8 @@ class _Walk:
 
     def _into_key(self, key: str) -> None:
         self.place, self.value = self._at(key), self.value[key]
-        self.kind = _bare(get_type_hints(self.kind, include_extras=True)[key])
+        fields = {field.encode_name: field.name for field in msgspec.structs.fields(self.kind)}
+        self.kind = _bare(get_type_hints(self.kind, include_extras=True)[fields[key]])
 
     def _into_entry(self, index: str) -> None:
         self.kind = _bare(get_args(self.kind)[-1])

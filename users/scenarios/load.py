@@ -16,6 +16,7 @@ from mcstress.users.scenarios.fault import FaultError, suggestion
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.scenarios.schema import ScenarioFile
 from mcstress.users.scenarios.validate_names import name_faults
+from mcstress.users.scenarios.validate_relevance import relevance_faults
 from mcstress.users.scenarios.validate_variants import repeated_faults, variant_faults
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def scenario_of(name: str, raw: dict[str, Any]) -> Scenario:
     _refuse(variant_faults(file))
     scenario = spelt_out(name, file)
     _refuse(repeated_faults(scenario))
+    _refuse(relevance_faults(scenario))
     return scenario
 
 
@@ -59,8 +61,8 @@ def _path(name_or_file: str, folder: Path) -> Path:
                 return path
     known = sorted(path.stem for path in folder.glob("*.toml"))
     raise UsageError(
-        f'--scenario: found "{name_or_file}", which is no file, expected one or the name of a '
-        f"scenario in {folder}: {', '.join(known) or 'there is none'}"
+        f'--scenario: found "{name_or_file}", which is not a file; expected a TOML file or '
+        f"the name of a scenario in {folder}: {', '.join(known) or 'there is none'}"
         f"{suggestion(given.stem, known)}"
     )
 
@@ -71,14 +73,14 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise FaultError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise FaultError(f"found byte {error.start} to be no UTF-8, expected text in it") from None
+        raise FaultError(f"is not UTF-8: byte {error.start}") from None
 
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise FaultError(f"is no TOML: {error}") from None
+        raise FaultError(f"is not valid TOML: {error}") from None
 
 
 def _refuse(faults: Iterator[str]) -> None:

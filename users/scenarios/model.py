@@ -74,8 +74,28 @@ class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+class ExpectedDemand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a message asks for, as far as an LLM's reading of it is to be judged."""
+
+    role: Text | None = None
+    count: Count | None = None
+    location: Text | None = None
+    certs: list[Text] | None = None
+    skills: list[Text] | None = None
+    shift: Text | None = None
+
+    def fields(self) -> dict[str, str | int | list[str]]:
+        """What is expected, by field; without those that are left out."""
+        return {
+            name: value for name, value in msgspec.structs.asdict(self).items() if value is not None
+        }
+
+
 class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An email or SMS that reaches a coordinator; ``priority`` decides the order."""
+    """An email or SMS that reaches a coordinator; ``priority`` decides the order.
+
+    ``expect``: what the LLM should read in it; None: that is not judged.
+    """
 
     persona: PersonaName
     type: MessageType
@@ -83,6 +103,7 @@ class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: Text
     priority: Priority
     subject: str = ""
+    expect: ExpectedDemand | None = None
 
 
 class Swap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,6 +173,21 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     needs: Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
+class RelevanceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A condition on one field of a hit's metadata; its text has a demand's placeholders.
+
+    ``is``: the field's value is the text. ``has``: it holds the text, or each word of a list such
+    as ``{certs}``; the share of those that it holds counts. ``weight``: its part in a hit's gain.
+    ``must``: where it does not hold, the hit does not fit, and its gain is 0.
+    """
+
+    field: Text
+    is_: Text | None = msgspec.field(default=None, name="is")
+    has: Text | None = None
+    weight: Annotated[float, Meta(ge=0, le=1_000_000)] = 1.0
+    must: bool = False
+
+
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One wording of all that a trio says. ``number`` counts from 1; ``inbox`` is by priority."""
 
@@ -163,6 +199,15 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def contract(self, name: str) -> Contract:
         """The contract called ``name``."""
         return next(contract for contract in self.contracts if contract.name == name)
+
+    def place(self, contract: str, role: str) -> int:
+        """The number, from 1, of the demand for ``role`` in ``contract``; 0 where it has none."""
+        for held in self.contracts:
+            if held.name == contract:
+                for number, demand in enumerate(held.demands, start=1):
+                    if demand.role == role:
+                        return number
+        return 0
 
     def contract_of(self, persona: str) -> Contract:
         """The contract that ``persona`` holds."""
@@ -188,6 +233,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     splits: list[SplitShare]
     thresholds: list[Threshold]
     variants: list[Variant]
+    relevance: list[RelevanceRule] = []
 
     def variant_of(self, trio: int) -> Variant:
         """The wording that ``trio`` (counted from 1) uses."""

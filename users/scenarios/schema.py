@@ -16,6 +16,7 @@ from mcstress.users.scenarios.model import (
     ParaphrasesBy,
     PersonaName,
     Playbook,
+    RelevanceRule,
     Resume,
     SplitShare,
     Swap,
@@ -85,4 +86,5 @@ class ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     merges: list[Merge] = []
     handovers: list[Handover] = []
     splits: list[SplitShare] = []
+    relevance: list[RelevanceRule] = []
     thresholds: list[Threshold] = []

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 from mcstress.users.scenarios.fault import describe, entry, not_all, twice, unknown
 from mcstress.users.scenarios.model import NAME
+from mcstress.users.scenarios.understood import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mcstress.users.scenarios.model import InboxMessage, Resume, Scenario, Variant
+    from mcstress.users.scenarios.model import (
+        ExpectedDemand,
+        InboxMessage,
+        Resume,
+        Scenario,
+        Variant,
+    )
     from mcstress.users.scenarios.schema import FileSite, FileVariant, ScenarioFile
 
 BODY_LIMIT_BYTES = 8 * 1024
@@ -35,7 +42,10 @@ def repeated_faults(scenario: Scenario) -> Iterator[str]:
     for variant in scenario.variants:
         for place, text in _said(variant):
             if text in said:
-                yield f"{place}: found {describe(text)}, the words of {said[text]}, expected others"
+                yield (
+                    f"{place}: found {describe(text)}, the same text as {said[text]}; every text "
+                    "in a scenario must be unique"
+                )
             said[text] = place
 
 
@@ -102,6 +112,23 @@ def _messages(place: str, variant: FileVariant) -> Iterator[str]:
             yield f"{at}.body: found {size} bytes, expected at most {BODY_LIMIT_BYTES}"
         if message.type == "email" and not message.subject.strip():
             yield f"{at}.subject: found none, expected one, as it is an email"
+        if message.expect is not None:
+            yield from _expectations(f"{at}.expect", message.expect)
+
+
+def _expectations(place: str, expect: ExpectedDemand) -> Iterator[str]:
+    """What nobody could miss, or nobody could find, is nothing to be judged by."""
+    fields = expect.fields()
+    if not fields:
+        known = ", ".join(expect.__struct_fields__)
+        yield f"{place}: found an empty table, expected one of {known}"
+    for key, value in fields.items():
+        texts = value if isinstance(value, list) else [str(value)]
+        if not texts:
+            yield f"{place}.{key}: found an empty list, expected texts, or the key left out"
+        for text in texts:
+            if not words_in(text):
+                yield f"{place}.{key}: found {describe(text)}, expected a letter or digit in it"
 
 
 def _said(variant: Variant) -> Iterator[tuple[str, str]]:

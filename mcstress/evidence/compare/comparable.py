@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mcstress.errors import UsageError
-from mcstress.evidence.document_parts import RunSection
+from mcstress.evidence.document_parts import RunSection, Service
 from mcstress.evidence.report import words
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.history import RunFile
@@ -27,6 +27,9 @@ def _scenario_rest(document: RunDocument) -> Any:
     return {key: value for key, value in scenario.items() if key not in _ASKED_KEYS}
 
 
+LONGEST = 100
+"""Characters of a value in a message."""
+
 _ASKED_KEYS = ("name", "title", "variants", "thresholds", "top_k")
 
 _MUST_BE_ALIKE: dict[str, Callable[[RunDocument], Any]] = {
@@ -36,9 +39,9 @@ _MUST_BE_ALIKE: dict[str, Callable[[RunDocument], Any]] = {
 }
 _SHOULD_BE_ALIKE: dict[str, Callable[[RunSection], Any]] = {
     "corpora": lambda run: run.corpora,
-    "services": lambda run: {one.name: one.note or one.embedded for one in run.services},
+    "services": lambda run: ", ".join(map(_service, run.services)) or "none",
     "seed": lambda run: run.seed,
-    "load (users at most)": lambda run: run.peak_users,
+    "most users at once": lambda run: run.peak_users,
     "rounds": lambda run: run.rounds,
     "phases": lambda run: sorted(run.phases),
     "workers": lambda run: run.workers,
@@ -59,10 +62,11 @@ def refuse_unlike(runs: Sequence[RunFile]) -> None:
                 )
 
 
-def warnings(runs: Sequence[RunFile]) -> list[str]:
+def warnings(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[str]:
     """What a reader must know before believing a difference."""
-    incomplete = (warning for run in runs for warning in _incomplete(run))
-    return [*_repeated(runs), *_unlike(runs), *incomplete]
+    runs = [*a, *b]
+    lacking = (warning for run in runs for warning in _lacking(run))
+    return [*repeated(runs), *_unlike(a, b), *lacking]
 
 
 def same_seed(runs: Sequence[RunFile]) -> bool:
@@ -75,7 +79,13 @@ def unsent_steps(run: RunFile) -> int:
     return run.document.faults.get(UNSENT_STEPS, 0)
 
 
-def _repeated(runs: Sequence[RunFile]) -> list[str]:
+def incomplete(run: RunFile) -> bool:
+    """Whether something of the run is missing, or it was cut off."""
+    return not run.document.completeness.complete
+
+
+def repeated(runs: Sequence[RunFile]) -> list[str]:
+    """Files that were given more than once."""
     times = Counter(run.path.resolve() for run in runs)
     return [
         f"{path} stands here {number} times: a run is no witness of itself"
@@ -84,29 +94,34 @@ def _repeated(runs: Sequence[RunFile]) -> list[str]:
     ]
 
 
-def _unlike(runs: Sequence[RunFile]) -> list[str]:
-    sections = [run.document.run for run in runs]
+def _unlike(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[str]:
     found = []
     for what, part in _SHOULD_BE_ALIKE.items():
-        values = [part(section) for section in sections]
-        if any(value != values[0] for value in values):
-            told = ", ".join(dict.fromkeys(_shown(value) for value in values))
-            found.append(f"{what} differ between the runs: {told}")
+        sides = [[part(run.document.run) for run in side] for side in (a, b)]
+        if any(value != sides[0][0] for side in sides for value in side):
+            told = [" or ".join(dict.fromkeys(map(_shown, side))) for side in sides]
+            found.append(f"not the same {what}: A has {told[0]}, B has {told[1]}")
+    runs = [*a, *b]
     if any(_scenario_rest(run.document) != _scenario_rest(runs[0].document) for run in runs):
-        found.append("settings of the scenario differ between the runs")
+        found.append("not the same settings of the scenario")
     return found
 
 
-def _incomplete(run: RunFile) -> list[str]:
-    completeness = run.document.completeness
+def _service(service: Service) -> str:
+    where = "built-in test server" if service.embedded else service.url
+    return " ".join(part for part in (service.name, where, service.note) if part)
+
+
+def _lacking(run: RunFile) -> list[str]:
     found = []
-    if not completeness.complete:
-        reason = next(iter(completeness.faults), "it does not say that it is complete")
+    if incomplete(run):
+        faults = run.document.completeness.faults
+        reason = next(iter(faults), "it does not say that it is complete")
         found.append(f"{run.path} is incomplete: {reason}")
     found += [f"{run.path} is not as it was written: {fault}" for fault in run.faults()[:1]]
     if not run.has_digests and run.path.suffix == ".json":
         found.append(f"{run.path}: {NO_DIGEST}")
-    found += [f"{run.path}: {notice}" for notice in completeness.notices]
+    found += [f"{run.path}: {notice}" for notice in run.document.completeness.notices]
     if unsent := unsent_steps(run):
         found.append(
             f"{run.path}: the load generator could not send {words.plural(unsent, 'step')}: "
@@ -114,14 +129,12 @@ def _incomplete(run: RunFile) -> list[str]:
         )
     if not run.document.run.keeps_all:
         kept = run.document.run.evidence
-        compared = (
-            "quality cannot be compared" if kept == "none" else "quality is compared on those"
-        )
-        found.append(f"{run.path} kept {kept} of its events: {compared}")
+        pairs = "no questions are paired" if kept == "none" else "questions are paired by those"
+        found.append(f"{run.path} kept {kept} of its events: {pairs}; its figures are of all")
     return found
 
 
 def _shown(value: Any) -> str:
     """A value, short enough for a line."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004  (half a line)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,52 +1,73 @@
-"""The comparison of two sets of runs, ``a`` (before) and ``b`` (after): effect first.
+"""The comparison of two sets of runs, ``a`` (before) and ``b`` (after).
 
-Quality is compared by query, speed by run: see ``paired`` and ``by_run``, and ``judge`` for what is
-called a difference.
+``sides`` has the figures, ``judge`` says what of them is proven, ``verdicts`` what the runs' own
+checks said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import exp, log
-from statistics import fmean
+from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 from mcstress.errors import UsageError
-from mcstress.evidence.compare.by_run import RunTest, run_test
-from mcstress.evidence.compare.comparable import refuse_unlike, same_seed, unsent_steps, warnings
-from mcstress.evidence.compare.figure import Better, Figure
-from mcstress.evidence.compare.judge import judge, notes
-from mcstress.evidence.compare.quality import Quality
+from mcstress.evidence.compare.comparable import (
+    incomplete,
+    refuse_unlike,
+    repeated,
+    same_seed,
+    unsent_steps,
+    warnings,
+)
+from mcstress.evidence.compare.figure import Figure
+from mcstress.evidence.compare.judge import judge, reach
+from mcstress.evidence.compare.sides import Sides
+from mcstress.evidence.compare.verdicts import LostCheck, SideVerdict, lost_checks, side_verdict
 from mcstress.evidence.store.history import RunFile
-from mcstress.metrics.results import Percentiles
 
-_PERCENTILES = ("p50_ms", "p95_ms")
-_LEAST_MS = 0.001
+Outcome = Literal["regression", "unknown", "none"]
 
 
 class Comparison(msgspec.Struct, kw_only=True):
     """All figures of two sets of runs, named by their files; ``notes`` limit what they can say.
 
-    ``gone`` names the figures that only ``a`` has, ``new`` those that only ``b`` has; ``damaged``
-    are files that no longer hold what was written into them, ``unsent`` those of runs whose load
-    generator could not send some steps: nothing is proven by them.
+    ``gone`` names the figures that only ``a`` has, ``new`` those that only ``b`` has.
+    ``lost_checks`` are those that ``a`` passes and ``b`` does not. ``unproven`` says what this
+    comparison could not judge, ``reaches`` from which ratio on a change of speed would have been
+    found. ``damaged`` are files that no longer hold what was written into them, ``unsent`` those
+    of runs whose load generator could not send some steps: nothing is proven by them.
     """
 
     a: list[str]
     b: list[str]
+    a_verdict: SideVerdict
+    b_verdict: SideVerdict
     warnings: list[str]
     notes: list[str]
     figures: list[Figure]
     gone: list[str]
     new: list[str]
+    lost_checks: list[LostCheck] = []
+    unproven: list[str] = []
+    reaches: dict[str, float] = {}
     damaged: list[str] = []
     unsent: list[str] = []
 
     @property
     def regressions(self) -> list[str]:
-        """What is proven to be worse in ``b``, and what it cannot show any more."""
-        return [one.name for one in self.figures if one.verdict == "worse"] + self.gone
+        """What is worse in ``b``: proven figures, figures that it lacks, checks that it lost."""
+        worse = [one.name for one in self.figures if one.verdict == "worse"]
+        return [*worse, *self.gone, *(one.check for one in self.lost_checks if one.certain)]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What ``--fail-on-regression`` goes by. No regression is said where all was judged."""
+        if self.damaged or self.unsent:
+            return "unknown"
+        if self.regressions:
+            return "regression"
+        return "unknown" if self.unproven or self.lost_checks else "none"
 
 
 def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
@@ -58,83 +79,38 @@ def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
         raise UsageError("compare: expected at least one run on either side: A… -- B…")
     runs = [*a, *b]
     refuse_unlike(runs)
-    quality = Quality(a, b)
-    figures = [*quality.figures(paired=same_seed(runs)), *_speed(a, b)]
-    judge(figures)
+    sides, paired = Sides(a, b), same_seed(runs)
+    figures = sides.figures(paired=paired)
+    values = {
+        figure.name: (sides.values("a", figure.name), sides.values("b", figure.name))
+        for figure in figures
+    }
+    unproven = judge(figures, values, (len(a), len(b)))
+    unproven += [f"{run.path} is incomplete" for run in runs if incomplete(run)]
+    unproven += repeated(runs)
+    if unknown := sides.unknown():
+        unproven.append(f"of B only a sample of events is known, without {', '.join(unknown)}")
+    by_run = [figure for figure in figures if figure.judged_by == "runs"]
     return Comparison(
         a=[str(run.path) for run in a],
         b=[str(run.path) for run in b],
-        warnings=warnings(runs),
-        notes=[*quality.notes(), *notes(figures, (len(a), len(b)), paired=same_seed(runs))],
+        a_verdict=side_verdict(a),
+        b_verdict=side_verdict(b),
+        warnings=warnings(a, b),
+        notes=[*_seed_notes(paired=paired), *sides.notes()],
         figures=figures,
-        gone=quality.only("a"),
-        new=quality.only("b"),
+        gone=sides.only("a"),
+        new=sides.only("b"),
+        lost_checks=lost_checks(a, b),
+        unproven=unproven,
+        reaches={
+            figure.name: reach(figure, by_run, values) for figure in by_run if figure.relative
+        },
         damaged=[str(run.path) for run in runs if run.faults()],
         unsent=[str(run.path) for run in runs if unsent_steps(run)],
     )
 
 
-def _speed(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[Figure]:
-    sides = [[run.document.speed.steps for run in side] for side in (a, b)]
-    steps = dict.fromkeys(step for side in sides for run in side for step in run)
-    found = [
-        _by_run(f"latency.{step}.{percentile}", "lower", *values, relative=True)
-        for step in steps
-        for percentile in _PERCENTILES
-        if all(values := [_percentiles(side, step, percentile) for side in sides])
-    ]
-    paces = [[pace for run in side if (pace := _steps_per_s(run))] for side in (a, b)]
-    if all(paces):
-        found.append(_by_run("steps_per_s", "higher", *paces, relative=True))
-    rates = [[rate for run in side if (rate := _error_rate(run)) is not None] for side in (a, b)]
-    if all(rates):
-        found.append(_by_run("errors.rate", "lower", *rates, relative=False))
-    return found
-
-
-def _percentiles(
-    side: Sequence[Mapping[str, Percentiles]], step: str, percentile: str
-) -> list[float]:
-    found = [getattr(run.get(step, Percentiles()), percentile) for run in side]
-    return [max(value, _LEAST_MS) for value in found if value is not None]
-
-
-def _steps_per_s(run: RunFile) -> float | None:
-    section = run.document.run
-    if section.started is None or section.ended is None:
-        return None
-    seconds = (section.ended - section.started).total_seconds()
-    steps = run.document.figure("errors.steps")
-    return steps / seconds if steps and seconds > 0 else None
-
-
-def _error_rate(run: RunFile) -> float | None:
-    rate: float | None = run.document.figure("errors.rate")
-    return rate
-
-
-def _by_run(
-    name: str, better: Better, before: list[float], after: list[float], *, relative: bool
-) -> Figure:
-    test = _ratio_test(before, after) if relative else run_test(before, after)
-    return Figure(
-        name=name,
-        better=better,
-        unit="runs",
-        a=fmean(before),
-        b=fmean(after),
-        n_a=len(before),
-        n_b=len(after),
-        effect=test.effect,
-        ci95=test.ci95,
-        relative=relative,
-        p=test.p,
-        least_p=test.least_p,
-    )
-
-
-def _ratio_test(before: list[float], after: list[float]) -> RunTest:
-    """The test of the logarithms, and its effect and interval as b / a - 1."""
-    test = run_test([log(value) for value in before], [log(value) for value in after])
-    ci95 = None if test.ci95 is None else (exp(test.ci95[0]) - 1, exp(test.ci95[1]) - 1)
-    return RunTest(exp(test.effect) - 1, ci95, test.p, test.least_p)
+def _seed_notes(*, paired: bool) -> list[str]:
+    told = "The seeds differ, so that questions are no pairs: figures are judged by run only."
+    return [] if paired else [told]

@@ -13,13 +13,19 @@ from rich.text import Text
 
 from mcstress.evidence.compare.comparison import Comparison
 from mcstress.evidence.compare.figure import Figure
+from mcstress.evidence.compare.run_figures import STEPS_PER_S
+from mcstress.evidence.compare.verdicts import SideVerdict
 from mcstress.evidence.report import words
 from mcstress.evidence.report.markdown import code, escape
 from mcstress.metrics.metric import COUNT
 from mcstress.metrics.names import METRICS
 
-_COLUMNS = ("Figure", "Effect", "95 % interval", "", "A", "B", "n", "p (Holm)")
-_WIDTH = 200
+_COLUMNS = (
+    "Figure", "A", "B", "Change", "95 % interval", "", "p", "Mann\u2013Whitney p",
+    "Paired change", "95 % interval", "Questions",
+)  # fmt: skip
+_LEFT = ("Figure", "")
+_WIDTH = 240
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
@@ -27,7 +33,7 @@ def text(comparison: Comparison) -> str:
     """The comparison for a terminal, without colours."""
     table = Table(box=None, pad_edge=False, header_style="")
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in ("Figure", "") else "right")
+        table.add_column(column, justify="left" if column in _LEFT else "right")
     for figure in comparison.figures:
         table.add_row(*(Text(cell) for cell in _row(figure)))
     out = StringIO()
@@ -45,10 +51,14 @@ def markdown(comparison: Comparison) -> str:
             "",
             f"**{escape(summary(comparison))}**",
             "",
-            *(f"- {side}: {', '.join(map(code, files))}" for side, files in _sides(comparison)),
+            *(f"- {escape(line)}" for line in _lost(comparison)),
+            *(
+                f"- {escape(told)}: {', '.join(map(code, files))}"
+                for told, files in _sides(comparison)
+            ),
             "",
             f"| {' | '.join(_COLUMNS)} |",
-            "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |",
+            f"| {' | '.join('---' if one in _LEFT else '---:' for one in _COLUMNS)} |",
             *(f"| {' | '.join([code(row[0]), *map(escape, row[1:])])} |" for row in rows),
             "",
             *(f"- {escape(remark)}" for remark in _remarks(comparison)),
@@ -60,78 +70,127 @@ def markdown(comparison: Comparison) -> str:
 def json(comparison: Comparison) -> str:
     """The comparison as one JSON object.
 
-    ``regressions`` names what is proven to be worse, and what B does not have any more.
+    ``regressions`` names what is proven to be worse, and what B does not have any more; ``outcome``
+    is what ``--fail-on-regression`` goes by.
     """
     whole = msgspec.to_builtins(comparison)
-    whole["regressions"] = comparison.regressions
+    whole |= {"regressions": comparison.regressions, "outcome": comparison.outcome}
     text = msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()
     # In ASCII, which any terminal's encoding has: what it replaced would be lost to a machine.
     return _BEYOND_ASCII.sub(lambda found: dumps(found[0])[1:-1], text) + "\n"
 
 
 def summary(comparison: Comparison) -> str:
-    """What is proven, in one sentence."""
+    """What is proven, and what could not be, in a few sentences."""
     said = [
         f"{verdict}: {words.sentence_list(names)}"
         for verdict in ("worse", "better")
         if (names := [one.name for one in comparison.figures if one.verdict == verdict])
     ]
-    proven = f"Proven {'; '.join(said)}." if said else "No difference is proven."
+    told = [f"Proven {'; '.join(said)}." if said else "No difference is proven."]
+    if certain := [one.check for one in comparison.lost_checks if one.certain]:
+        told.append(f"B fails what A passes: {words.sentence_list(certain)}.")
     for side, names in (("A", comparison.gone), ("B", comparison.new)):
         if names:
-            proven += f" Only in {side}: {words.sentence_list(names)}."
-    return proven
+            told.append(f"Only in {side}: {words.sentence_list(names)}.")
+    told += [f"Unknown: {one}." for one in comparison.unproven]
+    return " ".join(told)
 
 
 def _heading(comparison: Comparison) -> list[str]:
-    sides = [f"{side}: {', '.join(files)}" for side, files in _sides(comparison)]
-    return [summary(comparison), *sides]
+    sides = [f"{told}: {', '.join(files)}" for told, files in _sides(comparison)]
+    return [summary(comparison), *_lost(comparison), *sides]
+
+
+def _lost(comparison: Comparison) -> list[str]:
+    return [f"Check {one.check}: {one.said}." for one in comparison.lost_checks]
 
 
 def _sides(comparison: Comparison) -> list[tuple[str, list[str]]]:
-    return [("A", comparison.a), ("B", comparison.b)]
+    return [
+        (f"A, {_verdict(comparison.a_verdict)}", comparison.a),
+        (f"B, {_verdict(comparison.b_verdict)}", comparison.b),
+    ]
+
+
+def _verdict(side: SideVerdict) -> str:
+    """``PASS``, or ``FAIL in 3 runs, PASS in 1 run; failed: …``."""
+    if len(side.verdicts) == 1:
+        (verdict,) = side.verdicts
+        said = verdict.upper()
+    else:
+        said = ", ".join(
+            f"{verdict.upper()} in {words.plural(runs, 'run')}"
+            for verdict, runs in side.verdicts.items()
+        )
+    failed = [f"{one.check} ({words.plural(one.runs, 'run')})" for one in side.failed]
+    return said + (f"; failed: {', '.join(failed)}" if failed else "")
 
 
 def _remarks(comparison: Comparison) -> list[str]:
     return [
         *(f"Warning: {warning}." for warning in comparison.warnings),
         *comparison.notes,
-        "A and B are the reports' own figures; means where there are several runs a side.",
-        "Effect: B less A over n queries that both were asked, or B by A less 1 over n runs.",
-        "~ where nothing is proven.",
+        *(
+            f"{name}: a change by a factor of {ratio:.2f} or more would have been found "
+            "in 80 % of comparisons."
+            for name, ratio in comparison.reaches.items()
+        ),
+        *_REMARKS,
     ]
+
+
+_REMARKS = (
+    (
+        "A and B are the reports' own figures; of several runs the mean, of times and paces the "
+        "geometric mean."
+    ),
+    (
+        "Change is B - A, of times and paces B / A - 1. Paired change is the mean of B - A over "
+        "questions that both sides were asked."
+    ),
+    (
+        '"~": no difference is proven. All figures but the descriptive ones are tested together, '
+        "p is corrected: where nothing changed, at most 5 % of comparisons find anything."
+    ),
+    '"descriptive": not tested. The interval stands alone; of many such, some exclude 0 by chance.',
+)
 
 
 def _row(figure: Figure) -> list[str]:
+    pairs = figure.paired
     return [
         figure.name,
-        _change(figure, figure.effect),
-        _interval(figure),
-        figure.verdict,
         _value(figure, figure.a),
         _value(figure, figure.b),
-        f"{figure.n_a}" if figure.unit == "queries" else f"{figure.n_a} + {figure.n_b}",
-        words.p_value(figure.p_holm),
+        _change(figure.change, relative=figure.relative),
+        _interval(figure.ci95, relative=figure.relative),
+        figure.verdict,
+        words.p_value(figure.p),
+        words.p_value(figure.mannwhitney_p),
+        _change(pairs.effect) if pairs else words.NONE,
+        _interval(pairs.ci95) if pairs else words.NONE,
+        words.count(pairs.n) if pairs else words.NONE,
     ]
 
 
-def _change(figure: Figure, change: float) -> str:
-    written = f"{change:+.1%}" if figure.relative else f"{change:+.3f}"
+def _change(change: float, *, relative: bool = False) -> str:
+    written = f"{change:+.1%}" if relative else f"{change:+.3f}"
     return written.replace("-", "\u2212").replace("%", " %")
 
 
-def _interval(figure: Figure) -> str:
-    if figure.ci95 is None:
+def _interval(ci95: tuple[float, float] | None, *, relative: bool = False) -> str:
+    if ci95 is None:
         return words.NONE
-    low, high = (_change(figure, end) for end in figure.ci95)
+    low, high = (_change(end, relative=relative) for end in ci95)
     return f"[{low}, {high}]"
 
 
 def _value(figure: Figure, value: float) -> str:
-    if figure.name.startswith("latency."):
-        return f"{words.milliseconds(value)} ms"
-    if figure.name == "steps_per_s":
+    if figure.name == STEPS_PER_S:
         return words.per_second(value)
+    if figure.relative:
+        return f"{words.milliseconds(value)} ms"
     # A count of one run is a whole number; the mean of several need not be one.
-    is_count = METRICS[figure.name].unit == COUNT and value == int(value)
-    return words.count(int(value)) if is_count else words.score(value)
+    is_count = figure.name in METRICS and METRICS[figure.name].unit == COUNT
+    return words.count(int(value)) if is_count and value == int(value) else words.score(value)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.checks import line
 
 _LEVELS = {"fail": "error", "unknown": "warning"}
 
@@ -32,9 +34,11 @@ def tell_github(
 
 
 def check_annotations(document: RunDocument) -> list[str]:
-    """An error for each check that failed, a warning for each that is unknown."""
-    return [
-        f"::{level} title={_property(check.check)}::{_message(check.reason)}"
+    """The verdict's line, an error for each check that failed, a warning for each unknown one."""
+    worst = _LEVELS.get(document.verdict, "notice")
+    told = f"::{worst} title=multi_coord_stress::{_message(verdict_line(document))}"
+    return [told] * bool(document.checks) + [
+        f"::{level} title={_property(check.check)}::{_message(line(check))}"
         for check in document.checks
         if (level := _LEVELS.get(check.verdict))
     ]

@@ -8,8 +8,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from mcstress.errors import UsageError
+from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.atomic import atomic_file
+from mcstress.metrics.checks import line
 
 SUITE = "multi_coord_stress"
 _OUTCOMES = {"fail": "failure", "unknown": "error", "skipped": "skipped"}
@@ -44,7 +46,8 @@ def junit(document: RunDocument) -> bytes:
     for check in checks:
         case = SubElement(suite, "testcase", classname=SUITE, name=_text(check.check))
         if outcome := _OUTCOMES.get(check.verdict):
-            SubElement(case, outcome, message=_text(check.reason))
+            SubElement(case, outcome, message=_text(line(check)))
+    SubElement(suite, "system-out").text = _text(verdict_line(document))
     suites = Element("testsuites")
     suites.append(suite)
     indent(suites)

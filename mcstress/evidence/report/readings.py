@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from mcstress.evidence.report import words
 from mcstress.evidence.run_document import RunDocument
 
 Tone = Literal["good", "fair", "bad", "none"]
@@ -54,15 +55,23 @@ def healthy(document: RunDocument, name: str) -> str:
     return f" (healthy {limit})".replace(" ", NO_BREAK).replace(NO_BREAK, " ", 1)
 
 
-def lift(difference: float | None, p: float | None) -> Reading:
+def lift(difference: float | None, p: float | None, questions: int) -> Reading:
     """Whether the memory, and not retrieval, is what finds: by McNemar's test of the lift."""
     if difference is None or p is None:
         return Reading("no control to compare with", "none")
     if p > ALPHA:
-        return Reading("not proven that the memory finds them", "fair")
+        told = f"p = {words.p_value(p)}, n = {questions:,}".replace("= <", "<")
+        return Reading(f"not enough data to credit the memory ({told})", "fair")
     if difference > 0:
         return Reading("the memory is what finds them", "good")
     return Reading("the memory makes it worse", "bad")
+
+
+def credited(found: Reading, memory: Reading) -> Reading:
+    """``found``, a rate's reading; what is not proven to be the memory's work is not good."""
+    if found.tone != "good" or memory.tone in ("good", "none"):
+        return found
+    return Reading(f"{found.words}; {memory.words}", memory.tone)
 
 
 def verdict(word: str) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,8 +11,11 @@ from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
 from mcstress.evidence.report.sections import capture, load, over_time, quality, speed, trust
+from mcstress.evidence.report.sections.relevance import relevance
 from mcstress.evidence.report.sections.target import target
+from mcstress.evidence.report.verdict_line import verdict_words
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.phase import PHASES
 
 _COORDINATORS_NAMED = 12
 BUILT_IN = "built-in test server (not your system)"
@@ -41,16 +45,12 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
     return View(
         title=f"Multi-Coordinator Stress Test — Run {run.run_id}",
         verdict=readings.verdict(document.verdict),
-        verdict_words=trust.verdict_words(document),
+        verdict_words=verdict_words(document),
         facts=_facts(document, generated or datetime.now(UTC)),
         sections=[
             target(run),
             trust.checks(document),
-            quality.diversity(document),
-            quality.determinism(document),
-            quality.learning(document),
-            quality.freshness(document),
-            quality.swap_and_inbox(document),
+            *_of_chosen_phases(document),
             *quality.further(document),
             speed.latency(document),
             load.load(document),
@@ -63,6 +63,23 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
         ],
         run=run,
     )
+
+
+_QUALITY: dict[Callable[[RunDocument], Section], tuple[str, ...]] = {
+    relevance: ("baseline",),
+    quality.diversity: ("baseline",),
+    quality.determinism: ("reissue",),
+    quality.learning: ("handover", "handover_paraphrase"),
+    quality.freshness: ("fresh_resume",),
+    quality.swap_and_inbox: ("swap", "inbox"),
+}
+"""The sections on quality, and the phases that they come from."""
+
+
+def _of_chosen_phases(document: RunDocument) -> list[Section]:
+    """Those that have something to say: of a phase that was not chosen there is nothing."""
+    chosen = document.run.phases or [*PHASES]
+    return [made(document) for made, of in _QUALITY.items() if not set(of).isdisjoint(chosen)]
 
 
 def _facts(document: RunDocument, generated: datetime) -> list[Fact]:

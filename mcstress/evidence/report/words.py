@@ -1,8 +1,11 @@
-"""Numbers as the reports write them, the same in all of them."""
+"""Numbers as the reports write them, the same in all of them (metrics/shown.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from mcstress.metrics import shown as numbers
+from mcstress.metrics.shown import shown
 
 NONE = "–"  # noqa: RUF001  (what a table shows for nothing)
 """Stands where there is no figure."""
@@ -10,7 +13,7 @@ NONE = "–"  # noqa: RUF001  (what a table shows for nothing)
 
 def score(value: float | None) -> str:
     """A Jaccard or another value in [0, 1]."""
-    return NONE if value is None else f"{value:.3f}"
+    return NONE if value is None else shown(value)
 
 
 def chance(value: float | None) -> str:
@@ -22,28 +25,27 @@ def p_value(value: float | None) -> str:
     """A probability under "no difference"."""
     if value is None:
         return NONE
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004  (the last that shows)
+    return "< 0.001" if value < 0.001 else shown(value)  # noqa: PLR2004  (the last that shows)
 
 
 def signed(value: float | None) -> str:
     """A difference of two rates."""
-    return NONE if value is None else f"{value:+.3f}".replace("-", "\u2212")
+    return NONE if value is None else shown(value, sign=True)
 
 
-def interval(ci95: Sequence[float] | None, *, signs: bool = False) -> str:
-    """A 95 % interval."""
+def interval(
+    ci95: Sequence[float] | None, *, signs: bool = False, limits: Sequence[float] = ()
+) -> str:
+    """A 95 % interval; no end is rounded across one of ``limits``."""
     if ci95 is None:
         return NONE
-    low, high = (signed(end) if signs else score(end) for end in ci95)
+    low, high = (shown(end, limits=limits, sign=signs) for end in ci95)
     return f"[{low}, {high}]"
 
 
 def milliseconds(value: float | None) -> str:
     """A latency in ms, to three significant digits and never finer than a microsecond."""
-    if value is None:
-        return NONE
-    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3  # noqa: PLR2004  (the digits' own steps)
-    return f"{value:,.{digits}f}"
+    return NONE if value is None else numbers.milliseconds(value)
 
 
 def count(value: float | None) -> str:
@@ -53,12 +55,12 @@ def count(value: float | None) -> str:
 
 def per_second(value: float | None) -> str:
     """A pace."""
-    return NONE if value is None else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"  # noqa: PLR2004  (three digits)
+    return NONE if value is None else shown(value, 1 if value < 100 else 0)  # noqa: PLR2004  (three digits)
 
 
 def percent(value: float | None) -> str:
     """A share."""
-    return NONE if value is None else f"{value:.2%}".replace("%", " %")
+    return NONE if value is None else numbers.percent(value)
 
 
 def of(part: int | None, whole: int | None) -> str:

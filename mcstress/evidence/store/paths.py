@@ -98,8 +98,8 @@ def _claim_id(folder: Path, run_id: str) -> ReportPaths:
     paths = ReportPaths(folder, run_id)
     if not _create(paths):
         raise UsageError(
-            f"--run-id {run_id}: {folder} already holds a run of this id; expected a new one, "
-            "for a run is never overwritten"
+            f"--run-id {run_id}: {folder} already holds a run with this id; runs are never "
+            "overwritten, choose another id"
         )
     return paths
 

@@ -20,8 +20,6 @@ from mcstress.metrics.event import Event, encoder
 FLUSH_BYTES = 256 * 1024
 HELD_BYTES = 64 * 1024 * 1024
 """Where the disk refuses, as much is held back for the next try; what is beyond that is lost."""
-UNTALLIED = 16
-"""Blocks that were written and not yet digested: more are digested before the owner's ``flush``."""
 
 
 class Segment:
@@ -31,7 +29,7 @@ class Segment:
     owner calls ``flush`` once a second. A disk that refuses is never raised to a user: ``error``
     says what it said first, each later flush tries again, and ``lost`` counts the lines that never
     got there. ``events`` counts those appended (lost ones included), ``bytes_written`` what the
-    file holds, and ``tally`` its lines, up to the last ``flush``. ``private``: only its owner may
+    file holds, and ``tally`` its whole lines. ``private``: only its owner may
     read it. Greenlets may share a segment, threads may not.
     """
 
@@ -44,14 +42,15 @@ class Segment:
         self.tally = FileTally()
         self._gone = False
         self._waiting = bytearray()
-        self._untallied: list[bytes] = []
+        self._half_line = b""
+        self._has_untallied_records = False
         self._descriptor = _open_empty(path, private=private)
         self.record(first_record)
         self.flush()
 
     @property
     def kept(self) -> int:
-        """Events that the file holds, as of the last ``flush``."""
+        """Events that the file holds."""
         return 0 if self._gone else self.tally.events.lines
 
     def append(self, event: Event) -> None:
@@ -76,11 +75,11 @@ class Segment:
         """Keep a line that is no event: it says what it is under ``"record"``."""
         # The kind comes first, so that a reader tells records from events by their first bytes.
         self._keep({"record": record["record"]} | record)
+        self._has_untallied_records = True
 
     def flush(self) -> None:
-        """Hand what is waiting to the operating system, and tally what the file holds."""
+        """Hand what is waiting to the operating system, and look whether the file is there."""
         self._write()
-        self._add_to_tally()
         self._look_for_file()
 
     def end(self, outcome: dict[str, Any] | None = None) -> None:
@@ -114,7 +113,7 @@ class Segment:
         self._descriptor = -1
 
     def _write(self) -> None:
-        """Write what is waiting. A user may be waiting for it: nothing is digested here."""
+        """Write what is waiting, and tally what the file holds: 0.2 ms for ``FLUSH_BYTES``."""
         while self._waiting:
             try:
                 written = os.write(self._descriptor, self._waiting)
@@ -122,17 +121,24 @@ class Segment:
                 self.error = self.error or f"{self.path}: {error.strerror}"
                 return
             self.bytes_written += written
-            self._untallied.append(bytes(self._waiting[:written]))
+            with memoryview(self._waiting)[:written] as taken:
+                self._add_to_tally(bytes(taken))
             del self._waiting[:written]
+        self._has_untallied_records = False
 
-    def _add_to_tally(self) -> None:
+    def _add_to_tally(self, written: bytes) -> None:
         """Tally the whole lines among what was written; half a line waits for its end."""
-        if not self._untallied:
-            return
-        *lines, rest = b"".join(self._untallied).split(b"\n")
-        self._untallied = [rest] if rest else []
-        for line in lines:
-            (self.tally.records if line.startswith(RECORD) else self.tally.events).add(line)
+        written = self._half_line + written
+        lines, at = [], 0
+        # ``split`` looks at one byte after the other, ``find`` at many: half of all that it costs.
+        while (end := written.find(b"\n", at)) >= 0:
+            lines.append(written[at:end])
+            at = end + 1
+        self._half_line = written[at:]
+        if self._has_untallied_records:
+            self.tally.records.add_all(line for line in lines if line.startswith(RECORD))
+            lines = [line for line in lines if not line.startswith(RECORD)]
+        self.tally.events.add_all(lines)
 
     def _look_for_file(self) -> None:
         """Notice that somebody removed the file: writing to it would go on without a word."""
@@ -164,8 +170,6 @@ class Segment:
 
     def _has_room(self) -> bool:
         self._write()
-        if len(self._untallied) > UNTALLIED:
-            self._add_to_tally()
         return len(self._waiting) < HELD_BYTES
 
 

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Annotated, Any
 
 import msgspec
+from xxhash import xxh3_128_intdigest
 
 from mcstress.metrics.results import says
 
@@ -26,10 +27,11 @@ class Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tally:
-    """Counts lines and adds up their BLAKE2b digests: equal whatever the lines' order.
+    """Counts lines and adds up their 128-bit XXH3 digests: equal whatever the lines' order.
 
     A line that is missing, there twice or changed by a bit changes it (but for a chance of one in
-    2**128). Takes 2 µs for a line of 1.2 KB.
+    2**128). Takes a quarter of a microsecond for a line of 1.2 KB, an eighth of what a
+    cryptographic digest takes: every event of a run is digested while users wait.
     """
 
     __slots__ = ("_sum", "lines")
@@ -41,12 +43,13 @@ class Tally:
     def add(self, line: bytes) -> None:
         """Count a line, without its newline."""
         self.lines += 1
-        self._sum += int.from_bytes(blake2b(line, digest_size=DIGEST_BYTES).digest())
+        self._sum += xxh3_128_intdigest(line)
 
     def add_all(self, lines: Iterable[bytes]) -> None:
         """Count ``lines``."""
-        for line in lines:
-            self.add(line)
+        digests = list(map(xxh3_128_intdigest, lines))
+        self.lines += len(digests)
+        self._sum += sum(digests)
 
     def merge(self, other: Tally) -> None:
         """Count what ``other`` did."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from usearch.index import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Vector = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -51,10 +51,13 @@ class Hit(msgspec.Struct, frozen=True, order=True, gc=False):
 class Corpus:
     """Items by id, and their index. Called from one thread only.
 
-    Vectors have length 1 and are kept in half precision: distances are right to about 0.001.
+    Vectors have length 1 and are kept in half precision: distances are right to about 0.001. It
+    begins with ``items`` where there is the ``graph`` of another that began with the same.
     """
 
-    def __init__(self, name: str, dimension: int) -> None:
+    def __init__(
+        self, name: str, dimension: int, items: Sequence[Item] = (), graph: bytes = b""
+    ) -> None:
         self.name = name
         self.roles: Counter[str] = Counter()
         self._items: list[Item] = []
@@ -67,6 +70,13 @@ class Corpus:
             expansion_add=EXPANSION_ADD,
             expansion_search=EXPANSION_SEARCH,
         )
+        if graph:
+            self._index.load(graph)
+            self._take(items)
+
+    def graph(self) -> bytes:
+        """The index with its vectors, for a corpus to begin with."""
+        return bytes(self._index.save() or b"")
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -83,17 +93,23 @@ class Corpus:
         first = len(self._items)
         keys = np.arange(first, first + len(items), dtype=np.uint64)
         self._index.add(keys, vectors, threads=1)
+        self._take(items)
+
+    def _take(self, items: Sequence[Item]) -> None:
+        first = len(self._items)
         self._items += items
         self._keys |= {item.id: key for key, item in enumerate(items, start=first)}
         self.roles.update(item.role for item in items if item.role)
 
-    def search(self, vector: Vector, count: int, exclude_ids: Iterable[str] = ()) -> list[Hit]:
-        """The ``count`` nearest in order, without those excluded."""
+    def search(
+        self, vector: Vector, count: int, exclude_ids: Iterable[str] = (), *, exact: bool = False
+    ) -> list[Hit]:
+        """The ``count`` nearest in order, without those excluded; ``exact``: all are compared."""
         excluded = {self._keys[item_id] for item_id in exclude_ids if item_id in self._keys}
         wanted = min(count + len(excluded), len(self._keys))
         if not wanted:
             return []
-        exact = len(self._keys) <= LARGEST_EXACT
+        exact = exact or len(self._keys) <= LARGEST_EXACT
         matches = self._index.search(vector, wanted, exact=exact, threads=1)
         found = zip(matches.keys.tolist(), matches.distances.tolist(), strict=True)
         hits = [self._hit(key, distance) for key, distance in found if key not in excluded]

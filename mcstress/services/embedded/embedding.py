@@ -45,9 +45,15 @@ class Embedding:
     def __init__(self, rows: dict[str, int], weights: Vector, table: Matrix) -> None:
         """``rows`` maps terms to rows of ``table``, their vectors, and of their ``weights``."""
         self._rows = rows
+        self.weights, self.table = weights, table
         self._table = table * weights[:, np.newaxis]
         self._unknown_weight = np.float32(UNKNOWN_WEIGHT * np.median(weights))
         self._unknown = lru_cache(UNKNOWN_WORDS_KEPT)(self._unknown_row)
+
+    @property
+    def terms(self) -> list[str]:
+        """The terms, each at the place of its row."""
+        return list(self._rows)
 
     def encode(self, text: str) -> Vector:
         """The unit vector of ``text``; zero where it has no words."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mcstress.services.embedded.built import Built, keep, load
 from mcstress.services.embedded.corpus import Corpus, Item
 from mcstress.services.embedded.embedding import DIMENSION, fit_embedding
 from mcstress.services.embedded.items import restored_item
@@ -13,7 +14,6 @@ from mcstress.services.embedded.matrix import Matrix
 from mcstress.services.embedded.workers import WorkerProfile, make_workers
 
 if TYPE_CHECKING:
-    from mcstress.services.embedded import embedding
     from mcstress.services.embedded.store import Store
     from mcstress.services.embedded.vocabulary import Vocabulary
 
@@ -22,29 +22,41 @@ CORPORA = (("workers", "w", 5_000), ("ethereal_workers", "e", 10_000))
 
 
 def build_matrix(vocabulary: Vocabulary, seed: int) -> Matrix:
-    """The corpora of ``seed`` and the embedding that they teach; no memory yet."""
+    """The corpora of ``seed`` and the embedding that they teach; no memory yet.
+
+    Built once on a machine, and taken from there later: a third of a second instead of two.
+    """
     workers = [make_workers(vocabulary, seed, prefix, count) for _name, prefix, count in CORPORA]
-    embedding, vectors = fit_embedding([worker.text for corpus in workers for worker in corpus])
-    corpora = []
-    for (name, _prefix, count), members in zip(CORPORA, workers, strict=True):
-        corpora.append(corpus_of(name, members, vectors[:count]))
-        vectors = vectors[count:]
-    return Matrix(embedding, corpora)
-
-
-def corpus_of(name: str, workers: list[WorkerProfile], vectors: embedding.Matrix) -> Corpus:
-    """A corpus of ``workers``, each with its row of ``vectors``."""
-    corpus = Corpus(name, DIMENSION)
-    items = [
-        Item(
-            worker.id,
-            msgspec.Raw(msgspec.json.encode(worker.profile)),
-            worker.profile.role,
+    built = load(seed)
+    if built is None:
+        built = build(workers)
+        keep(seed, built)
+    # Also what was built just now: a graph that grows later grows alike in either case.
+    corpora = [
+        Corpus(name, DIMENSION, list(map(item_of, members)), graph)
+        for (name, _prefix, _count), members, graph in zip(
+            CORPORA, workers, built.graphs, strict=True
         )
-        for worker in workers
     ]
-    corpus.add(items, vectors)
-    return corpus
+    return Matrix(built.embedding(), corpora)
+
+
+def build(workers: list[list[WorkerProfile]]) -> Built:
+    """What ``workers`` teach, and the graph of each corpus of them."""
+    embedding, vectors = fit_embedding([worker.text for corpus in workers for worker in corpus])
+    graphs = []
+    for members in workers:
+        corpus = Corpus("", DIMENSION)
+        corpus.add(list(map(item_of, members)), vectors[: len(members)])
+        vectors = vectors[len(members) :]
+        graphs.append(corpus.graph())
+    return Built(embedding.terms, embedding.weights.tobytes(), embedding.table.tobytes(), graphs)
+
+
+def item_of(worker: WorkerProfile) -> Item:
+    """A worker as a corpus has it."""
+    metadata = msgspec.Raw(msgspec.json.encode(worker.profile))
+    return Item(worker.id, metadata, worker.profile.role)
 
 
 def restore(matrix: Matrix, store: Store) -> None:

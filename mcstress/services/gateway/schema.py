@@ -77,6 +77,18 @@ class JudgedAnswer(msgspec.Struct):
     results: list[JudgedHit]
 
 
+class HitMetadata(msgspec.Struct, gc=False):
+    """A hit's metadata as it came."""
+
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class MetadataAnswer(msgspec.Struct, gc=False):
+    """The answer to a search, read once more for the metadata of its hits alone."""
+
+    results: list[HitMetadata]
+
+
 class RecordRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
     """``POST /v1/matrix/playbooks/record``: ``answer_id`` was the answer, in memory ``corpus``."""
 
@@ -191,6 +203,7 @@ class HealthAnswer(ServiceAnswer):
 
 search_decoder = msgspec.json.Decoder(SearchAnswer)
 judged_decoder = msgspec.json.Decoder(JudgedAnswer)
+metadata_decoder = msgspec.json.Decoder(MetadataAnswer)
 record_decoder = msgspec.json.Decoder(RecordAnswer)
 inbox_decoder = msgspec.json.Decoder(InboxAnswer)
 embed_decoder = msgspec.json.Decoder(EmbedAnswer)

@@ -82,7 +82,7 @@ class GatewayTarget(Target):
                 answer.playbook_injected,
             )
             if search.metadata:
-                step.answer.metadata = _metadata(step.response)
+                step.answer.metadata = _metadata(step.response, plain=bool(search.fields))
         return step
 
     def record(self, recording: Recording, trace: TraceContext) -> Step[wire.RecordAnswer]:
@@ -152,8 +152,10 @@ class VectorIndices:
             logger.warning("the vector index %s could not be made: %s", name, error)
 
 
-def _metadata(body: bytes) -> list[Any]:
-    """The metadata of each hit, unread, from a search's answer."""
+def _metadata(body: bytes, *, plain: bool) -> list[Any]:
+    """The metadata of each hit, unread, from a search's answer; ``plain``: null as it came."""
+    if plain:
+        return [hit.metadata for hit in read(wire.metadata_decoder, body).results]
     return [hit.metadata for hit in read(wire.judged_decoder, body).results]
 
 

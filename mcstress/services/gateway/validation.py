@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mcstress.metrics.event import Hit
+from mcstress.metrics.event import HIT_TWICE, Hit
 from mcstress.services.failure_reason import clip
 from mcstress.services.gateway.schema import (
     EmbedAnswer,
@@ -23,7 +23,8 @@ def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
     if len(results) > request.k:
         return f"results: {len(results)} of at most {request.k}"
     if len({hit.id for hit in results}) < len(results) and (twice := first_twice(results)):
-        return f'results: id "{clip(twice.id)}" of corpus "{clip(twice.corpus)}" twice'
+        begin, end = HIT_TWICE
+        return f'{begin}"{clip(twice.id)}" of corpus "{clip(twice.corpus)}"{end}'
     boosted, injected = answer.playbook_boosted or 0, answer.playbook_injected or 0
     return count_fault(request, answer) if boosted > request.k or injected > request.k else None
 

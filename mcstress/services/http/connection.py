@@ -17,6 +17,7 @@ from mcstress.services.http.stream import Stream, open_stream
 SPARE_PARSERS = 1000
 AS_WHERE = "as where a client certificate is asked for"
 TLS_WORDS = {
+    "WRONG_VERSION_NUMBER": "the server does not speak TLS on this port; try http://",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "a client certificate is asked for; none is supported",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": f"handshake refused, {AS_WHERE}",
     "UNEXPECTED_EOF_WHILE_READING": f"connection closed in the middle, {AS_WHERE}",

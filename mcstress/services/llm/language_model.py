@@ -7,7 +7,6 @@ from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from copy import copy
-from functools import partial
 from typing import Annotated, Any, Protocol, Self, TypeVar
 
 import msgspec
@@ -19,6 +18,7 @@ from mcstress.services.http.bearer_token import LLM_TOKEN, TokenHosts, authoriza
 from mcstress.services.http.transport import LARGEST_ANSWER_BYTES, Transport
 from mcstress.services.llm import prompts
 from mcstress.services.llm.content import Said, content_fault, json_in
+from mcstress.services.llm.paraphrase_check import paraphrase_fault
 from mcstress.services.reading import read_content
 from mcstress.services.step import Step
 from mcstress.services.surrogates import without_lone_surrogates
@@ -156,7 +156,11 @@ class ChatModel:
     def paraphrase(self, query: str, trace: TraceContext) -> Step[Paraphrase]:
         """Step ``llm.paraphrase``: ``query`` in other words."""
         question = Question(PARAPHRASE, prompts.PARAPHRASE, query, Paraphrase)
-        return self._ask(question, trace, _paraphrase, partial(paraphrase_fault, query))
+
+        def fault(answer: Paraphrase) -> str | None:
+            return paraphrase_fault(query, answer.paraphrase)
+
+        return self._ask(question, trace, _paraphrase, fault)
 
     @abstractmethod
     def _chat(self, question: Question, trace: TraceContext) -> Step[Said]:
@@ -200,18 +204,6 @@ def with_content(
     if step.unparseable is None:
         step.answer = answer
     return step
-
-
-def paraphrase_fault(query: str, answer: Paraphrase) -> str | None:
-    """No words, or the query's own: what they find would say nothing of other words."""
-    words = _folded(answer.paraphrase)
-    if not words:
-        return "paraphrase: found nothing"
-    return "paraphrase: the query itself" if words == _folded(query) else None
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def schema_of(answer: type[msgspec.Struct]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from mcstress.tracing.langfuse.client import Server
 from mcstress.tracing.langfuse.sdk import LangfuseSdk, Project
 
 if TYPE_CHECKING:
-    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.langfuse.settings import LangfuseSettings
     from mcstress.tracing.observation import Entry
 
 
-def check_langfuse(settings: Settings) -> tuple[bool, str]:
+def check_langfuse(settings: LangfuseSettings) -> tuple[bool, str]:
     """Whether the server takes these keys, and one line: its version, and whose keys they are."""
     server = Server(settings, as_it_is)
     try:

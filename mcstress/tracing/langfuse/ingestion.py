@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from mcstress.tracing.langfuse.response import Reply, Sent
+    from mcstress.tracing.http.reply import Sent, SinkReply
     from mcstress.tracing.trace import Trace
 
 _encode = msgspec.json.encode
 
 
-class _Letter:
+class _Batch:
     """A batch, uncompressed: these routes read a body as it comes."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class _Letter:
         traces = (_trace_event(start_ns, trace) for start_ns, trace in self._first.values())
         return _encode({"batch": [*map(msgspec.Raw, (*traces, *self._events))]})
 
-    def read(self, response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
         return read_batch(response, self._ids, sent)
 
 
@@ -56,15 +56,15 @@ class Batches:
     """Writes events and batches."""
 
     path: ClassVar[str] = "/api/public/ingestion"
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: ClassVar[Mapping[str, str]] = {"content-type": "application/json"}
 
     def encode(self, entry: Entry) -> bytes:
         """One entry as an event."""
         return _score_event(entry) if isinstance(entry, Score) else _observation_event(entry)
 
-    def letter(self) -> _Letter:
+    def batch(self) -> _Batch:
         """An empty batch."""
-        return _Letter()
+        return _Batch()
 
 
 def _trace_event(start_ns: int, trace: Trace) -> bytes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from mcstress.tracing.langfuse.response import Reply, Sent
+    from mcstress.tracing.http.reply import Sent, SinkReply
     from mcstress.tracing.trace import Trace
 
 _INTERNAL = 1
@@ -56,7 +56,7 @@ class _Shared(NamedTuple):
     of_others: list[msgspec.Raw]
 
 
-class _Letter:
+class _Batch:
     """A gzip stream, so that no body stands whole in memory.
 
     ISA-L's level 1 takes a quarter of zlib's time for the same size.
@@ -83,7 +83,7 @@ class _Letter:
         self.work()
         return b"".join((*self._compressed, self._stream.flush()))
 
-    def read(self, response: httpx.Response, sent: list[Sent]) -> Reply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
         return read_otlp(response, sent)
 
 
@@ -92,6 +92,7 @@ class Otlp:
 
     path: ClassVar[str] = "/api/public/otel/v1/traces"
     headers: ClassVar[Mapping[str, str]] = {
+        "content-type": "application/json",
         "x-langfuse-ingestion-version": "4",
         "content-encoding": "gzip",
     }
@@ -122,9 +123,9 @@ class Otlp:
             )
         )
 
-    def letter(self) -> _Letter:
+    def batch(self) -> _Batch:
         """An empty body."""
-        return _Letter()
+        return _Batch()
 
     def _shared_by(self, trace: Trace) -> _Shared:
         shared = self._of_trace.get(trace.id)

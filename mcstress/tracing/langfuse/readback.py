@@ -16,7 +16,7 @@ from mcstress.tracing.langfuse.client import Server
 from mcstress.tracing.langfuse.sdk import LangfuseSdk, describe
 
 if TYPE_CHECKING:
-    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.langfuse.settings import LangfuseSettings
     from mcstress.tracing.notices import ThrottledWarnings
 
 Limit = Callable[[float], AbstractContextManager[Any]]
@@ -45,7 +45,7 @@ class _Page(msgspec.Struct):
 
 
 def read_back(
-    settings: Settings,
+    settings: LangfuseSettings,
     session: str,
     expected: int,
     within_s: float,
@@ -80,7 +80,9 @@ def read_back(
 class _Reader:
     """Counts once, in the way that the server's version has. ``last`` is the last full count."""
 
-    def __init__(self, settings: Settings, session: str, until_s: float, limit: Limit) -> None:
+    def __init__(
+        self, settings: LangfuseSettings, session: str, until_s: float, limit: Limit
+    ) -> None:
         self.last: int | None = None
         self.fault = ""
         self.server = Server(settings, as_it_is, timeout_s=_TIMEOUT_S)

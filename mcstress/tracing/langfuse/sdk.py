@@ -9,10 +9,10 @@ import httpx
 import msgspec
 from pydantic import ValidationError
 
-from mcstress.tracing.langfuse.response import Fault, excerpt, keys_fault
+from mcstress.tracing.http.reply import Fault, excerpt, keys_fault
 
 if TYPE_CHECKING:
-    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.langfuse.settings import LangfuseSettings
 
 PROJECTS = "/api/public/projects"
 _WRONG_KEYS = (401, 403)
@@ -33,12 +33,12 @@ class _Projects(msgspec.Struct):
 class LangfuseSdk:
     """The SDK's API client over our connections. It keeps no thread, queue or global."""
 
-    def __init__(self, settings: Settings, http: httpx.Client) -> None:
+    def __init__(self, settings: LangfuseSettings, http: httpx.Client) -> None:
         # Half a second and 30 MB, which only a process with keys should pay.
         from langfuse.api import LangfuseAPI  # noqa: PLC0415
         from langfuse.api.core.api_error import ApiError  # noqa: PLC0415
 
-        self._url = settings.url
+        self._url, self._peer = settings.url, settings.peer
         self._http = http
         self._error = ApiError
         self._api = LangfuseAPI(
@@ -59,7 +59,7 @@ class LangfuseSdk:
         except self._error as error:
             where = f"{self._url}{PROJECTS} answers {error.status_code}"
             if error.status_code in _WRONG_KEYS:
-                return keys_fault(where, str(error.body))
+                return keys_fault(where, str(error.body), self._peer)
             return Fault("project", where)
         except httpx.HTTPError as error:
             return Fault("project", f"{self._url}{PROJECTS} cannot be read: {describe(error)}")

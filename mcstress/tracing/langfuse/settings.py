@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING
 
 from dotenv.parser import parse_stream
 
+from mcstress.tracing.http.proxy import is_port
+from mcstress.tracing.sink import Where
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from mcstress.tracing.http.reply import Peer
+
+API = "/api/public/"
 URL_NAMES = ("LANGFUSE_URL", "LANGFUSE_HOST", "LANGFUSE_BASE_URL")
 PUBLIC_KEY = "LANGFUSE_PUBLIC_KEY"
 SECRET_KEY = "LANGFUSE_SECRET_KEY"  # noqa: S105  (the variable's name)
 NAMES = (*URL_NAMES, PUBLIC_KEY, SECRET_KEY)
 
-_LAST_PORT = 65535
 _LARGEST_FILE = 64 * 1024
 
 
@@ -28,12 +33,24 @@ class UnusableFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class LangfuseSettings:
     """A Langfuse project: its address, without a slash at the end, and its keys."""
 
     url: str
     public_key: str = field(repr=False)
     secret_key: str = field(repr=False)
+
+    @property
+    def where(self) -> Where:
+        """Which sink this is."""
+        return Where("langfuse", self.url)
+
+    @property
+    def peer(self) -> Peer:
+        """Who is called, and what a user is told to look at where that fails."""
+        from mcstress.tracing.http.reply import Peer  # noqa: PLC0415  (as in _url_fault)
+
+        return Peer("Langfuse", self.url, URL_NAMES[0], f"{PUBLIC_KEY} and {SECRET_KEY}", API)
 
     def redact(self, text: str) -> str:
         """``text`` without the keys, in whatever form a server or a library echoes them."""
@@ -45,7 +62,7 @@ class Settings:
 
 def load_settings(
     env_file: Path, environ: Mapping[str, str]
-) -> tuple[Settings | None, tuple[str, ...]]:
+) -> tuple[LangfuseSettings | None, tuple[str, ...]]:
     """The settings, or None where tracing is off, and the warnings that the user should see.
 
     The file wins over the environment, variable by variable. A file that cannot be used counts as
@@ -56,20 +73,29 @@ def load_settings(
     reason = _reason(env_file, fault, merged)
     if reason:
         return None, (f"Langfuse tracing is off: {reason}",)
-    from mcstress.tracing.langfuse.http_client import unneeded_fault  # noqa: PLC0415  (as in _url_fault)
+    from mcstress.tracing.http.client import unneeded_fault  # noqa: PLC0415  (as in _url_fault)
 
-    settings = Settings(merged["url"].rstrip("/"), merged[PUBLIC_KEY], merged[SECRET_KEY])
+    settings = LangfuseSettings(merged["url"].rstrip("/"), merged[PUBLIC_KEY], merged[SECRET_KEY])
     warnings = []
     if fault and fault != _MISSING:
         warnings.append(f"{env_file} {fault}: Langfuse's settings come from the environment")
     elif found.get(SECRET_KEY) and env_file.stat().st_mode & stat.S_IROTH:
         warnings.append(f"{env_file} holds a secret key and others can read it: chmod 600 it")
-    if unneeded := unneeded_fault(settings, environ):
+    if unneeded := unneeded_fault("Langfuse", settings.url, environ):
         warnings.append(unneeded)
     return settings, tuple(warnings)
 
 
 _MISSING = "is missing"
+
+
+def is_asked_for(env_file: Path, default: str, environ: Mapping[str, str]) -> bool:
+    """Whether a file or a variable names a Langfuse: only then is it a fault that there is none.
+
+    ``default`` is the file that is read where no other is named.
+    """
+    named = any(value for name, value in environ.items() if name.startswith("LANGFUSE_"))
+    return named or str(env_file) != default or env_file.exists()
 
 
 def _read(env_file: Path) -> tuple[dict[str, str], str | None]:
@@ -134,7 +160,8 @@ def _reason(env_file: Path, fault: str | None, merged: Mapping[str, str]) -> str
     names = {"url": URL_NAMES[0], PUBLIC_KEY: PUBLIC_KEY, SECRET_KEY: SECRET_KEY}
     lacking = " and no ".join(names[key] for key, value in merged.items() if not value)
     if lacking and fault:
-        return f"{env_file} {fault}, and the environment has no {lacking}"
+        found = f"{env_file} {fault}, and the environment has no {lacking}"
+        return f"{found} (see docs/tracing.md)" if fault == _MISSING else found
     if lacking:
         return f"{env_file} has no {lacking}, nor has the environment"
     faults = {
@@ -157,11 +184,6 @@ def _key_fault(key: str) -> str | None:
     except UnicodeEncodeError:
         return "is not text in UTF-8"
     return None
-
-
-def is_port(port: int | None) -> bool:
-    """Whether there can be such a port; None is the scheme's own."""
-    return port is None or 0 < port <= _LAST_PORT
 
 
 def _url_fault(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What a line of a spool holds."""
+"""What a line of a spool holds: first for which sink it is, then an observation or score each."""
 
 from __future__ import annotations
 
@@ -9,14 +9,29 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
-from mcstress.tracing.observation import Entry
+from mcstress.tracing.observation import Entry, encoder
 from mcstress.tracing.observation_of_step import Translator
+from mcstress.tracing.sink import SinkName
 from mcstress.tracing.spool.step import SpooledStep
 
 if TYPE_CHECKING:
     from mcstress.tracing.trace import TraceRun
 
-_SCORE_TAG = "score"
+SCORE_TAG = "score"
+HEAD_TAG = "spool"
+
+
+class SpoolHead(msgspec.Struct, tag=HEAD_TAG, tag_field="is"):
+    """The first line: the ``sink`` that the others are for, and the ``url`` that they were sent to.
+
+    Spools of older versions have none, and are for Langfuse.
+    """
+
+    sink: SinkName = "langfuse"
+    url: str = ""
+
+
+_head_decoder = msgspec.json.Decoder(SpoolHead)
 _decoder: msgspec.json.Decoder[Entry | SpooledStep] = msgspec.json.Decoder(Entry | SpooledStep)
 
 
@@ -29,12 +44,25 @@ class _Tag(msgspec.Struct):
 _tag_decoder = msgspec.json.Decoder(_Tag)
 
 
-def is_score(line: bytes) -> bool:
-    """Whether a ``line`` is there for a score; whatever is broken counts with the observations."""
+def spool_head(sink: SinkName, url: str) -> bytes:
+    """The first line of a spool."""
+    return encoder.encode(SpoolHead(sink, url))
+
+
+def head_of(line: bytes) -> SpoolHead | None:
+    """The head that a ``line`` is; None where it is none, or of a sink that nobody knows."""
     try:
-        return _tag_decoder.decode(line).is_ == _SCORE_TAG
+        return _head_decoder.decode(line)
     except DECODE_ERRORS:
-        return False
+        return None
+
+
+def tag_of(line: bytes) -> str:
+    """What a ``line`` is: ``score``, ``observation``, ``step``, ``spool``; empty where broken."""
+    try:
+        return _tag_decoder.decode(line).is_
+    except DECODE_ERRORS:
+        return ""
 
 
 def entry_of(line: bytes) -> Entry | None:

@@ -6,47 +6,54 @@ import contextlib
 import fcntl
 import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
-from tenacity.wait import wait_exponential
 
 from mcstress.errors import UsageError
 from mcstress.tracing.delivery import SEND_POLICY
+from mcstress.tracing.http.reply import KEYS, SinkReply
 from mcstress.tracing.langfuse.client import Server
-from mcstress.tracing.langfuse.response import KEYS, Reply, event_id
+from mcstress.tracing.langfuse.response import event_id
+from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.mask import Mask
-from mcstress.tracing.portions import Portions, observation_portions, score_portions
-from mcstress.tracing.spool.line import entry_of, is_score
+from mcstress.tracing.otlp.settings import OtlpSettings
+from mcstress.tracing.portions import observation_portions, score_portions
+from mcstress.tracing.spool.line import (
+    HEAD_TAG,
+    SpoolHead,
+    entry_of,
+    head_of,
+    tag_of,
+)
+from mcstress.tracing.spool.replay_kind import ReplayKind
 from mcstress.tracing.spool.replay_outcome import Mark, Progress, ReplayOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.http.posting import SendPolicy
     from mcstress.tracing.observation import Entry
-    from mcstress.tracing.trace import Level
+    from mcstress.tracing.sink import Destination
+    from mcstress.tracing.trace import MaskLevel
 
 TIMEOUT_S = 30.0
 """No user waits for a replay, and a server that is given time stores nothing twice."""
-TRIES = 4
-IN_VAIN = 4
-"""How many portions of a kind may be refused whole, and nothing delivered, before it is given up:
-the address may be another server's."""
 FIRST_LINES = 500
-LONGEST_WAIT_S = 60.0
-_growing = wait_exponential(multiplier=0.5, max=8)
+
+
+AnySettings = LangfuseSettings | OtlpSettings
 
 
 def replay(
     spool: Path,
-    settings: Settings,
+    settings: AnySettings,
     *,
-    mask: Level | None = None,
+    mask: MaskLevel | None = None,
     timeout_s: float = TIMEOUT_S,
     until_s: float = float("inf"),
 ) -> ReplayOutcome:
@@ -62,34 +69,58 @@ def replay(
     Raises
     ------
     UsageError
-        There is no such spool, it is none, or a run or another replay is using it.
+        There is no such spool, it is none, it is for another sink than ``settings``, or a run or
+        another replay is using it.
     """
     done = _delivered(spool)
     if not spool.exists() and done.exists():
         with done.open("rb") as lines:
-            return ReplayOutcome(before=sum(1 for _ in lines))
+            return ReplayOutcome(before=sum(tag_of(line) != HEAD_TAG for line in lines))
     with _locked(spool) as lines:
+        head = head_of(lines.readline()) or SpoolHead()
+        lines.seek(0)
+        if head.sink != settings.where.sink:
+            raise UsageError(
+                f"{spool}: found a spool for {head.sink}, expected one for {settings.where.sink}"
+            )
         if not any(map(entry_of, islice(lines, FIRST_LINES))):
             raise UsageError(f"{spool}: holds no observations; expected a spool of traces")
-        manners = replace(SEND_POLICY, limit=lambda s: SEND_POLICY.limit(min(s, _until(until_s))))
-        server = Server(settings, Mask(mask).entry, manners, timeout_s=timeout_s)
+        policy = replace(SEND_POLICY, limit=lambda s: SEND_POLICY.limit(min(s, _until(until_s))))
+        destination = _destination(settings, Mask(mask), policy, timeout_s)
         try:
-            return _Replay(spool, lines, server, timeout_s, until_s).run()
+            return _Replay(
+                *(spool, lines, destination),
+                redact=settings.redact,
+                timeout_s=timeout_s,
+                until_s=until_s,
+            ).run()
         finally:
-            server.close()
+            destination.close()
 
 
-def check_spool(spool: Path) -> None:
-    """See whether there is something to replay, before anything else is asked for.
+def _destination(
+    settings: AnySettings, mask: Mask, policy: SendPolicy, timeout_s: float
+) -> Destination[Entry]:
+    if isinstance(settings, LangfuseSettings):
+        server: Server[Entry] = Server(settings, mask.entry, policy, timeout_s=timeout_s)
+        return server
+    # What only this sink needs: protobuf's classes.
+    from mcstress.tracing.otlp.collector import Collector  # noqa: PLC0415
+
+    return Collector(settings, mask.entry, policy, timeout_s=timeout_s)
+
+
+def look_at_spool(spool: Path) -> SpoolHead:
+    """For which sink a spool is, before anything else is asked for.
 
     Raises
     ------
     UsageError
         There is no such file, and none that was delivered.
     """
-    if not _delivered(spool).exists():
-        with _opened(spool):
-            pass
+    done = _delivered(spool)
+    with _opened(done if done.exists() and not spool.exists() else spool) as lines:
+        return head_of(lines.readline()) or SpoolHead()
 
 
 def _until(moment_s: float) -> float:
@@ -118,78 +149,44 @@ def _locked(spool: Path) -> Iterator[BinaryIO]:
         yield lines
 
 
-@dataclass
-class _Kind:
-    """Observations, or scores, in a replay: how they are sent, and how that went so far."""
-
-    scores: bool
-    portions: Portions[Entry]
-    mark: Mark
-    tries: int = field(default_factory=lambda: TRIES)
-    stopped: bool = False
-    taken: bool = False
-    in_vain: int = 0
-    left: int = 0
-    fault: str = ""
-    waiting: list[Entry] = field(default_factory=list)
-    refused: list[Entry] = field(default_factory=list)
-    asked_s: float = 0.0
-
-    def lines(self, spool: BinaryIO) -> list[bytes]:
-        """The next lines of this kind that are sent together; none at the end."""
-        mine = (line for line in spool if is_score(line) is self.scores)
-        return list(islice(mine, self.portions.largest))
-
-    def send(self) -> Reply[Entry]:
-        """Send a portion of what is waiting; what of it may not be sent again is refused."""
-        reply, self.waiting = self.portions.send(self.waiting)
-        self.refused += reply.refused + [entry for entry, _ in reply.lost]
-        if reply.unanswered == 1:
-            # It may be being stored still, and cannot be made smaller.
-            self.refused.append(self.waiting.pop(0))
-        self.asked_s = reply.after_s or 0.0
-        self._see_to_refusals(reply)
-        return reply
-
-    def _see_to_refusals(self, reply: Reply[Entry]) -> None:
-        """Stop where all that was sent so far was refused, after a few portions of it."""
-        if reply.delivered:
-            self.taken = True
-        elif reply.refused and not reply.again:
-            self.in_vain += 1
-        self.stopped = self.stopped or (not self.taken and self.in_vain >= IN_VAIN)
-
-    def wait_s(self, state: RetryCallState) -> float:
-        """How long to wait before the next try, in seconds."""
-        return min(LONGEST_WAIT_S, max(_growing(state), self.asked_s))
-
-
 class _Replay:
     """One replay of one spool, whose lines it reads once for each kind."""
 
     def __init__(
-        self, spool: Path, lines: BinaryIO, server: Server[Entry], timeout_s: float, until_s: float
+        self,
+        spool: Path,
+        lines: BinaryIO,
+        destination: Destination[Entry],
+        *,
+        redact: Callable[[str], str],
+        timeout_s: float,
+        until_s: float,
     ) -> None:
         self._spool = spool
         self._lines = lines
         self._until_s = until_s
-        self._redact = server.settings.redact
+        self._redact = redact
         self._rest = spool.with_name(f"{spool.name}.rest")
         self._noted = spool.with_name(f"{spool.name}.progress")
         self._progress = Progress.load(self._noted, os.fstat(lines.fileno()).st_size)
         self._outcome = ReplayOutcome()
         limits = Limits(timeout_s=timeout_s)
         marks = self._progress
-        self._observations = _Kind(
-            scores=False, portions=observation_portions(server, limits), mark=marks.observations
+        self._observations = ReplayKind(
+            scores=False,
+            portions=observation_portions(destination, limits),
+            mark=marks.observations,
         )
-        self._scores = _Kind(
-            scores=True, portions=score_portions(server, limits), mark=marks.scores
+        self._scores = ReplayKind(
+            scores=True, portions=score_portions(destination, limits), mark=marks.scores
         )
 
     def run(self) -> ReplayOutcome:
         """Send everything, keep what was not taken, and say what became of it."""
         with _private(self._rest) as rest:
+            first = self._lines.readline()
+            if tag_of(first) == HEAD_TAG:
+                rest.write(first)
             self._replay(self._observations, rest)
             if self._observations.stopped:
                 self._scores.tries = 1
@@ -202,7 +199,7 @@ class _Replay:
         self._close()
         return self._outcome
 
-    def _replay(self, kind: _Kind, rest: BinaryIO) -> None:
+    def _replay(self, kind: ReplayKind, rest: BinaryIO) -> None:
         """Send all of one kind, and write to ``rest`` what has to be kept of it."""
         self._lines.seek(kind.mark.offset)
         self._outcome.before += kind.mark.lines
@@ -215,22 +212,25 @@ class _Replay:
                 self._progress.scores = self._scores.mark
                 self._progress.save(self._noted)
 
-    def _send(self, kind: _Kind, lines: list[bytes]) -> list[bytes]:
+    def _send(self, kind: ReplayKind, lines: list[bytes]) -> list[bytes]:
         """Send what ``lines`` hold; the lines that have to be kept."""
         read = [(line, entry_of(line)) for line in lines]
         parsed = [(line, entry) for line, entry in read if entry is not None]
         kind.waiting, kind.refused = [entry for _, entry in parsed], []
+        rejected_before = kind.rejected
         self._deliver(kind)
+        rejected = kind.rejected - rejected_before
         left = {event_id(entry) for entry in kind.refused + kind.waiting}
         kept = [line for line, entry in parsed if event_id(entry) in left]
         broken = [line for line, entry in read if entry is None]
-        self._outcome.delivered += len(parsed) - len(kept)
+        self._outcome.delivered += len(parsed) - len(kept) - rejected
+        self._outcome.rejected += rejected
         self._outcome.left += len(kept)
         kind.left += len(kept)
         self._outcome.broken += len(broken)
         return kept + broken
 
-    def _deliver(self, kind: _Kind) -> None:
+    def _deliver(self, kind: ReplayKind) -> None:
         """Send what is waiting, each portion again for a while where that may be of use.
 
         Where the server is away or refuses the keys, the rest is not tried.
@@ -258,7 +258,7 @@ class _Replay:
     def _too_late(self, state: RetryCallState) -> bool:
         return time.monotonic() + state.upcoming_sleep > self._until_s
 
-    def _is_over(self, kind: _Kind) -> bool:
+    def _is_over(self, kind: ReplayKind) -> bool:
         """Whether all the rest is to stay where it is."""
         if time.monotonic() > self._until_s:
             kind.fault = "there was no more time for it"
@@ -268,7 +268,7 @@ class _Replay:
             return False
         return True
 
-    def _note_faults(self, kind: _Kind, reply: Reply[Entry]) -> None:
+    def _note_faults(self, kind: ReplayKind, reply: SinkReply[Entry]) -> None:
         for fault in reply.faults:
             kind.fault = self._redact(fault.text)
             if fault.kind == KEYS:

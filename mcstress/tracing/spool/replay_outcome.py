@@ -15,14 +15,16 @@ class ReplayOutcome(msgspec.Struct):
     """What became of a spool's lines.
 
     ``delivered`` now, ``before`` in an earlier replay, ``left`` in the spool because of ``fault``;
-    ``left_scores`` of those are scores. ``broken`` lines hold nothing that could be sent: half a
-    line, after a kill. ``interrupted``: by Ctrl-C.
+    ``left_scores`` of those are scores. ``rejected`` of what was sent a collector did not take: it
+    does not say which, so that they cannot be kept. ``broken`` lines hold nothing that could be
+    sent: half a line, after a kill. ``interrupted``: by Ctrl-C.
     """
 
     delivered: int = 0
     before: int = 0
     left: int = 0
     left_scores: int = 0
+    rejected: int = 0
     broken: int = 0
     fault: str = ""
     interrupted: bool = False
@@ -34,6 +36,8 @@ class ReplayOutcome(msgspec.Struct):
         if self.left:
             of_them = f" ({self.left_scores} of them scores)" if self.left_scores else ""
             parts.append(f"{self.left} left in the spool{of_them}: {self.fault}")
+        if self.rejected:
+            parts.append(f"{self.rejected} rejected by the collector, which does not say which")
         if self.broken:
             parts.append(f"{self.broken} broken lines passed over")
         return ", ".join(parts)

@@ -22,15 +22,23 @@ REMOVED = "spool removed"
 class Spool:
     """Appends to one file, which is made with mode 0600 when the first line is written.
 
+    ``head`` is the line that a file begins with; empty: none.
+
     It is locked while it is open, so that ``replay`` leaves a run's spool alone while it grows.
     """
 
     def __init__(
-        self, path: Path, largest_bytes: int = LARGEST_BYTES, spare_bytes: int = SPARE_BYTES
+        self,
+        path: Path,
+        largest_bytes: int = LARGEST_BYTES,
+        spare_bytes: int = SPARE_BYTES,
+        *,
+        head: bytes = b"",
     ) -> None:
         self.path = path
         self._largest_bytes = largest_bytes
         self._spare_bytes = spare_bytes
+        self._head = head + b"\n" if head else b""
         self._descriptor: int | None = None
 
     def append(self, lines: Sequence[bytes]) -> tuple[int, str]:
@@ -63,9 +71,12 @@ class Spool:
         disk = os.fstatvfs(descriptor)
         free = disk.f_bavail * disk.f_frsize - self._spare_bytes
         room, reason = min((self._largest_bytes - size, FULL), (free, DISK_FULL))
-        fitting = _fitting(lines, room)
+        head = b"" if size else self._head
+        fitting = _fitting(lines, room - len(head))
+        if not fitting:
+            return 0, reason
         try:
-            _write(descriptor, b"".join(line + b"\n" for line in lines[:fitting]))
+            _write(descriptor, head + b"".join(line + b"\n" for line in lines[:fitting]))
         except OSError:
             os.ftruncate(descriptor, size)  # half a line would spoil the one after it
             raise

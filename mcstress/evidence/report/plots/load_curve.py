@@ -30,7 +30,7 @@ _QUALITY: dict[str, tuple[str, str, str]] = {
     "same role": ("diversity.same_role_across_contracts", "mean_jaccard", "ci95"),
     "memory": ("handover.verbatim", "top1_rate", "ci95"),
     "control": ("handover.verbatim", "control_top1_rate", "control_ci95"),
-    "freshness": ("freshness", "top_k_rate", "ci95"),
+    "freshness": ("freshness", "visible_rate", "visible_ci95"),
 }
 _GAP = float("nan")
 _APART = 0.04

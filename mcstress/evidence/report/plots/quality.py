@@ -58,17 +58,17 @@ def handover_arms(document: RunDocument) -> Series:
 
 
 def freshness(document: RunDocument) -> figure | None:
-    """New resumes found, in the top-K and at top-1."""
-    figure_ = figures(document, "freshness")
-    if figure_.get("top_k_rate") is None:
-        return None
-    limit = healthy_limit(document, "freshness.top_k_rate")
-    return intervals(
-        [
-            Estimate("in the top-K", figure_["top_k_rate"], figure_["ci95"], BLUE, limit),
-            Estimate("at top-1", figure_["top1_rate"], figure_["top1_ci95"], GREEN),
-        ]
-    )
+    """New resumes found: in the end, and by the first look."""
+    found, estimates = figures(document, "freshness"), []
+    limit = healthy_limit(document, "freshness.visible_rate")
+    for name, key, ci95, colour, healthy in (
+        ("seen within 10 s", "visible_rate", "visible_ci95", BLUE, limit),
+        ("at once, in the top-K", "top_k_rate", "ci95", GREEN, None),
+        ("at once, at top-1", "top1_rate", "top1_ci95", GREEN, None),
+    ):
+        if found.get(key) is not None:
+            estimates.append(Estimate(name, found[key], found[ci95], colour, healthy))
+    return intervals(estimates) if estimates else None
 
 
 def determinism(document: RunDocument) -> figure | None:

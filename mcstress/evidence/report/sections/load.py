@@ -18,8 +18,8 @@ _BANDS_NOTE = (
     "A pair counts in the band of its later event; a band of under 10 s joins the one below."
 )
 _CELLS_NOTE = (
-    "Same role, two roles, determinism: mean Jaccard; freshness: rate in the top-K; handover: rate "
-    "at top-1; each with its 95 % interval and its samples."
+    "Same role, two roles, determinism: mean Jaccard; freshness: rate seen within 10 s; handover: "
+    "rate at top-1; each with its 95 % interval and its samples."
 )
 _LEARNING = ["Users", "Her words", "Control", "Other words", "Control"]
 
@@ -67,7 +67,9 @@ def _quality(band: LoadBand) -> list[str]:
         _jaccard(diversity["same_role_across_contracts"]),
         _jaccard(diversity["different_roles_within_contract"]),
         _jaccard(band.figures["determinism"]),
-        _cell(freshness.get("top_k_rate"), freshness.get("ci95"), freshness.get("resumes")),
+        _cell(
+            freshness.get("visible_rate"), freshness.get("visible_ci95"), freshness.get("judged")
+        ),
     ]
 
 

@@ -11,6 +11,7 @@ from mcstress.evidence.report.sections.speed import reason_table, rest_note
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import FigureSection
+from mcstress.metrics.shown import shown
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
 _DIFFERENT_ROLES = "diversity.different_roles_within_contract"
@@ -22,8 +23,8 @@ def diversity(document: RunDocument) -> Section:
     """Jaccard of baseline lists, by role across contracts and by contract across roles."""
     same, different = figures(document, _SAME_ROLE), figures(document, _DIFFERENT_ROLES)
     rows = [
-        _pairs(document, "same role, two contracts", _SAME_ROLE),
-        _pairs(document, "two roles, one contract", _DIFFERENT_ROLES),
+        _pairs(document, "same role in different contracts", _SAME_ROLE),
+        _pairs(document, "different roles in the same contract", _DIFFERENT_ROLES),
     ]
     decisive = min(rows, key=lambda row: badness(row[-1]))
     return Section(
@@ -65,15 +66,21 @@ def _empty_note(same: FigureSection, different: FigureSection) -> list[str]:
 
 
 def _trio_note(figure: FigureSection, label_key: str = "ci95_label") -> list[str]:
-    """What the interval speaks of."""
+    """What the intervals speak of."""
     label = figure.get(label_key)
     if label is None:
         return []
-    trios = words.plural(figure["trios"], "trio")
-    note = f"Intervals: {label} ({trios} with wording of their own)"
+    groups = words.plural(figure["trios"], "differently worded group")
     if label == _ONE_SET_OF_TRIOS:
-        return [f"{note}; fewer than five say nothing about other trios."]
-    return [f"{note}."]
+        only = f"Intervals (95 %) describe only the {groups} of users that ran"
+        return [f"{only}. With 5 or more they also describe groups not tested."]
+    return [f"Intervals (95 %) are over {groups} of users: they describe groups not tested too."]
+
+
+_ASKED_AGAIN = (
+    "Rates are means over questions: what is asked again in the same words refines its question "
+    "and adds none."
+)
 
 
 def determinism(document: RunDocument) -> Section:
@@ -102,7 +109,12 @@ def determinism(document: RunDocument) -> Section:
         tables=[
             Table(["Reissue against baseline", "Value", "95 % interval", "Pairs", "Reading"], rows)
         ],
-        notes=[*_trio_note(figure), *_changed_note(figure)],
+        notes=[
+            *_trio_note(figure),
+            _ASKED_AGAIN,
+            *_adjusted_note(figure),
+            *_changed_note(figure),
+        ],
     )
 
 
@@ -116,6 +128,14 @@ def _share(figure: FigureSection, name: str, key: str) -> list[Any]:
     ]
 
 
+def _adjusted_note(figure: FigureSection) -> list[str]:
+    adjusted = figure.get("adjusted_pairs")
+    if not adjusted:
+        return []
+    pairs = words.plural(adjusted, "pair")
+    return [f"{pairs} judged without the resumes that this run added since the baseline."]
+
+
 def _changed_note(figure: FigureSection) -> list[str]:
     changed = figure.get("changed_corpora_pairs")
     if not changed:
@@ -125,7 +145,7 @@ def _changed_note(figure: FigureSection) -> list[str]:
     return [f"{pairs} counted apart, for the corpora changed in between: mean Jaccard {mean}."]
 
 
-_KINDS = {"verbatim": "her words", "paraphrase": "other words"}
+_KINDS = {"verbatim": "same wording", "paraphrase": "paraphrased"}
 _PHASES = {"verbatim": "handover", "paraphrase": "handover_paraphrase"}
 _ARM_COLUMNS = ["Handover", "With memory, top-1", "Control, top-1", "With memory, top-K", "Reading"]
 _LIFT_COLUMNS = [
@@ -138,30 +158,27 @@ _LIFT_COLUMNS = [
     "Reading",
 ]
 _LIFT_NOTE = (
-    "Lift: hits at top-1 with the memory less those without, on the same queries. By boost: the "
+    "Lift: hits at top-1 with the memory less those without, on the same questions. By boost: the "
     "control's list held the answer too; by injection: it did not."
 )
 
 
 def learning(document: RunDocument) -> Section:
     """What a colleague found of what was recorded, with the memory and without."""
-    arms = [_arms(document, kind) for kind in _KINDS]
-    chosen = [kind for kind, phase in _PHASES.items() if phase in document.run.phases]
-    answers = {
-        kind: row[-1] for kind, row in zip(_KINDS, arms, strict=True) if kind in (chosen or _KINDS)
-    }
-    decisive = min(answers, key=lambda kind: badness(answers[kind]))
-    lifts = [_lift(document, kind) for kind in _KINDS]
-    # A lift that is not proven takes nothing from the rates: four queries cannot prove any.
+    chosen = [kind for kind, phase in _PHASES.items() if phase in document.run.phases] or [*_KINDS]
+    arms = {kind: _arms(document, kind) for kind in chosen}
+    decisive = min(arms, key=lambda kind: badness(arms[kind][-1]))
+    lifts = [_lift(document, kind) for kind in chosen]
     harmed = [row[-1] for row in lifts if row[-1].tone == "bad"]
+    label = _trio_note(figures(document, f"handover.{chosen[0]}"), "lift_ci95_label")
     return Section(
         key="learning",
         title="Learning",
         question="Does a colleague find what was learnt?",
-        answer=worst(answers[decisive], *harmed),
+        answer=worst(arms[decisive][-1], *harmed),
         headline=_found(figures(document, f"handover.{decisive}")),
-        tables=[Table(_ARM_COLUMNS, arms), Table(_LIFT_COLUMNS, lifts)],
-        notes=[*_trio_note(figures(document, "handover.verbatim"), "lift_ci95_label"), _LIFT_NOTE],
+        tables=[Table(_ARM_COLUMNS, [*arms.values()]), Table(_LIFT_COLUMNS, lifts)],
+        notes=[*label, _ASKED_AGAIN, _LIFT_NOTE],
     )
 
 
@@ -177,7 +194,7 @@ def _arms(document: RunDocument, kind: str) -> list[Any]:
         _rate(figure, "top1", "queries", "top1_rate", "ci95"),
         _rate(figure, "control_top1", "control_queries", "control_top1_rate", "control_ci95"),
         _rate(figure, "top_k", "queries", "top_k_rate", "top_k_ci95"),
-        reading(document, key),
+        readings.credited(reading(document, key), _credit(figure)),
     ]
 
 
@@ -185,6 +202,9 @@ def _rate(figure: FigureSection, hits: str, queries: str, rate: str, ci95: str) 
     if figure.get(rate) is None:
         return words.NONE
     counted = words.of(figure[hits], figure[queries])
+    asked = figure.get(queries.replace("queries", "questions").replace("resumes", "questions"))
+    if asked is not None and asked != figure[queries]:
+        counted += f", {words.plural(asked, 'question')}"
     return f"{words.score(figure[rate])} {words.interval(figure[ci95])}, {counted}"
 
 
@@ -197,18 +217,40 @@ def _lift(document: RunDocument, kind: str) -> list[Any]:
         words.p_value(figure.get("mcnemar_p")),
         words.count(figure.get("by_boost")),
         words.count(figure.get("by_injection")),
-        readings.lift(figure.get("lift"), figure.get("mcnemar_p")),
+        _credit(figure),
     ]
 
 
+def _credit(figure: FigureSection) -> readings.Reading:
+    questions = figure.get("pair_questions", figure.get("pairs", 0))
+    return readings.lift(figure.get("lift"), figure.get("mcnemar_p"), questions)
+
+
 def freshness(document: RunDocument) -> Section:
-    """New resumes, searched for at once."""
+    """New resumes, looked for at once and until they are seen."""
     figure = figures(document, "freshness")
-    key = "freshness.top_k_rate"
-    top_k = _rate(figure, "top_k", "resumes", "top_k_rate", "ci95")
+    key = "freshness.visible_rate"
+    visible = _rate(figure, "visible", "judged", "visible_rate", "visible_ci95")
     rows: list[list[Any]] = [
-        ["in the top-K" + healthy(document, key), top_k, reading(document, key)],
-        ["at top-1", _rate(figure, "top1", "resumes", "top1_rate", "top1_ci95"), ""],
+        ["seen within 10 s" + healthy(document, key), visible, reading(document, key)],
+        ["at once, in the top-K", _rate(figure, "top_k", "resumes", "top_k_rate", "ci95"), ""],
+        ["at once, at top-1", _rate(figure, "top1", "resumes", "top1_rate", "top1_ci95"), ""],
+    ]
+    times = [
+        [name, *(_seconds(figure.get(path, {}).get(at)) for at in ("p50", "p95"))]
+        for name, path in (("in the top-K", "time_to_top_k_s"), ("at top-1", "time_to_top1_s"))
+    ]
+    looks = [
+        [
+            name,
+            words.count(part.get("count")),
+            words.count(part.get("failed")),
+            *(words.milliseconds(part.get(at)) for at in ("p50_ms", "p95_ms")),
+        ]
+        for name, part in (
+            ("at once (freshness.search)", figure.get("search", {})),
+            ("again (freshness.poll)", figure.get("poll", {})),
+        )
     ]
     return Section(
         key="freshness",
@@ -216,29 +258,41 @@ def freshness(document: RunDocument) -> Section:
         question="Are new resumes found?",
         answer=reading(document, key),
         headline=Headline(
-            words.score(figure.get("top_k_rate")), words.interval(figure.get("ci95"))
+            words.score(figure.get("visible_rate")), words.interval(figure.get("visible_ci95"))
         ),
-        tables=[Table(["New resumes found", "Rate, 95 % interval", "Reading"], rows)],
+        tables=[
+            Table(["New resumes found", "Rate, 95 % interval", "Reading"], rows),
+            Table(["Seconds from the add until seen", "p50", "p95"], times),
+            Table(["Looks", "Count", "Failed", "p50", "p95"], looks),
+        ],
+        notes=[_LOOKS_NOTE, *_unseen(figure)],
     )
+
+
+_LOOKS_NOTE = (
+    "The first look goes over a new connection; what it does not see is looked for again every "
+    "0.25 s for 10 s. Looks are in no other figure of latency, pace or errors."
+)
+
+
+def _seconds(value: float | None) -> str:
+    return words.NONE if value is None else f"{value:.3f} s"
+
+
+def _unseen(figure: FigureSection) -> list[str]:
+    never, undecided = figure.get("never", 0), figure.get("undecided", 0)
+    said = [f"{words.plural(never, 'new resume')} never seen in 10 s"] * bool(never)
+    if undecided:
+        resumes = words.plural(undecided, "new resume")
+        said.append(f"{resumes} of which it is not known: the run ended, or too many were waiting")
+    return [f"{words.sentence_list(said)}."] if said else []
 
 
 def swap_and_inbox(document: RunDocument) -> Section:
     """What became of rejected lists and of messages."""
-    swap, inbox = figures(document, "swap"), figures(document, "inbox")
-    rejected = "rejected ids that returned" + healthy(document, "swap.returned")
-    answer = reading(document, "swap.returned")
-    rows: list[list[Any]] = [
-        [rejected, words.count(swap.get("returned")), answer],
-        ["Jaccard with the rejected list", words.score(swap.get("mean_jaccard")), ""],
-        ["swaps", words.of(swap.get("swaps"), swap.get("planned")), ""],
-        ["messages accepted", words.of(inbox.get("accepted"), inbox.get("planned")), ""],
-        [
-            "demands parsed",
-            words.of(inbox.get("parsed"), inbox.get("accepted")),
-            _unparseable(inbox),
-        ],
-        ["judge's mean rating (1 to 5)", _rating(inbox), _ratings(inbox)],
-    ]
+    phases = document.run.phases
+    rows = _swaps(document) if not phases or "swap" in phases else []
+    rows += _messages(document) if not phases or "inbox" in phases else []
     unusable = figures(document, "llm").get("by_reason", [])
     tables = [Table(["Figure", "Value", "Reading"], rows)]
     return Section(
@@ -247,6 +301,26 @@ def swap_and_inbox(document: RunDocument) -> Section:
         tables=[*tables, reason_table(unusable, _UNUSABLE)] if unusable else tables,
         notes=rest_note(unusable, "answer"),
     )
+
+
+def _swaps(document: RunDocument) -> list[list[Any]]:
+    swap = figures(document, "swap")
+    rejected = "rejected candidates that came back" + healthy(document, "swap.returned")
+    return [
+        [rejected, words.count(swap.get("returned")), reading(document, "swap.returned")],
+        ["Jaccard with the rejected list", words.score(swap.get("mean_jaccard")), ""],
+        ["swaps completed", words.of(swap.get("swaps"), swap.get("planned")), ""],
+    ]
+
+
+def _messages(document: RunDocument) -> list[list[Any]]:
+    inbox = figures(document, "inbox")
+    parsed = words.of(inbox.get("parsed"), inbox.get("accepted"))
+    return [
+        ["messages accepted", words.of(inbox.get("accepted"), inbox.get("planned")), ""],
+        ["demands parsed", parsed, _unparseable(inbox)],
+        ["judge's mean rating (1 to 5)", _rating(inbox), _ratings(inbox)],
+    ]
 
 
 def further(document: RunDocument) -> list[Section]:
@@ -262,6 +336,48 @@ def further(document: RunDocument) -> list[Section]:
     return [Section(key="further", title="Further figures", tables=[table])] if rows else []
 
 
+def _understanding(document: RunDocument, inbox: FigureSection) -> list[list[Any]]:
+    """What the LLM made of messages and hits: how much could be used, and whether it was right."""
+    parsed, fields, rated = "inbox.parsed_rate", "inbox.parse_accuracy", "inbox.rated_rate"
+    mean = "inbox.mean_rating"
+    return [
+        [
+            "demands parsed" + healthy(document, parsed),
+            _rate(inbox, "parsed", "parses", "parsed_rate", "parsed_ci95"),
+            _with(reading(document, parsed), _unparseable(inbox)),
+        ],
+        [
+            "expected fields that came" + healthy(document, fields),
+            _rate(inbox, "came_fields", "expected_fields", "parse_accuracy", "accuracy_ci95"),
+            _with(reading(document, fields), _by_field(inbox)),
+        ],
+        [
+            "hits rated" + healthy(document, rated),
+            _rate(inbox, "rated", "judged", "rated_rate", "rated_ci95"),
+            _with(reading(document, rated), _unrated(inbox)),
+        ],
+        [
+            "judge's mean rating, 1 to 5" + healthy(document, mean),
+            _rating(inbox),
+            _with(reading(document, mean), _ratings(inbox)),
+        ],
+    ]
+
+
+def _with(said: readings.Reading, detail: str) -> readings.Reading:
+    return readings.Reading(f"{said.words} ({detail})", said.tone) if detail else said
+
+
+def _by_field(inbox: FigureSection) -> str:
+    """The fields that did not always come."""
+    missed = [
+        f"{name} {words.of(field['came'], field['expected'])}"
+        for name, field in inbox.get("fields", {}).items()
+        if field["came"] < field["expected"]
+    ]
+    return words.sentence_list(missed) if missed else ""
+
+
 _UNUSABLE = "Why the LLM's answer could not be used"
 
 
@@ -273,12 +389,16 @@ def _unparseable(inbox: FigureSection) -> str:
 
 def _rating(inbox: FigureSection) -> str:
     mean = inbox.get("mean_rating")
-    return words.NONE if mean is None else f"{mean:.2f}"
+    return words.NONE if mean is None else shown(mean, 2)
 
 
 def _ratings(inbox: FigureSection) -> str:
     if not inbox.get("rated"):
         return ""
-    by_rating = ", ".join(f"{rating}: {n:,}" for rating, n in inbox["ratings"].items())
-    unrated = f"; {inbox['unrated']:,} unrated" if inbox.get("unrated") else ""
-    return f"{by_rating}{unrated}"
+    return ", ".join(f"{rating}: {n:,}" for rating, n in inbox["ratings"].items())
+
+
+def _unrated(inbox: FigureSection) -> str:
+    parts = {"unrated": "accepted and never rated", "unparseable_ratings": "unparseable"}
+    said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
+    return words.sentence_list(said) if said else ""

@@ -8,6 +8,7 @@ from mcstress.evidence.document_parts import (
     Completeness,
     ProcessTraces,
     RunSection,
+    SinkTracing,
     TraceCount,
     Tracing,
     WorkerPart,
@@ -16,12 +17,13 @@ from mcstress.evidence.document_parts import (
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Section, Table, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome
+from mcstress.metrics.checks import CheckOutcome, value_of
 from mcstress.metrics.faults import UNSENT_STEPS
 from mcstress.metrics.phase import PHASES
 
-_CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Samples", "Verdict", "Why"]
+_CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Questions", "Verdict", "Why"]
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
+_FATES = ["made", "sampled out", "delivered", "read back", "spooled", "dropped"]
 _MASKS = {
     "off": "Traces: bodies are sent as they are (--mask off).",
     "on": "Traces: phone numbers, email addresses and numbers shaped like SSN or cards are masked "
@@ -47,28 +49,12 @@ def _check(check: CheckOutcome) -> list[Any]:
     value = check.value
     return [
         Verbatim(check.check),
-        words.NONE if value is None else f"{value:.4g}",
-        words.interval(check.ci95),
-        words.count(check.samples),
+        words.NONE if value is None else value_of(check.metric, value, check.threshold),
+        words.interval(check.ci95, limits=(check.threshold,)),
+        words.count(check.samples if check.questions is None else check.questions),
         readings.verdict(check.verdict),
         check.reason,
     ]
-
-
-def verdict_words(document: RunDocument) -> str:
-    """The verdict in a sentence: how many checks did what, and the ones that failed."""
-    outcomes = document.checks
-    if not outcomes:
-        return "no check was made"
-    by_verdict = {
-        verdict: [check for check in outcomes if check.verdict == verdict]
-        for verdict in ("fail", "unknown", "pass", "skipped")
-    }
-    verbs = {"fail": "failed", "unknown": "unknown", "pass": "passed", "skipped": "skipped"}
-    counted = [f"{len(found)} {verbs[verdict]}" for verdict, found in by_verdict.items() if found]
-    told = f"{words.plural(len(outcomes), 'check')}: {words.sentence_list(counted)}"
-    faults = document.completeness.faults
-    return f"{told}; incomplete: {faults[0]}" if faults else told
 
 
 def completeness(document: RunDocument) -> Section:
@@ -79,11 +65,12 @@ def completeness(document: RunDocument) -> Section:
     if len(workers) > 1 or any(worker.lost for worker in workers):
         tables.append(Table(["Worker", "Events", "State"], [_worker(part) for part in workers]))
     tracing = figure.tracing
-    tables.append(Table(["Trace observations", "Count"], _tracing(tracing)))
-    traced = [worker for worker in workers if worker.tracing]
-    if traced and len(workers) > 1:
-        tables.append(Table(_TRACED_BY, [_traced(worker) for worker in workers]))
-    if spools := tracing.waiting:
+    sinks = tracing.by_sink
+    tables.append(_tracing(sinks))
+    if len(workers) > 1 and any(worker.by_sink for worker in workers):
+        rows = [row for worker in workers for row in _traced(worker, sinks)]
+        tables.append(Table(_TRACED_BY, rows))
+    if spools := [path for sink in sinks for path in sink.waiting]:
         waiting = [[Verbatim(path)] for path in spools]
         tables.append(Table(["Not delivered; mcstress replay sends it"], waiting))
     faults = {kind: n for kind, n in document.faults.items() if n}
@@ -100,9 +87,7 @@ def completeness(document: RunDocument) -> Section:
             *figure.faults,
             *_mask_note(tracing),
             *figure.notices,
-            *(tracing.faults or ()),
-            *_sum_note(tracing),
-            *_score_note(tracing.scores or TraceCount()),
+            *_sink_notes(sinks),
             *document.run.user_errors,
         ],
     )
@@ -133,47 +118,77 @@ def _worker(worker: WorkerPart) -> list[Any]:
     return [Verbatim(worker.name), words.count(worker.events), state]
 
 
-def _tracing(tracing: Tracing) -> list[list[Any]]:
-    told, delivered = tracing.visible, tracing.delivered
+def _tracing(sinks: list[SinkTracing]) -> Table:
+    """What became of observations: a column for each sink, once."""
+    columns = ["Trace observations", *(sink.title or "Count" for sink in sinks)]
+    rows: list[list[Any]] = [
+        [key, *cells] for key, *cells in zip(_FATES, *map(_fates, sinks), strict=True)
+    ]
+    if any(sink.where for sink in sinks):
+        rows.insert(0, ["to", *(Verbatim(sink.where or words.NONE) for sink in sinks)])
+    return Table(columns, rows)
+
+
+def _fates(sink: SinkTracing) -> list[str]:
+    """By ``_FATES``; a loss has its reasons."""
+    told, delivered = sink.visible, sink.delivered
     shown = words.count(told)
     if told is not None and delivered is not None and told < delivered:
-        shown = words.visible(told, delivered, tracing.visible_within_s)
-    rows = [
-        ["made", words.count(tracing.made)],
-        ["sampled out", words.count(tracing.sampled_out)],
-        ["delivered", words.count(delivered)],
-        ["read back", shown],
-        ["spooled", words.count(tracing.spooled)],
-    ]
-    dropped = lost_by_reason(tracing)
+        shown = words.visible(told, delivered, sink.visible_within_s)
+    dropped = lost_by_reason(sink)
     by_reason = ", ".join(f"{reason}: {n:,}" for reason, n in dropped.items() if n)
-    total = words.count(sum(dropped.values()))
-    return [*rows, ["dropped", f"{total} ({by_reason})" if by_reason else total]]
+    lost = words.count(sum(dropped.values()))
+    return [
+        words.count(sink.made),
+        words.count(sink.sampled_out),
+        words.count(delivered),
+        shown,
+        words.count(sink.spooled),
+        f"{lost} ({by_reason})" if by_reason else lost,
+    ]
 
 
-def _traced(worker: WorkerPart) -> list[Any]:
-    """What became of a worker's observations; a dash where it traced nothing."""
-    tracing = worker.tracing or ProcessTraces()
-    counts = [tracing.made, tracing.sampled_out, tracing.delivered, tracing.spooled]
-    counts.append(sum(lost_by_reason(tracing).values()) if worker.tracing else None)
-    return [Verbatim(worker.name), *map(words.count, counts)]
+def _traced(worker: WorkerPart, sinks: list[SinkTracing]) -> list[list[Any]]:
+    """What became of a worker's observations, by sink; a dash where it traced nothing."""
+    rows: list[list[Any]] = []
+    for sink in sinks:
+        tracing = worker.by_sink.get(sink.sink)
+        name = f"{worker.name} to {sink.title}" if len(sinks) > 1 else worker.name
+        told = tracing or ProcessTraces()
+        counts = [told.made, told.sampled_out, told.delivered, told.spooled]
+        counts.append(sum(lost_by_reason(told).values()) if tracing else None)
+        rows.append([Verbatim(name), *map(words.count, counts)])
+    return rows
 
 
 def _mask_note(tracing: Tracing) -> list[str]:
     """A sentence that says what left the machine in traces, where any did."""
-    said = _MASKS.get(tracing.mask or "") if tracing.on else None
+    said = _MASKS.get(tracing.mask or "") if tracing.traced else None
     return [said] if said else []
 
 
+def _sink_notes(sinks: list[SinkTracing]) -> list[str]:
+    """What is missing by sink, which is named where there are several."""
+    return [
+        f"{sink.title}: {note}" if len(sinks) > 1 else note
+        for sink in sinks
+        for note in (
+            *(sink.faults or ()),
+            *_sum_note(sink),
+            *_score_note(sink.scores or TraceCount()),
+        )
+    ]
+
+
 def _score_note(scores: TraceCount) -> list[str]:
-    """A sentence where scores are not in Langfuse that should be."""
+    """A sentence where scores are not with a sink that should be."""
     made, spooled = scores.made or 0, scores.spooled or 0
     dropped = [f"{n:,} dropped ({reason})" for reason, n in lost_by_reason(scores).items() if n]
     missing = [f"{spooled:,} spooled"] * bool(spooled) + dropped
     return [f"Of {made:,} scores on traces: {words.sentence_list(missing)}."] if missing else []
 
 
-def _sum_note(tracing: Tracing) -> list[str]:
+def _sum_note(tracing: SinkTracing) -> list[str]:
     """A sentence where the observations do not add up."""
     parts = (tracing.sampled_out, tracing.delivered, tracing.spooled)
     accounted = sum(part or 0 for part in parts) + sum(lost_by_reason(tracing).values())
@@ -251,10 +266,17 @@ def _understood(document: RunDocument) -> list[str]:
     """What the LLM wrote that nobody could read, where no check asks for it."""
     inbox = figures(document, "inbox")
     asked = any(check.metric.startswith("inbox.") for check in document.checks)
-    parts = {"unparseable": ("demands", "accepted"), "unparseable_ratings": ("ratings", "accepted")}
+    # A rating was answered where it could be used, and where it could not; a demand likewise.
+    answered = {
+        "unparseable": ("demands", inbox.get("parsed", 0) + inbox.get("unparseable", 0)),
+        "unparseable_ratings": (
+            "ratings",
+            inbox.get("rated", 0) + inbox.get("unparseable_ratings", 0),
+        ),
+    }
     said = [
-        f"{words.of(inbox[key], inbox[of])} {what}"
-        for key, (what, of) in parts.items()
+        f"{words.of(inbox[key], of)} {what}"
+        for key, (what, of) in answered.items()
         if inbox.get(key)
     ]
     if asked or not said:

@@ -1,4 +1,4 @@
-"""The HTTP client that talks to Langfuse: the one place where one is made, which never fails.
+"""The HTTP client for servers that collect traces: made in this one place, which never fails.
 
 Of the environment counts what concerns the server's address: the proxy for it (``proxy.py``), and
 ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` where TLS is spoken. httpx would read all of it, and raise for
@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 import certifi
 import httpx
 
-from mcstress.tracing.langfuse.proxy import proxy_for
-from mcstress.tracing.langfuse.settings import is_port
+from mcstress.tracing.http.answer_limit import limit_answers
+from mcstress.tracing.http.proxy import is_port, proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mcstress.tracing.langfuse.proxy import ProxySetting
-    from mcstress.tracing.langfuse.settings import Settings
+    from mcstress.tracing.http.proxy import ProxySetting
 
 CERT_FILE = "SSL_CERT_FILE"
 CERT_DIR = "SSL_CERT_DIR"
@@ -39,33 +38,46 @@ class EnvironmentFaultError(Exception):
     """A variable of the environment cannot be obeyed; the message names it, and any file."""
 
 
-def langfuse_client(
-    settings: Settings, timeout_s: float, environ: Mapping[str, str] = os.environ
+def make_client(
+    url: str,
+    timeout_s: float,
+    *,
+    auth: httpx.Auth | None = None,
+    headers: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> httpx.Client:
-    """A client for one server, with its keys, that says nothing of its requests to the log.
+    """A client for the server at ``url`` that says nothing of its requests to the log.
 
-    Whatever goes wrong, with the environment too, is an ``httpx.TransportError`` of a request.
+    It follows no redirect, so that ``auth`` and ``headers`` go nowhere else; answers end after a
+    limit. Whatever goes wrong, with the environment too, is an ``httpx.TransportError`` of a
+    request.
     """
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx.Client(
-        base_url=settings.url,
-        auth=httpx.BasicAuth(settings.public_key, settings.secret_key),
-        timeout=timeout_s,
-        trust_env=False,
-        transport=_Guarded(httpx.URL(settings.url), environ),
+    return limit_answers(
+        httpx.Client(
+            base_url=url,
+            auth=auth,
+            headers=headers,
+            timeout=timeout_s,
+            trust_env=False,
+            transport=_Guarded(httpx.URL(url), environ),
+        )
     )
 
 
-def unneeded_fault(settings: Settings, environ: Mapping[str, str] = os.environ) -> str | None:
-    """What is wrong with the certificates that the environment names, where no TLS needs them."""
-    url = httpx.URL(settings.url)
+def unneeded_fault(name: str, address: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """What is wrong with the certificates that the environment names, where no TLS needs them.
+
+    ``name`` and ``address`` are those of the server that is reached without them.
+    """
+    url = httpx.URL(address)
     if _speaks_tls(url, proxy_for(url, environ)):
         return None
     try:
         _certificates(environ)
     except EnvironmentFaultError as fault:
-        return f"{fault} (Langfuse at {settings.url} is reached without it)"
+        return f"{fault} ({name} at {address} is reached without it)"
     return None
 
 

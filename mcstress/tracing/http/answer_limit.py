@@ -1,4 +1,4 @@
-"""How long an answer of a Langfuse may be: whatever answers, it must not fill this memory."""
+"""How long an answer of a server may be: whatever answers, it must not fill this memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PIECE = 1 << 16
 
 
 class AnswerTooLongError(httpx.ReadError):
-    """An answer was cut off, since nothing of Langfuse's is as long."""
+    """An answer was cut off, since no answer that we ask for is as long."""
 
 
 def limit_answers(client: httpx.Client) -> httpx.Client:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+_LAST_PORT = 65535
+
 
 class ProxySetting(NamedTuple):
     """A proxy's address as ``variable`` of the environment has it. It may hold a password."""
@@ -70,3 +72,8 @@ def _is_in_ranges(host: str, entries: list[str]) -> bool:
                 if address in ip_network(entry.replace("[", "").replace("]", ""), strict=False):
                     return True
     return False
+
+
+def is_port(port: int | None) -> bool:
+    """Whether there can be such a port; None is the scheme's own."""
+    return port is None or 0 < port <= _LAST_PORT

@@ -1,0 +1,113 @@
+"""The section on relevance: whether what is found is what was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcstress.evidence.report import readings, words
+from mcstress.evidence.report.readings import healthy, reading, worst
+from mcstress.evidence.report.section import Headline, Section, Table, Verbatim, figures
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.metric import NOT_MEASURED
+from mcstress.metrics.results import FigureSection
+
+_COLUMNS = ["Relevance", "Mean over questions", "95 % interval", "Questions", "Reading"]
+_ROWS = {
+    "precision_at_k": ("hits that fit (precision@K)", "ci95"),
+    "top1_rate": ("first hits that fit", "top1_ci95"),
+    "mean_gain_at_k": ("mean gain@K", "mean_gain_ci95"),
+}
+_TRUTH_COLUMNS = ["By truth", "Mean over questions", "95 % interval", "Questions"]
+_TRUTH = {
+    "recall_at_k": ("recall@K", "recall_ci95"),
+    "ndcg_at_k": ("nDCG@K", "ndcg_ci95"),
+    "mrr": ("reciprocal rank (MRR)", "mrr_ci95"),
+}
+_WORST = ["Worst questions", "Wording", "Hits that fit", "Mean gain", "Lists"]
+_MEANING = (
+    "A hit fits where it has what the scenario says that it must have ([[relevance]]); its gain is "
+    "the share of all that was asked for. Mean gain counts early hits most; 1 is a list of K "
+    "hits that fit in everything, which a corpus may not hold."
+)
+
+
+def relevance(document: RunDocument) -> Section:
+    """Figures by rule, and the questions that found least."""
+    figure = figures(document, "relevance")
+    section = Section(
+        key="relevance", title="Relevance", question="Is what is found what was asked for?"
+    )
+    section.tables = _by_truth(figure)
+    if reason := figure.get(NOT_MEASURED):
+        section.answer = readings.Reading("not measured", "fair")
+        section.lead = f"Relevance was not measured by rule: {reason}."
+        return section
+    if not figure.get("lists"):
+        section.answer = readings.Reading("not measured", "none")
+        section.lead = "No list was judged by a rule of the scenario."
+        return section
+    keys = ("precision_at_k", "mean_gain_at_k")
+    section.answer = worst(*(reading(document, f"relevance.{key}") for key in keys))
+    section.headline = Headline(
+        words.score(figure.get("precision_at_k")), words.interval(figure.get("ci95"))
+    )
+    section.tables.insert(0, Table(_COLUMNS, [_row(document, key) for key in _ROWS]))
+    if questions := figure.get("worst"):
+        section.tables.append(Table(_WORST, [_question(one) for one in questions]))
+    section.notes = [_MEANING, *_left_out(figure)]
+    return section
+
+
+def not_measured(document: RunDocument) -> str:
+    """What the verdict's line says where no list could be judged; else empty."""
+    return "relevance was not measured" * bool(figures(document, "relevance").get(NOT_MEASURED))
+
+
+def _by_truth(figure: FigureSection) -> list[Table]:
+    """Recall and its like, where a file said which ids are relevant."""
+    if not figure.get("graded_lists"):
+        return []
+    rows = [
+        [
+            name,
+            words.score(figure.get(key)),
+            words.interval(figure.get(ci95)),
+            words.count(figure.get("graded_questions")),
+        ]
+        for key, (name, ci95) in _TRUTH.items()
+    ]
+    return [Table(_TRUTH_COLUMNS, rows)]
+
+
+def _row(document: RunDocument, key: str) -> list[Any]:
+    figure, (name, ci95) = figures(document, "relevance"), _ROWS[key]
+    path = f"relevance.{key}"
+    has_ranges = path in document.readings
+    return [
+        name + (healthy(document, path) if has_ranges else ""),
+        words.score(figure.get(key)),
+        words.interval(figure.get(ci95)),
+        words.count(figure.get("questions")),
+        reading(document, path) if has_ranges else "",
+    ]
+
+
+def _question(one: dict[str, Any]) -> list[Any]:
+    return [
+        Verbatim(one["question"]),
+        words.count(one["unit"]),
+        words.score(one["precision_at_k"]),
+        words.score(one["mean_gain_at_k"]),
+        words.count(one["lists"]),
+    ]
+
+
+def _left_out(figure: FigureSection) -> list[str]:
+    """Lists that say nothing, beside others that do."""
+    kinds = {
+        "without_fields": "with no field that a rule names: not counted",
+        "other_words": "with no value that a demand asks for: counted as hits that do not fit",
+    }
+    return [
+        f"{words.plural(figure[key], 'list')} {what}." for key, what in kinds.items() if figure[key]
+    ]

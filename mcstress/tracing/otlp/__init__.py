@@ -1,0 +1,1 @@
+"""Plain OTLP over HTTP: any collector that takes OpenTelemetry traces."""

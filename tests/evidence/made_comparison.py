@@ -1,0 +1,118 @@
+"""Heads of runs as compare reads them: only the figures that it judges, and no events."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import exp
+
+import numpy as np
+from made_report import run_section
+from test_compare import MadeFile
+
+from mcstress.evidence.compare.run_figures import SEARCH_P95
+from mcstress.metrics.checks import evaluate, parse_check
+from mcstress.metrics.intervals import wilson
+from mcstress.metrics.phase import PHASES
+
+CHECKS = (
+    "determinism.mean_jaccard >= 0.95",
+    "handover.verbatim.top1_rate >= 0.9",
+    "freshness.top_k_rate >= 0.9",
+    "swap.returned == 0",
+    "errors.rate <= 0.05",
+)
+SHARES = {
+    "determinism": ("mean_jaccard", "pairs"),
+    "handover.verbatim": ("top1_rate", "queries"),
+    "freshness": ("top_k_rate", "resumes"),
+}
+SAMPLES = 96
+STEPS = 5_000
+
+
+def made_run(path, *, p95_ms=5.0, seconds=60.0, shares=None, failed=0, checks=CHECKS, **section):
+    """A run of ``seconds`` of 5,000 steps; ``shares`` by section, 1 where not told."""
+    ended = run_section().started + timedelta(seconds=seconds)
+    file = MadeFile(path=path, evidence="none", ended=ended, **section)
+    metrics = {
+        "errors": {"steps": STEPS, "failed": failed, "rate": failed / STEPS,
+                   "ci95": [*wilson(failed / STEPS, STEPS)]},
+        "swap": {"swaps": 20, "returned": 0},
+    }  # fmt: skip
+    for section_, (leaf, samples) in SHARES.items():
+        share = (shares or {}).get(section_, 1.0)
+        if share is None:
+            continue
+        *above, last = section_.split(".")
+        place = metrics
+        for key in above:
+            place = place.setdefault(key, {})
+        place[last] = {leaf: share, samples: SAMPLES, "ci95": [*wilson(share, SAMPLES)]}
+    latency = {"matrix_search": {"count": STEPS, "p50_ms": p95_ms / 2, "p95_ms": p95_ms}}
+    file.head |= {"metrics": metrics, "latency": latency}
+    asked = [parse_check(check) for check in checks]
+    outcomes = evaluate(asked, file.head, selected_phases=PHASES, complete=True)
+    verdicts = {outcome.verdict for outcome in outcomes}
+    file.head |= {
+        "checks": outcomes,
+        "thresholds": asked,
+        "verdict": "fail" if "fail" in verdicts else "pass",
+    }
+    return file
+
+
+def drawn_runs(rng, effects, *, side, runs=4, ratio=1.0):
+    """Runs whose speed has ``effects(rng, shape)`` of their own, and whose shares are counted."""
+    speeds = effects(rng, (runs, 2))
+    found = []
+    for number, (latency, pace) in enumerate(speeds.tolist()):
+        shares = {name: rng.binomial(SAMPLES, 0.97) / SAMPLES for name in SHARES}
+        found.append(
+            made_run(
+                f"{side}{number}.json",
+                p95_ms=5 * ratio * exp(latency),
+                seconds=60 * exp(pace),
+                shares=shares,
+                failed=int(rng.poisson(STEPS * 0.002)),
+            )
+        )
+    return found
+
+
+def even(rng, shape):
+    return rng.normal(0, 0.08, shape)
+
+
+def heavy(rng, shape):
+    return 0.08 * rng.standard_t(3, shape)
+
+
+def heavier(rng, shape):
+    return 0.08 * rng.standard_t(2, shape)
+
+
+def spoiled(rng, shape):
+    """One run in ten is slower, by half to twice."""
+    slow = (rng.random(shape) < 0.1) * rng.uniform(np.log(1.5), np.log(2), shape)
+    return rng.normal(0, 0.08, shape) + slow
+
+
+def together(rng, shape):
+    """A slow run is slow in both: its seconds and its latency."""
+    return rng.normal(0, 0.08, (shape[0], 1)) + rng.normal(0, 0.03, shape)
+
+
+def wide(rng, shape):
+    return rng.normal(0, 0.3, shape)
+
+
+EFFECTS = {
+    "normal, 8 %": even,
+    "normal, 8 %, latency and pace together": together,
+    "heavy tails: t with 3 degrees, scale 8 %": heavy,
+    "heavier tails: t with 2 degrees, scale 8 %": heavier,
+    "one run in ten slower by half to twice": spoiled,
+    "normal, 30 %": wide,
+}
+
+__all__ = ["CHECKS", "EFFECTS", "SEARCH_P95", "drawn_runs", "made_run"]

@@ -1,0 +1,127 @@
+"""Who asks gets a seat, its partners hear of it, and a seat that is another's is nobody's."""
+
+from __future__ import annotations
+
+import pytest
+from test_session import Master, Post
+
+from mcstress.cluster import messages as said
+from mcstress.master.seat_assignment import SeatAssignment
+from mcstress.master.session import RunSession
+from mcstress.master.stages import RunStage
+from mcstress.users.seat import Seat
+
+
+class Assigning:
+    """A run with workers ``a`` and ``b``; ``arrived`` and ``done`` count what was heard."""
+
+    def __init__(self, run):
+        self.run, self.post, self.arrived, self.done = run, Post(), 0, 0
+        self.session = RunSession(Master(), self.post)
+        self.session.open(run)
+        for name in "ab":
+            run.roll.enter(name, f"client-{name}", "boot")
+        self.seats = SeatAssignment(self.session, self._on_arrival, self._on_done)
+
+    def _on_arrival(self, _):
+        self.arrived += 1
+
+    def _on_done(self, _):
+        self.done += 1
+
+    def lease(self, persona, worker, ticket=1):
+        self.post.hear(said.Lease(self.run.run.uid, persona, ticket), f"client-{worker}")
+        return next((m.seat for _, m in reversed(self.post.sent) if type(m) is said.Granted), None)
+
+    def hear(self, kind, seat, worker, *more):
+        self.post.hear(kind(self.run.run.uid, seat, *more), f"client-{worker}")
+
+    def told(self, kind):
+        return [(to, message) for to, message in self.post.sent if type(message) is kind]
+
+
+@pytest.fixture
+def assigning(made_run):
+    return Assigning(made_run)
+
+
+def test_a_lease_is_granted_with_its_ticket(assigning):
+    assert assigning.lease("alice", "a", ticket=7) == Seat("alice", 1)
+    assert assigning.told(said.Granted) == [("client-a", said.Granted(7, Seat("alice", 1), 1))]
+    assert assigning.arrived == 1
+
+
+def test_a_persona_that_the_run_has_not_is_dropped(assigning):
+    assert assigning.lease("mallory", "a") is None
+    assert "of a persona that the run has not" in assigning.session.dropped.notices()[0]
+
+
+def test_nobody_gets_a_seat_once_the_end_is_decided(assigning):
+    assigning.run.go(RunStage.STOPPING)
+    assert assigning.lease("alice", "a") is None
+    assert (assigning.arrived, len(assigning.run.seats)) == (0, 0)
+
+
+def test_partners_on_two_workers_hear_of_each_other(assigning):
+    handover = assigning.run.run.scenario.handovers[0]
+    giver, taker = handover.from_persona, handover.to_persona
+    assigning.lease(taker, "b")
+    assigning.post.sent.clear()
+    seat = assigning.lease(giver, "a")
+    assert ("client-b", said.Partner(giver, 1, 1)) in assigning.told(said.Partner)
+    assigning.post.sent.clear()
+    assigning.hear(said.Release, seat, "a")
+    assert assigning.told(said.Partner) == [("client-b", said.Partner(giver, 1, None))]
+
+
+def test_who_has_done_its_rounds_is_told_to_its_takers(assigning):
+    handover = assigning.run.run.scenario.handovers[0]
+    assigning.lease(handover.to_persona, "b")
+    seat = assigning.lease(handover.from_persona, "a")
+    assigning.hear(said.BeginRound, seat, "a", 1)
+    assigning.post.sent.clear()
+    assigning.hear(said.Done, seat, "a")
+    assert assigning.told(said.Partner) == [
+        ("client-b", said.Partner(handover.from_persona, 1, 1, 1))
+    ]
+    assert assigning.done == 1
+
+
+@pytest.mark.parametrize(("kind", "more"), [(said.Release, ()), (said.Done, ())])
+def test_another_workers_seat_is_not_touched(assigning, kind, more):
+    seat = assigning.lease("alice", "a")
+    assigning.hear(kind, seat, "b", *more)
+    assert assigning.run.seats.holder(seat).worker == "a"
+    assert assigning.done == 0
+    assert "of a seat that the worker never had" in assigning.session.dropped.notices()[0]
+
+
+def test_a_late_word_of_a_seat_that_was_given_back_is_no_strangers(assigning):
+    seat = assigning.lease("alice", "a")
+    assigning.hear(said.Release, seat, "a")
+    assigning.hear(said.Release, seat, "a")
+    assert len(assigning.run.seats) == 0
+    assert assigning.session.dropped.notices() == []
+
+
+def test_all_seats_of_a_worker_are_free_again(assigning):
+    mine = [assigning.lease(persona, "a") for persona in ("alice", "bob")]
+    other = assigning.lease("carol", "b")
+    assigning.seats.free_all(assigning.run, assigning.run.roll.parts["a"])
+    assert [assigning.run.seats.holder(seat) for seat in mine] == [None, None]
+    assert assigning.run.seats.holder(other).worker == "b"
+
+
+def test_a_trio_that_was_left_alone_moves_down_once(assigning):
+    """Only in runs without an end: with rounds, everyone stays where it began."""
+    alice, bob = (assigning.lease(persona, "a") for persona in ("alice", "bob"))
+    assigning.lease("alice", "b")
+    stray = assigning.lease("bob", "b")
+    assert (alice.trio, bob.trio, stray.trio) == (1, 1, 2)
+    assigning.hear(said.Release, bob, "a")
+    assigning.run.go(RunStage.RUNNING)
+    for _ in range(2):
+        assigning.seats.compact_trios(assigning.run)
+    moved = assigning.told(said.Move)
+    assert len(moved) == len({message.seat for _, message in moved}) > 0
+    assert assigning.run.seats.strays()[0] in {message.seat for _, message in moved}
