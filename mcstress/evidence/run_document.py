@@ -145,7 +145,7 @@ def build(
     ``with_state`` puts the metrics' own state into it where not every event is kept: a report
     cannot be made again without. See ``Figures.result`` for the others.
     """
-    span = _span(run, completeness, now_s)
+    span = span_of(run, completeness, now_s)
     results = figures.result(users, planned, candidates, thresholds, span)
     checks = evaluate(
         thresholds,
@@ -165,7 +165,7 @@ def build(
     return document
 
 
-def _span(run: RunSection, completeness: Completeness, now_s: float | None) -> RunSpan | None:
+def span_of(run: RunSection, completeness: Completeness, now_s: float | None) -> RunSpan | None:
     """When the run was, and how sure its workers' clocks are; None where that is not known."""
     end_s = run.ended.timestamp() if run.ended else now_s
     if run.started is None or end_s is None:

@@ -19,6 +19,8 @@ from mcstress.metrics.names import metric_names
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FIGURES = "Figures"
+CAME_LATER = ("time_axis",)
+"""Keys that documents of older versions lack."""
 _REF = "#/$defs/{name}"
 _NUMBER = ["number", "null"]
 _PAIR = {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
@@ -52,7 +54,8 @@ def schema() -> Json:
 def _always_there() -> list[str]:
     """The keys that no document lacks."""
     fields = msgspec.structs.fields(RunDocument)
-    return [field.name for field in fields if field.default is not UNSET]
+    there = [field.name for field in fields if field.default is not UNSET]
+    return [name for name in there if name not in CAME_LATER]
 
 
 def _by_section() -> dict[str, Any]:

@@ -10,6 +10,9 @@ import html
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
 
 import msgspec
 import pytest
@@ -17,6 +20,7 @@ from endtoend.faulty_stacks import FaultyStacks
 from endtoend.locust_run import CHECKOUT, run_locust, until
 from web.web_run import WebRun
 
+from mcstress.commands.report import report_again
 from mcstress.metrics.checks import parse_check
 from mcstress.services.embedded.faults import FAULTS as KNOWN
 from mcstress.users.scenarios.load import load_scenario
@@ -164,6 +168,87 @@ def test_the_report_says_which_faults_the_built_in_server_had(broken):
     head = report.split("##")[0]
     assert "built-in test server" in head
     assert "with faults: same_ids=0.5,outage=1+60" in html.unescape(head)
+
+
+def test_an_outage_to_the_end_is_found_and_said(broken):
+    """What hangs when the run ends is in an event, as cut: without, nothing would tell of it."""
+    document, report = broken
+    found = document["metrics"]["availability"]
+    expected = silences_of(document)
+    assert [one["begin"] for one in found["silences"]] == pytest.approx([b for b, _ in expected])
+    assert [one["seconds"] for one in found["silences"]] == pytest.approx([s for _, s in expected])
+    begin, seconds = expected[-1]
+    ended = datetime.fromisoformat(document["run"]["ended"]).timestamp()
+    assert seconds > 2
+    assert begin + seconds > ended - 1
+    failed = {one["metric"] for one in document["checks"] if one["verdict"] == "fail"}
+    assert {SILENCE, AVAILABILITY} <= failed
+    when = f"{datetime.fromtimestamp(begin, UTC):%H:%M:%S} UTC for {seconds:.1f} s"
+    assert f"nothing succeeded from {when}" in report
+    page = Path(document["run"]["evidence_path"]).with_suffix(".html").read_text()
+    assert "BoxAnnotation" in page
+
+
+def test_a_report_made_again_from_the_events_has_the_same_silences(broken, tmp_path):
+    document, _ = broken
+    copied = shutil.copy(document["run"]["evidence_path"], tmp_path)
+    report_again(Path(copied))
+    again = msgspec.json.decode(Path(copied).read_bytes())
+    for key in ("metrics", "latency", "timeline", "time_axis", "load_curve", "load_curve_reading"):
+        assert again[key] == document[key], key
+
+
+def test_cut_steps_are_in_no_error_rate_and_no_percentile(broken):
+    document, _ = broken
+    steps = [step for event in document["events"] for step in event["steps"]]
+    searches = [step for step in steps if step["name"] == "matrix.search"]
+    cut = [step for step in searches if step["cut"]]
+    assert cut
+    assert all(step["error"] is None and step["latency_ms"] > 2000 for step in cut)
+    assert document["latency"]["matrix_search"]["count"] == len(searches) - len(cut)
+    whole = [
+        step for step in steps if not step["cut"] and not step["name"].startswith("freshness.")
+    ]
+    assert document["metrics"]["errors"]["steps"] == len(whole)
+
+
+def silences_of(document):
+    """The gateway's silences (begin, seconds), slot by slot from the events alone."""
+    began, ended = (
+        datetime.fromisoformat(document["run"][key]).timestamp() for key in ("started", "ended")
+    )
+    spans = []
+    for event in document["events"]:
+        for step in event["steps"]:
+            if not step["name"].startswith(("llm.", "freshness.")):
+                begin, lasted = datetime.fromisoformat(step["time"]), step["latency_ms"] / 1000
+                kind = "cut" if step["cut"] else "failed" if step["error"] else "ok"
+                spans.append((begin.timestamp(), lasted, kind))
+    assert median(lasted for _, lasted, kind in spans if kind == "ok") <= 0.25  # so the cap is 1 s
+    return [*_stretches(*_slots_of(spans), began, ended)]
+
+
+def _slots_of(spans):
+    asked, good = set(), set()
+    for begin, lasted, kind in spans:
+        slots = {*range(int(begin * 10), int((begin + lasted) * 10) + 1)}
+        if kind != "cut" or lasted > 1:
+            asked |= slots
+        if kind == "ok":
+            good |= slots if lasted <= 1 else {max(slots)}
+    return asked, good
+
+
+def _stretches(asked, good, began, ended):
+    stretch = []
+    for slot in range(int(began * 10), int(ended * 10) + 2):
+        if slot in good or slot > int(ended * 10):
+            if stretch and stretch[-1] - stretch[0] >= 9:
+                begin = max(stretch[0] / 10, began)
+                yield begin, min((stretch[-1] + 1) / 10, ended) - begin
+            stretch = []
+        elif slot in asked:
+            stretch.append(slot)
 
 
 def test_the_jq_lines_of_the_report_work_where_events_failed_and_were_cut(broken):

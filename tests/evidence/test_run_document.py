@@ -19,7 +19,14 @@ from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Completeness, Tracing
 from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.view import view
-from mcstress.evidence.run_document import KEYS, RunDocument, build, document_of, head_of
+from mcstress.evidence.run_document import (
+    KEYS,
+    RunDocument,
+    build,
+    document_of,
+    head_of,
+    span_of,
+)
 from mcstress.evidence.schema import schema
 from mcstress.evidence.store.history import read_run
 from mcstress.metrics.check import parse_check
@@ -48,7 +55,8 @@ def document(figures):
 def test_every_key_that_the_figures_give_is_in_the_document_as_it_was(figures, document):
     """A key that metrics/ learnt and the document did not is lost: a field of the struct is due."""
     thresholds = document.thresholds
-    results = figures.result(document.users, {}, None, thresholds)
+    span = span_of(document.run, document.completeness, None)
+    results = figures.result(document.users, {}, None, thresholds, span)
     for key, value in results.items():
         assert key in KEYS, key
         assert msgspec.json.encode(getattr(document, key)) == msgspec.json.encode(value), key

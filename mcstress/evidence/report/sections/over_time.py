@@ -9,12 +9,11 @@ from mcstress.evidence.report.readings import reading
 from mcstress.evidence.report.section import Section, Table, figures
 from mcstress.evidence.report.sections.load import SEARCH
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.availability import Silence
+from mcstress.metrics.availability import LLM, Silence
 from mcstress.metrics.event import utc
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.results import FigureSection, Slot, SlotLatency
 
-_SERVICES = {"availability": "gateway", "availability.llm": "LLM"}
 _COLUMNS = ["Service", "Available", "Longest silence s", "Silences", "Silent s", "Asked s"]
 _AXIS = ["From", "Users", "Steps/s", "Failed", "Search p95 ms", "Determinism"]
 _NAMED = 5
@@ -26,8 +25,13 @@ _MEANING = (
 
 def availability(document: RunDocument) -> list[Section]:
     """Each service's availability, and when nothing succeeded; none where that is not known."""
-    found = {name: figures(document, path) for path, name in _SERVICES.items()}
-    asked = {name: figure for name, figure in found.items() if figure.get("rate") is not None}
+    gateway = figures(document, "availability")
+    found = {"gateway": gateway, "LLM": _beside(gateway)}
+    asked = {
+        name: figure
+        for name, figure in found.items()
+        if "rate" in figure and figure["rate"] is not None
+    }
     notes = [note for name, figure in asked.items() for note in _silences(name, figure)]
     if not asked:
         return []
@@ -42,6 +46,14 @@ def availability(document: RunDocument) -> list[Section]:
         notes=notes,
     )
     return [section]
+
+
+def _beside(gateway: FigureSection) -> FigureSection:
+    """The LLM's, where it was asked anything."""
+    if LLM not in gateway:
+        return {}
+    llm: FigureSection = gateway[LLM]
+    return llm
 
 
 def _row(name: str, figure: FigureSection) -> list[Any]:
