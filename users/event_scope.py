@@ -8,8 +8,7 @@ from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from mcstress.metrics.event import Event, Item, Outcome, StepRecord
-from mcstress.metrics.question import worded
+from mcstress.metrics.event import Event, Item, Outcome, StepRecord, worded
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step
 from mcstress.services.target import Found, NewItem, Recording, Search

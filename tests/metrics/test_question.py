@@ -6,7 +6,8 @@ from collections import defaultdict
 
 from made_run import MadeRun
 
-from mcstress.metrics.question import Questions, worded
+from mcstress.metrics.event import worded
+from mcstress.metrics.question import Questions
 
 
 def test_an_older_event_gets_a_question_that_tells_apart_what_its_key_did():
