@@ -83,7 +83,7 @@ def empty_charts() -> list[Chart]:
             load_curve.draw,
             "Load curve",
             "Quality with its 95 % intervals above, latency of searches below, by users. Memory "
-            "and control: hits of handover in her words, by arm.",
+            "and control: hits of handover in the same wording, by arm.",
         ),
         _empty(
             heat_map.squares,
