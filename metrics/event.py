@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import blake2s
 from typing import Annotated, Literal
 
 import msgspec
@@ -24,6 +25,9 @@ LOOK, POLL = "freshness.search", "freshness.poll"
 
 HIT_TWICE = ("results: id ", " twice")
 """How a step's ``error`` begins and ends where its list was refused for holding a hit twice."""
+
+
+HASH_BYTES = 6
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
@@ -170,6 +174,19 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     def items(self) -> list[Item]:
         """What ``top_k`` lists, in rank order; empty where there is no list."""
         return [Item(hit.id, hit.corpus) for hit in self.top_k or ()]
+
+
+def question_key(phase: str, variant: int, who: str, number: int) -> str:
+    """The key of a demand of the contract ``who``, or of a message or resume of the persona."""
+    return f"{phase}/{variant}/{who}/{number}"
+
+
+def worded(key: str, wording: int | str) -> str:
+    """``key`` with the number of its wording, or with the hash of words that have none."""
+    if isinstance(wording, str):
+        words = wording.encode(errors="surrogatepass")
+        wording = blake2s(words, digest_size=HASH_BYTES).hexdigest()
+    return f"{key}/{wording}"
 
 
 def utc(unix_seconds: float) -> datetime:

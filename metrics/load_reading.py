@@ -22,8 +22,7 @@ LEAVES = {
 }
 
 TOO_FEW = (
-    f"not judged, for fewer questions than the check needs or under {100 * PLANNED_SHARE:g} % of "
-    "the planned samples were measured there"
+    f"not judged, with too few questions or under {100 * PLANNED_SHARE:g} % of the planned samples"
 )
 
 Entry = Mapping[str, Any]

@@ -8,24 +8,7 @@ LLM made the words, their hash. Both arms of a handover, and both ends of a swap
 
 from __future__ import annotations
 
-from hashlib import blake2s
-
-from mcstress.metrics.event import Event
-
-HASH_BYTES = 6
-
-
-def question_key(phase: str, variant: int, who: str, number: int) -> str:
-    """The key of a demand of the contract ``who``, or of a message or resume of the persona."""
-    return f"{phase}/{variant}/{who}/{number}"
-
-
-def worded(key: str, wording: int | str) -> str:
-    """``key`` with the number of its wording, or with the hash of words that have none."""
-    if isinstance(wording, str):
-        words = wording.encode(errors="surrogatepass")
-        wording = blake2s(words, digest_size=HASH_BYTES).hexdigest()
-    return f"{key}/{wording}"
+from mcstress.metrics.event import Event, question_key, worded
 
 
 def unit_of(event: Event) -> int:

@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcstress.load.pacer import Pacer
-from mcstress.metrics.event import Event, Hit
-from mcstress.metrics.question import question_key
+from mcstress.metrics.event import Event, Hit, question_key
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target

@@ -9,8 +9,7 @@ from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
 
-from mcstress.metrics.event import POLL, Event, Item, Outcome, StepRecord
-from mcstress.metrics.question import worded
+from mcstress.metrics.event import POLL, Event, Item, Outcome, StepRecord, worded
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step, cut_step
 from mcstress.services.target import Found, NewItem, Recording, Search

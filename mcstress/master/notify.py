@@ -43,8 +43,8 @@ def summary(run: RunState, document: RunDocument) -> str:
     return "\n".join(
         [
             "",
-            f"Run {run.run.label}, {events:,} events",
-            verdict_line(document),
+            f"Run {run.run.label}: {verdict_line(document)}",
+            f"{events:,} events",
             *lines,
             *_where(run),
             "",

@@ -70,6 +70,18 @@ def test_expected_and_rejected_are_hits_of_a_corpus(tmp_path):
         )
     assert document, output
     events = document["events"]
+    # The scenario's own keys: each thing that is asked has one, both arms of a query the same.
+    contract = "alpha_milwaukee_distribution"
+    for phase, keys in (
+        ("handover", {f"handover/1/{contract}/{number}" for number in range(1, 5)}),
+        ("handover_paraphrase", {f"handover_paraphrase/1/{contract}/{n}/1" for n in range(1, 5)}),
+        ("fresh_resume", {f"fresh_resume/1/{who}/1" for who in ("alice", "bob", "carol")}),
+        ("swap", {f"swap/1/{contract}/1"}),
+    ):
+        assert {event["question"] for event in events if event["phase"] == phase} == keys
+    for phase in ("baseline", "reissue", "surge"):
+        asked = [event["question"] for event in events if event["phase"] == phase]
+        assert len(set(asked)) == len(asked) == 12
     handovers = [event for event in events if event.get("arm")]
     recorded = {
         event["role"]: event["top_k"][1]

@@ -118,7 +118,7 @@ def test_a_full_disk_is_said_at_once_counted_and_costs_no_figure(elsewhere, tmp_
         assert len(document["events"]) == counted["events_kept"] > 0
         assert any(f"; {lost:,} events were not kept" in one for one in counted["faults"])
     assert "Run 001: UNKNOWN" in run.output
-    assert re.search(r"unknown errors.rate .* missing; 0 over [\d,]+ samples that", run.output)
+    assert re.search(r"unknown errors.rate .* missing; 0.000 over [\d,]+ samples that", run.output)
     assert "Traceback" not in run.output
 
 
@@ -131,7 +131,7 @@ def test_where_there_is_room_nowhere_the_figures_are_printed(elsewhere, tmp_path
         code = run.master.wait(60)
     assert "No report could be written: " in run.output
     assert "File too large" in run.output
-    assert "determinism.mean_jaccard >= 0.95: 1 over 12 samples" in run.output
+    assert "determinism.mean_jaccard >= 0.95: 1.000 (12 questions)" in run.output
     assert code == EXIT_CODES["pass"], "its events are all there"
     assert "Traceback" not in run.output
     assert not list(elsewhere.glob("multi_coord_stress*"))

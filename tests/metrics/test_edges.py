@@ -10,7 +10,7 @@ from made_run import CONTRACTS, SHARED, SIZES, K, MadeRun, at
 from mcstress.metrics import rounds
 from mcstress.metrics.chance import chance_jaccard
 from mcstress.metrics.errors import REASONS_KEPT, Errors, Reasons
-from mcstress.metrics.event import Event, Hit, StepRecord
+from mcstress.metrics.event import HIT_TWICE, Event, Hit, StepRecord
 from mcstress.metrics.figures import Figures
 
 ALICE, BOB = CONTRACTS["alice"], CONTRACTS["bob"]
@@ -74,6 +74,17 @@ def test_an_id_twice_counts_once_and_is_a_fault():
     assert results["metrics"]["determinism"]["mean_jaccard"] == 1.0
     assert results["metrics"]["determinism"]["identical"] == 1
     assert results["faults"]["repeated_ids"] == 1
+
+
+def test_a_list_that_was_refused_for_a_hit_twice_is_counted():
+    """Its step failed, and no figure ever sees the list; the fault is there all the same."""
+    seat = Seat()
+    reasons = [f'{HIT_TWICE[0]}"7" of corpus "workers"{HIT_TWICE[1]}', "results: not a list"]
+    failed = [
+        seat.event("surge", outcome="failed", steps=[StepRecord("matrix.search", at(1), 3.0, why)])
+        for why in reasons
+    ]
+    assert result_of(*failed)["faults"]["repeated_ids"] == 1
 
 
 def test_a_failed_search_enters_no_figure_and_counts_in_errors():

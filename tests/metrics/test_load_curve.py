@@ -11,7 +11,7 @@ from mcstress.metrics.band import band_of
 from mcstress.metrics.check import parse_check
 from mcstress.metrics.event import utc
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.load_reading import load_curve_reading
+from mcstress.metrics.load_reading import TOO_FEW, load_curve_reading
 from mcstress.metrics.users_timeline import UsersTimeline
 
 
@@ -117,7 +117,7 @@ def test_what_has_too_few_samples_is_named_and_not_judged():
         event.users = 3
         figures.add(event)
     reading = figures.result(checks=checks)["load_curve_reading"]
-    assert "2 to 4 users, one band only; too few samples to say: determinism" in reading
+    assert f"2 to 4 users, one band only; {TOO_FEW}: determinism" in reading
     assert Figures(K).result()["load_curve_reading"] == "Nothing was measured."
 
 
@@ -127,12 +127,14 @@ def test_a_band_with_too_few_samples_is_named_beside_those_that_were_judged():
     curve = stairs.results["load_curve"]
     check = parse_check("determinism.mean_jaccard >= 0.95", 12)
     for pairs, planned, said in ((11, 11, False), (72, 91, False), (72, 90, True)):
-        curve[-1]["determinism"] |= {"pairs": pairs, "planned": planned, "mean_jaccard": 0.1}
+        curve[-1]["determinism"] |= {
+            "pairs": pairs, "questions": min(pairs, 12), "planned": planned, "mean_jaccard": 0.1,
+        }  # fmt: skip
         reading = load_curve_reading(curve, [check], 200)
         judged = "determinism falls below 0.95 from 200 users on (tried: 1 to 200 users)."
         unjudged = (
             "No check's figure left its range within what could be judged "
-            "(tried: 1 to 200 users; too few samples to say: determinism at 200 users)."
+            f"(tried: 1 to 200 users; {TOO_FEW}: determinism at 200 users)."
         )
         assert reading.partition(" Of figures")[0] == (judged if said else unjudged)
 
