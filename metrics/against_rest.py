@@ -23,7 +23,6 @@ from mcstress.metrics.metric import (
     Section,
     Seen,
 )
-from mcstress.metrics.question import key_of, unit_of
 
 
 class AgainstRest(Metric):
@@ -39,7 +38,7 @@ class AgainstRest(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section(cls.section, cls.hears, "lists", None).name
+        of = Section(cls.section, cls.hears, "lists", None, "questions").name
         yield of(
             "mean_overlap",
             RATE,
@@ -55,14 +54,11 @@ class AgainstRest(Metric):
     def add(self, event: Event, seen: Seen) -> None:
         """Count a baseline's list, where there is one at rest."""
         if seen.hits is not None and event.rest_overlap is not None:
-            overlap = round(NANO * event.rest_overlap)
-            self.overlaps.add(unit_of(event), key_of(event), overlap)
+            self.overlaps.add(seen.unit, seen.question, round(NANO * event.rest_overlap))
 
     def per_question(self) -> PerQuestion:
-        """Overlaps by unit and question."""
-        rows = self.overlaps.rows()
-        means = {key: (total / NANO, n) for key, n, (total,) in rows}
-        return {f"{self.section}.mean_overlap": means}
+        """Overlaps by question."""
+        return {f"{self.section}.mean_overlap": self.overlaps.sums(scale=NANO)}
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section."""

@@ -21,11 +21,6 @@ def persona_of(event: Event) -> str:
     return event.coordinator.rpartition("-")[0] if event.trio > 1 else event.coordinator
 
 
-def key_of(event: Event) -> str:
-    """The key of what was asked, within the trio's unit."""
-    return f"{event.phase}/{event.contract or ''}/{event.role or ''}"
-
-
 class Questions:
     """The question of each event; of events of older versions, which have none, it is made.
 

@@ -27,7 +27,6 @@ from mcstress.metrics.metric import (
     Section,
     Seen,
 )
-from mcstress.metrics.question import key_of, unit_of
 from mcstress.metrics.relevance import ByRule, ByTruth
 from mcstress.metrics.tally import Tally
 
@@ -68,7 +67,7 @@ class Relevance(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("relevance", cls.hears, "lists").name
+        of = Section("relevance", cls.hears, "lists", questions="questions").name
         yield of(
             "precision_at_k",
             RATE,
@@ -116,7 +115,7 @@ class Relevance(Metric):
         if gains is not None:
             if len(gains) != len(hits):
                 gains = _of_distinct(event, gains)
-            self.by_rule.add(unit_of(event), key_of(event), gains, event.k)
+            self.by_rule.add(seen.unit, seen.question, gains, event.k)
             if not gains:
                 self.lists[("empty",)] += 1
         if other is not None:
@@ -125,12 +124,9 @@ class Relevance(Metric):
                 self.values.add("", value)
 
     def per_question(self) -> PerQuestion:
-        """The three rates, by unit and question."""
-        rows = list(self.by_rule.lists.rows())
-        return {
-            f"relevance.{name}": {key: (sums[at] / NANO, n) for key, n, sums in rows}
-            for at, name in enumerate(_RULES)
-        }
+        """The three rates, by question."""
+        lists = self.by_rule.lists
+        return {f"relevance.{name}": lists.sums(at, NANO) for at, name in enumerate(_RULES)}
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The section; ``ci95`` is that of ``precision_at_k``."""
@@ -215,7 +211,7 @@ class RelevanceByTruth(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("relevance", cls.hears, "graded_lists", None).name
+        of = Section("relevance", cls.hears, "graded_lists", None, "graded_questions").name
         recall = "relevant ids that the list has, by all there are; mean over questions"
         ndcg = "grades, early ones weighing most, by those of the best list; mean over questions"
         mrr = "one by the rank of the first relevant id; mean over questions"
@@ -231,15 +227,12 @@ class RelevanceByTruth(Metric):
     def add(self, event: Event, seen: Seen) -> None:
         """Count a baseline's list, where the truth knows its question."""
         if seen.hits is not None and event.truth is not None:
-            self.by_truth.add_graded(unit_of(event), key_of(event), event.truth, event.k)
+            self.by_truth.add_graded(seen.unit, seen.question, event.truth, event.k)
 
     def per_question(self) -> PerQuestion:
-        """The three means, by unit and question."""
-        rows = list(self.by_truth.lists.rows())
-        return {
-            f"relevance.{name}": {key: (sums[at] / NANO, n) for key, n, sums in rows}
-            for at, name in enumerate(_TRUTH)
-        }
+        """The three means, by question."""
+        lists = self.by_truth.lists
+        return {f"relevance.{name}": lists.sums(at, NANO) for at, name in enumerate(_TRUTH)}
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """Its part of the section."""

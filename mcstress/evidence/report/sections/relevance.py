@@ -53,7 +53,7 @@ def relevance(document: RunDocument) -> Section:
     )
     section.tables.insert(0, Table(_COLUMNS, [_row(document, key) for key in _ROWS]))
     if questions := figure.get("worst"):
-        section.tables.append(Table(_WORST, [_question(one) for one in questions]))
+        section.tables.append(Table(_WORST, [_question(document, one) for one in questions]))
     section.notes = [_MEANING, *_left_out(figure)]
     return section
 
@@ -134,9 +134,23 @@ def _row(document: RunDocument, key: str) -> list[Any]:
     ]
 
 
-def _question(one: dict[str, Any]) -> list[Any]:
+def _called(document: RunDocument, question: str) -> str:
+    """Contract and role of a question's key (metrics/question.py); the key where it has none."""
+    parts = question.split("/")
+    name, number = "/".join(parts[2:-1]), parts[-1]
+    roles = [
+        demand.role
+        for one in document.asked.contracts
+        if one.name == name
+        for demand in one.demands
+    ]
+    is_known = number.isdecimal() and 0 < int(number) <= len(roles)
+    return f"{name}: {roles[int(number) - 1]}" if is_known else question
+
+
+def _question(document: RunDocument, one: dict[str, Any]) -> list[Any]:
     return [
-        Verbatim(one["question"]),
+        Verbatim(_called(document, one["question"])),
         words.count(one["unit"]),
         words.score(one["precision_at_k"]),
         words.score(one["mean_gain_at_k"]),
