@@ -119,7 +119,7 @@ def test_an_outage_is_found_to_a_slot_and_fails_the_checks(case):
     outcome = verdicts(results)["availability.longest_silence_s"]
     assert outcome.verdict == "fail"
     assert outcome.reason.endswith(
-        f" over {loop.run_s:.1f} s, with something in flight in {slots} slots"
+        f" ({loop.run_s:.1f} s, with something in flight in {slots} slots)"
     )
 
 

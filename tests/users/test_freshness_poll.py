@@ -183,7 +183,7 @@ def test_what_is_never_seen_fails_and_its_looks_are_in_no_other_figure(monkeypat
     assert found["search"]["count"] == 1
     assert result["metrics"]["errors"]["steps"] == 1, "the add alone"
     assert result["metrics"]["errors"]["failed"] == 0
-    assert result["latency"].keys() == {"index_add", "queue", "phases"}
+    assert result["latency"].keys() == {"index_add", "queue", "phases", "phases_service"}
     assert sum(slot["steps"] for slot in result["timeline"]["slots"]) == 1
 
 
