@@ -48,8 +48,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 class Inserts(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """What this run added to a searched ``corpus``: the ``ids`` of a list that came since."""
 
-    corpus: str
-    ids: list[str]
+    corpus: Annotated[str, msgspec.Meta(description="the searched corpus that the run adds to")]
+    ids: Annotated[list[str], msgspec.Meta(description="of the list, those added since")]
 
 
 class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):

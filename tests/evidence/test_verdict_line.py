@@ -48,7 +48,7 @@ SWAP = "swap.returned == 0"
 def test_the_scenario_has_so_many_questions():
     assert Asked.of(THREE_CITIES).questions() | {"inbox": 0} == {
         "determinism": 96, "handover.verbatim": 32, "handover.paraphrase": 32, "freshness": 24,
-        "swap": 8, "inbox": 0, "diversity.same_role_across_contracts": 72,
+        "swap": 8, "inbox": 0, "relevance": 96, "diversity.same_role_across_contracts": 72,
         "diversity.different_roles_within_contract": 144,
     }  # fmt: skip
     by_llm = Asked.of(THREE_CITIES | {"paraphrases_by": "llm"}).questions()

@@ -58,6 +58,7 @@ def test_an_event_and_its_steps_are_of_one_clock(set_clock, by_s):
         trace=lambda _: trace, round=1, seat=SimpleNamespace(trio=1), name="alice",
         variant=SimpleNamespace(number=0), namespace="n", run=SimpleNamespace(top_k=8),
         fire=lambda **fired_with: fired.append(fired_with["event"]), report=lambda _: None,
+        question=lambda *_: "baseline/1/alpha/1",
     )  # fmt: skip
     with EventScope(coordinator, "baseline") as act:
         act.take(Step("matrix.search", CLOCK.now_s(), 1.0, "0" * 16, "", b""))

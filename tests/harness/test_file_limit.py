@@ -34,16 +34,16 @@ def test_without_a_limit_there_is_none(limit):
 def test_one_too_many_is_refused_and_the_number_that_is_named_suffices(limit):
     limit(1024)
     check_asked(most_users(), processes=None, local=True)
-    with pytest.raises(UsageError, match=r"--users: 463 users .*ulimit -n (\d+)") as refused:
+    with pytest.raises(UsageError, match=r"--users: 413 users .*ulimit -n (\d+)") as refused:
         check_asked(most_users() + 1, processes=None, local=True)
     limit(int(str(refused.value).split("ulimit -n ")[1].split(",")[0]))
-    check_asked(463, processes=None, local=True)
+    check_asked(413, processes=None, local=True)
 
 
 def test_each_of_several_processes_has_its_share(limit):
     limit(1024)
     check_asked(2 * most_users(), processes=2, local=False)
-    with pytest.raises(UsageError, match="--users 925, on each of 2 processes: 463 users"):
+    with pytest.raises(UsageError, match="--users 825, on each of 2 processes: 413 users"):
         check_asked(2 * most_users() + 1, processes=2, local=False)
 
 

@@ -61,7 +61,7 @@ def test_the_defaults_are_right():
     settings = read_settings(options(), None)
     assert settings.gateway_url == ""
     assert len(settings.checks) == len(settings.scenario.thresholds)
-    assert settings.checks[0].needs == 9
+    assert settings.checks[0].needs == 12
     assert len(settings.phases) == 10
     assert (settings.top_k, settings.rounds, settings.seed) == (8, 0, 42)
     assert settings.max_answer_bytes == 8_000_000
