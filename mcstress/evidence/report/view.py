@@ -11,6 +11,7 @@ from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
 from mcstress.evidence.report.sections import capture, load, over_time, quality, speed, trust
+from mcstress.evidence.report.sections.messages import swap_and_inbox
 from mcstress.evidence.report.sections.relevance import against_rest, relevance
 from mcstress.evidence.report.sections.target import target
 from mcstress.evidence.report.verdict_line import verdict_words
@@ -72,7 +73,7 @@ _QUALITY: dict[Callable[[RunDocument], Section], tuple[str, ...]] = {
     quality.determinism: ("reissue",),
     quality.learning: ("handover", "handover_paraphrase"),
     quality.freshness: ("fresh_resume",),
-    quality.swap_and_inbox: ("swap", "inbox"),
+    swap_and_inbox: ("swap", "inbox"),
 }
 """The sections on quality, and the phases that they come from."""
 

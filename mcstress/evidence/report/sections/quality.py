@@ -7,11 +7,9 @@ from typing import Any
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.readings import badness, healthy, reading, worst
 from mcstress.evidence.report.section import Headline, Section, Table, figures, plain_rows
-from mcstress.evidence.report.sections.speed import reason_table, rest_note
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import FigureSection
-from mcstress.metrics.shown import shown
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
 _DIFFERENT_ROLES = "diversity.different_roles_within_contract"
@@ -191,14 +189,14 @@ def _arms(document: RunDocument, kind: str) -> list[Any]:
     figure, key = figures(document, f"handover.{kind}"), f"handover.{kind}.top1_rate"
     return [
         _KINDS[kind] + healthy(document, key),
-        _rate(figure, "top1", "queries", "top1_rate", "ci95"),
-        _rate(figure, "control_top1", "control_queries", "control_top1_rate", "control_ci95"),
-        _rate(figure, "top_k", "queries", "top_k_rate", "top_k_ci95"),
+        rate(figure, "top1", "queries", "top1_rate", "ci95"),
+        rate(figure, "control_top1", "control_queries", "control_top1_rate", "control_ci95"),
+        rate(figure, "top_k", "queries", "top_k_rate", "top_k_ci95"),
         readings.credited(reading(document, key), _credit(figure)),
     ]
 
 
-def _rate(figure: FigureSection, hits: str, queries: str, rate: str, ci95: str) -> str:
+def rate(figure: FigureSection, hits: str, queries: str, rate: str, ci95: str) -> str:
     if figure.get(rate) is None:
         return words.NONE
     counted = words.of(figure[hits], figure[queries])
@@ -230,11 +228,11 @@ def freshness(document: RunDocument) -> Section:
     """New resumes, looked for at once and until they are seen."""
     figure = figures(document, "freshness")
     key = "freshness.visible_rate"
-    visible = _rate(figure, "visible", "judged", "visible_rate", "visible_ci95")
+    visible = rate(figure, "visible", "judged", "visible_rate", "visible_ci95")
     rows: list[list[Any]] = [
         ["seen within 10 s" + healthy(document, key), visible, reading(document, key)],
-        ["at once, in the top-K", _rate(figure, "top_k", "resumes", "top_k_rate", "ci95"), ""],
-        ["at once, at top-1", _rate(figure, "top1", "resumes", "top1_rate", "top1_ci95"), ""],
+        ["at once, in the top-K", rate(figure, "top_k", "resumes", "top_k_rate", "ci95"), ""],
+        ["at once, at top-1", rate(figure, "top1", "resumes", "top1_rate", "top1_ci95"), ""],
     ]
     times = [
         [name, *(_seconds(figure.get(path, {}).get(at)) for at in ("p50", "p95"))]
@@ -288,41 +286,6 @@ def _unseen(figure: FigureSection) -> list[str]:
     return [f"{words.sentence_list(said)}."] if said else []
 
 
-def swap_and_inbox(document: RunDocument) -> Section:
-    """What became of rejected lists and of messages."""
-    phases = document.run.phases
-    rows = _swaps(document) if not phases or "swap" in phases else []
-    rows += _messages(document) if not phases or "inbox" in phases else []
-    unusable = figures(document, "llm").get("by_reason", [])
-    tables = [Table(["Figure", "Value", "Reading"], rows)]
-    return Section(
-        key="swap_and_inbox",
-        title="Swap and inbox",
-        tables=[*tables, reason_table(unusable, _UNUSABLE)] if unusable else tables,
-        notes=rest_note(unusable, "answer"),
-    )
-
-
-def _swaps(document: RunDocument) -> list[list[Any]]:
-    swap = figures(document, "swap")
-    rejected = "rejected candidates that came back" + healthy(document, "swap.returned")
-    return [
-        [rejected, words.count(swap.get("returned")), reading(document, "swap.returned")],
-        ["Jaccard with the rejected list", words.score(swap.get("mean_jaccard")), ""],
-        ["swaps completed", words.of(swap.get("swaps"), swap.get("planned")), ""],
-    ]
-
-
-def _messages(document: RunDocument) -> list[list[Any]]:
-    inbox = figures(document, "inbox")
-    parsed = words.of(inbox.get("parsed"), inbox.get("accepted"))
-    return [
-        ["messages accepted", words.of(inbox.get("accepted"), inbox.get("planned")), ""],
-        ["demands parsed", parsed, _unparseable(inbox)],
-        ["judge's mean rating (1 to 5)", _rating(inbox), _ratings(inbox)],
-    ]
-
-
 def further(document: RunDocument) -> list[Section]:
     """The figures of metrics of a user's own, in a section of their own; none where there are none.
 
@@ -334,71 +297,3 @@ def further(document: RunDocument) -> list[Section]:
     ]
     table = Table(["Figure", "Value", "95 % interval", "Samples"], rows)
     return [Section(key="further", title="Further figures", tables=[table])] if rows else []
-
-
-def _understanding(document: RunDocument, inbox: FigureSection) -> list[list[Any]]:
-    """What the LLM made of messages and hits: how much could be used, and whether it was right."""
-    parsed, fields, rated = "inbox.parsed_rate", "inbox.parse_accuracy", "inbox.rated_rate"
-    mean = "inbox.mean_rating"
-    return [
-        [
-            "demands parsed" + healthy(document, parsed),
-            _rate(inbox, "parsed", "parses", "parsed_rate", "parsed_ci95"),
-            _with(reading(document, parsed), _unparseable(inbox)),
-        ],
-        [
-            "expected fields that came" + healthy(document, fields),
-            _rate(inbox, "came_fields", "expected_fields", "parse_accuracy", "accuracy_ci95"),
-            _with(reading(document, fields), _by_field(inbox)),
-        ],
-        [
-            "hits rated" + healthy(document, rated),
-            _rate(inbox, "rated", "judged", "rated_rate", "rated_ci95"),
-            _with(reading(document, rated), _unrated(inbox)),
-        ],
-        [
-            "judge's mean rating, 1 to 5" + healthy(document, mean),
-            _rating(inbox),
-            _with(reading(document, mean), _ratings(inbox)),
-        ],
-    ]
-
-
-def _with(said: readings.Reading, detail: str) -> readings.Reading:
-    return readings.Reading(f"{said.words} ({detail})", said.tone) if detail else said
-
-
-def _by_field(inbox: FigureSection) -> str:
-    """The fields that did not always come."""
-    missed = [
-        f"{name} {words.of(field['came'], field['expected'])}"
-        for name, field in inbox.get("fields", {}).items()
-        if field["came"] < field["expected"]
-    ]
-    return words.sentence_list(missed) if missed else ""
-
-
-_UNUSABLE = "Why the LLM's answer could not be used"
-
-
-def _unparseable(inbox: FigureSection) -> str:
-    parts = {"unparseable": "unparseable", "parse_failed": "failed"}
-    said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
-    return words.sentence_list(said) if said else ""
-
-
-def _rating(inbox: FigureSection) -> str:
-    mean = inbox.get("mean_rating")
-    return words.NONE if mean is None else shown(mean, 2)
-
-
-def _ratings(inbox: FigureSection) -> str:
-    if not inbox.get("rated"):
-        return ""
-    return ", ".join(f"{rating}: {n:,}" for rating, n in inbox["ratings"].items())
-
-
-def _unrated(inbox: FigureSection) -> str:
-    parts = {"unrated": "accepted and never rated", "unparseable_ratings": "unparseable"}
-    said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
-    return words.sentence_list(said) if said else ""
