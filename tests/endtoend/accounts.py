@@ -52,6 +52,16 @@ def steps_of(document: dict) -> int:
     return sum(len(event["steps"]) for event in document["events"])
 
 
+LOOKS = ("freshness.search", "freshness.poll")
+"""Steps that are searches to the service, and of freshness alone: no figure of errors has them."""
+
+
+def looks_of(document: dict) -> int:
+    """Looks for new resumes, by the report's figures."""
+    freshness = document["metrics"]["freshness"]
+    return freshness["search"]["count"] + freshness["poll"]["count"]
+
+
 def check_nothing_is_double(document: dict) -> None:
     """No event stands there twice; no namespace and no place in a round had two holders."""
     events = document["events"]

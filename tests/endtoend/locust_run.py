@@ -104,3 +104,10 @@ def until(condition: Callable[[], object], timeout_s: float = 60, what: str = ""
         assert time.monotonic() < end, f"not within {timeout_s} s: {what or condition}"
         time.sleep(0.05)
     return found
+
+
+def steps_and_looks(document):
+    """All steps that went out: looks for new resumes are freshness's alone."""
+    metrics = document["metrics"]
+    looks = (metrics["freshness"][part]["count"] for part in ("search", "poll"))
+    return metrics["errors"]["steps"] + sum(looks)

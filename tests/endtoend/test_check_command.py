@@ -119,7 +119,7 @@ def test_a_taken_port_and_too_many_users_hide_nothing(tmp_path, healthy):
     assert checked.returncode == 2
     port, users = findings(checked)["fail"]
     assert f"--web-port {taken}: address already in use" in port
-    assert users.startswith("--users: 1,000,000,000 users need about 2,000,000,100 open files")
+    assert users.startswith("--users: 1,000,000,000 users need about 2,000,000,200 open files")
     assert any("three_cities" in text for text in findings(checked)["ok"])
     assert "understood as" in checked.stdout
     assert "Traceback" not in checked.stderr

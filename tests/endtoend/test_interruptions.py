@@ -58,7 +58,7 @@ def test_a_second_ctrl_c_gives_up_the_report_and_leaves_what_it_can_be_made_from
         for deployment, _ in runs:
             until(lambda: steps_kept(deployment) >= 6)  # noqa: B023  (called at once)
             deployment.master.send(signal.SIGINT)
-            until(lambda: "unless Ctrl-C is pressed again" in deployment.master.output)  # noqa: B023
+            until(lambda: "Press Ctrl-C again to quit" in deployment.master.output)  # noqa: B023
             deployment.master.send(signal.SIGINT)
             assert deployment.master.wait(10) == 128 + signal.SIGINT, deployment.output
             assert "Quit without a report" in deployment.master.output

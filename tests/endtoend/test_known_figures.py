@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from endtoend.accounts import LOOKS
 from endtoend.locust_run import run_locust
 from standin.expected import EXPECTED
 from standin.process import Standin
@@ -118,8 +119,13 @@ def test_an_answer_that_is_not_what_it_should_be_is_a_failed_step_and_the_run_go
     errors = document["metrics"]["errors"]
     failed = [event for event in document["events"] if event["outcome"] == "failed"]
     assert faulted > 20
-    assert errors["by_step"]["matrix_search"]["failed"] == faulted == errors["failed"]
-    assert sum(row["count"] for row in errors["by_reason"]) == faulted
+    steps = [step for event in document["events"] for step in event["steps"]]
+    looks = sum(step["name"] in LOOKS and step["error"] is not None for step in steps)
+    freshness = document["metrics"]["freshness"]
+    assert looks == freshness["search"]["failed"] + freshness["poll"]["failed"]
+    asked = faulted - looks  # looks for new resumes are searches to the service alone
+    assert errors["by_step"]["matrix_search"]["failed"] == asked == errors["failed"]
+    assert sum(row["count"] for row in errors["by_reason"]) == asked
     assert all(
         (event["top_k"], event["found"]) == ([], None) and event["error"] for event in failed
     )

@@ -10,7 +10,7 @@ from endtoend.deployments import HEADLESS, Deployment, free_port
 from endtoend.locust_run import until
 from standin.process import Standin
 
-LIMIT, ROOM = 140, 20
+LIMIT, ROOM = 240, 20
 """Of open files, and for how many users that is enough."""
 LIMITED = ("sh", "-c", f'ulimit -n {LIMIT} && exec "$@"', "sh")
 
@@ -18,8 +18,8 @@ LIMITED = ("sh", "-c", f'ulimit -n {LIMIT} && exec "$@"', "sh")
 @pytest.mark.parametrize(
     ("processes", "users", "told"),
     [
-        (1, 400, "--users: 400 users need about 900 open files"),
-        (2, 400, "--users 400, on each of 2 processes: 200 users need about 500 open files"),
+        (1, 400, "--users: 400 users need about 1,000 open files"),
+        (2, 400, "--users 400, on each of 2 processes: 200 users need about 600 open files"),
     ],
 )
 def test_a_run_that_would_run_out_of_them_is_refused(processes, users, told, tmp_path):
@@ -45,10 +45,10 @@ def test_the_web_form_refuses_them_at_the_start_and_while_a_run_is_on(tmp_path):
             return httpx.post(f"http://127.0.0.1:{port}/swarm", data=form, timeout=60).json()
 
         until(lambda: is_served(f"http://127.0.0.1:{port}"))
-        assert "--users: 400 users need about 900 open files" in swarm(400)["message"]
+        assert "--users: 400 users need about 1,000 open files" in swarm(400)["message"]
         assert swarm(3)["success"]
         until(lambda: sum(standin.calls().values()) > 3)
-        assert "--users: 21 users need about 142 open files" in swarm(21)["message"]
+        assert "--users: 21 users need about 242 open files" in swarm(21)["message"]
         assert swarm(20)["success"]
 
 

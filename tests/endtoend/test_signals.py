@@ -151,12 +151,12 @@ def test_a_second_ctrl_c_names_the_file_that_a_report_can_be_made_from(tmp_path)
             until(lambda: calls(standin) >= 6)
             for worker in (run.master, run.workers[0]):
                 worker.send(signal.SIGINT)
-            until(lambda: "unless Ctrl-C is pressed again" in run.master.output)
+            until(lambda: "Press Ctrl-C again to quit" in run.master.output)
             for worker in (run.master, run.workers[0]):
                 worker.send(signal.SIGINT)
             assert run.master.wait(10) == 130
             made_from = run.report_dir / "multi_coord_stress_001.events.jsonl"
-            assert f"To make it: mcstress report '{made_from}'" in run.master.output
+            assert f"To make one: mcstress report '{made_from}'" in run.master.output
             assert made_from.exists()
             assert run.workers[0].wait(20) in (0, 130)
             assert "Traceback" not in run.output

@@ -47,8 +47,8 @@ def test_each_worker_spools_all_that_it_traced(tmp_path):
             workers = psutil.Process(run.master.process.pid).children()
             assert len(workers) == 2
             run.interrupt_all()
-            json = run.report_dir / "multi_coord_stress_001.json"
-            until(json.exists, what="the report, which tracing does not hold up")
+            report = run.report_dir / "multi_coord_stress_001.md"  # after the JSON
+            until(report.exists, what="the report, which tracing does not hold up")
             run.master.send(signal.SIGINT)
             time.sleep(later_s)  # the very thing that is tried
             for worker in workers:
@@ -60,4 +60,4 @@ def test_each_worker_spools_all_that_it_traced(tmp_path):
                 made[event["worker"]] += len(event["steps"])
             assert len(made) == 2
             assert observations(run.report_dir) == made
-            assert "Quit before " in run.output
+            assert "Quit before " in run.output, run.output

@@ -76,7 +76,7 @@ def test_what_one_start_said_does_not_hold_for_the_next(web):
     figures = web.run_to_the_end()
     document = web.document(figures["reports"][0]["id"])
     assert (document["run"]["seed"], document["run"]["k"]) == (42, 8)
-    assert len(document["checks"]) == 8
+    assert len(document["checks"]) == 15
     gateway = document["run"]["services"][0]
     assert not gateway["embedded"]
     assert gateway["note"] == ""

@@ -45,7 +45,7 @@ def test_from_the_form_to_the_second_report(web, page):
     page.wait_for_selector("text=Coordination charts")
     assert page.input_value("input[name=userCount]") == "3"
     page.click("text=Custom parameters")
-    assert "rounds a coordinator; 0: until stopped" in page.text("form")
+    assert "rounds per coordinator; 0: until stopped" in page.text("form")
     begin(page, check="determinism.mean_jacard >= 1", thinkTime="0.02")
     page.wait_for_selector(f"{ALERT}did you mean determinism.mean_jaccard")
     assert "success" not in page.text("form")

@@ -19,7 +19,17 @@ from mcstress.web.series import all_series, over_time
 from mcstress.web.snapshot import LEAST_S, MOST_S, Snapshot, Snapshots
 from mcstress.web.table import CSV_COLUMNS, as_csv, rows
 
-PARTS = ["Diversity", "Determinism", "Handover", "Freshness", "Swap", "Inbox", "Errors"]
+PARTS = [
+    "Relevance",
+    "Diversity",
+    "Determinism",
+    "Stability",
+    "Handover",
+    "Freshness",
+    "Swap",
+    "Inbox",
+    "Errors",
+]
 GOLDEN = Path(__file__).parents[1] / "evidence" / "golden_head.json"
 
 
