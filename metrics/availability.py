@@ -10,9 +10,11 @@ section 2.
 A success makes all slots of its span good where it took at most the cap, else only the slot in
 which it ended: a step that hung through an outage says nothing of the time before its end. The cap
 is the larger of 1 s and four times the run's median latency of successes, so that a service that
-is slow and sound is not called silent. A silence runs from the first to the last slot in flight
-without a good slot between; slots in which nothing is asked do not end it, and under 1 s it does
-not count. A step that the end of the run cuts says nothing until it took longer than the cap.
+is slow and sound is not called silent. The median is that of the slowest kind of step that makes a
+tenth of the successes: one median over slow searches and quick recordings would be that of the
+recordings. A silence runs from the first to the last slot in flight without a good slot between;
+slots in which nothing is asked do not end it, and under 1 s it does not count. A step that the end
+of the run cuts says nothing until it took longer than the cap.
 """
 
 from __future__ import annotations
@@ -49,6 +51,9 @@ LOWEST_S = EDGES_S[0]
 ONE_SECOND = EDGES_S.index(1.0)
 FOUR_TIMES = 8
 """Four times is two octaves, in quarters."""
+FEWEST_OF_A_KIND = 10
+"""A kind of step has a say in the cap where it makes one in so many successes: of a rare kind, most
+could have hung through the one outage there was."""
 
 Slots = NDArray[np.bool_]
 
@@ -169,6 +174,39 @@ class LatencyCounts(list[int]):
             self[edge] += count
 
 
+class LatenciesByKind(dict[str, LatencyCounts]):
+    """Successes by the name of their step."""
+
+    def __missing__(self, kind: str) -> LatencyCounts:
+        counts = self[kind] = LatencyCounts()
+        return counts
+
+    def slowest_median(self) -> int:
+        """The edge of the largest median among kinds that are not rare; 0 without a success."""
+        numbers = {kind: sum(counts) for kind, counts in self.items()}
+        in_all = sum(numbers.values())
+        medians = [
+            self[kind].median() or 0
+            for kind, number in numbers.items()
+            if FEWEST_OF_A_KIND * number >= in_all
+        ]
+        return max(medians, default=0)
+
+    def merge(self, other: LatenciesByKind) -> None:
+        """Add ``other``'s counts to these."""
+        for kind, counts in other.items():
+            self[kind].merge(counts)
+
+    def state(self) -> dict[str, list[list[int]]]:
+        """The counts' states by kind."""
+        return {kind: self[kind].state() for kind in sorted(self)}
+
+    def restore(self, state: dict[str, list[list[int]]]) -> None:
+        """Add what ``state()`` gave."""
+        for kind, counts in state.items():
+            self[kind].restore(counts)
+
+
 class Silence(msgspec.Struct, frozen=True):
     """A stretch in which nothing succeeded."""
 
@@ -207,7 +245,7 @@ class Service(Accumulator):
 
     ``quick``: spans of successes of up to 1 s. ``slow``: of others, by latency; ``ended``: their
     ends. ``failed``: spans of failed steps. ``cut``: spans of steps that the end of the run cut, by
-    latency so far. ``latencies`` of successes give the median. A mask is at most 10 KB of JSON an
+    latency so far. ``latencies`` of successes give the medians. A mask is at most 10 KB of JSON an
     hour; a quick service has one, 10 KB an hour and 240 KB a day; one whose latencies spread from 1
     to 16 s has at most 20.
     """
@@ -218,10 +256,12 @@ class Service(Accumulator):
         self.ended = Mask()
         self.failed = Mask()
         self.cut = MasksByLatency()
-        self.latencies = LatencyCounts()
+        self.latencies = LatenciesByKind()
 
-    def add(self, begin_s: float, end_s: float, ok: bool, cut: bool = False) -> None:
-        """Count a step from ``begin_s`` to ``end_s``, in Unix seconds of the master's clock.
+    def add(
+        self, begin_s: float, end_s: float, ok: bool, cut: bool = False, kind: str = ""
+    ) -> None:
+        """Count a step called ``kind``; its times are Unix seconds of the master's clock.
 
         A step that was ``cut`` ends where the run does, and is neither good nor failed.
         """
@@ -235,7 +275,7 @@ class Service(Accumulator):
             if edge > ONE_SECOND:
                 self.cut[edge].mark(first, last)
             return
-        self.latencies[edge] += 1
+        self.latencies[kind][edge] += 1
         if edge > ONE_SECOND:
             self.slow[edge].mark(first, last)
             self.ended.mark(last, last)
@@ -246,8 +286,8 @@ class Service(Accumulator):
 
     def cap_edge(self) -> int:
         """The number of the cap's edge; ``len(EDGES_S)`` where there is none so high."""
-        median = self.latencies.median()
-        return min(max(ONE_SECOND, (median or 0) + FOUR_TIMES), len(EDGES_S))
+        slowest = self.latencies.slowest_median()
+        return min(max(ONE_SECOND, slowest + FOUR_TIMES), len(EDGES_S))
 
     def result(self, begin_s: float, end_s: float, clock_error_s: float = 0.0) -> Reading:
         """The figures of a run from ``begin_s`` to ``end_s``; slots outside do not count.

@@ -75,7 +75,7 @@ class SecondBucket(Seen):
             of_llm = name in LLM_STEPS
             begin_s = step.time.timestamp()
             service = self.llm if of_llm else self.gateway
-            service.add(begin_s, begin_s + latency_ms / 1000, error is None, step.cut)
+            service.add(begin_s, begin_s + latency_ms / 1000, error is None, step.cut, name)
             if step.cut:
                 continue
             latencies[name].append(latency_ms)

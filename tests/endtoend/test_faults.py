@@ -21,14 +21,9 @@ from endtoend.locust_run import CHECKOUT, run_locust, until
 from web.web_run import WebRun
 
 from mcstress.commands.report import report_again
-from mcstress.metrics.checks import parse_check
 from mcstress.services.embedded.faults import FAULTS as KNOWN
-from mcstress.users.scenarios.load import load_scenario
 
 pytestmark = pytest.mark.xdist_group("faults")
-
-CHECKS = {parse_check(one.check).metric for one in load_scenario("three_cities").thresholds}
-"""The checks that there are. Those that are to come are skipped, and a row says so, until then."""
 
 SAME_ROLE = "diversity.same_role_across_contracts.mean_jaccard"
 DIFFERENT_ROLES = "diversity.different_roles_within_contract.mean_jaccard"
@@ -56,14 +51,6 @@ class Row(msgspec.Struct, frozen=True):
     may: set[str] = set()
     run: str = ""
     form: dict[str, object] = {}
-
-    @property
-    def to_come(self) -> set[str]:
-        return self.fails - CHECKS
-
-    @property
-    def expected(self) -> set[str]:
-        return self.fails & CHECKS
 
 
 FAULTS = {
@@ -126,9 +113,7 @@ def test_a_fault_fails_the_checks_that_it_should_and_no_other(web, stacks, fault
     row = FAULTS[fault]
     verdicts = checks_of(web, stacks.url(row.run or fault), **row.form)
     failing = {metric for metric, verdict in verdicts.items() if verdict == "fail"}
-    assert failing - row.may == row.expected, verdicts
-    if row.to_come:
-        pytest.skip(f"no such check yet: {', '.join(sorted(row.to_come))}")
+    assert failing - row.may == row.fails, verdicts
 
 
 def test_the_docs_say_the_same():
@@ -136,10 +121,10 @@ def test_the_docs_say_the_same():
     told = {}
     for line in text.splitlines():
         if line.startswith("| `") and "=" in line:
-            fault, _, now, to_come = (cell.strip() for cell in line.split("|")[1:-1])
-            told[fault.strip("`")] = names(now), names(to_come)
-    rows = {fault: (row.expected, row.to_come) for fault, row in FAULTS.items()}
-    assert told == rows | dict.fromkeys(WITHOUT_A_CHECK, (set(), set()))
+            fault, _, failing = (cell.strip() for cell in line.split("|")[1:-1])
+            told[fault.strip("`")] = names(failing)
+    rows = {fault: row.fails for fault, row in FAULTS.items()}
+    assert told == rows | dict.fromkeys(WITHOUT_A_CHECK, frozenset())
     assert {fault.partition("=")[0] for fault in told} == KNOWN.keys()
 
 

@@ -216,7 +216,7 @@ def test_the_fields_of_a_run_are_slots_and_edges_only():
         begin = BEGIN + random.uniform(0, 60)
         service.add(begin, begin + random.expovariate(2), ok=random.random() < 0.9)
     assert len(json.dumps(service.state())) < 20 * 600
-    assert len(service.latencies.state()) <= len(availability.EDGES_S)
+    assert len(service.latencies.state()[""]) <= len(availability.EDGES_S)
 
 
 def exchange(clock, offset, out_s, back_s, work_s=0.0):
@@ -264,3 +264,42 @@ def test_a_trip_in_which_a_clock_was_set_is_none():
     known.add(sent=100.0, got=105.0, answered=105.1, received=100.2)
     known.forget()
     assert (known.offset, known.error(100.2)) == (0.0, None)
+
+
+def mixed(outage=None):
+    """For a minute one user searches (2 s) and records (10 ms); an outage is waited for."""
+    now, steps = BEGIN, []
+    while now < BEGIN + 60:
+        for kind, takes_s in (("matrix.search", 2.0), ("playbook.record", 0.01)):
+            end = now + takes_s
+            if outage and now < outage[1] and end > outage[0]:
+                end = outage[1] + takes_s
+            steps.append((now, end, kind))
+            now = end
+    return steps
+
+
+@pytest.mark.parametrize("outage", [None, (BEGIN + 20, BEGIN + 40)])
+def test_slow_searches_among_quick_recordings_are_no_silence(outage):
+    """One median of all steps is that of the recordings: each search would be a silence of 2 s."""
+    service, steps = Availability()["gateway"], mixed(outage)
+    for begin, end, kind in steps:
+        service.add(begin, end, ok=True, kind=kind)
+    longest = max(end - begin for begin, end, _ in steps)
+    silent_s = longest if outage else 0.0
+    found = service.result(BEGIN, BEGIN + 60)
+    assert found.cap_s == pytest.approx(8, rel=0.19)
+    assert found.longest_silence_s == pytest.approx(silent_s, abs=0.2)
+    assert found.silence_count == (silent_s > 0)
+
+
+def test_a_kind_of_step_that_is_rare_has_no_say_in_the_cap():
+    """Most of its few steps may have hung through the outage, which would hide it."""
+    service = Availability()["gateway"]
+    for number in range(100):
+        service.add(BEGIN + number / 10, BEGIN + number / 10 + 0.05, ok=True, kind="matrix.search")
+    for begin in (BEGIN + 10, BEGIN + 10.1):
+        service.add(begin, BEGIN + 24, ok=True, kind="index.add")
+    found = service.result(BEGIN, BEGIN + 25)
+    assert found.cap_s == 1.0
+    assert found.longest_silence_s == pytest.approx(13.9, abs=0.2)
