@@ -87,6 +87,11 @@ def test_a_foreign_page_starts_nothing_and_reads_nothing(web, page, host):
         assert not web.report_dir.exists() or not list(web.report_dir.iterdir())
 
 
+def locusts_state(web):
+    """What Locust's own page is told; Locust keeps an answer for 2 s."""
+    return web.client.get("stats/requests").json()["state"]
+
+
 @pytest.mark.browser
 def test_a_foreign_page_stops_nothing(web, page):
     assert web.start()["success"]
@@ -96,7 +101,8 @@ def test_a_foreign_page_stops_nothing(web, page):
         for path in ("stop", "stats/reset"):
             assert page.evaluate(SEND, [f"{web.url}{path}", {}]) == "opaque"
             until(lambda path=path: f"POST /{path}: refused" in web.output)
-    assert web.client.get("stats/requests").json()["state"] in ("spawning", "running")
+    assert web.figures()["stage"] == "running"
+    until(lambda: locusts_state(web) in ("spawning", "running"), what="Locust to say so too")
     assert web.client.post("stop").json()["success"]
     web.until_stage("finished")
 
