@@ -44,11 +44,11 @@ def coordinators(
     sizes = dict.fromkeys(run.scenario.corpora, 5000)
     target = GatewayTarget(run.target_setup)
     made = SimpleNamespace(run=run, corpus_sizes=lambda _: sizes, target=target)
-    around = cast("WorkerContext", made)
+    context = cast("WorkerContext", made)
     coordination_hook(environment).add_listener(recorded(run, folder))
     personas = run.scenario.personas
     return [
-        coordinator(Seat(personas[number % 3], number // 3 + 1), around, environment)
+        coordinator(Seat(personas[number % 3], number // 3 + 1), context, environment)
         for number in range(count)
     ]
 
@@ -89,20 +89,20 @@ def recorded(run: Run, folder: Path) -> Callable[..., None]:
 
 
 def coordinator(
-    seat: Seat, around: WorkerContext, environment: Environment
+    seat: Seat, context: WorkerContext, environment: Environment
 ) -> Callable[[], object]:
     """The next event, at each call."""
     user = locust.User(environment)
-    me = Coordinator(
+    coordinator = Coordinator(
         seat,
-        around,
-        around.target.connect(),
+        context,
+        context.target.connect(),
         cast("Any", None),
         fire=coordination_hook(environment).fire,
         report=Reporter(environment, user),
         interruptible=cast("Any", None),
     )
-    deeds = rounds(me)
+    deeds = rounds(coordinator)
 
     def next_event() -> None:
         next(deeds)()
@@ -110,18 +110,20 @@ def coordinator(
     return next_event
 
 
-def rounds(me: Coordinator) -> Iterator[Task]:
+def rounds(coordinator: Coordinator) -> Iterator[Task]:
     """Round after round: baseline without its recordings, surge, reissue."""
     while True:
-        for demand in me.contract.demands:
-            yield partial(search, me, demand)
-        yield from surge(me)
-        yield from reissue(me)
-        me.round += 1
+        for demand in coordinator.contract.demands:
+            yield partial(search, coordinator, demand)
+        yield from surge(coordinator)
+        yield from reissue(coordinator)
+        coordinator.round += 1
 
 
-def search(me: Coordinator, demand: Demand) -> None:
+def search(coordinator: Coordinator, demand: Demand) -> None:
     """A baseline event without its recording."""
-    with EventScope(me, "baseline", contract=me.contract.name, role=demand.role) as act:
-        act.search(demand.query)
-    me.baselines[demand.role] = act.event.seq
+    with EventScope(
+        coordinator, "baseline", contract=coordinator.contract.name, role=demand.role
+    ) as scope:
+        scope.search(demand.query)
+    coordinator.baselines[demand.role] = scope.event.seq

@@ -32,7 +32,7 @@ from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
 from mcstress.master.finalize import finish
 from mcstress.master.finished_runs import FinishedRuns
-from mcstress.master.notify import summary, tell
+from mcstress.master.notify import notify, summary
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.run_state import RunState
@@ -61,11 +61,11 @@ class Lifecycle:
         self.environment = environment
         locust_compat.exclude_no_tags(environment)  # choose_phases has read them
         self.runner = runner
-        post = Channel(runner)
+        channel = Channel(runner)
         worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)
-        self.conductor = None if worker else RunController(environment, runner, post)
-        self.node = None if master else Worker(environment, runner, post)
-        self.ground: SystemUnderTest | None = None
+        self.controller = None if worker else RunController(environment, runner, channel)
+        self.worker = None if master else Worker(environment, runner, channel)
+        self.system: SystemUnderTest | None = None
         self.token_hosts: TokenHosts | None = None
         self.finished = FinishedRuns()
         self._last_words = ""
@@ -73,10 +73,10 @@ class Lifecycle:
         self.is_set_up = False
         self._begun = False
         self.quit_guard: QuitGuard | None = None
-        if self.conductor is not None:
-            self.conductor.on_early_leave = partial(release_worker, self.conductor)
+        if self.controller is not None:
+            self.controller.on_early_leave = partial(release_worker, self.controller)
             if isinstance(runner, MasterRunner):
-                self.quit_guard = QuitGuard(runner, self.conductor)
+                self.quit_guard = QuitGuard(runner, self.controller)
         events = environment.events
         events.test_start.add_listener(self.on_test_start)
         events.test_stopping.add_listener(self.on_test_stopping)
@@ -90,7 +90,7 @@ class Lifecycle:
     @property
     def stage(self) -> Stage:
         """Where the run that is on stands, or else whether there was one."""
-        run = self.conductor.current if self.conductor else None
+        run = self.controller.current if self.controller else None
         if run is None:
             return "finished" if self.finished.runs else "ready"
         is_ending = run.stage >= RunStage.STOPPING or self.runner.state in OVER
@@ -112,36 +112,36 @@ class Lifecycle:
     def check_users(self, asked: object) -> None:
         """Refuse more users than this machine's processes have open files for; UsageError."""
         processes = option(self.environment, "processes")
-        check_asked(asked, processes=processes, local=self.node is not None)
+        check_asked(asked, processes=processes, local=self.worker is not None)
 
     def prepare(self, settings: Settings) -> SystemUnderTest:
         """Check everything, and make the ground ready before the first user; raises UsageError."""
-        if self.ground is None or self.ground.settings != settings:
+        if self.system is None or self.system.settings != settings:
             self.leave()
             check_claim(settings)
-            self.ground = prepare(settings)
-        return self.ground
+            self.system = prepare(settings)
+        return self.system
 
     def on_test_start(self, **_: Any) -> None:
         """Begin a run; where it cannot, say why and stop the test: Locust would swallow it."""
         self._begun = True
-        if self.conductor is not None:
-            if self.conductor.current is not None:
+        if self.controller is not None:
+            if self.controller.current is not None:
                 raise StopTest("the last run is still being ended; start again when it is")
             try:
-                self._conduct(self.conductor)
+                self._conduct(self.controller)
             except UsageError as fault:
                 self._refuse(fault)
                 return
-        if self.node is not None:
-            self.node.begin()
+        if self.worker is not None:
+            self.worker.begin()
 
-    def _conduct(self, conductor: RunController) -> None:
+    def _conduct(self, controller: RunController) -> None:
         settings = self.settings()
-        ground = self.prepare(settings)
-        run = begin_run(settings, ground, "local" if self.node else "distributed")
+        system = self.prepare(settings)
+        run = begin_run(settings, system, "local" if self.worker else "distributed")
         if settings.keeps_what_is_written:
-            logger.warning(writes(run.run, ground.target))
+            logger.warning(writes(run.run, system.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
         if settings.truth.not_asked:
@@ -152,9 +152,9 @@ class Lifecycle:
             )
         for said in tokens_not_sent(settings):
             logger.warning("%s", said)
-        conductor.conduct(run, self._progress(settings))
-        if self.node is not None:
-            self.node.local_segment, self.node.local_sinks = run.segment, run.traces.sinks
+        controller.conduct(run, self._progress(settings))
+        if self.worker is not None:
+            self.worker.local_segment, self.worker.local_sinks = run.segment, run.traces.sinks
 
     def _progress(self, settings: Settings) -> Progress:
         display = open_display(json_progress=settings.json_progress, headless=self._headless)
@@ -167,21 +167,21 @@ class Lifecycle:
 
     def on_test_stopping(self, **_: Any) -> None:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
-        if self.conductor is not None and (run := self.conductor.current) is not None:
-            self.conductor.look_for_absent(run)
-        if self.node is None:
+        if self.controller is not None and (run := self.controller.current) is not None:
+            self.controller.look_for_absent(run)
+        if self.worker is None:
             self._end()
 
     def on_test_stop(self, **_: Any) -> None:
         """On a local runner the users have stopped by now."""
-        if self.node is not None:
+        if self.worker is not None:
             self._end()
 
     def _end(self) -> None:
         """Drain and report, once: who else stops the test meanwhile finds that it is being done."""
-        conductor = self.conductor
-        run = conductor.current if conductor is not None else None
-        if conductor is None or run is None or run.stage >= RunStage.DRAINING:
+        controller = self.controller
+        run = controller.current if controller is not None else None
+        if controller is None or run is None or run.stage >= RunStage.DRAINING:
             return
         run.go(RunStage.DRAINING)
         run.stopped_by = run.stopped_by or self._why_it_ends(run)
@@ -189,8 +189,8 @@ class Lifecycle:
             locust_compat.say_that_it_stops(self.runner)
         self.environment.process_exit_code = EXIT_USAGE
         try:
-            drain(conductor, run, self.environment.stop_timeout)
-            document = finish(conductor, run)
+            drain(controller, run, self.environment.stop_timeout)
+            document = finish(controller, run)
             self.finished.add(run.paths, document)
             self._tell(run, document)
             self._say(summary(run, document))
@@ -201,23 +201,23 @@ class Lifecycle:
                 fault.strerror,
                 run.segment.path,
             )
-            conductor.dismiss(run)
+            controller.dismiss(run)
         except BaseException:
-            conductor.dismiss(run)  # they would wait for it as long as the master is there
+            controller.dismiss(run)  # they would wait for it as long as the master is there
             raise
         finally:
             # Whatever went wrong, the web UI can start the next run, once this one has left. Each
             # happens though a signal may cut the one before it short; the last is the first.
             with ExitStack() as last:
                 last.callback(self._go_where_nobody_else_does)
-                last.callback(conductor.rest)
+                last.callback(controller.rest)
                 last.callback(self.leave)
                 last.callback(run.traces.let_go)
 
     def _tell(self, run: RunState, document: RunDocument) -> None:
         """Tell whoever CI asked for, and give the verdict as the exit code."""
         try:
-            tell(run, document)
+            notify(run, document)
         except OSError as fault:
             where = fault.filename or "their file or pipe"
             logger.error("no output for JUnit or GitHub: %s: %s", where, fault.strerror)  # noqa: TRY400  (no defect)
@@ -260,16 +260,16 @@ class Lifecycle:
         if self.quitting:
             Signal().wait()
         self.quitting = True
-        if self.conductor is not None:
+        if self.controller is not None:
             if self.runner.state in BUSY:
                 self.runner.quit()
             self._end()
             # It may be another greenlet that is at it.
-            self.conductor.wait_until_over()
+            self.controller.wait_until_over()
             if self._starts_by_itself and not self.finished.runs:
                 self._note_that_nothing_ran()
-        elif self.node is not None:
-            self.node.drain_on_signal()
+        elif self.worker is not None:
+            self.worker.drain_on_signal()
         self.leave()
 
     def _note_that_nothing_ran(self) -> None:
@@ -289,9 +289,9 @@ class Lifecycle:
     @property
     def has_a_run(self) -> bool:
         """Whether a run is on, or a worker takes part in one."""
-        if self.conductor is not None:
-            return self.conductor.current is not None
-        return self.node is not None and self.node.takes_part
+        if self.controller is not None:
+            return self.controller.current is not None
+        return self.worker is not None and self.worker.takes_part
 
     @property
     def is_idle(self) -> bool:
@@ -301,7 +301,7 @@ class Lifecycle:
         message of a worker that it does not know makes it "stopped".
         """
         waits = self._headless or not self.is_set_up
-        return self.conductor is not None and not self._begun and waits
+        return self.controller is not None and not self._begun and waits
 
     @property
     def follows_shape(self) -> bool:
@@ -310,16 +310,16 @@ class Lifecycle:
 
     def note_signal(self, number: int) -> None:
         """Before a run that starts by itself, a signal is all that the exit code can tell of."""
-        if self.conductor is not None and not self._begun and self._starts_by_itself:
+        if self.controller is not None and not self._begun and self._starts_by_itself:
             self.environment.process_exit_code = SIGNALLED + number
 
     def give_up(self) -> str:
         """Spool what waits of traces, whatever comes; what the report can be made from."""
-        run = self.conductor.current if self.conductor is not None else None
-        if self.node is not None:
-            self.node.give_up()
+        run = self.controller.current if self.controller is not None else None
+        if self.worker is not None:
+            self.worker.give_up()
         if run is None:
-            kept = self.node.evidence if self.node is not None else None
+            kept = self.worker.evidence if self.worker is not None else None
             return f"Quit; what was seen is in {kept}" if kept else "Quit."
         run.segment.flush()
         run.traces.let_go()
@@ -335,9 +335,9 @@ class Lifecycle:
 
     def leave(self) -> None:
         """Stop the embedded stack, where there is one."""
-        ground, self.ground = self.ground, None
-        if ground is not None:
-            ground.leave()
+        system, self.system = self.system, None
+        if system is not None:
+            system.leave()
 
 
 def _print(text: str) -> None:

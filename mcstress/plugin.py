@@ -51,7 +51,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     tune_gc(environment)
     lifecycle = Lifecycle(environment, runner)
     Interrupts(lifecycle)
-    if lifecycle.conductor is None:
+    if lifecycle.controller is None:
         lifecycle.is_set_up = True
         return lifecycle
     try:

@@ -99,7 +99,7 @@ class Coordinator:
     def __init__(
         self,
         seat: Seat,
-        around: WorkerContext,
+        context: WorkerContext,
         target: Target,
         llm: LanguageModel,
         *,
@@ -109,8 +109,8 @@ class Coordinator:
     ) -> None:
         self.seat = seat
         self.name = seat.name
-        self.around = around
-        self.run: Run = around.run
+        self.context = context
+        self.run: Run = context.run
         self.target = target
         self.can = target.capabilities()
         self.llm = llm
@@ -138,7 +138,7 @@ class Coordinator:
     def begin_round(self) -> None:
         """Forget the last round's baselines and tell the master where we are."""
         self.baselines.clear()
-        self.around.begin_round(self.seat, self.round)
+        self.context.begin_round(self.seat, self.round)
 
     def finish_round(self) -> bool:
         """Go on to the next round; whether this was the last one.
@@ -150,7 +150,7 @@ class Coordinator:
         rounds = self.run.rounds
         if rounds > 0:
             return self.round >= self.seat.first_round + rounds
-        board = self.around.board
+        board = self.context.board
         newest = [board.newest(giver, self.seat.trio) for giver in self._givers]
         self.round = max(self.round, *newest, 0)
         return False
@@ -166,9 +166,9 @@ class Coordinator:
 
     def close(self) -> None:
         """Close its connections; one that is shared by all is the process's."""
-        if self.target is not self.around.target:
+        if self.target is not self.context.target:
             self.target.close()
-        if self.llm is not self.around.llm:
+        if self.llm is not self.context.llm:
             self.llm.close()
 
     def trace(self, phase: str) -> TraceContext:
@@ -190,7 +190,7 @@ class Coordinator:
 
     def rules_of(self, demand: Demand) -> DemandRules | None:
         """By which the hits for a demand of its contract are judged; None: by none."""
-        return self.around.rules.of(self.variant.number, self.contract.name, demand.role)
+        return self.context.rules.of(self.variant.number, self.contract.name, demand.role)
 
     def compare(self, event: Event, demand: Demand) -> None:
         """Note in ``event`` how the hits for a demand are graded, and how like those at rest."""

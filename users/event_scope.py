@@ -82,7 +82,7 @@ class EventScope:
         The users that it counts for are those of now.
         """
         self._is_kept_open = True
-        self.event.users = self.coordinator.around.users
+        self.event.users = self.coordinator.context.users
 
     def end(self) -> None:
         """Fire the event, with its steps; a poll's take part in neither its time nor its fate."""
@@ -166,7 +166,7 @@ class EventScope:
             event.rejected = rejected
             search.exclude = event.exclude_ids = [*dict.fromkeys(one.id for one in rejected)]
         event.query = query
-        event.corpus_sizes = coordinator.around.corpus_sizes(corpora)
+        event.corpus_sizes = coordinator.context.corpus_sizes(corpora)
         step = ask(search, self.trace)
         if look is not None:
             step.name = look
@@ -181,11 +181,11 @@ class EventScope:
 
     def record(self, query: str, answer_id: str, answer_corpus: str, role: str) -> bool:
         """Record the choice in the coordinator's own namespace; whether it was taken."""
-        me = self.coordinator
-        if not me.can.record:
+        coordinator = self.coordinator
+        if not coordinator.can.record:
             return False
-        recording = Recording(query, Item(answer_id, answer_corpus), me.namespace, role)
-        return self.take(me.target.record(recording, self.trace)).error is None
+        recording = Recording(query, Item(answer_id, answer_corpus), coordinator.namespace, role)
+        return self.take(coordinator.target.record(recording, self.trace)).error is None
 
     def add(self, item: NewItem) -> bool:
         """Put an item where searches find it; whether it was taken."""

@@ -34,22 +34,22 @@ class FreshnessPoll:
     ``added``: the step that put it there; times count from its end.
     """
 
-    def __init__(self, act: EventScope, search: Search, added: Step[Any]) -> None:
-        self._act = act
+    def __init__(self, scope: EventScope, search: Search, added: Step[Any]) -> None:
+        self._scope = scope
         self._search = search
         self._added_s = ended_s(added)
-        self._target = act.coordinator.target
+        self._target = scope.coordinator.target
         self._decided = False
         self._ended = False
 
     @property
     def seat(self) -> Seat:
         """Whose resume it is."""
-        return self._act.coordinator.seat
+        return self._scope.coordinator.seat
 
     def saw(self, step: Step[Found]) -> bool:
         """Whether a look's answer has the item; noted in the event where it has."""
-        event, found = self._act.event, step.answer
+        event, found = self._scope.event, step.answer
         expected = (event.expected_corpus, event.expected)
         for rank, hit in enumerate(found.hits if found else ()):
             if (hit.corpus, hit.id) == expected:
@@ -61,7 +61,7 @@ class FreshnessPoll:
     def run(self) -> None:
         """Look until it is seen or the time is over, then fire the event; also where it is cut."""
         try:
-            left_s = self._added_s + VISIBLE_WITHIN_S - ended_s(self._act.steps[-1])
+            left_s = self._added_s + VISIBLE_WITHIN_S - ended_s(self._scope.steps[-1])
             with gevent.Timeout(max(left_s, 0.0), _QUIETLY):
                 while not self._look():
                     pass
@@ -71,22 +71,22 @@ class FreshnessPoll:
 
     def _look(self) -> bool:
         gevent.sleep(POLL_EVERY_S)
-        step = self._target.search(self._search, self._act.trace)
+        step = self._target.search(self._search, self._scope.trace)
         step.name = POLL
-        return self.saw(self._act.take(step))
+        return self.saw(self._scope.take(step))
 
     def end(self) -> None:
         """Fire the event, once. What was cut before it was known says nothing of being visible."""
         if self._ended:
             return
         self._ended = True
-        coordinator, event = self._act.coordinator, self._act.event
+        coordinator, event = self._scope.coordinator, self._scope.event
         if self._decided and not isinstance(event.visible_after_s, float):
             event.visible_after_s = None
         try:
-            self._act.end()
+            self._scope.end()
         finally:
-            if self._target is not coordinator.around.target:
+            if self._target is not coordinator.context.target:
                 self._target.close()
 
 

@@ -26,10 +26,10 @@ def reaches_searches(run: Run) -> bool:
     return run.scenario.fresh_corpus in run.scenario.corpora
 
 
-def resume_id(me: Coordinator, number: int, now_s: float) -> str:
+def resume_id(coordinator: Coordinator, number: int, now_s: float) -> str:
     """The id of the coordinator's new resume of that number in its round."""
-    named = f"{me.run.fresh_prefix}{me.name}-{me.round}-{number}"
-    return f"{named}{BETWEEN}{int(now_s * MS)}" if reaches_searches(me.run) else named
+    named = f"{coordinator.run.fresh_prefix}{coordinator.name}-{coordinator.round}-{number}"
+    return f"{named}{BETWEEN}{int(now_s * MS)}" if reaches_searches(coordinator.run) else named
 
 
 def inserts_since(run: Run, hits: Sequence[Hit], since_s: float) -> Inserts:

@@ -53,12 +53,12 @@ class CoordinatorUser(StoppableUser):
             with self.interruptible():
                 gevent.sleep(IDLE_S)
             return
-        me = self.coordinator = self.coordinator or enter(self)
-        pacer = me.around.pacer
+        coordinator = self.coordinator = self.coordinator or enter(self)
+        pacer = coordinator.context.pacer
         try:
-            for make_event in pacer.tasks(me):
+            for make_event in pacer.tasks(coordinator):
                 if (slot := pacer.take(self)) is None:
-                    self._finish(me)
+                    self._finish(coordinator)
                     return
                 make_event()
                 pacer.finished(slot)
@@ -66,22 +66,24 @@ class CoordinatorUser(StoppableUser):
             raise
         except Exception:
             # A round that broke is over too: begun again, it would be counted twice.
-            self._go_on(me)
+            self._go_on(coordinator)
             raise
-        self._go_on(me)
+        self._go_on(coordinator)
 
-    def _go_on(self, me: Coordinator) -> None:
+    def _go_on(self, coordinator: Coordinator) -> None:
         """To the next round, to another seat, or to idle for good."""
-        is_last = me.finish_round()
-        if not me.around.holds(me.seat) or me.around.moves(me.seat):
+        is_last = coordinator.finish_round()
+        if not coordinator.context.holds(coordinator.seat) or coordinator.context.moves(
+            coordinator.seat
+        ):
             self._give_back()
         elif is_last:
-            self._finish(me)
+            self._finish(coordinator)
 
-    def _finish(self, me: Coordinator) -> None:
+    def _finish(self, coordinator: Coordinator) -> None:
         """Idle for good: all rounds are done, or there is no slot any more."""
         self._idle = True
-        me.around.done(me.seat)
+        coordinator.context.done(coordinator.seat)
 
     def on_stop(self) -> None:
         """Give the seat back at once."""
@@ -93,9 +95,9 @@ class CoordinatorUser(StoppableUser):
 
     def _give_back(self) -> None:
         if self.coordinator is not None:
-            self.coordinator.around.pacer.left(self)
+            self.coordinator.context.pacer.left(self)
             self.coordinator.close()
-            self.coordinator.around.give_back(self.coordinator.seat)
+            self.coordinator.context.give_back(self.coordinator.seat)
             self.coordinator = None
 
 

@@ -73,21 +73,21 @@ def enter(user: CoordinatorUser) -> Coordinator:
     leased: list[tuple[WorkerContext, Seat]] = []
     try:
         with user.interruptible():
-            around = _gate_of(user.environment)()
-            leased.append((around, around.lease(user.persona)))
+            context = _gate_of(user.environment)()
+            leased.append((context, context.lease(user.persona)))
         return _seated(user, *leased[0])
     except BaseException:  # stopped in the moment of the lease, too
-        for around, seat in leased:
-            around.give_back(seat)
+        for context, seat in leased:
+            context.give_back(seat)
         raise
 
 
-def _seated(user: CoordinatorUser, around: WorkerContext, seat: Seat) -> Coordinator:
+def _seated(user: CoordinatorUser, context: WorkerContext, seat: Seat) -> Coordinator:
     return Coordinator(
         seat,
-        around,
-        around.target.connect(),
-        around.llm.connect(),
+        context,
+        context.target.connect(),
+        context.llm.connect(),
         fire=coordination_hook(user.environment).fire,
         report=Reporter(user.environment, user),
         interruptible=user.interruptible,

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 
 PRODUCT = "multi-coordinator-stress"
 
@@ -28,9 +28,9 @@ def own_protocol() -> str:
 
     Two checkouts may have one version and yet not understand one another.
     """
-    kinds = [kind for kind in vars(said).values() if _is_struct(kind)]
+    kinds = [kind for kind in vars(messages).values() if _is_struct(kind)]
     fields = "\n".join(sorted(_fields({*kinds})))
-    return f"{said.REVISION}-{sha256(fields.encode()).hexdigest()[:6]}"
+    return f"{messages.REVISION}-{sha256(fields.encode()).hexdigest()[:6]}"
 
 
 def mismatch(its_version: str, its_protocol: str, own_role: str) -> str | None:
@@ -44,14 +44,14 @@ def mismatch(its_version: str, its_protocol: str, own_role: str) -> str | None:
     return f"runs {its}, {own_role} {own_version()} protocol {own_protocol()}"
 
 
-def greeting() -> said.Greeting:
+def greeting() -> messages.Greeting:
     """What a worker says when it has connected."""
-    return said.Greeting(own_version(), own_protocol())
+    return messages.Greeting(own_version(), own_protocol())
 
 
-def hello(boot: str, sent_s: float = 0.0) -> said.Hello:
+def hello(boot: str, sent_s: float = 0.0) -> messages.Hello:
     """What a worker says when its test has begun; ``sent_s`` is its clock's time."""
-    return said.Hello(boot, own_version(), own_protocol(), socket.gethostname(), sent_s)
+    return messages.Hello(boot, own_version(), own_protocol(), socket.gethostname(), sent_s)
 
 
 def _fields(kinds: set[type[msgspec.Struct]]) -> list[str]:

@@ -22,7 +22,7 @@ class ClosedPacer:
         for phase in coordinator.run.phases:
             for make_event in PHASE_FUNCTIONS[phase](coordinator):
                 yield make_event
-                if not coordinator.around.holds(coordinator.seat):
+                if not coordinator.context.holds(coordinator.seat):
                     return
 
     def take(self, user: CoordinatorUser) -> Slot | None:

@@ -11,7 +11,7 @@ from locust import __version__ as LOCUST  # noqa: N812  (a constant)
 from locust.exception import RPCSendError
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.cluster.channel import Channel, kind_of
 from mcstress.cluster.dropped import LONGEST_REASON, Dropped, quoted
 from mcstress.cluster.handshake import mismatch
@@ -23,7 +23,7 @@ NAMED_AT_MOST = 100
 """Refused workers that are named in log and report; whoever makes up more is counted only."""
 GREETING_WITHIN_S = 30.0
 """A worker greets as soon as it is connected; one on a starved machine takes its time."""
-FIRST_WORDS = (kind_of(said.Greeting), kind_of(said.Hello))
+FIRST_WORDS = (kind_of(messages.Greeting), kind_of(messages.Hello))
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +31,9 @@ logger = logging.getLogger(__name__)
 class Admission:
     """The master's side. ``refused``: a sentence for each worker that was, by Locust's client."""
 
-    def __init__(self, runner: MasterRunner, post: Channel, dropped: Dropped) -> None:
+    def __init__(self, runner: MasterRunner, channel: Channel, dropped: Dropped) -> None:
         self._runner = runner
-        self._post = post
+        self._channel = channel
         self._dropped = dropped
         self._guard = PortGuard(runner, dropped)
         self._guard.on_ready = self._on_ready
@@ -41,12 +41,12 @@ class Admission:
         self._silent_since: dict[str, float] = {}
         self.refused: dict[str, str] = {}
         self.on_refused: Callable[[str], None] | None = None
-        post.on_unreadable = self._on_unreadable
-        post.on_key_fault = self._on_key_fault
-        post.listen(said.Greeting, self._on_greeting)
-        post.listen(said.Refused, self._on_refused)
+        channel.on_unreadable = self._on_unreadable
+        channel.on_key_fault = self._on_key_fault
+        channel.listen(messages.Greeting, self._on_greeting)
+        channel.listen(messages.Refused, self._on_refused)
 
-    def admits(self, hello: said.Hello | said.Greeting, client_id: str) -> bool:
+    def admits(self, hello: messages.Hello | messages.Greeting, client_id: str) -> bool:
         """Whether a worker runs what this master runs; one that does not is refused."""
         self._silent_since.pop(client_id, None)
         if client_id in self.refused:
@@ -60,7 +60,7 @@ class Admission:
         if not self._note(client_id, f"{reason}: refused"):
             return
         with suppress(RPCSendError):
-            self._post.send(said.Refused(self.refused[client_id]), client_id)
+            self._channel.send(messages.Refused(self.refused[client_id]), client_id)
             # For one that knows no Refused. A worker of any version obeys this.
             self._runner.send_message("quit", None, client_id)
         if self._runner.state in (STATE_INIT, STATE_STOPPED):
@@ -99,10 +99,10 @@ class Admission:
             self.on_refused(client_id)
         return True
 
-    def _on_greeting(self, greeting: said.Greeting, client_id: str) -> None:
+    def _on_greeting(self, greeting: messages.Greeting, client_id: str) -> None:
         self.admits(greeting, client_id)
 
-    def _on_refused(self, refused: said.Refused, client_id: str) -> None:
+    def _on_refused(self, refused: messages.Refused, client_id: str) -> None:
         """A worker cannot take part, and leaves by itself."""
         self._note(client_id, f"takes no part: {quoted(refused.reason, LONGEST_REASON)}")
 

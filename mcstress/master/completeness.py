@@ -32,7 +32,7 @@ def completeness(
 
     ``found`` are faults of the evidence files as they were read back.
     """
-    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
+    parts = sorted(run.registry.parts.values(), key=lambda part: part.name)
     counted = _counted(run, parts, [*_faults(run, parts, events_merged, events_kept), *found])
     counted.events_merged, counted.events_kept = events_merged, events_kept
     counted.tracing.read_back = run.read_back.get(LANGFUSE)
@@ -44,7 +44,7 @@ def completeness(
 
 def completeness_so_far(run: RunState, events_merged: int) -> Completeness:
     """The same while the run goes on: a worker is missed only where Locust misses it."""
-    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
+    parts = sorted(run.registry.parts.values(), key=lambda part: part.name)
     faults = [fault for part in parts if part.lost for fault in faults_of(part)]
     faults += evidence_faults(run)
     counted = _counted(run, parts, faults + _broken_down(run))
@@ -69,7 +69,7 @@ def _counted(run: RunState, parts: list[WorkerState], faults: list[str]) -> Comp
 
 def evidence_faults(run: RunState) -> list[str]:
     """What the disks refuse, while the run goes on."""
-    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
+    parts = sorted(run.registry.parts.values(), key=lambda part: part.name)
     faults = [
         f"evidence of {part.name}: {part.evidence_fault}; {part.events_unkept:,} events not kept"
         for part in parts
@@ -188,7 +188,7 @@ def _total(run: RunState, sink: SinkName, where: str = "") -> SinkTracing:
 
     ``spools`` are files on this machine, ``spools_elsewhere`` those of workers on others.
     """
-    parts = sorted(run.roll.parts.values(), key=lambda part: part.name)
+    parts = sorted(run.registry.parts.values(), key=lambda part: part.name)
     told = [(part, part.tracing[sink]) for part in parts if sink in part.tracing]
     master = run.traces.counts.get(sink, SinkCounts())
     total = SinkCounts.total([*(counts for _, counts in told), master])

@@ -18,7 +18,7 @@ from locust.runners import (
     Runner,
 )
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import quoted
 from mcstress.locust_compat import is_saturated
@@ -46,26 +46,26 @@ logger = logging.getLogger(__name__)
 class RunController(RunSession):
     """Answers messages for the run that is on. None of its listeners ever waits."""
 
-    def __init__(self, environment: Environment, runner: Runner, post: Channel) -> None:
-        super().__init__(runner, post)
+    def __init__(self, environment: Environment, runner: Runner, channel: Channel) -> None:
+        super().__init__(runner, channel)
         self.environment = environment
         self.progress: Progress | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
         self.admission: Admission | None = None
         if isinstance(runner, MasterRunner):
-            self.admission = Admission(runner, post, self.dropped)
+            self.admission = Admission(runner, channel, self.dropped)
             self.admission.on_refused = self._on_refused
-        self.on_piece: dict[str, Callable[[said.Piece], None]] = {}
+        self.on_piece: dict[str, Callable[[messages.Piece], None]] = {}
         self.on_early_leave: Callable[[RunState, WorkerState], None] | None = None
-        self._arrivals = SpawnTracker(runner)
+        self._spawn_tracker = SpawnTracker(runner)
         self._over = Signal()
         self._over.set()
         self._seating = SeatAssignment(self, self._on_arrival, self._end_where_done)
-        post.listen(said.Hello, self._on_hello)
-        post.listen(said.Delta, self._on_delta)
-        post.listen(said.Drained, self._on_drained)
-        post.listen(said.Traced, self._on_traced)
-        post.listen(said.Piece, self._on_piece)
+        channel.listen(messages.Hello, self._on_hello)
+        channel.listen(messages.Delta, self._on_delta)
+        channel.listen(messages.Drained, self._on_drained)
+        channel.listen(messages.Traced, self._on_traced)
+        channel.listen(messages.Piece, self._on_piece)
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
 
     def conduct(self, run: RunState, progress: Progress) -> None:
@@ -73,14 +73,14 @@ class RunController(RunSession):
         self.open(run)
         self.progress = progress
         run.notices = self._notices
-        self._arrivals.begin()
+        self._spawn_tracker.begin()
         self._over.clear()
         self._ticker = gevent.spawn(self._tick_forever)
 
     def dismiss(self, run: RunState) -> None:
         """Let all workers go that have a part in the run; twice is once."""
-        for part in run.roll.parts.values():
-            self.tell(run, part.name, said.Dismissed(run.run.uid, part.copied))
+        for part in run.registry.parts.values():
+            self.notify(run, part.name, messages.Dismissed(run.run.uid, part.copied))
 
     def rest(self) -> None:
         """The run is over; twice is once."""
@@ -105,7 +105,7 @@ class RunController(RunSession):
 
     def _on_refused(self, client_id: str) -> None:
         if self.current is not None:
-            self.current.roll.strike(client_id)
+            self.current.registry.strike(client_id)
 
     def _best_effort(self, run: RunState, look: Callable[[RunState], None]) -> None:
         """The border of what the master does beside: one look that goes wrong is not the last.
@@ -122,28 +122,30 @@ class RunController(RunSession):
         """Block while a run is on."""
         self._over.wait()
 
-    def _on_hello(self, hello: said.Hello, sender: str) -> None:
+    def _on_hello(self, hello: messages.Hello, sender: str) -> None:
         run, got_s = self.current, CLOCK.now_s()
         admitted = self.admission is None or self.admission.admits(hello, sender)
         if run is None or run.stage >= RunStage.STOPPING or not admitted:
             return
-        part = run.roll.enter(self.name_of(sender), sender, hello.boot, quoted(hello.machine))
+        part = run.registry.enter(self.name_of(sender), sender, hello.boot, quoted(hello.machine))
         welcome = run.welcome(part)
         if not part.local:
-            trip = said.RoundTrip(hello.sent_s, got_s, CLOCK.now_s())
+            trip = messages.RoundTrip(hello.sent_s, got_s, CLOCK.now_s())
             welcome = msgspec.structs.replace(welcome, trip=trip)
-        self.post.send(welcome, self.address_of(part))
+        self.channel.send(welcome, self.address_of(part))
         if run.stage is RunStage.RUNNING:
-            self.tell(run, part.name, said.Spawned(complete=True))
+            self.notify(run, part.name, messages.Spawned(complete=True))
 
-    def _heard_in_time(self, message: said.Delta | said.Drained, sender: str) -> Speaker | None:
+    def _heard_in_time(
+        self, message: messages.Delta | messages.Drained, sender: str
+    ) -> Speaker | None:
         """Who hands over, for itself and before the drain was over."""
         speaker = self.part_of(message.run_uid, sender)
         if speaker is None or speaker.run.stage >= RunStage.REPORTING:
             return None
         return speaker if self.is_own(message, speaker.part) else None
 
-    def _on_delta(self, delta: said.Delta, sender: str) -> None:
+    def _on_delta(self, delta: messages.Delta, sender: str) -> None:
         got_s = CLOCK.now_s()
         speaker = self._heard_in_time(delta, sender)
         if speaker is None:
@@ -155,7 +157,7 @@ class RunController(RunSession):
         except ImpossibleError as fault:
             self.dropped.note("whose figures cannot be a worker's", sender, fault)
 
-    def _on_drained(self, drained: said.Drained, sender: str) -> None:
+    def _on_drained(self, drained: messages.Drained, sender: str) -> None:
         speaker = self._heard_in_time(drained, sender)
         if speaker is None or speaker.part.drained is not None:  # it may be told again
             return
@@ -167,7 +169,7 @@ class RunController(RunSession):
         if run.stage < RunStage.STOPPING and self.on_early_leave is not None:
             gevent.spawn(self.on_early_leave, run, part)
 
-    def _on_traced(self, traced: said.Traced, sender: str) -> None:
+    def _on_traced(self, traced: messages.Traced, sender: str) -> None:
         speaker = self.part_of(traced.run_uid, sender)
         if speaker is None:
             return
@@ -182,17 +184,17 @@ class RunController(RunSession):
         except msgspec.ValidationError as fault:
             self.dropped.note("whose counts cannot be a worker's", sender, fault)
 
-    def _on_piece(self, piece: said.Piece, sender: str) -> None:
+    def _on_piece(self, piece: messages.Piece, sender: str) -> None:
         speaker = self.part_of(piece.run_uid, sender)
         if speaker is not None and speaker.part.name in self.on_piece:
             self.on_piece[speaker.part.name](piece)
 
     def _on_arrival(self, run: RunState) -> None:
-        self._arrivals.arrived()
+        self._spawn_tracker.arrived()
         self._tell_spawned(run)
 
     def _on_spawning_complete(self, **_: object) -> None:
-        self._arrivals.spawned()
+        self._spawn_tracker.spawned()
         if self.current is not None:
             self._tell_spawned(self.current)
 
@@ -203,14 +205,14 @@ class RunController(RunSession):
         """
         if run.stage >= RunStage.STOPPING or self.runner.state in OVER:
             return
-        there = len(run.seats) + run.reference.waiting
-        complete = self._arrivals.are_complete(there)
+        there = len(run.seats) + run.solo_phase.waiting
+        complete = self._spawn_tracker.are_complete(there)
         if complete == (run.stage is RunStage.RUNNING):
             return
         run.go(RunStage.RUNNING if complete else RunStage.SPAWNING)
-        self.post.send(said.Spawned(complete))
+        self.channel.send(messages.Spawned(complete))
         if complete:
-            self._note_absent(run, self._arrivals.absent(there))
+            self._note_absent(run, self._spawn_tracker.absent(there))
         self._end_where_done(run)
 
     def look_for_absent(self, run: RunState) -> None:
@@ -218,12 +220,12 @@ class RunController(RunSession):
         self._best_effort(run, self._note_absent_at_the_end)
 
     def _note_absent_at_the_end(self, run: RunState) -> None:
-        there = len(run.seats) + run.reference.waiting
-        self._note_absent(run, self._arrivals.absent_at_the_end(there))
+        there = len(run.seats) + run.solo_phase.waiting
+        self._note_absent(run, self._spawn_tracker.absent_at_the_end(there))
 
     def _note_absent(self, run: RunState, absent: int) -> None:
         """Those of a worker that is gone are missed with it."""
-        if not any(part.lost or part.drained for part in run.roll.parts.values()):
+        if not any(part.lost or part.drained for part in run.registry.parts.values()):
             run.absent_users = max(run.absent_users, absent)
 
     def _tick_forever(self) -> None:
@@ -242,11 +244,11 @@ class RunController(RunSession):
         run.segment.flush()
         run.clock_watch.look()
         self._tell_refused(run)
-        for part in run.roll.parts.values():
+        for part in run.registry.parts.values():
             if part.drained is not None or not self.is_there(part):
                 continue
-            users = said.Users(self.living(run), part.trip(CLOCK.now_s()))
-            self.tell(run, part.name, users)
+            users = messages.Users(self.living(run), part.trip(CLOCK.now_s()))
+            self.notify(run, part.name, users)
         self._seating.admit(run)
         self._tell_spawned(run)
         self._seating.compact_trios(run)
@@ -256,13 +258,13 @@ class RunController(RunSession):
 
     def _tell_refused(self, run: RunState) -> None:
         """Say once, and at once, that a disk takes no more evidence."""
-        refusing = {part.name: part.evidence_fault for part in run.roll.parts.values()}
+        refusing = {part.name: part.evidence_fault for part in run.registry.parts.values()}
         refusing.setdefault(LOCAL, run.segment.error)
         for name, fault in refusing.items():
             if fault and name not in run.refused:
                 run.refused.add(name)
                 logger.error(
-                    "%s", refused("the master" if name not in run.roll.parts else name, fault)
+                    "%s", refused("the master" if name not in run.registry.parts else name, fault)
                 )
 
     def look_for_lost(self) -> None:
@@ -270,10 +272,10 @@ class RunController(RunSession):
         run, runner = self.current, self.runner
         if run is None or not isinstance(runner, MasterRunner):
             return
-        for part in run.roll.parts.values():
+        for part in run.registry.parts.values():
             if part.drained is not None:
                 self._seating.free_all(run, part)
-        for part in run.roll.waiting():
+        for part in run.registry.waiting():
             silent = time.monotonic() - part.heard_s > SILENT_S
             if silent and not self.is_there(part):
                 part.lose()
@@ -285,7 +287,7 @@ class RunController(RunSession):
 
         Or when all workers have left: nobody would make any load any more.
         """
-        is_complete = run.stage is RunStage.RUNNING and not run.reference.waiting
+        is_complete = run.stage is RunStage.RUNNING and not run.solo_phase.waiting
         rounds_done = is_complete and run.seats.all_done()
         is_ending = run.stage >= RunStage.STOPPING
         if is_ending or not (rounds_done or self._everyone_left(run)):
@@ -299,4 +301,4 @@ class RunController(RunSession):
     def _everyone_left(self, run: RunState) -> bool:
         """Whether no worker takes part any more, nor is there one who has yet to say so."""
         connected = self.runner.worker_count if isinstance(self.runner, MasterRunner) else 0
-        return run.roll.everyone_left() and len(run.roll.parts) >= connected
+        return run.registry.everyone_left() and len(run.registry.parts) >= connected

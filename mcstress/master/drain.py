@@ -26,22 +26,22 @@ POLL_S = 0.05
 logger = logging.getLogger(__name__)
 
 
-def drain(conductor: RunController, run: RunState, stop_timeout_s: float) -> None:
+def drain(controller: RunController, run: RunState, stop_timeout_s: float) -> None:
     """Wait until every worker has drained or is lost, by a deadline; nothing is taken after it."""
-    conductor.post.send(Drain(run.run.uid))
+    controller.channel.send(Drain(run.run.uid))
     deadline_s = stop_timeout_s + GRACE_S
-    if not wait_until(lambda: _nobody_left(conductor, run), deadline_s):
-        for part in run.roll.waiting():
+    if not wait_until(lambda: _nobody_left(controller, run), deadline_s):
+        for part in run.registry.waiting():
             logger.error("%s did not hand over within %.0f s", part.name, deadline_s)
-    for part in run.roll.lost():
+    for part in run.registry.lost():
         if not part.lost:
             part.lose()
     run.go(RunStage.REPORTING)
 
 
-def _nobody_left(conductor: RunController, run: RunState) -> bool:
-    conductor.look_for_lost()
-    return not run.roll.waiting(RETURN_S)
+def _nobody_left(controller: RunController, run: RunState) -> bool:
+    controller.look_for_lost()
+    return not run.registry.waiting(RETURN_S)
 
 
 def wait_until(condition: Callable[[], bool], deadline_s: float) -> bool:

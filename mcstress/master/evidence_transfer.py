@@ -34,18 +34,18 @@ WAITING_PIECES = 2
 logger = logging.getLogger(__name__)
 
 
-def gather(conductor: RunController, run: RunState) -> list[Path]:
+def gather(controller: RunController, run: RunState) -> list[Path]:
     """The run's files that are there, the main one first; a worker's is fetched where it is not."""
     found = [run.paths.events]
-    for part in sorted(run.roll.parts.values(), key=lambda part: part.name):
+    for part in sorted(run.registry.parts.values(), key=lambda part: part.name):
         path = run.paths.segment(part.name)
-        collect(conductor, run, part)
+        collect(controller, run, part)
         if not part.local and path.is_file():
             found.append(path)
     return found
 
 
-def collect(conductor: RunController, run: RunState, part: WorkerState) -> None:
+def collect(controller: RunController, run: RunState, part: WorkerState) -> None:
     """Have the file of a worker that has handed over on this machine, whole; once."""
     with part.collecting:
         if part.drained is None or part.stage is not WorkerStage.HANDED_OVER:
@@ -54,7 +54,7 @@ def collect(conductor: RunController, run: RunState, part: WorkerState) -> None:
         if part.local or not part.drained.segment_bytes:
             return
         if not _is_here(run.paths.segment(part.name), part):
-            part.copied = _fetch(conductor, run, part, part.drained.segment_bytes)
+            part.copied = _fetch(controller, run, part, part.drained.segment_bytes)
 
 
 def _is_here(path: Path, part: WorkerState) -> bool:
@@ -68,7 +68,7 @@ def _is_here(path: Path, part: WorkerState) -> bool:
     return boot == part.boot and path.stat().st_size == part.drained.segment_bytes
 
 
-def _fetch(conductor: RunController, run: RunState, part: WorkerState, size: int) -> bool:
+def _fetch(controller: RunController, run: RunState, part: WorkerState, size: int) -> bool:
     """Bring the worker's file of ``size`` bytes here; whether all came."""
     path = run.paths.segment(part.name)
     if part.drained is not None and (reason := _too_large(part.drained, path.parent)):
@@ -81,7 +81,7 @@ def _fetch(conductor: RunController, run: RunState, part: WorkerState, size: int
     try:
         opener = owners_alone if run.private else None
         with open(fetched, "wb", buffering=0, opener=opener) as file:
-            for content in _pieces(conductor, run, part, size):
+            for content in _pieces(controller, run, part, size):
                 if not file.tell() and not _begins_well(content, run, part):
                     logger.error("what %s sent is not its evidence of this run", part.name)
                     break
@@ -98,29 +98,29 @@ def _fetch(conductor: RunController, run: RunState, part: WorkerState, size: int
 
 
 def _pieces(
-    conductor: RunController, run: RunState, part: WorkerState, size: int
+    controller: RunController, run: RunState, part: WorkerState, size: int
 ) -> Iterator[bytes]:
     """Ask the worker for its file, one bounded piece after the other, while they come."""
     arrived: Queue[Piece] = Queue()
 
     def take(piece: Piece) -> None:
         if len(piece.content) > PIECE_BYTES or arrived.qsize() >= WAITING_PIECES:
-            conductor.dropped.note("of evidence that was not asked for", part.client_id)
+            controller.dropped.note("of evidence that was not asked for", part.client_id)
         else:
             arrived.put(piece)
 
-    conductor.on_piece[part.name] = take
+    controller.on_piece[part.name] = take
     offset = 0
     try:
         while offset < size:
-            conductor.tell(run, part.name, SendPiece(run.run.uid, offset))
-            piece = _next(conductor, part, arrived, offset)
+            controller.notify(run, part.name, SendPiece(run.run.uid, offset))
+            piece = _next(controller, part, arrived, offset)
             if piece is None or not 0 < len(piece.content) <= size - offset:
                 return
             yield piece.content
             offset += len(piece.content)
     finally:
-        del conductor.on_piece[part.name]
+        del controller.on_piece[part.name]
 
 
 def _too_large(drained: Drained, folder: Path) -> str | None:
@@ -146,14 +146,14 @@ def _begins_well(content: bytes, run: RunState, part: WorkerState) -> bool:
 
 
 def _next(
-    conductor: RunController, part: WorkerState, arrived: Queue[Piece], offset: int
+    controller: RunController, part: WorkerState, arrived: Queue[Piece], offset: int
 ) -> Piece | None:
     """The piece that begins at ``offset``; None where the worker is gone or silent."""
     for _ in range(int(PIECE_DEADLINE_S / POLL_S)):
         try:
             piece = arrived.get(timeout=POLL_S)
         except Empty:
-            if not conductor.is_there(part):
+            if not controller.is_there(part):
                 return None
             continue
         if piece.offset == offset:
@@ -161,12 +161,12 @@ def _next(
     return None
 
 
-def release_worker(conductor: RunController, run: RunState, part: WorkerState) -> None:
+def release_worker(controller: RunController, run: RunState, part: WorkerState) -> None:
     """Take all from a worker that leaves before the run's end, and let it go."""
     logger.warning("%s leaves before the end; it handed over all that it had", part.name)
-    conductor.look_for_lost()
-    collect(conductor, run, part)
+    controller.look_for_lost()
+    collect(controller, run, part)
     if run.traces.on:
-        conductor.tell(run, part.name, Trace(run.run.uid))
-        wait_until(lambda: part.traced or not conductor.is_there(part), TRACED_DEADLINE_S)
-    conductor.tell(run, part.name, Dismissed(run.run.uid, part.copied))
+        controller.notify(run, part.name, Trace(run.run.uid))
+        wait_until(lambda: part.traced or not controller.is_there(part), TRACED_DEADLINE_S)
+    controller.notify(run, part.name, Dismissed(run.run.uid, part.copied))

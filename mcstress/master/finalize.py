@@ -36,7 +36,7 @@ Made = TypeVar("Made")
 logger = logging.getLogger(__name__)
 
 
-def finish(conductor: RunController, run: RunState) -> RunDocument:
+def finish(controller: RunController, run: RunState) -> RunDocument:
     """Write the report, and again when tracing is accounted for; its document.
 
     A disk that refuses costs no figure: what could not be read or written is a fault in it.
@@ -45,7 +45,7 @@ def finish(conductor: RunController, run: RunState) -> RunDocument:
     run.clock_watch.look()
     run.write_user_counts()
     run.ensure_report_dir()
-    segments = gather(conductor, run)
+    segments = gather(controller, run)
     history = in_thread(lambda: read_back(run))
     figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
     in_thread(prepare)
@@ -58,12 +58,12 @@ def finish(conductor: RunController, run: RunState) -> RunDocument:
     document = document_of_run(run, figures, counted(), with_state=True)
     _end_segment(run, document, history)
     in_its_place = in_thread(lambda: write(run, document, history))
-    if _trace(conductor, run, document.verdict):
+    if _trace(controller, run, document.verdict):
         notices = document.completeness.notices
         document = document_of_run(run, figures, counted(), with_state=True)
         document.completeness.notices = notices
         in_thread(lambda: write_again(run, document))
-    conductor.dismiss(run)
+    controller.dismiss(run)
     if in_its_place and history is not None and not found:
         _remove(run, segments)
     return document
@@ -97,7 +97,7 @@ def _end_segment(run: RunState, document: RunDocument, history: History | None) 
 
 def _remove(run: RunState, segments: list[Path]) -> None:
     """Remove the files whose events are in the report now; one that may still grow stays."""
-    growing = {run.paths.segment(part.name) for part in run.roll.lost()}
+    growing = {run.paths.segment(part.name) for part in run.registry.lost()}
     for segment in segments:
         if segment not in growing:
             segment.unlink(missing_ok=True)
@@ -143,10 +143,10 @@ def _figures(run: RunState, history: History | None, files: int) -> tuple[Figure
 
     With the fault of files that cannot be counted.
     """
-    parts = run.roll.parts.values()
+    parts = run.registry.parts.values()
     if (
         history is None
-        or not run.roll.lost()
+        or not run.registry.lost()
         or files < 1 + len(parts)
         or any(p.evidence_missing for p in parts)
     ):
@@ -167,7 +167,7 @@ def _counted_again(run: RunState, history: History) -> Figures:
     by_worker = recount(history, counted)
     for record in history.records("delta"):
         by_worker[record["worker"]] = max(by_worker[record["worker"]], record["events_made"])
-    for part in run.roll.lost():
+    for part in run.registry.lost():
         part.events_told = max(part.events_told, by_worker[part.name])
     return counted
 
@@ -184,23 +184,23 @@ def document_of_run(
         thresholds=run.settings.checks,
         users=run.users_timeline,
         planned=plan(run.run, run.seats.ever_held()),
-        candidates=run.ground.target.candidates,
+        candidates=run.system.target.candidates,
         with_state=with_state,
         now_s=CLOCK.now_s(),
     )
 
 
-def _trace(conductor: RunController, run: RunState, verdict: str) -> bool:
+def _trace(controller: RunController, run: RunState, verdict: str) -> bool:
     """Have every worker finish tracing, by a deadline; whether there was any tracing."""
     if not run.traces.on:
         return False
     run.traces.say(verdict)
-    parts = [part for part in run.roll.parts.values() if part.drained and not part.traced]
+    parts = [part for part in run.registry.parts.values() if part.drained and not part.traced]
     for part in parts:
-        conductor.tell(run, part.name, Trace(run.run.uid))
+        controller.notify(run, part.name, Trace(run.run.uid))
     run.traces.close()
     if not wait_until(
-        lambda: all(part.traced or not conductor.is_there(part) for part in parts),
+        lambda: all(part.traced or not controller.is_there(part) for part in parts),
         TRACED_DEADLINE_S,
     ):
         logger.warning("tracing was not accounted for within %.0f s", TRACED_DEADLINE_S)

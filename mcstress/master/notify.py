@@ -22,7 +22,7 @@ from mcstress.tracing.sink import LANGFUSE
 MARKS = {"pass": "ok     ", "fail": "FAILED ", "unknown": "unknown", "skipped": "skipped"}
 
 
-def tell(run: RunState, document: RunDocument) -> None:
+def notify(run: RunState, document: RunDocument) -> None:
     """Write what CI asked for."""
     if run.settings.junit:
         write_junit(Path(run.settings.junit), document)

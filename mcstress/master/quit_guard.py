@@ -17,19 +17,19 @@ class QuitGuard:
     while the run is being ended would find its stop in hand, and cut the message loop off under it.
     """
 
-    def __init__(self, runner: MasterRunner, conductor: RunController) -> None:
-        self._conductor = conductor
+    def __init__(self, runner: MasterRunner, controller: RunController) -> None:
+        self._controller = controller
         self._quit = replace_quit(runner, self.leave)
         self.taken = False
 
     def leave(self) -> None:
         """Quit, after the report where one is being made."""
         self.taken = True
-        run = self._conductor.current
+        run = self._controller.current
         if run is not None and run.stage >= RunStage.DRAINING:
-            if is_in_receive_loop(self._conductor.runner):
+            if is_in_receive_loop(self._controller.runner):
                 # It is the message loop, where the workers' last words come in.
                 gevent.spawn(self.leave)
                 return
-            self._conductor.wait_until_over()
+            self._controller.wait_until_over()
         self._quit()

@@ -37,7 +37,7 @@ def describe(run: RunState) -> RunSection:
         started=utc(run.started_s),
         ended=utc(run.ended_s) if run.ended_s else None,
         mode=run.mode,
-        workers=len(run.roll.parts),
+        workers=len(run.registry.parts),
         stopped_by=run.stopped_by,
         k=shared.top_k,
         seed=shared.seed,
@@ -48,8 +48,8 @@ def describe(run: RunState) -> RunSection:
         coordinators=_coordinators(run),
         generator_saturated=run.saturated,
         peak_users=max((users for _, users in run.users_timeline), default=0),
-        corpora=run.ground.target.corpus_sizes,
-        services=services(run.ground),
+        corpora=run.system.target.corpus_sizes,
+        services=services(run.system),
         settings=settings(run),
         versions=versions(),
         evidence=run.settings.evidence,
@@ -59,14 +59,14 @@ def describe(run: RunState) -> RunSection:
     )
 
 
-def services(ground: SystemUnderTest) -> list[Service]:
+def services(system: SystemUnderTest) -> list[Service]:
     """Each service: where it is, and whether it is the real thing."""
-    given, model = ground.settings, ground.model
+    given, model = system.settings, system.model
     answers = f"built-in rules, no language model; they answer to the name {model.name}"
     note = answers if model.rule_based else f"model {model.name}, {API_NAMES[model.api]}"
     return [
         Service(
-            name=ground.target.title if given.target else "gateway",
+            name=system.target.title if given.target else "gateway",
             url=given.gateway_url or given.target,
             embedded=not given.keeps_what_is_written,
             note=_faults(given)
@@ -84,7 +84,7 @@ def services(ground: SystemUnderTest) -> list[Service]:
 
 def left_out(run: RunState) -> dict[str, str]:
     """The chosen phases that the target cannot take part in, each with the reason."""
-    skipped = run.ground.target.capabilities.skipped_phases()
+    skipped = run.system.target.capabilities.skipped_phases()
     return {phase: skipped[phase] for phase in run.settings.phases if phase in skipped}
 
 
@@ -94,7 +94,7 @@ def _capabilities(run: RunState) -> list[CapabilityNote]:
         return []
     return [
         CapabilityNote(name=name, there=there, effect="" if there else effect)
-        for name, there, effect in run.ground.target.capabilities.table()
+        for name, there, effect in run.system.target.capabilities.table()
     ]
 
 

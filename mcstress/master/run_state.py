@@ -42,11 +42,11 @@ class RunState:
     """Settings, seats, roll, merged figures and the main evidence file of one run."""
 
     def __init__(
-        self, settings: Settings, run: Run, ground: SystemUnderTest, paths: ReportPaths, mode: str
+        self, settings: Settings, run: Run, system: SystemUnderTest, paths: ReportPaths, mode: str
     ) -> None:
         self.settings = settings
         self.run = run
-        self.ground = ground
+        self.system = system
         self.paths = paths
         self.mode = mode
         CLOCK.anchor()
@@ -55,8 +55,8 @@ class RunState:
         self.seats = SeatPool(in_step=run.rounds == 0)
         self.headcount = Headcount()
         self.partners = HandoverPartners(run.scenario.handovers, self.seats, run.rounds)
-        self.reference = SoloPhase(settings.reference_s)
-        self.roll = WorkerRegistry()
+        self.solo_phase = SoloPhase(settings.reference_s)
+        self.registry = WorkerRegistry()
         self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
         self._noted: tuple[int, int] | None = None
@@ -89,7 +89,7 @@ class RunState:
             "run": msgspec.to_builtins(describe(self)),
             "scenario": msgspec.to_builtins(self.run.scenario),
             "thresholds": [msgspec.to_builtins(check) for check in self.settings.checks],
-            "candidates": self.ground.target.candidates,
+            "candidates": self.system.target.candidates,
         }
 
     def welcome(self, part: WorkerState) -> Welcome:
@@ -108,7 +108,7 @@ class RunState:
             mask=settings.mask,
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,
-            corpus_sizes=self.ground.target.corpus_sizes,
+            corpus_sizes=self.system.target.corpus_sizes,
             version=own_version(),
             protocol=own_protocol(),
         )

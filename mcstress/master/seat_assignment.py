@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.master.run_state import RunState
 from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
@@ -21,20 +21,20 @@ class SeatAssignment:
         self._session = session
         self._on_arrival = on_arrival
         self._on_done_rounds = on_done
-        session.post.listen(said.Lease, self._on_lease)
-        session.post.listen(said.Release, self._on_release)
-        session.post.listen(said.BeginRound, self._on_begin_round)
-        session.post.listen(said.Done, self._on_done)
-        session.post.listen(said.Publish, self._on_publish)
+        session.channel.listen(messages.Lease, self._on_lease)
+        session.channel.listen(messages.Release, self._on_release)
+        session.channel.listen(messages.BeginRound, self._on_begin_round)
+        session.channel.listen(messages.Done, self._on_done)
+        session.channel.listen(messages.Publish, self._on_publish)
 
-    def _on_lease(self, lease: said.Lease, sender: str) -> None:
+    def _on_lease(self, lease: messages.Lease, sender: str) -> None:
         speaker = self._session.part_of(lease.run_uid, sender)
         if speaker is None:
             return
         run = speaker.run
         if lease.persona not in run.run.scenario.personas:
             self._session.dropped.note("of a persona that the run has not", sender, lease.persona)
-        elif not run.reference.holds_back((lease, sender), run.seats):
+        elif not run.solo_phase.holds_back((lease, sender), run.seats):
             self._grant(run, speaker.part, lease)
 
     def _speaks_for(self, run_uid: str, seat: Seat, sender: str) -> RunState | None:
@@ -54,38 +54,38 @@ class SeatAssignment:
 
     def admit(self, run: RunState) -> None:
         """Seat those whose wait is over, but for users of a worker that is gone meanwhile."""
-        for lease, sender in run.reference.admit():
-            part = run.roll.of_client(sender)
+        for lease, sender in run.solo_phase.admit():
+            part = run.registry.of_client(sender)
             if part is not None and not part.lost:
                 self._grant(run, part, lease)
 
-    def _grant(self, run: RunState, part: WorkerState, lease: said.Lease) -> None:
+    def _grant(self, run: RunState, part: WorkerState, lease: messages.Lease) -> None:
         if run.stage >= RunStage.STOPPING:
             return
         seat = run.seats.lease(lease.persona, part.name)
         users = self._session.living(run)
         run.record_user_count(users)
-        self._session.tell(run, part.name, said.Granted(lease.ticket, seat, users))
+        self._session.notify(run, part.name, messages.Granted(lease.ticket, seat, users))
         for giver in run.partners.givers_of(seat):
-            self._session.tell(run, part.name, self._partner(run, giver, seat.trio))
+            self._session.notify(run, part.name, self._partner(run, giver, seat.trio))
         for recordings in run.partners.recordings_for(seat):
-            self._session.tell(run, part.name, said.Published(recordings))
+            self._session.notify(run, part.name, messages.Published(recordings))
         self._tell_takers(run, seat)
         self._on_arrival(run)
 
     def _tell_takers(self, run: RunState, seat: Seat) -> None:
         partner = self._partner(run, seat.persona, seat.trio)
         for worker in run.partners.takers_of(seat):
-            self._session.tell(run, worker, partner)
+            self._session.notify(run, worker, partner)
 
-    def _partner(self, run: RunState, persona: str, trio: int) -> said.Partner:
+    def _partner(self, run: RunState, persona: str, trio: int) -> messages.Partner:
         lease = run.seats.at(persona, trio)
         if lease is None:
-            return said.Partner(persona, trio, None)
+            return messages.Partner(persona, trio, None)
         last_round = lease.round if lease.done else None
-        return said.Partner(persona, trio, lease.seat.first_round, last_round)
+        return messages.Partner(persona, trio, lease.seat.first_round, last_round)
 
-    def _on_release(self, release: said.Release, sender: str) -> None:
+    def _on_release(self, release: messages.Release, sender: str) -> None:
         if run := self._speaks_for(release.run_uid, release.seat, sender):
             self._free(run, release.seat)
 
@@ -93,18 +93,18 @@ class SeatAssignment:
         if run.seats.release(seat):
             self._tell_takers(run, seat)
 
-    def _on_begin_round(self, begun: said.BeginRound, sender: str) -> None:
+    def _on_begin_round(self, begun: messages.BeginRound, sender: str) -> None:
         if run := self._speaks_for(begun.run_uid, begun.seat, sender):
             run.seats.begin_round(begun.seat, begun.round)
             run.last_round = max(run.last_round, begun.round)
 
-    def _on_done(self, done: said.Done, sender: str) -> None:
+    def _on_done(self, done: messages.Done, sender: str) -> None:
         if run := self._speaks_for(done.run_uid, done.seat, sender):
             run.seats.done(done.seat)
             self._tell_takers(run, done.seat)
             self._on_done_rounds(run)
 
-    def _on_publish(self, publish: said.Publish, sender: str) -> None:
+    def _on_publish(self, publish: messages.Publish, sender: str) -> None:
         speaker = self._session.part_of(publish.run_uid, sender)
         if speaker is None:
             return
@@ -113,7 +113,7 @@ class SeatAssignment:
             self._session.dropped.note("of a seat that the worker never had", sender, told.persona)
             return
         for worker in run.partners.put(told):
-            self._session.tell(run, worker, said.Published(told), soon=True)
+            self._session.notify(run, worker, messages.Published(told), soon=True)
 
     def free_all(self, run: RunState, part: WorkerState) -> None:
         """Take back all that a worker holds."""
@@ -128,4 +128,4 @@ class SeatAssignment:
             lease = run.seats.holder(seat)
             if lease is not None and not lease.moves:
                 lease.moves = True
-                self._session.tell(run, lease.worker, said.Move(seat))
+                self._session.notify(run, lease.worker, messages.Move(seat))

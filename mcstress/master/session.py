@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from locust.runners import MasterRunner, Runner
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import Dropped
 from mcstress.locust_compat import is_client, is_heard
@@ -30,9 +30,9 @@ class Speaker(NamedTuple):
 class RunSession:
     """Knows the speaker of a message, and whether it is of the run that is on."""
 
-    def __init__(self, runner: Runner, post: Channel) -> None:
+    def __init__(self, runner: Runner, channel: Channel) -> None:
         self.runner = runner
-        self.post = post
+        self.channel = channel
         self.current: RunState | None = None
         self.dropped = Dropped()
         self._uids: set[str] = set()
@@ -54,7 +54,7 @@ class RunSession:
             if run_uid not in self._uids:
                 self.dropped.note("of another run", sender, run_uid)
             return None
-        part = run.roll.of_client(sender)
+        part = run.registry.of_client(sender)
         if part is None:
             self.dropped.note("of a worker that has no part in the run", sender)
             return None
@@ -63,7 +63,7 @@ class RunSession:
             self._readmit(run, part)
         return Speaker(run, part)
 
-    def is_own(self, message: said.Delta | said.Drained, part: WorkerState) -> bool:
+    def is_own(self, message: messages.Delta | messages.Drained, part: WorkerState) -> bool:
         """Whether the worker speaks for itself; else the message is dropped."""
         own = (message.worker, message.boot) == (part.name, part.boot)
         if not own:
@@ -77,10 +77,10 @@ class RunSession:
         """
         part.go(WorkerStage.HERE)
         logger.warning("%s is back; its users lease new seats", part.name)
-        self.tell(run, part.name, said.Revoked())
+        self.notify(run, part.name, messages.Revoked())
         runner = self.runner
         if isinstance(runner, MasterRunner) and not is_client(runner, part.client_id):
-            self.tell(run, part.name, said.Drain(run.run.uid))
+            self.notify(run, part.name, messages.Drain(run.run.uid))
 
     def living(self, run: RunState) -> int:
         """The number of coordinators of the run that are there."""
@@ -97,13 +97,13 @@ class RunSession:
         """The receiver of a message to the worker, as the channel names it."""
         return part.client_id if isinstance(self.runner, MasterRunner) else None
 
-    def tell(
+    def notify(
         self, run: RunState, worker: str, message: msgspec.Struct, *, soon: bool = False
     ) -> None:
         """Tell a worker of the run, at once or ``soon``."""
-        part = run.roll.parts.get(worker)
+        part = run.registry.parts.get(worker)
         if part is not None:
-            (self.post.send_soon if soon else self.post.send)(message, self.address_of(part))
+            (self.channel.send_soon if soon else self.channel.send)(message, self.address_of(part))
 
     def is_there(self, part: WorkerState) -> bool:
         """Whether Locust hears of the worker."""

@@ -27,7 +27,7 @@ def check_claim(settings: Settings) -> None:
         raise UsageError(f"--junit {settings.junit}: found a folder, expected a file's name")
 
 
-def begin_run(settings: Settings, ground: SystemUnderTest, mode: str) -> RunState:
+def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunState:
     """Claim the next number and make the run that every worker will be sent.
 
     Raises UsageError where the report folder cannot be written.
@@ -35,14 +35,14 @@ def begin_run(settings: Settings, ground: SystemUnderTest, mode: str) -> RunStat
     paths = claim(settings.report_dir, settings.run_id or None)
     uid = uuid4().hex
     own = f"{uid[:8]}_" if settings.keeps_what_is_written else ""
-    skipped = ground.target.capabilities.skipped_phases()
+    skipped = system.target.capabilities.skipped_phases()
     run = Run(
         uid=uid,
         label=paths.run_id,
         target=settings.target,
-        target_setup=settings.target_setup(ground.gateway_url),
-        llm_api=ground.model.api,
-        llm_setup=settings.llm_setup(ground.llm_url, ground.model),
+        target_setup=settings.target_setup(system.gateway_url),
+        llm_api=system.model.api,
+        llm_setup=settings.llm_setup(system.llm_url, system.model),
         scenario=settings.scenario,
         truth=settings.truth.questions,
         rest=settings.rest,
@@ -58,7 +58,7 @@ def begin_run(settings: Settings, ground: SystemUnderTest, mode: str) -> RunStat
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
     )
-    return RunState(settings, run, ground, paths, mode)
+    return RunState(settings, run, system, paths, mode)
 
 
 def tokens_not_sent(settings: Settings) -> list[str]:

@@ -48,8 +48,8 @@ class Snapshots:
         return self._last
 
     def _current(self) -> RunState | None:
-        conductor = self._lifecycle.conductor
-        return conductor.current if conductor else None
+        controller = self._lifecycle.controller
+        return controller.current if controller else None
 
     def _document(self, run: RunState | None) -> RunDocument | None:
         if run is None:

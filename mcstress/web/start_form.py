@@ -191,8 +191,8 @@ class StartForm:
 
     def _refuse_changes(self, settings: Settings) -> None:
         """While a run is on, users, ramp and run time can change, and nothing else."""
-        conductor = self._lifecycle.conductor
-        run = conductor.current if conductor else None
+        controller = self._lifecycle.controller
+        run = controller.current if controller else None
         if run is None or settings == run.settings:
             return
         changed = ", ".join(options_that_differ(settings, run.settings))

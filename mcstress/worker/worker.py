@@ -15,8 +15,7 @@ from locust.env import Environment
 from locust.exception import RPCSendError, StopUser
 from locust.runners import Runner, WorkerRunner
 
-from mcstress.cluster import handshake
-from mcstress.cluster import messages as said
+from mcstress.cluster import handshake, messages
 from mcstress.cluster.channel import Channel, kind_of
 from mcstress.cluster.dropped import LONGEST_REASON, quoted
 from mcstress.cluster.key import KeyFaultError, RepeatedError
@@ -50,7 +49,7 @@ logger = logging.getLogger(__name__)
 class Worker:
     """Takes part in one run after the other. A run begins with the master's welcome."""
 
-    def __init__(self, environment: Environment, runner: Runner, post: Channel) -> None:
+    def __init__(self, environment: Environment, runner: Runner, channel: Channel) -> None:
         self.runner = runner
         self._environment = environment
         self._heartbeat: MasterHeartbeat | None = None
@@ -63,29 +62,29 @@ class Worker:
         self._refused = ""
         self.local_segment: Segment | None = None
         self.local_sinks: list[TraceSink] = []
-        self._post = post
+        self._channel = channel
         self._run: WorkerRun | None = None
         self._coming: AsyncResult[WorkerRun] = AsyncResult()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._dismissed = Signal()
         self._clock: MasterClock | None = None
         if isinstance(runner, WorkerRunner):
-            post.listen(said.Refused, self._on_refused)
-            post.on_key_fault = self._on_key_fault
-            post.on_unreadable = self._on_unreadable
-            post.send(handshake.greeting())
-        post.listen(said.Welcome, self._on_welcome)
-        post.listen(said.Granted, self._on_granted)
-        post.listen(said.Move, self._on_move)
-        post.listen(said.Revoked, self._on_revoked)
-        post.listen(said.Partner, self._on_partner)
-        post.listen(said.Published, self._on_published)
-        post.listen(said.Spawned, self._on_spawned)
-        post.listen(said.Users, self._on_users)
-        post.listen(said.Drain, self._on_drain, concurrent=True)
-        post.listen(said.SendPiece, self._on_send_piece, concurrent=True)
-        post.listen(said.Trace, self._on_trace, concurrent=True)
-        post.listen(said.Dismissed, self._on_dismissed)
+            channel.listen(messages.Refused, self._on_refused)
+            channel.on_key_fault = self._on_key_fault
+            channel.on_unreadable = self._on_unreadable
+            channel.send(handshake.greeting())
+        channel.listen(messages.Welcome, self._on_welcome)
+        channel.listen(messages.Granted, self._on_granted)
+        channel.listen(messages.Move, self._on_move)
+        channel.listen(messages.Revoked, self._on_revoked)
+        channel.listen(messages.Partner, self._on_partner)
+        channel.listen(messages.Published, self._on_published)
+        channel.listen(messages.Spawned, self._on_spawned)
+        channel.listen(messages.Users, self._on_users)
+        channel.listen(messages.Drain, self._on_drain, concurrent=True)
+        channel.listen(messages.SendPiece, self._on_send_piece, concurrent=True)
+        channel.listen(messages.Trace, self._on_trace, concurrent=True)
+        channel.listen(messages.Dismissed, self._on_dismissed)
         environment.events.user_error.add_listener(self._on_user_error)
         coordination_hook(environment).add_listener(self._on_event)
         provide_context(environment, self.current_run)
@@ -100,7 +99,7 @@ class Worker:
         if isinstance(self.runner, WorkerRunner):
             self._clock = MasterClock()
         sent_s = 0.0 if self._clock is None else self._clock.unshifted_s()
-        self._post.send(handshake.hello(self.boot, sent_s))
+        self._channel.send(handshake.hello(self.boot, sent_s))
 
     def current_run(self) -> WorkerRun:
         """What users of this process see; blocks until the master's welcome is there.
@@ -115,7 +114,7 @@ class Worker:
             raise StopUser
         return run
 
-    def _on_welcome(self, welcome: said.Welcome, _: str) -> None:
+    def _on_welcome(self, welcome: messages.Welcome, _: str) -> None:
         if self._run is not None and self._run.run.uid == welcome.run.uid:
             return
         if reason := handshake.mismatch(welcome.version, welcome.protocol, "this worker"):
@@ -142,11 +141,13 @@ class Worker:
         )
         for said_of_token in tokens_withheld:
             logger.warning("%s: %s", welcome.worker, said_of_token)
-        self._run = WorkerRun(welcome, self.boot, self._post, recorder, target, clock=self._clock)
+        self._run = WorkerRun(
+            welcome, self.boot, self._channel, recorder, target, clock=self._clock
+        )
         self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
         self._coming.set(self._run)
 
-    def _on_refused(self, refused: said.Refused, _: str) -> None:
+    def _on_refused(self, refused: messages.Refused, _: str) -> None:
         self._go(refused.reason)
 
     def _on_key_fault(self, _: str, fault: KeyFaultError) -> None:
@@ -157,7 +158,7 @@ class Worker:
             logger.warning("dropped a message that seems to be the master's: it %s", fault)
 
     def _on_unreadable(self, kind: str, _: str, fault: str) -> None:
-        if kind == kind_of(said.Welcome):
+        if kind == kind_of(messages.Welcome):
             self._refuse(f"the master's {kind} cannot be read: {fault}")
         else:
             logger.warning("dropped a %s of the master that cannot be read: %s", kind, fault)
@@ -165,7 +166,7 @@ class Worker:
     def _refuse(self, reason: str) -> None:
         """Tell the master that there is no taking part in its run, and end."""
         with suppress(RPCSendError):
-            self._post.send(said.Refused(reason))
+            self._channel.send(messages.Refused(reason))
         self._go(reason)
 
     def _go(self, reason: str) -> None:
@@ -179,51 +180,51 @@ class Worker:
         # Not in the receive loop, which is stopped by it.
         gevent.spawn(self.runner.quit)
 
-    def _decline(self, welcome: said.Welcome, fault: UsageError) -> None:
+    def _decline(self, welcome: messages.Welcome, fault: UsageError) -> None:
         """Without evidence there is no taking part: say so, and let the users go."""
         logger.error("%s takes no part: %s", welcome.worker, fault)
-        nothing = said.Drained(
+        nothing = messages.Drained(
             welcome.run.uid, welcome.worker, self.boot, evidence_fault=f"takes no part: {fault}"
         )
-        self._post.send(nothing)
+        self._channel.send(nothing)
         self._coming.set_exception(StopUser())
 
     def _on_event(self, event: Any, steps: Any, **_: Any) -> None:
         if self._run is not None:
             self._run.recorder.on_event(event, steps)
 
-    def _on_granted(self, granted: said.Granted, _: str) -> None:
+    def _on_granted(self, granted: messages.Granted, _: str) -> None:
         if self._run is not None:
             self._run.recorder.users = granted.users
             self._run.granted(granted.ticket, granted.seat)
 
-    def _on_move(self, move: said.Move, _: str) -> None:
+    def _on_move(self, move: messages.Move, _: str) -> None:
         if self._run is not None:
             self._run.move(move.seat)
 
-    def _on_revoked(self, _revoked: said.Revoked, _: str) -> None:
+    def _on_revoked(self, _revoked: messages.Revoked, _: str) -> None:
         if self._run is not None:
             self._run.revoke()
 
-    def _on_partner(self, partner: said.Partner, _: str) -> None:
+    def _on_partner(self, partner: messages.Partner, _: str) -> None:
         if self._run is not None:
             self._run.board.present(
                 partner.persona, partner.trio, partner.first_round, partner.last_round
             )
 
-    def _on_published(self, published: said.Published, _: str) -> None:
+    def _on_published(self, published: messages.Published, _: str) -> None:
         if self._run is not None:
             self._run.board.put(published.recordings)
 
-    def _on_spawned(self, spawned: said.Spawned, _: str) -> None:
+    def _on_spawned(self, spawned: messages.Spawned, _: str) -> None:
         if self._run is not None:
             self._run.board.spawning_complete(complete=spawned.complete)
 
-    def _learn(self, trip: said.RoundTrip | None) -> None:
+    def _learn(self, trip: messages.RoundTrip | None) -> None:
         if trip is not None and self._clock is not None:
             self._clock.learn(trip.sent_s, trip.got_s, trip.answered_s)
 
-    def _on_users(self, users: said.Users, _: str) -> None:
+    def _on_users(self, users: messages.Users, _: str) -> None:
         self._learn(users.trip)
         if self._run is not None:
             self._run.recorder.users = users.users
@@ -258,7 +259,7 @@ class Worker:
         self._environment.process_exit_code = EXIT_CODES["unknown"]
         gevent.spawn(self._hand_over_all, run, unheard=True)
 
-    def _on_drain(self, drain: said.Drain, _: str) -> None:
+    def _on_drain(self, drain: messages.Drain, _: str) -> None:
         """Stop the users, send what is left, and say that this was all.
 
         Who has said so already was not heard by a master that asks: it is said again.
@@ -323,7 +324,7 @@ class Worker:
             self._run.write_down()
             self._run.finish_tracing(0.0)
 
-    def _on_dismissed(self, dismissed: said.Dismissed, _: str) -> None:
+    def _on_dismissed(self, dismissed: messages.Dismissed, _: str) -> None:
         run = self._run
         if run is not None and run.run.uid == dismissed.run_uid:
             if dismissed.copied:
@@ -332,26 +333,26 @@ class Worker:
                 self._environment.process_exit_code = None  # it was missed, and is there again
             self._dismissed.set()
 
-    def _on_send_piece(self, asked: said.SendPiece, _: str) -> None:
+    def _on_send_piece(self, asked: messages.SendPiece, _: str) -> None:
         run = self._run
         if run is None or run.run.uid != asked.run_uid:
             return
         try:
             with Path(run.recorder.segment.path).open("rb") as segment:
                 segment.seek(asked.offset)
-                content = segment.read(said.PIECE_BYTES)
+                content = segment.read(messages.PIECE_BYTES)
         except OSError as fault:
             logger.error("the evidence cannot be sent: %s", fault)  # noqa: TRY400  (no defect)
             content = b""
-        piece = said.Piece(asked.run_uid, run.recorder.worker, asked.offset, content)
-        self._post.send(piece)
+        piece = messages.Piece(asked.run_uid, run.recorder.worker, asked.offset, content)
+        self._channel.send(piece)
 
-    def _on_trace(self, trace: said.Trace, _: str) -> None:
+    def _on_trace(self, trace: messages.Trace, _: str) -> None:
         """Finish tracing, by its deadline, and say what became of every observation."""
         run = self._run
         if run is not None and run.run.uid == trace.run_uid:
             counts = run.finish_tracing()
-            self._post.send(said.Traced(trace.run_uid, run.recorder.worker, counts))
+            self._channel.send(messages.Traced(trace.run_uid, run.recorder.worker, counts))
 
     def _leave(self) -> None:
         """End the run before: its greenlets are stopped, and its file is closed."""

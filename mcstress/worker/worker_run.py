@@ -53,7 +53,7 @@ class WorkerRun:
         self,
         welcome: Welcome,
         boot: str,
-        post: Channel,
+        channel: Channel,
         recorder: Recorder,
         target: Target,
         *,
@@ -81,7 +81,7 @@ class WorkerRun:
         self.drained = False
         self.handed_over = False
         self._unheard = False
-        self._post = post
+        self._channel = channel
         self._handing_over = gevent.lock.RLock()
         self._tickets = count(1)
         self._asked: dict[int, AsyncResult[Seat]] = {}
@@ -111,7 +111,7 @@ class WorkerRun:
         asked = self._asked[ticket] = AsyncResult()
         seat: Seat | None = None
         try:
-            self._post.send(Lease(self.run.uid, persona, ticket))
+            self._channel.send(Lease(self.run.uid, persona, ticket))
             seat = asked.get(timeout=LEASE_DEADLINE_S + self.welcome.reference_s)
         finally:
             self._asked.pop(ticket, None)
@@ -145,7 +145,7 @@ class WorkerRun:
         self._moving.discard(seat)
         if seat in self._seats:
             self._seats.discard(seat)
-            self._post.send(Release(self.run.uid, seat))
+            self._channel.send(Release(self.run.uid, seat))
 
     def revoke(self) -> None:
         """The master took us for lost; the seats are others' now."""
@@ -167,15 +167,15 @@ class WorkerRun:
 
     def begin_round(self, seat: Seat, round_: int) -> None:
         """Tell the master how far the seat is."""
-        self._post.send_soon(BeginRound(self.run.uid, seat, round_))
+        self._channel.send_soon(BeginRound(self.run.uid, seat, round_))
 
     def done(self, seat: Seat) -> None:
         """Tell the master that the seat has done its rounds, and is waiting for no new resume."""
-        self.polls.after(seat, lambda: self._post.send(Done(self.run.uid, seat)))
+        self.polls.after(seat, lambda: self._channel.send(Done(self.run.uid, seat)))
 
     def publish(self, recordings: Recordings) -> None:
         """Tell the master, who tells the workers of those that wait for it."""
-        self._post.send_soon(Publish(self.run.uid, recordings))
+        self._channel.send_soon(Publish(self.run.uid, recordings))
 
     def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
         """The sizes of the corpora as last seen; a corpus never seen is left out."""
@@ -230,7 +230,7 @@ class WorkerRun:
             delta = self._unsent[0]
             if self._clock is not None:
                 delta = msgspec.structs.replace(delta, sent_s=self._clock.unshifted_s())
-            self._post.send(delta)
+            self._channel.send(delta)
             del self._unsent[0]
 
     def _keep(self) -> None:
@@ -253,13 +253,13 @@ class WorkerRun:
                 self.recorder.segment.end()
                 self.recorder.segment.close()
             self.handed_over = True
-        self._post.send(self._totals(unheard=unheard))
+        self._channel.send(self._totals(unheard=unheard))
 
     def tell_again(self) -> None:
         """The same once more, for a master that it did not reach; it takes each once."""
         with self._handing_over:
             self._send_unsent()
-            self._post.send(self._totals(unheard=self._unheard))
+            self._channel.send(self._totals(unheard=self._unheard))
 
     def _delta(self) -> Delta:
         recorder = self.recorder

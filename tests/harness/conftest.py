@@ -26,10 +26,10 @@ def made_run(tmp_path):
     options = parse(["--report-dir", str(tmp_path), "--langfuse-env", str(tmp_path / "none")])
     settings = read_settings(options, None)
     nowhere = "http://127.0.0.1:9"
-    ground = SystemUnderTest(
+    system = SystemUnderTest(
         settings, nowhere, nowhere, TargetFacts(), ModelFacts("m", rule_based=True)
     )
-    run = begin_run(settings, ground, "distributed")
+    run = begin_run(settings, system, "distributed")
     yield run
     run.segment.close()
 
@@ -37,7 +37,7 @@ def made_run(tmp_path):
 @pytest.fixture
 def welcome(made_run):
     """What the second worker is told of it."""
-    part = made_run.roll.enter("worker-1", "client", "boot")
+    part = made_run.registry.enter("worker-1", "client", "boot")
     return msgspec.structs.replace(made_run.welcome(part), langfuse_env="")
 
 
@@ -47,10 +47,10 @@ def master(made_run):
     locust_compat.install()
     environment = Environment(events=Events())
     runner = environment.create_master_runner("127.0.0.1", 0)
-    conductor = RunController(environment, runner, Channel(runner))
-    conductor.conduct(made_run, Progress(None, None))
-    yield conductor
-    conductor.rest()
+    controller = RunController(environment, runner, Channel(runner))
+    controller.conduct(made_run, Progress(None, None))
+    yield controller
+    controller.rest()
     runner.greenlet.kill()  # quit waits for workers
     runner.server.close(linger=0)
     runner.server.socket.context.term()

@@ -84,11 +84,11 @@ def test_a_master_keeps_the_order_for_each_worker_and_for_all(ends):
 
 @pytest.mark.parametrize("way", ["send", "send_soon"])
 def test_on_a_local_runner_the_message_itself_is_heard_at_once(way):
-    post = Channel(Environment(events=Events()).create_local_runner())
+    channel = Channel(Environment(events=Events()).create_local_runner())
     heard = []
-    post.listen(BeginRound, lambda message, _: heard.append(message))
+    channel.listen(BeginRound, lambda message, _: heard.append(message))
     message = BeginRound("u", SEAT, 1)
-    getattr(post, way)(message)
+    getattr(channel, way)(message)
     assert heard[0] is message
 
 

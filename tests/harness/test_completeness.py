@@ -11,7 +11,7 @@ from mcstress.master.completeness import completeness, completeness_so_far, faul
 @pytest.fixture
 def part(made_run):
     """A worker that told of ten events in its first delta."""
-    part = made_run.roll.enter("worker-0", "client", "boot", "host-7")
+    part = made_run.registry.enter("worker-0", "client", "boot", "host-7")
     part.takes(Delta("uid", "worker-0", "boot", 1, 10, [], {}, {}))
     return part
 

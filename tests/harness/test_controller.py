@@ -10,7 +10,7 @@ from locust.env import Environment
 from locust.event import Events
 
 from mcstress.cluster.channel import Channel
-from mcstress.master import controller as conductor_module
+from mcstress.master import controller as controller_module
 from mcstress.master.completeness import completeness_so_far
 from mcstress.master.controller import RunController
 from mcstress.master.progress import Progress
@@ -28,20 +28,20 @@ class FailsOnce(Progress):
 
 
 @pytest.fixture
-def conductor(monkeypatch):
-    monkeypatch.setattr(conductor_module, "TICK_S", 0.01)
+def controller(monkeypatch):
+    monkeypatch.setattr(controller_module, "TICK_S", 0.01)
     environment = Environment(events=Events())
     runner = environment.create_local_runner()
     return RunController(environment, runner, Channel(runner))
 
 
-def test_a_look_that_fails_is_told_and_not_the_last(conductor, made_run):
+def test_a_look_that_fails_is_told_and_not_the_last(controller, made_run):
     progress = FailsOnce(None, None)
-    conductor.conduct(made_run, progress)
+    controller.conduct(made_run, progress)
     deadline_s = time.monotonic() + 5
     while progress.looks < 3:
         assert time.monotonic() < deadline_s
         gevent.sleep(0.01)
-    conductor.rest()
+    controller.rest()
     found = completeness_so_far(made_run, 0)
     assert found.faults == ["the master could not see to the run: ZeroDivisionError: made up"]

@@ -22,7 +22,7 @@ def run(master):
 
 
 def test_it_is_over_when_the_last_has_handed_over(master, run):
-    parts = [run.roll.enter(name, name, "boot") for name in ("worker-0", "worker-1")]
+    parts = [run.registry.enter(name, name, "boot") for name in ("worker-0", "worker-1")]
     for part in parts:
         master.runner.clients[part.name] = WorkerNode(part.name, state=STATE_RUNNING)
     draining = gevent.spawn(drain, master, run, DEADLINE_S)
@@ -32,13 +32,13 @@ def test_it_is_over_when_the_last_has_handed_over(master, run):
         part.hand_over(Drained(run.run.uid, part.name, "boot"))
     draining.get(timeout=DEADLINE_S)
     assert run.stage is RunStage.REPORTING
-    assert run.roll.lost() == []
+    assert run.registry.lost() == []
 
 
 def test_who_does_not_hand_over_in_time_is_lost(master, run, monkeypatch, caplog):
     monkeypatch.setattr(module, "GRACE_S", 0.0)
     master.runner.clients["worker-0"] = WorkerNode("worker-0", state=STATE_RUNNING)
-    part = run.roll.enter("worker-0", "worker-0", "boot")
+    part = run.registry.enter("worker-0", "worker-0", "boot")
     drain(master, run, 0.1)
     assert part.lost
     assert "worker-0 did not hand over within 0 s" in caplog.text
@@ -46,7 +46,7 @@ def test_who_does_not_hand_over_in_time_is_lost(master, run, monkeypatch, caplog
 
 def test_one_that_is_gone_is_not_waited_for(master, run, monkeypatch):
     monkeypatch.setattr(module, "RETURN_S", 0.0)
-    part = run.roll.enter("worker-0", "gone", "boot")
+    part = run.registry.enter("worker-0", "gone", "boot")
     with gevent.Timeout(DEADLINE_S):
         drain(master, run, 10 * DEADLINE_S)
     assert part.lost

@@ -6,7 +6,7 @@ import gevent
 import msgspec
 import pytest
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.master.evidence_transfer import collect
 
 HEAD = b'{"record":"segment","run_uid":"%s","worker":"worker-0","boot":"boot"}\n'
@@ -16,16 +16,16 @@ HEAD = b'{"record":"segment","run_uid":"%s","worker":"worker-0","boot":"boot"}\n
 def fetch(master, worker):
     """Bring the file of a worker that said what it has and answers with what it is given."""
     run = master.current
-    part = run.roll.parts["worker-0"]
+    part = run.registry.parts["worker-0"]
 
     def fetch(size, *answers):
-        part.hand_over(said.Drained(run.run.uid, "worker-0", "boot", segment_bytes=size))
+        part.hand_over(messages.Drained(run.run.uid, "worker-0", "boot", segment_bytes=size))
         collecting = gevent.spawn(collect, master, run, part)
         asked = []
         for content in answers:
             data = msgspec.msgpack.decode(worker.hears("mcstress.SendPiece"))
             asked.append(data["offset"])
-            worker.tell(said.Piece(run.run.uid, "worker-0", data["offset"], content))
+            worker.tell(messages.Piece(run.run.uid, "worker-0", data["offset"], content))
         collecting.get(timeout=20)
         path = run.paths.segment("worker-0")
         return asked, path.read_bytes() if path.is_file() else None, part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.evidence.store.segment import Segment
 from mcstress.master.finalize import finish
 from mcstress.metrics.event import Event, utc
@@ -20,7 +20,7 @@ def run(master):
 @pytest.fixture
 def worker_file(run):
     """The file of a worker that handed over one event, and nothing else is known of."""
-    part = run.roll.enter("worker-1", "client", "boot")
+    part = run.registry.enter("worker-1", "client", "boot")
     first = {"record": "segment", "run_uid": run.run.uid, "worker": "worker-1", "boot": "boot"}
     segment = Segment(run.paths.segment("worker-1"), first)
     segment.append(
@@ -42,7 +42,7 @@ def worker_file(run):
     segment.end()
     segment.close()
     part.hand_over(
-        said.Drained(
+        messages.Drained(
             run.run.uid,
             "worker-1",
             "boot",
@@ -80,7 +80,7 @@ def test_files_whose_events_are_in_the_report_go(master, run, worker_file):
 
 
 def test_files_that_cannot_be_counted_again_cost_no_report(master, run, worker_file):
-    lost = run.roll.enter("worker-2", "other", "boot")
+    lost = run.registry.enter("worker-2", "other", "boot")
     first = {"record": "segment", "run_uid": run.run.uid, "worker": "worker-2", "boot": "boot"}
     segment = Segment(run.paths.segment("worker-2"), first)
     segment.record({"record": "delta", "worker": "worker-2", "events_made": 1, "state": {"k": 8}})

@@ -34,7 +34,7 @@ def test_a_worker_that_is_already_spawning_asks_for_the_run():
         worker.worker_state = STATE_SPAWNING
         lifecycle = Lifecycle(environment, worker)
         until(lambda: heard)
-        assert heard == [hello(lifecycle.node.boot, heard[0].sent_s)]
+        assert heard == [hello(lifecycle.worker.boot, heard[0].sent_s)]
     finally:
         worker.quit()
         master.quit()

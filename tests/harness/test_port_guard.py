@@ -12,7 +12,7 @@ from locust.stats import StatsEntryDict, StatsErrorDict
 from stranger import Stranger, until
 
 from mcstress import locust_compat
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.cluster.handshake import hello
 from mcstress.cluster.port_guard import _Entry, _Error
 from mcstress.master.completeness import completeness
@@ -129,7 +129,7 @@ def test_who_is_no_worker_of_locust_is_none_of_ours(master, stranger, caplog):
     stranger.tell(hello("boot"))
     stranger.say("heartbeat", None)
     until(lambda: "2 messages" in "".join(master.dropped.notices()))
-    assert master.current.roll.parts == {}
+    assert master.current.registry.parts == {}
     assert "stranger" not in master.runner.worker_indexes
     check_it_goes_on(master, caplog)
 
@@ -161,7 +161,7 @@ def delta(run, **changed):
         "run_uid": run.run.uid, "worker": "worker-0", "boot": "boot", "number": 1, "events_made": 0,
         "user_errors": [], "tracing": {}, "state": Figures(run.run.top_k, folds=False).state(),
     }  # fmt: skip
-    return said.Delta(**told | changed)
+    return messages.Delta(**told | changed)
 
 
 IMPOSSIBLE = {
@@ -186,10 +186,10 @@ def test_figures_that_no_worker_has_touch_nothing(master, worker, caplog, case):
     worker.tell(delta(run, **IMPOSSIBLE[case]))
     dropped(master)
     worker.tell(delta(run))
-    until(lambda: run.roll.parts["worker-0"].deltas == 1)
+    until(lambda: run.registry.parts["worker-0"].deltas == 1)
     assert run.figures.events == 0
-    worker.tell(said.Drained(run.run.uid, "worker-0", "boot", deltas=1))
-    until(lambda: run.roll.parts["worker-0"].drained)
+    worker.tell(messages.Drained(run.run.uid, "worker-0", "boot", deltas=1))
+    until(lambda: run.registry.parts["worker-0"].drained)
     counted = completeness(run, 0, 0)
     assert counted.complete, counted.faults
     assert counted.notices == master.dropped.notices()
@@ -198,10 +198,10 @@ def test_figures_that_no_worker_has_touch_nothing(master, worker, caplog, case):
 
 def test_what_was_told_is_not_taken_back(master, worker):
     run = master.current
-    part = run.roll.parts["worker-0"]
+    part = run.registry.parts["worker-0"]
     part.deltas, part.events_told = 3, 100
     for numbers in ({"deltas": 2, "events_made": 100}, {"deltas": 3, "events_made": 99}):
-        worker.tell(said.Drained(run.run.uid, "worker-0", "boot", **numbers))
+        worker.tell(messages.Drained(run.run.uid, "worker-0", "boot", **numbers))
     until(lambda: "2 messages" in "".join(master.dropped.notices()))
     assert "takes back" in dropped(master, 2)
     assert part.drained is None
@@ -210,9 +210,9 @@ def test_what_was_told_is_not_taken_back(master, worker):
 @pytest.mark.parametrize(
     "of_seat",
     [
-        lambda uid: said.Release(uid, SEAT),
-        lambda uid: said.BeginRound(uid, SEAT, 2**50),
-        lambda uid: said.Done(uid, SEAT),
+        lambda uid: messages.Release(uid, SEAT),
+        lambda uid: messages.BeginRound(uid, SEAT, 2**50),
+        lambda uid: messages.Done(uid, SEAT),
     ],
 )
 def test_a_seat_is_its_workers_own(master, worker, of_seat):
@@ -225,7 +225,7 @@ def test_a_seat_is_its_workers_own(master, worker, of_seat):
 
 
 def test_a_persona_that_the_run_has_not_gets_no_seat(master, worker):
-    worker.tell(said.Lease(master.current.run.uid, "mallory", 1))
+    worker.tell(messages.Lease(master.current.run.uid, "mallory", 1))
     assert "of a persona that the run has not" in dropped(master)
     assert len(master.current.seats) == 0
 

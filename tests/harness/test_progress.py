@@ -30,7 +30,7 @@ def test_a_display_that_is_gone_is_asked_once():
         figures=Figures(8),
         started_s=0.0,
         seats=SeatPool(),
-        roll=WorkerRegistry(),
+        registry=WorkerRegistry(),
         segment=SimpleNamespace(error=None),
     )
     for _ in range(3):

@@ -26,14 +26,14 @@ def guarded():
 def test_a_run_that_goes_on_is_no_reason_to_wait(guarded):
     guard, did, _ = guarded
     assert not guard.taken
-    guard._conductor.runner.quit()
+    guard._controller.runner.quit()
     assert did == ["quit"]
     assert guard.taken
 
 
 def test_without_a_run_it_ends_at_once(guarded):
     guard, did, _ = guarded
-    guard._conductor.current = None
+    guard._controller.current = None
     guard.leave()
     assert did == ["quit"]
 
@@ -49,7 +49,7 @@ def test_the_report_comes_first(guarded, stage):
 def test_the_message_loop_goes_on_while_another_greenlet_waits(guarded):
     guard, did, run = guarded
     run.stage = RunStage.DRAINING
-    guard._conductor.runner.greenlet.append(gevent.getcurrent())
+    guard._controller.runner.greenlet.append(gevent.getcurrent())
     guard.leave()
     assert did == []
     gevent.sleep(0)

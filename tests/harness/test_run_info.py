@@ -10,12 +10,12 @@ from mcstress.settings import Settings
 
 def with_settings(run, **changed):
     """The system under test, with other settings."""
-    run.ground.settings = msgspec.structs.replace(run.ground.settings, **changed)
-    return run.ground
+    run.system.settings = msgspec.structs.replace(run.system.settings, **changed)
+    return run.system
 
 
 def test_a_run_is_named_with_its_options(made_run):
-    made_run.roll.enter("worker-1", "client", "boot")
+    made_run.registry.enter("worker-1", "client", "boot")
     section = describe(made_run)
     shared = made_run.run
     assert (section.run_uid, section.seed, section.k) == (shared.uid, shared.seed, shared.top_k)
@@ -45,7 +45,7 @@ def test_coordinators_are_named_trio_by_trio_and_not_all_of_ten_thousand(made_ru
 
 
 def test_without_a_url_a_service_is_the_built_in_one(made_run):
-    gateway, llm = services(made_run.ground)
+    gateway, llm = services(made_run.system)
     assert (gateway.name, gateway.embedded, llm.name, llm.embedded) == (
         "gateway",
         True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from test_session import Master, Post
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.master.seat_assignment import SeatAssignment
 from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
@@ -16,11 +16,11 @@ class Assigning:
     """A run with workers ``a`` and ``b``; ``arrived`` and ``done`` count what was heard."""
 
     def __init__(self, run):
-        self.run, self.post, self.arrived, self.done = run, Post(), 0, 0
-        self.session = RunSession(Master(), self.post)
+        self.run, self.channel, self.arrived, self.done = run, Post(), 0, 0
+        self.session = RunSession(Master(), self.channel)
         self.session.open(run)
         for name in "ab":
-            run.roll.enter(name, f"client-{name}", "boot")
+            run.registry.enter(name, f"client-{name}", "boot")
         self.seats = SeatAssignment(self.session, self._on_arrival, self._on_done)
 
     def _on_arrival(self, _):
@@ -30,14 +30,16 @@ class Assigning:
         self.done += 1
 
     def lease(self, persona, worker, ticket=1):
-        self.post.hear(said.Lease(self.run.run.uid, persona, ticket), f"client-{worker}")
-        return next((m.seat for _, m in reversed(self.post.sent) if type(m) is said.Granted), None)
+        self.channel.hear(messages.Lease(self.run.run.uid, persona, ticket), f"client-{worker}")
+        return next(
+            (m.seat for _, m in reversed(self.channel.sent) if type(m) is messages.Granted), None
+        )
 
     def hear(self, kind, seat, worker, *more):
-        self.post.hear(kind(self.run.run.uid, seat, *more), f"client-{worker}")
+        self.channel.hear(kind(self.run.run.uid, seat, *more), f"client-{worker}")
 
     def told(self, kind):
-        return [(to, message) for to, message in self.post.sent if type(message) is kind]
+        return [(to, message) for to, message in self.channel.sent if type(message) is kind]
 
 
 @pytest.fixture
@@ -47,7 +49,9 @@ def assigning(made_run):
 
 def test_a_lease_is_granted_with_its_ticket(assigning):
     assert assigning.lease("alice", "a", ticket=7) == Seat("alice", 1)
-    assert assigning.told(said.Granted) == [("client-a", said.Granted(7, Seat("alice", 1), 1))]
+    assert assigning.told(messages.Granted) == [
+        ("client-a", messages.Granted(7, Seat("alice", 1), 1))
+    ]
     assert assigning.arrived == 1
 
 
@@ -66,28 +70,28 @@ def test_partners_on_two_workers_hear_of_each_other(assigning):
     handover = assigning.run.run.scenario.handovers[0]
     giver, taker = handover.from_persona, handover.to_persona
     assigning.lease(taker, "b")
-    assigning.post.sent.clear()
+    assigning.channel.sent.clear()
     seat = assigning.lease(giver, "a")
-    assert ("client-b", said.Partner(giver, 1, 1)) in assigning.told(said.Partner)
-    assigning.post.sent.clear()
-    assigning.hear(said.Release, seat, "a")
-    assert assigning.told(said.Partner) == [("client-b", said.Partner(giver, 1, None))]
+    assert ("client-b", messages.Partner(giver, 1, 1)) in assigning.told(messages.Partner)
+    assigning.channel.sent.clear()
+    assigning.hear(messages.Release, seat, "a")
+    assert assigning.told(messages.Partner) == [("client-b", messages.Partner(giver, 1, None))]
 
 
 def test_who_has_done_its_rounds_is_told_to_its_takers(assigning):
     handover = assigning.run.run.scenario.handovers[0]
     assigning.lease(handover.to_persona, "b")
     seat = assigning.lease(handover.from_persona, "a")
-    assigning.hear(said.BeginRound, seat, "a", 1)
-    assigning.post.sent.clear()
-    assigning.hear(said.Done, seat, "a")
-    assert assigning.told(said.Partner) == [
-        ("client-b", said.Partner(handover.from_persona, 1, 1, 1))
+    assigning.hear(messages.BeginRound, seat, "a", 1)
+    assigning.channel.sent.clear()
+    assigning.hear(messages.Done, seat, "a")
+    assert assigning.told(messages.Partner) == [
+        ("client-b", messages.Partner(handover.from_persona, 1, 1, 1))
     ]
     assert assigning.done == 1
 
 
-@pytest.mark.parametrize(("kind", "more"), [(said.Release, ()), (said.Done, ())])
+@pytest.mark.parametrize(("kind", "more"), [(messages.Release, ()), (messages.Done, ())])
 def test_another_workers_seat_is_not_touched(assigning, kind, more):
     seat = assigning.lease("alice", "a")
     assigning.hear(kind, seat, "b", *more)
@@ -98,8 +102,8 @@ def test_another_workers_seat_is_not_touched(assigning, kind, more):
 
 def test_a_late_word_of_a_seat_that_was_given_back_is_no_strangers(assigning):
     seat = assigning.lease("alice", "a")
-    assigning.hear(said.Release, seat, "a")
-    assigning.hear(said.Release, seat, "a")
+    assigning.hear(messages.Release, seat, "a")
+    assigning.hear(messages.Release, seat, "a")
     assert len(assigning.run.seats) == 0
     assert assigning.session.dropped.notices() == []
 
@@ -107,7 +111,7 @@ def test_a_late_word_of_a_seat_that_was_given_back_is_no_strangers(assigning):
 def test_all_seats_of_a_worker_are_free_again(assigning):
     mine = [assigning.lease(persona, "a") for persona in ("alice", "bob")]
     other = assigning.lease("carol", "b")
-    assigning.seats.free_all(assigning.run, assigning.run.roll.parts["a"])
+    assigning.seats.free_all(assigning.run, assigning.run.registry.parts["a"])
     assert [assigning.run.seats.holder(seat) for seat in mine] == [None, None]
     assert assigning.run.seats.holder(other).worker == "b"
 
@@ -118,10 +122,10 @@ def test_a_trio_that_was_left_alone_moves_down_once(assigning):
     assigning.lease("alice", "b")
     stray = assigning.lease("bob", "b")
     assert (alice.trio, bob.trio, stray.trio) == (1, 1, 2)
-    assigning.hear(said.Release, bob, "a")
+    assigning.hear(messages.Release, bob, "a")
     assigning.run.go(RunStage.RUNNING)
     for _ in range(2):
         assigning.seats.compact_trios(assigning.run)
-    moved = assigning.told(said.Move)
+    moved = assigning.told(messages.Move)
     assert len(moved) == len({message.seat for _, message in moved}) > 0
     assert assigning.run.seats.strays()[0] in {message.seat for _, message in moved}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from locust.runners import MasterRunner
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage, WorkerStage
 
@@ -44,7 +44,7 @@ class Master(MasterRunner):
 def session(made_run):
     session = RunSession(Master(), Post())
     session.open(made_run)
-    made_run.roll.enter("a", "client-a", "boot-a")
+    made_run.registry.enter("a", "client-a", "boot-a")
     return session
 
 
@@ -77,45 +77,45 @@ def test_a_late_message_of_the_last_run_is_no_strangers(session, made_run):
 
 @pytest.mark.parametrize(("worker", "boot"), [("a", "boot-b"), ("b", "boot-a")])
 def test_nobody_speaks_in_anothers_name(session, made_run, worker, boot):
-    part = made_run.roll.parts["a"]
-    own = said.Drained(made_run.run.uid, "a", "boot-a")
+    part = made_run.registry.parts["a"]
+    own = messages.Drained(made_run.run.uid, "a", "boot-a")
     assert session.is_own(own, part)
     assert session.dropped.notices() == []
-    assert not session.is_own(said.Drained(made_run.run.uid, worker, boot), part)
+    assert not session.is_own(messages.Drained(made_run.run.uid, worker, boot), part)
     assert "in another worker's name" in session.dropped.notices()[0]
 
 
 @pytest.mark.parametrize("forgotten", [False, True])
 def test_who_was_silent_comes_back_without_seats(session, made_run, forgotten):
     """One that Locust has forgotten gets no users any more: it hands over at once."""
-    part = made_run.roll.parts["a"]
+    part = made_run.registry.parts["a"]
     part.lose()
     if forgotten:
         session.runner.clients.clear()
     session.part_of(made_run.run.uid, "client-a")
     assert part.stage is WorkerStage.HERE
-    expected = [said.Revoked(), *([said.Drain(made_run.run.uid)] if forgotten else [])]
-    assert session.post.sent == [("client-a", message) for message in expected]
+    expected = [messages.Revoked(), *([messages.Drain(made_run.run.uid)] if forgotten else [])]
+    assert session.channel.sent == [("client-a", message) for message in expected]
 
 
 def test_who_comes_back_after_the_drain_stays_lost(session, made_run):
-    part = made_run.roll.parts["a"]
+    part = made_run.registry.parts["a"]
     part.lose()
     made_run.go(RunStage.DRAINING)
     made_run.go(RunStage.REPORTING)
     session.part_of(made_run.run.uid, "client-a")
     assert part.lost
-    assert session.post.sent == []
+    assert session.channel.sent == []
 
 
 def test_a_worker_that_has_no_part_is_told_nothing(session, made_run):
-    session.tell(made_run, "b", said.Revoked())
-    assert session.post.sent == []
+    session.tell(made_run, "b", messages.Revoked())
+    assert session.channel.sent == []
 
 
 def test_a_local_runner_has_one_worker_that_is_always_there(made_run):
     session = RunSession(SimpleNamespace(target_user_count=3), Post())
-    part = made_run.roll.enter("local", "any", "boot")
+    part = made_run.registry.enter("local", "any", "boot")
     assert session.name_of("any") == "local"
     assert session.address_of(part) is None
     assert session.is_there(part)

@@ -22,7 +22,7 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def arrivals():
+def tracker():
     nobody_else = SimpleNamespace(user_classes_by_name={})
     runner = SimpleNamespace(
         target_user_count=ASKED,
@@ -35,30 +35,30 @@ def arrivals():
     return made
 
 
-def test_while_some_come_all_the_time_the_end_of_the_run_counts_the_others(arrivals, clock):
-    arrivals.spawned()
+def test_while_some_come_all_the_time_the_end_of_the_run_counts_the_others(tracker, clock):
+    tracker.spawned()
     for there in range(60):
         clock.s += GRACE_S / 2
-        arrivals.arrived()
-        assert not arrivals.are_complete(there)
-    assert arrivals.absent_at_the_end(60) == 40
+        tracker.arrived()
+        assert not tracker.are_complete(there)
+    assert tracker.absent_at_the_end(60) == 40
 
 
-def test_a_class_that_is_the_locustfiles_no_more_is_counted(arrivals):
+def test_a_class_that_is_the_locustfiles_no_more_is_counted(tracker):
     """The web form can choose others."""
-    arrivals._runner.target_user_classes_count = {"AliceUser": ASKED}
-    assert arrivals.absent(60) == 40
+    tracker._runner.target_user_classes_count = {"AliceUser": ASKED}
+    assert tracker.absent(60) == 40
 
 
-def test_nobody_is_absent_who_is_still_on_the_way(arrivals, clock):
-    assert arrivals.absent_at_the_end(0) == 0, "Locust has yet to send them out"
-    arrivals.spawned()
+def test_nobody_is_absent_who_is_still_on_the_way(tracker, clock):
+    assert tracker.absent_at_the_end(0) == 0, "Locust has yet to send them out"
+    tracker.spawned()
     clock.s += ON_THEIR_WAY_S
-    assert arrivals.absent_at_the_end(60) == 0
+    assert tracker.absent_at_the_end(60) == 0
     clock.s += 0.1
-    assert arrivals.absent_at_the_end(60) == 40
-    assert arrivals.absent_at_the_end(ASKED) == 0
-    arrivals._runner.state = STATE_SPAWNING  # the ramp was changed
-    assert arrivals.absent_at_the_end(60) == 0
-    arrivals.begin()
-    assert arrivals.absent_at_the_end(0) == 0
+    assert tracker.absent_at_the_end(60) == 40
+    assert tracker.absent_at_the_end(ASKED) == 0
+    tracker._runner.state = STATE_SPAWNING  # the ramp was changed
+    assert tracker.absent_at_the_end(60) == 0
+    tracker.begin()
+    assert tracker.absent_at_the_end(0) == 0

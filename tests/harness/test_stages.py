@@ -27,7 +27,7 @@ from locust.runners import (
     WorkerNodes,
 )
 
-from mcstress.cluster import messages as said
+from mcstress.cluster import messages
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.handshake import hello
 from mcstress.commands.check import parse
@@ -115,10 +115,10 @@ class Life(RuleBasedStateMachine):
         options = ["--report-dir", self.folder.name, "--rounds", str(rounds)]
         given = read_settings(parse([*options, "--langfuse-env", "none"]), None)
         nowhere = "http://127.0.0.1:9"
-        ground = SystemUnderTest(
+        system = SystemUnderTest(
             given, nowhere, nowhere, TargetFacts(), ModelFacts("m", rule_based=True)
         )
-        self.run = begin_run(given, ground, "distributed")
+        self.run = begin_run(given, system, "distributed")
         environment = Environment(events=Events())
         self.runner = NoPort(environment)
         self.controller = RunController(environment, self.runner, Channel(self.runner))
@@ -131,18 +131,18 @@ class Life(RuleBasedStateMachine):
             self.joins(worker)
 
     def parts(self):
-        return self.run.roll.parts.values()
+        return self.run.registry.parts.values()
 
     def uid(self):
         return self.run.run.uid
 
     @rule(worker=st.sampled_from(WORKERS))
     def joins(self, worker):
-        before = len(self.run.roll.parts)
+        before = len(self.run.registry.parts)
         self.runner.clients[worker] = WorkerNode(worker, state=STATE_RUNNING)
         self.controller._on_hello(hello(f"boot-{worker}"), worker)
         if self.run.stage >= RunStage.STOPPING:
-            assert len(self.run.roll.parts) == before
+            assert len(self.run.registry.parts) == before
 
     @rule(worker=st.sampled_from(WORKERS))
     def falls_silent(self, worker):
@@ -158,15 +158,17 @@ class Life(RuleBasedStateMachine):
     def asks_for_a_seat(self, worker, persona):
         seats = len(self.run.seats)
         self.tickets += 1
-        self.controller._seating._on_lease(said.Lease(self.uid(), persona, self.tickets), worker)
+        self.controller._seating._on_lease(
+            messages.Lease(self.uid(), persona, self.tickets), worker
+        )
         if self.run.stage >= RunStage.STOPPING:
             assert len(self.run.seats) == seats
 
     @rule(worker=st.sampled_from(WORKERS))
     def is_done(self, worker):
-        part = self.run.roll.of_client(worker)
+        part = self.run.registry.of_client(worker)
         for seat in self.run.seats.of_worker(part.name) if part else ():
-            self.controller._seating._on_done(said.Done(self.uid(), seat), worker)
+            self.controller._seating._on_done(messages.Done(self.uid(), seat), worker)
 
     @rule()
     def all_are_spawned(self):
@@ -175,9 +177,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(worker=st.sampled_from(WORKERS))
     def sends_a_delta(self, worker):
-        if part := self.run.roll.of_client(worker):
+        if part := self.run.registry.of_client(worker):
             state = Figures(self.run.run.top_k, folds=False).state()
-            delta = said.Delta(
+            delta = messages.Delta(
                 self.uid(), part.name, part.boot, part.deltas + 1, 0, [], {}, state
             )  # fmt: skip
             before = part.deltas
@@ -186,10 +188,10 @@ class Life(RuleBasedStateMachine):
 
     @rule(worker=st.sampled_from(WORKERS))
     def hands_over(self, worker):
-        if part := self.run.roll.of_client(worker):
+        if part := self.run.registry.of_client(worker):
             in_time = self.run.stage < RunStage.REPORTING
             before = part.drained
-            totals = said.Drained(self.uid(), part.name, part.boot, part.deltas, 0)
+            totals = messages.Drained(self.uid(), part.name, part.boot, part.deltas, 0)
             self.controller._on_drained(totals, worker)
             assert part.drained is (before or (totals if in_time else None))
 
@@ -202,14 +204,14 @@ class Life(RuleBasedStateMachine):
     @rule(worker=st.sampled_from(WORKERS))
     def is_collected(self, worker):
         """As one that leaves before the end."""
-        if part := self.run.roll.of_client(worker):
+        if part := self.run.registry.of_client(worker):
             collect(self.controller, self.run, part)
 
     @rule(worker=st.sampled_from(WORKERS))
     def says_that_it_traced(self, worker):
-        if part := self.run.roll.of_client(worker):
+        if part := self.run.registry.of_client(worker):
             was = part.stage
-            self.controller._on_traced(said.Traced(self.uid(), part.name, {}), worker)
+            self.controller._on_traced(messages.Traced(self.uid(), part.name, {}), worker)
             assert part.traced == (was in (WorkerStage.COLLECTED, WorkerStage.TRACED))
 
     @rule()

@@ -154,7 +154,7 @@ def test_the_last_line_of_a_run_tells_every_fate_and_what_sends_the_rest():
 
 
 def test_a_spool_elsewhere_is_told_of_whatever_its_path(made_run):
-    part = made_run.roll.enter("worker-1", "client", "boot", "there")
+    part = made_run.registry.enter("worker-1", "client", "boot", "there")
     path = "/" + "x" * 5000
     part.tracing = {"langfuse": SinkCounts(spools=[path])}
     assert tracing(made_run).spools_elsewhere == [f"{path} on there (worker-1)"]
@@ -346,7 +346,7 @@ def test_what_is_told_of_each_sink_apart(made_run):
     run = made_run
     run.traces.sinks = [Kept("langfuse"), Kept("otlp")]
     for name, langfuse, otlp in (("worker-0", 3, 5), ("worker-1", 4, 6)):
-        part = run.roll.enter(name, name, "boot", "there")
+        part = run.registry.enter(name, name, "boot", "there")
         part.tracing = {
             "langfuse": SinkCounts(made=langfuse, delivered=langfuse),
             "otlp": SinkCounts(made=otlp, spooled=otlp, fault="no header"),

@@ -57,7 +57,7 @@ class Run:
     def start(self):
         self.runner.start(3, spawn_rate=100)
         with gevent.Timeout(DEADLINE_S):
-            while (run := self.lifecycle.conductor.current) is None:
+            while (run := self.lifecycle.controller.current) is None:
                 gevent.sleep(0.01)
         self.run = run
 

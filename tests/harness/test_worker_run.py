@@ -32,18 +32,18 @@ class Stuck:
 
 @pytest.mark.parametrize("fails", [1, 3])
 def test_what_could_not_be_sent_goes_first_the_next_time(welcome, tmp_path, fails):
-    post = Stuck()
+    channel = Stuck()
     segment = Segment(tmp_path / "events.jsonl", {"record": "segment"})
     recorder = Recorder("worker-1", 8, segment, parse_policy("all"))
-    node_run = WorkerRun(welcome, "boot", post, recorder, Target(TargetSetup()))
+    node_run = WorkerRun(welcome, "boot", channel, recorder, Target(TargetSetup()))
     node_run.hand_over()
-    post.fails = fails
+    channel.fails = fails
     for _ in range(fails):
         with pytest.raises(RPCSendError):
             node_run.hand_over()
     node_run.hand_over()
     node_run.hand_over_all(unheard=False)
-    *deltas, totals = post.sent
+    *deltas, totals = channel.sent
     part = WorkerState("worker-1", "client", "boot")
     assert all(part.takes(delta) for delta in deltas)
     part.hand_over(totals)
@@ -86,18 +86,18 @@ def node(node_run):
 @pytest.mark.parametrize("fails", [1, 2])
 def test_a_master_that_asks_again_is_told_again(node, node_run, fails):
     """What did not get through: the last delta, one before it, or the totals."""
-    post = node_run._post
+    channel = node_run._channel
     node_run.recorder.on_event(event(), ())
     if fails == 2:
-        post.fails = 1
+        channel.fails = 1
         with pytest.raises(RPCSendError):
             node_run.hand_over()
         node_run.recorder.on_event(event(), ())
-    post.fails = 1
+    channel.fails = 1
     with pytest.raises(RPCSendError):
         node._hand_over_all(node_run, unheard=True)
     node._on_drain(Drain(node_run.run.uid), "")
-    *deltas, totals = post.sent
+    *deltas, totals = channel.sent
     part = WorkerState("worker-1", "client", "boot")
     assert all(part.takes(delta) for delta in deltas)
     assert part.events_told == totals.events_made == fails
@@ -108,9 +108,9 @@ def test_a_master_that_asks_again_is_told_again(node, node_run, fails):
 
 def test_totals_that_did_not_get_through_are_told_again(node, node_run):
     node._hand_over_all(node_run)
-    before = list(node_run._post.sent)
+    before = list(node_run._channel.sent)
     node._on_drain(Drain(node_run.run.uid), "")
-    assert node_run._post.sent == [*before, before[-1]]
+    assert node_run._channel.sent == [*before, before[-1]]
 
 
 def test_a_run_that_was_never_dismissed_is_written_down_before_the_next(node, node_run):

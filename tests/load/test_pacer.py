@@ -200,7 +200,7 @@ def test_who_is_done_does_not_ask_again_and_again(trio, monkeypatch):
 def test_a_round_ends_where_the_seat_is_no_longer_the_users():
     context = Context(ClosedPacer())
     me = SimpleNamespace(
-        run=context.run, around=context, seat=context.lease("alice"), begin_round=list
+        run=context.run, context=context, seat=context.lease("alice"), begin_round=list
     )
     tasks = ClosedPacer().tasks(me)
     with pytest.MonkeyPatch.context() as patch:

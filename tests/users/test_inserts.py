@@ -26,8 +26,8 @@ def id_at(second):
 
 def test_an_id_says_when_it_was_added_where_searches_find_it():
     assert id_at(1000.5) == "f-ab-alice-2-3-1-t1000500"
-    me = SimpleNamespace(run=run("fresh"), name="alice-2", round=3)
-    assert resume_id(me, 1, 1000.5) == "f-ab-alice-2-3-1"
+    coordinator = SimpleNamespace(run=run("fresh"), name="alice-2", round=3)
+    assert resume_id(coordinator, 1, 1000.5) == "f-ab-alice-2-3-1"
 
 
 def test_what_the_run_added_since_is_known_by_its_id():

@@ -57,14 +57,14 @@ def test_what_did_not_go_out_is_neither_a_request_nor_a_parse(
         reporter(step)
         return step
 
-    act = SimpleNamespace(
+    scope = SimpleNamespace(
         coordinator=SimpleNamespace(llm=llm),
         trace=TRACE,
         event=SimpleNamespace(parse_status=None),
         take=take,
     )
-    assert _parsed(act, SimpleNamespace(body=prompts.PARSE_DEMAND)) is None
-    assert act.event.parse_status == parse_status
+    assert _parsed(scope, SimpleNamespace(body=prompts.PARSE_DEMAND)) is None
+    assert scope.event.parse_status == parse_status
     assert len(fired) == (parse_status is not None)
 
 

@@ -28,7 +28,7 @@ class Waiter(CoordinatorUser):
     def wait_time(self):
         return BRIEF_S
 
-    def act(self):
+    def scope(self):
         self.wait()
         self.begun = True
         gevent.sleep(1)
@@ -39,15 +39,15 @@ class Waiter(CoordinatorUser):
 class InterruptibleWaiter(Waiter):
     """Waits for somebody else."""
 
-    def act(self):
+    def scope(self):
         with self.interruptible():
             gevent.sleep(BRIEF_S)
         self.begun = True
         gevent.sleep(1)
 
 
-Waiter.tasks = [Waiter.act]  # in place of the round that Locust's metaclass hands down
-InterruptibleWaiter.tasks = [InterruptibleWaiter.act]
+Waiter.tasks = [Waiter.scope]  # in place of the round that Locust's metaclass hands down
+InterruptibleWaiter.tasks = [InterruptibleWaiter.scope]
 
 
 @pytest.mark.parametrize("kind", [Waiter, InterruptibleWaiter])

@@ -136,7 +136,7 @@ def test_figures_are_worked_out_when_asked_for_and_cost_a_small_share(monkeypatc
     run = SimpleNamespace(run=SimpleNamespace(uid="a"))
     lifecycle = SimpleNamespace(
         stage="running",
-        conductor=SimpleNamespace(current=run),
+        controller=SimpleNamespace(current=run),
         finished=SimpleNamespace(runs=[], document=None),
     )
     snapshots = Snapshots(lifecycle)
@@ -148,7 +148,7 @@ def test_figures_are_worked_out_when_asked_for_and_cost_a_small_share(monkeypatc
     assert snapshots.newest().number == first.number + 1
     lifecycle.stage = "ending"
     assert snapshots.newest().stage == "ending"
-    lifecycle.stage, lifecycle.conductor.current = "finished", None
+    lifecycle.stage, lifecycle.controller.current = "finished", None
     lifecycle.finished.runs, lifecycle.finished.document = ["a run"], {"run": "final"}
     last = snapshots.newest()
     assert (last.stage, last.document) == ("finished", {"run": "final"})

@@ -13,23 +13,27 @@ from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import Demand
 
 
-def baseline(me: Coordinator) -> Iterator[Task]:
+def baseline(coordinator: Coordinator) -> Iterator[Task]:
     """One event a role, then tells partners what is recorded."""
     answers: dict[str, Item] = {}
-    for demand in me.contract.demands:
-        yield partial(_search_and_record, me, demand, answers)
-    if me.gives:
-        seat = me.seat
-        me.around.publish(Recordings(seat.persona, seat.trio, me.round, me.namespace, answers))
+    for demand in coordinator.contract.demands:
+        yield partial(_search_and_record, coordinator, demand, answers)
+    if coordinator.gives:
+        seat = coordinator.seat
+        coordinator.context.publish(
+            Recordings(seat.persona, seat.trio, coordinator.round, coordinator.namespace, answers)
+        )
 
 
-def _search_and_record(me: Coordinator, demand: Demand, answers: dict[str, Item]) -> None:
+def _search_and_record(coordinator: Coordinator, demand: Demand, answers: dict[str, Item]) -> None:
     """Note in ``answers`` the hit that the playbook took."""
-    with EventScope(me, "baseline", contract=me.contract.name, role=demand.role) as act:
-        found = act.search(demand.query, rules=me.rules_of(demand))
-        me.compare(act.event, demand)
-        choice = me.choose(found.hits) if found else None
-        if choice and act.record(demand.query, choice.id, choice.corpus, demand.role):
+    with EventScope(
+        coordinator, "baseline", contract=coordinator.contract.name, role=demand.role
+    ) as scope:
+        found = scope.search(demand.query, rules=coordinator.rules_of(demand))
+        coordinator.compare(scope.event, demand)
+        choice = coordinator.choose(found.hits) if found else None
+        if choice and scope.record(demand.query, choice.id, choice.corpus, demand.role):
             answers[demand.role] = Item(choice.id, choice.corpus)
-    me.baselines[demand.role] = act.event.seq
-    me.baselines_began_s[demand.role] = act.event.time.timestamp()
+    coordinator.baselines[demand.role] = scope.event.seq
+    coordinator.baselines_began_s[demand.role] = scope.event.time.timestamp()

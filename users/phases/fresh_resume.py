@@ -20,31 +20,33 @@ from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import Resume
 
 
-def fresh_resume(me: Coordinator) -> Iterator[Task]:
+def fresh_resume(coordinator: Coordinator) -> Iterator[Task]:
     """One event for each resume that the coordinator gets."""
-    for number, resume in enumerate(me.resumes(), start=1):
-        yield partial(_add_and_search, me, number, resume)
+    for number, resume in enumerate(coordinator.resumes(), start=1):
+        yield partial(_add_and_search, coordinator, number, resume)
 
 
-def _add_and_search(me: Coordinator, number: int, resume: Resume) -> None:
-    contract, query = me.contract.name, resume.query
-    with EventScope(me, "fresh_resume", contract=contract, query=query, number=number) as act:
-        scenario = me.run.scenario
-        id_ = resume_id(me, number, CLOCK.now_s())
-        act.expect(id_, scenario.fresh_corpus)
-        if act.add(NewItem(id_, scenario.fresh_corpus, resume.text, resume.metadata)):
-            _look(act, resume.query)
+def _add_and_search(coordinator: Coordinator, number: int, resume: Resume) -> None:
+    contract, query = coordinator.contract.name, resume.query
+    with EventScope(
+        coordinator, "fresh_resume", contract=contract, query=query, number=number
+    ) as scope:
+        scenario = coordinator.run.scenario
+        id_ = resume_id(coordinator, number, CLOCK.now_s())
+        scope.expect(id_, scenario.fresh_corpus)
+        if scope.add(NewItem(id_, scenario.fresh_corpus, resume.text, resume.metadata)):
+            _look(scope, resume.query)
 
 
-def _look(act: EventScope, query: str) -> None:
+def _look(scope: EventScope, query: str) -> None:
     """The first look; where it does not see the resume, the event ends with the last one."""
-    me, added = act.coordinator, act.steps[-1]
-    scenario = me.run.scenario
+    coordinator, added = scope.coordinator, scope.steps[-1]
+    scenario = coordinator.run.scenario
     corpora = [*dict.fromkeys([*scenario.corpora, scenario.fresh_corpus])]
-    act.search(query, corpora=corpora, look=LOOK)
-    poll = FreshnessPoll(act, Search(query, corpora, act.event.k), added)
-    if not poll.saw(act.steps[-1]) and me.around.polls.has_room:
-        act.keep_open()
-        me.around.polls.start(poll)
+    scope.search(query, corpora=corpora, look=LOOK)
+    poll = FreshnessPoll(scope, Search(query, corpora, scope.event.k), added)
+    if not poll.saw(scope.steps[-1]) and coordinator.context.polls.has_room:
+        scope.keep_open()
+        coordinator.context.polls.start(poll)
         # The connection is the poll's from here on.
-        me.target = me.around.target.connect()
+        coordinator.target = coordinator.context.target.connect()

@@ -45,109 +45,124 @@ class Asked(msgspec.Struct):
     worded: bool = False
 
 
-def handover(me: Coordinator) -> Iterator[Task]:
+def handover(coordinator: Coordinator) -> Iterator[Task]:
     """The same wording: two events for each role, memory arm and control arm."""
-    yield from _take_over(me, "handover", lambda _, demand: demand.query)
+    yield from _take_over(coordinator, "handover", lambda _, demand: demand.query)
 
 
-def handover_paraphrase(me: Coordinator) -> Iterator[Task]:
+def handover_paraphrase(coordinator: Coordinator) -> Iterator[Task]:
     """Other words, from the scenario or, where it says so, by the LLM."""
-    by_llm = me.run.scenario.paraphrases_by == "llm"
-    yield from _take_over(me, "handover_paraphrase", _by_llm if by_llm else _by_scenario)
+    by_llm = coordinator.run.scenario.paraphrases_by == "llm"
+    yield from _take_over(coordinator, "handover_paraphrase", _by_llm if by_llm else _by_scenario)
 
 
-def _by_scenario(act: EventScope, demand: Demand) -> str:
-    act.in_words(1)
+def _by_scenario(scope: EventScope, demand: Demand) -> str:
+    scope.in_words(1)
     return demand.paraphrases[0]
 
 
-def _by_llm(act: EventScope, demand: Demand) -> str | None:
-    step = act.take(act.coordinator.llm.paraphrase(demand.query, act.trace))
+def _by_llm(scope: EventScope, demand: Demand) -> str | None:
+    step = scope.take(scope.coordinator.llm.paraphrase(demand.query, scope.trace))
     if step.unparseable:
-        act.event.parse_status = "unparseable"
+        scope.event.parse_status = "unparseable"
     if step.answer is None:
         return None
-    act.in_words(step.answer.paraphrase)
+    scope.in_words(step.answer.paraphrase)
     return step.answer.paraphrase
 
 
-def _take_over(me: Coordinator, phase: str, words: Words) -> Iterator[Task]:
-    for handover_ in me.run.scenario.handovers:
-        if handover_.to_persona != me.seat.persona:
+def _take_over(coordinator: Coordinator, phase: str, words: Words) -> Iterator[Task]:
+    for handover_ in coordinator.run.scenario.handovers:
+        if handover_.to_persona != coordinator.seat.persona:
             continue
         asking = Asking(phase, handover_, words)
-        found = _recordings(me, asking)
-        for demand in me.variant.contract(handover_.contract).demands:
+        found = _recordings(coordinator, asking)
+        for demand in coordinator.variant.contract(handover_.contract).demands:
             asked = Asked()
-            yield partial(_ask_with_memory, me, asking, demand, found, asked)
-            yield partial(_ask_without, me, asking, demand, found, asked)
+            yield partial(_ask_with_memory, coordinator, asking, demand, found, asked)
+            yield partial(_ask_without, coordinator, asking, demand, found, asked)
 
 
-def _recordings(me: Coordinator, asking: Asking) -> Recordings | Absence:
+def _recordings(coordinator: Coordinator, asking: Asking) -> Recordings | Absence:
     """What the colleague recorded this round; waits for it, and can be stopped meanwhile.
 
     A stop during the wait cuts the events that were to come, and each of them is told.
     """
     handover_ = asking.handover
     try:
-        with me.interruptible():
-            return me.around.board.wait(
-                handover_.from_persona, me.seat.trio, me.round, me.run.wait_deadline_s
+        with coordinator.interruptible():
+            return coordinator.context.board.wait(
+                handover_.from_persona,
+                coordinator.seat.trio,
+                coordinator.round,
+                coordinator.run.wait_deadline_s,
             )
     except BaseException:
-        for demand in me.variant.contract(handover_.contract).demands:
+        for demand in coordinator.variant.contract(handover_.contract).demands:
             for arm in ("memory", "control"):
                 contract, role = handover_.contract, demand.role
-                with EventScope(me, asking.phase, contract=contract, role=role) as act:
-                    act.event.arm = arm
-                    act.leave_out("cut", "the run ended while it waited for its partner")
+                with EventScope(coordinator, asking.phase, contract=contract, role=role) as scope:
+                    scope.event.arm = arm
+                    scope.leave_out("cut", "the run ended while it waited for its partner")
         raise
 
 
 def _ask_with_memory(
-    me: Coordinator, asking: Asking, demand: Demand, found: Recordings | Absence, asked: Asked
+    coordinator: Coordinator,
+    asking: Asking,
+    demand: Demand,
+    found: Recordings | Absence,
+    asked: Asked,
 ) -> None:
-    with EventScope(me, asking.phase, contract=asking.handover.contract, role=demand.role) as act:
-        act.event.arm = "memory"
-        expected = _expect(act, found, demand)
+    with EventScope(
+        coordinator, asking.phase, contract=asking.handover.contract, role=demand.role
+    ) as scope:
+        scope.event.arm = "memory"
+        expected = _expect(scope, found, demand)
         if not isinstance(found, Recordings) or expected is None:
-            _leave_out(act, asking, found)
+            _leave_out(scope, asking, found)
         else:
             asked.worded = True
-            if query := asking.words(act, demand):
-                asked.query, asked.question = query, act.event.question
-                act.search(query, memory=found.namespace, role=demand.role)
-    asked.seq = act.event.seq
+            if query := asking.words(scope, demand):
+                asked.query, asked.question = query, scope.event.question
+                scope.search(query, memory=found.namespace, role=demand.role)
+    asked.seq = scope.event.seq
 
 
 def _ask_without(
-    me: Coordinator, asking: Asking, demand: Demand, found: Recordings | Absence, asked: Asked
+    coordinator: Coordinator,
+    asking: Asking,
+    demand: Demand,
+    found: Recordings | Absence,
+    asked: Asked,
 ) -> None:
     contract, query = asking.handover.contract, asked.query
-    with EventScope(me, asking.phase, contract=contract, role=demand.role, query=query) as act:
-        act.event.arm, act.event.paired_seq = "control", asked.seq
-        act.event.question = asked.question or act.event.question
-        _expect(act, found, demand)
+    with EventScope(
+        coordinator, asking.phase, contract=contract, role=demand.role, query=query
+    ) as scope:
+        scope.event.arm, scope.event.paired_seq = "control", asked.seq
+        scope.event.question = asked.question or scope.event.question
+        _expect(scope, found, demand)
         if query is not None:
-            act.search(query)
+            scope.search(query)
         elif asked.worded:
-            act.leave_out("skipped", NO_PARAPHRASE)
+            scope.leave_out("skipped", NO_PARAPHRASE)
         else:
-            _leave_out(act, asking, found)
+            _leave_out(scope, asking, found)
 
 
-def _expect(act: EventScope, found: Recordings | Absence, demand: Demand) -> Item | None:
+def _expect(scope: EventScope, found: Recordings | Absence, demand: Demand) -> Item | None:
     """Expect what the colleague recorded for a role, and give it."""
     expected = found.answers.get(demand.role) if isinstance(found, Recordings) else None
     if expected is not None:
-        act.expect(expected.id, expected.corpus)
+        scope.expect(expected.id, expected.corpus)
     return expected
 
 
-def _leave_out(act: EventScope, asking: Asking, found: Recordings | Absence) -> None:
+def _leave_out(scope: EventScope, asking: Asking, found: Recordings | Absence) -> None:
     partner = asking.handover.from_persona
     if isinstance(found, Recordings):
-        act.leave_out("skipped", f"{partner} recorded no answer for this role")
+        scope.leave_out("skipped", f"{partner} recorded no answer for this role")
         return
-    deadline_s = act.coordinator.run.wait_deadline_s
-    act.leave_out(found, REASONS[found].format(partner=partner, deadline_s=deadline_s))
+    deadline_s = scope.coordinator.run.wait_deadline_s
+    scope.leave_out(found, REASONS[found].format(partner=partner, deadline_s=deadline_s))

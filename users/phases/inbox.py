@@ -15,32 +15,38 @@ from mcstress.users.scenarios.model import InboxMessage
 from mcstress.users.scenarios.understood import understood
 
 
-def inbox(me: Coordinator) -> Iterator[Task]:
+def inbox(coordinator: Coordinator) -> Iterator[Task]:
     """One event for each of the coordinator's messages; the scenario has the most urgent first."""
-    mine = (message for message in me.variant.inbox if message.persona == me.seat.persona)
+    mine = (
+        message
+        for message in coordinator.variant.inbox
+        if message.persona == coordinator.seat.persona
+    )
     for number, message in enumerate(mine, start=1):
-        yield partial(_handle, me, number, message)
+        yield partial(_handle, coordinator, number, message)
 
 
-def _handle(me: Coordinator, number: int, message: InboxMessage) -> None:
-    with EventScope(me, "inbox", contract=me.contract.name, number=number) as act:
-        if not _accepted(act, message):
+def _handle(coordinator: Coordinator, number: int, message: InboxMessage) -> None:
+    with EventScope(
+        coordinator, "inbox", contract=coordinator.contract.name, number=number
+    ) as scope:
+        if not _accepted(scope, message):
             return
-        demand = _parsed(act, message)
+        demand = _parsed(scope, message)
         if demand is None:
             return
-        act.event.role = demand.role
+        scope.event.role = demand.role
         if message.expect is not None:
-            act.event.expected_fields = understood(message.expect, demand)
-        found = act.search(_query(demand), metadata=True)
+            scope.event.expected_fields = understood(message.expect, demand)
+        found = scope.search(_query(demand), metadata=True)
         if found is not None and found.hits:
-            _judge(act, message, found)
+            _judge(scope, message, found)
 
 
-def _accepted(act: EventScope, message: InboxMessage) -> bool:
+def _accepted(scope: EventScope, message: InboxMessage) -> bool:
     """Whether the inbox took the message; a target without one is not asked."""
-    me = act.coordinator
-    if not me.can.inbox:
+    coordinator = scope.coordinator
+    if not coordinator.can.inbox:
         return True
     handed_in = Message(
         type=message.type,
@@ -48,19 +54,19 @@ def _accepted(act: EventScope, message: InboxMessage) -> bool:
         subject=message.subject,
         body=message.body,
         priority=message.priority,
-        coordinator=me.name,
+        coordinator=coordinator.name,
     )
-    return act.take(me.target.inbox(handed_in, act.trace)).error is None
+    return scope.take(coordinator.target.inbox(handed_in, scope.trace)).error is None
 
 
-def _parsed(act: EventScope, message: InboxMessage) -> ParsedDemand | None:
-    step = act.take(act.coordinator.llm.parse(message.body, act.trace))
+def _parsed(scope: EventScope, message: InboxMessage) -> ParsedDemand | None:
+    step = scope.take(scope.coordinator.llm.parse(message.body, scope.trace))
     if step.error:
         # What did not go out is no answer of the LLM.
         if not step.error.startswith(OWN_FAULT):
-            act.event.parse_status = "failed"
+            scope.event.parse_status = "failed"
     else:
-        act.event.parse_status = "unparseable" if step.unparseable else "parsed"
+        scope.event.parse_status = "unparseable" if step.unparseable else "parsed"
     return step.answer
 
 
@@ -77,10 +83,10 @@ def _shift(shift: str) -> str:
     return shift if not shift or "shift" in shift.lower() else f"{shift} shift"
 
 
-def _judge(act: EventScope, message: InboxMessage, found: Found) -> None:
+def _judge(scope: EventScope, message: InboxMessage, found: Found) -> None:
     """Rate the top hit against the message's own words, not against what was parsed from them."""
     top = JudgedHit(found.hits[0].id)
     if found.metadata:
         top.metadata = found.metadata[0]
-    judged = act.take(act.coordinator.llm.judge(message.body, top, act.trace)).answer
-    act.event.rating = judged.rating if judged else None
+    judged = scope.take(scope.coordinator.llm.judge(message.body, top, scope.trace)).answer
+    scope.event.rating = judged.rating if judged else None

@@ -6,7 +6,9 @@ from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
 
 
-def search_by_memory(me: Coordinator, phase: str, contract: str, role: str, query: str) -> None:
+def search_by_memory(
+    coordinator: Coordinator, phase: str, contract: str, role: str, query: str
+) -> None:
     """One event of ``phase``: search for a role of a contract, with the own memory on."""
-    with EventScope(me, phase, contract=contract, role=role) as act:
-        act.search(query, memory=me.namespace, role=role)
+    with EventScope(coordinator, phase, contract=contract, role=role) as scope:
+        scope.search(query, memory=coordinator.namespace, role=role)

@@ -10,12 +10,12 @@ from mcstress.users.phases.memory_search import search_by_memory
 from mcstress.users.phases.registry import Task
 
 
-def merge(me: Coordinator) -> Iterator[Task]:
+def merge(coordinator: Coordinator) -> Iterator[Task]:
     """One event for each contract and shared role of the coordinator's merges."""
-    for merge_ in me.run.scenario.merges:
-        if merge_.persona != me.seat.persona:
+    for merge_ in coordinator.run.scenario.merges:
+        if merge_.persona != coordinator.seat.persona:
             continue
         for contract in merge_.contracts:
             for role in merge_.roles:
-                query = me.variant.contract(contract).demand(role).query
-                yield partial(search_by_memory, me, "merge", contract, role, query)
+                query = coordinator.variant.contract(contract).demand(role).query
+                yield partial(search_by_memory, coordinator, "merge", contract, role, query)

@@ -12,16 +12,18 @@ from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import Demand
 
 
-def reissue(me: Coordinator) -> Iterator[Task]:
+def reissue(coordinator: Coordinator) -> Iterator[Task]:
     """One event a role, paired with its baseline of this round."""
-    for demand in me.contract.demands:
-        yield partial(_search_again, me, demand)
+    for demand in coordinator.contract.demands:
+        yield partial(_search_again, coordinator, demand)
 
 
-def _search_again(me: Coordinator, demand: Demand) -> None:
-    with EventScope(me, "reissue", contract=me.contract.name, role=demand.role) as act:
-        act.event.paired_seq = me.baselines.get(demand.role)
-        found = act.search(demand.query)
-        began_s = me.baselines_began_s.get(demand.role)
-        if found is not None and began_s is not None and reaches_searches(me.run):
-            act.event.inserts = inserts_since(me.run, found.hits, began_s)
+def _search_again(coordinator: Coordinator, demand: Demand) -> None:
+    with EventScope(
+        coordinator, "reissue", contract=coordinator.contract.name, role=demand.role
+    ) as scope:
+        scope.event.paired_seq = coordinator.baselines.get(demand.role)
+        found = scope.search(demand.query)
+        began_s = coordinator.baselines_began_s.get(demand.role)
+        if found is not None and began_s is not None and reaches_searches(coordinator.run):
+            scope.event.inserts = inserts_since(coordinator.run, found.hits, began_s)

@@ -10,11 +10,11 @@ from mcstress.users.phases.memory_search import search_by_memory
 from mcstress.users.phases.registry import Task
 
 
-def split(me: Coordinator) -> Iterator[Task]:
+def split(coordinator: Coordinator) -> Iterator[Task]:
     """One event for each role that falls to the coordinator."""
-    for share in me.run.scenario.splits:
-        if share.persona != me.seat.persona:
+    for share in coordinator.run.scenario.splits:
+        if share.persona != coordinator.seat.persona:
             continue
         for role in share.roles:
-            query = me.variant.contract(share.contract).demand(role).query
-            yield partial(search_by_memory, me, "split", share.contract, role, query)
+            query = coordinator.variant.contract(share.contract).demand(role).query
+            yield partial(search_by_memory, coordinator, "split", share.contract, role, query)

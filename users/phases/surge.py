@@ -10,8 +10,10 @@ from mcstress.users.phases.memory_search import search_by_memory
 from mcstress.users.phases.registry import Task
 
 
-def surge(me: Coordinator) -> Iterator[Task]:
+def surge(coordinator: Coordinator) -> Iterator[Task]:
     """One event a role."""
-    contract = me.contract.name
-    for demand in me.contract.demands:
-        yield partial(search_by_memory, me, "surge", contract, demand.role, demand.surge_query)
+    contract = coordinator.contract.name
+    for demand in coordinator.contract.demands:
+        yield partial(
+            search_by_memory, coordinator, "surge", contract, demand.role, demand.surge_query
+        )
