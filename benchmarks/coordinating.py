@@ -25,10 +25,9 @@ from mcstress.users.event_scope import EventScope
 from mcstress.users.phases.registry import Task
 from mcstress.users.phases.reissue import reissue
 from mcstress.users.phases.surge import surge
-from mcstress.users.run import Run, setup_of
+from mcstress.users.run import Run, Seat, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Demand
-from mcstress.users.seat import Seat
 from mcstress.users.session import Reporter, coordination_hook
 from mcstress.worker.recorder import Recorder
 

@@ -31,10 +31,10 @@ from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
 from mcstress.master.finalize import finish
-from mcstress.master.finished_runs import FinishedRuns
 from mcstress.master.notify import notify, summary
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
+from mcstress.master.report_place import FinishedRuns
 from mcstress.master.run_state import RunState
 from mcstress.master.stages import RunStage
 from mcstress.master.start import begin_run, check_claim, tokens_not_sent, writes

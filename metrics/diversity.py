@@ -7,12 +7,12 @@ two roles in one contract (18). The estimate is ΣS/ΣN over all pairs, lower is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from math import comb, fsum
 from typing import Any
 
 from mcstress.metrics import jaccard
-from mcstress.metrics.chance import chance_jaccard
 from mcstress.metrics.metric import (
     COUNT,
     JACCARD,
@@ -29,6 +29,23 @@ from mcstress.metrics.metric import (
 )
 from mcstress.metrics.overlap_figure import Cell, Sum, interval, sums_by_group
 from mcstress.metrics.tally import Tally
+
+
+@lru_cache(maxsize=1024)
+def chance_jaccard(k: int, pool: int) -> float:
+    """The expected Jaccard of two random lists of ``k`` from one ``pool``, about k/(2·pool).
+
+    The size m of the intersection is hypergeometric: Σ m/(2k - m) · C(k,m)·C(N-k,k-m)/C(N,k). A
+    pool of at most k gives two equal lists: 1.
+    """
+    if pool <= k:
+        return 1.0
+    ways = sum(
+        Fraction(m, 2 * k - m) * comb(k, m) * comb(pool - k, k - m)
+        for m in range(max(0, 2 * k - pool), k + 1)
+    )
+    return float(ways / comb(pool, k))
+
 
 SAME_ROLE = "same_role_across_contracts"
 DIFFERENT_ROLES = "different_roles_within_contract"

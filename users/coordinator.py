@@ -14,9 +14,8 @@ from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.relevance import DemandRules, Rules
-from mcstress.users.run import Run
+from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
-from mcstress.users.seat import Seat
 from mcstress.users.truth import overlap, question_id
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from mcstress.metrics.event import POLL
 from mcstress.services.step import Step
 from mcstress.services.target import Found, Search
 from mcstress.users.event_scope import EventScope
-from mcstress.users.seat import Seat
+from mcstress.users.run import Seat
 
 POLL_EVERY_S = 0.25
 VISIBLE_WITHIN_S = 10.0
@@ -29,7 +29,7 @@ _QUIETLY: Any = False
 
 
 class FreshnessPoll:
-    """Looks for the item that ``act`` expects, over the connection that looked first.
+    """Looks for the item that ``scope`` expects, over the connection that looked first.
 
     ``added``: the step that put it there; times count from its end.
     """

@@ -14,6 +14,29 @@ from mcstress.users.scenarios.model import Scenario
 from mcstress.users.truth import QuestionTruth, RestLists
 
 
+class Seat(msgspec.Struct, frozen=True):
+    """(persona, trio), leased. ``generation`` counts the leases of a seat in a run, from 1.
+
+    ``first_round`` continues after the last round that any holder of the seat began, so that
+    (trio, round, cell) names one list in a run.
+    """
+
+    persona: str
+    trio: int
+    generation: int = 1
+    first_round: int = 1
+
+    @property
+    def name(self) -> str:
+        """``alice``, ``alice-2``: what events call the coordinator."""
+        return self.persona if self.trio == 1 else f"{self.persona}-{self.trio}"
+
+    def namespace(self, prefix: str) -> str:
+        """The seat's playbook corpus; a later generation never inherits a stranger's memory."""
+        name = prefix + self.name.replace("-", "_")
+        return name if self.generation == 1 else f"{name}_g{self.generation}"
+
+
 class Run(msgspec.Struct, frozen=True):
     """Made once, by the master or the local runner, and sent to every worker.
 

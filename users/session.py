@@ -20,8 +20,7 @@ from mcstress.services.http.bearer_token import (
 )
 from mcstress.services.step import Step
 from mcstress.users.coordinator import Coordinator, WorkerContext
-from mcstress.users.run import Run
-from mcstress.users.seat import Seat
+from mcstress.users.run import Run, Seat
 
 if TYPE_CHECKING:
     from mcstress.users.persona import CoordinatorUser

@@ -18,8 +18,7 @@ import msgspec
 
 from mcstress.tracing.trace import MaskLevel
 from mcstress.users.board import Recordings
-from mcstress.users.run import Run
-from mcstress.users.seat import Seat
+from mcstress.users.run import Run, Seat
 
 PIECE_BYTES = 1 << 20
 REVISION = 2

@@ -16,7 +16,7 @@ from mcstress.evidence.run_document import RunDocument, build
 from mcstress.evidence.store.history import History, RunFile, blaming, events_of, read_run
 from mcstress.evidence.store.integrity import NO_DIGEST
 from mcstress.evidence.store.paths import STEM, ReportPaths
-from mcstress.master.recount import recount
+from mcstress.master.finalize import recount
 from mcstress.master.run_info import COORDINATORS_NAMED
 from mcstress.metrics.figures import Figures
 

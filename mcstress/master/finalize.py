@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from mcstress.cluster.messages import Trace
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Completeness
 from mcstress.evidence.run_document import RunDocument, build
-from mcstress.evidence.store.history import History, files_of_run
+from mcstress.evidence.store.history import History, RunFile, events_as_made, files_of_run
 from mcstress.evidence.store.integrity import differences
 from mcstress.evidence.store.reading import Reading
 from mcstress.master.completeness import completeness, sink_totals
@@ -23,13 +24,32 @@ from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
 from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
 from mcstress.master.expected_samples import plan
-from mcstress.master.recount import recount
 from mcstress.master.report_place import write, write_again
 from mcstress.master.run_info import describe
 from mcstress.master.run_state import RunState, cells
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.intervals import prepare
 from mcstress.services.clock import CLOCK
+
+
+def recount(run: RunFile, figures: Figures) -> Counter[str]:
+    """Add all that the run's files hold to ``figures``; how many events they hold, by worker.
+
+    Where evidence was sampled, the metrics' own state, which saw every event, stands in the files
+    beside the sample, and the sample itself is not counted a second time. Events are counted in
+    the order in which they were made: a clock that was set back would tear pairs apart.
+    """
+    states = 0
+    for state in run.states():
+        figures.merge(Figures.from_state(state))
+        states += 1
+    events: Counter[str] = Counter()
+    for event in events_as_made(run):
+        events[event.worker] += 1
+        if not states:
+            figures.add(event)
+    return events
+
 
 Made = TypeVar("Made")
 

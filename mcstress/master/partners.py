@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mcstress.master.seat_pool import SeatPool
 from mcstress.users.board import Recordings
+from mcstress.users.run import Seat
 from mcstress.users.scenarios.model import Handover
-from mcstress.users.seat import Seat
 
 ROUNDS_KEPT_UNASKED = 2
 """Rounds kept of a seat whose partner is not there yet, where rounds have no end."""

@@ -7,11 +7,34 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
+import msgspec
+
 from mcstress.evidence.report.write import update_head, write_report
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.history import History
 from mcstress.evidence.store.paths import STEM, ReportPaths
 from mcstress.master.run_state import RunState
+
+
+class FinishedRun(msgspec.Struct, frozen=True):
+    """A run's files and its verdict."""
+
+    paths: ReportPaths
+    verdict: str
+
+
+class FinishedRuns:
+    """All of them in their order; ``document`` is the last one's."""
+
+    def __init__(self) -> None:
+        self.runs: list[FinishedRun] = []
+        self.document: RunDocument | None = None
+
+    def add(self, paths: ReportPaths, document: RunDocument) -> None:
+        """Note the run that has just ended."""
+        self.runs.append(FinishedRun(paths, document.verdict))
+        self.document = document
+
 
 logger = logging.getLogger(__name__)
 

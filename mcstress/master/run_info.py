@@ -16,7 +16,7 @@ from mcstress.evidence.document_parts import (
 from mcstress.metrics.event import utc
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
 from mcstress.services.llm.clients import API_NAMES
-from mcstress.users.seat import Seat
+from mcstress.users.run import Seat
 
 if TYPE_CHECKING:
     from mcstress.master.run_state import RunState

@@ -9,7 +9,7 @@ from mcstress.master.run_state import RunState
 from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
 from mcstress.master.worker_registry import WorkerState
-from mcstress.users.seat import Seat
+from mcstress.users.run import Seat
 
 OnChange = Callable[[RunState], None]
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 import msgspec
 
-from mcstress.users.seat import Seat
+from mcstress.users.run import Seat
 
 Place = tuple[str, int]
 """(persona, trio number)."""

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
+from mcstress.services.error_words import without_lone_surrogates
 from mcstress.services.failure_reason import DECODE_ERRORS
-from mcstress.services.surrogates import without_lone_surrogates
 
 Answer = TypeVar("Answer")
 Decode = Callable[[bytes], Answer]

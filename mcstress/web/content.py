@@ -11,7 +11,7 @@ from mcstress.evidence.report.section import Link, Section, Table
 from mcstress.evidence.report.view import View, view
 from mcstress.evidence.report.writers import Form, forms
 from mcstress.evidence.run_document import RunDocument
-from mcstress.master.finished_runs import FinishedRun
+from mcstress.master.report_place import FinishedRun
 from mcstress.services.clock import CLOCK
 from mcstress.web.series import all_series
 from mcstress.web.snapshot import Snapshot

@@ -15,7 +15,7 @@ from locust.web import WebUI
 
 from mcstress.evidence.report import html
 from mcstress.evidence.report.writers import forms
-from mcstress.master.finished_runs import FinishedRuns
+from mcstress.master.report_place import FinishedRuns
 from mcstress.web.charts import empty_charts
 from mcstress.web.content import content
 from mcstress.web.snapshot import Snapshots

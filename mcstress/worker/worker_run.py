@@ -35,8 +35,7 @@ from mcstress.tracing.counts import SaidCounts
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.freshness_poll import FreshnessPolls
 from mcstress.users.relevance import Rules
-from mcstress.users.run import Run
-from mcstress.users.seat import Seat
+from mcstress.users.run import Run, Seat
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import refused

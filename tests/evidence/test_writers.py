@@ -12,8 +12,8 @@ from mcstress.evidence.report.write import update_head, write_report
 from mcstress.evidence.report.writers import WRITERS, Writer, forms
 from mcstress.evidence.store.paths import claim
 from mcstress.evidence.store.segment import Segment
-from mcstress.master.finished_runs import FinishedRun
 from mcstress.master.notify import summary
+from mcstress.master.report_place import FinishedRun
 from mcstress.web.content import content
 from mcstress.web.page import Page
 from mcstress.web.snapshot import Snapshot

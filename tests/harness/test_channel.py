@@ -13,7 +13,7 @@ from locust.exception import RPCSendError
 
 from mcstress.cluster.channel import BUNDLE, Channel
 from mcstress.cluster.messages import BeginRound, Done, Drain, Users
-from mcstress.users.seat import Seat
+from mcstress.users.run import Seat
 
 SEAT = Seat("alice", 1)
 

@@ -17,7 +17,7 @@ from mcstress.cluster.handshake import hello
 from mcstress.cluster.port_guard import _Entry, _Error
 from mcstress.master.completeness import completeness
 from mcstress.metrics.figures import Figures
-from mcstress.users.seat import Seat
+from mcstress.users.run import Seat
 
 UNREADABLE = {
     "an empty frame": (b"",),

@@ -6,7 +6,7 @@ import json
 
 from mcstress.evidence.store.history import read_run
 from mcstress.evidence.store.segment import Segment
-from mcstress.master.recount import recount
+from mcstress.master.finalize import recount
 from mcstress.metrics import rounds
 from mcstress.metrics.event import Event, Hit, utc
 from mcstress.metrics.figures import Figures

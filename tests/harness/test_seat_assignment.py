@@ -9,7 +9,7 @@ from mcstress.cluster import messages
 from mcstress.master.seat_assignment import SeatAssignment
 from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
-from mcstress.users.seat import Seat
+from mcstress.users.run import Seat
 
 
 class Assigning:

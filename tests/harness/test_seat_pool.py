@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcstress.master.seat_pool import SeatPool
-from mcstress.users.seat import Seat
+from mcstress.users.run import Seat
 
 
 def test_the_lowest_free_seat_goes_first_so_that_trios_fill_up():

@@ -19,9 +19,8 @@ from mcstress.services.target import TargetSetup
 from mcstress.users import phases
 from mcstress.users.board import HandoverBoard
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
-from mcstress.users.run import Run
+from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.users.seat import Seat
 from mcstress.users.session import provide_context
 
 PHASES = ["first", "second"]

@@ -8,7 +8,7 @@ import pytest
 from made_run import CONTRACTS, SHARED, SIZES, K, MadeRun, at
 
 from mcstress.metrics import rounds
-from mcstress.metrics.chance import chance_jaccard
+from mcstress.metrics.diversity import chance_jaccard
 from mcstress.metrics.errors import REASONS_KEPT, Errors, Reasons
 from mcstress.metrics.event import HIT_TWICE, Event, Hit, StepRecord
 from mcstress.metrics.figures import Figures

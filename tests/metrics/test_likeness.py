@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcstress.metrics import jaccard
-from mcstress.metrics.chance import chance_jaccard
+from mcstress.metrics.diversity import chance_jaccard
 from mcstress.metrics.pairing import Pair
 from mcstress.metrics.rank_overlap import PERSISTENCE, rank_biased_overlap
 

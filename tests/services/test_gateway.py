@@ -9,9 +9,9 @@ from gateway_answers import SEARCH, TRACE, found, hit
 from tcp.raw_server import HOLD, RawServer, answer, script
 from tcp.until import until
 
+from mcstress.services.error_words import without_lone_surrogates
 from mcstress.services.gateway import schema as wire
 from mcstress.services.reading import read
-from mcstress.services.surrogates import without_lone_surrogates
 
 
 def test_a_search_is_a_step_with_all_that_went_over_the_wire(gateway_of):

@@ -22,9 +22,8 @@ from mcstress.users.coordinator import Coordinator
 from mcstress.users.freshness_poll import FreshnessPolls
 from mcstress.users.phases.fresh_resume import fresh_resume
 from mcstress.users.phases.handover import NO_PARAPHRASE, handover_paraphrase
-from mcstress.users.run import Run
+from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.users.seat import Seat
 
 OTHER = Hit("w-1", "workers", 0.1)
 

@@ -13,7 +13,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from mcstress.users.persona import CoordinatorUser
-from mcstress.users.seat import Seat
+from mcstress.users.run import Seat
 from mcstress.users.session import enter, provide_context
 
 BRIEF_S = 0.02

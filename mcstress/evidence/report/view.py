@@ -13,7 +13,7 @@ from mcstress.evidence.report.section import Link, Section, Verbatim, figures
 from mcstress.evidence.report.sections import capture, load, over_time, quality, speed, trust
 from mcstress.evidence.report.sections.messages import swap_and_inbox
 from mcstress.evidence.report.sections.relevance import against_rest, relevance
-from mcstress.evidence.report.sections.target import target
+from mcstress.evidence.report.sections.trust import target
 from mcstress.evidence.report.verdict_line import verdict_words
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.phase import PHASES

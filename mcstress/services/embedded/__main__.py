@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mcstress.errors import UsageError
-from mcstress.services.embedded.announcement import Announcement, line
 from mcstress.services.embedded.faults import NO_FAULTS, Faults, parse_faults
-from mcstress.services.embedded.lifeline import Lifeline
+from mcstress.services.embedded.lifeline import Announcement, Lifeline, line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,7 @@ from starlette.exceptions import HTTPException
 
 from mcstress.services.embedded.chat import Chat
 from mcstress.services.embedded.gateway import Gateway
-from mcstress.services.embedded.http import failed, no_route, refused
-from mcstress.services.embedded.refusal import RefusalError
+from mcstress.services.embedded.http import RefusalError, failed, no_route, refused
 from mcstress.services.embedded.vectors import Vectors
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from mcstress.services.embedded.corpus import Hit
-from mcstress.services.embedded.refusal import RefusalError
+from mcstress.services.embedded.http import RefusalError
 
 BAD_REQUEST = 400
 LARGEST_MESSAGE_BYTES = 8 * 1024

@@ -12,11 +12,10 @@ from starlette.routing import Route
 
 from mcstress.services.embedded.bodies import BAD_REQUEST, MOST, Label, decode
 from mcstress.services.embedded.demand import read_demand
-from mcstress.services.embedded.http import answer, error_answer, read_body
+from mcstress.services.embedded.http import RefusalError, answer, error_answer, read_body
 from mcstress.services.embedded.judge import judge, question_decoder
 from mcstress.services.embedded.lexicon import load_lexicon
 from mcstress.services.embedded.paraphrase import paraphrase
-from mcstress.services.embedded.refusal import RefusalError
 from mcstress.services.llm.ollama_schema import whole_name
 
 if TYPE_CHECKING:

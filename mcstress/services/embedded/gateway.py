@@ -9,9 +9,8 @@ from starlette.routing import Route
 
 from mcstress.services.embedded import bodies
 from mcstress.services.embedded.bodies import decode
-from mcstress.services.embedded.http import PAYLOAD_TOO_LARGE, answer, read_body
+from mcstress.services.embedded.http import PAYLOAD_TOO_LARGE, RefusalError, answer, read_body
 from mcstress.services.embedded.playbook import Play, playbook_id
-from mcstress.services.embedded.refusal import RefusalError
 from mcstress.services.embedded.store import Store
 
 if TYPE_CHECKING:

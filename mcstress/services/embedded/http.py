@@ -9,10 +9,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from mcstress.services.embedded.refusal import RefusalError
-
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+
+class RefusalError(Exception):
+    """Becomes an answer with ``status`` and ``{"error": message}``."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
 
 OK = 200
 BAD_REQUEST = 400

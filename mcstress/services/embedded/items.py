@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mcstress.services.embedded.bodies import BAD_REQUEST, ItemBody
 from mcstress.services.embedded.corpus import Item
-from mcstress.services.embedded.refusal import RefusalError
+from mcstress.services.embedded.http import RefusalError
 from mcstress.services.embedded.store import StoredItem
 
 if TYPE_CHECKING:

@@ -10,8 +10,26 @@ import sys
 from threading import Thread, Timer
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from types import FrameType
+
+
+class Announcement(msgspec.Struct, omit_defaults=True):
+    """Either the ``url`` at which the stack answers, or why it ``refused`` to start."""
+
+    url: str = ""
+    refused: str = ""
+
+
+decoder = msgspec.json.Decoder(Announcement)
+
+
+def line(announcement: Announcement) -> str:
+    """``announcement`` as one line of JSON."""
+    return msgspec.json.encode(announcement).decode()
+
 
 PR_SET_PDEATHSIG = 1
 LOOK_INTERVAL_S = 1.0

@@ -9,9 +9,9 @@ import msgspec
 
 from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
 from mcstress.services.embedded.corpus import Corpus, Hit
+from mcstress.services.embedded.http import RefusalError
 from mcstress.services.embedded.playbook import Play, Playbook
 from mcstress.services.embedded.recall import Recalled, RecallRules, Who, apply_memory
-from mcstress.services.embedded.refusal import RefusalError
 
 if TYPE_CHECKING:
     from mcstress.services.embedded import corpus

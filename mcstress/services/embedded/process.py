@@ -11,7 +11,7 @@ from threading import Thread
 import msgspec
 
 from mcstress.errors import ServiceRefusalError
-from mcstress.services.embedded.announcement import Announcement, decoder
+from mcstress.services.embedded.lifeline import Announcement, decoder
 
 ROOT = Path(__file__).resolve().parents[3]
 STOP_TIMEOUT_S = 5.0

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mcstress.services.embedded.refusal import RefusalError
+from mcstress.services.embedded.http import RefusalError
 
 if TYPE_CHECKING:
     from starlette.requests import Request

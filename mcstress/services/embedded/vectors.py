@@ -11,9 +11,8 @@ from starlette.routing import Route
 from mcstress.services.embedded import bodies
 from mcstress.services.embedded.bodies import BAD_REQUEST, decode
 from mcstress.services.embedded.corpus import Corpus
-from mcstress.services.embedded.http import LARGEST_ITEMS_BYTES, answer, read_body
+from mcstress.services.embedded.http import LARGEST_ITEMS_BYTES, RefusalError, answer, read_body
 from mcstress.services.embedded.items import checked_items, stored_items
-from mcstress.services.embedded.refusal import RefusalError
 from mcstress.services.embedded.store import Store
 from mcstress.services.embedded.turns import Turns
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol, Self, TypeVar
 import msgspec
 from msgspec import Meta
 
+from mcstress.services.error_words import without_lone_surrogates
 from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.services.gateway.schema import encode
 from mcstress.services.http.bearer_token import LLM_TOKEN, TokenHosts, authorization
@@ -21,7 +22,6 @@ from mcstress.services.llm.content import Said, content_fault, json_in
 from mcstress.services.llm.paraphrase_check import paraphrase_fault
 from mcstress.services.reading import read_content
 from mcstress.services.step import Step
-from mcstress.services.surrogates import without_lone_surrogates
 from mcstress.services.trace_context import TraceContext
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)

@@ -6,8 +6,8 @@ from typing import Self
 
 import msgspec
 
+from mcstress.services.error_words import has_surrogates
 from mcstress.services.failure_reason import DECODE_ERRORS
-from mcstress.services.surrogates import has_surrogates
 from mcstress.tracing.trace import TraceRun
 from mcstress.tracing.traced_step import Done, TracedStep
 

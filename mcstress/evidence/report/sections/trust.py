@@ -15,11 +15,30 @@ from mcstress.evidence.document_parts import (
     lost_by_reason,
 )
 from mcstress.evidence.report import readings, words
+from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Section, Table, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome, value_of
 from mcstress.metrics.faults import UNSENT_STEPS
 from mcstress.metrics.phase import PHASES
+
+
+def target(run: RunSection) -> Section:
+    """The capabilities of a target of the user's own; empty for the gateway, which has all."""
+    rows = [
+        [one.name, Reading("yes", "good") if one.there else "no", one.effect]
+        for one in run.capabilities
+    ]
+    return Section(
+        key="target",
+        title="Target",
+        tables=[Table(["The target can", "", "What follows"], rows)] if rows else [],
+        notes=[
+            f"{Verbatim(words.spaced(phase))} was skipped: {reason}."
+            for phase, reason in run.left_out.items()
+        ],
+    )
+
 
 _CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Questions", "Verdict", "Why"]
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
