@@ -109,7 +109,7 @@ def test_who_comes_back_after_the_drain_stays_lost(session, made_run):
 
 
 def test_a_worker_that_has_no_part_is_told_nothing(session, made_run):
-    session.tell(made_run, "b", messages.Revoked())
+    session.notify(made_run, "b", messages.Revoked())
     assert session.channel.sent == []
 
 
