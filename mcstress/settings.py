@@ -26,7 +26,8 @@ from mcstress.services.llm.clients import CLIENTS, Api
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import TargetSetup
-from mcstress.services.target_class import target_class
+from mcstress.services.target_class import TargetName, read_target
+from mcstress.services.toml.secrets import Allowed, parse_allowed
 from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
@@ -87,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True):
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
+    target_name: TargetName = TargetName()
+    target_tokens: tuple[Allowed, ...] = ()
 
     @property
     def keeps_what_is_written(self) -> bool:
@@ -102,6 +105,9 @@ class Settings(msgspec.Struct, frozen=True):
             timeout_s=self.timeout_s,
             max_answer_bytes=self.max_answer_bytes,
             token_hosts=self.token_hosts,
+            file=self.target_name.file,
+            text=self.target_name.text,
+            tokens=self.target_tokens,
         )
 
     def llm_setup(self, url: str, model: ModelFacts) -> ModelSetup:
@@ -132,6 +138,8 @@ _OPTIONS = {
     "wait_deadline_s": "--wait-deadline",
     "web_allowed_hosts": "--web-allowed-host",
     "token_hosts": "--host",
+    "target_name": "--target",
+    "target_tokens": "--target-token",
     "stack_faults": "--stack-fault",
 }
 """The options of settings that are not named as their option is."""
@@ -157,6 +165,7 @@ def read_settings(
     """
     scenario = load_scenario(options.scenario)
     think_from_s, think_to_s = _think_time(options.think_time)
+    target = _target(options.target, host)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
@@ -165,7 +174,7 @@ def read_settings(
         ),
         checks=_checks(scenario, options.check),
         gateway_url=_url("--host", host),
-        target=_target(options.target, host),
+        target=target.name,
         llm_url=_url("--llm-host", options.llm_host),
         llm_api=_api("--llm-api", options.llm_api),
         llm_max_tokens=_at_least(0, "--llm-max-tokens", options.llm_max_tokens),
@@ -198,6 +207,8 @@ def read_settings(
         rest=read_rest(Path(options.rest), scenario, _top_k(options.top_k, scenario))
         if options.rest
         else {},
+        target_name=target,
+        target_tokens=parse_allowed(options.target_token),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
     )
     _refuse_other_encodings(settings)
@@ -282,16 +293,17 @@ def _url(option: str, value: Any) -> str:
     return str(parse_base_url(value, option)) if value else ""
 
 
-def _target(name: str, host: str | None) -> str:
-    """The name of a class that is there, and that takes a host where one is given."""
-    if name and host and not target_class(name).takes_host:
+def _target(name: str, host: str | None) -> TargetName:
+    """A target that is there, and that takes a host where one is given."""
+    target = read_target(name)
+    kind = target.kind()
+    if name and host and not kind.takes_host:
+        what = 'file has no url = "{host}"' if target.file else "class takes none"
         raise UsageError(
-            f"--target {name}: found --host {clip(host)} beside it, and the class takes none; "
+            f"--target {name}: found --host {clip(host)} beside it, and the {what}; "
             "expected one of the two"
         )
-    if name:
-        target_class(name)
-    return name
+    return target
 
 
 def _api(option: str, value: Any) -> Api | None:

@@ -21,7 +21,7 @@ from mcstress.services.preflight import (
 )
 from mcstress.services.step import Step
 from mcstress.services.target import Capabilities, Target
-from mcstress.services.target_class import OPTION, make_target, target_class
+from mcstress.services.target_class import OPTION, make_target
 from mcstress.settings import Settings
 
 BUILT_IN_MODEL = "qwen2.5"
@@ -34,12 +34,14 @@ class TargetFacts(msgspec.Struct, frozen=True):
     """What the target said of itself: what it can do, and its corpora.
 
     ``candidates`` is the number of items of each role, where the target knows it.
+    ``notes``: how its figures are to be read.
     """
 
     corpus_sizes: dict[str, int] = {}
     candidates: dict[str, int] | None = None
     capabilities: Capabilities = Capabilities()
     title: str = "gateway"
+    notes: tuple[str, ...] = ()
 
 
 class SystemUnderTest(msgspec.Struct):
@@ -122,8 +124,9 @@ def _facts(settings: Settings, target: Target) -> TargetFacts:
         reasons = ", ".join(sorted({*can.skipped_phases().values()}))
         raise UsageError(f"{place}: found no phase left to run, for {reasons}")
     title = title_of(settings)
+    notes = tuple(target.notes()) if isinstance(target, Target) else ()
     if not can.sizes:
-        return TargetFacts(capabilities=can, title=title)
+        return TargetFacts(capabilities=can, title=title, notes=notes)
     step = target.sizes()
     _refuse_failed(place, step)
     sizes = step.answer
@@ -133,12 +136,12 @@ def _facts(settings: Settings, target: Target) -> TargetFacts:
         raise ServiceRefusalError(
             f"{place}: no corpus {listed(missing)}; there is {listed(sizes.corpora)}"
         )
-    return TargetFacts(sizes.corpora, sizes.roles, can, title)
+    return TargetFacts(sizes.corpora, sizes.roles, can, title, notes)
 
 
 def title_of(settings: Settings) -> str:
     """What reports call the target."""
-    kind = target_class(settings.target)
+    kind = settings.target_name.kind()
     return kind.title or kind.__name__
 
 

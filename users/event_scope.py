@@ -163,7 +163,7 @@ class EventScope:
             if coordinator.can.recall:
                 ask = coordinator.target.recall
         if rejected is not None:
-            event.rejected = rejected
+            event.rejected = search.rejected = rejected
             search.exclude = event.exclude_ids = [*dict.fromkeys(one.id for one in rejected)]
         event.query = query
         event.corpus_sizes = coordinator.context.corpus_sizes(corpora)
