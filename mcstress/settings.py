@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from mcstress.arrival_settings import ArrivalSettings, arrivals_of
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
@@ -84,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True):
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
     stack_faults: Faults
+    arrivals: ArrivalSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
@@ -127,6 +129,7 @@ _OPTIONS = {
     "think_from_s": "--think-time",
     "think_to_s": "--think-time",
     "reference_s": "--reference",
+    "arrivals": "--arrival-rate",
     "timeout_s": "--timeout",
     "max_answer_bytes": "--max-answer",
     "wait_deadline_s": "--wait-deadline",
@@ -199,6 +202,7 @@ def read_settings(
         if options.rest
         else {},
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
+        arrivals=arrivals_of(options),
     )
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)

@@ -20,6 +20,7 @@ from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.pairing import Remembered
 from mcstress.metrics.tally import Accumulator, Tally
+from mcstress.metrics.arrivals import ArrivalTotals, Row
 from mcstress.metrics.worst import WorstReissues
 
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
@@ -143,12 +144,14 @@ class Section(msgspec.Struct, frozen=True):
 class WholeRun(msgspec.Struct, frozen=True):
     """What a run as a whole has, and no band of it.
 
-    ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py).
+    ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py);
+    ``arrivals``: None without a schedule.
     """
 
     run_s: float
     availability: Mapping[str, Reading]
     blocks: Sequence[tuple[int, int]]
+    arrivals: ArrivalTotals | None = None
 
     @property
     def silences(self) -> Sequence[Silence]:
@@ -163,7 +166,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     ``k``: the length of lists. ``planned``: the least number of samples by figure. ``candidates``:
     how many workers there are for each role, where known. ``steps``: latencies of all steps by
     name; ``failed``: how many of them failed. ``whole``: None for a band, and where a run's times
-    are not asked for.
+    are not asked for. ``unserved``: arrivals of a schedule that never began.
     """
 
     k: int
@@ -172,6 +175,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     steps: Histograms = msgspec.field(default_factory=Histograms)
     failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
     whole: WholeRun | None = None
+    unserved: Sequence[Row] = ()
 
 
 class PlannedRound(msgspec.Struct, frozen=True):

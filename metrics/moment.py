@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from msgspec import UNSET
+
 from mcstress.metrics.availability import GATEWAY, LLM, Availability
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
@@ -15,6 +17,7 @@ from mcstress.metrics.faults import Faults
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
 from mcstress.metrics.metric import Say, Seen
+from mcstress.metrics.response import ScheduledTimes
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import Slot
 from mcstress.metrics.unparseable import LLM_STEPS
@@ -28,7 +31,7 @@ class SecondBucket(Seen):
 
     __slots__ = (
         "band", "events", "failed", "gateway", "listeners", "llm", "phases", "phases_service",
-        "queue", "steps", "users_from",
+        "queue", "scheduled", "steps", "users_from",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +55,7 @@ class SecondBucket(Seen):
         self.phases_service: Latencies = defaultdict(list)
         self.gateway, self.llm = availability[GATEWAY], availability[LLM]
         self.failed = 0
+        self.scheduled: ScheduledTimes | None = None
 
     def add(self, event: Event) -> int:
         """Count an event and its steps, whatever became of it; how many steps never went out.
@@ -86,6 +90,9 @@ class SecondBucket(Seen):
                     self.band.unparseable.add_step(event, step)
             if step.resent:
                 self.band.errors.resent[(name,)] += 1
+        if event.scheduled is not UNSET:
+            self.scheduled = self.scheduled or ScheduledTimes()
+            self.scheduled.add(event, answered=bool(steps) and not unsent)
         if steps and not unsent and event.outcome != "cut":
             lasted_ms = event.latency_ms if event.lasted_ms is None else event.lasted_ms
             self.phases[event.phase].append(lasted_ms)
@@ -116,6 +123,8 @@ class SecondBucket(Seen):
         ):
             for name, latencies in kept.items():
                 histograms[name].add(Counts.of(latencies))
+        if self.scheduled is not None:
+            self.scheduled.settle(self.band.response)
         self.band.events.merge(self.events)
         for (_, outcome), count in self.events.items():
             slot.outcomes[(outcome,)] += count

@@ -20,12 +20,16 @@ def says(description: str) -> msgspec.Meta:
     return msgspec.Meta(description=description)
 
 
-NOT_STEPS = ("queue", "phases", "phases_service")
+NOT_STEPS = ("queue", "phases", "phases_service", "response", "lateness")
 """The keys of ``latency`` beside its steps."""
 
 
 class Percentiles(msgspec.Struct, kw_only=True):
-    """Latencies in ms; None where the count cannot carry the percentile."""
+    """Latencies in ms; None where the count cannot carry the percentile.
+
+    ``at_least_ms``: by its name, the least that a percentile can be which is None because it falls
+    among what never ended.
+    """
 
     count: int = 0
     p50_ms: float | None = None
@@ -34,18 +38,22 @@ class Percentiles(msgspec.Struct, kw_only=True):
     p99_ms: float | None = None
     p999_ms: float | None = None
     max_ms: float | None = None
+    at_least_ms: dict[str, float] = {}
 
 
 class Latency(msgspec.Struct, frozen=True):
     """Latencies by step, waits for an LLM slot by step, and those of whole events by phase.
 
-    ``phases_service``: what services took of whole events.
+    ``phases_service``: what services took of whole events. ``response`` by phase, and ``lateness``
+    by its part, are those of a schedule, and empty without one.
     """
 
     steps: dict[str, Percentiles] = {}
     queue: dict[str, Percentiles] = {}
     phases: dict[str, Percentiles] = {}
     phases_service: dict[str, Percentiles] = {}
+    response: dict[str, Percentiles] = {}
+    lateness: dict[str, Percentiles] = {}
 
     @classmethod
     def of(cls, section: FigureSection) -> Self:

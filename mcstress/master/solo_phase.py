@@ -43,6 +43,11 @@ class SoloPhase:
         """How many are in line."""
         return len(self._line)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether everybody may sit, and does."""
+        return self._is_over() and not self._line
+
     def _is_over(self) -> bool:
         if self._wait_s <= 0:
             return True
