@@ -10,8 +10,6 @@ import msgspec
 from mcstress.metrics.metric import COUNT, Metric, MetricName, ResultContext
 from mcstress.metrics.phase import PHASES
 
-
-
 MEANINGS = {
     "offered": "arrivals that the schedule had until the end",
     "begun": "arrivals that became events",

@@ -31,9 +31,12 @@ THOUSAND = 1000
 class OfferedSecond(msgspec.Struct, frozen=True, array_like=True):
     """One second of the schedule, as the master granted it."""
 
-    time: Annotated[int, msgspec.Meta(ge=0, le=2**40, description="the Unix second it begins in")]
+    time: Annotated[int, msgspec.Meta(ge=0, le=2**40, description="the Unix second that it is")]
     rate_per_s: Annotated[float, msgspec.Meta(ge=0, description="arrivals that were expected")]
     arrivals: Annotated[int, msgspec.Meta(ge=0, le=2**53, description="arrivals that it had")]
+    lasted_s: Annotated[
+        float, msgspec.Meta(gt=0, le=1, description="how long of it was before the end")
+    ] = 1.0
 
 
 class ArrivalTotals(msgspec.Struct, kw_only=True):
@@ -66,6 +69,14 @@ class Unserved(Tally[tuple[int, int, Fate, int]]):
         """Count what ``rows`` tell."""
         for second, rate, fate, waited_ms, number in rows:
             self[second, rate, fate, waited_ms] += number
+
+
+class Offered(msgspec.Struct, frozen=True):
+    """All that is known of a run's schedule beside its events; ``totals`` None: there was none."""
+
+    seconds: Sequence[OfferedSecond] = ()
+    unserved: Rows = ()
+    totals: ArrivalTotals | None = None
 
 
 def total(rows: Rows, fate: Fate) -> int:

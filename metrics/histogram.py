@@ -108,6 +108,16 @@ class Histogram:
         """How many latencies were recorded."""
         return 0 if self._counts is None else int(self._counts.numbers.sum())
 
+    @property
+    def total_ms(self) -> float:
+        """The sum of all latencies, to 0.25 %."""
+        counts = self._counts
+        if counts is None:
+            return 0.0
+        buckets = range(counts.first, counts.end)
+        middles = [_middle(bucket, counts.max_ns / 1e6) for bucket in buckets]
+        return float(np.dot(counts.numbers, middles))
+
     def percentile(self, thousandths: int) -> float | None:
         """The latency in ms that ``thousandths`` of the values do not exceed."""
         return _percentiles(self._counts, [thousandths])[0]

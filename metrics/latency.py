@@ -79,6 +79,12 @@ class Latency(Metric):
             service = f"time of whole {phase} events that services took"
             yield from percentile_names(f"latency.phases_service.{phase}", service, (phase,))
 
+    def mean_event_ms(self) -> float | None:
+        """The mean time of an event from begin to end; None where none ended."""
+        count = sum(histogram.count for histogram in self.phases.values())
+        total_ms = sum(histogram.total_ms for histogram in self.phases.values())
+        return total_ms / count if count else None
+
     def result(self, context: ResultContext | None = None) -> dict[str, Any]:
         """{count, p50_ms, …} by step, by step in ``queue``, by phase in the other two."""
         del context

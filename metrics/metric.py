@@ -14,13 +14,13 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from mcstress.metrics.arrivals import ArrivalTotals, Row
 from mcstress.metrics.availability import GATEWAY, Reading, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.pairing import Remembered
 from mcstress.metrics.tally import Accumulator, Tally
-from mcstress.metrics.arrivals import ArrivalTotals, Row
 from mcstress.metrics.worst import WorstReissues
 
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"

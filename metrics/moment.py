@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from msgspec import UNSET
-
 from mcstress.metrics.availability import GATEWAY, LLM, Availability
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
@@ -90,14 +88,16 @@ class SecondBucket(Seen):
                     self.band.unparseable.add_step(event, step)
             if step.resent:
                 self.band.errors.resent[(name,)] += 1
-        if event.scheduled is not UNSET:
-            self.scheduled = self.scheduled or ScheduledTimes()
-            self.scheduled.add(event, answered=bool(steps) and not unsent)
         if steps and not unsent and event.outcome != "cut":
             lasted_ms = event.latency_ms if event.lasted_ms is None else event.lasted_ms
             self.phases[event.phase].append(lasted_ms)
             self.phases_service[event.phase].append(event.latency_ms)
         return unsent
+
+    def add_scheduled(self, event: Event, unsent: int) -> None:
+        """Count the times of an event that a schedule asked for, after ``add``."""
+        self.scheduled = self.scheduled or ScheduledTimes()
+        self.scheduled.add(event, answered=bool(event.steps) and not unsent)
 
     def _add_failure(self, name: str, error: str) -> None:
         self.failed += 1

@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mcstress.metrics.arrivals import Row
 from mcstress.metrics.event import Event
 from mcstress.metrics.histogram import Histogram, Histograms, censored_summary
 from mcstress.metrics.latency import percentile_names
 from mcstress.metrics.metric import Metric, MetricName, ResultContext
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.arrivals import Row
 
 ALL = "all"
 PARTS = {

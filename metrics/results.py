@@ -64,7 +64,9 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
-    """A band of concurrent users. ``seconds`` and pace are None where users were not counted.
+    """A band of load. ``seconds`` and pace are None where users were not counted.
+
+    One of an offered rate has users of 0 and ``offered_from``, else None.
 
     ``figures`` are the sections that ``metrics`` has too, of this band alone.
     """
@@ -73,6 +75,11 @@ class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
     users_to: int
     seconds: float | None = None
     requests_per_s: float | None = None
+    offered_from: float | None = None
+    offered_to: float | None = None
+    offered_per_s: float | None = None
+    done_per_s: float | None = None
+    missed: int = 0
     latency: Latency
     figures: FigureSection
 
@@ -84,7 +91,10 @@ class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert({**pace, "latency": latency, "figures": entry}, cls)
 
 
-_OF_A_BAND = ("users_from", "users_to", "seconds", "requests_per_s")
+_OF_A_BAND = (
+    "users_from", "users_to", "seconds", "requests_per_s", "offered_from", "offered_to",
+    "offered_per_s", "done_per_s", "missed",
+)  # fmt: skip
 
 
 class Cell(msgspec.Struct):

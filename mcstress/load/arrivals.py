@@ -20,8 +20,8 @@ from gevent.hub import Waiter
 from mcstress.load.pacer import Slot
 from mcstress.load.round_places import phases_from
 from mcstress.load.schedule import Counts, Granted, Kind, dealt
-from mcstress.metrics.event import Scheduled, utc
 from mcstress.metrics.arrivals import Fate, Unserved
+from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
 

@@ -48,9 +48,12 @@ class Offering:
         """Of each worker, what was granted of late: when its second begins, and its places."""
 
     def begin(self) -> None:
-        """Second 0 is soon."""
-        self.begin_s = CLOCK.now_s() + BEGINS_IN_S
-        logger.info("second 0 of the schedule is in %.1f s: %s", BEGINS_IN_S, self.plan.rate)
+        """Second 0 is soon: a whole Unix second, as slots of timelines are."""
+        now_s = CLOCK.now_s()
+        self.begin_s = float(round(now_s + BEGINS_IN_S))
+        logger.info(
+            "second 0 of the schedule is in %.1f s: %s", self.begin_s - now_s, self.plan.rate
+        )
 
     def change(self, rate: Rate) -> None:
         """Another rate, from the first second that is not granted yet."""
@@ -104,6 +107,25 @@ class Offering:
         """Nothing is offered any more; twice is once."""
         if self._end_s is None:
             self._end_s = CLOCK.now_s()
+
+    def seconds_so_far(self) -> list[OfferedSecond]:
+        """Those that began before the end, or before now; of the last one what came by then."""
+        end_s = CLOCK.now_s() if self._end_s is None else self._end_s
+        whole = [second for second in self.seconds if second.time + 1 <= end_s]
+        for second in self.seconds[len(whole) : len(whole) + 1]:
+            if (lasted_s := end_s - second.time) > 0:
+                due = self._due_in(second.time, end_s)
+                whole.append(OfferedSecond(second.time, second.rate_per_s, due, lasted_s))
+        return whole
+
+    def _due_in(self, begins_s: float, end_s: float) -> int:
+        """How many of a late second's arrivals came before ``end_s``."""
+        return sum(
+            int((begins + places <= end_s).sum())
+            for ahead in self._ahead.values()
+            for begins, places in ahead
+            if begins == begins_s
+        )
 
     def dealt_to(self, worker: str) -> int:
         """How many arrivals the worker was granted."""

@@ -23,8 +23,8 @@ from mcstress.master.seat_pool import Headcount, SeatPool
 from mcstress.master.solo_phase import SoloPhase
 from mcstress.master.stages import RUN_CHANGES, RunStage, changed
 from mcstress.master.worker_registry import WorkerRegistry, WorkerState
-from mcstress.metrics.figures import Figures
 from mcstress.metrics.arrivals import Unserved
+from mcstress.metrics.figures import Figures
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.services.clock import CLOCK
 from mcstress.settings import Settings
