@@ -23,6 +23,7 @@ class ArrivalFigures(Metric):
     """Of the run as a whole: ``WholeRun.arrivals``. Without a schedule there are none."""
 
     key = section = "arrivals"
+    may_be_absent = True
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:

@@ -72,7 +72,7 @@ class Band:
         self.errors = self._of(Errors)
         self.events = self._of(Events).counted
         self.latency = self._of(Latency)
-        self.response = self._of(Response)
+        self.responses = self._of(Response)
         self.unparseable = self._of(Unparseable)
         self.freshness = self._of(Freshness)
         self.listeners: dict[str, list[Add]] = {}
@@ -107,13 +107,14 @@ class Band:
         candidates: Mapping[str, int] | None,
         whole: WholeRun | None = None,
     ) -> dict[str, Any]:
-        """The ``metrics`` section (DESIGN.md section 6); what has nothing to say is left out."""
+        """The ``metrics`` section (DESIGN.md section 6)."""
         steps, failed = self.latency.steps, self.errors.failed
         context = ResultContext(k, planned, candidates, steps, failed, whole)
         sections: dict[str, Any] = {}
         for metric in self.metrics.values():
             if metric.section not in BESIDE_METRICS:
-                if not (found := metric.result(context)):
+                found = metric.result(context)
+                if metric.may_be_absent and not found:
                     continue
                 section = sections
                 for part in metric.section.split("."):
@@ -123,7 +124,7 @@ class Band:
 
     def latency_section(self, unserved: Sequence[Row] = ()) -> dict[str, Any]:
         """What stands under ``latency``; ``unserved``: arrivals of its load that never began."""
-        return {**self.latency.result(), **self.response.summaries(unserved)}
+        return {**self.latency.result(), **self.responses.summaries(unserved)}
 
     def per_question(self) -> dict[str, dict[Unit, Mean]]:
         """By figure and unit: what its values add up to; of figures that are compared so."""

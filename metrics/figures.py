@@ -82,7 +82,7 @@ class Figures:
     def scheduled(self) -> int:
         """How many of the events a schedule asked for."""
         self._sums.settle()
-        return sum(band.response.events for band in self._sums.bands.values())
+        return sum(band.responses.events for band in self._sums.bands.values())
 
     @property
     def events(self) -> int:
@@ -141,7 +141,7 @@ class Figures:
         """``metrics`` and ``latency`` over all bands only: a few ms, for a line of progress."""
         self._sums.settle()
         total = self._sums.bands.joined()
-        return {"metrics": total.result(self.k, {}, None), "latency": total.latency.result()}
+        return {"metrics": total.result(self.k, {}, None), "latency": total.latency_section()}
 
     def result(
         self,

@@ -188,8 +188,8 @@ def censored_summary(ended: Histogram, given_up: Histogram) -> dict[str, Any]:
             found[name] = ended.at_rank(rank)
         else:
             least_ms = found[name]
-            # What waited for the longest wait stands in one bucket, whose middle may be beyond it.
-            is_longest = longest_ms < least_ms < longest_ms * GROWTH
+            # What waited for the longest wait stands in one bucket, whose middle is another.
+            is_longest = longest_ms / GROWTH < least_ms < longest_ms * GROWTH
             at_least[name], found[name] = longest_ms if is_longest else least_ms, None
     return {**found, "at_least_ms": at_least} if at_least else found
 

@@ -76,7 +76,7 @@ def _of_rates(
                 "offered_from": min(rates),
                 "offered_to": max(rates),
                 "offered_per_s": pace(sum(second.arrivals for second in its), duration_s),
-                "done_per_s": pace(joined.response.events, duration_s),
+                "done_per_s": pace(joined.responses.events, duration_s),
                 "missed": total(never, "missed"),
                 "mean_event_ms": joined.latency.mean_event_ms(),
                 **_pace(joined, duration_s),

@@ -231,12 +231,14 @@ class Metric(Accumulator):
     """One metric of one band of users. Its attributes are Mergeable (tally.py): Tally, Histograms.
 
     ``key`` names its state and is unique. ``section``: the path of its result in ``metrics``; two
-    metrics may share one. ``hears``: the phases whose events ``add`` gets.
+    metrics may share one. ``hears``: the phases whose events ``add`` gets. ``may_be_absent``: a
+    result that is empty makes no section.
     """
 
     key: ClassVar[str]
     section: ClassVar[str]
     hears: ClassVar[tuple[str, ...]] = ()
+    may_be_absent: ClassVar[bool] = False
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:

@@ -124,7 +124,7 @@ class SecondBucket(Seen):
             for name, latencies in kept.items():
                 histograms[name].add(Counts.of(latencies))
         if self.scheduled is not None:
-            self.scheduled.settle(self.band.response)
+            self.scheduled.settle(self.band.responses)
         self.band.events.merge(self.events)
         for (_, outcome), count in self.events.items():
             slot.outcomes[(outcome,)] += count

@@ -32,7 +32,7 @@ PARTS = {
 
 
 class Response(Metric):
-    """``response`` by phase, of events that ended; ``cut`` of those that did not; ``late`` by part.
+    """``ended`` by phase, of events that ended; ``cut`` of those that did not; ``late`` by part.
 
     ``SecondBucket`` feeds it, a second's worth at once.
     """
@@ -41,7 +41,7 @@ class Response(Metric):
     section = "latency"
 
     def __init__(self) -> None:
-        self.response = Histograms()
+        self.ended = Histograms()
         self.cut = Histograms()
         self.late = Histograms()
 
@@ -68,10 +68,10 @@ class Response(Metric):
         never = Histogram()
         for *_, waited_ms, number in unserved:
             never.record_times(float(waited_ms), number)
-        found = {ALL: _joined(self.response, self.cut, never)}
-        begun = sum(histogram.count for histogram in (*self.response.values(), *self.cut.values()))
-        for phase in sorted({*self.response, *self.cut}):
-            own, cut = self.response.get(phase, Histogram()), Histogram()
+        found = {ALL: _joined(self.ended, self.cut, never)}
+        begun = sum(histogram.count for histogram in (*self.ended.values(), *self.cut.values()))
+        for phase in sorted({*self.ended, *self.cut}):
+            own, cut = self.ended.get(phase, Histogram()), Histogram()
             cut.merge(self.cut.get(phase, Histogram()))
             for *_, waited_ms, number in unserved:
                 cut.record_times(float(waited_ms), -(-number * (own.count + cut.count) // begun))
@@ -83,9 +83,9 @@ class Response(Metric):
         return self.summaries(context.unserved)
 
 
-def _joined(response: Histograms, cut: Histograms, never: Histogram) -> dict[str, Any]:
+def _joined(answered: Histograms, cut: Histograms, never: Histogram) -> dict[str, Any]:
     ended = Histogram()
-    for histogram in response.values():
+    for histogram in answered.values():
         ended.merge(histogram)
     for histogram in cut.values():
         never.merge(histogram)
@@ -95,10 +95,10 @@ def _joined(response: Histograms, cut: Histograms, never: Histogram) -> dict[str
 class ScheduledTimes:
     """A second's worth of times, in ms, before they are bucketed."""
 
-    __slots__ = ("cut", "generator", "own_cap", "queue", "response")
+    __slots__ = ("cut", "ended", "generator", "own_cap", "queue")
 
     def __init__(self) -> None:
-        self.response: list[tuple[str, float]] = []
+        self.ended: list[tuple[str, float]] = []
         self.cut: list[tuple[str, float]] = []
         self.generator: list[float] = []
         self.queue: list[float] = []
@@ -116,13 +116,13 @@ class ScheduledTimes:
         self.queue.append(scheduled.queue_ms)
         if answered:
             self.own_cap.append(sum(step.queue_ms for step in event.steps))
-            kept = self.cut if event.outcome == "cut" else self.response
+            kept = self.cut if event.outcome == "cut" else self.ended
             kept.append((event.phase, scheduled.response_ms or 0.0))
 
-    def settle(self, response: Response) -> None:
+    def settle(self, responses: Response) -> None:
         """Bring all into the histograms."""
         for part in PARTS:
-            response.late[part].record(*getattr(self, part))
-        for kept, histograms in ((self.response, response.response), (self.cut, response.cut)):
+            responses.late[part].record(*getattr(self, part))
+        for kept, histograms in ((self.ended, responses.ended), (self.cut, responses.cut)):
             for phase in {phase for phase, _ in kept}:
                 histograms[phase].record(*(ms for of, ms in kept if of == phase))

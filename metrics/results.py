@@ -44,7 +44,7 @@ class Percentiles(msgspec.Struct, kw_only=True):
 class Latency(msgspec.Struct, frozen=True):
     """Latencies by step, waits for an LLM slot by step, and those of whole events by phase.
 
-    ``phases_service``: what services took of whole events. ``response`` by phase, and ``lateness``
+    ``phases_service``: what services took of whole events. ``responses`` by phase, and ``lateness``
     by its part, are those of a schedule, and empty without one.
     """
 
@@ -52,7 +52,7 @@ class Latency(msgspec.Struct, frozen=True):
     queue: dict[str, Percentiles] = {}
     phases: dict[str, Percentiles] = {}
     phases_service: dict[str, Percentiles] = {}
-    response: dict[str, Percentiles] = {}
+    responses: dict[str, Percentiles] = msgspec.field(name="response", default_factory=dict)
     lateness: dict[str, Percentiles] = {}
 
     @classmethod

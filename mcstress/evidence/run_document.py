@@ -91,12 +91,13 @@ class RunDocument(msgspec.Struct, kw_only=True):
         Sequence[tuple[Second, Users]], says("concurrent users by Unix second, ascending")
     ] = []
     offered: Annotated[
-        list[OfferedSecond], says("a schedule by second: Unix second, rate, arrivals")
-    ] = []
+        list[OfferedSecond] | UnsetType,
+        says("a schedule by second: Unix second, rate, arrivals, how much of it was in the run"),
+    ] = UNSET
     unserved: Annotated[
-        list[Row],
+        list[Row] | UnsetType,
         says("arrivals that never began: Unix second, rate in thousandths, fate, ms, number"),
-    ] = []
+    ] = UNSET
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
     candidates: Annotated[
         dict[str, int] | None, says("workers there are for each role, where that is known")
@@ -177,7 +178,8 @@ def build(
     document.checks, document.verdict = checks, overall(checks)
     document.users, document.thresholds = users, list(thresholds)
     document.candidates = candidates
-    document.offered, document.unserved = [*offered], [*unserved]
+    if schedule.totals is not None:
+        document.offered, document.unserved = [*offered], [*unserved]
     if with_state and not run.keeps_all:
         document.state = figures.state()
     return document

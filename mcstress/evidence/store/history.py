@@ -213,11 +213,11 @@ class Document:
 
     def offered(self) -> list[OfferedSecond]:
         """The schedule's seconds, as the head has them."""
-        return self.document.offered
+        return self.document.offered or []
 
     def unserved(self) -> Rows:
         """Likewise."""
-        return self.document.unserved
+        return self.document.unserved or []
 
     def states(self) -> Iterator[Json]:
         """The metrics' state, where the head has it."""

@@ -21,6 +21,7 @@ from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome, value_of
 from mcstress.metrics.faults import UNSENT_STEPS
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.shown import beyond
 
 
 def target(run: RunSection) -> Section:
@@ -65,15 +66,20 @@ def checks(document: RunDocument) -> Section:
 
 
 def _check(check: CheckOutcome) -> list[Any]:
-    value = check.value
     return [
         Verbatim(check.check),
-        words.NONE if value is None else value_of(check.metric, value, check.threshold),
+        _value(check),
         words.interval(check.ci95, limits=(check.threshold,)),
         words.count(check.samples if check.questions is None else check.questions),
         readings.verdict(check.verdict),
         check.reason,
     ]
+
+
+def _value(check: CheckOutcome) -> str:
+    if check.value is not None:
+        return value_of(check.metric, check.value, check.threshold)
+    return words.NONE if check.at_least is None else beyond(check.at_least)
 
 
 def completeness(document: RunDocument) -> Section:
@@ -231,7 +237,7 @@ def not_covered(document: RunDocument) -> Section:
             *_reach(document),
             *_generator(run),
             *_kept(run),
-            _NO_SCHEDULE,
+            *([] if document.completeness.arrivals else [_NO_SCHEDULE]),
         ],
     )
 
