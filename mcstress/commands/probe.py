@@ -68,7 +68,9 @@ def chat(settings: Settings, url: str, model: ModelFacts) -> Finding:
     took = f"{step.latency_ms:.0f} ms"
     if step.answer is None:
         return Finding("warn", f"{asked}: the answer cannot be used, {step.unparseable}, {took}")
-    demand = clip(inbox_query(settings.scenario.templates.inbox_query, step.answer), SHOWN_CHARACTERS)
+    demand = clip(
+        inbox_query(settings.scenario.templates.inbox_query, step.answer), SHOWN_CHARACTERS
+    )
     return Finding("ok", f"{asked}: understood as {demand!r}, {took}")
 
 
