@@ -30,10 +30,11 @@ from mcstress.services.target_class import target_class
 from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
+from mcstress.users.at_rest import RestLists
 from mcstress.users.run import setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
-from mcstress.users.truth import RestLists, Truth, read_truth
+from mcstress.users.truth import Truth, read_truth
 from mcstress.web.names import Authority, allowed_hosts
 
 _APART = re.compile(r"[\n;,]")
@@ -223,8 +224,12 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
         if check.metric in OF_TRUTH:
             if not settings.truth.path:
                 raise UsageError(f"check {check.text!r}: found no --truth, expected a file of it")
-        elif check.metric.startswith("stability.against_rest.") and not settings.rest_path:
-            raise UsageError(f"check {check.text!r}: found no --rest, expected a run at rest")
+        elif check.metric.startswith("stability.against_rest."):
+            if not (settings.rest_path or settings.reference_s):
+                raise UsageError(
+                    f"check {check.text!r}: found neither --rest nor --reference, expected lists "
+                    "at rest"
+                )
         elif check.metric.startswith("relevance.") and not settings.scenario.relevance:
             raise UsageError(
                 f"check {check.text!r}: found no [[relevance]] in the scenario "

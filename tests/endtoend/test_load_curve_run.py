@@ -17,6 +17,7 @@ def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
             report_dir=tmp_path / "reports",
         )
     assert document, output
+    _holds_all_wordings_at_rest(document)
     alone, crowded = document["load_curve"][0], document["load_curve"][-1]
     assert alone["users_from"] < 10 <= crowded["users_from"]
     assert alone["determinism"]["mean_jaccard"] == 1.0
@@ -30,3 +31,28 @@ def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
     low, high = verbatim["ci95"]
     assert low < verbatim["top1_rate"] < high < alone["handover"]["verbatim"]["top1_rate"]
     assert "determinism" in document["load_curve_reading"]
+
+
+def _holds_all_wordings_at_rest(document):
+    """The trio that was alone asked all wordings; every later list is held against its."""
+    wordings = len(document["scenario"]["variants"])
+    crowd_came = min(event["time"] for event in document["events"] if event["trio"] > 1)
+    baselines = [
+        event
+        for event in document["events"]
+        if event["phase"] == "baseline" and event["found"] is not None
+    ]
+    asked = {event["variant"] for event in baselines if event["time"] < crowd_came}
+    assert asked == {*range(1, wordings + 1)}
+    first, seen = {}, []
+    for event in sorted(baselines, key=lambda event: event["time"]):
+        question = event["variant"], event["contract"], event["role"]
+        ids = {(hit["corpus"], hit["id"]) for hit in event["top_k"]}
+        at_rest = first.setdefault(question, ids)
+        if at_rest is not ids and event["outcome"] != "cut":
+            seen.append((question, 2 * len(ids & at_rest) / (len(ids) + len(at_rest))))
+            assert event["rest_overlap"] == seen[-1][1]
+    found = document["metrics"]["stability"]["against_rest"]
+    assert found["lists"] == len(seen)
+    assert found["questions"] == len({question for question, _ in seen})
+    assert len(first) == 12 * wordings
