@@ -11,7 +11,7 @@ from standin.process import Standin
 def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
     with Standin("crowded", crowd=10) as standin:
         _, document, output = run_locust(
-            *("--headless", "-u", 18, "-r", 18, "--run-time", 24, "--reference", 11),
+            *("--headless", "-u", 18, "-r", 18, "--run-time", 34, "--reference", 11),
             *("--think-time", "0.1", "--stop-timeout", 5, "--only-summary"),
             *("--host", standin.url, "--llm-host", standin.url),
             report_dir=tmp_path / "reports",
