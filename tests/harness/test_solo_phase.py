@@ -50,7 +50,7 @@ def test_it_goes_on_until_all_was_asked_for_twice_as_long_at_most(clock):
     for comes, lasts in ((["q", "r"], 15), (["q"], 30)):
         clock[0], first, seats = 100.0, SoloPhase(15, questions=2), SeatPool()
         first.holds_back(asked("alice", 1), seats)
-        first.note(dict.fromkeys(comes, ["a"]))
+        first.note({question: ["a"] for question in comes})
         clock[0] += lasts - 1
         assert not first.is_over
         clock[0] += 1
