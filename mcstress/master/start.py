@@ -46,6 +46,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         scenario=settings.scenario,
         truth=settings.truth.questions,
         rest=settings.rest,
+        reference=settings.reference_s > 0,
         phases=[phase for phase in settings.phases if phase not in skipped],
         rounds=settings.rounds,
         seed=settings.seed,
