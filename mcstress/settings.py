@@ -39,10 +39,11 @@ from mcstress.services.target_class import target_class
 from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
-from mcstress.users.run import setup_of
+from mcstress.users.at_rest import RestLists
+from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
-from mcstress.users.truth import RestLists, Truth, read_truth
+from mcstress.users.truth import Truth, read_truth
 from mcstress.web.names import Authority, allowed_hosts
 
 _APART = re.compile(r"[\n;,]")
@@ -118,7 +119,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     def llm_setup(self, url: str, model: ModelFacts) -> ModelSetup:
         """What the language model's client is made from, for what was found at ``url``."""
-        return ModelSetup(
+        return model_setup_of(
+            self.scenario,
             url=url,
             # Ollama knows more names of a model than it lists.
             model=self.llm_model if model.api == "ollama" else model.name,
@@ -245,8 +247,14 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
         if check.metric in OF_TRUTH:
             if not settings.truth.path:
                 raise UsageError(f"check {check.text!r}: found no --truth, expected a file of it")
-        elif check.metric.startswith("stability.against_rest.") and not settings.rest_path:
-            raise UsageError(f"check {check.text!r}: found no --rest, expected a run at rest")
+        elif check.metric.startswith("stability.against_rest."):
+            if not (settings.rest_path or settings.reference_s):
+                raise UsageError(
+                    f"check {check.text!r}: found neither --rest nor --reference, expected lists "
+                    "at rest"
+                )
+        elif check.metric.startswith("inbox.fields."):
+            _refuse_field(check, settings.scenario)
         elif check.metric.startswith("relevance.") and not settings.scenario.relevance:
             raise UsageError(
                 f"check {check.text!r}: found no [[relevance]] in the scenario "
@@ -257,6 +265,17 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
                 f"check {check.text!r}: found no --arrival-rate, expected one: without a schedule "
                 "there is no such figure"
             )
+
+
+def _refuse_field(check: Check, scenario: Scenario) -> None:
+    """What the LLM reads in a message has the scenario's own names."""
+    name = check.metric.split(".")[2]
+    if name not in scenario.parse:
+        known = ", ".join(scenario.parse) or "there are none"
+        raise UsageError(
+            f"check {check.text!r}: found the field {name}, expected one of the fields of parse in "
+            f"the scenario {scenario.name}: {known}"
+        )
 
 
 def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:

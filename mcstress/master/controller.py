@@ -248,7 +248,7 @@ class RunController(RunSession):
         offering = run.offering
         if offering is None:
             return
-        if offering.begin_s is None and run.stage is RunStage.RUNNING and run.solo_phase.is_over:
+        if offering.begin_s is None and run.stage is RunStage.RUNNING and _all_sit(run):
             offering.begin()
         trios = max((lease.seat.trio for lease in run.seats.leases()), default=0)
 
@@ -334,3 +334,8 @@ class RunController(RunSession):
         """Whether no worker takes part any more, nor is there one who has yet to say so."""
         connected = self.runner.worker_count if isinstance(self.runner, MasterRunner) else 0
         return run.registry.everyone_left() and len(run.registry.parts) >= connected
+
+
+def _all_sit(run: RunState) -> bool:
+    """Whether the reference is over, and nobody waits in line for it any more."""
+    return run.solo_phase.is_over and not run.solo_phase.waiting

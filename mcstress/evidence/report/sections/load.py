@@ -14,20 +14,20 @@ SEARCH = "matrix_search"
 
 _RATES = ["Offered", "Seconds", "Offered/s", "Done/s", "Missed", "Response p50 ms", "p95 ms"]
 _SPEED = ["Seconds", "Steps/s", "Failed", "Search p50 ms", "p95 ms", "p99 ms"]
-_QUALITY = ["Same role", "Two roles", "Determinism", "Freshness"]
+_QUALITY = ["Same {role}", "Two {roles}", "Determinism", "Freshness"]
 _BANDS_NOTE = (
     "A pair counts in the band of its later event; a band of under 10 s joins the one below."
 )
 _CELLS_NOTE = (
-    "Same role, two roles, determinism: mean Jaccard; freshness: rate seen within 10 s; handover: "
-    "rate at top-1; each with its 95 % interval and its samples."
+    "Same {role}, two {roles}, determinism: mean Jaccard; freshness: rate seen within 10 s; "
+    "handover: rate at top-1; each with its 95 % interval and its samples."
 )
 _LEARNING = ["Her words", "Control", "Other words", "Control"]
 
 
 def load(document: RunDocument) -> Section:
     """One row per band, in three tables; a cell is value, interval, samples."""
-    bands = document.bands
+    bands, nouns = document.bands, document.words
     rates = [band for band in bands if band.offered_from is not None]
     name = "Load" if rates else "Users"
     return Section(
@@ -37,13 +37,13 @@ def load(document: RunDocument) -> Section:
         tables=[
             *_rates(rates),
             Table([name, *_SPEED], [_speed(band) for band in bands]),
-            Table([name, *_QUALITY], [_quality(band) for band in bands]),
+            Table([name, *map(nouns.fill, _QUALITY)], [_quality(band) for band in bands]),
             Table([name, *_LEARNING], [_learning(band) for band in bands]),
         ]
         if bands
         else [],
         lead=document.load_curve_reading,
-        notes=[_BANDS_NOTE, _CELLS_NOTE],
+        notes=[_BANDS_NOTE, nouns.fill(_CELLS_NOTE)],
     )
 
 
