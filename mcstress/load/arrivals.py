@@ -71,6 +71,7 @@ class ArrivalsPacer:
         self._woken: set[Waiter[None]] = set()
         self._news = Signal()
         self._ended = False
+        self._is_empty = False
         self._last_taken_s = 0.0
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
@@ -100,6 +101,7 @@ class ArrivalsPacer:
 
         A task that asks nothing is done at once: no arrival is for it.
         """
+        self._is_empty = False
         phases = coordinator.run.phases
         if not (self._announced.is_set() or self._is_reference(coordinator)):
             with coordinator.interruptible():
@@ -141,14 +143,16 @@ class ArrivalsPacer:
         """Nothing: no arrival was the user's."""
 
     def all_done(self) -> None:
-        """All users of the process have done their rounds: the schedule ended with the last task.
+        """All users of the process have done their rounds: its schedule ended with the last task.
 
-        What came after it was taken is withdrawn.
+        What comes after that was taken is withdrawn, until somebody new begins a round.
         """
+        if not self._announced.is_set():
+            return  # only the reference's trio is there yet
+        self._is_empty = True
         while self._due and self._due[-1].due_s > self._last_taken_s:
             self._due.pop()
             self.counts.withdrawn += 1
-        self.end()
 
     def end(self) -> None:
         """Nothing begins any more: what waits is cut, what was to come is withdrawn."""
@@ -241,7 +245,11 @@ class ArrivalsPacer:
     def _move_due(self, now_s: float) -> None:
         coming, due = self._coming, self._due
         while coming and coming[0].due_s <= now_s:
-            due.append(coming.popleft())
+            arrival = coming.popleft()
+            if self._is_empty:
+                self.counts.withdrawn += 1
+            else:
+                due.append(arrival)
 
     def _miss(self, now_s: float) -> None:
         """Give up those that have waited too long."""

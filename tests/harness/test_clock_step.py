@@ -52,7 +52,7 @@ def test_a_clock_that_is_set_moves_no_time_of_the_run_and_is_said(
 @pytest.mark.parametrize("by_s", [HOUR_S, -HOUR_S])
 def test_an_event_and_its_steps_are_of_one_clock(set_clock, by_s):
     set_clock(by_s)
-    trace = SimpleNamespace(trace_id="0" * 32)
+    trace = SimpleNamespace(slot=None, trace_id="0" * 32)
     fired = []
     coordinator = SimpleNamespace(
         trace=lambda _: trace, round=1, seat=SimpleNamespace(trio=1), name="alice",
