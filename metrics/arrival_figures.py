@@ -29,9 +29,7 @@ class ArrivalFigures(Metric):
     def names(cls) -> Iterator[MetricName]:
         """What was offered, and the fates."""
         for leaf, meaning in MEANINGS.items():
-            yield MetricName(
-                f"arrivals.{leaf}", meaning, COUNT, tuple(PHASES), "arrivals.offered", label=meaning
-            )
+            yield MetricName(f"arrivals.{leaf}", meaning, COUNT, tuple(PHASES), "arrivals.offered")
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The section; empty where nothing was offered by a schedule."""
