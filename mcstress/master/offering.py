@@ -55,8 +55,10 @@ class Offering:
             "second 0 of the schedule is in %.1f s: %s", self.begin_s - now_s, self.plan.rate
         )
 
-    def change(self, rate: Rate) -> None:
-        """Another rate, from the first second that is not granted yet."""
+    def change_to(self, rate: Rate) -> None:
+        """Another rate, from the first second that is not granted yet; the same changes nothing."""
+        if rate == self.plan.rate:
+            return
         self.plan.change(rate, self._next)
         logger.info("from second %d on, %s are offered", self._next, rate)
 

@@ -92,7 +92,9 @@ def test_a_rate_that_is_changed_changes_later_seconds_only(clock):
     offering.begin()
     clock.now = 1002.0
     offering.grant(SHARES, Told())
-    offering.change(Rate(50, 50))
+    offering.change_to(Rate(20, 20))
+    assert offering.plan.second(4).before == 80, "the same changes nothing"
+    offering.change_to(Rate(50, 50))
     assert offering.rate_per_s == 20
     clock.now = 1006.5
     offering.grant(SHARES, Told())
