@@ -325,7 +325,11 @@ def test_one_request_for_all_corpora_whose_hits_say_theirs():
     ]
     path = "/workers,others/_search?q=forklift%2C%20Milwaukee&size=2"
     probe = "/workers,others/_search?q=test&size=1"
-    answers = {"GET /all": listed, f"GET {path}": {"hits": hits}, f"GET {probe}": {"hits": []}}
+    answers = {
+        "GET /all": [answer(listed)],
+        f"GET {path}": {"hits": hits},
+        f"GET {probe}": {"hits": []},
+    }
     with RawServer(Answers(answers)) as server:
         kind = toml_target("my.toml", textwrap.dedent(LISTED))
         assert kind.takes_host
