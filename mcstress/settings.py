@@ -179,12 +179,8 @@ def read_settings(
     ``hosts`` are the services that tokens belong to; None: those that the options name.
     """
     scenario = load_scenario(options.scenario)
-<<<<<<< HEAD
-    think_from_s, think_to_s = _think_time(options.think_time)
-    target = _target(options.target, host)
-=======
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
->>>>>>> main
+    target = _target(options.target, host)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
@@ -192,15 +188,9 @@ def read_settings(
             getattr(options, "tags", None) or [], getattr(options, "exclude_tags", None) or []
         ),
         checks=_checks(scenario, options.check),
-<<<<<<< HEAD
-        gateway_url=_url("--host", host),
-        target=target.name,
-        llm_url=_url("--llm-host", options.llm_host),
-=======
         gateway_url=base_url("--host", host),
-        target=_target(options.target, host),
+        target=target.name,
         llm_url=base_url("--llm-host", options.llm_host),
->>>>>>> main
         llm_api=_api("--llm-api", options.llm_api),
         llm_max_tokens=at_least(0, "--llm-max-tokens", options.llm_max_tokens),
         llm_model=text_of("--llm-model", options.llm_model),
@@ -330,37 +320,12 @@ def _top_k(value: Any, scenario: Scenario) -> int:
     return top_k
 
 
-<<<<<<< HEAD
-def _think_time(text: str) -> tuple[float, float]:
-    """``2`` or ``1-5``, in seconds."""
-    parts = [part.strip() for part in str(text).split("-")]
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if len(numbers) == 1:
-        numbers *= 2
-    if len(numbers) != 2 or not 0 <= numbers[0] <= numbers[1] < math.inf:  # noqa: PLR2004  (from and to)
-        raise UsageError(f"--think-time: found {text!r}, expected seconds as 2 or as 1-5")
-    return numbers[0], numbers[1]
-
-
-def _url(option: str, value: Any) -> str:
-    """A base URL; nothing stands for the embedded stack."""
-    return str(parse_base_url(value, option)) if value else ""
-
-
 def _target(name: str, host: str | None) -> TargetName:
     """A target that is there, and that takes a host where one is given."""
     target = read_target(name)
     kind = target.kind()
     if name and host and not kind.takes_host:
         what = 'file has no url = "{host}"' if target.file else "class takes none"
-=======
-def _target(name: str, host: str | None) -> str:
-    """The name of a class that is there, and that takes a host where one is given."""
-    if name and host and not target_class(name).takes_host:
->>>>>>> main
         raise UsageError(
             f"--target {name}: found --host {clip(host)} beside it, and the {what}; "
             "expected one of the two"
