@@ -44,15 +44,17 @@ class Observer:
         moment = sums.moment_of(event)
         if unsent := moment.add(event):
             sums.faults[(UNSENT_STEPS,)] += unsent
-        moment.question, moment.unit = self._question_of(event), unit_of(event)
+        moment.question = event.question or self._question_of(event)
+        moment.unit = unit_of(event)
         if event.outcome == "cut":
             return
-        hits = event.listed
-        if hits is not None and not (len(hits) == event.k == len({hit.id for hit in hits})):
+        hits = None if event.found is None else event.top_k  # ``listed``, without a call
+        if hits is not None and not len(hits) == event.k == len({hit.id for hit in hits}):
             hits = _distinct(event, hits, sums.faults)
-        if event.phase == "baseline":
+        phase = event.phase
+        if phase == "baseline":
             self._baseline(event, hits, moment, sums)
-        observe = self._by_phase.get(event.phase)
+        observe = self._by_phase.get(phase)
         if observe is not None:
             observe(event, hits, moment)
 
