@@ -15,6 +15,7 @@ from mcstress.metrics.faults import Faults
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
 from mcstress.metrics.metric import Say, Seen
+from mcstress.metrics.response import ScheduledTimes
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import Slot
 from mcstress.metrics.unparseable import LLM_STEPS
@@ -44,7 +45,7 @@ class SecondBucket(Seen):
 
     __slots__ = (
         "_availability", "answered", "band", "events", "failed", "listeners", "phases",
-        "phases_service", "queue", "unanswered", "users_from",
+        "phases_service", "queue", "scheduled", "unanswered", "users_from",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +70,7 @@ class SecondBucket(Seen):
         self.phases_service: Latencies = defaultdict(list)
         self._availability = availability
         self.failed = 0
+        self.scheduled: ScheduledTimes | None = None
 
     def add(self, event: Event) -> int:
         """Count an event and its steps, whatever became of it; how many steps never went out.
@@ -131,6 +133,11 @@ class SecondBucket(Seen):
     def _service_of(self, name: str) -> Service:
         return self._availability[LLM if name in LLM_STEPS else GATEWAY]
 
+    def add_scheduled(self, event: Event, unsent: int) -> None:
+        """Count the times of an event that a schedule asked for, after ``add``."""
+        self.scheduled = self.scheduled or ScheduledTimes()
+        self.scheduled.add(event, answered=bool(event.steps) and not unsent)
+
     def _add_failure(self, name: str, error: str) -> None:
         self.failed += 1
         if error.startswith(HIT_TWICE[0]) and error.endswith(HIT_TWICE[1]):
@@ -156,6 +163,8 @@ class SecondBucket(Seen):
         ):
             for name, latencies in kept.items():
                 histograms[name].add(Counts.of(latencies))
+        if self.scheduled is not None:
+            self.scheduled.settle(self.band.responses)
         self.band.events.merge(self.events)
         for (_, outcome), count in self.events.items():
             slot.outcomes[(outcome,)] += count
