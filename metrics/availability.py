@@ -20,7 +20,8 @@ of the run cuts says nothing until it took longer than the cap.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Annotated, Any
 
@@ -47,7 +48,7 @@ EDGES_S = [2 ** (number / 4) for number in range(-8, 67)]
 """Latencies are told apart by quarters of an octave, from 0.25 s to more than a day: so the cap is
 at most 19 % above four times the median; by whole octaves it could be twice that, and hide an
 outage that a slow service's steps hung through."""
-LOWEST_S = EDGES_S[0]
+_EDGES = np.array(EDGES_S)
 ONE_SECOND = EDGES_S.index(1.0)
 FOUR_TIMES = 8
 """Four times is two octaves, in quarters."""
@@ -66,34 +67,19 @@ LONGEST_SLOTS = 86_400 * SLOTS_A_SECOND
 class Mask(dict[int, int]):
     """Slots since 1970 as bits, by chunks of 512. Merging is OR.
 
-    ``since`` to ``newest`` are slots that are known to be set, the last ones. Per hour 70 chunks:
-    in memory 12 KB, as JSON at most 10 KB; per day 290 KB and 240 KB.
+    Per hour 70 chunks: in memory 12 KB, as JSON at most 10 KB; per day 290 KB and 240 KB.
     """
-
-    __slots__ = ("newest", "since")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.since, self.newest = 0, -1
 
     def mark(self, first: int, last: int) -> None:
         """Set the slots from ``first`` to ``last``; the last alone where a clock was set."""
         if not 0 < last - first <= LONGEST_SLOTS:
             chunk = last >> CHUNK_BITS
             self[chunk] = self.get(chunk, 0) | 1 << (last & CHUNK - 1)
-            self._know(last, last)
             return
         for chunk in range(first >> CHUNK_BITS, (last >> CHUNK_BITS) + 1):
             start = chunk << CHUNK_BITS
             low, high = max(first - start, 0), min(last - start, CHUNK - 1)
             self[chunk] = self.get(chunk, 0) | ((2 << high - low) - 1) << low
-        self._know(first, last)
-
-    def _know(self, first: int, last: int) -> None:
-        if self.since <= first <= self.newest + 1:
-            self.newest = max(self.newest, last)
-        else:
-            self.since, self.newest = first, last
 
     def slots(self, first: int, count: int) -> Slots:
         """Whether each of ``count`` slots from ``first`` on is set."""
@@ -269,20 +255,32 @@ class Service(Accumulator):
         if not ok and not cut:
             self.failed.mark(first, last)
             return
-        latency_s = end_s - begin_s
-        edge = 0 if latency_s <= LOWEST_S else bisect_left(EDGES_S, latency_s)
-        if cut:
-            if edge > ONE_SECOND:
-                self.cut[edge].mark(first, last)
-            return
-        self.latencies[kind][edge] += 1
+        edge = bisect_left(EDGES_S, end_s - begin_s)
+        if not cut:
+            self._add_successes(kind, edge, first, last, 1)
+        elif edge > ONE_SECOND:
+            self.cut[edge].mark(first, last)
+
+    def add_answers(
+        self, kind: str, begins_s: Sequence[float], latencies_ms: Sequence[float]
+    ) -> None:
+        """Count successes called ``kind``; those that share an edge and a span are marked once."""
+        begins = np.array(begins_s)
+        ends = begins + np.array(latencies_ms) / 1000
+        edges = np.searchsorted(_EDGES, ends - begins).tolist()
+        firsts, lasts = (
+            (times * SLOTS_A_SECOND).astype(np.int64).tolist() for times in (begins, ends)
+        )
+        for (edge, first, last), number in Counter(zip(edges, firsts, lasts, strict=True)).items():
+            self._add_successes(kind, edge, first, last, number)
+
+    def _add_successes(self, kind: str, edge: int, first: int, last: int, number: int) -> None:
+        self.latencies[kind][edge] += number
         if edge > ONE_SECOND:
             self.slow[edge].mark(first, last)
             self.ended.mark(last, last)
-            return
-        quick = self.quick
-        if not quick.since <= first <= last <= quick.newest:
-            quick.mark(first, last)
+        else:
+            self.quick.mark(first, last)
 
     def cap_edge(self) -> int:
         """The number of the cap's edge; ``len(EDGES_S)`` where there is none so high."""

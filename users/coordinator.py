@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcstress.load.pacer import Pacer, Slot
-from mcstress.metrics.event import Event, Hit, question_key
+from mcstress.metrics.event import Event, Hit
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
@@ -193,10 +193,7 @@ class Coordinator:
         self, phase: str, contract: str | None, role: str | None, number: int | None
     ) -> str:
         """The key of what it asks (metrics/question.py): a message, a resume, or a demand."""
-        variant = self.variant
-        if number is None and contract is not None and role is not None:
-            return question_key(phase, variant.number, contract, variant.place(contract, role))
-        return question_key(phase, variant.number, self.seat.persona, number or 0)
+        return self.variant.question_keys[phase, self.seat.persona, contract, role, number]
 
     def rules_of(self, demand: Demand) -> DemandRules | None:
         """By which the hits for a demand of its contract are judged; None: by none."""

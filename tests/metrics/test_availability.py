@@ -303,3 +303,20 @@ def test_a_kind_of_step_that_is_rare_has_no_say_in_the_cap():
     found = service.result(BEGIN, BEGIN + 25)
     assert found.cap_s == 1.0
     assert found.longest_silence_s == pytest.approx(13.9, abs=0.2)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(1_760_000_000, 1_760_000_030), st.floats(0, 100_000) | st.floats(0, 1200)
+        ),
+        min_size=1,
+    )
+)
+def test_answers_of_a_second_together_are_the_same_bits_as_one_by_one(answers):
+    together, single = Service(), Service()
+    begins_s, latencies_ms = zip(*answers, strict=True)
+    together.add_answers("matrix.search", begins_s, latencies_ms)
+    for begin_s, latency_ms in answers:
+        single.add(begin_s, begin_s + latency_ms / 1000, ok=True, kind="matrix.search")
+    assert together.state() == single.state()
