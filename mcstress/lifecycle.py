@@ -44,6 +44,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import SystemUnderTest, prepare
+from mcstress.truth_check import said_of_truth
 from mcstress.users.persona_check import check_personas, host_of
 from mcstress.worker.worker import Worker
 
@@ -119,6 +120,7 @@ class Lifecycle:
         if self.system is None or self.system.settings != settings:
             self.leave()
             check_claim(settings)
+            said_of_truth(settings)  # what it refuses, before services are started
             self.system = prepare(settings)
         return self.system
 
@@ -144,13 +146,7 @@ class Lifecycle:
             logger.warning(writes(run.run, system.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
-        if settings.truth.not_asked:
-            logger.warning(
-                "--truth %s: %d of its queries are not asked",
-                settings.truth.path,
-                settings.truth.not_asked,
-            )
-        for said in tokens_not_sent(settings):
+        for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
         controller.conduct(run, self._progress(settings))
         if self.worker is not None:

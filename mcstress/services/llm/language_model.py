@@ -18,7 +18,7 @@ from mcstress.services.gateway.schema import encode
 from mcstress.services.http.bearer_token import LLM_TOKEN, TokenHosts, authorization
 from mcstress.services.http.transport import LARGEST_ANSWER_BYTES, Transport
 from mcstress.services.llm import prompts
-from mcstress.services.llm.content import Said, content_fault, json_in
+from mcstress.services.llm.content import Said, content_fault, declined, json_in
 from mcstress.services.llm.paraphrase_check import paraphrase_fault
 from mcstress.services.reading import read_content
 from mcstress.services.step import Step
@@ -88,7 +88,8 @@ class LanguageModel(Protocol):
 class ModelSetup(msgspec.Struct, frozen=True):
     """What a language model's client is made from, the same in every process of a run.
 
-    ``max_tokens`` 0: the server's own limit. Times are in seconds.
+    ``max_tokens`` 0: the server's own limit. ``rules``: it is no language model, and may decline to
+    judge. Times are in seconds.
     """
 
     url: str
@@ -98,6 +99,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
     timeout_s: float = 30.0
     max_answer_bytes: int = LARGEST_ANSWER_BYTES
     token_hosts: TokenHosts = TokenHosts()
+    rules: bool = False
 
     def transport(self) -> Transport:
         """A connection, with the token where it belongs there."""
@@ -178,6 +180,8 @@ class ChatModel:
             queue_ms = (time.perf_counter() - asked) * 1000
             chat = self._chat(question, trace)
         step = with_content(chat, decoder, fault)
+        if self.setup.rules and step.unparseable is not None and chat.answer is not None:
+            step.unparseable = declined(chat.answer) or step.unparseable
         step.queue_ms = queue_ms
         return step
 
