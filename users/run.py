@@ -93,6 +93,11 @@ class Run(msgspec.Struct, frozen=True):
         return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
 
 
+def model_setup_of(scenario: Scenario, **others: Any) -> ModelSetup:
+    """A language model's setup for ``scenario``; ``others`` are the fields that are not of it."""
+    return ModelSetup(prompts=scenario.prompts, parse=scenario.parse, **others)
+
+
 def setup_of(scenario: Scenario, **others: Any) -> TargetSetup:
     """A target's setup for ``scenario``; ``others`` are the fields that are not of it."""
     playbook = scenario.playbook
