@@ -129,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True):
             timeout_s=self.llm_timeout_s,
             max_answer_bytes=self.max_answer_bytes,
             token_hosts=self.token_hosts,
+            rules=model.rule_based,
         )
 
 

@@ -19,6 +19,9 @@ ParseStatus = Literal["parsed", "unparseable", "failed"]
 OWN_FAULT = "load generator: "
 """How a step's ``error`` begins where the load generator failed, and no service did."""
 
+DECLINED = "declined: "
+"""How a step's ``unparseable`` begins where rules in place of an LLM say that they cannot judge."""
+
 LOOK, POLL = "freshness.search", "freshness.poll"
 """The steps that look for a new resume: at once, and later."""
 

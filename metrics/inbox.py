@@ -15,10 +15,11 @@ from math import fsum
 from typing import Any
 
 from mcstress.metrics.by_question import ByQuestion
-from mcstress.metrics.event import OWN_FAULT, Event, StepRecord
+from mcstress.metrics.event import DECLINED, OWN_FAULT, Event, StepRecord
 from mcstress.metrics.metric import (
     COUNT,
     NO_UNIT,
+    NOT_MEASURED,
     RATE,
     UNKNOWN,
     Metric,
@@ -50,6 +51,12 @@ RATING_RANGES = (
 )
 
 RATINGS = (1, 2, 3, 4, 5)
+NO_GROUND = (
+    "the built-in rules know people by their role, and no message or no hit names one that they "
+    "know; a language model (--llm-host) would rate them"
+)
+"""Why ratings are not measured where all were declined: 1 would say that the search is bad."""
+
 RECORD_STEP, JUDGE_STEP = "observerd.inbox.record", "llm.judge_top1"
 
 
@@ -130,6 +137,7 @@ class Inbox(Metric):
         )
         yield of("unrated", COUNT, "messages accepted and never rated", label="unrated")
         yield of("unparseable_ratings", COUNT, "ratings that were not what was asked for")
+        yield of("declined", COUNT, "hits that rules in place of an LLM had no means to rate")
 
     @classmethod
     def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:
@@ -157,7 +165,8 @@ class Inbox(Metric):
             if seen.say is not None and seen.hits is not None:
                 seen.say(event, "judge_rating", float(event.rating))
         elif JUDGE_STEP in answered:
-            messages[("unparseable_rating",)] += 1
+            is_declined = any(map(_declined, event.steps))
+            messages[("declined" if is_declined else "unparseable_rating",)] += 1
 
     def per_question(self) -> PerQuestion:
         """Ratings by question."""
@@ -195,11 +204,24 @@ class Inbox(Metric):
             "questions": len(means),
             "judged": self.judged.samples,
             "judged_questions": len(self.judged),
-            **over_questions(self.judged, 0, "rated_rate", "rated_ci95"),
+            **self._rated_rate(),
             "mean_rating": fsum(means) / len(means) if means else None,
             "unrated": max(accepted - rated, 0),
             "unparseable_ratings": self.messages[("unparseable_rating",)],
+            "declined": self.messages[("declined",)],
         }
+
+    def _rated_rate(self) -> dict[str, Any]:
+        """The share of ratings that came; not measured where the judge had nothing to go by.
+
+        Where it could rate some, those that it could not are hits that it was asked for in vain.
+        """
+        declined = self.messages[("declined",)]
+        if declined and declined == self.judged.samples:
+            keys = ("rated_rate", "rated_ci95", "rated_ci95_label")
+            return {**dict.fromkeys(keys), NOT_MEASURED: NO_GROUND}
+        told = over_questions(self.judged, 0, "rated_rate", "rated_ci95")
+        return {**told, NOT_MEASURED: None}
 
     def _accuracy(self) -> dict[str, Any]:
         # Those of another scenario: of the default's none stays at 0.
@@ -222,6 +244,10 @@ class Inbox(Metric):
                 for name, count in expected.items()
             },
         }
+
+
+def _declined(step: StepRecord) -> bool:
+    return step.name == JUDGE_STEP and (step.unparseable or "").startswith(DECLINED)
 
 
 def _was_judged(step: StepRecord) -> bool:

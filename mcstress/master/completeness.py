@@ -112,7 +112,7 @@ def _notices(run: RunState, parts: list[WorkerState]) -> list[str]:
     own = run.clock_watch.steps
     others = [part for part in parts if part.drained and not part.local]
     of_clock = notices(own, "the master" if others else "this machine")
-    return [*of_clock, *run.notices()] + [
+    return [*run.said, *of_clock, *run.notices()] + [
         notice
         for part in others
         if part.drained and len(part.drained.clock_steps) != len(own)

@@ -30,6 +30,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
 from mcstress.tracing.counts import counts_of
+from mcstress.truth_check import said_of_truth
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -80,6 +81,7 @@ class RunState:
         self.own_errors: set[str] = set()
         self.worker_faults: set[str] = set()
         self.notices: Callable[[], list[str]] = list
+        self.said = [*said_of_truth(settings), *system.said]
         self.private = parse_policy(settings.evidence).keeps_bodies
         self.refused: set[str] = set()
         self.read_fault = ""

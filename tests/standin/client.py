@@ -22,7 +22,7 @@ from mcstress.users.scenarios.load import load_scenario
 
 SCENARIO = load_scenario("three_cities")
 VARIANT = SCENARIO.variants[0]
-TRACE = TraceContext("0" * 31 + "1", sampled=False)
+TRACE = TraceContext("0" * 31 + "1")
 
 
 class Client:

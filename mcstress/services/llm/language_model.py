@@ -17,7 +17,7 @@ from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.services.gateway.schema import encode
 from mcstress.services.http.bearer_token import LLM_TOKEN, TokenHosts, authorization
 from mcstress.services.http.transport import LARGEST_ANSWER_BYTES, Transport
-from mcstress.services.llm.content import Said, content_fault, json_in
+from mcstress.services.llm.content import Said, content_fault, declined, json_in
 from mcstress.services.llm.paraphrase_check import paraphrase_fault
 from mcstress.services.llm.parsed import FieldKind, ParsedDemand, Prompts, demand_type
 from mcstress.services.reading import read_content
@@ -78,7 +78,8 @@ class ModelSetup(msgspec.Struct, frozen=True):
     """What a language model's client is made from, the same in every process of a run.
 
     ``max_tokens`` 0: the server's own limit. Times are in seconds. ``prompts`` and ``parse``, the
-    fields that it is to read in a message, are the scenario's.
+    fields that it is to read in a message, are the scenario's. ``rules``: it is no language model,
+    and may decline to judge.
     """
 
     url: str
@@ -90,6 +91,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts = TokenHosts()
     prompts: Prompts = Prompts()
     parse: dict[str, FieldKind] = {}
+    rules: bool = False
 
     def transport(self) -> Transport:
         """A connection, with the token where it belongs there."""
@@ -173,6 +175,8 @@ class ChatModel:
             queue_ms = (time.perf_counter() - asked) * 1000
             chat = self._chat(question, trace)
         step = with_content(chat, decoder, fault)
+        if self.setup.rules and step.unparseable is not None and chat.answer is not None:
+            step.unparseable = declined(chat.answer) or step.unparseable
         step.queue_ms = queue_ms
         return step
 
