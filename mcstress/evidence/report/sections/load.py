@@ -21,7 +21,7 @@ _CELLS_NOTE = (
     "Same role, two roles, determinism: mean Jaccard; freshness: rate seen within 10 s; handover: "
     "rate at top-1; each with its 95 % interval and its samples."
 )
-_LEARNING = ["Users", "Her words", "Control", "Other words", "Control"]
+_LEARNING = ["Users", "Same wording", "Control", "Paraphrased", "Control"]
 
 
 def load(document: RunDocument) -> Section:

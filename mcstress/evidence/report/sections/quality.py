@@ -44,8 +44,16 @@ def _pairs(document: RunDocument, name: str, path: str) -> list[Any]:
         words.interval(figure.get("ci95")),
         words.chance(figure.get("chance")),
         words.of(figure.get("sharing_pairs"), figure.get("pairs")),
-        reading(document, key),
+        _of_people(figure) or reading(document, key),
     ]
+
+
+def _of_people(figure: FigureSection) -> readings.Reading | None:
+    """What to say where most pairs hold nobody: two empty lists are alike, and cycle nobody."""
+    empty, pairs = figure.get("empty_pairs", 0), figure.get("pairs", 0)
+    if 2 * empty <= pairs:
+        return None
+    return readings.Reading(f"nobody found: {words.of(empty, pairs)} pairs are empty lists", "bad")
 
 
 def _chance_note(same: FigureSection, different: FigureSection) -> list[str]:
