@@ -103,7 +103,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     well each hit of a baseline's list fits, 0 to 1; None where that cannot be told.
     ``other_values``: what its hits have, where none has a value, or a field, that a rule asks for.
     ``truth``: how its hits are graded where a file says so (``--truth``).
-    ``rest_overlap``: the share of a baseline's list that its question's at rest has (``--rest``).
+    ``rest_overlap``: the share of a baseline's list that its question's at rest has.
     ``users`` is the number of concurrent users
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on

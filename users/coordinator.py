@@ -12,11 +12,12 @@ from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
+from mcstress.users.at_rest import ListsAtRest
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
-from mcstress.users.truth import overlap, question_id
+from mcstress.users.truth import question_id
 
 if TYPE_CHECKING:
     from mcstress.users.freshness_poll import FreshnessPolls
@@ -62,6 +63,10 @@ class WorkerContext(Protocol):
     @property
     def rules(self) -> Rules:
         """By which hits are judged to fit their demand."""
+
+    @property
+    def at_rest(self) -> ListsAtRest | None:
+        """What questions got at rest; None where nothing is held against it."""
 
     @property
     def llm(self) -> LanguageModel:
@@ -117,9 +122,9 @@ class Coordinator:
         self.report = report
         self.interruptible = interruptible
         self.namespace = seat.namespace(self.run.playbook_prefix)
-        self.variant: Variant = self.run.scenario.variant_of(seat.trio)
-        self.contract: Contract = self.variant.contract_of(seat.persona)
         self.round = seat.first_round
+        self.variant: Variant = self.run.variant_of(seat.trio, self.round)
+        self.contract: Contract = self.variant.contract_of(seat.persona)
         self._givers = [
             handover.from_persona
             for handover in self.run.scenario.handovers
@@ -135,7 +140,9 @@ class Coordinator:
         self._trace: TraceContext
 
     def begin_round(self) -> None:
-        """Forget the last round's baselines and tell the master where we are."""
+        """Take the round's wording, forget the last one's baselines, tell the master of it."""
+        self.variant = self.run.variant_of(self.seat.trio, self.round)
+        self.contract = self.variant.contract_of(self.seat.persona)
         self.baselines.clear()
         self.context.begin_round(self.seat, self.round)
 
@@ -146,7 +153,7 @@ class Coordinator:
         latest round that the colleague has recorded, and so never falls behind for good.
         """
         self.round += 1
-        rounds = self.run.rounds
+        rounds = self.run.rounds_of(self.seat.trio)
         if rounds > 0:
             return self.round >= self.seat.first_round + rounds
         board = self.context.board
@@ -193,14 +200,14 @@ class Coordinator:
 
     def compare(self, event: Event, demand: Demand) -> None:
         """Note in ``event`` how the hits for a demand are graded, and how like those at rest."""
-        run = self.run
-        if event.found is None or not (run.truth or run.rest):
+        run, at_rest = self.run, self.context.at_rest
+        if event.found is None or not (run.truth or at_rest):
             return
         question = question_id(self.variant.number, self.contract.name, demand.role)
         if (truth := run.truth.get(question)) is not None:
             truth.grade(event)
-        if (at_rest := run.rest.get(question)) is not None:
-            event.rest_overlap = overlap(event, at_rest)
+        if at_rest is not None:
+            at_rest.compare(event, question)
 
     def choose(self, results: list[Hit]) -> Hit | None:
         """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""

@@ -1,9 +1,9 @@
 """What master and workers say to one another, typed.
 
-A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, Delta, Drained, Piece,
-            Traced
-The master: Welcome, Granted, Partner, Published, Spawned, Move, Revoked, Users, Drain, SendPiece,
-            Trace, Dismissed
+A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, AtRest, Delta, Drained,
+            Piece, Traced
+The master: Welcome, Granted, Partner, Published, ReferenceOver, Spawned, Move, Revoked, Users,
+            Drain, SendPiece, Trace, Dismissed
 Either:     Refused
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import msgspec
 
 from mcstress.tracing.trace import MaskLevel
+from mcstress.users.at_rest import RestLists
 from mcstress.users.board import Recordings
 from mcstress.users.run import Run, Seat
 
@@ -66,6 +67,7 @@ class Welcome(msgspec.Struct, frozen=True):
     """The run, and what the worker needs to keep evidence and traces of it.
 
     ``otlp_traces`` is the collector's URL; its headers each process has from its environment.
+    ``at_rest``: what the reference found, once it is over.
     """
 
     run: Run
@@ -83,6 +85,7 @@ class Welcome(msgspec.Struct, frozen=True):
     version: str = ""
     protocol: str = ""
     trip: RoundTrip | None = None
+    at_rest: RestLists | None = None
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -144,6 +147,19 @@ class Published(msgspec.Struct, frozen=True):
     """The same, for the worker of a partner who waits for it."""
 
     recordings: Recordings
+
+
+class AtRest(msgspec.Struct, frozen=True):
+    """What questions of the reference got, each once."""
+
+    run_uid: str
+    lists: RestLists
+
+
+class ReferenceOver(msgspec.Struct, frozen=True):
+    """The others come now; all that the reference got."""
+
+    lists: RestLists
 
 
 class Partner(msgspec.Struct, frozen=True):

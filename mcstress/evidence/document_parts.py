@@ -114,6 +114,7 @@ class AskedContract(msgspec.Struct):
     """A contract of a scenario, as far as reports read it."""
 
     name: str
+    persona: str = ""
     demands: list[AskedDemand] = []
 
 

@@ -32,6 +32,7 @@ from mcstress.metrics.results import (
     says,
 )
 from mcstress.metrics.users_timeline import RunSpan
+from mcstress.metrics.wording import STAFFING, Words
 
 SCHEMA = 1
 MOST_K = 10**6
@@ -88,7 +89,7 @@ class RunDocument(msgspec.Struct, kw_only=True):
     ] = []
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
     candidates: Annotated[
-        dict[str, int] | None, says("workers there are for each role, where that is known")
+        dict[str, int] | None, says("items there are for each role, where that is known")
     ] = None
     state: Annotated[
         Json | UnsetType, says("the metrics' own state, where not every event was kept")
@@ -99,6 +100,12 @@ class RunDocument(msgspec.Struct, kw_only=True):
     def asked(self) -> Asked:
         """What reports read of the scenario."""
         return Asked.of(self.scenario)
+
+    @property
+    def words(self) -> Words:
+        """What the scenario calls its things; it had no say in it in older documents."""
+        named = self.scenario.get("words")
+        return STAFFING if named is None else msgspec.convert(named, Words)
 
     @property
     def speed(self) -> Latency:
@@ -160,9 +167,22 @@ def build(
     document.checks, document.verdict = checks, overall(checks)
     document.users, document.thresholds = users, list(thresholds)
     document.candidates = candidates
+    _speak_of(document)
     if with_state and not run.keeps_all:
         document.state = figures.state()
     return document
+
+
+def _speak_of(document: RunDocument) -> None:
+    """Readings in the scenario's words, and of messages only the fields that it reads."""
+    for reading in document.readings.values():
+        reading.meaning = document.words.fill(reading.meaning)
+    fields = document.scenario.get("parse")
+    if fields is None:
+        return
+    for section in (document.metrics, *document.load_curve):
+        if its := section.get("inbox", {}).get("fields"):
+            section["inbox"]["fields"] = {name: its[name] for name in its if name in fields}
 
 
 def span_of(run: RunSection, completeness: Completeness, now_s: float | None) -> RunSpan | None:
@@ -182,7 +202,7 @@ def document_of(path: Path, head: Mapping[str, Any]) -> RunDocument:
     """
     try:
         document = msgspec.convert(head, RunDocument)
-        for part in ("asked", "speed", "bands", "silences"):
+        for part in ("asked", "words", "speed", "bands", "silences"):
             getattr(document, part)
     except (msgspec.ValidationError, AttributeError) as error:
         raise UsageError(f"{path}: {error}; expected the head of a run") from error

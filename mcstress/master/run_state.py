@@ -54,8 +54,8 @@ class RunState:
         self.ended_s: float | None = None
         self.seats = SeatPool(in_step=run.rounds == 0)
         self.headcount = Headcount()
-        self.partners = HandoverPartners(run.scenario.handovers, self.seats, run.rounds)
-        self.solo_phase = SoloPhase(settings.reference_s)
+        self.partners = HandoverPartners(run.scenario.handovers, self.seats, run.rounds_of(1))
+        self.solo_phase = SoloPhase(settings.reference_s, _questions(run))
         self.registry = WorkerRegistry()
         self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
@@ -111,6 +111,7 @@ class RunState:
             corpus_sizes=self.system.target.corpus_sizes,
             version=own_version(),
             protocol=own_protocol(),
+            at_rest=self.solo_phase.lists if self.solo_phase.is_over else None,
         )
 
     def take(self, delta: Delta, part: WorkerState) -> None:
@@ -172,6 +173,13 @@ class RunState:
             self.segment.record({"record": "users", "time": second, "users": users})
         self._noted = None
         self.segment.flush()
+
+
+def _questions(run: Run) -> int:
+    """How many questions the reference is to ask; 0 where its lists are of no use."""
+    if run.rest or "baseline" not in run.phases:
+        return 0
+    return cells(run) * len(run.scenario.variants)
 
 
 def cells(run: Run) -> int:

@@ -14,6 +14,7 @@ from locust.exception import StopUser
 
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.messages import (
+    AtRest,
     BeginRound,
     Delta,
     Done,
@@ -26,12 +27,14 @@ from mcstress.cluster.messages import (
 from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
+from mcstress.master.solo_phase import MOST_TIMES
 from mcstress.master.worker_registry import LOCAL
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
 from mcstress.tracing.counts import SaidCounts
+from mcstress.users.at_rest import ListsAtRest, RestLists
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.freshness_poll import FreshnessPolls
 from mcstress.users.relevance import Rules
@@ -67,6 +70,7 @@ class WorkerRun:
         run = welcome.run
         self.target = target
         self.rules = Rules(run.scenario)
+        self.at_rest = self._lists_at_rest()
         slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.llm = make_language_model(run.llm_api, run.llm_setup, slots)
         self.user_errors: list[str] = []
@@ -99,6 +103,16 @@ class WorkerRun:
         """How many users there are now, in all processes."""
         return self.recorder.users
 
+    def _lists_at_rest(self) -> ListsAtRest | None:
+        """Those of ``--rest``, or of the reference, as far as it is known here."""
+        run, over = self.run, self.welcome.at_rest
+        if run.rest or not run.reference:
+            return ListsAtRest(run.rest) if run.rest else None
+        return ListsAtRest({}, self._tell_at_rest) if over is None else ListsAtRest(over)
+
+    def _tell_at_rest(self, lists: RestLists) -> None:
+        self._channel.send_soon(AtRest(self.run.uid, lists))
+
     def lease(self, persona: str) -> Seat:
         """Ask the master for a seat; raises where it does not answer.
 
@@ -111,7 +125,7 @@ class WorkerRun:
         seat: Seat | None = None
         try:
             self._channel.send(Lease(self.run.uid, persona, ticket))
-            seat = asked.get(timeout=LEASE_DEADLINE_S + self.welcome.reference_s)
+            seat = asked.get(timeout=LEASE_DEADLINE_S + MOST_TIMES * self.welcome.reference_s)
         finally:
             self._asked.pop(ticket, None)
             if seat is None and (granted := asked.value) is not None:

@@ -143,14 +143,14 @@ def cells_of(line):
     return line.replace("\u00a0", " ").split("|") if line.startswith("| `") else []
 
 
-def test_lists_of_nobody_are_not_called_the_same_people():
+def test_empty_lists_are_not_called_the_same_people():
     events = MadeRun().events(trios=2, rounds=2)
     for event in events:
         if event.phase == "baseline":
             event.top_k = []
     part = shown(head_of(events)).split("## Diversity")[1].split("\n## ")[0]
     assert "cycling" not in part
-    same, different = "nobody found: 36 of 36 pairs", "nobody found: 72 of 72 pairs"
+    same, different = "nothing found: 36 of 36 pairs", "nothing found: 72 of 72 pairs"
     assert (part.count(same), part.count(different)) == (2, 1)  # the answer, and each row
 
 

@@ -8,12 +8,16 @@ import msgspec
 
 from mcstress.services.embedded.built import Built, keep, load
 from mcstress.services.embedded.corpus import Corpus, Item
-from mcstress.services.embedded.embedding import DIMENSION, fit_embedding
+from mcstress.services.embedded.embedding import DIMENSION, fit_any, fit_embedding
+from mcstress.services.embedded.items import item_of as stored_as
 from mcstress.services.embedded.items import restored_item
 from mcstress.services.embedded.matrix import Matrix
 from mcstress.services.embedded.workers import WorkerProfile, make_workers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mcstress.services.corpus_file import CorpusItem
     from mcstress.services.embedded.store import Store
     from mcstress.services.embedded.vocabulary import Vocabulary
 
@@ -39,6 +43,21 @@ def build_matrix(vocabulary: Vocabulary, seed: int) -> Matrix:
         )
     ]
     return Matrix(built.embedding(), corpora)
+
+
+def matrix_of(corpora: Mapping[str, Sequence[CorpusItem]]) -> Matrix:
+    """Corpora of a user's own, and the embedding that their texts teach; no memory yet.
+
+    Vectors that the items bring are not used: queries could not be embedded alike.
+    """
+    embedding, vectors = fit_any([item.text for items in corpora.values() for item in items])
+    made = []
+    for name, items in corpora.items():
+        corpus = Corpus(name, DIMENSION)
+        corpus.add([stored_as(one.id, one.metadata) for one in items], vectors[: len(items)])
+        vectors = vectors[len(items) :]
+        made.append(corpus)
+    return Matrix(embedding, made)
 
 
 def build(workers: list[list[WorkerProfile]]) -> Built:

@@ -13,33 +13,33 @@ SEARCH = "matrix_search"
 """The step of all searches, as ``latency`` spells it."""
 
 _SPEED = ["Users", "Seconds", "Steps/s", "Failed", "Search p50 ms", "p95 ms", "p99 ms"]
-_QUALITY = ["Users", "Same role", "Two roles", "Determinism", "Freshness"]
+_QUALITY = ["Users", "Same {role}", "Two {roles}", "Determinism", "Freshness"]
 _BANDS_NOTE = (
     "A pair counts in the band of its later event; a band of under 10 s joins the one below."
 )
 _CELLS_NOTE = (
-    "Same role, two roles, determinism: mean Jaccard; freshness: rate seen within 10 s; handover: "
-    "rate at top-1; each with its 95 % interval and its samples."
+    "Same {role}, two {roles}, determinism: mean Jaccard; freshness: rate seen within 10 s; "
+    "handover: rate at top-1; each with its 95 % interval and its samples."
 )
 _LEARNING = ["Users", "Same wording", "Control", "Paraphrased", "Control"]
 
 
 def load(document: RunDocument) -> Section:
     """One row per band, in three tables; a cell is value, interval, samples."""
-    bands = document.bands
+    bands, nouns = document.bands, document.words
     return Section(
         key="load_curve",
         title="Load curve",
         question="Does quality hold under load?",
         tables=[
             Table(_SPEED, [_speed(band) for band in bands]),
-            Table(_QUALITY, [_quality(band) for band in bands]),
+            Table([*map(nouns.fill, _QUALITY)], [_quality(band) for band in bands]),
             Table(_LEARNING, [_learning(band) for band in bands]),
         ]
         if bands
         else [],
         lead=document.load_curve_reading,
-        notes=[_BANDS_NOTE, _CELLS_NOTE],
+        notes=[_BANDS_NOTE, nouns.fill(_CELLS_NOTE)],
     )
 
 

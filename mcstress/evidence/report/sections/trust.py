@@ -22,9 +22,10 @@ from mcstress.metrics.checks import CheckOutcome, settled_by, value_of
 from mcstress.metrics.faults import UNSENT_STEPS
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.wording import Words
 
 
-def target(run: RunSection) -> Section:
+def target(run: RunSection, nouns: Words) -> Section:
     """The capabilities of a target of the user's own; empty for the gateway, which has all."""
     rows = [
         [one.name, Reading("yes", "good") if one.there else "no", one.effect]
@@ -35,7 +36,7 @@ def target(run: RunSection) -> Section:
         title="Target",
         tables=[Table(["The target can", "", "What follows"], rows)] if rows else [],
         notes=[
-            f"{Verbatim(words.spaced(phase))} was skipped: {reason}."
+            f"{Verbatim(nouns.phase(phase))} was skipped: {reason}."
             for phase, reason in run.left_out.items()
         ],
     )
@@ -99,7 +100,7 @@ def _why(check: CheckOutcome) -> str:
 def completeness(document: RunDocument) -> Section:
     """Events made and merged, workers, observations traced, and counted faults."""
     figure = document.completeness
-    tables = [Table(["Events", "Count"], _events(figure))]
+    tables = [Table(["Events", "Count"], _events(figure, document.words))]
     workers = figure.workers
     if len(workers) > 1 or any(worker.lost for worker in workers):
         tables.append(Table(["Worker", "Events", "State"], [_worker(part) for part in workers]))
@@ -138,9 +139,9 @@ def _complete(figure: Completeness) -> readings.Reading:
     return readings.Reading("incomplete: something is missing, so that no check can pass", "bad")
 
 
-def _events(figure: Completeness) -> list[list[Any]]:
+def _events(figure: Completeness, nouns: Words) -> list[list[Any]]:
     named = {
-        "events_made": "made by the coordinators",
+        "events_made": nouns.fill("made by the {coordinators}"),
         "events_merged": "in the figures",
         "events_kept": "kept as evidence",
     }
@@ -257,10 +258,10 @@ def not_covered(document: RunDocument) -> Section:
 
 
 def _phases(document: RunDocument) -> list[str]:
-    run = document.run
-    left_out = [words.spaced(name) for name in PHASES if run.phases and name not in run.phases]
+    run, nouns = document.run, document.words
+    left_out = [nouns.phase(name) for name in PHASES if run.phases and name not in run.phases]
     ran = figures(document, "events.by_phase")
-    idle = [words.spaced(name) for name in run.phases if not ran.get(name)]
+    idle = [nouns.phase(name) for name in run.phases if not ran.get(name)]
     notes = [f"Phases not chosen: {words.sentence_list(left_out)}."] if left_out else []
     return notes + ([f"Chosen and never ran: {words.sentence_list(idle)}."] if idle else [])
 
