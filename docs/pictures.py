@@ -32,8 +32,8 @@ INKS = (
     *("#1a7f4e", "#9a6400", "#c0322b", "#2b62c0"),  # good, fair, bad, links
     *("#3b7dd8", "#dd8438", "#2f9e77"),  # series of plots
 )
-SHADES = (1.0, 0.75, 0.5, 0.25, 0.1)
-"""How much of an ink is in a pixel at a letter's edge; with white, 51 colours make the pictures."""
+SHADES = (1.0, 0.66, 0.33, 0.1)
+"""How much of an ink is in a pixel at a letter's edge; with white, 41 colours make the pictures."""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -51,9 +51,9 @@ FAULTS = {
     "noise=1": Shown(("#relevance",)),
     "recall=0.1": Shown(("#relevance",), options=(*ROUND, "--truth", "truth.jsonl")),
     "nondeterminism=0.1": Shown(
-        ("#determinism",), without=("#determinism figure", ".worst .card:nth-child(n+3)")
+        ("#determinism",), without=("#determinism figure", ".worst .card:nth-child(n+2)")
     ),
-    "cycle=1": Shown(("#diversity",)),
+    "cycle=1": Shown(("#diversity",), without=("#diversity figure:first-of-type",)),
     "forget=0.5": Shown(("#learning",)),
     "lose_fresh=1": Shown(("#freshness",)),
     "replica_lag_s=3": Shown(
