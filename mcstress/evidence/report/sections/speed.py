@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcstress.evidence.report import words
@@ -120,10 +120,10 @@ def errors(document: RunDocument) -> Section:
     )
 
 
-def _hits_twice_together(reasons: list[FigureSection]) -> list[FigureSection]:
+def _hits_twice_together(reasons: Sequence[FigureSection]) -> Sequence[FigureSection]:
     """One row a step for all lists with a hit twice: each names another hit, one fault."""
     begin, end = HIT_TWICE
-    rows: dict[tuple[str | None, str], FigureSection] = {}
+    rows: dict[tuple[str | None, str], dict[str, Any]] = {}
     for row in reasons:
         key = told = row["reason"]
         if told.startswith(begin) and told.endswith(end):
@@ -134,7 +134,7 @@ def _hits_twice_together(reasons: list[FigureSection]) -> list[FigureSection]:
     return sorted(rows.values(), key=lambda row: (row["step"] is None, -row["count"]))
 
 
-def reason_table(reasons: list[FigureSection], counted: str = "Reason") -> Table:
+def reason_table(reasons: Sequence[FigureSection], counted: str = "Reason") -> Table:
     """The commonest reasons by step; ``counted`` says what they are the reasons of."""
     rows: list[list[Any]] = [
         [Verbatim(row["step"] or words.NONE), Verbatim(row["reason"]), words.count(row["count"])]
@@ -143,7 +143,7 @@ def reason_table(reasons: list[FigureSection], counted: str = "Reason") -> Table
     return Table(["Step", counted, "Count"], rows)
 
 
-def rest_note(reasons: list[FigureSection], one: str) -> list[str]:
+def rest_note(reasons: Sequence[FigureSection], one: str) -> list[str]:
     """A sentence where the table does not hold all reasons of ``one``s."""
     rest = reasons[_MOST_REASONS:]
     if not rest:
