@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from mcstress.arrival_settings import ArrivalSettings, arrivals_of
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
@@ -48,6 +49,8 @@ from mcstress.web.names import Authority, allowed_hosts
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
+OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.")
+NONE_MISSED = parse_check("arrivals.missed == 0")
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -93,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True):
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
     stack_faults: Faults
+    arrivals: ArrivalSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
@@ -137,6 +141,7 @@ _OPTIONS = {
     "think_from_s": "--think-time",
     "think_to_s": "--think-time",
     "reference_s": "--reference",
+    "arrivals": "--arrival-rate",
     "timeout_s": "--timeout",
     "max_answer_bytes": "--max-answer",
     "wait_deadline_s": "--wait-deadline",
@@ -209,10 +214,19 @@ def read_settings(
         if options.rest
         else {},
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
+        arrivals=arrivals_of(options),
     )
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
-    return settings
+    return _with_own_checks(settings)
+
+
+def _with_own_checks(settings: Settings) -> Settings:
+    """With what each run by a schedule is checked for, unless its figure is checked already."""
+    named = {check.metric for check in settings.checks}
+    if settings.arrivals is None or NONE_MISSED.metric in named:
+        return settings
+    return structs.replace(settings, checks=[*settings.checks, NONE_MISSED])
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
@@ -228,7 +242,7 @@ def _refuse_other_encodings(settings: Settings) -> None:
 
 
 def _refuse_checks_of_nothing(settings: Settings) -> None:
-    """Checks of relevance without what it is judged by: they would be unknown in each run."""
+    """Checks of figures without what they are judged by: they would be unknown in each run."""
     for check in settings.checks:
         if check.metric in OF_TRUTH:
             if not settings.truth.path:
@@ -245,6 +259,11 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
             raise UsageError(
                 f"check {check.text!r}: found no [[relevance]] in the scenario "
                 f"{settings.scenario.name}, expected one that says what fits"
+            )
+        elif check.metric.startswith(OF_A_SCHEDULE) and settings.arrivals is None:
+            raise UsageError(
+                f"check {check.text!r}: found no --arrival-rate, expected one: without a schedule "
+                "there is no such figure"
             )
 
 

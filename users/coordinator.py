@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mcstress.load.pacer import Pacer
+from mcstress.load.pacer import Pacer, Slot
 from mcstress.metrics.event import Event, Hit, question_key
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
@@ -135,6 +135,11 @@ class Coordinator:
         )
         self.baselines: dict[str, int] = {}
         self.baselines_began_s: dict[str, float] = {}
+        self._rounds = self.run.rounds_of(seat.trio)
+        self.last_round = seat.first_round + self._rounds - 1
+        """Where a run has rounds; a part of a round that comes before them is no round of these."""
+        self.slot: Slot | None = None
+        """What its next event begins in, where a schedule says when."""
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext
@@ -153,9 +158,8 @@ class Coordinator:
         latest round that the colleague has recorded, and so never falls behind for good.
         """
         self.round += 1
-        rounds = self.run.rounds_of(self.seat.trio)
-        if rounds > 0:
-            return self.round >= self.seat.first_round + rounds
+        if self._rounds > 0:
+            return self.round > self.last_round
         board = self.context.board
         newest = [board.newest(giver, self.seat.trio) for giver in self._givers]
         self.round = max(self.round, *newest, 0)

@@ -75,6 +75,7 @@ class Worker:
             channel.send(handshake.greeting())
         channel.listen(messages.Welcome, self._on_welcome)
         channel.listen(messages.Granted, self._on_granted)
+        channel.listen(messages.Grant, self._on_grant)
         channel.listen(messages.Move, self._on_move)
         channel.listen(messages.Revoked, self._on_revoked)
         channel.listen(messages.Partner, self._on_partner)
@@ -199,6 +200,16 @@ class Worker:
             self._run.recorder.users = granted.users
             self._run.granted(granted.ticket, granted.seat)
 
+    def _on_grant(self, grant: messages.Grant, _: str) -> None:
+        run = self._run
+        if run is not None and run.run.uid == grant.run_uid and run.arrivals is not None:
+            run.arrivals.grant(grant.seconds, grant.in_s, grant.trios)
+
+    def stop_offering(self) -> None:
+        """The end of the run has come: no arrival of a schedule begins any more."""
+        if self._run is not None and self._run.arrivals is not None:
+            self._run.arrivals.end()
+
     def _on_move(self, move: messages.Move, _: str) -> None:
         if self._run is not None:
             self._run.move(move.seat)
@@ -281,6 +292,7 @@ class Worker:
         if run.drained:
             return
         run.drained = True
+        self.stop_offering()
         if isinstance(self.runner, WorkerRunner):
             self.runner.stop()
         run.polls.cut()

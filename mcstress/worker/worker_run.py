@@ -25,12 +25,15 @@ from mcstress.cluster.messages import (
     Welcome,
 )
 from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
+from mcstress.load.arrivals import ArrivalsPacer
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
 from mcstress.master.solo_phase import MOST_TIMES
 from mcstress.master.worker_registry import LOCAL
+from mcstress.metrics.arrivals import Row
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
+from mcstress.process.loop_lag import LoopLag
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
 from mcstress.tracing.counts import SaidCounts
@@ -64,7 +67,14 @@ class WorkerRun:
         self.welcome = welcome
         self.boot = boot
         self.recorder = recorder
-        self.pacer: Pacer = ClosedPacer()
+        self.arrivals: ArrivalsPacer | None = None
+        self.loop_lag = LoopLag()
+        if welcome.arrivals is not None:
+            self.arrivals = ArrivalsPacer(
+                welcome.arrivals, welcome.worker, closed_first=welcome.reference_s > 0
+            )
+            self.loop_lag.start()
+        self.pacer: Pacer = self.arrivals or ClosedPacer()
         self.board = HandoverBoard()
         self.polls = FreshnessPolls()
         run = welcome.run
@@ -90,6 +100,7 @@ class WorkerRun:
         self._asked: dict[int, AsyncResult[Seat]] = {}
         self._seats: set[Seat] = set()
         self._moving: set[Seat] = set()
+        self._done: set[Seat] = set()
         self._sizes = dict(welcome.corpus_sizes)
         self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
 
@@ -156,6 +167,7 @@ class WorkerRun:
     def give_back(self, seat: Seat) -> None:
         """The seat's holder stopped, or moves."""
         self._moving.discard(seat)
+        self._done.discard(seat)
         if seat in self._seats:
             self._seats.discard(seat)
             self._channel.send(Release(self.run.uid, seat))
@@ -164,6 +176,7 @@ class WorkerRun:
         """The master took us for lost; the seats are others' now."""
         self._seats.clear()
         self._moving.clear()
+        self._done.clear()
 
     def move(self, seat: Seat) -> None:
         """The seat's holder is to take a lower one after its round."""
@@ -184,6 +197,9 @@ class WorkerRun:
 
     def done(self, seat: Seat) -> None:
         """Tell the master that the seat has done its rounds, and is waiting for no new resume."""
+        self._done.add(seat)
+        if self.arrivals is not None and self._done >= self._seats:
+            self.arrivals.all_done()
         self.polls.after(seat, lambda: self._channel.send(Done(self.run.uid, seat)))
 
     def publish(self, recordings: Recordings) -> None:
@@ -211,6 +227,7 @@ class WorkerRun:
 
     def disconnect(self) -> None:
         """Close what all coordinators of this process shared."""
+        self.loop_lag.stop()
         try:
             self.target.close()
         except Exception as fault:  # noqa: BLE001  (the border: a class of a user's own; all is measured)
@@ -305,8 +322,21 @@ class WorkerRun:
             tracing=said_counts(sink_counts(recorder.sinks)),
             evidence_fault=recorder.segment.error,
             events_unkept=recorder.segment.events - recorder.segment.kept,
+            arrivals=None
+            if self.arrivals is None
+            else msgspec.structs.replace(self.arrivals.counts),
+            unserved=self._unserved(),
+            loop=self.loop_lag.take(),
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
+
+    def _unserved(self) -> list[Row]:
+        """Arrivals that never began since the last delta: kept as evidence, and told."""
+        rows = [] if self.arrivals is None else self.arrivals.take_unserved().rows()
+        if rows:
+            self.recorder.segment.record({"record": "unserved", "rows": rows})
+            self.recorder.segment.flush()
+        return rows
 
     def _totals(self, *, unheard: bool) -> Drained:
         recorder, segment = self.recorder, self.recorder.segment

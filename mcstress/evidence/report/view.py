@@ -11,6 +11,7 @@ from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
 from mcstress.evidence.report.sections import capture, load, over_time, quality, speed, trust
+from mcstress.evidence.report.sections.arrivals import arrivals
 from mcstress.evidence.report.sections.messages import swap_and_inbox
 from mcstress.evidence.report.sections.relevance import against_rest, relevance
 from mcstress.evidence.report.sections.trust import target
@@ -54,6 +55,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             *_of_chosen_phases(document),
             *against_rest(document),
             *quality.further(document),
+            *arrivals(document),
             speed.latency(document),
             load.load(document),
             *over_time.over_time(document),

@@ -7,6 +7,7 @@ from typing import Any
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.readings import healthy, reading, worst
 from mcstress.evidence.report.section import Headline, Section, Table, Verbatim, figures
+from mcstress.evidence.report.sections.load import load_of
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import NOT_MEASURED
 from mcstress.metrics.results import FigureSection
@@ -64,7 +65,7 @@ def against_rest(document: RunDocument) -> list[Section]:
     if not whole.get("lists"):
         return []
     bands = [
-        (f"{band.users_from:,} to {band.users_to:,} users", _of_rest(band.figures))
+        (load_of(band) + ("" if band.offered_to else " users"), _of_rest(band.figures))
         for band in document.bands
     ]
     rows = [

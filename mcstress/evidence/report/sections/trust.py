@@ -22,6 +22,7 @@ from mcstress.metrics.checks import CheckOutcome, settled_by, value_of
 from mcstress.metrics.faults import UNSENT_STEPS
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.shown import beyond
 from mcstress.metrics.wording import Words
 
 
@@ -67,10 +68,9 @@ def checks(document: RunDocument) -> Section:
 
 
 def _check(check: CheckOutcome) -> list[Any]:
-    value = check.value
     return [
         Verbatim(check.check),
-        words.NONE if value is None else value_of(check.metric, value, check.threshold),
+        _value(check),
         words.interval(check.ci95, limits=(check.threshold,)),
         _witnesses(check),
         readings.verdict(check.verdict),
@@ -95,6 +95,12 @@ def _why(check: CheckOutcome) -> str:
         return ""
     settled = check.enough and settled_by(check.enough, check.questions, check.there_are)
     return f"not certain: {settled or 'the interval has values on both sides of the threshold'}"
+
+
+def _value(check: CheckOutcome) -> str:
+    if check.value is not None:
+        return value_of(check.metric, check.value, check.threshold)
+    return words.NONE if check.at_least is None else beyond(check.at_least)
 
 
 def completeness(document: RunDocument) -> Section:
@@ -252,7 +258,7 @@ def not_covered(document: RunDocument) -> Section:
             *_reach(document),
             *_generator(run),
             *_kept(run),
-            _NO_SCHEDULE,
+            *([] if document.completeness.arrivals else [_NO_SCHEDULE]),
         ],
     )
 
