@@ -89,7 +89,7 @@ def _witnesses(check: CheckOutcome) -> str:
 
 def _why(check: CheckOutcome) -> str:
     """What the columns before do not say: why it was not judged, or what would make it certain."""
-    if check.verdict not in ("pass", "fail"):
+    if check.value is None or check.verdict not in ("pass", "fail"):
         return check.reason
     if not check.crosses:
         return ""
