@@ -83,7 +83,9 @@ class Seen(msgspec.Struct, frozen=True):
         """Why there is too little to judge by; empty where there is enough."""
         if self.witnesses < needs:
             noun = "sample" if self.questions is None else "different question"
-            few = f"only {plural(self.witnesses, noun)}" if self.witnesses else f"no {noun}"
+            if not self.witnesses:
+                return f"nothing was measured; it needs at least {plural(needs, noun)}"
+            few = f"only {plural(self.witnesses, noun)}"
             return f"{few}; at least {needs:,} {'is' if needs == 1 else 'are'} needed"
         if self.planned and self.samples < PLANNED_SHARE * self.planned:
             return (

@@ -18,8 +18,9 @@ from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Section, Table, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome, value_of
+from mcstress.metrics.checks import CheckOutcome, settled_by, value_of
 from mcstress.metrics.faults import UNSENT_STEPS
+from mcstress.metrics.names import METRICS
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.shown import beyond
 from mcstress.metrics.wording import Words
@@ -42,7 +43,7 @@ def target(run: RunSection, nouns: Words) -> Section:
     )
 
 
-_CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Questions", "Verdict", "Why"]
+_CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Questions or samples", "Verdict", "Why"]
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
 _FATES = ["made", "sampled out", "delivered", "read back", "spooled", "dropped"]
 _MASKS = {
@@ -71,10 +72,29 @@ def _check(check: CheckOutcome) -> list[Any]:
         Verbatim(check.check),
         _value(check),
         words.interval(check.ci95, limits=(check.threshold,)),
-        words.count(check.samples if check.questions is None else check.questions),
+        _witnesses(check),
         readings.verdict(check.verdict),
-        check.reason,
+        _why(check),
     ]
+
+
+def _witnesses(check: CheckOutcome) -> str:
+    """What the value rests on, with its name, in one piece: availability has slots of time."""
+    metric = METRICS.get(check.metric)
+    told = words.plural(check.samples, "slot" if metric and metric.measured else "sample")
+    if check.questions is not None:
+        told = words.plural(check.questions, "question")
+    return told.replace(" ", readings.NO_BREAK)
+
+
+def _why(check: CheckOutcome) -> str:
+    """What the columns before do not say: why it was not judged, or what would make it certain."""
+    if check.value is None or check.verdict not in ("pass", "fail"):
+        return check.reason
+    if not check.crosses:
+        return ""
+    settled = check.enough and settled_by(check.enough, check.questions, check.there_are)
+    return f"not certain: {settled or 'the interval has values on both sides of the threshold'}"
 
 
 def _value(check: CheckOutcome) -> str:
@@ -276,7 +296,7 @@ def _services(run: RunSection) -> list[str]:
 def _outcomes(document: RunDocument) -> list[str]:
     reasons = {
         "failed": "failed (a list that was found before counts)",
-        "skipped": "skipped for want of a partner",
+        "skipped": "skipped for want of a partner or of a usable paraphrase",
         "unmet": "whose partner stayed silent",
         "cut": "cut off by the end of the run",
     }
