@@ -150,6 +150,14 @@ class Lifecycle:
                 settings.truth.path,
                 settings.truth.not_asked,
             )
+        if (mail := settings.mail) is not None and mail.left_out:
+            logger.warning(
+                "--inbox %s: %d messages left out, %d can be read: %s",
+                mail.source,
+                mail.left_out,
+                len(mail.messages),
+                "; ".join(mail.faults),
+            )
         for said in tokens_not_sent(settings):
             logger.warning("%s", said)
         controller.conduct(run, self._progress(settings))

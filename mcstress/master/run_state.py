@@ -15,6 +15,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
+from mcstress.master.mail_blocks import MailBlocks
 from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
 from mcstress.master.seat_pool import Headcount, SeatPool
@@ -55,6 +56,9 @@ class RunState:
         self.seats = SeatPool(in_step=run.rounds == 0)
         self.headcount = Headcount()
         self.partners = HandoverPartners(run.scenario.handovers, self.seats, run.rounds)
+        self.mail = (
+            MailBlocks(settings.mail, repeat=settings.inbox_repeat) if settings.mail else None
+        )
         self.solo_phase = SoloPhase(settings.reference_s)
         self.registry = WorkerRegistry()
         self.figures = Figures(run.top_k, cells=cells(run))

@@ -22,7 +22,8 @@ class WorkerState(msgspec.Struct):
     ``lost_s`` is since when it is lost, ``heard_s`` when it was heard last, on the monotonic clock.
     ``drained`` are its totals, once it has handed over. Of its evidence ``evidence_missing`` bytes
     did not arrive; ``copied``: all of it was fetched from another machine. ``last_delta``: when it
-    went out (its clock) and came in (ours), until that is answered.
+    went out (its clock) and came in (ours), until that is answered. ``mail_taken``: messages from
+    outside that its users took.
     """
 
     name: str
@@ -45,6 +46,7 @@ class WorkerState(msgspec.Struct):
     drained: Drained | None = None
     tracing: ProcessCounts = {}
     user_errors: int = 0
+    mail_taken: int = 0
     last_delta: tuple[float, float] | None = None
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
@@ -93,6 +95,7 @@ class WorkerState(msgspec.Struct):
         self.events_told = delta.events_made
         self.evidence_fault, self.events_unkept = delta.evidence_fault, delta.events_unkept
         self.user_errors += len(delta.user_errors)
+        self.mail_taken = delta.mail_taken
         self.clock_offset_s, self.clock_error_s = delta.clock_offset_s, delta.clock_error_s
         if delta.tracing:
             self.tracing = counts_of(delta.tracing)

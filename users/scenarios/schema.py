@@ -11,6 +11,7 @@ from mcstress.users.scenarios.model import (
     Count,
     Handover,
     InboxMessage,
+    MailInbox,
     Merge,
     Names,
     ParaphrasesBy,
@@ -87,4 +88,5 @@ class ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     handovers: list[Handover] = []
     splits: list[SplitShare] = []
     relevance: list[RelevanceRule] = []
+    inbox: MailInbox = MailInbox()
     thresholds: list[Threshold] = []
