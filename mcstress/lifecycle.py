@@ -157,6 +157,14 @@ class Lifecycle:
             logger.warning(writes(run.run, system.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
+        if (mail := settings.mail) is not None and mail.left_out:
+            logger.warning(
+                "--inbox %s: %d messages left out, %d can be read: %s",
+                mail.source,
+                mail.left_out,
+                len(mail.messages),
+                "; ".join(mail.faults),
+            )
         users, classes = self.runner.target_user_count, self.environment.user_classes
         if said := incomplete(users, classes, settings.scenario):
             logger.warning("--users: %s", said)

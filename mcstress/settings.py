@@ -40,6 +40,7 @@ from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.at_rest import RestLists
+from mcstress.users.mail import MailSource, read_mail
 from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
@@ -100,6 +101,8 @@ class Settings(msgspec.Struct, frozen=True):
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
+    mail: MailSource | None = None
+    inbox_repeat: bool = False
 
     @property
     def keeps_what_is_written(self) -> bool:
@@ -149,6 +152,7 @@ _OPTIONS = {
     "web_allowed_hosts": "--web-allowed-host",
     "token_hosts": "--host",
     "stack_faults": "--stack-fault",
+    "mail": "--inbox",
 }
 """The options of settings that are not named as their option is."""
 
@@ -214,6 +218,8 @@ def read_settings(
         rest=read_rest(Path(options.rest), scenario, _top_k(options.top_k, scenario))
         if options.rest
         else {},
+        mail=_mail(options.inbox, scenario),
+        inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
         arrivals=arrivals_of(options),
     )
@@ -320,6 +326,13 @@ def _target(name: str, host: str | None) -> str:
     if name:
         target_class(name)
     return name
+
+
+def _mail(given: str, scenario: Scenario) -> MailSource | None:
+    """Mail from outside, from the option or else the scenario; None where neither names any."""
+    path = given or scenario.inbox.source
+    place = "--inbox" if given else f"scenario {scenario.name}, inbox.source"
+    return read_mail(Path(path), scenario.inbox.priority, place) if path else None
 
 
 def _api(option: str, value: Any) -> Api | None:

@@ -86,6 +86,12 @@ class Inbox(Metric):
         of = Section("inbox", cls.hears, "messages").name
         yield of("messages", COUNT, "emails and SMS that came, but for those cut off")
         yield of("planned", COUNT, "messages that came or were planned")
+        yield of(
+            "refused",
+            COUNT,
+            "messages of more than 8 KiB that the observer refused, as it has to",
+            label="too large, refused",
+        )
         accepted, parsed = (
             "messages that the observer took",
             "messages that the LLM made a demand of",
@@ -154,7 +160,9 @@ class Inbox(Metric):
             self.read.add(seen.unit, seen.question, int(came))
         if event.rating is not None or any(map(_was_judged, event.steps)):
             self.judged.add(seen.unit, seen.question, int(event.rating is not None))
-        if RECORD_STEP in answered:
+        if event.refused:
+            messages[("refused",)] += 1
+        elif RECORD_STEP in answered:
             messages[("accepted",)] += 1
         if event.parse_status:
             messages[(event.parse_status,)] += 1
@@ -191,6 +199,7 @@ class Inbox(Metric):
         return {
             "messages": messages,
             "planned": max(context.planned.get("inbox", 0), messages),
+            "refused": self.messages[("refused",)],
             "accepted": accepted,
             "parsed": self.messages[("parsed",)],
             "unparseable": self.messages[("unparseable",)],

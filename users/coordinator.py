@@ -14,6 +14,7 @@ from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
 from mcstress.users.at_rest import ListsAtRest
 from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.mail import Mail
 from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
@@ -92,6 +93,12 @@ class WorkerContext(Protocol):
 
     def publish(self, recordings: Recordings) -> None:
         """Tell partners, on whatever worker, what was recorded."""
+
+    def take_mail(self) -> Mail | None:
+        """The next message from outside, on whatever process; None where all are used up."""
+
+    def mail_begun(self) -> None:
+        """The coordinator begins with the message that it took."""
 
     def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
         """The sizes of the corpora as last seen."""

@@ -92,6 +92,7 @@ def _counted(run: RunState, parts: list[WorkerState], faults: list[str]) -> Comp
         workers=[_worker(part) for part in parts],
         user_errors=len(run.user_errors),
         tracing=tracing(run),
+        mail=run.mail.count(parts) if run.mail else UNSET,
     )
 
 

@@ -1,4 +1,4 @@
-"""Users get seats from the run's pool, and partners hear of each other."""
+"""Users get seats from the run's pool, partners hear of each other, and mail is dealt out."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class SeatAssignment:
         session.channel.listen(messages.BeginRound, self._on_begin_round)
         session.channel.listen(messages.Done, self._on_done)
         session.channel.listen(messages.Publish, self._on_publish)
+        session.channel.listen(messages.TakeMail, self._on_take_mail)
         session.channel.listen(messages.AtRest, self._on_at_rest)
 
     def _on_lease(self, lease: messages.Lease, sender: str) -> None:
@@ -132,6 +133,16 @@ class SeatAssignment:
             return
         for worker in run.partners.put(told):
             self._session.notify(run, worker, messages.Published(told), soon=True)
+
+    def _on_take_mail(self, asked: messages.TakeMail, sender: str) -> None:
+        speaker = self._session.part_of(asked.run_uid, sender)
+        if speaker is None:
+            return
+        run, part = speaker
+        if run.mail is None:
+            self._session.dropped.note("of mail that the run has not", sender, asked.run_uid)
+        else:
+            self._session.notify(run, part.name, run.mail.lease(part.name))
 
     def free_all(self, run: RunState, part: WorkerState) -> None:
         """Take back all that a worker holds."""

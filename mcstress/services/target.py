@@ -27,6 +27,10 @@ EMBED, ADD = "embed", "index.add"
 """The names of the steps that figures are made of, whatever system answers them."""
 
 
+INBOX_BYTES = 8192
+"""An inbox refuses a longer body (docs/wire.md): that is no failure."""
+
+
 class Search(msgspec.Struct, gc=False):
     """A search for the ``k`` items of ``corpora`` that are nearest to ``text``.
 

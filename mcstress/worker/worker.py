@@ -80,6 +80,7 @@ class Worker:
         channel.listen(messages.Revoked, self._on_revoked)
         channel.listen(messages.Partner, self._on_partner)
         channel.listen(messages.Published, self._on_published)
+        channel.listen(messages.MailBlock, self._on_mail_block)
         channel.listen(messages.ReferenceOver, self._on_reference_over)
         channel.listen(messages.Spawned, self._on_spawned)
         channel.listen(messages.Users, self._on_users)
@@ -227,6 +228,10 @@ class Worker:
     def _on_published(self, published: messages.Published, _: str) -> None:
         if self._run is not None:
             self._run.board.put(published.recordings)
+
+    def _on_mail_block(self, block: messages.MailBlock, _: str) -> None:
+        if self._run is not None:
+            self._run.mailbox.put(block)
 
     def _on_reference_over(self, over: messages.ReferenceOver, _: str) -> None:
         if self._run is not None and self._run.at_rest is not None:

@@ -107,6 +107,24 @@ class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expect: dict[str, Any] | None = None
 
 
+class PriorityRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail in which one of the words stands has this priority, unless it says another itself."""
+
+    words: Annotated[list[Text], Meta(min_length=1)]
+    is_: Priority = msgspec.field(name="is")
+
+
+class MailInbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail from outside, instead of the variants' messages (docs/inbox.md).
+
+    ``source``: a folder of ``.eml`` files, an mbox or JSON lines; empty: none. ``priority``: rules
+    for mail that names no priority; the first that fits holds.
+    """
+
+    source: str = ""
+    priority: list[PriorityRule] = []
+
+
 class Swap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A client rejects the list of one cell; its persona asks again without those hits."""
 
@@ -275,6 +293,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: list[Threshold]
     variants: list[Variant]
     relevance: list[RelevanceRule] = []
+    inbox: MailInbox = MailInbox()
     words: Words = Words()
     prompts: Prompts = Prompts()
     parse: dict[str, FieldKind] = {}

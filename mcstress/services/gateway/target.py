@@ -14,6 +14,7 @@ from mcstress.services.http.transport import Transport
 from mcstress.services.reading import read
 from mcstress.services.step import Step
 from mcstress.services.target import (
+    INBOX_BYTES,
     Capabilities,
     Found,
     Message,
@@ -28,6 +29,8 @@ from mcstress.services.trace_context import TraceContext
 
 SURE = 1.0
 """The score of a recording: it was chosen."""
+
+TOO_LARGE = 413
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +112,10 @@ class GatewayTarget(Target):
         yield self._gateway.index_add(item.corpus, wire.IndexAddRequest(items=[added]), trace)
 
     def inbox(self, message: Message, trace: TraceContext) -> Step[wire.InboxAnswer]:
-        """Step ``observerd.inbox.record``: hand in an email or SMS."""
+        """Step ``observerd.inbox.record``: hand in an email or SMS.
+
+        That a body of more than 8 KiB is refused is as it has to be.
+        """
         request = wire.InboxRequest(
             type=message.type,
             sender=message.sender,
@@ -118,7 +124,10 @@ class GatewayTarget(Target):
             priority=message.priority,
             tag=message.coordinator,
         )
-        return self._gateway.inbox(request, trace)
+        step = self._gateway.inbox(request, trace)
+        if step.status == TOO_LARGE and len(message.body.encode()) > INBOX_BYTES:
+            step.error, step.refused = None, True
+        return step
 
     def sizes(self) -> Step[Sizes]:
         """Step ``corpora``: what there is to search, and how much of it."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UnsetType
+
 from mcstress.evidence.document_parts import (
     Completeness,
+    MailCount,
     ProcessTraces,
     RunSection,
     SinkTracing,
@@ -133,10 +136,28 @@ def completeness(document: RunDocument) -> Section:
             *figure.faults,
             *_mask_note(tracing),
             *figure.notices,
+            *_mail_notes(figure.mail),
             *_sink_notes(sinks),
             *document.run.user_errors,
         ],
     )
+
+
+def _mail_notes(mail: MailCount | UnsetType) -> list[str]:
+    """What became of the mail from outside."""
+    if isinstance(mail, UnsetType):
+        return []
+    again = ", beginning again when used up" if mail.repeated else ""
+    said = [f"Mail from {Verbatim(mail.source)}: {words.of(mail.taken, mail.messages)} messages"]
+    said[0] += f" were taken by coordinators{again}."
+    if mail.lost:
+        said.append(f"{mail.lost:,} messages were with lost workers, taken or not.")
+    if mail.left_out:
+        named = "; ".join(mail.faults)
+        said.append(f"{words.plural(mail.left_out, 'message')} of it left out: {named}.")
+    if mail.attachments:
+        said.append(f"{words.plural(mail.attachments, 'attachment')} left out.")
+    return said
 
 
 def _complete(figure: Completeness) -> readings.Reading:
