@@ -11,12 +11,11 @@ from collections import defaultdict
 from mcstress.metrics.availability import GATEWAY, LLM, Availability
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
-from mcstress.metrics.faults import Faults
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
-from mcstress.metrics.metric import Say, Seen
+from mcstress.metrics.metric import Faults, Say, Seen
 from mcstress.metrics.tally import Tally
-from mcstress.metrics.timeline import Slot
+from mcstress.metrics.timeline import SlotCounts
 from mcstress.metrics.unparseable import LLM_STEPS
 from mcstress.metrics.worst import WorstReissues
 
@@ -102,7 +101,7 @@ class SecondBucket(Seen):
         if not step.cut:
             self.band.freshness.add_look(step)
 
-    def settle(self, slot: Slot) -> None:
+    def settle(self, slot: SlotCounts) -> None:
         """Add all that was kept to the band and to the timeline's slot."""
         latency = self.band.latency
         for name, latencies in self.steps.items():

@@ -26,7 +26,7 @@ from mcstress.metrics.results import (
     FigureReading,
     FigureSection,
     HeatMap,
-    Latency,
+    Latencies,
     LoadBand,
     Timeline,
     says,
@@ -38,7 +38,7 @@ MOST_K = 10**6
 MOST_CLOCK_ERROR_S = 3600.0
 """A worker that says more says nothing of its clock."""
 Second = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
-Users = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+UserNumber = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 Json = dict[str, Any]
 """A JSON object as it lies in a file: of any keys."""
 
@@ -84,7 +84,7 @@ class RunDocument(msgspec.Struct, kw_only=True):
     faults: Annotated[dict[str, int], says("oddities that were counted and not mended")] = {}
     readings: Annotated[dict[str, FigureReading], says("figures in words, by their names")] = {}
     users: Annotated[
-        Sequence[tuple[Second, Users]], says("concurrent users by Unix second, ascending")
+        Sequence[tuple[Second, UserNumber]], says("concurrent users by Unix second, ascending")
     ] = []
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
     candidates: Annotated[
@@ -101,9 +101,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
         return Asked.of(self.scenario)
 
     @property
-    def speed(self) -> Latency:
+    def speed(self) -> Latencies:
         """``latency``, typed."""
-        return Latency.of(self.latency)
+        return Latencies.of(self.latency)
 
     @property
     def silences(self) -> list[Silence]:

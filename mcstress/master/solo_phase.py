@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from mcstress.cluster.messages import Lease
+from mcstress.cluster.messages import SeatRequest
 from mcstress.master.seat_pool import SeatPool
 
-Asked = tuple[Lease, str]
+SeatAsked = tuple[SeatRequest, str]
 """A request for a seat, and who sent it."""
 
 
@@ -20,9 +20,9 @@ class SoloPhase:
     def __init__(self, wait_s: float) -> None:
         self._wait_s = wait_s
         self._since_s: float | None = None
-        self._line: list[Asked] = []
+        self._line: list[SeatAsked] = []
 
-    def holds_back(self, asked: Asked, seats: SeatPool) -> bool:
+    def holds_back(self, asked: SeatAsked, seats: SeatPool) -> bool:
         """Whether the request must wait; it is then in line."""
         if self._is_over() or seats.at(asked[0].persona, 1) is None:
             if self._since_s is None:
@@ -31,7 +31,7 @@ class SoloPhase:
         self._line.append(asked)
         return True
 
-    def admit(self) -> list[Asked]:
+    def admit(self) -> list[SeatAsked]:
         """Those whose wait is over, in the order in which they came."""
         if not self._is_over():
             return []

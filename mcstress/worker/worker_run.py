@@ -16,11 +16,11 @@ from mcstress.cluster.channel import Channel
 from mcstress.cluster.messages import (
     BeginRound,
     Delta,
-    Done,
     Drained,
-    Lease,
     Publish,
     Release,
+    RoundsDone,
+    SeatRequest,
     Welcome,
 )
 from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
@@ -110,7 +110,7 @@ class WorkerRun:
         asked = self._asked[ticket] = AsyncResult()
         seat: Seat | None = None
         try:
-            self._channel.send(Lease(self.run.uid, persona, ticket))
+            self._channel.send(SeatRequest(self.run.uid, persona, ticket))
             seat = asked.get(timeout=LEASE_DEADLINE_S + self.welcome.reference_s)
         finally:
             self._asked.pop(ticket, None)
@@ -170,7 +170,7 @@ class WorkerRun:
 
     def done(self, seat: Seat) -> None:
         """Tell the master that the seat has done its rounds, and is waiting for no new resume."""
-        self.polls.after(seat, lambda: self._channel.send(Done(self.run.uid, seat)))
+        self.polls.after(seat, lambda: self._channel.send(RoundsDone(self.run.uid, seat)))
 
     def publish(self, recordings: Recordings) -> None:
         """Tell the master, who tells the workers of those that wait for it."""

@@ -3,7 +3,7 @@
 import pytest
 
 from mcstress.services.embedded.demand import Demand, read_demand
-from mcstress.services.embedded.judge import JudgedHit, Question, judge, question_decoder
+from mcstress.services.embedded.judge import JudgedHit, RatingRequest, judge, question_decoder
 from mcstress.services.embedded.lexicon import load_lexicon
 from mcstress.services.embedded.paraphrase import paraphrase
 from mcstress.users.scenarios.load import load_scenario
@@ -92,7 +92,7 @@ FITTING = {
     ],
 )
 def test_ratings_follow_what_is_missing(lexicon, metadata, rating):
-    judgement = judge(Question(EMAIL, JudgedHit(metadata)), lexicon)
+    judgement = judge(RatingRequest(EMAIL, JudgedHit(metadata)), lexicon)
     assert judgement.rating == rating
     assert judgement.reason.endswith(".")
 
@@ -105,12 +105,12 @@ def test_a_hit_of_which_nothing_is_known_is_rated_lowest(lexicon, metadata):
 
 
 def test_a_reason_names_what_is_missing(lexicon):
-    judgement = judge(Question(EMAIL, JudgedHit(FITTING | {"city": "Racine"})), lexicon)
+    judgement = judge(RatingRequest(EMAIL, JudgedHit(FITTING | {"city": "Racine"})), lexicon)
     assert judgement.reason == "A forklift operator; missing Milwaukee."
 
 
 def test_a_message_without_a_role_is_rated_lowest_and_says_so(lexicon):
-    judgement = judge(Question("Hello?", JudgedHit(FITTING)), lexicon)
+    judgement = judge(RatingRequest("Hello?", JudgedHit(FITTING)), lexicon)
     assert (judgement.rating, "no role" in judgement.reason) == (1, True)
 
 

@@ -20,6 +20,7 @@ MAY_IMPORT = {
         "mcstress.metrics.phase",
         "mcstress.services",
         "mcstress.errors",
+        "mcstress.exit_codes",
         "mcstress.load.pacer",
         "mcstress.locust_compat",
     ),

@@ -27,17 +27,17 @@ class JudgedHit(msgspec.Struct):
     metadata: Any = None
 
 
-class Question(msgspec.Struct):
+class RatingRequest(msgspec.Struct):
     """The message's own words, and the first hit of the search."""
 
     body: str
     hit: JudgedHit
 
 
-question_decoder = msgspec.json.Decoder(Question)
+question_decoder = msgspec.json.Decoder(RatingRequest)
 
 
-def judge(question: Question, lexicon: Lexicon) -> Judgement:
+def judge(question: RatingRequest, lexicon: Lexicon) -> Judgement:
     """5: all met; 4: one thing missing; 3: the role fits; 2: something does; 1: nothing does."""
     demand = read_demand(question.body, lexicon)
     if not demand.role:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcstress.services.embedded.built import Built, keep, load
-from mcstress.services.embedded.corpus import Corpus, Item
+from mcstress.services.embedded.corpus import Corpus, CorpusItem
 from mcstress.services.embedded.embedding import DIMENSION, fit_embedding
 from mcstress.services.embedded.items import restored_item
-from mcstress.services.embedded.matrix import Matrix
+from mcstress.services.embedded.matrix import MatrixEngine
 from mcstress.services.embedded.workers import WorkerProfile, make_workers
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CORPORA = (("workers", "w", 5_000), ("ethereal_workers", "e", 10_000))
 """Name, prefix of ids, size."""
 
 
-def build_matrix(vocabulary: Vocabulary, seed: int) -> Matrix:
+def build_matrix(vocabulary: Vocabulary, seed: int) -> MatrixEngine:
     """The corpora of ``seed`` and the embedding that they teach; no memory yet.
 
     Built once on a machine, and taken from there later: a third of a second instead of two.
@@ -38,7 +38,7 @@ def build_matrix(vocabulary: Vocabulary, seed: int) -> Matrix:
             CORPORA, workers, built.graphs, strict=True
         )
     ]
-    return Matrix(built.embedding(), corpora)
+    return MatrixEngine(built.embedding(), corpora)
 
 
 def build(workers: list[list[WorkerProfile]]) -> Built:
@@ -53,13 +53,13 @@ def build(workers: list[list[WorkerProfile]]) -> Built:
     return Built(embedding.terms, embedding.weights.tobytes(), embedding.table.tobytes(), graphs)
 
 
-def item_of(worker: WorkerProfile) -> Item:
+def item_of(worker: WorkerProfile) -> CorpusItem:
     """A worker as a corpus has it."""
     metadata = msgspec.Raw(msgspec.json.encode(worker.profile))
-    return Item(worker.id, metadata, worker.profile.role)
+    return CorpusItem(worker.id, metadata, worker.profile.role)
 
 
-def restore(matrix: Matrix, store: Store) -> None:
+def restore(matrix: MatrixEngine, store: Store) -> None:
     """Give ``matrix`` back what ``store`` has kept."""
     for name in store.indexes():
         matrix.corpora[name] = Corpus(name, DIMENSION)

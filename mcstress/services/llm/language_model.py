@@ -25,7 +25,7 @@ from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
-Fault = Callable[[Answer], str | None]
+FindFault = Callable[[Answer], str | None]
 
 PARSE, JUDGE, PARAPHRASE = "llm.parse_demand", "llm.judge_top1", "llm.paraphrase"
 """The names of the steps."""
@@ -110,7 +110,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
         )
 
 
-class Question(msgspec.Struct, frozen=True):
+class Turn(msgspec.Struct, frozen=True):
     """One turn: the step's ``name``, what the model is told, and the struct of its answer."""
 
     name: str
@@ -143,7 +143,7 @@ class ChatModel:
 
     def parse(self, message: str, trace: TraceContext) -> Step[ParsedDemand]:
         """Step ``llm.parse_demand``: what the message asks for."""
-        question = Question(PARSE, prompts.PARSE_DEMAND, message, ParsedDemand)
+        question = Turn(PARSE, prompts.PARSE_DEMAND, message, ParsedDemand)
         return self._ask(question, trace, _parsed_demand)
 
     def judge(self, message: str, hit: JudgedHit, trace: TraceContext) -> Step[Judgement]:
@@ -151,11 +151,11 @@ class ChatModel:
         asked = {"body": message, "hit": hit}
         # Metadata is passed on unread, and may hold bytes that are no UTF-8, or half a surrogate.
         text = without_lone_surrogates(encode(asked)).decode("utf-8", "replace")
-        return self._ask(Question(JUDGE, prompts.JUDGE_TOP1, text, Judgement), trace, _judgement)
+        return self._ask(Turn(JUDGE, prompts.JUDGE_TOP1, text, Judgement), trace, _judgement)
 
     def paraphrase(self, query: str, trace: TraceContext) -> Step[Paraphrase]:
         """Step ``llm.paraphrase``: ``query`` in other words."""
-        question = Question(PARAPHRASE, prompts.PARAPHRASE, query, Paraphrase)
+        question = Turn(PARAPHRASE, prompts.PARAPHRASE, query, Paraphrase)
 
         def fault(answer: Paraphrase) -> str | None:
             return paraphrase_fault(query, answer.paraphrase)
@@ -163,15 +163,15 @@ class ChatModel:
         return self._ask(question, trace, _paraphrase, fault)
 
     @abstractmethod
-    def _chat(self, question: Question, trace: TraceContext) -> Step[Said]:
+    def _chat(self, question: Turn, trace: TraceContext) -> Step[Said]:
         """The step of a call, and what the model said."""
 
     def _ask(
         self,
-        question: Question,
+        question: Turn,
         trace: TraceContext,
         decoder: msgspec.json.Decoder[Answer],
-        fault: Fault[Answer] | None = None,
+        fault: FindFault[Answer] | None = None,
     ) -> Step[Answer]:
         asked = time.perf_counter()
         with self._slots:
@@ -185,7 +185,7 @@ class ChatModel:
 def with_content(
     chat: Step[Said],
     decoder: msgspec.json.Decoder[Answer],
-    fault: Fault[Answer] | None = None,
+    fault: FindFault[Answer] | None = None,
 ) -> Step[Answer]:
     """``chat`` with what the model wrote for its answer, or why that is unparseable.
 
