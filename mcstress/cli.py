@@ -70,12 +70,21 @@ def report(file: Path, *, skip_damaged: bool) -> None:
 )
 @click.option("--seed", type=int, default=42, show_default=True, help="random seed of the corpora")
 @click.option("--fault", multiple=True, metavar="NAME=VALUE,...", help="faults to inject")
-def stack(port: int, data: Path | None, seed: int, fault: tuple[str, ...]) -> None:
+@click.option(
+    "--corpus",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="NAME.jsonl",
+    help="serve the corpus of this file instead of the seed's; repeatable",
+)
+def stack(
+    port: int, data: Path | None, seed: int, fault: tuple[str, ...], corpus: tuple[Path, ...]
+) -> None:
     """Serve the built-in gateway and LLM alone, in the foreground, until Ctrl-C."""
     faults = parse_faults(fault, "--fault")
     from mcstress.services.embedded.__main__ import serve  # noqa: PLC0415  (numpy's tables load slowly)
 
-    serve(port=port, data_dir=data, seed=seed, faults=faults, announce=_announce)
+    serve(port=port, data_dir=data, seed=seed, faults=faults, announce=_announce, corpora=corpus)
 
 
 def _announce(url: str) -> None:
@@ -88,12 +97,32 @@ def _announce(url: str) -> None:
 @click.option("--scenario", default="three_cities", show_default=True, help="a name or a file")
 @click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
 @click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="ids a query; 0: its K")
-def truth(scenario: str, seed: int, top_k: int) -> None:
+@click.option(
+    "--corpus",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="NAME.jsonl",
+    help="the files that the stack was given; repeatable",
+)
+def truth(scenario: str, seed: int, top_k: int, corpus: tuple[Path, ...]) -> None:
     """Print what the embedded stack should find, by exact search: a file for --truth."""
     from mcstress.commands.truth import exact_lines  # noqa: PLC0415  (numpy's tables load slowly)
 
-    for line in exact_lines(scenario, seed, top_k):
+    for line in exact_lines(scenario, seed, top_k, corpus):
         click.echo(line)
+
+
+@main.command()
+@click.option("--scenario", default="three_cities", show_default=True, help="a name or a file")
+@click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="folder to write to")
+@click.option("--vectors", is_flag=True, help="with each item's vector, by the built-in embedding")
+def corpus(scenario: str, seed: int, out: Path, *, vectors: bool) -> None:
+    """Write the corpora that a scenario searches, a JSON line for each item."""
+    from mcstress.commands.corpus import write_corpora  # noqa: PLC0415  (numpy's tables load slowly)
+
+    for told in write_corpora(scenario, seed, out, vectors=vectors):
+        click.echo(told)
 
 
 class TwoSides(click.Command):

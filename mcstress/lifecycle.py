@@ -169,6 +169,10 @@ class Lifecycle:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
         if self.controller is not None and (run := self.controller.current) is not None:
             self.controller.look_for_absent(run)
+            if run.offering is not None:
+                run.offering.end()
+        if self.worker is not None:
+            self.worker.stop_offering()
         if self.worker is None:
             self._end()
 

@@ -139,6 +139,11 @@ class StoppableUser(User):
             return True
         return bool(super().stop(force))
 
+    def end_if_stopping(self) -> None:
+        """Where a user may be stopped without a wait: between two events that follow at once."""
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """While this lasts, a stop ends the user at once, though inside a task."""

@@ -10,6 +10,7 @@ from locust.env import Environment
 DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
 """A band of the load curve needs ten seconds of its own."""
+MAX_WAIT_S = 10.0
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
 
 
@@ -61,6 +62,26 @@ def add_options(parser: LocustArgumentParser) -> None:
         metavar="MIN-MAX",
         default="0",
         help="seconds between a coordinator's events, e.g. 2 or 1-5",
+    )
+    add(
+        "--arrival-rate",
+        metavar="R or FROM-TO",
+        default="",
+        help="events begin by a schedule: so many a second over all workers, e.g. 50, or 10-100 "
+        "ramped over the run time; empty: each user begins its next event when the last is over",
+    )
+    add(
+        "--arrivals",
+        metavar="KIND",
+        default="poisson",
+        help="with --arrival-rate: poisson (by chance) or constant (evenly)",
+    )
+    add(
+        "--max-wait",
+        type=float,
+        metavar="S",
+        default=MAX_WAIT_S,
+        help="with --arrival-rate: an event that no user has begun after so many seconds is missed",
     )
     add(
         "--reference",

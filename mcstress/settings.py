@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from argparse import Namespace
@@ -12,15 +11,25 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from mcstress.arrival_settings import ArrivalSettings, arrivals_of
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
+from mcstress.option_values import (
+    at_least,
+    base_url,
+    from_zero,
+    seconds,
+    seconds_from_to,
+    share,
+    text_of,
+    whole,
+)
 from mcstress.phase_selection import choose_phases
 from mcstress.rest import read_rest
 from mcstress.services.byte_size import parse_size
 from mcstress.services.embedded.faults import LLM_FAULTS, Faults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
-from mcstress.services.http.base_url import parse_base_url
 from mcstress.services.http.bearer_token import TokenHosts, token_hosts
 from mcstress.services.llm.clients import CLIENTS, Api
 from mcstress.services.llm.language_model import ModelSetup
@@ -30,15 +39,18 @@ from mcstress.services.target_class import target_class
 from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
-from mcstress.users.run import setup_of
+from mcstress.users.at_rest import RestLists
+from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
-from mcstress.users.truth import RestLists, Truth, read_truth
+from mcstress.users.truth import Truth, read_truth
 from mcstress.web.names import Authority, allowed_hosts
 
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
+OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.")
+NONE_MISSED = parse_check("arrivals.missed == 0")
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -84,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True):
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
     stack_faults: Faults
+    arrivals: ArrivalSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
@@ -106,7 +119,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     def llm_setup(self, url: str, model: ModelFacts) -> ModelSetup:
         """What the language model's client is made from, for what was found at ``url``."""
-        return ModelSetup(
+        return model_setup_of(
+            self.scenario,
             url=url,
             # Ollama knows more names of a model than it lists.
             model=self.llm_model if model.api == "ollama" else model.name,
@@ -127,6 +141,7 @@ _OPTIONS = {
     "think_from_s": "--think-time",
     "think_to_s": "--think-time",
     "reference_s": "--reference",
+    "arrivals": "--arrival-rate",
     "timeout_s": "--timeout",
     "max_answer_bytes": "--max-answer",
     "wait_deadline_s": "--wait-deadline",
@@ -156,7 +171,7 @@ def read_settings(
     ``hosts`` are the services that tokens belong to; None: those that the options name.
     """
     scenario = load_scenario(options.scenario)
-    think_from_s, think_to_s = _think_time(options.think_time)
+    think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
@@ -164,32 +179,32 @@ def read_settings(
             getattr(options, "tags", None) or [], getattr(options, "exclude_tags", None) or []
         ),
         checks=_checks(scenario, options.check),
-        gateway_url=_url("--host", host),
+        gateway_url=base_url("--host", host),
         target=_target(options.target, host),
-        llm_url=_url("--llm-host", options.llm_host),
+        llm_url=base_url("--llm-host", options.llm_host),
         llm_api=_api("--llm-api", options.llm_api),
-        llm_max_tokens=_at_least(0, "--llm-max-tokens", options.llm_max_tokens),
-        llm_model=_text("--llm-model", options.llm_model),
-        rounds=_at_least(0, "--rounds", options.rounds),
-        seed=_whole("--seed", options.seed),
+        llm_max_tokens=at_least(0, "--llm-max-tokens", options.llm_max_tokens),
+        llm_model=text_of("--llm-model", options.llm_model),
+        rounds=at_least(0, "--rounds", options.rounds),
+        seed=whole("--seed", options.seed),
         top_k=_top_k(options.top_k, scenario),
         think_from_s=think_from_s,
         think_to_s=think_to_s,
-        reference_s=_from_zero("--reference", options.reference),
+        reference_s=from_zero("--reference", options.reference),
         report_dir=Path(options.report_dir),
         run_id=options.run_id,
         evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,
-        timeout_s=_seconds("--timeout", options.timeout),
-        llm_timeout_s=_seconds("--llm-timeout", options.llm_timeout),
+        timeout_s=seconds("--timeout", options.timeout),
+        llm_timeout_s=seconds("--llm-timeout", options.llm_timeout),
         max_answer_bytes=parse_size(options.max_answer, "--max-answer", *ANSWER_BYTES),
-        wait_deadline_s=_seconds("--wait-deadline", options.wait_deadline),
-        llm_parallel=_at_least(1, "--llm-parallel", options.llm_parallel),
+        wait_deadline_s=seconds("--wait-deadline", options.wait_deadline),
+        llm_parallel=at_least(1, "--llm-parallel", options.llm_parallel),
         junit=options.junit,
         json_progress=bool(options.json_progress),
         langfuse_env=Path(options.langfuse_env),
         otlp_traces=_collector(options),
-        trace_sample=_share("--trace-sample", options.trace_sample),
+        trace_sample=share("--trace-sample", options.trace_sample),
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
         token_hosts=hosts or token_hosts(host, options.llm_host),
@@ -199,10 +214,19 @@ def read_settings(
         if options.rest
         else {},
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
+        arrivals=arrivals_of(options),
     )
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
-    return settings
+    return _with_own_checks(settings)
+
+
+def _with_own_checks(settings: Settings) -> Settings:
+    """With what each run by a schedule is checked for, unless its figure is checked already."""
+    named = {check.metric for check in settings.checks}
+    if settings.arrivals is None or NONE_MISSED.metric in named:
+        return settings
+    return structs.replace(settings, checks=[*settings.checks, NONE_MISSED])
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
@@ -218,18 +242,40 @@ def _refuse_other_encodings(settings: Settings) -> None:
 
 
 def _refuse_checks_of_nothing(settings: Settings) -> None:
-    """Checks of relevance without what it is judged by: they would be unknown in each run."""
+    """Checks of figures without what they are judged by: they would be unknown in each run."""
     for check in settings.checks:
         if check.metric in OF_TRUTH:
             if not settings.truth.path:
                 raise UsageError(f"check {check.text!r}: found no --truth, expected a file of it")
-        elif check.metric.startswith("stability.against_rest.") and not settings.rest_path:
-            raise UsageError(f"check {check.text!r}: found no --rest, expected a run at rest")
+        elif check.metric.startswith("stability.against_rest."):
+            if not (settings.rest_path or settings.reference_s):
+                raise UsageError(
+                    f"check {check.text!r}: found neither --rest nor --reference, expected lists "
+                    "at rest"
+                )
+        elif check.metric.startswith("inbox.fields."):
+            _refuse_field(check, settings.scenario)
         elif check.metric.startswith("relevance.") and not settings.scenario.relevance:
             raise UsageError(
                 f"check {check.text!r}: found no [[relevance]] in the scenario "
                 f"{settings.scenario.name}, expected one that says what fits"
             )
+        elif check.metric.startswith(OF_A_SCHEDULE) and settings.arrivals is None:
+            raise UsageError(
+                f"check {check.text!r}: found no --arrival-rate, expected one: without a schedule "
+                "there is no such figure"
+            )
+
+
+def _refuse_field(check: Check, scenario: Scenario) -> None:
+    """What the LLM reads in a message has the scenario's own names."""
+    name = check.metric.split(".")[2]
+    if name not in scenario.parse:
+        known = ", ".join(scenario.parse) or "there are none"
+        raise UsageError(
+            f"check {check.text!r}: found the field {name}, expected one of the fields of parse in "
+            f"the scenario {scenario.name}: {known}"
+        )
 
 
 def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:
@@ -252,7 +298,7 @@ def _with_needs(check: Check, needs: dict[str, int]) -> Check:
 
 
 def _top_k(value: Any, scenario: Scenario) -> int:
-    top_k = _whole("--top-k", value) or scenario.top_k
+    top_k = whole("--top-k", value) or scenario.top_k
     if not MIN_TOP_K <= top_k <= MAX_TOP_K:
         raise UsageError(f"--top-k: found {top_k}, expected {MIN_TOP_K} to {MAX_TOP_K}")
     if scenario.record_rank > top_k:
@@ -261,25 +307,6 @@ def _top_k(value: Any, scenario: Scenario) -> int:
             f"{scenario.record_rank}"
         )
     return top_k
-
-
-def _think_time(text: str) -> tuple[float, float]:
-    """``2`` or ``1-5``, in seconds."""
-    parts = [part.strip() for part in str(text).split("-")]
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if len(numbers) == 1:
-        numbers *= 2
-    if len(numbers) != 2 or not 0 <= numbers[0] <= numbers[1] < math.inf:  # noqa: PLR2004  (from and to)
-        raise UsageError(f"--think-time: found {text!r}, expected seconds as 2 or as 1-5")
-    return numbers[0], numbers[1]
-
-
-def _url(option: str, value: Any) -> str:
-    """A base URL; nothing stands for the embedded stack."""
-    return str(parse_base_url(value, option)) if value else ""
 
 
 def _target(name: str, host: str | None) -> str:
@@ -324,52 +351,6 @@ def _policy(text: str) -> str:
     return parse_policy(text).text
 
 
-def _whole(option: str, value: Any) -> int:
-    """The web form sends text, and checks nothing."""
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{option}: found {value!r}, expected a whole number") from None
-
-
-def _real(option: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise UsageError(f"{option}: found {value!r}, expected a number")
-    return number
-
-
-def _at_least(least: int, option: str, value: Any) -> int:
-    number = _whole(option, value)
-    if number < least:
-        raise UsageError(f"{option}: found {number}, expected {least} or more")
-    return number
-
-
-def _seconds(option: str, value: Any) -> float:
-    seconds = _real(option, value)
-    if seconds <= 0:
-        raise UsageError(f"{option}: found {value!r}, expected seconds above 0")
-    return seconds
-
-
-def _from_zero(option: str, value: Any) -> float:
-    seconds = _real(option, value)
-    if seconds < 0:
-        raise UsageError(f"{option}: found {value!r}, expected seconds, 0 or more")
-    return seconds
-
-
-def _share(option: str, value: Any) -> float:
-    share = _real(option, value)
-    if not 0 <= share <= 1:
-        raise UsageError(f"{option}: found {value!r}, expected 0 to 1")
-    return share
-
-
 def _level(option: str, value: Any) -> MaskLevel:
     for level in LEVELS:
         if value == level:
@@ -388,10 +369,3 @@ def _collector(options: Namespace) -> str:
             "both trace the same requests"
         )
     return load_otlp(given, os.environ)[0].url
-
-
-def _text(option: str, value: Any) -> str:
-    text = str(value or "").strip()
-    if not text:
-        raise UsageError(f"{option}: found nothing, expected a name")
-    return text

@@ -21,13 +21,15 @@ from mcstress.metrics.users_timeline import UsersTimeline
 MARGIN_S = 1.0
 KNOWN = ("errors.rate", "errors.failed", "latency.", "determinism.mean_jaccard")
 """How the names of the figures begin that are known of such times."""
+UNKNOWN = ("latency.queue", "latency.phases", "latency.response", "latency.lateness")
+"""And of the figures that are not, all the same."""
 
 Entry = Mapping[str, Any]
 
 
 def is_known(figure: str) -> bool:
     """Whether a band's calm times have this figure."""
-    return figure.startswith(KNOWN) and not figure.startswith(("latency.queue", "latency.phases"))
+    return figure.startswith(KNOWN) and not figure.startswith(UNKNOWN)
 
 
 def calm_bands(
@@ -39,6 +41,7 @@ def calm_bands(
     """By the lowest users of each entry of ``curve``: its figures; empty without a silence."""
     if not silences:
         return {}
+    curve = [entry for entry in curve if "offered_from" not in entry]
     width, slots = 1 << timeline.doublings, timeline.slots
     there = users.by_slot(timeline.doublings, sorted(slots))
     joined = {entry["users_from"]: SlotCounts() for entry in curve}

@@ -17,7 +17,7 @@ from mcstress.metrics.check import Check, CheckSyntaxError, parse_check
 from mcstress.metrics.metric import NOT_MEASURED, OPERATORS, UNSENT_STEPS, MetricName
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.results import says
-from mcstress.metrics.shown import figure, plural, shown
+from mcstress.metrics.shown import beyond, figure, plural, shown
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
 
@@ -48,6 +48,9 @@ class CheckOutcome(msgspec.Struct, frozen=True, kw_only=True):
     there_are: Annotated[
         int | None, says("questions that the scenario has; null: not known, or no end of them")
     ] = None
+    at_least: Annotated[
+        float | None, says("what the figure is at least, where value is null for that it is more")
+    ] = None
     reason: Annotated[str, says("why, in words")]
 
 
@@ -60,6 +63,7 @@ class Measured(msgspec.Struct, frozen=True):
     planned: int | None = None
     ci95: list[float] | None = None
     there_are: int | None = None
+    at_least: float | None = None
 
     @property
     def witnesses(self) -> int:
@@ -104,21 +108,24 @@ def evaluate(
     complete: bool,
     left_out: Mapping[str, str] = {},
     there_are: Mapping[str, int] = {},
+    starved: str = "",
 ) -> list[CheckOutcome]:
     """What becomes of each check. ``complete``: every event of every worker is in ``results``.
 
     ``left_out``: phases that the system under test cannot take part in, each with the reason.
     ``there_are``: the questions that the scenario has, by the path of what they are planned for.
+    ``starved``: why no latency can be charged to the services, where that is so.
     """
-    phases = Phases(selected_phases, left_out)
+    phases = Phases(selected_phases, left_out, starved)
     return [_safely(check, results, phases, there_are, complete=complete) for check in checks]
 
 
 class Phases(msgspec.Struct, frozen=True):
-    """The phases that ran, and those that could not."""
+    """The phases that ran, and those that could not; why latencies are not the services'."""
 
     selected: Collection[str]
     left_out: Mapping[str, str]
+    starved: str = ""
 
     def why_none(self, of: Collection[str]) -> str:
         """Why none of the phases that a figure is ``of`` ran; empty where one did."""
@@ -159,7 +166,26 @@ def _seen(check: Check, results: Mapping[str, Any], there_are: Mapping[str, int]
         planned=find(results, metric.planned) if metric.planned else None,
         ci95=find(results, metric.interval) if metric.interval else None,
         there_are=there_are.get((metric.planned or "").removesuffix(".planned")) if over else None,
+        at_least=_at_least(metric.name, results),
     )
+
+
+def _at_least(name: str, results: Mapping[str, Any]) -> float | None:
+    """What a percentile is at least that falls among what never ended."""
+    section, _, leaf = name.rpartition(".")
+    found = find(results, f"{section}.at_least_ms")
+    return found.get(leaf) if isinstance(found, Mapping) else None
+
+
+def _without_value(check: Check, seen: Measured, metric: MetricName) -> CheckOutcome:
+    """Judge what is at least so much, where that is known: nothing shows that it is less."""
+    if seen.at_least is None:
+        return _outcome(check, "unknown", _no_figure(metric, seen), seen)
+    reason = f"{beyond(seen.at_least)} ({seen.counted()}): it falls among what never ended"
+    if check.operator in ("<", "<=", "=="):
+        return _outcome(check, "fail", reason, seen)
+    held = check.operator in (">", ">=") and seen.at_least >= check.threshold
+    return _outcome(check, "pass" if held else "unknown", reason, seen)
 
 
 def _judge(
@@ -174,10 +200,11 @@ def _judge(
     unmeasured = _why_not_measured(check.metric, results) if seen.value is None else ""
     if reason := phases.why_none(metric.phases) or unmeasured:
         return _outcome(check, "skipped", reason, seen)
-    if reason := seen.shortage(check.needs):
+    starved = phases.starved if check.metric.startswith("latency.") else ""
+    if reason := seen.shortage(check.needs) or starved:
         return _outcome(check, "unknown", reason, seen)
     if seen.value is None:
-        return _outcome(check, "unknown", _no_figure(metric, seen), seen)
+        return _without_value(check, seen, metric)
     held = OPERATORS[check.operator](seen.value, check.threshold)
     enough = _enough(check, seen, results) if seen.crosses(check) else None
     value = value_of(check.metric, seen.value, check.threshold)
@@ -282,6 +309,7 @@ def _outcome(
         certain=verdict in ("pass", "fail") and seen.ci95 is not None and not crosses,
         enough=enough,
         there_are=seen.there_are,
+        at_least=seen.at_least,
         reason=reason,
     )
 

@@ -32,9 +32,9 @@ from mcstress.metrics.rates import over_questions
 from mcstress.metrics.tally import Tally
 
 RANGES = (
-    Range(">=", 0.95, "healthy", "the same query gets the same people"),
-    Range(">=", 0.80, "acceptable", "most people come back, some change"),
-    Range(">=", 0.0, "unstable", "the same query gets other people"),
+    Range(">=", 0.95, "healthy", "the same query gets the same {items}"),
+    Range(">=", 0.80, "acceptable", "most {items} come back, some change"),
+    Range(">=", 0.0, "unstable", "the same query gets other {items}"),
 )
 
 

@@ -55,20 +55,20 @@ FIGURES = (SAME_ROLE, DIFFERENT_ROLES)
 
 RANGES = {
     SAME_ROLE: (
-        Range("<", 0.30, "healthy", "one role gets different people in different contracts"),
-        Range("<=", 0.50, "high", "contracts share more people than they should"),
-        Range("<=", 1.0, "cycling", "the same people whatever the contract"),
+        Range("<", 0.30, "healthy", "one {role} gets different {items} in different {contracts}"),
+        Range("<=", 0.50, "high", "{contracts} share more {items} than they should"),
+        Range("<=", 1.0, "cycling", "the same {items} whatever the {contract}"),
     ),
     DIFFERENT_ROLES: (
-        Range("<", 0.10, "healthy", "different roles get different people"),
-        Range("<=", 0.50, "high", "roles share more people than they should"),
-        Range("<=", 1.0, "cycling", "the same people whatever the role"),
+        Range("<", 0.10, "healthy", "different {roles} get different {items}"),
+        Range("<=", 0.50, "high", "{roles} share more {items} than they should"),
+        Range("<=", 1.0, "cycling", "the same {items} whatever the {role}"),
     ),
 }
 WHOSE = {SAME_ROLE: "one role in two contracts", DIFFERENT_ROLES: "two roles in one contract"}
 LABELS = {
-    SAME_ROLE: "Jaccard of one role, two contracts",
-    DIFFERENT_ROLES: "Jaccard of two roles, one contract",
+    SAME_ROLE: "Jaccard of one {role}, two {contracts}",
+    DIFFERENT_ROLES: "Jaccard of two {roles}, one {contract}",
 }
 
 CellKeys = tuple[CellKey, CellKey]

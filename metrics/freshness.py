@@ -40,8 +40,8 @@ NEVER, VISIBLE, UNDECIDED = "never", "visible", "undecided"
 """Not seen to the end; seen; cut by the end of the run, or beyond the polls that there may be."""
 
 RANGES = (
-    Range(">=", 0.95, "healthy", "new resumes are found within 10 s"),
-    Range(">=", 0.0, "low", "not every new resume is found within 10 s"),
+    Range(">=", 0.95, "healthy", "new {new_items} are found within 10 s"),
+    Range(">=", 0.0, "low", "not every new {new_item} is found within 10 s"),
 )
 PERCENTILES = {"p50": 50, "p95": 95}
 WHOLE = 100
@@ -84,14 +84,14 @@ class Freshness(Metric):
         yield of("planned", COUNT, "new resumes that were attempted or planned")
         yield of("top1", COUNT, "new resumes that the first look found at top-1")
         at_top1 = "new resumes that the first look found at top-1; higher is better"
-        yield of("top1_rate", RATE, at_top1, "top1_ci95", label="new resumes at once at top-1")
+        yield of("top1_rate", RATE, at_top1, "top1_ci95", label="new {new_items} at once at top-1")
         yield of("top_k", COUNT, "new resumes that the first look found in the top-K")
         yield of(
             "top_k_rate",
             RATE,
             "new resumes that the first look found in the top-K; higher is better",
             "ci95",
-            label="new resumes at once in the top-K",
+            label="new {new_items} at once in the top-K",
             better="higher",
         )
         yield from _visible()
@@ -231,7 +231,7 @@ def _visible() -> Iterator[MetricName]:
         "new resumes that were seen within 10 s; higher is better",
         "visible_ci95",
         ranges=RANGES,
-        label="new resumes seen within 10 s",
+        label="new {new_items} seen within 10 s",
         better="higher",
     )
     for where, words in (("top_k", "in the top-K"), ("top1", "at top-1 when first seen")):

@@ -8,7 +8,9 @@ rating was; higher is better, rates and intervals over questions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from math import fsum
 from typing import Any
 
@@ -32,7 +34,8 @@ from mcstress.metrics.rates import over_questions, rate
 from mcstress.metrics.tally import Tally
 
 FIELDS = ("role", "count", "location", "certs", "skills", "shift")
-"""What a scenario may expect of a message."""
+"""What the default scenario expects of a message; another one may name other fields."""
+_FIELD = re.compile(r"inbox\.fields\.(?P<name>[a-z][a-z0-9_]*)\.(?:expected|came|accuracy)")
 PARSED_RANGES = (
     Range(">=", 0.9, "healthy", "the LLM's answers can be used"),
     Range(">=", 0.0, "unusable", "too many answers of the LLM cannot be used"),
@@ -42,7 +45,7 @@ ACCURACY_RANGES = (
     Range(">=", 0.0, "misread", "the LLM reads something else in messages"),
 )
 RATING_RANGES = (
-    Range(">=", 3.0, "healthy", "the top hit has the role that was asked for"),
+    Range(">=", 3.0, "healthy", "the top hit has the {role} that was asked for"),
     Range(">=", 1.0, "poor", "the top hit does not serve the message"),
 )
 
@@ -199,7 +202,9 @@ class Inbox(Metric):
         }
 
     def _accuracy(self) -> dict[str, Any]:
-        expected, came = dict.fromkeys(FIELDS, 0), dict.fromkeys(FIELDS, 0)
+        # Those of another scenario: of the default's none stays at 0.
+        known = FIELDS if {name for name, _ in self.fields} <= set(FIELDS) else ()
+        expected, came = dict.fromkeys(known, 0), dict.fromkeys(known, 0)
         for (name, its), n in self.fields.items():
             expected[name] = expected.get(name, 0) + n
             came[name] = came.get(name, 0) + its * n
@@ -239,7 +244,19 @@ def _accuracy() -> Iterator[MetricName]:
         label="expected fields that came",
     )
     for name in FIELDS:
-        of = FigureGroup(f"inbox.fields.{name}", Inbox.hears, "expected", None).name
-        yield of("expected", COUNT, f"parsed messages with an expected {name}")
-        yield of("came", COUNT, f"messages of them whose {name} came")
-        yield of("accuracy", RATE, f"the same as a share, of {name}; higher is better")
+        yield from _of_field(name)
+
+
+def _of_field(name: str) -> Iterator[MetricName]:
+    of = FigureGroup(f"inbox.fields.{name}", Inbox.hears, "expected", None).name
+    yield of("expected", COUNT, f"parsed messages with an expected {name}")
+    yield of("came", COUNT, f"messages of them whose {name} came")
+    yield of("accuracy", RATE, f"the same as a share, of {name}; higher is better")
+
+
+@cache
+def field_figure(name: str) -> MetricName | None:
+    """The figure of a field that a scenario's messages are read for; None: it is no such name."""
+    found = _FIELD.fullmatch(name)
+    its = _of_field(found["name"]) if found else ()
+    return next((one for one in its if one.name == name), None)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from mcstress.metrics.arrivals import ArrivalTotals, Row
 from mcstress.metrics.availability import GATEWAY, ServiceAvailability, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
@@ -159,12 +160,14 @@ class FigureGroup(msgspec.Struct, frozen=True):
 class WholeRun(msgspec.Struct, frozen=True):
     """What a run as a whole has, and no band of it.
 
-    ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py).
+    ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py);
+    ``arrivals``: None without a schedule.
     """
 
     run_s: float
     availability: Mapping[str, ServiceAvailability]
     blocks: Sequence[tuple[int, int]]
+    arrivals: ArrivalTotals | None = None
 
     @property
     def silences(self) -> Sequence[Silence]:
@@ -179,7 +182,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     ``k``: the length of lists. ``planned``: the least number of samples by figure. ``candidates``:
     how many workers there are for each role, where known. ``steps``: latencies of all steps by
     name; ``failed``: how many of them failed. ``whole``: None for a band, and where a run's times
-    are not asked for.
+    are not asked for. ``unserved``: arrivals of a schedule that never began.
     """
 
     k: int
@@ -188,6 +191,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     steps: Histograms = msgspec.field(default_factory=Histograms)
     failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
     whole: WholeRun | None = None
+    unserved: Sequence[Row] = ()
 
 
 class PlannedRound(msgspec.Struct, frozen=True):
@@ -243,12 +247,14 @@ class Metric(Accumulator):
     """One metric of one band of users. Its attributes are of tally.py's kind: Tally, Histograms.
 
     ``key`` names its state and is unique. ``section``: the path of its result in ``metrics``; two
-    metrics may share one. ``hears``: the phases whose events ``add`` gets.
+    metrics may share one. ``hears``: the phases whose events ``add`` gets. ``may_be_absent``: a
+    result that is empty makes no section.
     """
 
     key: ClassVar[str]
     section: ClassVar[str]
     hears: ClassVar[tuple[str, ...]] = ()
+    may_be_absent: ClassVar[bool] = False
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:

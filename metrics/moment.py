@@ -14,6 +14,7 @@ from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
 from mcstress.metrics.metric import Faults, Say, Seen
+from mcstress.metrics.response import ScheduledTimes
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import SlotCounts
 from mcstress.metrics.unparseable import LLM_STEPS
@@ -27,7 +28,7 @@ class SecondBucket(Seen):
 
     __slots__ = (
         "band", "events", "failed", "gateway", "listeners", "llm", "phases", "phases_service",
-        "queue", "steps", "users_from",
+        "queue", "scheduled", "steps", "users_from",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +52,7 @@ class SecondBucket(Seen):
         self.phases_service: Latencies = defaultdict(list)
         self.gateway, self.llm = availability[GATEWAY], availability[LLM]
         self.failed = 0
+        self.scheduled: ScheduledTimes | None = None
 
     def add(self, event: Event) -> int:
         """Count an event and its steps, whatever became of it; how many steps never went out.
@@ -91,6 +93,11 @@ class SecondBucket(Seen):
             self.phases_service[event.phase].append(event.latency_ms)
         return unsent
 
+    def add_scheduled(self, event: Event, unsent: int) -> None:
+        """Count the times of an event that a schedule asked for, after ``add``."""
+        self.scheduled = self.scheduled or ScheduledTimes()
+        self.scheduled.add(event, answered=bool(event.steps) and not unsent)
+
     def _add_failure(self, name: str, error: str) -> None:
         self.failed += 1
         if error.startswith(HIT_TWICE[0]) and error.endswith(HIT_TWICE[1]):
@@ -115,6 +122,8 @@ class SecondBucket(Seen):
         ):
             for name, latencies in kept.items():
                 histograms[name].add(Counts.of(latencies))
+        if self.scheduled is not None:
+            self.scheduled.settle(self.band.responses)
         self.band.events.merge(self.events)
         for (_, outcome), count in self.events.items():
             slot.outcomes[(outcome,)] += count

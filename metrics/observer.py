@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.handover import KINDS
 from mcstress.metrics.identity import identities
@@ -43,6 +45,8 @@ class Observer:
         moment = sums.moment_of(event)
         if unsent := moment.add(event):
             sums.faults[(UNSENT_STEPS,)] += unsent
+        if event.scheduled is not UNSET:
+            moment.add_scheduled(event, unsent)
         moment.question, moment.unit = self._question_of(event), unit_of(event)
         if event.outcome == "cut":
             return

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET
+
 from mcstress.metrics.availability import Availability
-from mcstress.metrics.band import Bands, band_of
+from mcstress.metrics.band import Bands, load_band
 from mcstress.metrics.event import Event, utc
 from mcstress.metrics.metric import Faults, Say
 from mcstress.metrics.moment import SecondBucket
@@ -41,11 +43,11 @@ class Accumulators:
         self._events += 1
         if self._last is not None:
             begin, end, users, last = self._last
-            if users == event.users and begin <= event.time < end:
+            if users == event.users and begin <= event.time < end and event.scheduled is UNSET:
                 return last
         if self._events > SETTLE_AT:
             self.settle()
-        second, band = int(event.time.timestamp()), band_of(event.users)
+        second, band = int(event.time.timestamp()), load_band(event)
         moment = self._moments.get((band, second))
         if moment is None:
             moment = self._moments[band, second] = SecondBucket(

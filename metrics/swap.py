@@ -28,7 +28,7 @@ from mcstress.metrics.tally import Tally
 
 RANGES = (
     Range("==", 0, "healthy", "nobody who was rejected returns"),
-    Range(">", 0, "ignored", "people who were rejected return"),
+    Range(">", 0, "ignored", "{items} that were rejected return"),
 )
 
 

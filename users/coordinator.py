@@ -6,17 +6,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mcstress.load.pacer import Pacer
+from mcstress.load.pacer import Pacer, Slot
 from mcstress.metrics.event import Event, Hit, question_key
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
+from mcstress.users.at_rest import ListsAtRest
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
-from mcstress.users.truth import overlap, question_id
+from mcstress.users.truth import question_id
 
 if TYPE_CHECKING:
     from mcstress.users.freshness_poll import FreshnessPolls
@@ -62,6 +63,10 @@ class WorkerContext(Protocol):
     @property
     def rules(self) -> Rules:
         """By which hits are judged to fit their demand."""
+
+    @property
+    def at_rest(self) -> ListsAtRest | None:
+        """What questions got at rest; None where nothing is held against it."""
 
     @property
     def llm(self) -> LanguageModel:
@@ -117,9 +122,9 @@ class Coordinator:
         self.report = report
         self.interruptible = interruptible
         self.namespace = seat.namespace(self.run.playbook_prefix)
-        self.variant: Variant = self.run.scenario.variant_of(seat.trio)
-        self.contract: Contract = self.variant.contract_of(seat.persona)
         self.round = seat.first_round
+        self.variant: Variant = self.run.variant_of(seat.trio, self.round)
+        self.contract: Contract = self.variant.contract_of(seat.persona)
         self._givers = [
             handover.from_persona
             for handover in self.run.scenario.handovers
@@ -130,12 +135,19 @@ class Coordinator:
         )
         self.baselines: dict[str, int] = {}
         self.baselines_began_s: dict[str, float] = {}
+        self._rounds = self.run.rounds_of(seat.trio)
+        self.last_round = seat.first_round + self._rounds - 1
+        """Where a run has rounds; a part of a round that comes before them is no round of these."""
+        self.slot: Slot | None = None
+        """What its next event begins in, where a schedule says when."""
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext
 
     def begin_round(self) -> None:
-        """Forget the last round's baselines and tell the master where we are."""
+        """Take the round's wording, forget the last one's baselines, tell the master of it."""
+        self.variant = self.run.variant_of(self.seat.trio, self.round)
+        self.contract = self.variant.contract_of(self.seat.persona)
         self.baselines.clear()
         self.context.begin_round(self.seat, self.round)
 
@@ -146,9 +158,8 @@ class Coordinator:
         latest round that the colleague has recorded, and so never falls behind for good.
         """
         self.round += 1
-        rounds = self.run.rounds
-        if rounds > 0:
-            return self.round >= self.seat.first_round + rounds
+        if self._rounds > 0:
+            return self.round > self.last_round
         board = self.context.board
         newest = [board.newest(giver, self.seat.trio) for giver in self._givers]
         self.round = max(self.round, *newest, 0)
@@ -193,14 +204,14 @@ class Coordinator:
 
     def compare(self, event: Event, demand: Demand) -> None:
         """Note in ``event`` how the hits for a demand are graded, and how like those at rest."""
-        run = self.run
-        if event.found is None or not (run.truth or run.rest):
+        run, at_rest = self.run, self.context.at_rest
+        if event.found is None or not (run.truth or at_rest):
             return
         question = question_id(self.variant.number, self.contract.name, demand.role)
         if (truth := run.truth.get(question)) is not None:
             truth.grade(event)
-        if (at_rest := run.rest.get(question)) is not None:
-            event.rest_overlap = overlap(event, at_rest)
+        if at_rest is not None:
+            at_rest.compare(event, question)
 
     def choose(self, results: list[Hit]) -> Hit | None:
         """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""

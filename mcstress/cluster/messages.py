@@ -1,9 +1,9 @@
 """What master and workers say to one another, typed.
 
-A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, Delta, Drained, Piece,
-            Traced
-The master: Welcome, Granted, Partner, Published, Spawned, Move, Revoked, Users, Drain, SendPiece,
-            Trace, Dismissed
+A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, AtRest, Delta, Drained,
+            Piece, Traced
+The master: Welcome, Granted, Grant, Partner, Published, ReferenceOver, Spawned, Move, Revoked,
+            Users, Drain, SendPiece, Trace, Dismissed
 Either:     Refused
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
@@ -16,7 +16,13 @@ from typing import Annotated, Any
 
 import msgspec
 
+from mcstress.load.arrivals import Arrivals
+from mcstress.load.schedule import Counts
+from mcstress.load.schedule import Granted as GrantedSecond
+from mcstress.metrics.arrivals import Row
+from mcstress.process.loop_lag import LoopSecond
 from mcstress.tracing.trace import MaskLevel
+from mcstress.users.at_rest import RestLists
 from mcstress.users.board import Recordings
 from mcstress.users.run import Run, Seat
 
@@ -66,6 +72,8 @@ class Welcome(msgspec.Struct, frozen=True):
     """The run, and what the worker needs to keep evidence and traces of it.
 
     ``otlp_traces`` is the collector's URL; its headers each process has from its environment.
+    ``arrivals``: how to treat those of a schedule; None where users begin events by themselves.
+    ``at_rest``: what the reference found, once it is over.
     """
 
     run: Run
@@ -80,9 +88,11 @@ class Welcome(msgspec.Struct, frozen=True):
     spool_path: str
     corpora_poll_s: float
     corpus_sizes: dict[str, int]
+    arrivals: Arrivals | None = None
     version: str = ""
     protocol: str = ""
     trip: RoundTrip | None = None
+    at_rest: RestLists | None = None
 
 
 class SeatRequest(msgspec.Struct, frozen=True):
@@ -99,6 +109,18 @@ class Granted(msgspec.Struct, frozen=True):
     ticket: int
     seat: Seat
     users: int
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """Seconds of the schedule may begin, the first of them ``in_s`` seconds from now.
+
+    ``trios``: how many there were when the schedule began.
+    """
+
+    run_uid: str
+    seconds: list[GrantedSecond]
+    in_s: float
+    trios: int
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -146,6 +168,19 @@ class Published(msgspec.Struct, frozen=True):
     recordings: Recordings
 
 
+class AtRest(msgspec.Struct, frozen=True):
+    """What questions of the reference got, each once."""
+
+    run_uid: str
+    lists: RestLists
+
+
+class ReferenceOver(msgspec.Struct, frozen=True):
+    """The others come now; all that the reference got."""
+
+    lists: RestLists
+
+
 class Partner(msgspec.Struct, frozen=True):
     """A seat was leased, to begin with ``first_round``, or is empty (None).
 
@@ -179,7 +214,8 @@ class Delta(msgspec.Struct, frozen=True):
     ``evidence_fault`` is what the disk said first, ``events_unkept`` what it has not taken so far.
     ``own_faults`` are the worker's, from the beginning on: what it could not do. ``sent_s``: its
     clock's time; ``clock_offset_s``: the master's less its own, wrong by ``clock_error_s``, as its
-    times may be, at most.
+    times may be, at most. ``arrivals``: what became of all that the process was granted;
+    ``unserved`` those that never began, and ``loop`` the process's seconds, since the last delta.
     """
 
     run_uid: str
@@ -196,6 +232,9 @@ class Delta(msgspec.Struct, frozen=True):
     sent_s: float = 0.0
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
+    arrivals: Counts | None = None
+    unserved: list[Row] = []
+    loop: list[LoopSecond] = []
 
 
 class Drain(msgspec.Struct, frozen=True):

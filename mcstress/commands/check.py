@@ -15,6 +15,7 @@ from mcstress.commands import probe
 from mcstress.commands.probe import Finding
 from mcstress.errors import UsageError
 from mcstress.master.start import check_claim
+from mcstress.metrics.wording import Words
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.plugin import install
 from mcstress.process.file_limit import check_asked, raise_nofile_limit
@@ -164,7 +165,7 @@ def _target(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]
     corpora = ", ".join(f"{name} ({size:,})" for name, size in sizes) or "corpora not known"
     if settings.target:
         yield Finding("ok", f"target {facts.title}: {corpora}")
-        yield from _capabilities(facts.capabilities)
+        yield from _capabilities(facts.capabilities, settings.scenario.words)
     else:
         where = settings.gateway_url or "built in, not your system"
         yield Finding("ok", f"gateway {where}: {corpora}")
@@ -172,10 +173,11 @@ def _target(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]
         yield probe.search(settings, url)
 
 
-def _capabilities(can: Capabilities) -> Iterator[Finding]:
+def _capabilities(can: Capabilities, nouns: Words) -> Iterator[Finding]:
     """One line each; what a target cannot do is no fault, but changes what is tested."""
     for words, there, effect in can.table():
-        yield Finding("ok", f"target can {words}: {'yes' if there else f'no, {effect}'}")
+        told = "yes" if there else f"no, {nouns.fill(effect)}"
+        yield Finding("ok", f"target can {words}: {told}")
 
 
 def _llm(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from mcstress.services.target_class import make_target
 from mcstress.services.trace_context import TraceContext
 from mcstress.settings import Settings
 from mcstress.users.relevance import Rules
+from mcstress.users.scenarios.expand import inbox_query
 
 SHOWN_CHARACTERS = 120
 
@@ -67,8 +68,10 @@ def chat(settings: Settings, url: str, model: ModelFacts) -> Finding:
     took = f"{step.latency_ms:.0f} ms"
     if step.answer is None:
         return Finding("warn", f"{asked}: the answer cannot be used, {step.unparseable}, {took}")
-    demand = f"{step.answer.count} {clip(step.answer.role)} in {clip(step.answer.location)}"
-    return Finding("ok", f"{asked}: understood as {demand}, {took}")
+    demand = clip(
+        inbox_query(settings.scenario.templates.inbox_query, step.answer), SHOWN_CHARACTERS
+    )
+    return Finding("ok", f"{asked}: understood as {demand!r}, {took}")
 
 
 def _trace() -> TraceContext:

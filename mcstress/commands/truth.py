@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
-from mcstress.errors import UsageError
-from mcstress.services.embedded.system import build_matrix
+from mcstress.commands.corpus import refuse_missing
+from mcstress.services.corpus_file import read_corpora
+from mcstress.services.embedded.system import build_matrix, matrix_of
 from mcstress.services.embedded.vocabulary import load_vocabulary
 from mcstress.users.scenarios.load import load_scenario
 
 
-def exact_lines(scenario_name: str, seed: int, top_k: int) -> Iterator[str]:
+def exact_lines(
+    scenario_name: str, seed: int, top_k: int, files: Sequence[Path] = ()
+) -> Iterator[str]:
     """A JSON line for each demand: its query, and the ids of the ``top_k`` nearest.
 
-    Raises UsageError where the scenario is none, or searches what the stack does not have.
+    The corpora are those of the stack of ``seed``, or of ``files``. Raises UsageError where the
+    scenario is none, or searches what the stack does not have.
     """
     scenario = load_scenario(scenario_name)
-    matrix = build_matrix(load_vocabulary(), seed)
-    if missing := [name for name in scenario.corpora if name not in matrix.corpora]:
-        raise UsageError(
-            f"scenario {scenario.name}: found the corpora {', '.join(missing)}, expected those of "
-            f"the embedded stack: {', '.join(matrix.corpora)}"
-        )
+    own = read_corpora(files)
+    matrix = matrix_of(own) if own else build_matrix(load_vocabulary(), seed)
+    refuse_missing(scenario, matrix.corpora)
     corpora = [matrix.corpora[name] for name in scenario.corpora]
     k = top_k or scenario.top_k
     for variant in scenario.variants:

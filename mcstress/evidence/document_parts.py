@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.evidence.store.lines_digest import Stated
 from mcstress.evidence.store.policy import keeps_all
+from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.metrics.metric import PlannedRound
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.results import says
@@ -114,6 +115,7 @@ class AskedContract(msgspec.Struct):
     """A contract of a scenario, as far as reports read it."""
 
     name: str
+    persona: str = ""
     demands: list[AskedDemand] = []
 
 
@@ -284,6 +286,12 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     clock_error_s: Annotated[
         float | None, says("the most that its times are wrong by; null as for clock_offset_s")
     ] = None
+    seconds_watched: Annotated[
+        int, says("seconds in which it looked whether it kept up; 0 without a schedule")
+    ] = 0
+    seconds_saturated: Annotated[
+        int, says("of them, those in which its own timer was late or its core was taken")
+    ] = 0
     tracing: Annotated[ProcessTraces | None, says("its trace observations, to Langfuse")] = None
     sinks: Annotated[dict[str, ProcessTraces], says("its trace observations, by sink")] = {}
 
@@ -303,10 +311,20 @@ class Completeness(msgspec.Struct, kw_only=True):
     events_merged: Annotated[int | UnsetType | None, says("in the figures")] = UNSET
     events_kept: Annotated[int | UnsetType | None, says("as evidence")] = UNSET
     workers: Annotated[list[WorkerPart], says("each worker's part")] = []
+    arrivals: Annotated[
+        ArrivalTotals | UnsetType, says("what became of a schedule's arrivals; none without one")
+    ] = UNSET
     user_errors: Annotated[int | UnsetType | None, says("exceptions in users' code")] = UNSET
     tracing: Annotated[Tracing, says("what became of the traces")] = msgspec.field(
         default_factory=Tracing
     )
+
+    @property
+    def saturated_share(self) -> float:
+        """Of the seconds that processes watched themselves, those in which they did not keep up."""
+        watched = sum(worker.seconds_watched for worker in self.workers)
+        saturated = sum(worker.seconds_saturated for worker in self.workers)
+        return saturated / watched if watched else 0.0
 
     @property
     def counts(self) -> dict[str, int | None]:

@@ -64,6 +64,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     run.ended_s = CLOCK.now_s()
     run.clock_watch.look()
     run.write_user_counts()
+    run.write_offered()
     run.ensure_report_dir()
     segments = gather(controller, run)
     history = in_thread(lambda: read_back(run))
@@ -73,7 +74,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     kept = 0 if history is None else len(history.order)
 
     def counted() -> Completeness:
-        return completeness(run, figures.events, kept, found)
+        return completeness(run, figures.events, kept, found, scheduled=figures.scheduled)
 
     document = document_of_run(run, figures, counted(), with_state=True)
     _end_segment(run, document, history)
@@ -207,6 +208,8 @@ def document_of_run(
         candidates=run.system.target.candidates,
         with_state=with_state,
         now_s=CLOCK.now_s(),
+        offered=() if run.offering is None else run.offering.seconds_so_far(),
+        unserved=run.unserved.rows(),
     )
 
 

@@ -92,8 +92,9 @@ def _capabilities(run: RunState) -> list[CapabilityNote]:
     """Of a target of the user's own; the gateway has all of them."""
     if not run.settings.target:
         return []
+    nouns = run.run.scenario.words
     return [
-        CapabilityNote(name=name, there=there, effect="" if there else effect)
+        CapabilityNote(name=name, there=there, effect="" if there else nouns.fill(effect))
         for name, there, effect in run.system.target.capabilities.table()
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from mcstress.cluster import messages
@@ -12,6 +13,8 @@ from mcstress.master.worker_registry import WorkerState
 from mcstress.users.run import Seat
 
 OnChange = Callable[[RunState], None]
+
+logger = logging.getLogger(__name__)
 
 
 class SeatAssignment:
@@ -26,12 +29,14 @@ class SeatAssignment:
         session.channel.listen(messages.BeginRound, self._on_begin_round)
         session.channel.listen(messages.RoundsDone, self._on_done)
         session.channel.listen(messages.Publish, self._on_publish)
+        session.channel.listen(messages.AtRest, self._on_at_rest)
 
     def _on_lease(self, lease: messages.SeatRequest, sender: str) -> None:
         speaker = self._session.part_of(lease.run_uid, sender)
         if speaker is None:
             return
         run = speaker.run
+        self._end_reference(run)
         if lease.persona not in run.run.scenario.personas:
             self._session.dropped.note("of a persona that the run has not", sender, lease.persona)
         elif not run.solo_phase.holds_back((lease, sender), run.seats):
@@ -54,10 +59,23 @@ class SeatAssignment:
 
     def admit(self, run: RunState) -> None:
         """Seat those whose wait is over, but for users of a worker that is gone meanwhile."""
+        self._end_reference(run)
         for lease, sender in run.solo_phase.admit():
             part = run.registry.of_client(sender)
             if part is not None and not part.lost:
                 self._grant(run, part, lease)
+
+    def _on_at_rest(self, told: messages.AtRest, sender: str) -> None:
+        speaker = self._session.part_of(told.run_uid, sender)
+        if speaker is not None:
+            speaker.run.solo_phase.note(told.lists)
+
+    def _end_reference(self, run: RunState) -> None:
+        """Tell all workers what the reference got, before anybody else gets a seat."""
+        if run.solo_phase.ends_now() and not run.run.rest:
+            lists = run.solo_phase.lists
+            logger.info("the reference is over: %d questions have a list at rest", len(lists))
+            self._session.channel.send(messages.ReferenceOver(lists))
 
     def _grant(self, run: RunState, part: WorkerState, lease: messages.SeatRequest) -> None:
         if run.stage >= RunStage.STOPPING:

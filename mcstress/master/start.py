@@ -46,6 +46,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         scenario=settings.scenario,
         truth=settings.truth.questions,
         rest=settings.rest,
+        reference=settings.reference_s > 0,
         phases=[phase for phase in settings.phases if phase not in skipped],
         rounds=settings.rounds,
         seed=settings.seed,
@@ -71,10 +72,11 @@ def tokens_not_sent(settings: Settings) -> list[str]:
 def writes(run: Run, target: TargetFacts) -> str:
     """One line that says what the run will leave in the system under test."""
     scenario, can = run.scenario, target.capabilities
+    new_items = scenario.words.fill("{new_items}")
     namespaces = f"{run.playbook_prefix}{{{','.join(scenario.personas)}}}[_N]"
     left = [
         (can.record, f"playbook namespaces {namespaces}"),
-        (can.add, f"resumes {run.fresh_prefix}* in {scenario.fresh_corpus}"),
+        (can.add, f"{new_items} {run.fresh_prefix}* in {scenario.fresh_corpus}"),
         (can.inbox, "observer inbox records"),
     ]
     written = ", ".join(words for is_there, words in left if is_there) or "nothing"

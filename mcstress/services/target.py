@@ -168,7 +168,7 @@ _EFFECTS = {
         "nothing is recorded, every search is plain, handover is skipped",
     ),
     "recall": ("search its memory alone", "the memory takes part in a search"),
-    "add": ("add items", "fresh_resume is skipped"),
+    "add": ("add items", "fresh_{new_item} is skipped"),
     "inbox": ("take messages in", "the inbox phase does not hand them in"),
     "sizes": ("say its sizes", "sizes of corpora and chance levels are unknown"),
     "exclude": ("exclude items", "swap is skipped"),

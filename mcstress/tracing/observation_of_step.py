@@ -96,6 +96,9 @@ def _metadata(done: Done) -> dict[str, str]:
         metadata["status"] = str(done.status)
     if done.queue_ms:
         metadata["queue_ms"] = f"{done.queue_ms:.3f}"
+    if (scheduled := done.scheduled) is not None:
+        metadata["intended"] = scheduled.intended.isoformat()
+        metadata["lateness_ms"] = f"{scheduled.generator_ms + scheduled.queue_ms:.3f}"
     return metadata
 
 

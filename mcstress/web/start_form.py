@@ -190,10 +190,18 @@ class StartForm:
             raise UsageError("user classes cannot be changed during a run. Stop it first.")
 
     def _refuse_changes(self, settings: Settings) -> None:
-        """While a run is on, users, ramp and run time can change, and nothing else."""
+        """While a run is on, users, ramp, run time and offered rate can change, nothing else."""
         controller = self._lifecycle.controller
         run = controller.current if controller else None
-        if run is None or settings == run.settings:
+        if run is None:
+            return
+        asked, was = settings.arrivals, run.settings.arrivals
+        if asked is not None and was is not None:
+            unchanged = msgspec.structs.replace(asked, rate=was.rate)
+            settings = msgspec.structs.replace(settings, arrivals=unchanged)
+        if settings == run.settings:
+            if asked is not None and run.offering is not None:
+                run.offering.change_to(asked.rate)
             return
         changed = ", ".join(options_that_differ(settings, run.settings))
         raise UsageError(f"{changed} cannot be changed during a run. Stop it first.")

@@ -75,10 +75,12 @@ class Worker:
             channel.send(handshake.greeting())
         channel.listen(messages.Welcome, self._on_welcome)
         channel.listen(messages.Granted, self._on_granted)
+        channel.listen(messages.Grant, self._on_grant)
         channel.listen(messages.Move, self._on_move)
         channel.listen(messages.Revoked, self._on_revoked)
         channel.listen(messages.Partner, self._on_partner)
         channel.listen(messages.Published, self._on_published)
+        channel.listen(messages.ReferenceOver, self._on_reference_over)
         channel.listen(messages.Spawned, self._on_spawned)
         channel.listen(messages.UserCount, self._on_users)
         channel.listen(messages.Drain, self._on_drain, concurrent=True)
@@ -198,6 +200,16 @@ class Worker:
             self._run.recorder.users = granted.users
             self._run.granted(granted.ticket, granted.seat)
 
+    def _on_grant(self, grant: messages.Grant, _: str) -> None:
+        run = self._run
+        if run is not None and run.run.uid == grant.run_uid and run.arrivals is not None:
+            run.arrivals.grant(grant.seconds, grant.in_s, grant.trios)
+
+    def stop_offering(self) -> None:
+        """The end of the run has come: no arrival of a schedule begins any more."""
+        if self._run is not None and self._run.arrivals is not None:
+            self._run.arrivals.end()
+
     def _on_move(self, move: messages.Move, _: str) -> None:
         if self._run is not None:
             self._run.move(move.seat)
@@ -215,6 +227,10 @@ class Worker:
     def _on_published(self, published: messages.Published, _: str) -> None:
         if self._run is not None:
             self._run.board.put(published.recordings)
+
+    def _on_reference_over(self, over: messages.ReferenceOver, _: str) -> None:
+        if self._run is not None and self._run.at_rest is not None:
+            self._run.at_rest.settle(over.lists)
 
     def _on_spawned(self, spawned: messages.Spawned, _: str) -> None:
         if self._run is not None:
@@ -276,6 +292,7 @@ class Worker:
         if run.drained:
             return
         run.drained = True
+        self.stop_offering()
         if isinstance(self.runner, WorkerRunner):
             self.runner.stop()
         run.polls.cut()

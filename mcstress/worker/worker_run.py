@@ -14,6 +14,7 @@ from locust.exception import StopUser
 
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.messages import (
+    AtRest,
     BeginRound,
     Delta,
     Drained,
@@ -24,14 +25,19 @@ from mcstress.cluster.messages import (
     Welcome,
 )
 from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
+from mcstress.load.arrivals import ArrivalsPacer
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
+from mcstress.master.solo_phase import MOST_TIMES
 from mcstress.master.worker_registry import LOCAL
+from mcstress.metrics.arrivals import Row
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
+from mcstress.process.loop_lag import LoopLag
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
 from mcstress.tracing.counts import SaidCounts
+from mcstress.users.at_rest import ListsAtRest, RestLists
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.freshness_poll import FreshnessPolls
 from mcstress.users.relevance import Rules
@@ -61,12 +67,20 @@ class WorkerRun:
         self.welcome = welcome
         self.boot = boot
         self.recorder = recorder
-        self.pacer: Pacer = ClosedPacer()
+        self.arrivals: ArrivalsPacer | None = None
+        self.loop_lag = LoopLag()
+        if welcome.arrivals is not None:
+            self.arrivals = ArrivalsPacer(
+                welcome.arrivals, welcome.worker, closed_first=welcome.reference_s > 0
+            )
+            self.loop_lag.start()
+        self.pacer: Pacer = self.arrivals or ClosedPacer()
         self.board = HandoverBoard()
         self.polls = FreshnessPolls()
         run = welcome.run
         self.target = target
         self.rules = Rules(run.scenario)
+        self.at_rest = self._lists_at_rest()
         slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.llm = make_language_model(run.llm_api, run.llm_setup, slots)
         self.user_errors: list[str] = []
@@ -86,6 +100,7 @@ class WorkerRun:
         self._asked: dict[int, AsyncResult[Seat]] = {}
         self._seats: set[Seat] = set()
         self._moving: set[Seat] = set()
+        self._done: set[Seat] = set()
         self._sizes = dict(welcome.corpus_sizes)
         self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
 
@@ -99,6 +114,16 @@ class WorkerRun:
         """How many users there are now, in all processes."""
         return self.recorder.users
 
+    def _lists_at_rest(self) -> ListsAtRest | None:
+        """Those of ``--rest``, or of the reference, as far as it is known here."""
+        run, over = self.run, self.welcome.at_rest
+        if run.rest or not run.reference:
+            return ListsAtRest(run.rest) if run.rest else None
+        return ListsAtRest({}, self._tell_at_rest) if over is None else ListsAtRest(over)
+
+    def _tell_at_rest(self, lists: RestLists) -> None:
+        self._channel.send_soon(AtRest(self.run.uid, lists))
+
     def lease(self, persona: str) -> Seat:
         """Ask the master for a seat; raises where it does not answer.
 
@@ -111,7 +136,7 @@ class WorkerRun:
         seat: Seat | None = None
         try:
             self._channel.send(SeatRequest(self.run.uid, persona, ticket))
-            seat = asked.get(timeout=LEASE_DEADLINE_S + self.welcome.reference_s)
+            seat = asked.get(timeout=LEASE_DEADLINE_S + MOST_TIMES * self.welcome.reference_s)
         finally:
             self._asked.pop(ticket, None)
             if seat is None and (granted := asked.value) is not None:
@@ -142,6 +167,7 @@ class WorkerRun:
     def give_back(self, seat: Seat) -> None:
         """The seat's holder stopped, or moves."""
         self._moving.discard(seat)
+        self._done.discard(seat)
         if seat in self._seats:
             self._seats.discard(seat)
             self._channel.send(Release(self.run.uid, seat))
@@ -150,6 +176,7 @@ class WorkerRun:
         """The master took us for lost; the seats are others' now."""
         self._seats.clear()
         self._moving.clear()
+        self._done.clear()
 
     def move(self, seat: Seat) -> None:
         """The seat's holder is to take a lower one after its round."""
@@ -170,6 +197,9 @@ class WorkerRun:
 
     def done(self, seat: Seat) -> None:
         """Tell the master that the seat has done its rounds, and is waiting for no new resume."""
+        self._done.add(seat)
+        if self.arrivals is not None and self._done >= self._seats:
+            self.arrivals.all_done()
         self.polls.after(seat, lambda: self._channel.send(RoundsDone(self.run.uid, seat)))
 
     def publish(self, recordings: Recordings) -> None:
@@ -197,6 +227,7 @@ class WorkerRun:
 
     def disconnect(self) -> None:
         """Close what all coordinators of this process shared."""
+        self.loop_lag.stop()
         try:
             self.target.close()
         except Exception as fault:  # noqa: BLE001  (the border: a class of a user's own; all is measured)
@@ -291,8 +322,21 @@ class WorkerRun:
             tracing=said_counts(sink_counts(recorder.sinks)),
             evidence_fault=recorder.segment.error,
             events_unkept=recorder.segment.events - recorder.segment.kept,
+            arrivals=None
+            if self.arrivals is None
+            else msgspec.structs.replace(self.arrivals.counts),
+            unserved=self._unserved(),
+            loop=self.loop_lag.take(),
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
+
+    def _unserved(self) -> list[Row]:
+        """Arrivals that never began since the last delta: kept as evidence, and told."""
+        rows = [] if self.arrivals is None else self.arrivals.take_unserved().rows()
+        if rows:
+            self.recorder.segment.record({"record": "unserved", "rows": rows})
+            self.recorder.segment.flush()
+        return rows
 
     def _totals(self, *, unheard: bool) -> Drained:
         recorder, segment = self.recorder, self.recorder.segment

@@ -33,6 +33,8 @@ def run(*arguments):
         (["replay", "nothing.jsonl", "--mask", "no"], "'off', 'on', 'strict'"),
         (["check", "--rounds", "x"], "--rounds"),
         (["stack", "--port", "99999"], "99999 is not in the range"),
+        (["stack", "--corpus", "none.jsonl"], "mcstress: none.jsonl: No such file or directory"),
+        (["corpus", "--out", "x", "--scenario", "none"], "mcstress: --scenario: found"),
         (["stack", "--fault", "nois=1"], "mcstress: --fault: found 'nois', expected NAME=VALUE"),
     ],
 )

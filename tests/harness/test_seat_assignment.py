@@ -6,6 +6,7 @@ import pytest
 from test_session import Master, Post
 
 from mcstress.cluster import messages
+from mcstress.master import solo_phase
 from mcstress.master.seat_assignment import SeatAssignment
 from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
@@ -131,3 +132,26 @@ def test_a_trio_that_was_left_alone_moves_down_once(assigning):
     moved = assigning.told(messages.Move)
     assert len(moved) == len({message.seat for _, message in moved}) > 0
     assert assigning.run.seats.strays()[0] in {message.seat for _, message in moved}
+
+
+def test_all_workers_hear_what_the_reference_got_before_others_get_a_seat(assigning, monkeypatch):
+    run, now = assigning.run, [100.0]
+    monkeypatch.setattr(solo_phase.time, "monotonic", lambda: now[0])
+    run.solo_phase = solo_phase.SoloPhase(15)
+    assigning.lease("alice", "a")
+    assigning.lease("alice", "b", ticket=2)
+    assigning.channel.hear(messages.AtRest(run.run.uid, {"q": ["w:1"]}), "client-a")
+    part = run.registry.parts["b"]
+    assert run.welcome(part).at_rest is None
+    assigning.seats.admit(run)
+    assert len(assigning.told(messages.Granted)) == 1
+    now[0] += 15
+    assigning.channel.sent.clear()
+    assigning.seats.admit(run)
+    over = (None, messages.ReferenceOver({"q": ["w:1"]}))
+    kinds = [type(message) for _, message in assigning.channel.sent]
+    assert assigning.channel.sent[0] == over
+    assert kinds.index(messages.Granted) > 0
+    assert run.welcome(part).at_rest == {"q": ["w:1"]}
+    assigning.seats.admit(run)
+    assert assigning.told(messages.ReferenceOver) == [over]

@@ -10,9 +10,13 @@ from gevent.lock import BoundedSemaphore
 from tcp.raw_server import CLOSE, RawServer, answer, script
 from tcp.until import until
 
-from mcstress.services.llm.language_model import JudgedHit, Judgement, ModelSetup
+from mcstress.services.llm.language_model import JudgedHit, Judgement
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.trace_context import TraceContext
+from mcstress.users.run import model_setup_of
+from mcstress.users.scenarios.load import load_scenario
+
+SCENARIO = load_scenario("three_cities")
 
 TRACE = TraceContext("cd" * 16)
 DEMAND = {
@@ -39,7 +43,7 @@ def ollama_of():
     with contextlib.ExitStack() as stack:
 
         def make(server, slots=None):
-            setup = ModelSetup(server.url, "qwen2.5", seed=7, timeout_s=2)
+            setup = model_setup_of(SCENARIO, url=server.url, model="qwen2.5", seed=7, timeout_s=2)
             ollama = Ollama(setup, slots or BoundedSemaphore(4))
             return stack.enter_context(contextlib.closing(ollama))
 

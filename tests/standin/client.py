@@ -15,9 +15,9 @@ from mcstress.services.gateway.schema import (
     SearchRequest,
 )
 from mcstress.services.http.transport import Transport
-from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.trace_context import TraceContext
+from mcstress.users.run import model_setup_of
 from mcstress.users.scenarios.load import load_scenario
 
 SCENARIO = load_scenario("three_cities")
@@ -30,7 +30,7 @@ class Client:
 
     def __init__(self, url: str, timeout_s: float = 5.0, model: str = "qwen2.5") -> None:
         self.gateway = GatewayClient(Transport(url, connect_timeout_s=5.0, timeout_s=timeout_s))
-        setup = ModelSetup(url, model, seed=1, timeout_s=timeout_s)
+        setup = model_setup_of(SCENARIO, url=url, model=model, seed=1, timeout_s=timeout_s)
         self.ollama = Ollama(setup, contextlib.nullcontext())
 
     def close(self) -> None:

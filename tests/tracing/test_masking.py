@@ -15,7 +15,6 @@ from trace_rounds import RUN, balanced, event, free_port, observation, step
 
 from mcstress.services.gateway import schema as wire
 from mcstress.services.llm import ollama_schema as wire_llm
-from mcstress.services.llm import prompts
 from mcstress.services.llm.language_model import Judgement, schema_of
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.mask import Masker, anything, said
@@ -134,7 +133,7 @@ def chat_step(name, system, text, answer="{}", **details):
 def test_the_messages_of_the_scenario(newest, trace_to):
     """Every sender is masked; what they say, with their names, is as it was."""
     tracer = trace_to(newest.url)
-    ask = partial(chat_step, "llm.parse_demand", prompts.PARSE_DEMAND)
+    ask = partial(chat_step, "llm.parse_demand", SCENARIO.prompts.parse)
     steps = [(message, inbox_step(message), ask(message.body)) for message in MESSAGES]
     for number, (_, recorded, parsed) in enumerate(steps):
         tracer.record(event("inbox", number=number), [recorded, parsed])

@@ -11,7 +11,7 @@ from mcstress.metrics.event import Item
 from mcstress.users.board import Absence, Recordings
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
-from mcstress.users.phases.registry import Task
+from mcstress.users.phases.registry import Silent, Task
 from mcstress.users.scenarios.model import Demand, Handover
 
 Words = Callable[[EventScope, Demand], str | None]
@@ -79,8 +79,10 @@ def _take_over(coordinator: Coordinator, phase: str, words: Words) -> Iterator[T
         found = _recordings(coordinator, asking)
         for demand in coordinator.variant.contract(handover_.contract).demands:
             asked = MemoryArm()
-            yield partial(_ask_with_memory, coordinator, asking, demand, found, asked)
-            yield partial(_ask_without, coordinator, asking, demand, found, asked)
+            make = partial if _recorded(found, demand) else Silent
+            yield make(_ask_with_memory, coordinator, asking, demand, found, asked)
+            make = partial if asked.query is not None else Silent
+            yield make(_ask_without, coordinator, asking, demand, found, asked)
 
 
 def _recordings(coordinator: Coordinator, asking: Asking) -> Recordings | Absence:
@@ -153,10 +155,15 @@ def _ask_without(
 
 def _expect(scope: EventScope, found: Recordings | Absence, demand: Demand) -> Item | None:
     """Expect what the colleague recorded for a role, and give it."""
-    expected = found.answers.get(demand.role) if isinstance(found, Recordings) else None
+    expected = _recorded(found, demand)
     if expected is not None:
         scope.expect(expected.id, expected.corpus)
     return expected
+
+
+def _recorded(found: Recordings | Absence, demand: Demand) -> Item | None:
+    """What the colleague recorded for a role; None where it did not."""
+    return found.answers.get(demand.role) if isinstance(found, Recordings) else None
 
 
 def _leave_out(scope: EventScope, asking: Asking, found: Recordings | Absence) -> None:

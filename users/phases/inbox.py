@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from mcstress.metrics.event import OWN_FAULT
-from mcstress.services.llm.language_model import JudgedHit, ParsedDemand
+from mcstress.services.llm.language_model import JudgedHit
+from mcstress.services.llm.parsed import ParsedDemand
 from mcstress.services.target import Found, Message
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
 from mcstress.users.phases.registry import Task
+from mcstress.users.scenarios.expand import inbox_query
 from mcstress.users.scenarios.model import InboxMessage
 from mcstress.users.scenarios.understood import understood
 
@@ -35,10 +37,12 @@ def _handle(coordinator: Coordinator, number: int, message: InboxMessage) -> Non
         demand = _parsed(scope, message)
         if demand is None:
             return
-        scope.event.role = demand.role
+        # Not every scenario's messages ask for a role.
+        scope.event.role = getattr(demand, "role", None)
         if message.expect is not None:
             scope.event.expected_fields = understood(message.expect, demand)
-        found = scope.search(_query(demand), metadata=True)
+        query = inbox_query(coordinator.run.scenario.templates.inbox_query, demand)
+        found = scope.search(query, metadata=True)
         if found is not None and found.hits:
             _judge(scope, message, found)
 
@@ -68,19 +72,6 @@ def _parsed(scope: EventScope, message: InboxMessage) -> ParsedDemand | None:
     else:
         scope.event.parse_status = "unparseable" if step.unparseable else "parsed"
     return step.answer
-
-
-def _query(demand: ParsedDemand) -> str:
-    """The words that a parsed demand is searched by."""
-    parts = [f"{demand.count} {demand.role}", f"in {demand.location}" if demand.location else ""]
-    parts += [", ".join(demand.certs), ", ".join(demand.skills)]
-    parts += [_shift(demand.shift)]
-    return ", ".join(part for part in parts if part)
-
-
-def _shift(shift: str) -> str:
-    """An LLM may write "night" as well as "night shift"."""
-    return shift if not shift or "shift" in shift.lower() else f"{shift} shift"
 
 
 def _judge(scope: EventScope, message: InboxMessage, found: Found) -> None:

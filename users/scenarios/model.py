@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
+
+from mcstress.metrics.wording import Words
+from mcstress.services.llm.parsed import FieldKind, Prompts
 
 NOT_EMPTY = r"\S"
 PLAIN_NAME = r"^[a-z][a-z0-9]*\Z"
@@ -21,23 +24,30 @@ Distance = Annotated[float, Meta(ge=0, le=2)]
 MessageType = Literal["email", "sms"]
 Priority = Literal["urgent", "high", "medium", "low"]
 ParaphrasesBy = Literal["scenario", "llm"]
+Field = str | int | list[str]
+"""What a field of a scenario's own may hold: a text, a whole number, or texts."""
 
 NAME = "{name}"
 PRIORITIES: tuple[Priority, ...] = ("urgent", "high", "medium", "low")
 
 
-class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one contract needs of one role, in one variant's wording."""
+class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What one contract needs of one role, in one variant's wording.
+
+    ``fields`` are the scenario's own, its contract's and its own; without any the key is left out,
+    so that runs compare with those from before there were any.
+    """
 
     role: Text
-    headcount: Count
-    location: Text
+    headcount: Count | None
+    location: Text | None
     certs: list[Text]
     skills: list[Text]
-    shift: Text
+    shift: Text | None
     query: Text
     paraphrases: Annotated[list[Text], Meta(min_length=1)]
     surge_query: Text
+    fields: dict[str, Any] = {}
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,27 +84,11 @@ class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
-class ExpectedDemand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a message asks for, as far as an LLM's reading of it is to be judged."""
-
-    role: Text | None = None
-    count: Count | None = None
-    location: Text | None = None
-    certs: list[Text] | None = None
-    skills: list[Text] | None = None
-    shift: Text | None = None
-
-    def fields(self) -> dict[str, str | int | list[str]]:
-        """What is expected, by field; without those that are left out."""
-        return {
-            name: value for name, value in msgspec.structs.asdict(self).items() if value is not None
-        }
-
-
 class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An email or SMS that reaches a coordinator; ``priority`` decides the order.
 
-    ``expect``: what the LLM should read in it; None: that is not judged.
+    ``expect``: what the LLM should read in it, by the fields of ``[parse]``, None for those that
+    may be anything; no table: that is not judged.
     """
 
     persona: PersonaName
@@ -103,7 +97,7 @@ class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: Text
     priority: Priority
     subject: str = ""
-    expect: ExpectedDemand | None = None
+    expect: dict[str, Any] | None = None
 
 
 class Swap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,6 +158,18 @@ class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             drawn, place = divmod(drawn, len(names))
             parts.append(names[place])
         return " ".join(parts)
+
+
+class Templates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sentences for all variants, and the search by what was read in a message.
+
+    ``inbox_query``: parts, joined by commas; one whose placeholders are all empty is left out.
+    """
+
+    query: Text | None = None
+    paraphrases: Annotated[list[Text], Meta(min_length=1)] | None = None
+    surge_query: Text | None = None
+    inbox_query: list[Text] = []
 
 
 class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -234,6 +240,10 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: list[Threshold]
     variants: list[Variant]
     relevance: list[RelevanceRule] = []
+    words: Words = Words()
+    prompts: Prompts = Prompts()
+    parse: dict[str, FieldKind] = {}
+    templates: Templates = Templates()
 
     def variant_of(self, trio: int) -> Variant:
         """The wording that ``trio`` (counted from 1) uses."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcstress.metrics import shown as numbers
+from mcstress.metrics.results import Percentiles
 from mcstress.metrics.shown import shown
 
 plural = numbers.plural
@@ -47,6 +48,12 @@ def interval(
 def milliseconds(value: float | None) -> str:
     """A latency in ms, to three significant digits and never finer than a microsecond."""
     return NONE if value is None else numbers.milliseconds(value)
+
+
+def percentile(summary: Percentiles, key: str) -> str:
+    """A percentile by its key (``p95_ms``) in ms; "> 10 s" where it is only known to be more."""
+    least_ms = summary.at_least_ms.get(key)
+    return milliseconds(getattr(summary, key)) if least_ms is None else numbers.beyond(least_ms)
 
 
 def count(value: float | None) -> str:

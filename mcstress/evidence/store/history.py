@@ -25,6 +25,7 @@ from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
 from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
+from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Unserved
 from mcstress.metrics.event import Event, decoder
 
 ENDING = ".events.jsonl"
@@ -67,6 +68,14 @@ class RunFile(Protocol):
 
     def users(self) -> list[tuple[float, int]]:
         """Number of concurrent users, second by second: (Unix time in s, users)."""
+        ...
+
+    def offered(self) -> list[OfferedSecond]:
+        """What a schedule offered, second by second; empty without one."""
+        ...
+
+    def unserved(self) -> Rows:
+        """Arrivals of the schedule that never began."""
         ...
 
     def states(self) -> Iterator[Json]:
@@ -136,6 +145,18 @@ class History:
         """Number of concurrent users, second by second."""
         return sorted((record["time"], record["users"]) for record in self.records("users"))
 
+    def offered(self) -> list[OfferedSecond]:
+        """The schedule's seconds."""
+        told = (second for record in self.records("offered") for second in record["seconds"])
+        return sorted(msgspec.convert(list(told), list[OfferedSecond]), key=lambda one: one.time)
+
+    def unserved(self) -> Rows:
+        """What each process gave up."""
+        unserved = Unserved()
+        for record in self.records("unserved"):
+            unserved.take_in(msgspec.convert(record["rows"], list[Row]))
+        return unserved.rows()
+
     def states(self) -> Iterator[Json]:
         """The deltas of the metrics' state."""
         return (record["state"] for record in self.records("delta"))
@@ -189,6 +210,14 @@ class Document:
     def users(self) -> list[tuple[float, int]]:
         """Number of concurrent users, as the head's ``users`` has it."""
         return [*self.document.users]
+
+    def offered(self) -> list[OfferedSecond]:
+        """The schedule's seconds, as the head has them."""
+        return self.document.offered or []
+
+    def unserved(self) -> Rows:
+        """Likewise."""
+        return self.document.unserved or []
 
     def states(self) -> Iterator[Json]:
         """The metrics' state, where the head has it."""

@@ -15,7 +15,7 @@ from mcstress.services.embedded.faults import NO_FAULTS, Faults, parse_faults
 from mcstress.services.embedded.lifeline import Announcement, Lifeline, line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 MISUSE = 2
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -29,18 +29,20 @@ def serve(
     *,
     faults: Faults = NO_FAULTS,
     announce: Callable[[str], None] = click.echo,
+    corpora: Sequence[Path] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``announce`` gets the URL as soon as the stack answers.
 
-    Port 0 takes a free one. Without ``data_dir`` nothing outlives the process.
-    ServiceRefusalError where the port or the folder cannot be used.
+    Port 0 takes a free one. Without ``data_dir`` nothing outlives the process. ``corpora``: files
+    of JSON lines that take the place of the seed's (corpus_file.py).
+    ServiceRefusalError where the port or the folder cannot be used, UsageError for a wrong file.
     """
     # one thread of arithmetic: the same vectors every time, and no core taken from the generator
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from mcstress.services.embedded.server import run_server  # noqa: PLC0415  # numpy reads the line above
 
     with suppress(KeyboardInterrupt):
-        run_server(host, port, data_dir, seed, faults=faults, announce=announce)
+        run_server(*(host, port, data_dir, seed), faults=faults, announce=announce, corpora=corpora)
 
 
 @click.command()

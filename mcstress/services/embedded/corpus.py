@@ -28,7 +28,7 @@ LARGEST_EXACT = 2048
 DISTANCE_DECIMALS = 6
 
 
-class CorpusItem(msgspec.Struct, frozen=True, gc=False):
+class IndexedItem(msgspec.Struct, frozen=True, gc=False):
     """What a corpus keeps beside a vector. ``metadata`` is a JSON object, kept as bytes."""
 
     id: str
@@ -56,11 +56,11 @@ class Corpus:
     """
 
     def __init__(
-        self, name: str, dimension: int, items: Sequence[CorpusItem] = (), graph: bytes = b""
+        self, name: str, dimension: int, items: Sequence[IndexedItem] = (), graph: bytes = b""
     ) -> None:
         self.name = name
         self.roles: Counter[str] = Counter()
-        self._items: list[CorpusItem] = []
+        self._items: list[IndexedItem] = []
         self._keys: dict[str, int] = {}
         self._index = Index(
             ndim=dimension,
@@ -81,12 +81,12 @@ class Corpus:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def item(self, item_id: str) -> CorpusItem | None:
+    def item(self, item_id: str) -> IndexedItem | None:
         """The item of that id, if it is here."""
         key = self._keys.get(item_id)
         return None if key is None else self._items[key]
 
-    def add(self, items: list[CorpusItem], vectors: Matrix) -> None:
+    def add(self, items: list[IndexedItem], vectors: Matrix) -> None:
         """Take ``items``, no id twice, each with its row of ``vectors``; a known id is replaced."""
         for item in items:
             self._forget(item.id)
@@ -95,7 +95,7 @@ class Corpus:
         self._index.add(keys, vectors, threads=1)
         self._take(items)
 
-    def _take(self, items: Sequence[CorpusItem]) -> None:
+    def _take(self, items: Sequence[IndexedItem]) -> None:
         first = len(self._items)
         self._items += items
         self._keys |= {item.id: key for key, item in enumerate(items, start=first)}

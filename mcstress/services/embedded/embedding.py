@@ -8,18 +8,16 @@ that the corpus has never seen. Each half is scaled to its share of a unit vecto
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from math import log, sqrt
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstress.errors import UsageError
 from mcstress.services.embedded.ngrams import ngram_vector
 from mcstress.services.embedded.terms import term_counts
-
-if TYPE_CHECKING:
-    from collections import Counter
 
 Vector = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -30,6 +28,10 @@ DIMENSION = LATENT_DIMENSION + NGRAM_DIMENSION
 LATENT_SHARE = 0.8
 UNKNOWN_WEIGHT = 4.0
 UNKNOWN_WORDS_KEPT = 4096
+MOST_TERMS = 2048
+"""Of a corpus's terms, those that most texts have: the time grows with the cube of their number."""
+MOST_LEARNT_FROM = 16_384
+"""Texts, evenly spaced among all."""
 
 
 class Embedding:
@@ -78,15 +80,40 @@ class Embedding:
 def fit_embedding(texts: list[str]) -> tuple[Embedding, Matrix]:
     """The embedding that ``texts`` teach, and their own vectors, one row for each."""
     documents = [term_counts(text) for text in texts]
-    rows = {term: row for row, term in enumerate(sorted(set().union(*documents)))}
+    return fitted(documents, sorted(set().union(*documents)))
+
+
+def fit_any(texts: list[str]) -> tuple[Embedding, Matrix]:
+    """The same for texts of any kind and number: within a bound of time and memory."""
+    learnt_from = texts[:: -(-len(texts) // MOST_LEARNT_FROM)]
+    documents = [term_counts(text) for text in learnt_from]
+    frequencies = Counter(term for document in documents for term in document)
+    most = sorted(frequencies, key=lambda term: (-frequencies[term], term))[:MOST_TERMS]
+    if not most:
+        raise UsageError("corpora: found no word in any text, expected some to learn from")
+    kept = {*most}
+    known = [
+        Counter({term: count for term, count in document.items() if term in kept})
+        for document in documents
+    ]
+    embedding, _ = fitted(known, sorted(most))
+    return embedding, np.stack([embedding.encode(text) for text in texts])
+
+
+def fitted(documents: list[Counter[str]], terms: list[str]) -> tuple[Embedding, Matrix]:
+    """The embedding that ``documents`` teach of ``terms``, which hold all of theirs."""
+    rows = {term: row for row, term in enumerate(terms)}
     matrix = count_matrix(documents, rows)
     frequencies = np.count_nonzero(matrix, axis=0)
-    weights = np.log((1 + len(texts)) / (1 + frequencies)).astype(np.float32)
+    weights = np.log((1 + len(documents)) / (1 + frequencies)).astype(np.float32)
     matrix *= weights
-    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+    lengths[lengths == 0] = 1
+    matrix /= lengths
     latent, singular_values = right_singular(matrix, LATENT_DIMENSION)
     ngrams = np.stack([ngram_vector(term, NGRAM_DIMENSION) for term in rows])
-    table = np.hstack([latent * np.sqrt(singular_values), ngrams])
+    few = np.zeros((len(rows), max(0, LATENT_DIMENSION - len(rows))), np.float32)
+    table = np.hstack([latent * np.sqrt(singular_values), few, ngrams])
     vectors: Matrix = matrix @ table
     for vector in vectors:
         joined(vector)

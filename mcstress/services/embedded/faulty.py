@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from mcstress.services.embedded import corpus
     from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
-    from mcstress.services.embedded.corpus import Corpus, CorpusHit, CorpusItem, Vector
+    from mcstress.services.embedded.corpus import Corpus, CorpusHit, IndexedItem, Vector
     from mcstress.services.embedded.faults import Faults, Outage
     from mcstress.services.embedded.playbook import Play
 
@@ -92,7 +92,7 @@ class FaultyMatrix(MatrixEngine):
         if not self._dice.falls(self._faults.forget, "forget", namespace, *play.triple):
             super().record(namespace, play)
 
-    def add(self, name: str, items: list[CorpusItem], vectors: corpus.Matrix) -> None:
+    def add(self, name: str, items: list[IndexedItem], vectors: corpus.Matrix) -> None:
         """Add ``items`` but those that are lost; on one replica at first."""
         lost = [self._dice.falls(self._faults.lose_fresh, "lose", name, one.id) for one in items]
         kept = [row for row, is_lost in enumerate(lost) if not is_lost]

@@ -15,7 +15,7 @@ from mcstress.services.embedded.recall import Recalled, RecallRules, Who, apply_
 
 if TYPE_CHECKING:
     from mcstress.services.embedded import corpus
-    from mcstress.services.embedded.corpus import CorpusItem
+    from mcstress.services.embedded.corpus import IndexedItem
     from mcstress.services.embedded.embedding import Embedding, Vector
 
 BAD_GATEWAY = 502
@@ -57,7 +57,7 @@ class MatrixEngine:
             playbook_injected=len(recalled.injected & listed),
         )
 
-    def add(self, name: str, items: list[CorpusItem], vectors: corpus.Matrix) -> None:
+    def add(self, name: str, items: list[IndexedItem], vectors: corpus.Matrix) -> None:
         """Take ``items``, each with its row of ``vectors``, into the corpus ``name``."""
         self.corpora[name].add(items, vectors)
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from mcstress.errors import ServiceRefusalError
+from mcstress.services.corpus_file import digest_of, read_corpora
 from mcstress.services.embedded.app import make_app
 from mcstress.services.embedded.protocol import BoundedProtocol
 from mcstress.services.embedded.store import Store
-from mcstress.services.embedded.system import build_matrix, restore
+from mcstress.services.embedded.system import build_matrix, matrix_of, restore
 from mcstress.services.embedded.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from starlette.types import ASGIApp
@@ -50,14 +51,17 @@ def run_server(
     *,
     faults: Faults,
     announce: Callable[[str], None],
+    corpora: Sequence[Path] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM. ``announce`` gets the URL as soon as it answers.
 
-    ServiceRefusalError where the port or the folder cannot be used.
+    The corpora are those of the seed, or of the files ``corpora``. ServiceRefusalError where the
+    port or the folder cannot be used, UsageError where a file is wrong.
     """
+    own = read_corpora(corpora)
     listener = bind(host, port)
-    store = Store(data_dir, seed)
-    matrix = build_matrix(load_vocabulary(), seed)
+    store = Store(data_dir, digest_of(own) if own else seed)
+    matrix = matrix_of(own) if own else build_matrix(load_vocabulary(), seed)
     app = faulty_app(matrix, store, faults, seed) if faults else sound_app(matrix, store)
     settle()
     config = uvicorn.Config(

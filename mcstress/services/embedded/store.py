@@ -145,9 +145,14 @@ class Store:
                 self._database.execute("insert into made_with values (?, ?)", (FORMAT, seed))
             elif made_with != (FORMAT, seed):
                 raise SeedError(
-                    f"found format {made_with[0]} and seed {made_with[1]}, "
-                    f"expected format {FORMAT} and seed {seed}"
+                    f"found format {made_with[0]} and {_origin(made_with[1])}, "
+                    f"expected format {FORMAT} and {_origin(seed)}"
                 )
+
+
+def _origin(seed: int) -> str:
+    """What vectors and ids come from: a seed, or below zero a digest of files (corpus_file.py)."""
+    return f"seed {seed}" if seed >= 0 else f"corpora of files, digest {-seed:x}"
 
 
 class SeedError(Exception):

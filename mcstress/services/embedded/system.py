@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcstress.services.embedded.built import Built, keep, load
-from mcstress.services.embedded.corpus import Corpus, CorpusItem
-from mcstress.services.embedded.embedding import DIMENSION, fit_embedding
+from mcstress.services.embedded.corpus import Corpus, IndexedItem
+from mcstress.services.embedded.embedding import DIMENSION, fit_any, fit_embedding
+from mcstress.services.embedded.items import item_of as stored_as
 from mcstress.services.embedded.items import restored_item
 from mcstress.services.embedded.matrix import MatrixEngine
 from mcstress.services.embedded.workers import WorkerProfile, make_workers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mcstress.services.corpus_file import CorpusItem
     from mcstress.services.embedded.store import Store
     from mcstress.services.embedded.vocabulary import Vocabulary
 
@@ -41,6 +45,21 @@ def build_matrix(vocabulary: Vocabulary, seed: int) -> MatrixEngine:
     return MatrixEngine(built.embedding(), corpora)
 
 
+def matrix_of(corpora: Mapping[str, Sequence[CorpusItem]]) -> MatrixEngine:
+    """Corpora of a user's own, and the embedding that their texts teach; no memory yet.
+
+    Vectors that the items bring are not used: queries could not be embedded alike.
+    """
+    embedding, vectors = fit_any([item.text for items in corpora.values() for item in items])
+    made = []
+    for name, items in corpora.items():
+        corpus = Corpus(name, DIMENSION)
+        corpus.add([stored_as(one.id, one.metadata) for one in items], vectors[: len(items)])
+        vectors = vectors[len(items) :]
+        made.append(corpus)
+    return MatrixEngine(embedding, made)
+
+
 def build(workers: list[list[WorkerProfile]]) -> Built:
     """What ``workers`` teach, and the graph of each corpus of them."""
     embedding, vectors = fit_embedding([worker.text for corpus in workers for worker in corpus])
@@ -53,10 +72,10 @@ def build(workers: list[list[WorkerProfile]]) -> Built:
     return Built(embedding.terms, embedding.weights.tobytes(), embedding.table.tobytes(), graphs)
 
 
-def item_of(worker: WorkerProfile) -> CorpusItem:
+def item_of(worker: WorkerProfile) -> IndexedItem:
     """A worker as a corpus has it."""
     metadata = msgspec.Raw(msgspec.json.encode(worker.profile))
-    return CorpusItem(worker.id, metadata, worker.profile.role)
+    return IndexedItem(worker.id, metadata, worker.profile.role)
 
 
 def restore(matrix: MatrixEngine, store: Store) -> None:

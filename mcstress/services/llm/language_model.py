@@ -17,9 +17,9 @@ from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.services.gateway.schema import encode
 from mcstress.services.http.bearer_token import LLM_TOKEN, TokenHosts, authorization
 from mcstress.services.http.transport import LARGEST_ANSWER_BYTES, Transport
-from mcstress.services.llm import prompts
 from mcstress.services.llm.content import Said, content_fault, json_in
 from mcstress.services.llm.paraphrase_check import paraphrase_fault
+from mcstress.services.llm.parsed import FieldKind, ParsedDemand, Prompts, demand_type
 from mcstress.services.reading import read_content
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
@@ -29,17 +29,6 @@ FindFault = Callable[[Answer], str | None]
 
 PARSE, JUDGE, PARAPHRASE = "llm.parse_demand", "llm.judge_top1", "llm.paraphrase"
 """The names of the steps."""
-
-
-class ParsedDemand(msgspec.Struct):
-    """What a message asks for."""
-
-    role: str
-    count: Annotated[int, Meta(ge=0)]
-    location: str
-    certs: list[str]
-    skills: list[str]
-    shift: str
 
 
 class JudgedHit(msgspec.Struct):
@@ -88,7 +77,8 @@ class LanguageModel(Protocol):
 class ModelSetup(msgspec.Struct, frozen=True):
     """What a language model's client is made from, the same in every process of a run.
 
-    ``max_tokens`` 0: the server's own limit. Times are in seconds.
+    ``max_tokens`` 0: the server's own limit. Times are in seconds. ``prompts`` and ``parse``, the
+    fields that it is to read in a message, are the scenario's.
     """
 
     url: str
@@ -98,6 +88,8 @@ class ModelSetup(msgspec.Struct, frozen=True):
     timeout_s: float = 30.0
     max_answer_bytes: int = LARGEST_ANSWER_BYTES
     token_hosts: TokenHosts = TokenHosts()
+    prompts: Prompts = Prompts()
+    parse: dict[str, FieldKind] = {}
 
     def transport(self) -> Transport:
         """A connection, with the token where it belongs there."""
@@ -130,6 +122,8 @@ class ChatModel:
         self.setup = setup
         self._slots = slots
         self._transport = setup.transport()
+        self._demand = demand_type(setup.parse)
+        self._demands = msgspec.json.Decoder(self._demand)
 
     def connect(self) -> Self:
         """One with a connection of its own."""
@@ -143,19 +137,20 @@ class ChatModel:
 
     def parse(self, message: str, trace: TraceContext) -> Step[ParsedDemand]:
         """Step ``llm.parse_demand``: what the message asks for."""
-        question = Turn(PARSE, prompts.PARSE_DEMAND, message, ParsedDemand)
-        return self._ask(question, trace, _parsed_demand)
+        question = Turn(PARSE, self.setup.prompts.parse, message, self._demand)
+        return self._ask(question, trace, self._demands)
 
     def judge(self, message: str, hit: JudgedHit, trace: TraceContext) -> Step[Judgement]:
         """Step ``llm.judge_top1``: how well the top ``hit`` serves the message."""
         asked = {"body": message, "hit": hit}
         # Metadata is passed on unread, and may hold bytes that are no UTF-8, or half a surrogate.
         text = without_lone_surrogates(encode(asked)).decode("utf-8", "replace")
-        return self._ask(Turn(JUDGE, prompts.JUDGE_TOP1, text, Judgement), trace, _judgement)
+        question = Turn(JUDGE, self.setup.prompts.judge, text, Judgement)
+        return self._ask(question, trace, _judgement)
 
     def paraphrase(self, query: str, trace: TraceContext) -> Step[Paraphrase]:
         """Step ``llm.paraphrase``: ``query`` in other words."""
-        question = Turn(PARAPHRASE, prompts.PARAPHRASE, query, Paraphrase)
+        question = Turn(PARAPHRASE, self.setup.prompts.paraphrase, query, Paraphrase)
 
         def fault(answer: Paraphrase) -> str | None:
             return paraphrase_fault(query, answer.paraphrase)
@@ -213,6 +208,5 @@ def schema_of(answer: type[msgspec.Struct]) -> dict[str, Any]:
     return schema
 
 
-_parsed_demand = msgspec.json.Decoder(ParsedDemand)
 _judgement = msgspec.json.Decoder(Judgement)
 _paraphrase = msgspec.json.Decoder(Paraphrase)

@@ -31,7 +31,9 @@ def swap_and_inbox(document: RunDocument) -> Section:
 
 def _swaps(document: RunDocument) -> list[list[Any]]:
     swap = figures(document, "swap")
-    rejected = "rejected candidates that came back" + healthy(document, "swap.returned")
+    rejected = document.words.fill("rejected {items} that came back") + healthy(
+        document, "swap.returned"
+    )
     return [
         [rejected, words.count(swap.get("returned")), reading(document, "swap.returned")],
         ["Jaccard with the rejected list", words.score(swap.get("mean_jaccard")), ""],

@@ -7,6 +7,7 @@ from typing import Any
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.readings import healthy, reading, worst
 from mcstress.evidence.report.section import Headline, Section, Table, Verbatim, figures
+from mcstress.evidence.report.sections.load import load_of
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import NOT_MEASURED
 from mcstress.metrics.results import FigureSection
@@ -64,7 +65,7 @@ def against_rest(document: RunDocument) -> list[Section]:
     if not whole.get("lists"):
         return []
     bands = [
-        (f"{band.users_from:,} to {band.users_to:,} users", _of_rest(band.figures))
+        (load_of(band) + ("" if band.offered_to else " users"), _of_rest(band.figures))
         for band in document.bands
     ]
     rows = [
@@ -80,8 +81,9 @@ def against_rest(document: RunDocument) -> list[Section]:
     ]
     columns = ["Overlap with rest", "Mean over questions", "95 % interval", "Questions", "Lists"]
     lead = (
-        "How much of a baseline's list the same question's list at rest (--rest) has: what falls "
-        "with more users is lost to load."
+        "How much of a baseline's list the same question's list at rest has (of the run of --rest, "
+        "or of the trio that --reference lets run alone): what falls with more users is lost to "
+        "load."
     )
     return [
         Section(
@@ -91,8 +93,18 @@ def against_rest(document: RunDocument) -> list[Section]:
             headline=Headline(words.score(whole["mean_overlap"]), words.interval(whole["ci95"])),
             lead=lead,
             tables=[Table(columns, rows)],
+            notes=_not_at_rest(document, whole["questions"]),
         )
     ]
+
+
+def _not_at_rest(document: RunDocument, compared: int) -> list[str]:
+    """How many of the scenario's questions were compared, where it is not all."""
+    there_are = document.asked.questions().get("relevance", 0)
+    if compared >= there_are:
+        return []
+    few = f"{words.of(compared, there_are)} questions of the scenario were compared"
+    return [f"{few}: the others were not asked at rest, or not again under load."]
 
 
 def _of_rest(band: FigureSection) -> FigureSection:

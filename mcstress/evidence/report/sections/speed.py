@@ -70,7 +70,7 @@ def latency(document: RunDocument) -> Section:
         ("Of it in services, ms", figure.phases_service),
     ):
         named = [name for name in (*PHASES, *summaries) if name in summaries]
-        rows = _rows({words.spaced(name): summaries[name] for name in named})
+        rows = _rows({document.words.phase(name): summaries[name] for name in named})
         tables += [Table([title, *_COLUMNS], rows)] if rows else []
     return Section(
         key="latency",

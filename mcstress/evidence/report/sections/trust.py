@@ -21,9 +21,11 @@ from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome, value_of
 from mcstress.metrics.metric import UNSENT_STEPS
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.shown import beyond
+from mcstress.metrics.wording import Words
 
 
-def target(run: RunSection) -> Section:
+def target(run: RunSection, nouns: Words) -> Section:
     """The capabilities of a target of the user's own; empty for the gateway, which has all."""
     rows = [
         [one.name, Reading("yes", "good") if one.there else "no", one.effect]
@@ -34,7 +36,7 @@ def target(run: RunSection) -> Section:
         title="Target",
         tables=[Table(["The target can", "", "What follows"], rows)] if rows else [],
         notes=[
-            f"{Verbatim(words.spaced(phase))} was skipped: {reason}."
+            f"{Verbatim(nouns.phase(phase))} was skipped: {reason}."
             for phase, reason in run.left_out.items()
         ],
     )
@@ -65,10 +67,9 @@ def checks(document: RunDocument) -> Section:
 
 
 def _check(check: CheckOutcome) -> list[Any]:
-    value = check.value
     return [
         Verbatim(check.check),
-        words.NONE if value is None else value_of(check.metric, value, check.threshold),
+        _value(check),
         words.interval(check.ci95, limits=(check.threshold,)),
         words.count(check.samples if check.questions is None else check.questions),
         readings.verdict(check.verdict),
@@ -76,10 +77,16 @@ def _check(check: CheckOutcome) -> list[Any]:
     ]
 
 
+def _value(check: CheckOutcome) -> str:
+    if check.value is not None:
+        return value_of(check.metric, check.value, check.threshold)
+    return words.NONE if check.at_least is None else beyond(check.at_least)
+
+
 def completeness(document: RunDocument) -> Section:
     """Events made and merged, workers, observations traced, and counted faults."""
     figure = document.completeness
-    tables = [Table(["Events", "Count"], _events(figure))]
+    tables = [Table(["Events", "Count"], _events(figure, document.words))]
     workers = figure.workers
     if len(workers) > 1 or any(worker.lost for worker in workers):
         tables.append(Table(["Worker", "Events", "State"], [_worker(part) for part in workers]))
@@ -118,9 +125,9 @@ def _complete(figure: Completeness) -> readings.Reading:
     return readings.Reading("incomplete: something is missing, so that no check can pass", "bad")
 
 
-def _events(figure: Completeness) -> list[list[Any]]:
+def _events(figure: Completeness, nouns: Words) -> list[list[Any]]:
     named = {
-        "events_made": "made by the coordinators",
+        "events_made": nouns.fill("made by the {coordinators}"),
         "events_merged": "in the figures",
         "events_kept": "kept as evidence",
     }
@@ -231,16 +238,16 @@ def not_covered(document: RunDocument) -> Section:
             *_reach(document),
             *_generator(run),
             *_kept(run),
-            _NO_SCHEDULE,
+            *([] if document.completeness.arrivals else [_NO_SCHEDULE]),
         ],
     )
 
 
 def _phases(document: RunDocument) -> list[str]:
-    run = document.run
-    left_out = [words.spaced(name) for name in PHASES if run.phases and name not in run.phases]
+    run, nouns = document.run, document.words
+    left_out = [nouns.phase(name) for name in PHASES if run.phases and name not in run.phases]
     ran = figures(document, "events.by_phase")
-    idle = [words.spaced(name) for name in run.phases if not ran.get(name)]
+    idle = [nouns.phase(name) for name in run.phases if not ran.get(name)]
     notes = [f"Phases not chosen: {words.sentence_list(left_out)}."] if left_out else []
     return notes + ([f"Chosen and never ran: {words.sentence_list(idle)}."] if idle else [])
 
