@@ -222,7 +222,7 @@ class Silence(msgspec.Struct, frozen=True):
         return f"from {utc(self.begin):%H:%M:%S} for {self.seconds:.1f} s"
 
 
-class ServiceAvailability(msgspec.Struct, frozen=True):
+class ServiceFigures(msgspec.Struct, frozen=True):
     """A service's availability. ``rate`` and ``longest_silence_s`` are None without a slot.
 
     ``slots`` counts those in flight, of ``slot_s`` each: what it was measured over. ``silences``
@@ -289,9 +289,7 @@ class ServiceSlots(Accumulator):
         slowest = self.latencies.slowest_median()
         return min(max(ONE_SECOND, slowest + FOUR_TIMES), len(EDGES_S))
 
-    def result(
-        self, begin_s: float, end_s: float, clock_error_s: float = 0.0
-    ) -> ServiceAvailability:
+    def result(self, begin_s: float, end_s: float, clock_error_s: float = 0.0) -> ServiceFigures:
         """The figures of a run from ``begin_s`` to ``end_s``; slots outside do not count.
 
         ``clock_error_s`` is the largest of the workers' (clock_offset.py): above 50 ms slots are
@@ -310,7 +308,7 @@ class ServiceSlots(Accumulator):
         ]
         slots, silent_s = int(flight.sum()), sum(silence.seconds for silence in silences)
         cap, measured = self.cap_edge(), slots > 0 and end_s > begin_s
-        return ServiceAvailability(
+        return ServiceFigures(
             rate=max(0.0, 1 - silent_s / (end_s - begin_s)) if measured else None,
             longest_silence_s=max((s.seconds for s in silences), default=0.0) if measured else None,
             silent_s=silent_s,
@@ -356,7 +354,7 @@ class Availability(dict[str, ServiceSlots]):
 
     def result(
         self, begin_s: float, end_s: float, clock_error_s: float = 0.0
-    ) -> dict[str, ServiceAvailability]:
+    ) -> dict[str, ServiceFigures]:
         """The figures of each service that was asked anything, as ``ServiceSlots.result``."""
         return {
             name: self[name].result(begin_s, end_s, clock_error_s)

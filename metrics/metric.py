@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from mcstress.metrics.arrivals import ArrivalTotals, Row
-from mcstress.metrics.availability import GATEWAY, ServiceAvailability, Silence
+from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.pairing import Remembered
@@ -165,7 +165,7 @@ class WholeRun(msgspec.Struct, frozen=True):
     """
 
     run_s: float
-    availability: Mapping[str, ServiceAvailability]
+    availability: Mapping[str, ServiceFigures]
     blocks: Sequence[tuple[int, int]]
     arrivals: ArrivalTotals | None = None
 

@@ -65,8 +65,8 @@ AROUND = ["{}", "Call {}.", "({})", "{}, or", "a\n{}", "a\\n{}", "mailto:{}", "â
 @pytest.mark.parametrize(
     ("kind", "text"), [(kind, text) for kind, texts in FOUND.items() for text in texts]
 )
-def test_what_is_found(kind, text, context):
-    assert masked(context.format(text)) == context.format(kind)
+def test_what_is_found(kind, text, around):
+    assert masked(around.format(text)) == around.format(kind)
 
 
 LEFT = [
