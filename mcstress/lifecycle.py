@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Literal
@@ -45,6 +46,7 @@ from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import SystemUnderTest, prepare
 from mcstress.users.persona_check import check_personas, host_of
+from mcstress.users.persona_classes import in_step, incomplete, missing
 from mcstress.worker.worker import Worker
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
@@ -61,6 +63,8 @@ class Lifecycle:
         self.environment = environment
         locust_compat.exclude_no_tags(environment)  # choose_phases has read them
         self.runner = runner
+        if isinstance(runner, WorkerRunner):
+            locust_compat.before_spawning(runner, self._make_classes)
         channel = Channel(runner)
         worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)
         self.controller = None if worker else RunController(environment, runner, channel)
@@ -104,10 +108,17 @@ class Lifecycle:
         classes = self.environment.user_classes
         host = host_of(self.environment.host, classes)
         settings = read_settings(options, host, self.token_hosts)
+        if not option(self.environment, "user_classes") and not self.runner.user_count:
+            classes[:] = in_step(classes, settings.scenario)
         # Asked first before there is a web form: what that names gets no token.
         self.token_hosts = settings.token_hosts
         check_personas(settings.scenario, classes)
         return settings
+
+    def _make_classes(self, names: Iterable[str]) -> None:
+        """A worker learns of its master's scenario when it is told whom to start."""
+        classes = self.environment.user_classes
+        classes += missing(names, classes)
 
     def check_users(self, asked: object) -> None:
         """Refuse more users than this machine's processes have open files for; UsageError."""
@@ -150,6 +161,9 @@ class Lifecycle:
                 settings.truth.path,
                 settings.truth.not_asked,
             )
+        users, classes = self.runner.target_user_count, self.environment.user_classes
+        if said := incomplete(users, classes, settings.scenario):
+            logger.warning("--users: %s", said)
         for said in tokens_not_sent(settings):
             logger.warning("%s", said)
         controller.conduct(run, self._progress(settings))

@@ -97,6 +97,17 @@ def _read(frames: list[bytes], sender: str) -> Message:
     return message
 
 
+def before_spawning(runner: WorkerRunner, look: Callable[[Iterable[str]], None]) -> None:
+    """Call ``look`` with the names of all classes before a worker starts users of them (2.47)."""
+    start: Callable[..., None] = runner.start_worker
+
+    def start_worker(user_classes_count: dict[str, int], **how: Any) -> None:
+        look(user_classes_count)
+        start(user_classes_count, **how)
+
+    runner.start_worker = start_worker  # type: ignore[method-assign]  # Locust has no event before it
+
+
 class AnyTag(frozenset[str]):
     """The tags of a task that has each tag that is asked for.
 

@@ -14,12 +14,30 @@ MAX_WAIT_S = 10.0
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
 
 
+DEFAULT_SCENARIO = "three_cities"
+
+
+def add_scenario(parser: LocustArgumentParser) -> None:
+    """Add ``--scenario`` alone: its personas are needed before all options can be read."""
+    _add(
+        parser,
+        "--scenario",
+        metavar="NAME or FILE",
+        default=DEFAULT_SCENARIO,
+        help="name of a scenario that ships with mcstress, or a TOML file",
+    )
+
+
+def _add(parser: LocustArgumentParser, *names: str, hidden: bool = False, **how: Any) -> None:
+    variable = "MCSTRESS_" + names[0].lstrip("-").upper().replace("-", "_")
+    parser.add_argument(*names, include_in_web_ui=not hidden, env_var=variable, **how)
+
+
 def add_options(parser: LocustArgumentParser) -> None:
     """Add every option of docs/options.md. No argument group: Locust would lose them."""
 
     def add(*names: str, hidden: bool = False, **how: Any) -> None:
-        variable = "MCSTRESS_" + names[0].lstrip("-").upper().replace("-", "_")
-        parser.add_argument(*names, include_in_web_ui=not hidden, env_var=variable, **how)
+        _add(parser, *names, hidden=hidden, **how)
 
     add(
         "--llm-host",
@@ -33,12 +51,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         default="qwen2.5",
         help="the model that parses and judges messages",
     )
-    add(
-        "--scenario",
-        metavar="NAME or FILE",
-        default="three_cities",
-        help="name of a scenario that ships with mcstress, or a TOML file",
-    )
+    add_scenario(parser)
     add(
         "--rounds",
         type=int,

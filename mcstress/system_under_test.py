@@ -23,6 +23,7 @@ from mcstress.services.step import Step
 from mcstress.services.target import Capabilities, Target
 from mcstress.services.target_class import OPTION, make_target, target_class
 from mcstress.settings import Settings
+from mcstress.users.scenarios.load import corpus_paths
 
 BUILT_IN_MODEL = "qwen2.5"
 """The embedded LLM is no language model; it answers to the default's name."""
@@ -91,7 +92,9 @@ def prepare(settings: Settings) -> SystemUnderTest:
 def start_stack(settings: Settings) -> EmbeddedStack:
     """The embedded stack with the run's seed, and the faults that were asked for."""
     logger.info("starting the embedded stack")
-    return EmbeddedStack.start(seed=settings.seed, faults=settings.stack_faults.text)
+    corpora = corpus_paths(settings.scenario_source, settings.scenario)
+    faults = settings.stack_faults.text
+    return EmbeddedStack.start(seed=settings.seed, faults=faults, corpora=corpora)
 
 
 def look_at_target(settings: Settings, url: str) -> TargetFacts:

@@ -17,7 +17,7 @@ from mcstress.errors import UsageError
 from mcstress.master.start import check_claim
 from mcstress.metrics.wording import Words
 from mcstress.options import DEFAULT_LANGFUSE_ENV
-from mcstress.plugin import install
+from mcstress.plugin import register
 from mcstress.process.file_limit import check_asked, raise_nofile_limit
 from mcstress.process.ports import check_ports
 from mcstress.services.llm.clients import API_NAMES
@@ -29,6 +29,7 @@ from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.users.persona_check import check_personas, host_of
+from mcstress.users.persona_classes import in_step
 from mcstress.users.session import has_listeners
 
 
@@ -82,13 +83,14 @@ def parse(arguments: Sequence[str], classes: dict[str, type[Any]] | None = None)
         raise UsageError(
             f"user classes: found {', '.join(unknown)}, expected {', '.join(classes) or 'none'}"
         )
+    options.chosen_classes = bool(options.user_classes)
     options.user_classes = [classes[name] for name in options.user_classes or classes]
     return options
 
 
 def make_parser() -> ArgumentParser:
     """Locust's own parser with our options, and that of the check."""
-    install()
+    register()
     parser: ArgumentParser = get_parser()
     parser.prog = "mcstress check"
     parser.add_argument(
@@ -117,6 +119,8 @@ def _machine(options: Namespace) -> Iterator[Finding]:
 
 def _settings(options: Namespace) -> Settings:
     settings = read_settings(options, host_of(options.host, options.user_classes))
+    if not options.chosen_classes:
+        options.user_classes = in_step(options.user_classes, settings.scenario)
     check_personas(settings.scenario, options.user_classes)
     check_claim(settings)
     return settings

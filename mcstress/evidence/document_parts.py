@@ -66,6 +66,7 @@ class RunSection(msgspec.Struct, kw_only=True):
         list[CapabilityNote], says("what a target of the user's own can do")
     ] = []
     coordinators: Annotated[list[CoordinatorNote], says("the first of them")] = []
+    seats: Annotated[dict[str, int], says("how many of each persona there were")] = {}
     peak_users: Annotated[int, says("the most coordinators at once")] = 0
     generator_saturated: Annotated[
         bool,

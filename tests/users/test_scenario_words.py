@@ -126,3 +126,11 @@ def test_the_default_calls_its_things_as_reports_did_before():
 
 def test_a_check_may_name_any_field_that_messages_are_read_for():
     assert parse_check("inbox.fields.topic.accuracy >= 0.9").metric == "inbox.fields.topic.accuracy"
+
+
+def test_a_scenario_passes_whole_to_a_worker():
+    """What is left out is no text, and must not be read as one."""
+    scenario = changed()
+    packed = msgspec.msgpack.encode(scenario)
+    assert msgspec.msgpack.decode(packed, type=type(scenario)) == scenario
+    assert scenario.prompts.paraphrase is None

@@ -244,6 +244,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompts: Prompts = Prompts()
     parse: dict[str, FieldKind] = {}
     templates: Templates = Templates()
+    corpus_files: list[str] = []
 
     def variant_of(self, trio: int) -> Variant:
         """The wording that ``trio`` (counted from 1) uses."""

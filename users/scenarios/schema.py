@@ -97,3 +97,4 @@ class ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompts: Prompts = Prompts()
     parse: dict[str, FieldKind] = {}
     templates: Templates = Templates()
+    corpus_files: list[Text] = []

@@ -137,7 +137,7 @@ class ChatModel:
 
     def parse(self, message: str, trace: TraceContext) -> Step[ParsedDemand]:
         """Step ``llm.parse_demand``: what the message asks for."""
-        question = Turn(PARSE, self.setup.prompts.parse, message, self._demand)
+        question = Turn(PARSE, self.setup.prompts.parse or "", message, self._demand)
         return self._ask(question, trace, self._demands)
 
     def judge(self, message: str, hit: JudgedHit, trace: TraceContext) -> Step[Judgement]:
@@ -145,12 +145,12 @@ class ChatModel:
         asked = {"body": message, "hit": hit}
         # Metadata is passed on unread, and may hold bytes that are no UTF-8, or half a surrogate.
         text = without_lone_surrogates(encode(asked)).decode("utf-8", "replace")
-        question = Turn(JUDGE, self.setup.prompts.judge, text, Judgement)
+        question = Turn(JUDGE, self.setup.prompts.judge or "", text, Judgement)
         return self._ask(question, trace, _judgement)
 
     def paraphrase(self, query: str, trace: TraceContext) -> Step[Paraphrase]:
         """Step ``llm.paraphrase``: ``query`` in other words."""
-        question = Turn(PARAPHRASE, self.setup.prompts.paraphrase, query, Paraphrase)
+        question = Turn(PARAPHRASE, self.setup.prompts.paraphrase or "", query, Paraphrase)
 
         def fault(answer: Paraphrase) -> str | None:
             return paraphrase_fault(query, answer.paraphrase)

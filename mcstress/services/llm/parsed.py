@@ -22,9 +22,9 @@ _TYPES: dict[FieldKind, Any] = {
 class Prompts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The system's turn by question; the message, the hit or the query is the user's, alone."""
 
-    parse: Told = ""
-    judge: Told = ""
-    paraphrase: Told = ""
+    parse: Told | None = None
+    judge: Told | None = None
+    paraphrase: Told | None = None
 
 
 class ParsedDemand(msgspec.Struct):

@@ -311,7 +311,7 @@ def _understood(document: RunDocument) -> list[str]:
 
 
 def _reach(document: RunDocument) -> list[str]:
-    notes = []
+    notes = _incomplete_groups(document)
     trios = figures(document, "diversity.same_role_across_contracts").get("trios", 0)
     if 0 < trios < _FEWEST_TRIOS:
         asked = "one wording was" if trios == 1 else f"{trios} wordings were"
@@ -319,6 +319,24 @@ def _reach(document: RunDocument) -> list[str]:
     if len(document.load_curve) == 1:
         notes.append(_one_band(document))
     return notes
+
+
+def _incomplete_groups(document: RunDocument) -> list[str]:
+    """Groups that lacked somebody: what is done together was not tested in them."""
+    seats, nouns = document.run.seats, document.words
+    most, whole = max(seats.values(), default=0), min(seats.values(), default=0)
+    if most == whole:
+        return []
+    there = ", ".join(f"{number:,} {Verbatim(name)}" for name, number in seats.items())
+    some = words.plural(
+        most - whole, *map(nouns.fill, ("incomplete {group}", "incomplete {groups}"))
+    )
+    return [
+        nouns.fill(
+            f"{some[:1].upper()}{some[1:]} beside {whole:,} whole: there were {there}. What its "
+            "{coordinators} do together was not tested in it."
+        )
+    ]
 
 
 def _one_band(document: RunDocument) -> str:
