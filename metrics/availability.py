@@ -208,7 +208,7 @@ class Silence(msgspec.Struct, frozen=True):
         return f"from {utc(self.begin):%H:%M:%S} for {self.seconds:.1f} s"
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ServiceFigures(msgspec.Struct, frozen=True):
     """A service's availability. ``rate`` and ``longest_silence_s`` are None without a slot.
 
     ``slots`` counts those in flight, of ``slot_s`` each: what it was measured over. ``silences``
@@ -226,7 +226,7 @@ class Reading(msgspec.Struct, frozen=True):
     cap_s: float
 
 
-class Service(Accumulator):
+class ServiceSlots(Accumulator):
     """One service's slots. A step marks one mask, a success of more than a second two.
 
     ``quick``: spans of successes of up to 1 s. ``slow``: of others, by latency; ``ended``: their
@@ -287,7 +287,7 @@ class Service(Accumulator):
         slowest = self.latencies.slowest_median()
         return min(max(ONE_SECOND, slowest + FOUR_TIMES), len(EDGES_S))
 
-    def result(self, begin_s: float, end_s: float, clock_error_s: float = 0.0) -> Reading:
+    def result(self, begin_s: float, end_s: float, clock_error_s: float = 0.0) -> ServiceFigures:
         """The figures of a run from ``begin_s`` to ``end_s``; slots outside do not count.
 
         ``clock_error_s`` is the largest of the workers' (clock_offset.py): above 50 ms slots are
@@ -306,7 +306,7 @@ class Service(Accumulator):
         ]
         slots, silent_s = int(flight.sum()), sum(silence.seconds for silence in silences)
         cap, measured = self.cap_edge(), slots > 0 and end_s > begin_s
-        return Reading(
+        return ServiceFigures(
             rate=max(0.0, 1 - silent_s / (end_s - begin_s)) if measured else None,
             longest_silence_s=max((s.seconds for s in silences), default=0.0) if measured else None,
             silent_s=silent_s,
@@ -333,11 +333,11 @@ class Service(Accumulator):
         return good | _either([*beyond, self.failed], first, count), good
 
 
-class Availability(dict[str, Service]):
+class Availability(dict[str, ServiceSlots]):
     """Services by name: what a worker hands over, and what the master adds up."""
 
-    def __missing__(self, name: str) -> Service:
-        service = self[name] = Service()
+    def __missing__(self, name: str) -> ServiceSlots:
+        service = self[name] = ServiceSlots()
         return service
 
     def merge(self, other: Availability) -> None:
@@ -352,8 +352,8 @@ class Availability(dict[str, Service]):
 
     def result(
         self, begin_s: float, end_s: float, clock_error_s: float = 0.0
-    ) -> dict[str, Reading]:
-        """The figures of each service that was asked anything, as ``Service.result``."""
+    ) -> dict[str, ServiceFigures]:
+        """The figures of each service that was asked anything, as ``ServiceSlots.result``."""
         return {
             name: self[name].result(begin_s, end_s, clock_error_s)
             for name in sorted(self)

@@ -13,8 +13,11 @@ Outcome = Literal["ok", "failed", "skipped", "unmet", "cut"]
 unmet: the partner was there and silent until the deadline. cut: the end of the run came first."""
 
 Arm = Literal["memory", "control"]
+ARMS: tuple[Arm, ...] = ("memory", "control")
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 ParseStatus = Literal["parsed", "unparseable", "failed"]
+CellKey = tuple[str, str]
+"""A contract's name and a role that it demands."""
 
 OWN_FAULT = "load generator: "
 """How a step's ``error`` begins where the load generator failed, and no service did."""

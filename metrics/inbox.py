@@ -22,13 +22,13 @@ from mcstress.metrics.metric import (
     NOT_MEASURED,
     RATE,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.rates import over_questions, rate
@@ -83,7 +83,7 @@ class Inbox(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("inbox", cls.hears, "messages").name
+        of = FigureGroup("inbox", cls.hears, "messages").name
         yield of("messages", COUNT, "emails and SMS that came, but for those cut off")
         yield of("planned", COUNT, "messages that came or were planned")
         yield of(
@@ -118,7 +118,7 @@ class Inbox(Metric):
             yield of(f"ratings.{rating}", COUNT, f"messages whose top hit was rated {rating}")
         yield of("rated", COUNT, "messages whose top hit was rated")
         yield of("questions", COUNT, "different messages among them")
-        judged = Section("inbox", cls.hears, "judged", None, "judged_questions").name
+        judged = FigureGroup("inbox", cls.hears, "judged", None, "judged_questions").name
         yield judged("judged", COUNT, "messages whose rating was asked for")
         yield judged("judged_questions", COUNT, "different messages among them")
         yield judged(
@@ -266,7 +266,7 @@ def _was_judged(step: StepRecord) -> bool:
 
 
 def _accuracy() -> Iterator[MetricName]:
-    of = Section("inbox", Inbox.hears, "expected_fields", None, "expected_questions").name
+    of = FigureGroup("inbox", Inbox.hears, "expected_fields", None, "expected_questions").name
     yield of("expected_fields", COUNT, "fields that parsed messages were to give")
     yield of("expected_questions", COUNT, "different messages with such fields")
     yield of("came_fields", COUNT, "fields of them that the LLM read as expected")
@@ -283,7 +283,7 @@ def _accuracy() -> Iterator[MetricName]:
 
 
 def _of_field(name: str) -> Iterator[MetricName]:
-    of = Section(f"inbox.fields.{name}", Inbox.hears, "expected", None).name
+    of = FigureGroup(f"inbox.fields.{name}", Inbox.hears, "expected", None).name
     yield of("expected", COUNT, f"parsed messages with an expected {name}")
     yield of("came", COUNT, f"messages of them whose {name} came")
     yield of("accuracy", RATE, f"the same as a share, of {name}; higher is better")

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from mcstress.metrics.availability import GATEWAY, LLM, Availability, Service
+from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlots
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
-from mcstress.metrics.faults import Faults
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
-from mcstress.metrics.metric import Say, Seen
+from mcstress.metrics.metric import Faults, Say, Seen
 from mcstress.metrics.response import ScheduledTimes
 from mcstress.metrics.tally import Tally
-from mcstress.metrics.timeline import Slot
+from mcstress.metrics.timeline import SlotCounts
 from mcstress.metrics.unparseable import LLM_STEPS
 from mcstress.metrics.worst import WorstReissues
 
@@ -130,7 +129,7 @@ class SecondBucket(Seen):
         if step.resent:
             self.band.errors.resent[(name,)] += 1
 
-    def _service_of(self, name: str) -> Service:
+    def _service_of(self, name: str) -> ServiceSlots:
         return self._availability[LLM if name in LLM_STEPS else GATEWAY]
 
     def add_scheduled(self, event: Event, unsent: int) -> None:
@@ -144,7 +143,7 @@ class SecondBucket(Seen):
             self.faults[("repeated_ids",)] += 1
         self.band.errors.add_step(name, error)
 
-    def settle(self, slot: Slot) -> None:
+    def settle(self, slot: SlotCounts) -> None:
         """Add all that was kept to the band and to the timeline's slot."""
         latency = self.band.latency
         for name, answered in self.answered.items():

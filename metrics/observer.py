@@ -7,10 +7,9 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from mcstress.metrics.event import Event, Hit
-from mcstress.metrics.faults import UNSENT_STEPS, Faults
 from mcstress.metrics.handover import KINDS
 from mcstress.metrics.identity import identities
-from mcstress.metrics.metric import Hits
+from mcstress.metrics.metric import UNSENT_STEPS, Faults, Hits
 from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.pairing import Pairing, compact
 from mcstress.metrics.question import Questions, unit_of

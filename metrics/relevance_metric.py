@@ -19,13 +19,13 @@ from mcstress.metrics.metric import (
     COUNT,
     NOT_MEASURED,
     RATE,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.relevance import ByRule, ByTruth
@@ -68,7 +68,7 @@ class Relevance(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("relevance", cls.hears, "lists", questions="questions").name
+        of = FigureGroup("relevance", cls.hears, "lists", questions="questions").name
         yield of(
             "precision_at_k",
             RATE,
@@ -216,7 +216,7 @@ class RelevanceByTruth(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("relevance", cls.hears, "graded_lists", None, "graded_questions").name
+        of = FigureGroup("relevance", cls.hears, "graded_lists", None, "graded_questions").name
         recall = "relevant ids that the list has, by all there are; mean over questions"
         ndcg = "grades, early ones weighing most, by those of the best list; mean over questions"
         mrr = "one by the rank of the first relevant id; mean over questions"

@@ -96,7 +96,7 @@ class Welcome(msgspec.Struct, frozen=True):
     at_rest: RestLists | None = None
 
 
-class Lease(msgspec.Struct, frozen=True):
+class SeatRequest(msgspec.Struct, frozen=True):
     """A user asks for a seat. ``ticket`` comes back with the grant."""
 
     run_uid: str
@@ -149,7 +149,7 @@ class BeginRound(msgspec.Struct, frozen=True):
     round: Ordinal
 
 
-class Done(msgspec.Struct, frozen=True):
+class RoundsDone(msgspec.Struct, frozen=True):
     """A seat's holder has done all its rounds."""
 
     run_uid: str
@@ -213,7 +213,7 @@ class Spawned(msgspec.Struct, frozen=True):
     complete: bool
 
 
-class Users(msgspec.Struct, frozen=True):
+class UserCount(msgspec.Struct, frozen=True):
     """The number of living coordinators; ``trip``: of the worker's last delta."""
 
     users: int
@@ -295,7 +295,7 @@ class Piece(msgspec.Struct, frozen=True):
     content: bytes
 
 
-class Trace(msgspec.Struct, frozen=True):
+class FinishTraces(msgspec.Struct, frozen=True):
     """Finish tracing."""
 
     run_uid: str

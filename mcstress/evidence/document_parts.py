@@ -13,8 +13,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from mcstress.evidence.store.lines_digest import Stated
 from mcstress.evidence.store.policy import keeps_all
-from mcstress.evidence.store.tally import Stated
 from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.metrics.metric import PlannedRound
 from mcstress.metrics.registry import REGISTRY

@@ -17,11 +17,11 @@ from mcstress.cluster.messages import (
     AtRest,
     BeginRound,
     Delta,
-    Done,
     Drained,
-    Lease,
     Publish,
     Release,
+    RoundsDone,
+    SeatRequest,
     TakeMail,
     Welcome,
 )
@@ -139,7 +139,7 @@ class WorkerRun:
         asked = self._asked[ticket] = AsyncResult()
         seat: Seat | None = None
         try:
-            self._channel.send(Lease(self.run.uid, persona, ticket))
+            self._channel.send(SeatRequest(self.run.uid, persona, ticket))
             seat = asked.get(timeout=LEASE_DEADLINE_S + MOST_TIMES * self.welcome.reference_s)
         finally:
             self._asked.pop(ticket, None)
@@ -204,7 +204,7 @@ class WorkerRun:
         self._done.add(seat)
         if self.arrivals is not None and self._done >= self._seats:
             self.arrivals.all_done()
-        self.polls.after(seat, lambda: self._channel.send(Done(self.run.uid, seat)))
+        self.polls.after(seat, lambda: self._channel.send(RoundsDone(self.run.uid, seat)))
 
     def publish(self, recordings: Recordings) -> None:
         """Tell the master, who tells the workers of those that wait for it."""

@@ -55,7 +55,6 @@ def test_what_is_spooled_comes_back_as_it_was(tmp_path):
         *("llm.judge_top1", 1.5),
         input="ü\n",
         usage={"input": 3},
-        cost={"total": 0.1},
         level="WARNING",
     )
     spool = Spool(tmp_path / "deep" / "down" / "x.jsonl", spare_bytes=0)

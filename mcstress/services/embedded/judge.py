@@ -37,17 +37,17 @@ class JudgedHit(msgspec.Struct):
     metadata: Any = None
 
 
-class Question(msgspec.Struct):
+class RatingRequest(msgspec.Struct):
     """The message's own words, and the first hit of the search."""
 
     body: str
     hit: JudgedHit
 
 
-question_decoder = msgspec.json.Decoder(Question)
+question_decoder = msgspec.json.Decoder(RatingRequest)
 
 
-def judge(question: Question, lexicon: Lexicon) -> Judgement | Cannot:
+def judge(question: RatingRequest, lexicon: Lexicon) -> Judgement | Cannot:
     """5: all met; 4: one thing missing; 3: the role fits; 2: something does; 1: nothing does.
 
     A message or a hit of another vocabulary is not rated: 1 would say that the search is bad.

@@ -8,7 +8,7 @@ from copy import copy
 from typing import Any, Self, cast
 
 from mcstress.services.gateway import schema as wire
-from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.client import GatewayClient
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, authorization
 from mcstress.services.http.transport import Transport
 from mcstress.services.reading import read
@@ -43,7 +43,7 @@ class GatewayTarget(Target):
 
     def __init__(self, setup: TargetSetup) -> None:
         super().__init__(setup)
-        self._gateway = Gateway(_transport(setup))
+        self._gateway = GatewayClient(_transport(setup))
         self._indices = VectorIndices()
 
     def capabilities(self) -> Capabilities:
@@ -53,7 +53,7 @@ class GatewayTarget(Target):
     def connect(self) -> Self:
         """One with a connection of its own."""
         own = copy(self)
-        own._gateway = Gateway(_transport(self.setup))  # noqa: SLF001  (of this class)
+        own._gateway = GatewayClient(_transport(self.setup))  # noqa: SLF001  (of this class)
         return own
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class VectorIndices:
         self._made: set[str] = set()
         self._refused: set[str] = set()
 
-    def ensure(self, gateway: Gateway, name: str, dimension: int) -> None:
+    def ensure(self, gateway: GatewayClient, name: str, dimension: int) -> None:
         """Make the vector index once; that it is there already is a success.
 
         Where it is refused, adding to it may work all the same, and is what counts.

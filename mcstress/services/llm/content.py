@@ -14,7 +14,6 @@ from mcstress.metrics.event import DECLINED
 from mcstress.services.failure_reason import clip, text_fault
 
 FENCE = re.compile(r"```[a-zA-Z0-9]*[ \t]*\r?\n(?P<inside>.*?)\r?\n?[ \t]*```", re.DOTALL)
-THOUGHT = re.compile(r"<(think|thinking)>.*?</\1>", re.DOTALL)
 END_OF_THOUGHT = re.compile(r".*</think(?:ing)?>", re.DOTALL)
 THOUGHTS = ("<think>", "<thinking>")
 CUT = "length"

@@ -22,7 +22,7 @@ from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Section, Table, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome, settled_by, value_of
-from mcstress.metrics.faults import UNSENT_STEPS
+from mcstress.metrics.metric import UNSENT_STEPS
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.shown import beyond
