@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from endtoend.locust_run import CHECKOUT, run_locust
+from free_ports import free_port
 from standin.process import Standin
 from tcp.raw_server import RawServer
 
@@ -50,12 +50,6 @@ def check(*arguments: object, cwd: Path = CHECKOUT) -> subprocess.CompletedProce
 def healthy():
     with Standin() as standin:
         yield standin
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_host_where_nobody_answers(tmp_path):

@@ -7,8 +7,9 @@ import socket
 import pytest
 from endtoend.accounts import calls
 from endtoend.locust_run import CHECKOUT
-from endtoend.test_bad_input import check, free_port
+from endtoend.test_bad_input import check
 from endtoend.test_own_locustfile import FRONT
+from free_ports import free_port
 from standin.modes import STEPS
 from standin.process import Standin
 from tcp.raw_server import RawServer

@@ -8,10 +8,11 @@ from functools import partial
 
 import msgspec
 import pytest
+from free_ports import free_port
 from hypothesis import example, given
 from hypothesis import strategies as st
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import RUN, balanced, event, free_port, observation, step
+from trace_rounds import RUN, balanced, event, observation, step
 
 from mcstress.services.gateway import schema as wire
 from mcstress.services.llm import ollama_schema as wire_llm

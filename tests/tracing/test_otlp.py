@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from otlp_receiver import Receiver, attributes
 from trace_rounds import (
@@ -15,7 +16,6 @@ from trace_rounds import (
     STEPS_PER_ROUND,
     balanced,
     event,
-    free_port,
     round_events,
     spool_lines,
     step,

@@ -9,9 +9,10 @@ from contextlib import nullcontext
 
 import gevent
 import pytest
+from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.raw_server import RawServer
-from trace_rounds import STEPS_PER_ROUND, balanced, event, free_port, round_events, step, wait_for
+from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
 
 from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.http.reply import excerpt, keys_fault

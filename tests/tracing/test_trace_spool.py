@@ -14,8 +14,9 @@ from pathlib import Path
 import gevent
 import msgspec
 import pytest
+from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import balanced, event, free_port, observation, spool_lines, step, wait_for
+from trace_rounds import balanced, event, observation, spool_lines, step, wait_for
 
 from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import LangfuseSettings
