@@ -27,6 +27,7 @@ from mcstress import locust_compat
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
+from mcstress.evidence.store.paths import release
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
@@ -170,6 +171,10 @@ class Lifecycle:
             logger.warning("--users: %s", said)
         for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
+        if self.quitting:  # a signal came while all this was made ready
+            run.segment.close()
+            release(run.paths)
+            raise StopTest("the process ends; nothing was begun")
         controller.conduct(run, self._progress(settings))
         if self.worker is not None:
             self.worker.local_segment, self.worker.local_sinks = run.segment, run.traces.sinks

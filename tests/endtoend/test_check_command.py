@@ -145,7 +145,7 @@ def test_a_model_for_the_built_in_rules_is_refused_with_advice_that_works(tmp_pa
 
 
 def test_a_search_that_fails_is_a_failure(tmp_path):
-    with Standin(fault="500", fault_steps=["matrix.search"], fault_every=1) as standin:
+    with Standin(fault="500", fault_steps=["untraced search"], fault_every=1) as standin:
         checked = check(*hosts(standin, tmp_path))
     assert checked.returncode == 2
     assert any(text.startswith("search ") for text in findings(checked)["fail"])

@@ -27,8 +27,8 @@ from standin.modes import MODES  # noqa: E402
 from standin.service import Service  # noqa: E402
 
 ADMIN = "/standin"
-UNSAMPLED = "-00"
-"""How a traceparent ends that nobody records: of the search before a run, which is none of it."""
+UNTRACED = f"-{'0' * 31}f-"
+"""The trace of the search before a run, which is none of it."""
 TRACEPARENTS = "/standin/traceparents"
 KEPT_TRACEPARENTS = 50_000
 
@@ -94,7 +94,7 @@ class Connection(asyncio.Protocol):
         if path == "/v1/matrix/search":
             self._crowd.join(self)
         answer = self._service.answer(method, path, body, len(self._crowd.connections))
-        if answer.kind == "matrix.search" and traceparent.endswith(UNSAMPLED):
+        if answer.kind == "matrix.search" and UNTRACED in traceparent:
             answer = self._service.set_apart(answer, "untraced search")
         elif traceparent:
             self._crowd.traceparents.append((answer.kind, traceparent))

@@ -352,8 +352,11 @@ def test_reading_back_ends_though_the_server_never_does(monkeypatch, caplog):
 
 def test_reading_back_closes_its_connections_whatever_happens(newest, monkeypatch):
     closed = []
-    monkeypatch.setattr(readback.Server, "greet", lambda _: 1 / 0)
-    monkeypatch.setattr(readback.Server, "close", lambda server: closed.append(server.http.close()))
+    monkeypatch.setattr(readback.LangfuseServer, "greet", lambda _: 1 / 0)
+    closes = lambda server: closed.append(server.http.close())  # noqa: E731  (of one line)
+    monkeypatch.setattr(readback.LangfuseServer, "close", closes)
+        readback.LangfuseServer, "close", lambda server: closed.append(server.http.close())
+    )
     with pytest.raises(ZeroDivisionError):
         readback.read_back(settings(newest.url), "run", 1, 0.2, ThrottledWarnings(str))
     assert len(closed) == 1
