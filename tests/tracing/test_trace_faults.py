@@ -353,8 +353,7 @@ def test_reading_back_ends_though_the_server_never_does(monkeypatch, caplog):
 def test_reading_back_closes_its_connections_whatever_happens(newest, monkeypatch):
     closed = []
     monkeypatch.setattr(readback.LangfuseServer, "greet", lambda _: 1 / 0)
-    closes = lambda server: closed.append(server.http.close())  # noqa: E731  (of one line)
-    monkeypatch.setattr(readback.LangfuseServer, "close", closes)
+    monkeypatch.setattr(
         readback.LangfuseServer, "close", lambda server: closed.append(server.http.close())
     )
     with pytest.raises(ZeroDivisionError):
