@@ -269,8 +269,8 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
             )
         elif check.metric.startswith(OF_A_SCHEDULE) and settings.arrivals is None:
             raise UsageError(
-                f"check {check.text!r}: found no --arrival-rate, expected one: without a schedule "
-                "there is no such figure"
+                f"check {check.text!r}: found no --arrival-rate, expected one: this "
+                "figure needs a schedule"
             )
 
 

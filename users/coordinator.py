@@ -144,7 +144,7 @@ class Coordinator:
         self.baselines_began_s: dict[str, float] = {}
         self._rounds = self.run.rounds_of(seat.trio)
         self.last_round = seat.first_round + self._rounds - 1
-        """Where a run has rounds; a part of a round that comes before them is no round of these."""
+        """With ``--rounds``. A part of a round that comes before the first one is not counted."""
         self.slot: Slot | None = None
         """What its next event begins in, where a schedule says when."""
         self._thoughts = 0

@@ -110,7 +110,7 @@ class ArrivalsPacer:
             if (seat.generation, coordinator.round) == (1, seat.first_round):
                 phases = phases_from(coordinator.run, seat.trio, self._trios)
         if len(phases) < len(coordinator.run.phases):
-            coordinator.last_round += 1  # the part is no round of those that were asked for
+            coordinator.last_round += 1  # this part of a round is not one of --rounds
         coordinator.begin_round()
         for phase in phases:
             for make_event in PHASE_FUNCTIONS[phase](coordinator):

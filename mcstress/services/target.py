@@ -28,7 +28,7 @@ EMBED, ADD = "embed", "index.add"
 
 
 INBOX_BYTES = 8192
-"""An inbox refuses a longer body (docs/wire.md): that is no failure."""
+"""An inbox must refuse a longer body (docs/wire.md); that refusal is not counted as a failure."""
 
 
 class Search(msgspec.Struct, gc=False):

@@ -78,8 +78,8 @@ class ModelSetup(msgspec.Struct, frozen=True):
     """What a language model's client is made from, the same in every process of a run.
 
     ``max_tokens`` 0: the server's own limit. Times are in seconds. ``prompts`` and ``parse``, the
-    fields that it is to read in a message, are the scenario's. ``rules``: it is no language model,
-    and may decline to judge.
+    fields that it is to read in a message, are the scenario's. ``rules``: built-in rules answer in
+    place of a model, and may decline to judge.
     """
 
     url: str
