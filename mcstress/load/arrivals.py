@@ -155,12 +155,14 @@ class ArrivalsPacer:
             self.counts.withdrawn += 1
 
     def end(self) -> None:
-        """Nothing begins any more: what waits is cut, what was to come is withdrawn."""
+        """Nothing begins any more: what waits is cut, what was to come is withdrawn.
+
+        What came due while Locust was busy with its stop, and had no turn, is withdrawn too.
+        """
         if self._ended:
             return
         self._ended = True
         now_s = perf_counter()
-        self._move_due(now_s)
         self._miss(now_s)
         for arrival in self._due:
             self._count("cut", arrival, now_s)

@@ -14,6 +14,7 @@ from mcstress.metrics.event import Event, Scheduled, StepRecord, utc
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.histogram import GROWTH
 from mcstress.metrics.names import METRICS
+from mcstress.metrics.phase import PHASES
 
 PHASE = "baseline"
 
@@ -100,6 +101,24 @@ def test_what_never_began_is_spread_over_phases_by_their_share():
     assert found["baseline"]["count"] == 60 + 6
     assert found["inbox"]["count"] == 30 + 3
     assert found["all"]["count"] == 99
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=len(PHASES)),
+    st.lists(st.integers(1, 50), min_size=1, max_size=30),
+)
+@example(begun=[40, 1, 1], numbers=[1] * 6)
+def test_phases_are_given_as_many_as_never_began_and_each_its_share(begun, numbers):
+    phases = list(PHASES)[: len(begun)]
+    times = [phase for phase, number in zip(phases, begun, strict=True) for _ in range(number)]
+    events = [event(n, 10.0, phase=phase) for n, phase in enumerate(times)]
+    waits = [100.0 + 10 * n for n, number in enumerate(numbers) for _ in range(number)]
+    found = counted(events, rows(*waits))["latency"]["response"]
+    given = [found[phase]["count"] - n for phase, n in zip(phases, begun, strict=True)]
+    assert sum(given) == len(waits) == found["all"]["count"] - len(times)
+    for n, number in zip(given, begun, strict=True):
+        assert abs(n - len(waits) * number / len(times)) < 2
 
 
 def test_lateness_has_its_parts_and_merges_like_all_figures():
