@@ -12,6 +12,7 @@ from locust.util.timespan import parse_timespan
 
 from mcstress.errors import UsageError
 from mcstress.load.schedule import KINDS, Kind, Rate
+from mcstress.option_values import seconds
 from mcstress.options import MAX_WAIT_S
 
 MOST_PER_S = 1_000_000.0
@@ -34,7 +35,7 @@ class ArrivalSettings(msgspec.Struct, frozen=True):
 def arrivals_of(options: Namespace) -> ArrivalSettings | None:
     """What the options ask for; None: the closed model. Raises UsageError."""
     text = str(options.arrival_rate or "").strip()
-    kind, max_wait_s = _kind(options.arrivals), _max_wait(options.max_wait)
+    kind, max_wait_s = _kind(options.arrivals), seconds("--max-wait", options.max_wait)
     if not text:
         for name, found, default in (
             ("--arrivals", kind, "poisson"),
@@ -91,13 +92,3 @@ def _kind(text: Any) -> Kind:
         if text == kind:
             return kind
     raise UsageError(f"--arrivals: found {text!r}, expected {' or '.join(KINDS)}")
-
-
-def _max_wait(value: Any) -> float:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = 0.0
-    if not (isfinite(seconds) and seconds > 0):
-        raise UsageError(f"--max-wait: found {value!r}, expected seconds above 0")
-    return seconds

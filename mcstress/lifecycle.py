@@ -27,6 +27,7 @@ from mcstress import locust_compat
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
+from mcstress.evidence.store.paths import release
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
@@ -45,6 +46,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import SystemUnderTest, prepare
+from mcstress.truth_check import said_of_truth
 from mcstress.users.persona_check import check_personas, host_of
 from mcstress.users.persona_classes import in_step, incomplete, missing
 from mcstress.worker.worker import Worker
@@ -130,6 +132,7 @@ class Lifecycle:
         if self.system is None or self.system.settings != settings:
             self.leave()
             check_claim(settings)
+            said_of_truth(settings)  # what it refuses, before services are started
             self.system = prepare(settings)
         return self.system
 
@@ -155,17 +158,23 @@ class Lifecycle:
             logger.warning(writes(run.run, system.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
-        if settings.truth.not_asked:
+        if (mail := settings.mail) is not None and mail.left_out:
             logger.warning(
-                "--truth %s: %d of its queries are not asked",
-                settings.truth.path,
-                settings.truth.not_asked,
+                "--inbox %s: %d messages left out, %d can be read: %s",
+                mail.source,
+                mail.left_out,
+                len(mail.messages),
+                "; ".join(mail.faults),
             )
         users, classes = self.runner.target_user_count, self.environment.user_classes
         if said := incomplete(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
-        for said in tokens_not_sent(settings):
+        for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
+        if self.quitting:  # a signal came while all this was made ready
+            run.segment.close()
+            release(run.paths)
+            raise StopTest("the process ends; nothing was begun")
         controller.conduct(run, self._progress(settings))
         if self.worker is not None:
             self.worker.local_segment, self.worker.local_sinks = run.segment, run.traces.sinks

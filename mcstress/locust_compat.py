@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locust.web import WebUI
 
 Function = TypeVar("Function", bound=Callable[..., object])
-View = Callable[[], Any]
+FlaskView = Callable[[], Any]
 
 UNREADABLE = "mcstress.Unreadable"
 """The type of the message that stands for one that could not be read; its data is the reason."""
@@ -287,7 +287,7 @@ def look_at_options(parser: LocustArgumentParser, look: Callable[[Namespace], No
     parser.parse_args = parse_args
 
 
-def replace_view(web_ui: WebUI, endpoint: str, wrap: Callable[[View], View]) -> None:
+def replace_view(web_ui: WebUI, endpoint: str, wrap: Callable[[FlaskView], FlaskView]) -> None:
     """Put another view before one of Locust's, behind the same login."""
     assert web_ui.app is not None
     views: dict[str, Any] = web_ui.app.view_functions

@@ -207,6 +207,19 @@ def _add_hidden(add: Any) -> None:
         help="the report of a run at rest, to compare each question's list with",
     )
     add(
+        "--inbox",
+        hidden=True,
+        metavar="PATH",
+        default="",
+        help="messages from outside: a folder of .eml files, an mbox, or JSON lines of SMS",
+    )
+    add(
+        "--inbox-repeat",
+        hidden=True,
+        action="store_true",
+        help="begin again when all messages of --inbox are used up",
+    )
+    add(
         "--max-answer",
         hidden=True,
         metavar="SIZE",

@@ -41,6 +41,7 @@ from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.at_rest import RestLists
+from mcstress.users.mail import MailSource, read_mail
 from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
@@ -103,6 +104,8 @@ class Settings(msgspec.Struct, frozen=True):
     rest: RestLists = {}
     target_name: TargetName = TargetName()
     target_tokens: tuple[Allowed, ...] = ()
+    mail: MailSource | None = None
+    inbox_repeat: bool = False
 
     @property
     def keeps_what_is_written(self) -> bool:
@@ -135,6 +138,7 @@ class Settings(msgspec.Struct, frozen=True):
             timeout_s=self.llm_timeout_s,
             max_answer_bytes=self.max_answer_bytes,
             token_hosts=self.token_hosts,
+            rules=model.rule_based,
         )
 
 
@@ -156,6 +160,7 @@ _OPTIONS = {
     "target_name": "--target",
     "target_tokens": "--target-token",
     "stack_faults": "--stack-fault",
+    "mail": "--inbox",
 }
 """The options of settings that are not named as their option is."""
 
@@ -224,6 +229,8 @@ def read_settings(
         else {},
         target_name=target,
         target_tokens=parse_allowed(options.target_token),
+        mail=_mail(options.inbox, scenario),
+        inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
         arrivals=arrivals_of(options),
     )
@@ -273,8 +280,8 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
             )
         elif check.metric.startswith(OF_A_SCHEDULE) and settings.arrivals is None:
             raise UsageError(
-                f"check {check.text!r}: found no --arrival-rate, expected one: without a schedule "
-                "there is no such figure"
+                f"check {check.text!r}: found no --arrival-rate, expected one: this "
+                "figure needs a schedule"
             )
 
 
@@ -331,6 +338,13 @@ def _target(name: str, host: str | None) -> TargetName:
             "expected one of the two"
         )
     return target
+
+
+def _mail(given: str, scenario: Scenario) -> MailSource | None:
+    """Mail from outside, from the option or else the scenario; None where neither names any."""
+    path = given or scenario.inbox.source
+    place = "--inbox" if given else f"scenario {scenario.name}, inbox.source"
+    return read_mail(Path(path), scenario.inbox.priority, place) if path else None
 
 
 def _api(option: str, value: Any) -> Api | None:

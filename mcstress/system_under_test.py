@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from mcstress.errors import ServiceRefusalError, UsageError
+from mcstress.first_search import said_of_relevance
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.proxies import unused_proxy
@@ -49,7 +50,7 @@ class SystemUnderTest(msgspec.Struct):
     """Where the services are, and what they said of themselves.
 
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
-    it.
+    it. ``said``: what a first search shows that a user must know before the load.
     """
 
     settings: Settings
@@ -58,6 +59,7 @@ class SystemUnderTest(msgspec.Struct):
     target: TargetFacts
     model: ModelFacts
     stack: EmbeddedStack | None = None
+    said: list[str] = []
 
     def leave(self) -> None:
         """Stop what was started."""
@@ -82,13 +84,14 @@ def prepare(settings: Settings) -> SystemUnderTest:
             llm_url = llm_url or stack.llm_url
         target = target or look_at_target(settings, url)
         model = model or look_at_llm(settings, llm_url)
+        said = said_of_relevance(settings, url)
     except BaseException:
         if stack is not None:
             stack.stop()
         raise
     if settings.llm_url:
         logger.info("API of the LLM: %s", API_NAMES[model.api])
-    return SystemUnderTest(settings, url, llm_url, target, model, stack)
+    return SystemUnderTest(settings, url, llm_url, target, model, stack, said)
 
 
 def start_stack(settings: Settings) -> EmbeddedStack:

@@ -17,11 +17,11 @@ from mcstress.metrics.event import Event
 from mcstress.metrics.metric import (
     COUNT,
     RATE,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     ResultContext,
-    Section,
     Seen,
 )
 
@@ -39,7 +39,7 @@ class AgainstRest(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section(cls.section, cls.hears, "lists", None, "questions").name
+        of = FigureGroup(cls.section, cls.hears, "lists", None, "questions").name
         yield of(
             "mean_overlap",
             RATE,

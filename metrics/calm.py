@@ -15,7 +15,7 @@ from mcstress.metrics import jaccard
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.band import band_of
 from mcstress.metrics.rates import rate
-from mcstress.metrics.timeline import Slot, Timeline
+from mcstress.metrics.timeline import SlotCounts, TimelineCounts
 from mcstress.metrics.users_timeline import UsersTimeline
 
 MARGIN_S = 1.0
@@ -33,7 +33,10 @@ def is_known(figure: str) -> bool:
 
 
 def calm_bands(
-    curve: Sequence[Entry], timeline: Timeline, users: UsersTimeline, silences: Sequence[Silence]
+    curve: Sequence[Entry],
+    timeline: TimelineCounts,
+    users: UsersTimeline,
+    silences: Sequence[Silence],
 ) -> dict[int, Entry]:
     """By the lowest users of each entry of ``curve``: its figures; empty without a silence."""
     if not silences:
@@ -41,7 +44,7 @@ def calm_bands(
     curve = [entry for entry in curve if "offered_from" not in entry]
     width, slots = 1 << timeline.doublings, timeline.slots
     there = users.by_slot(timeline.doublings, sorted(slots))
-    joined = {entry["users_from"]: Slot() for entry in curve}
+    joined = {entry["users_from"]: SlotCounts() for entry in curve}
     for number in sorted(slots):
         entry = _entry_of(curve, there.get(number, {}).get("users"))
         if entry is not None and not _touched(number * width, width, silences):
@@ -64,7 +67,7 @@ def _entry_of(curve: Sequence[Entry], users: float | None) -> Entry | None:
     return next((one for one in curve if one["users_from"] <= band <= one["users_to"]), None)
 
 
-def _figures(slot: Slot) -> Entry:
+def _figures(slot: SlotCounts) -> Entry:
     steps, failed = slot.asked(), slot.failed[()]
     return {
         "errors": {"steps": steps, "failed": failed, "rate": rate(failed, steps)},

@@ -14,11 +14,10 @@ import msgspec
 
 from mcstress.metrics.by_question import lift_questions_needed, questions_needed
 from mcstress.metrics.check import Check, CheckSyntaxError, parse_check
-from mcstress.metrics.faults import UNSENT_STEPS
-from mcstress.metrics.metric import NOT_MEASURED, OPERATORS, MetricName
+from mcstress.metrics.metric import NOT_MEASURED, OPERATORS, UNSENT_STEPS, MetricName
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.results import says
-from mcstress.metrics.shown import beyond, figure, shown
+from mcstress.metrics.shown import beyond, figure, plural, shown
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
 
@@ -55,7 +54,7 @@ class CheckOutcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: Annotated[str, says("why, in words")]
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Measured(msgspec.Struct, frozen=True):
     """What a run's results hold of one figure."""
 
     value: float | None = None
@@ -83,7 +82,9 @@ class Seen(msgspec.Struct, frozen=True):
         """Why there is too little to judge by; empty where there is enough."""
         if self.witnesses < needs:
             noun = "sample" if self.questions is None else "different question"
-            few = f"only {plural(self.witnesses, noun)}" if self.witnesses else f"no {noun}"
+            if not self.witnesses:
+                return f"nothing was measured; it needs at least {plural(needs, noun)}"
+            few = f"only {plural(self.witnesses, noun)}"
             return f"{few}; at least {needs:,} {'is' if needs == 1 else 'are'} needed"
         if self.planned and self.samples < PLANNED_SHARE * self.planned:
             return (
@@ -99,11 +100,6 @@ class Seen(msgspec.Struct, frozen=True):
             return samples
         asked = plural(self.questions, "question")
         return asked if self.questions == self.samples else f"{asked}, {samples}"
-
-
-def plural(number: int, noun: str) -> str:
-    """``1 trio``, ``2 trios``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def evaluate(
@@ -161,10 +157,10 @@ def _safely(
         return _outcome(check, "unknown", reason)
 
 
-def _seen(check: Check, results: Mapping[str, Any], there_are: Mapping[str, int]) -> Seen:
+def _seen(check: Check, results: Mapping[str, Any], there_are: Mapping[str, int]) -> Measured:
     metric = METRICS[check.metric]
     over = metric.questions
-    return Seen(
+    return Measured(
         value=find(results, metric.name),
         samples=find(results, metric.samples) or 0,
         # A report of an older version counts no questions.
@@ -183,7 +179,7 @@ def _at_least(name: str, results: Mapping[str, Any]) -> float | None:
     return found.get(leaf) if isinstance(found, Mapping) else None
 
 
-def _without_value(check: Check, seen: Seen, metric: MetricName) -> CheckOutcome:
+def _without_value(check: Check, seen: Measured, metric: MetricName) -> CheckOutcome:
     """Judge what is at least so much, where that is known: nothing shows that it is less."""
     if seen.at_least is None:
         return _outcome(check, "unknown", _no_figure(metric, seen), seen)
@@ -195,7 +191,7 @@ def _without_value(check: Check, seen: Seen, metric: MetricName) -> CheckOutcome
 
 
 def _judge(
-    check: Check, seen: Seen, results: Mapping[str, Any], phases: Phases, *, complete: bool
+    check: Check, seen: Measured, results: Mapping[str, Any], phases: Phases, *, complete: bool
 ) -> CheckOutcome:
     metric = METRICS[check.metric]
     if not complete:
@@ -223,7 +219,7 @@ def _judge(
     return _outcome(check, "pass" if held else "fail", reason, seen, enough)
 
 
-def _measured(metric: MetricName, results: Mapping[str, Any], seen: Seen) -> str:
+def _measured(metric: MetricName, results: Mapping[str, Any], seen: Measured) -> str:
     """What a value is over: its samples, or the time in which it was measured."""
     seconds = find(results, metric.measured) if metric.measured else None
     if seconds is None:
@@ -238,7 +234,7 @@ def _why_not_measured(name: str, results: Mapping[str, Any]) -> str:
     return f"not measured: {reason}" if reason else ""
 
 
-def _no_figure(metric: MetricName, seen: Seen) -> str:
+def _no_figure(metric: MetricName, seen: Measured) -> str:
     """A percentile needs as many samples as one lies beyond it."""
     number = metric.name.rpartition(".")[2].removeprefix("p").removesuffix("_ms")
     if metric.unit == "ms" and number.isdigit():
@@ -250,7 +246,7 @@ def _no_figure(metric: MetricName, seen: Seen) -> str:
     return f"{plural(seen.samples, 'sample')} do not give this figure"
 
 
-def _enough(check: Check, seen: Seen, results: Mapping[str, Any]) -> int | None:
+def _enough(check: Check, seen: Measured, results: Mapping[str, Any]) -> int | None:
     """How many different questions of this value settle a check over questions."""
     if seen.questions is None or seen.value is None:
         return None
@@ -294,10 +290,10 @@ def _outcome(
     check: Check,
     verdict: Verdict,
     reason: str,
-    seen: Seen | None = None,
+    seen: Measured | None = None,
     enough: int | None = None,
 ) -> CheckOutcome:
-    seen = seen or Seen()
+    seen = seen or Measured()
     crosses = seen.crosses(check)
     return CheckOutcome(
         check=check.text,

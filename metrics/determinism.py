@@ -19,13 +19,13 @@ from mcstress.metrics.metric import (
     JACCARD,
     RATE,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.rates import over_questions
@@ -66,7 +66,7 @@ class Determinism(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("determinism", cls.hears, "pairs", questions="questions").name
+        of = FigureGroup("determinism", cls.hears, "pairs", questions="questions").name
         yield of(
             "mean_jaccard",
             JACCARD,

@@ -13,11 +13,17 @@ Outcome = Literal["ok", "failed", "skipped", "unmet", "cut"]
 unmet: the partner was there and silent until the deadline. cut: the end of the run came first."""
 
 Arm = Literal["memory", "control"]
+ARMS: tuple[Arm, ...] = ("memory", "control")
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 ParseStatus = Literal["parsed", "unparseable", "failed"]
+CellKey = tuple[str, str]
+"""A contract's name and a role that it demands."""
 
 OWN_FAULT = "load generator: "
 """How a step's ``error`` begins where the load generator failed, and no service did."""
+
+DECLINED = "declined: "
+"""How a step's ``unparseable`` begins where rules in place of an LLM say that they cannot judge."""
 
 LOOK, POLL = "freshness.search", "freshness.poll"
 """The steps that look for a new resume: at once, and later."""
@@ -128,7 +134,8 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
     the same worker) that this one is compared with: a reissue's baseline, the memory arm of a
     control, the first query of a swap. ``question`` is the scenario's own key of what is asked
-    (question.py), None in events of older versions. ``expected_fields``: of the fields that the
+    (question.py), None in events of older versions. ``refused``: the message was larger than an
+    inbox takes, and was refused, as it has to be. ``expected_fields``: of the fields that the
     scenario expects the LLM to read in a message, whether each came. ``visible_after_s``: seconds
     from the answer to an add to the first answer with the new resume in its list,
     ``visible_at_top1`` whether it stood first there; None where it was looked for to the end and
@@ -163,6 +170,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     boosted: int | None = None
     injected: int | None = None
     rating: int | None = None
+    refused: bool = False
     parse_status: ParseStatus | None = None
     gains: list[float] | None = None
     other_values: list[str] | None = None

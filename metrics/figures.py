@@ -18,10 +18,9 @@ from mcstress.metrics.arrivals import ArrivalTotals, Offered
 from mcstress.metrics.calm import calm_bands
 from mcstress.metrics.check import Check
 from mcstress.metrics.event import Event
-from mcstress.metrics.faults import FAULTS
 from mcstress.metrics.load_curve import load_curve
 from mcstress.metrics.load_reading import load_curve_reading
-from mcstress.metrics.metric import Mean, Say, Unit, WholeRun
+from mcstress.metrics.metric import FAULTS, Mean, Say, Unit, WholeRun
 from mcstress.metrics.observer import Observer
 from mcstress.metrics.readings import readings
 from mcstress.metrics.rounds import Rounds

@@ -23,13 +23,13 @@ from mcstress.metrics.metric import (
     NO_UNIT,
     RATE,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
@@ -78,7 +78,7 @@ class Freshness(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("freshness", cls.hears, "resumes", questions="questions").name
+        of = FigureGroup("freshness", cls.hears, "resumes", questions="questions").name
         yield of("resumes", COUNT, "new resumes whose first look had a list")
         yield of("questions", COUNT, "different texts among them, whatever the name")
         yield of("planned", COUNT, "new resumes that were attempted or planned")
@@ -218,7 +218,7 @@ def _by_rank(ranked: list[tuple[tuple[int], int]], rank: int) -> float | None:
 
 
 def _visible() -> Iterator[MetricName]:
-    of = Section("freshness", Freshness.hears, "judged", questions="judged_questions").name
+    of = FigureGroup("freshness", Freshness.hears, "judged", questions="judged_questions").name
     yield of("judged", COUNT, "new resumes that were seen, or looked for to the end")
     yield of("judged_questions", COUNT, "different texts among them, whatever the name")
     yield of("visible", COUNT, "new resumes that were seen, at once or within 10 s")
@@ -239,7 +239,7 @@ def _visible() -> Iterator[MetricName]:
             meaning = f"seconds by which {hundredths} % of new resumes were {words}"
             yield of(f"time_to_{where}_s.{name}", "s", f"{meaning}; lower is better")
     for part, step in PARTS.items():
-        of = Section(f"freshness.{part}", Freshness.hears, "count", None).name
+        of = FigureGroup(f"freshness.{part}", Freshness.hears, "count", None).name
         yield of("count", COUNT, f"{step} steps")
         yield of("failed", COUNT, f"{step} steps that failed")
         for leaf, word in LATENCIES.items():

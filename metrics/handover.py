@@ -13,19 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mcstress.metrics.by_question import ByQuestion
-from mcstress.metrics.event import Event
+from mcstress.metrics.event import ARMS, Event
 from mcstress.metrics.metric import (
     COUNT,
     NO_UNIT,
     RATE,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
@@ -34,7 +34,6 @@ from mcstress.metrics.tally import Accumulator, Tally
 VERBATIM, PARAPHRASE = "verbatim", "paraphrase"
 KINDS = {"handover": VERBATIM, "handover_paraphrase": PARAPHRASE}
 """The kind of handover that each phase asks."""
-ARMS = ("memory", "control")
 
 RANGES = {
     VERBATIM: (
@@ -54,7 +53,7 @@ AT_TOP1, IN_LIST = range(2)
 _OLDER_KEYS = ("arms", "pairs", "attempted", "reported")
 
 
-class Kind(Accumulator):
+class KindCounts(Accumulator):
     """What is counted of one kind of handover.
 
     ``memory`` and ``control``: by question, where the answer stood in that arm. ``lifts``: by
@@ -95,8 +94,8 @@ class Handover(Metric):
     hears = tuple(KINDS)
 
     def __init__(self) -> None:
-        self.verbatim = Kind()
-        self.paraphrase = Kind()
+        self.verbatim = KindCounts()
+        self.paraphrase = KindCounts()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
@@ -164,7 +163,7 @@ class Handover(Metric):
         }
 
 
-def _result(kind: Kind, planned: int) -> dict[str, Any]:
+def _result(kind: KindCounts, planned: int) -> dict[str, Any]:
     # Where the end of the run comes between the two arms of a query, that pair was cut.
     attempted = min(kind.attempted[("memory",)], kind.attempted[("control",)])
     return {
@@ -177,7 +176,7 @@ def _result(kind: Kind, planned: int) -> dict[str, Any]:
     }
 
 
-def _arm(kind: Kind, arm: str, prefix: str) -> dict[str, Any]:
+def _arm(kind: KindCounts, arm: str, prefix: str) -> dict[str, Any]:
     asked: ByQuestion = getattr(kind, arm)
     top1, listed, absent = (kind.arms[arm, at] for at in (TOP1, LISTED, ABSENT))
     return {
@@ -190,7 +189,7 @@ def _arm(kind: Kind, arm: str, prefix: str) -> dict[str, Any]:
     }
 
 
-def _lift(kind: Kind) -> dict[str, Any]:
+def _lift(kind: KindCounts) -> dict[str, Any]:
     table, found = kind.pairs, kind.lifts.lift()
     both = table[TOP1, TOP1]
     memory_only = table[TOP1, LISTED] + table[TOP1, ABSENT]
@@ -215,7 +214,7 @@ def _lift(kind: Kind) -> dict[str, Any]:
 
 
 def _names(kind: str, phase: str) -> Iterator[MetricName]:
-    of = Section(f"handover.{kind}", (phase,), "pairs", questions="pair_questions").name
+    of = FigureGroup(f"handover.{kind}", (phase,), "pairs", questions="pair_questions").name
     yield from _arm_names(kind, phase, "", "with the memory")
     yield from _arm_names(kind, phase, "control_", "without memory")
     lift = "top-1 rate with memory less that without, over questions; higher is better"
@@ -243,7 +242,7 @@ def _names(kind: str, phase: str) -> Iterator[MetricName]:
 def _arm_names(kind: str, phase: str, prefix: str, arm: str) -> Iterator[MetricName]:
     queries = f"{prefix}queries"
     questions = f"{prefix}questions"
-    of = Section(f"handover.{kind}", (phase,), queries, questions=questions).name
+    of = FigureGroup(f"handover.{kind}", (phase,), queries, questions=questions).name
     at_top1, in_list = (
         f"the recorded answer at top-1, {arm}",
         f"the recorded answer in the top-K, {arm}",

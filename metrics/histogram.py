@@ -188,8 +188,10 @@ def censored_summary(ended: Histogram, given_up: Histogram) -> dict[str, Any]:
             found[name] = ended.at_rank(rank)
         else:
             least_ms = found[name]
-            # What waited for the longest wait stands in one bucket, whose middle is another.
-            is_longest = longest_ms / GROWTH < least_ms < longest_ms * GROWTH
+            # What waited for the longest wait stands in one bucket, whose middle is another. The
+            # maximum is exact, and may be of one that ended.
+            is_near = longest_ms / GROWTH < least_ms < longest_ms * GROWTH
+            is_longest = is_near and name != "max_ms"
             at_least[name], found[name] = longest_ms if is_longest else least_ms, None
     return {**found, "at_least_ms": at_least} if at_least else found
 

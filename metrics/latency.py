@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcstress.metrics.histogram import Histograms
-from mcstress.metrics.metric import COUNT, Metric, MetricName, ResultContext, Section
+from mcstress.metrics.metric import COUNT, FigureGroup, Metric, MetricName, ResultContext
 from mcstress.metrics.phase import PHASES
 
 STEP_PHASES: dict[str, tuple[str, ...]] = {
@@ -98,7 +98,7 @@ class Latency(Metric):
 
 def percentile_names(path: str, whose: str, phases: tuple[str, ...]) -> Iterator[MetricName]:
     """The figures of a histogram's summary at ``path``."""
-    of = Section(path, phases, "count", None).name
+    of = FigureGroup(path, phases, "count", None).name
     yield of("count", COUNT, f"samples of the {whose}")
     for leaf, percentile in PERCENTILE_WORDS.items():
         yield of(leaf, "ms", f"{percentile} of the {whose}; lower is better")

@@ -15,9 +15,8 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from mcstress.metrics.arrivals import ArrivalTotals, Row
-from mcstress.metrics.availability import GATEWAY, Reading, Silence
+from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
-from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.pairing import Remembered
 from mcstress.metrics.tally import Accumulator, Tally
@@ -36,6 +35,23 @@ NO_UNIT = 0
 
 UNKNOWN = ""
 """The question of what an older version counted without one."""
+
+UNSENT_STEPS = "unsent_steps"
+
+FAULTS = {
+    "repeated_ids": "lists that held a hit (corpus and id) twice: refused, or counted once",
+    "short_lists": "lists that held fewer than K, though something was found",
+    "nothing_found": "searches that succeeded and found nothing",
+    "nothing_expected": "handovers and new resumes that did not say which hit should come back",
+    "repeated_lists": "baseline lists of a trio, round and cell that had one already: not counted",
+    "late_lists": "baseline lists that came after others of their round were given up",
+    "changed_corpora_pairs": "reissues whose corpora changed since the baseline, counted apart",
+    UNSENT_STEPS: "steps that the load generator could not send, for want of open files, ports or "
+    "memory: no failure of a service, and no check can pass",
+}
+"""The kinds of faults in what was measured: counted, shown, and never quietly mended."""
+
+Faults = Tally[tuple[str]]
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -102,7 +118,7 @@ class MetricName(msgspec.Struct, frozen=True):
     measured: str = ""
 
 
-class Section(msgspec.Struct, frozen=True):
+class FigureGroup(msgspec.Struct, frozen=True):
     """Figures that share a path, phases, samples and a plan.
 
     ``questions``: the leaf that counts the questions which all but counts are means over.
@@ -149,7 +165,7 @@ class WholeRun(msgspec.Struct, frozen=True):
     """
 
     run_s: float
-    availability: Mapping[str, Reading]
+    availability: Mapping[str, ServiceFigures]
     blocks: Sequence[tuple[int, int]]
     arrivals: ArrivalTotals | None = None
 
@@ -228,7 +244,7 @@ class Seen:
 
 
 class Metric(Accumulator):
-    """One metric of one band of users. Its attributes are Mergeable (tally.py): Tally, Histograms.
+    """One metric of one band of users. Its attributes are of tally.py's kind: Tally, Histograms.
 
     ``key`` names its state and is unique. ``section``: the path of its result in ``metrics``; two
     metrics may share one. ``hears``: the phases whose events ``add`` gets. ``may_be_absent``: a

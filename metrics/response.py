@@ -4,7 +4,7 @@ Only where a schedule said when events begin; else these figures are absent. An 
 missed or cut, and an event that was cut, count as slower than all that ended: a percentile among
 them is not known, and at least what it would be if each had ended when it was given up
 (right-censored; ``at_least_ms`` has that). An arrival that never began is of no phase yet: those of
-a phase are estimated by its share of what began, rounded up.
+a phase are estimated by its share of what began; together they are as many as never began.
 
 Lateness, before the begin: ``generator`` while a user was idle, ``queue`` while all of the process
 were busy. ``own_cap`` is the wait for an LLM slot, of which there are as many as ``--llm-parallel``
@@ -61,6 +61,11 @@ class Response(Metric):
         """How many events of a schedule there were."""
         return self.late["queue"].count if "queue" in self.late else 0
 
+    def begun(self, phase: str) -> int:
+        """How many events of a phase began by a schedule."""
+        parts = (self.ended.get(phase), self.cut.get(phase))
+        return sum(histogram.count for histogram in parts if histogram is not None)
+
     def summaries(self, unserved: Sequence[Row] = ()) -> dict[str, Any]:
         """``response`` by phase and ``lateness`` by part; empty where there was no schedule."""
         if not self.late and not unserved:
@@ -69,18 +74,42 @@ class Response(Metric):
         for *_, waited_ms, number in unserved:
             never.record_times(float(waited_ms), number)
         found = {ALL: _joined(self.ended, self.cut, never)}
-        begun = sum(histogram.count for histogram in (*self.ended.values(), *self.cut.values()))
-        for phase in sorted({*self.ended, *self.cut}):
-            own, cut = self.ended.get(phase, Histogram()), Histogram()
-            cut.merge(self.cut.get(phase, Histogram()))
-            for *_, waited_ms, number in unserved:
-                cut.record_times(float(waited_ms), -(-number * (own.count + cut.count) // begun))
-            found[phase] = censored_summary(own, cut)
+        given_up = {phase: Histogram() for phase in sorted({*self.ended, *self.cut})}
+        begun = {phase: self.begun(phase) for phase in given_up}
+        for given_up_ms, numbers in _spread(unserved, begun):
+            for phase, given in numbers.items():
+                given_up[phase].record_times(given_up_ms, given)
+        for phase, histogram in given_up.items():
+            histogram.merge(self.cut.get(phase, Histogram()))
+            found[phase] = censored_summary(self.ended.get(phase, Histogram()), histogram)
         return {"response": found, "lateness": self.late.summaries()}
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """As ``summaries``; it stands in ``latency``."""
         return self.summaries(context.unserved)
+
+
+def _spread(
+    unserved: Sequence[Row], begun: dict[str, int]
+) -> Iterator[tuple[float, dict[str, int]]]:
+    """What never began, by its wait in ms: how many of it each phase is given, in whole numbers.
+
+    Each has its share of what began, rounded down; those that are left go to the phases that are
+    owed most, over all rows, so that single ones do not all go to the largest.
+    """
+    total = sum(begun.values())
+    if not total:
+        return
+    owed = dict.fromkeys(begun, 0)  # in parts of ``total``: whole numbers are exact
+    for *_, waited_ms, number in unserved:
+        given = {phase: number * share // total for phase, share in begun.items()}
+        for phase, share in begun.items():
+            owed[phase] += number * share - given[phase] * total
+        for _ in range(number - sum(given.values())):
+            phase = max(owed, key=owed.__getitem__)
+            given[phase] += 1
+            owed[phase] -= total
+        yield float(waited_ms), {phase: n for phase, n in given.items() if n}
 
 
 def _joined(answered: Histograms, cut: Histograms, never: Histogram) -> dict[str, Any]:

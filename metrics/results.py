@@ -1,7 +1,7 @@
 """What Figures gives, typed: the parts of a run's document that are counted from events.
 
 The sections of ``metrics`` are each metric's own and stay mappings, here and in the bands of the
-load curve; ``Latency.of`` and ``LoadBand.of`` read what holds steps or sections by name.
+load curve; ``Latencies.of`` and ``LoadBand.of`` read what holds steps or sections by name.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Percentiles(msgspec.Struct, kw_only=True):
     at_least_ms: dict[str, float] = {}
 
 
-class Latency(msgspec.Struct, frozen=True):
+class Latencies(msgspec.Struct, frozen=True):
     """Latencies by step, waits for an LLM slot by step, and those of whole events by phase.
 
     ``phases_service``: what services took of whole events. ``responses`` by phase, and ``lateness``
@@ -80,14 +80,14 @@ class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
     offered_per_s: float | None = None
     done_per_s: float | None = None
     missed: int = 0
-    latency: Latency
+    latency: Latencies
     figures: FigureSection
 
     @classmethod
     def of(cls, entry: FigureSection) -> Self:
         """An entry of ``load_curve``. Raises msgspec.ValidationError where it is none."""
         pace = {key: entry[key] for key in _OF_A_BAND if key in entry}
-        latency = Latency.of(entry.get("latency", {}))
+        latency = Latencies.of(entry.get("latency", {}))
         return msgspec.convert({**pace, "latency": latency, "figures": entry}, cls)
 
 
@@ -144,7 +144,7 @@ class SlotArm(msgspec.Struct):
     top1_rate: Annotated[float | None, says("top1 by queries; null: no query")]
 
 
-class Slot(msgspec.Struct):
+class TimelineSlot(msgspec.Struct):
     """What began within one stretch of time."""
 
     time: Annotated[int, says("its first Unix second")]
@@ -163,7 +163,7 @@ class Timeline(msgspec.Struct):
     """Events and latency over time, in at most 120 slots."""
 
     slot_s: Annotated[int, says("width of a slot in seconds")] = 1
-    slots: Annotated[list[Slot], says("ascending; those without events are left out")] = []
+    slots: Annotated[list[TimelineSlot], says("ascending; those without events are left out")] = []
 
 
 class NamedHit(msgspec.Struct):

@@ -66,6 +66,11 @@ def percent(value: float) -> str:
     return f"{value:.2%}".replace("%", " %")
 
 
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """``1 trio``, ``2 trios``."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
 def _claim(value: float, digits: int, *, sign: bool) -> Claim:
     """The rounded value; where that is an end which the value is not, which side it is on."""
     form = f"{'+' if sign else ''},.{digits}f"

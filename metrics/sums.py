@@ -10,11 +10,10 @@ from msgspec import UNSET
 from mcstress.metrics.availability import Availability
 from mcstress.metrics.band import Bands, load_band
 from mcstress.metrics.event import Event, utc
-from mcstress.metrics.faults import Faults
-from mcstress.metrics.metric import Say
+from mcstress.metrics.metric import Faults, Say
 from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.rounds import Rounds
-from mcstress.metrics.timeline import Timeline
+from mcstress.metrics.timeline import TimelineCounts
 from mcstress.metrics.worst import WorstReissues
 
 SETTLE_AT = 50_000
@@ -30,7 +29,7 @@ class Accumulators:
     def __init__(self, cells: int | None = None, say: Say | None = None) -> None:
         self._say = say
         self.bands = Bands()
-        self.timeline = Timeline()
+        self.timeline = TimelineCounts()
         self.availability = Availability()
         self.worst = WorstReissues()
         self.faults = Faults()

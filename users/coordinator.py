@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcstress.load.pacer import Pacer, Slot
-from mcstress.metrics.event import Event, Hit, question_key
+from mcstress.metrics.event import Event, Hit
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
 from mcstress.users.at_rest import ListsAtRest
 from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.mail import Mail
 from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
@@ -93,6 +94,12 @@ class WorkerContext(Protocol):
     def publish(self, recordings: Recordings) -> None:
         """Tell partners, on whatever worker, what was recorded."""
 
+    def take_mail(self) -> Mail | None:
+        """The next message from outside, on whatever process; None where all are used up."""
+
+    def mail_begun(self) -> None:
+        """The coordinator begins with the message that it took."""
+
     def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
         """The sizes of the corpora as last seen."""
 
@@ -137,7 +144,7 @@ class Coordinator:
         self.baselines_began_s: dict[str, float] = {}
         self._rounds = self.run.rounds_of(seat.trio)
         self.last_round = seat.first_round + self._rounds - 1
-        """Where a run has rounds; a part of a round that comes before them is no round of these."""
+        """With ``--rounds``. A part of a round that comes before the first one is not counted."""
         self.slot: Slot | None = None
         """What its next event begins in, where a schedule says when."""
         self._thoughts = 0
@@ -193,10 +200,7 @@ class Coordinator:
         self, phase: str, contract: str | None, role: str | None, number: int | None
     ) -> str:
         """The key of what it asks (metrics/question.py): a message, a resume, or a demand."""
-        variant = self.variant
-        if number is None and contract is not None and role is not None:
-            return question_key(phase, variant.number, contract, variant.place(contract, role))
-        return question_key(phase, variant.number, self.seat.persona, number or 0)
+        return self.variant.question_keys[phase, self.seat.persona, contract, role, number]
 
     def rules_of(self, demand: Demand) -> DemandRules | None:
         """By which the hits for a demand of its contract are judged; None: by none."""

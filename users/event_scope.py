@@ -211,3 +211,11 @@ class EventScope:
         self.steps.append(step)
         self.coordinator.report(step)
         return step
+
+
+def search_by_memory(
+    coordinator: Coordinator, phase: str, contract: str, role: str, query: str
+) -> None:
+    """One event of ``phase``: search for a role of a contract, with the own memory on."""
+    with EventScope(coordinator, phase, contract=contract, role=role) as scope:
+        scope.search(query, memory=coordinator.namespace, role=role)

@@ -38,6 +38,17 @@ class Seat(msgspec.Struct, frozen=True):
         return name if self.generation == 1 else f"{name}_g{self.generation}"
 
 
+class MailFacts(msgspec.Struct, frozen=True):
+    """Mail from outside, which inbox phases take instead of the scenario's messages.
+
+    ``messages``: how many there are; with ``repeat`` they begin again when used up.
+    """
+
+    source: str
+    messages: int
+    repeat: bool = False
+
+
 class Run(msgspec.Struct, frozen=True):
     """Made once, by the master or the local runner, and sent to every worker.
 
@@ -68,6 +79,7 @@ class Run(msgspec.Struct, frozen=True):
     llm_api: Api = "ollama"
     truth: dict[str, QuestionTruth] = {}
     rest: RestLists = {}
+    mail: MailFacts | None = None
     reference: bool = False
 
     def _is_reference(self, trio: int) -> bool:

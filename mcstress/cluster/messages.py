@@ -1,9 +1,9 @@
 """What master and workers say to one another, typed.
 
-A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, AtRest, Delta, Drained,
-            Piece, Traced
-The master: Welcome, Granted, Grant, Partner, Published, ReferenceOver, Spawned, Move, Revoked,
-            Users, Drain, SendPiece, Trace, Dismissed
+A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, AtRest, TakeMail, Delta,
+            Drained, Piece, Traced
+The master: Welcome, Granted, Grant, Partner, Published, ReferenceOver, Spawned, MailBlock, Move,
+            Revoked, Users, Drain, SendPiece, Trace, Dismissed
 Either:     Refused
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
@@ -24,6 +24,7 @@ from mcstress.process.loop_lag import LoopSecond
 from mcstress.tracing.trace import MaskLevel
 from mcstress.users.at_rest import RestLists
 from mcstress.users.board import Recordings
+from mcstress.users.mail import Mail
 from mcstress.users.run import Run, Seat
 
 PIECE_BYTES = 1 << 20
@@ -95,7 +96,7 @@ class Welcome(msgspec.Struct, frozen=True):
     at_rest: RestLists | None = None
 
 
-class Lease(msgspec.Struct, frozen=True):
+class SeatRequest(msgspec.Struct, frozen=True):
     """A user asks for a seat. ``ticket`` comes back with the grant."""
 
     run_uid: str
@@ -148,7 +149,7 @@ class BeginRound(msgspec.Struct, frozen=True):
     round: Ordinal
 
 
-class Done(msgspec.Struct, frozen=True):
+class RoundsDone(msgspec.Struct, frozen=True):
     """A seat's holder has done all its rounds."""
 
     run_uid: str
@@ -193,13 +194,26 @@ class Partner(msgspec.Struct, frozen=True):
     last_round: int | None = None
 
 
+class TakeMail(msgspec.Struct, frozen=True):
+    """A process needs more of the mail from outside."""
+
+    run_uid: str
+
+
+class MailBlock(msgspec.Struct, frozen=True):
+    """The next of it, for that process alone. ``number`` counts from 1; no ``mail``: used up."""
+
+    number: Ordinal
+    mail: list[Mail]
+
+
 class Spawned(msgspec.Struct, frozen=True):
     """Whether every user that was asked for is there."""
 
     complete: bool
 
 
-class Users(msgspec.Struct, frozen=True):
+class UserCount(msgspec.Struct, frozen=True):
     """The number of living coordinators; ``trip``: of the worker's last delta."""
 
     users: int
@@ -212,6 +226,7 @@ class Delta(msgspec.Struct, frozen=True):
     ``tracing`` has the counts of each sink by its name, ``cluster.tracing.sink_counts``.
     ``state`` is that of a ``Figures``; on a local runner, where nothing travels, itself.
     ``evidence_fault`` is what the disk said first, ``events_unkept`` what it has not taken so far.
+    ``mail_taken``: messages from outside that its users took, from the beginning on.
     ``own_faults`` are the worker's, from the beginning on: what it could not do. ``sent_s``: its
     clock's time; ``clock_offset_s``: the master's less its own, wrong by ``clock_error_s``, as its
     times may be, at most. ``arrivals``: what became of all that the process was granted;
@@ -229,6 +244,7 @@ class Delta(msgspec.Struct, frozen=True):
     evidence_fault: str | None = None
     events_unkept: int = 0
     own_faults: list[str] = []
+    mail_taken: Count = 0
     sent_s: float = 0.0
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
@@ -279,7 +295,7 @@ class Piece(msgspec.Struct, frozen=True):
     content: bytes
 
 
-class Trace(msgspec.Struct, frozen=True):
+class FinishTraces(msgspec.Struct, frozen=True):
     """Finish tracing."""
 
     run_uid: str

@@ -28,6 +28,7 @@ from mcstress.system_under_test import look_at_llm, look_at_target, start_stack
 from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
 from mcstress.tracing.otlp.settings import load_otlp
+from mcstress.truth_check import said_of_truth
 from mcstress.users.persona_check import check_personas, host_of
 from mcstress.users.persona_classes import in_step
 from mcstress.users.session import has_listeners
@@ -123,6 +124,7 @@ def _settings(options: Namespace) -> Settings:
         options.user_classes = in_step(options.user_classes, settings.scenario)
     check_personas(settings.scenario, options.user_classes)
     check_claim(settings)
+    said_of_truth(settings)
     return settings
 
 
@@ -132,6 +134,7 @@ def _input(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", f"scenario {scenario.name}: {variants}")
     yield Finding("ok", f"phases: {', '.join(settings.phases)}")
     yield Finding("ok", f"checks: {', '.join(check.text for check in settings.checks)}")
+    yield from (Finding("warn", said) for said in said_of_truth(settings))
     yield Finding("ok", f"reports: {settings.report_dir} can be written")
 
 

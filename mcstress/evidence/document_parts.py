@@ -13,8 +13,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from mcstress.evidence.store.lines_digest import Stated
 from mcstress.evidence.store.policy import keeps_all
-from mcstress.evidence.store.tally import Stated
 from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.metrics.metric import PlannedRound
 from mcstress.metrics.registry import REGISTRY
@@ -302,6 +302,19 @@ class WorkerPart(msgspec.Struct, kw_only=True):
         return self.sinks or ({"langfuse": self.tracing} if self.tracing else {})
 
 
+class MailCount(msgspec.Struct, kw_only=True):
+    """Mail from outside: what was read, and what became of it."""
+
+    source: Annotated[str, says("where it was read, as the option names it")] = ""
+    messages: Annotated[int, says("messages that could be read")] = 0
+    left_out: Annotated[int, says("messages that could not be read, or were too many")] = 0
+    attachments: Annotated[int, says("attachments, which are left out")] = 0
+    taken: Annotated[int, says("messages that coordinators took, each as often as it was")] = 0
+    lost: Annotated[int, says("leased to lost workers, and not known to be taken")] = 0
+    repeated: Annotated[bool, says("whether they begin again when used up")] = False
+    faults: Annotated[list[str], says("what was left out and why; the first of it")] = []
+
+
 class Completeness(msgspec.Struct, kw_only=True):
     """Whether all that was made is in the figures. What is not stated is left out."""
 
@@ -319,6 +332,7 @@ class Completeness(msgspec.Struct, kw_only=True):
     tracing: Annotated[Tracing, says("what became of the traces")] = msgspec.field(
         default_factory=Tracing
     )
+    mail: Annotated[MailCount | UnsetType, says("mail from outside, where there was any")] = UNSET
 
     @property
     def saturated_share(self) -> float:

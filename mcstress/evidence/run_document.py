@@ -27,7 +27,7 @@ from mcstress.metrics.results import (
     FigureReading,
     FigureSection,
     HeatMap,
-    Latency,
+    Latencies,
     LoadBand,
     Timeline,
     says,
@@ -43,7 +43,7 @@ MOST_SATURATED = 0.01
 MOST_CLOCK_ERROR_S = 3600.0
 """A worker that says more says nothing of its clock."""
 Second = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
-Users = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+UserNumber = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 Json = dict[str, Any]
 """A JSON object as it lies in a file: of any keys."""
 
@@ -89,7 +89,7 @@ class RunDocument(msgspec.Struct, kw_only=True):
     faults: Annotated[dict[str, int], says("oddities that were counted and not mended")] = {}
     readings: Annotated[dict[str, FigureReading], says("figures in words, by their names")] = {}
     users: Annotated[
-        Sequence[tuple[Second, Users]], says("concurrent users by Unix second, ascending")
+        Sequence[tuple[Second, UserNumber]], says("concurrent users by Unix second, ascending")
     ] = []
     offered: Annotated[
         list[OfferedSecond] | UnsetType,
@@ -120,9 +120,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
         return STAFFING if named is None else msgspec.convert(named, Words)
 
     @property
-    def speed(self) -> Latency:
+    def speed(self) -> Latencies:
         """``latency``, typed."""
-        return Latency.of(self.latency)
+        return Latencies.of(self.latency)
 
     @property
     def silences(self) -> list[Silence]:

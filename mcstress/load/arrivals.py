@@ -110,7 +110,7 @@ class ArrivalsPacer:
             if (seat.generation, coordinator.round) == (1, seat.first_round):
                 phases = phases_from(coordinator.run, seat.trio, self._trios)
         if len(phases) < len(coordinator.run.phases):
-            coordinator.last_round += 1  # the part is no round of those that were asked for
+            coordinator.last_round += 1  # this part of a round is not one of --rounds
         coordinator.begin_round()
         for phase in phases:
             for make_event in PHASE_FUNCTIONS[phase](coordinator):
@@ -155,12 +155,14 @@ class ArrivalsPacer:
             self.counts.withdrawn += 1
 
     def end(self) -> None:
-        """Nothing begins any more: what waits is cut, what was to come is withdrawn."""
+        """Nothing begins any more: what waits is cut, what was to come is withdrawn.
+
+        What came due while Locust was busy with its stop, and had no turn, is withdrawn too.
+        """
         if self._ended:
             return
         self._ended = True
         now_s = perf_counter()
-        self._move_due(now_s)
         self._miss(now_s)
         for arrival in self._due:
             self._count("cut", arrival, now_s)

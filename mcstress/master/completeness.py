@@ -92,6 +92,7 @@ def _counted(run: RunState, parts: list[WorkerState], faults: list[str]) -> Comp
         workers=[_worker(part) for part in parts],
         user_errors=len(run.user_errors),
         tracing=tracing(run),
+        mail=run.mail.count(parts) if run.mail else UNSET,
     )
 
 
@@ -112,7 +113,7 @@ def _notices(run: RunState, parts: list[WorkerState]) -> list[str]:
     own = run.clock_watch.steps
     others = [part for part in parts if part.drained and not part.local]
     of_clock = notices(own, "the master" if others else "this machine")
-    return [*of_clock, *run.notices()] + [
+    return [*run.said, *of_clock, *run.notices()] + [
         notice
         for part in others
         if part.drained and len(part.drained.clock_steps) != len(own)

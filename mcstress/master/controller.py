@@ -277,7 +277,7 @@ class RunController(RunSession):
         for part in run.registry.parts.values():
             if part.drained is not None or not self.is_there(part):
                 continue
-            users = messages.Users(self.living(run), part.trip(CLOCK.now_s()))
+            users = messages.UserCount(self.living(run), part.trip(CLOCK.now_s()))
             self.notify(run, part.name, users)
         self._seating.admit(run)
         self._tell_spawned(run)

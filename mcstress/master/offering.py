@@ -75,7 +75,7 @@ class Offering:
         if self.begin_s is None or self._end_s is not None:
             return
         at_s = CLOCK.now_s() - self.begin_s
-        if self._next < at_s - 1:  # they are over: whoever got them now would be late with all
+        if self._next < at_s - 1:  # those seconds are over: their arrivals would all be late
             self.passed += int(at_s) - self._next
             self._next = int(at_s)
         seconds = []

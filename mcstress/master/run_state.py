@@ -16,6 +16,7 @@ from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.load.arrivals import Arrivals
+from mcstress.master.mail_blocks import MailBlocks
 from mcstress.master.offering import Offering
 from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
@@ -30,6 +31,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
 from mcstress.tracing.counts import counts_of
+from mcstress.truth_check import said_of_truth
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -57,6 +59,9 @@ class RunState:
         self.ended_s: float | None = None
         self.seats = SeatPool(in_step=run.rounds == 0)
         self.headcount = Headcount()
+        self.mail = (
+            MailBlocks(settings.mail, repeat=settings.inbox_repeat) if settings.mail else None
+        )
         self.partners = HandoverPartners(run.scenario.handovers, self.seats, run.rounds_of(1))
         self.solo_phase = SoloPhase(settings.reference_s, _questions(run))
         self.offering: Offering | None = None
@@ -80,6 +85,7 @@ class RunState:
         self.own_errors: set[str] = set()
         self.worker_faults: set[str] = set()
         self.notices: Callable[[], list[str]] = list
+        self.said = [*said_of_truth(settings), *system.said]
         self.private = parse_policy(settings.evidence).keeps_bodies
         self.refused: set[str] = set()
         self.read_fault = ""

@@ -1,4 +1,4 @@
-"""Users get seats from the run's pool, and partners hear of each other."""
+"""Users get seats from the run's pool, partners hear of each other, and mail is dealt out."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ class SeatAssignment:
         self._session = session
         self._on_arrival = on_arrival
         self._on_done_rounds = on_done
-        session.channel.listen(messages.Lease, self._on_lease)
+        session.channel.listen(messages.SeatRequest, self._on_lease)
         session.channel.listen(messages.Release, self._on_release)
         session.channel.listen(messages.BeginRound, self._on_begin_round)
-        session.channel.listen(messages.Done, self._on_done)
+        session.channel.listen(messages.RoundsDone, self._on_done)
         session.channel.listen(messages.Publish, self._on_publish)
+        session.channel.listen(messages.TakeMail, self._on_take_mail)
         session.channel.listen(messages.AtRest, self._on_at_rest)
 
-    def _on_lease(self, lease: messages.Lease, sender: str) -> None:
+    def _on_lease(self, lease: messages.SeatRequest, sender: str) -> None:
         speaker = self._session.part_of(lease.run_uid, sender)
         if speaker is None:
             return
@@ -77,7 +78,7 @@ class SeatAssignment:
             logger.info("the reference is over: %d questions have a list at rest", len(lists))
             self._session.channel.send(messages.ReferenceOver(lists))
 
-    def _grant(self, run: RunState, part: WorkerState, lease: messages.Lease) -> None:
+    def _grant(self, run: RunState, part: WorkerState, lease: messages.SeatRequest) -> None:
         if run.stage >= RunStage.STOPPING:
             return
         seat = run.seats.lease(lease.persona, part.name)
@@ -116,7 +117,7 @@ class SeatAssignment:
             run.seats.begin_round(begun.seat, begun.round)
             run.last_round = max(run.last_round, begun.round)
 
-    def _on_done(self, done: messages.Done, sender: str) -> None:
+    def _on_done(self, done: messages.RoundsDone, sender: str) -> None:
         if run := self._speaks_for(done.run_uid, done.seat, sender):
             run.seats.done(done.seat)
             self._tell_takers(run, done.seat)
@@ -132,6 +133,16 @@ class SeatAssignment:
             return
         for worker in run.partners.put(told):
             self._session.notify(run, worker, messages.Published(told), soon=True)
+
+    def _on_take_mail(self, asked: messages.TakeMail, sender: str) -> None:
+        speaker = self._session.part_of(asked.run_uid, sender)
+        if speaker is None:
+            return
+        run, part = speaker
+        if run.mail is None:
+            self._session.dropped.note("of mail that the run has not", sender, asked.run_uid)
+        else:
+            self._session.notify(run, part.name, run.mail.lease(part.name))
 
     def free_all(self, run: RunState, part: WorkerState) -> None:
         """Take back all that a worker holds."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 
-from mcstress.cluster.messages import Lease
+from mcstress.cluster.messages import SeatRequest
 from mcstress.master.seat_pool import SeatPool
 from mcstress.users.at_rest import RestLists
 
 MOST_TIMES = 2
 """The reference lasts at most so many times the seconds asked for, until all was asked."""
 
-Asked = tuple[Lease, str]
+SeatAsked = tuple[SeatRequest, str]
 """A request for a seat, and who sent it."""
 
 
@@ -30,11 +30,11 @@ class SoloPhase:
         self._wait_s = wait_s
         self._questions = questions
         self._since_s: float | None = None
-        self._line: list[Asked] = []
+        self._line: list[SeatAsked] = []
         self._is_told = wait_s <= 0
         self.lists: RestLists = {}
 
-    def holds_back(self, asked: Asked, seats: SeatPool) -> bool:
+    def holds_back(self, asked: SeatAsked, seats: SeatPool) -> bool:
         """Whether the request must wait; it is then in line."""
         if self.is_over or seats.at(asked[0].persona, 1) is None:
             if self._since_s is None:
@@ -43,7 +43,7 @@ class SoloPhase:
         self._line.append(asked)
         return True
 
-    def admit(self) -> list[Asked]:
+    def admit(self) -> list[SeatAsked]:
         """Those whose wait is over, in the order in which they came."""
         if not self.is_over:
             return []

@@ -12,7 +12,7 @@ from mcstress.master.run_state import RunState
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest, TargetFacts
-from mcstress.users.run import Run
+from mcstress.users.run import MailFacts, Run
 
 DEFAULT_PREFIX = "playbook_"
 
@@ -46,6 +46,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         scenario=settings.scenario,
         truth=settings.truth.questions,
         rest=settings.rest,
+        mail=_mail_facts(settings),
         reference=settings.reference_s > 0,
         phases=[phase for phase in settings.phases if phase not in skipped],
         rounds=settings.rounds,
@@ -60,6 +61,12 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         trace_sample=settings.trace_sample,
     )
     return RunState(settings, run, system, paths, mode)
+
+
+def _mail_facts(settings: Settings) -> MailFacts | None:
+    if (mail := settings.mail) is None:
+        return None
+    return MailFacts(mail.source, len(mail.messages), settings.inbox_repeat)
 
 
 def tokens_not_sent(settings: Settings) -> list[str]:

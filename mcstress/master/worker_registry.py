@@ -25,7 +25,8 @@ class WorkerState(msgspec.Struct):
     did not arrive; ``copied``: all of it was fetched from another machine. ``last_delta``: when it
     went out (its clock) and came in (ours), until that is answered. ``left_early``: it handed over
     before the run's end. ``arrivals``: what became of those that it was granted, as it told last;
-    ``seconds_watched``: how many seconds its own timer ran.
+    ``seconds_watched``: how many seconds its own timer ran. ``mail_taken``: messages from outside
+    that its users took.
     """
 
     name: str
@@ -48,6 +49,7 @@ class WorkerState(msgspec.Struct):
     drained: Drained | None = None
     tracing: ProcessCounts = {}
     user_errors: int = 0
+    mail_taken: int = 0
     last_delta: tuple[float, float] | None = None
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
@@ -100,6 +102,7 @@ class WorkerState(msgspec.Struct):
         self.events_told = delta.events_made
         self.evidence_fault, self.events_unkept = delta.evidence_fault, delta.events_unkept
         self.user_errors += len(delta.user_errors)
+        self.mail_taken = delta.mail_taken
         self.clock_offset_s, self.clock_error_s = delta.clock_offset_s, delta.clock_error_s
         if delta.arrivals is not None:
             self.arrivals = delta.arrivals

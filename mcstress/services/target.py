@@ -28,6 +28,10 @@ EMBED, ADD = "embed", "index.add"
 """The names of the steps that figures are made of, whatever system answers them."""
 
 
+INBOX_BYTES = 8192
+"""An inbox must refuse a longer body (docs/wire.md); that refusal is not counted as a failure."""
+
+
 class Search(msgspec.Struct, gc=False):
     """A search for the ``k`` items of ``corpora`` that are nearest to ``text``.
 

@@ -9,7 +9,7 @@ from math import modf
 from typing import TYPE_CHECKING
 
 from mcstress.services.llm.clients import cost_of
-from mcstress.tracing.observation import Kind, Level, Observation
+from mcstress.tracing.observation import Level, Observation, ObservationKind
 from mcstress.tracing.trace import Trace, TraceRun
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Translator:
         """The observation of ``step``, the same each time."""
         done = step.done
         start_ns = unix_ns(done.start_s)
-        kind: Kind = "retriever" if done.name in SEARCHES else "span"
+        kind: ObservationKind = "retriever" if done.name in SEARCHES else "span"
         trace = self._trace(done.trio, done.round, done.phase)
         span_id, parent_id = _ids(trace, done)
         observation = Observation(

@@ -80,12 +80,13 @@ class Worker:
         channel.listen(messages.Revoked, self._on_revoked)
         channel.listen(messages.Partner, self._on_partner)
         channel.listen(messages.Published, self._on_published)
+        channel.listen(messages.MailBlock, self._on_mail_block)
         channel.listen(messages.ReferenceOver, self._on_reference_over)
         channel.listen(messages.Spawned, self._on_spawned)
-        channel.listen(messages.Users, self._on_users)
+        channel.listen(messages.UserCount, self._on_users)
         channel.listen(messages.Drain, self._on_drain, concurrent=True)
         channel.listen(messages.SendPiece, self._on_send_piece, concurrent=True)
-        channel.listen(messages.Trace, self._on_trace, concurrent=True)
+        channel.listen(messages.FinishTraces, self._on_trace, concurrent=True)
         channel.listen(messages.Dismissed, self._on_dismissed)
         environment.events.user_error.add_listener(self._on_user_error)
         coordination_hook(environment).add_listener(self._on_event)
@@ -228,6 +229,10 @@ class Worker:
         if self._run is not None:
             self._run.board.put(published.recordings)
 
+    def _on_mail_block(self, block: messages.MailBlock, _: str) -> None:
+        if self._run is not None:
+            self._run.mailbox.put(block)
+
     def _on_reference_over(self, over: messages.ReferenceOver, _: str) -> None:
         if self._run is not None and self._run.at_rest is not None:
             self._run.at_rest.settle(over.lists)
@@ -240,7 +245,7 @@ class Worker:
         if trip is not None and self._clock is not None:
             self._clock.learn(trip.sent_s, trip.got_s, trip.answered_s)
 
-    def _on_users(self, users: messages.Users, _: str) -> None:
+    def _on_users(self, users: messages.UserCount, _: str) -> None:
         self._learn(users.trip)
         if self._run is not None:
             self._run.recorder.users = users.users
@@ -364,7 +369,7 @@ class Worker:
         piece = messages.Piece(asked.run_uid, run.recorder.worker, asked.offset, content)
         self._channel.send(piece)
 
-    def _on_trace(self, trace: messages.Trace, _: str) -> None:
+    def _on_trace(self, trace: messages.FinishTraces, _: str) -> None:
         """Finish tracing, by its deadline, and say what became of every observation."""
         run = self._run
         if run is not None and run.run.uid == trace.run_uid:

@@ -17,11 +17,12 @@ from mcstress.cluster.messages import (
     AtRest,
     BeginRound,
     Delta,
-    Done,
     Drained,
-    Lease,
     Publish,
     Release,
+    RoundsDone,
+    SeatRequest,
+    TakeMail,
     Welcome,
 )
 from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
@@ -40,8 +41,10 @@ from mcstress.tracing.counts import SaidCounts
 from mcstress.users.at_rest import ListsAtRest, RestLists
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.freshness_poll import FreshnessPolls
+from mcstress.users.mail import Mail
 from mcstress.users.relevance import Rules
 from mcstress.users.run import Run, Seat
+from mcstress.worker.mailbox import Mailbox
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import refused
@@ -76,6 +79,7 @@ class WorkerRun:
             self.loop_lag.start()
         self.pacer: Pacer = self.arrivals or ClosedPacer()
         self.board = HandoverBoard()
+        self.mailbox = Mailbox(lambda: channel.send(TakeMail(welcome.run.uid)))
         self.polls = FreshnessPolls()
         run = welcome.run
         self.target = target
@@ -135,7 +139,7 @@ class WorkerRun:
         asked = self._asked[ticket] = AsyncResult()
         seat: Seat | None = None
         try:
-            self._channel.send(Lease(self.run.uid, persona, ticket))
+            self._channel.send(SeatRequest(self.run.uid, persona, ticket))
             seat = asked.get(timeout=LEASE_DEADLINE_S + MOST_TIMES * self.welcome.reference_s)
         finally:
             self._asked.pop(ticket, None)
@@ -200,11 +204,19 @@ class WorkerRun:
         self._done.add(seat)
         if self.arrivals is not None and self._done >= self._seats:
             self.arrivals.all_done()
-        self.polls.after(seat, lambda: self._channel.send(Done(self.run.uid, seat)))
+        self.polls.after(seat, lambda: self._channel.send(RoundsDone(self.run.uid, seat)))
 
     def publish(self, recordings: Recordings) -> None:
         """Tell the master, who tells the workers of those that wait for it."""
         self._channel.send_soon(Publish(self.run.uid, recordings))
+
+    def take_mail(self) -> Mail | None:
+        """The next message from outside; None where all are used up."""
+        return self.mailbox.take()
+
+    def mail_begun(self) -> None:
+        """A user begins with the message that it took."""
+        self.mailbox.taken += 1
 
     def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
         """The sizes of the corpora as last seen; a corpus never seen is left out."""
@@ -317,6 +329,7 @@ class WorkerRun:
             events_made=recorder.events_made,
             user_errors=errors,
             own_faults=self.own_faults,
+            mail_taken=self.mailbox.taken,
             clock_offset_s=None if clock is None else clock.offset_s,
             clock_error_s=None if clock is None else clock.error_s,
             tracing=said_counts(sink_counts(recorder.sinks)),

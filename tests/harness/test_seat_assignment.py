@@ -31,7 +31,9 @@ class Assigning:
         self.done += 1
 
     def lease(self, persona, worker, ticket=1):
-        self.channel.hear(messages.Lease(self.run.run.uid, persona, ticket), f"client-{worker}")
+        self.channel.hear(
+            messages.SeatRequest(self.run.run.uid, persona, ticket), f"client-{worker}"
+        )
         return next(
             (m.seat for _, m in reversed(self.channel.sent) if type(m) is messages.Granted), None
         )
@@ -85,14 +87,14 @@ def test_who_has_done_its_rounds_is_told_to_its_takers(assigning):
     seat = assigning.lease(handover.from_persona, "a")
     assigning.hear(messages.BeginRound, seat, "a", 1)
     assigning.channel.sent.clear()
-    assigning.hear(messages.Done, seat, "a")
+    assigning.hear(messages.RoundsDone, seat, "a")
     assert assigning.told(messages.Partner) == [
         ("client-b", messages.Partner(handover.from_persona, 1, 1, 1))
     ]
     assert assigning.done == 1
 
 
-@pytest.mark.parametrize(("kind", "more"), [(messages.Release, ()), (messages.Done, ())])
+@pytest.mark.parametrize(("kind", "more"), [(messages.Release, ()), (messages.RoundsDone, ())])
 def test_another_workers_seat_is_not_touched(assigning, kind, more):
     seat = assigning.lease("alice", "a")
     assigning.hear(kind, seat, "b", *more)

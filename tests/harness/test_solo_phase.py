@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcstress.cluster.messages import Lease
+from mcstress.cluster.messages import SeatRequest
 from mcstress.master import solo_phase as reference
 from mcstress.master.seat_pool import SeatPool
 from mcstress.master.solo_phase import SoloPhase
@@ -16,7 +16,7 @@ def clock(monkeypatch):
 
 
 def asked(persona, ticket):
-    return (Lease("run", persona, ticket), "worker")
+    return (SeatRequest("run", persona, ticket), "worker")
 
 
 def test_the_first_trio_sits_at_once_and_all_others_wait_in_line(clock):

@@ -33,7 +33,7 @@ def test_any_number_of_processes_has_the_same_arrivals_each_once(seed, rate, num
     assert sorted(chain(*parts)) == (alone if sum(users) else [])
     for part, count in zip(parts, users, strict=True):
         share = Fraction(count, sum(users) or 1) * len(alone)
-        # In turn: whoever has n of N users has its n turns in every N, one more or less.
+        # A process with n of N users gets n of every N arrivals, give or take one.
         assert abs(len(part) - share) <= max(1, count)
         assert count or not part
 

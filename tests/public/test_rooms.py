@@ -21,6 +21,7 @@ MAY_IMPORT = {
         "mcstress.metrics.wording",
         "mcstress.services",
         "mcstress.errors",
+        "mcstress.exit_codes",
         "mcstress.load.pacer",
         "mcstress.locust_compat",
     ),

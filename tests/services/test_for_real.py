@@ -106,5 +106,6 @@ def test_what_it_refuses_is_a_failed_step_in_its_own_words(target):
     large = Message("sms", "a", "b", "x" * 9000)
     unknown = Message("fax", "a", "b", "c")
     assert target.search(Search("q", ["nowhere"], 3), TRACE).error.startswith("HTTP 502: ")
-    assert target.inbox(large, TRACE).error.startswith("HTTP 413: ")
+    refused = target.inbox(large, TRACE)
+    assert (refused.status, refused.refused, refused.error) == (413, True, None)
     assert target.inbox(unknown, TRACE).error.startswith("HTTP 400: ")

@@ -273,3 +273,14 @@ def test_a_killed_caller_gives_its_slot_back(ollama_of):
         until(lambda: server.requests)
         caller.kill()
     assert not slots.locked()
+
+
+@pytest.mark.parametrize(("rules", "begins"), [(True, "declined: no role"), (False, "content")])
+def test_only_rules_may_decline_to_judge(rules, begins):
+    setup = model_setup_of(SCENARIO, url="", model="qwen2.5")
+    with RawServer(script([chat({"cannot": "no role"})])) as server:
+        setup = msgspec.structs.replace(setup, url=server.url, rules=rules)
+        with contextlib.closing(Ollama(setup, BoundedSemaphore(1))) as ollama:
+            step = ollama.judge("body", JudgedHit("w-1"), TRACE)
+    assert (step.answer, step.error) == (None, None)
+    assert step.unparseable.startswith(begins)

@@ -129,7 +129,7 @@ def test_a_check_may_name_any_field_that_messages_are_read_for():
 
 
 def test_a_scenario_passes_whole_to_a_worker():
-    """What is left out is no text, and must not be read as one."""
+    """A key that is left out must not reach the worker as an empty text."""
     scenario = changed()
     packed = msgspec.msgpack.encode(scenario)
     assert msgspec.msgpack.decode(packed, type=type(scenario)) == scenario

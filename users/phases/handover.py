@@ -33,7 +33,7 @@ class Asking(msgspec.Struct, frozen=True):
     words: Words
 
 
-class Asked(msgspec.Struct):
+class MemoryArm(msgspec.Struct):
     """What the memory arm leaves for its control: its number, the words it used, their key.
 
     ``worded``: whether it came to asking for words, which the LLM may not have found.
@@ -78,7 +78,7 @@ def _take_over(coordinator: Coordinator, phase: str, words: Words) -> Iterator[T
         asking = Asking(phase, handover_, words)
         found = _recordings(coordinator, asking)
         for demand in coordinator.variant.contract(handover_.contract).demands:
-            asked = Asked()
+            asked = MemoryArm()
             make = partial if _recorded(found, demand) else Silent
             yield make(_ask_with_memory, coordinator, asking, demand, found, asked)
             make = partial if asked.query is not None else Silent
@@ -114,7 +114,7 @@ def _ask_with_memory(
     asking: Asking,
     demand: Demand,
     found: Recordings | Absence,
-    asked: Asked,
+    asked: MemoryArm,
 ) -> None:
     with EventScope(
         coordinator, asking.phase, contract=asking.handover.contract, role=demand.role
@@ -136,7 +136,7 @@ def _ask_without(
     asking: Asking,
     demand: Demand,
     found: Recordings | Absence,
-    asked: Asked,
+    asked: MemoryArm,
 ) -> None:
     contract, query = asking.handover.contract, asked.query
     with EventScope(

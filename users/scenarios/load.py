@@ -34,9 +34,14 @@ def load_scenario(name_or_file: str, folder: Path = FOLDER) -> Scenario:
     """
     path = _path(name_or_file, folder)
     try:
-        return scenario_of(path.stem, _parsed(_text(path)))
+        scenario = scenario_of(path.stem, _parsed(_text(path)))
     except FaultError as fault:
         raise UsageError(f"{path}: {fault}") from None
+    if not scenario.inbox.source:
+        return scenario
+    source = str(path.parent / scenario.inbox.source)
+    inbox = msgspec.structs.replace(scenario.inbox, source=source)
+    return msgspec.structs.replace(scenario, inbox=inbox)
 
 
 def corpus_paths(name_or_file: str, scenario: Scenario, folder: Path = FOLDER) -> list[Path]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from mcstress.metrics.event import question_key
 from mcstress.metrics.wording import Words
 from mcstress.services.llm.parsed import FieldKind, Prompts
 
@@ -29,6 +31,11 @@ Field = str | int | list[str]
 
 NAME = "{name}"
 PRIORITIES: tuple[Priority, ...] = ("urgent", "high", "medium", "low")
+
+Asked = tuple[str, str, str | None, str | None, int | None]
+"""Phase, persona, contract, role, and the number of a message or a resume."""
+KEYS_KEPT = 4096
+"""Keys of a variant's questions: of three personas' ten phases there are a hundred."""
 
 
 class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -98,6 +105,24 @@ class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     priority: Priority
     subject: str = ""
     expect: dict[str, Any] | None = None
+
+
+class PriorityRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail in which one of the words stands has this priority, unless it says another itself."""
+
+    words: Annotated[list[Text], Meta(min_length=1)]
+    is_: Priority = msgspec.field(name="is")
+
+
+class MailInbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail from outside, instead of the variants' messages (docs/inbox.md).
+
+    ``source``: a folder of ``.eml`` files, an mbox or JSON lines; empty: none. ``priority``: rules
+    for mail that names no priority; the first that fits holds.
+    """
+
+    source: str = ""
+    priority: list[PriorityRule] = []
 
 
 class Swap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,7 +219,7 @@ class RelevanceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     must: bool = False
 
 
-class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """One wording of all that a trio says. ``number`` counts from 1; ``inbox`` is by priority."""
 
     number: int
@@ -219,6 +244,34 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The contract that ``persona`` holds."""
         return next(contract for contract in self.contracts if contract.persona == persona)
 
+    @cached_property
+    def question_keys(self) -> QuestionKeys:
+        """The keys of its questions, one for all trios that use the wording."""
+        return QuestionKeys(self)
+
+
+class QuestionKeys(dict[Asked, str]):
+    """The key of what is asked (metrics/question.py): a message, a resume, or a demand.
+
+    Made once for each, since every event has one.
+    """
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self._variant = variant
+
+    def __missing__(self, asked: Asked) -> str:
+        if len(self) >= KEYS_KEPT:
+            self.clear()
+        phase, persona, contract, role, number = asked
+        variant = self._variant
+        if number is None and contract is not None and role is not None:
+            who, number = contract, variant.place(contract, role)
+        else:
+            who, number = persona, number or 0
+        key = self[asked] = question_key(phase, variant.number, who, number)
+        return key
+
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A scenario with its variants spelt out. ``load_scenario`` makes it from a TOML file."""
@@ -240,6 +293,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: list[Threshold]
     variants: list[Variant]
     relevance: list[RelevanceRule] = []
+    inbox: MailInbox = MailInbox()
     words: Words = Words()
     prompts: Prompts = Prompts()
     parse: dict[str, FieldKind] = {}

@@ -13,6 +13,7 @@ from mcstress.users.scenarios.model import (
     Count,
     Handover,
     InboxMessage,
+    MailInbox,
     Merge,
     Names,
     ParaphrasesBy,
@@ -92,6 +93,7 @@ class ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     handovers: list[Handover] = []
     splits: list[SplitShare] = []
     relevance: list[RelevanceRule] = []
+    inbox: MailInbox = MailInbox()
     thresholds: list[Threshold] = []
     words: Words = Words()
     prompts: Prompts = Prompts()

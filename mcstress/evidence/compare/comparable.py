@@ -14,7 +14,7 @@ from mcstress.evidence.report import words
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.history import RunFile
 from mcstress.evidence.store.integrity import NO_DIGEST
-from mcstress.metrics.faults import UNSENT_STEPS
+from mcstress.metrics.metric import UNSENT_STEPS
 
 
 def _asked(document: RunDocument) -> Any:

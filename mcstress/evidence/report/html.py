@@ -70,7 +70,7 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
         Plot(
             load_curve,
             "Quality with its 95 % intervals above, latency of searches below, by users. Memory "
-            "and control: hits of handover in her words, by arm.",
+            "and control: hits of handover in the same wording, by arm.",
         ),
     ),
 }

@@ -15,7 +15,7 @@ from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome, expected, line, value_of
 from mcstress.metrics.shown import beyond
 
-BUILT_IN = "built-in server: this says nothing about yours"
+SAYS_NOTHING_OF_YOURS = "built-in server: this says nothing about yours"
 GATEWAY = "gateway"
 NAMED = 2
 """Checks that are named one by one; the others are counted."""
@@ -32,7 +32,7 @@ def verdict_words(document: RunDocument) -> str:
     told = _of_checks(document)
     if said := not_measured(document):
         told += f"; {said}"
-    return told + (f"; {BUILT_IN}" if embedded else "")
+    return told + (f"; {SAYS_NOTHING_OF_YOURS}" if embedded else "")
 
 
 def _of_checks(document: RunDocument) -> str:

@@ -10,7 +10,15 @@ import msgspec
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
-from mcstress.evidence.report.sections import capture, load, over_time, quality, speed, trust
+from mcstress.evidence.report.sections import (
+    capture,
+    load,
+    not_covered,
+    over_time,
+    quality,
+    speed,
+    trust,
+)
 from mcstress.evidence.report.sections.arrivals import arrivals
 from mcstress.evidence.report.sections.messages import swap_and_inbox
 from mcstress.evidence.report.sections.relevance import against_rest, relevance
@@ -62,7 +70,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             *over_time.availability(document),
             speed.errors(document),
             trust.completeness(document),
-            trust.not_covered(document),
+            not_covered.not_covered(document),
             capture.capture(document),
         ],
         run=run,

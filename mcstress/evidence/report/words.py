@@ -8,6 +8,7 @@ from mcstress.metrics import shown as numbers
 from mcstress.metrics.results import Percentiles
 from mcstress.metrics.shown import shown
 
+plural = numbers.plural
 NONE = "–"  # noqa: RUF001  (what a table shows for nothing)
 """Stands where there is no figure."""
 
@@ -73,11 +74,6 @@ def percent(value: float | None) -> str:
 def of(part: int | None, whole: int | None) -> str:
     """``3 of 4``."""
     return NONE if part is None or not whole else f"{part:,} of {whole:,}"
-
-
-def plural(number: int, noun: str, nouns: str | None = None) -> str:
-    """``1 trio``, ``2 trios``."""
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 def duration(seconds: float) -> str:

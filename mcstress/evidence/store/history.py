@@ -22,7 +22,7 @@ from mcstress.evidence.store.document import DocumentEvents, read_head
 from mcstress.evidence.store.foreign import read_foreign
 from mcstress.evidence.store.integrity import Ends, faults_of_document, faults_of_lines
 from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
-from mcstress.evidence.store.reading import QUICK, Reading
+from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
 from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Unserved
@@ -91,7 +91,7 @@ class History:
     end. ``unfinished`` are files without a last record: their process died.
     """
 
-    def __init__(self, paths: Sequence[Path], reading: Reading = QUICK) -> None:
+    def __init__(self, paths: Sequence[Path], reading: ReadOptions = QUICK) -> None:
         self.path = paths[0]
         first = first_record(self.path)
         if first["record"] == "run":
@@ -165,7 +165,7 @@ class History:
 class Document:
     """A run that left its JSON document."""
 
-    def __init__(self, path: Path, reading: Reading = QUICK) -> None:
+    def __init__(self, path: Path, reading: ReadOptions = QUICK) -> None:
         self.path = path
         source: Source = DocumentEvents(path)
         head = read_head(path)
@@ -233,7 +233,7 @@ def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such file; expected a run's .json or {ENDING}")
-    reading = Reading(strict=True, skip_damaged=skip_damaged)
+    reading = ReadOptions(strict=True, skip_damaged=skip_damaged)
     try:
         if path.name.endswith(ENDING):
             return History(files_of_run(path), reading)

@@ -9,9 +9,9 @@ from msgspec import structs
 
 from mcstress.errors import NoAnswerError
 from mcstress.services.http.connection import Connection, connect
+from mcstress.services.http.origin import origin
 from mcstress.services.http.parser import Reply
 from mcstress.services.http.request_head import JSON
-from mcstress.services.http.target import target
 
 __all__ = ["Reply", "Transport"]
 
@@ -51,7 +51,7 @@ class Transport:
         secret: str = "",
         ca: str = "",
     ) -> None:
-        self._target = target(
+        self._target = origin(
             *(base_url, (*headers.items(),), connect_timeout_s, timeout_s, size_limit_bytes),
             secret=secret,
             ca=ca,

@@ -17,7 +17,7 @@ from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.services.gateway.schema import encode
 from mcstress.services.http.bearer_token import LLM_TOKEN, TokenHosts, authorization
 from mcstress.services.http.transport import LARGEST_ANSWER_BYTES, Transport
-from mcstress.services.llm.content import Said, content_fault, json_in
+from mcstress.services.llm.content import Said, content_fault, declined, json_in
 from mcstress.services.llm.paraphrase_check import paraphrase_fault
 from mcstress.services.llm.parsed import FieldKind, ParsedDemand, Prompts, demand_type
 from mcstress.services.reading import read_content
@@ -25,7 +25,7 @@ from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
-Fault = Callable[[Answer], str | None]
+FindFault = Callable[[Answer], str | None]
 
 PARSE, JUDGE, PARAPHRASE = "llm.parse_demand", "llm.judge_top1", "llm.paraphrase"
 """The names of the steps."""
@@ -78,7 +78,8 @@ class ModelSetup(msgspec.Struct, frozen=True):
     """What a language model's client is made from, the same in every process of a run.
 
     ``max_tokens`` 0: the server's own limit. Times are in seconds. ``prompts`` and ``parse``, the
-    fields that it is to read in a message, are the scenario's.
+    fields that it is to read in a message, are the scenario's. ``rules``: built-in rules answer in
+    place of a model, and may decline to judge.
     """
 
     url: str
@@ -90,6 +91,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts = TokenHosts()
     prompts: Prompts = Prompts()
     parse: dict[str, FieldKind] = {}
+    rules: bool = False
 
     def transport(self) -> Transport:
         """A connection, with the token where it belongs there."""
@@ -102,7 +104,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
         )
 
 
-class Question(msgspec.Struct, frozen=True):
+class Turn(msgspec.Struct, frozen=True):
     """One turn: the step's ``name``, what the model is told, and the struct of its answer."""
 
     name: str
@@ -137,7 +139,7 @@ class ChatModel:
 
     def parse(self, message: str, trace: TraceContext) -> Step[ParsedDemand]:
         """Step ``llm.parse_demand``: what the message asks for."""
-        question = Question(PARSE, self.setup.prompts.parse or "", message, self._demand)
+        question = Turn(PARSE, self.setup.prompts.parse or "", message, self._demand)
         return self._ask(question, trace, self._demands)
 
     def judge(self, message: str, hit: JudgedHit, trace: TraceContext) -> Step[Judgement]:
@@ -145,12 +147,12 @@ class ChatModel:
         asked = {"body": message, "hit": hit}
         # Metadata is passed on unread, and may hold bytes that are no UTF-8, or half a surrogate.
         text = without_lone_surrogates(encode(asked)).decode("utf-8", "replace")
-        question = Question(JUDGE, self.setup.prompts.judge or "", text, Judgement)
+        question = Turn(JUDGE, self.setup.prompts.judge or "", text, Judgement)
         return self._ask(question, trace, _judgement)
 
     def paraphrase(self, query: str, trace: TraceContext) -> Step[Paraphrase]:
         """Step ``llm.paraphrase``: ``query`` in other words."""
-        question = Question(PARAPHRASE, self.setup.prompts.paraphrase or "", query, Paraphrase)
+        question = Turn(PARAPHRASE, self.setup.prompts.paraphrase or "", query, Paraphrase)
 
         def fault(answer: Paraphrase) -> str | None:
             return paraphrase_fault(query, answer.paraphrase)
@@ -158,21 +160,23 @@ class ChatModel:
         return self._ask(question, trace, _paraphrase, fault)
 
     @abstractmethod
-    def _chat(self, question: Question, trace: TraceContext) -> Step[Said]:
+    def _chat(self, question: Turn, trace: TraceContext) -> Step[Said]:
         """The step of a call, and what the model said."""
 
     def _ask(
         self,
-        question: Question,
+        question: Turn,
         trace: TraceContext,
         decoder: msgspec.json.Decoder[Answer],
-        fault: Fault[Answer] | None = None,
+        fault: FindFault[Answer] | None = None,
     ) -> Step[Answer]:
         asked = time.perf_counter()
         with self._slots:
             queue_ms = (time.perf_counter() - asked) * 1000
             chat = self._chat(question, trace)
         step = with_content(chat, decoder, fault)
+        if self.setup.rules and step.unparseable is not None and chat.answer is not None:
+            step.unparseable = declined(chat.answer) or step.unparseable
         step.queue_ms = queue_ms
         return step
 
@@ -180,7 +184,7 @@ class ChatModel:
 def with_content(
     chat: Step[Said],
     decoder: msgspec.json.Decoder[Answer],
-    fault: Fault[Answer] | None = None,
+    fault: FindFault[Answer] | None = None,
 ) -> Step[Answer]:
     """``chat`` with what the model wrote for its answer, or why that is unparseable.
 

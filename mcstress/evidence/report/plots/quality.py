@@ -15,7 +15,7 @@ from mcstress.evidence.report.plots.style import BLUE, GREEN, GREY, ORANGE, Seri
 from mcstress.evidence.report.section import figures
 from mcstress.evidence.run_document import RunDocument
 
-_KINDS = {"verbatim": "her words", "paraphrase": "other words"}
+_KINDS = {"verbatim": "same wording", "paraphrase": "paraphrased"}
 _NUMBER = re.compile(r"[\d.]+")
 
 

@@ -22,7 +22,7 @@ _CELLS_NOTE = (
     "Same {role}, two {roles}, determinism: mean Jaccard; freshness: rate seen within 10 s; "
     "handover: rate at top-1; each with its 95 % interval and its samples."
 )
-_LEARNING = ["Her words", "Control", "Other words", "Control"]
+_LEARNING = ["Same wording", "Control", "Paraphrased", "Control"]
 
 
 def load(document: RunDocument) -> Section:

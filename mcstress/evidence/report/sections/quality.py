@@ -50,8 +50,16 @@ def _pairs(document: RunDocument, name: str, path: str) -> list[Any]:
         words.interval(figure.get("ci95")),
         words.chance(figure.get("chance")),
         words.of(figure.get("sharing_pairs"), figure.get("pairs")),
-        reading(document, key),
+        _of_hits(figure) or reading(document, key),
     ]
+
+
+def _of_hits(figure: FigureSection) -> readings.Reading | None:
+    """What to say where most pairs hold no hit: two empty lists are alike, and do not cycle."""
+    empty, pairs = figure.get("empty_pairs", 0), figure.get("pairs", 0)
+    if 2 * empty <= pairs:
+        return None
+    return readings.Reading(f"nothing found: {words.of(empty, pairs)} pairs are empty lists", "bad")
 
 
 _POOLS = {"candidates of the role": "{items} of the {role}"}

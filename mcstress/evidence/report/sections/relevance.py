@@ -38,7 +38,7 @@ def relevance(document: RunDocument) -> Section:
     section = Section(
         key="relevance", title="Relevance", question="Is what is found what was asked for?"
     )
-    section.tables = _by_truth(figure)
+    section.tables, section.notes = _by_truth(figure), _never_found(figure)
     if reason := figure.get(NOT_MEASURED):
         section.answer = readings.Reading("not measured", "fair")
         section.lead = f"Relevance was not measured by rule: {reason}."
@@ -55,7 +55,7 @@ def relevance(document: RunDocument) -> Section:
     section.tables.insert(0, Table(_COLUMNS, [_row(document, key) for key in _ROWS]))
     if questions := figure.get("worst"):
         section.tables.append(Table(_WORST, [_question(document, one) for one in questions]))
-    section.notes = [_MEANING, *_left_out(figure)]
+    section.notes = [_MEANING, *_left_out(figure), *section.notes]
     return section
 
 
@@ -113,8 +113,12 @@ def _of_rest(band: FigureSection) -> FigureSection:
 
 
 def not_measured(document: RunDocument) -> str:
-    """What the verdict's line says where no list could be judged; else empty."""
-    return "relevance was not measured" * bool(figures(document, "relevance").get(NOT_MEASURED))
+    """What the verdict's line says of what could not be judged; empty where all could."""
+    found = {"relevance": "relevance", "inbox": "the rating of hits"}
+    names = [name for path, name in found.items() if figures(document, path).get(NOT_MEASURED)]
+    if not names:
+        return ""
+    return f"{words.sentence_list(names)} {'was' if len(names) == 1 else 'were'} not measured"
 
 
 def _by_truth(figure: FigureSection) -> list[Table]:
@@ -131,6 +135,20 @@ def _by_truth(figure: FigureSection) -> list[Table]:
         for key, (name, ci95) in _TRUTH.items()
     ]
     return [Table(_TRUTH_COLUMNS, rows)]
+
+
+def _never_found(figure: FigureSection) -> list[str]:
+    """What ids that no list had mean for recall: a missed hit, or an id that no corpus has."""
+    never = figure.get("never_found")
+    if not never:
+        return []
+    ids = words.of(never, figure["relevant_ids"])
+    said = (
+        f"By truth: {ids} relevant ids were in no list of their question. An id that no corpus has "
+        "counts as missed: if the file names such ids, recall and nDCG are too low, and cannot "
+        "reach 1."
+    )
+    return [said]
 
 
 def _row(document: RunDocument, key: str) -> list[Any]:

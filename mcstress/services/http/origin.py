@@ -12,7 +12,7 @@ from mcstress.services.http.blanking import blanker
 from mcstress.services.http.request_head import RequestHeads, header_lines, request_heads
 
 
-class Target(msgspec.Struct, frozen=True, gc=False):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """A service. ``blank`` takes its token out of an answer; None where there is none.
 
     ``ca`` is a file of the authorities that its certificate is verified by; empty: the system's.
@@ -29,7 +29,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
 
 @lru_cache(maxsize=64)
-def target(
+def origin(
     base_url: str,
     headers: tuple[tuple[str, str], ...],
     connect_timeout_s: float,
@@ -38,7 +38,7 @@ def target(
     *,
     secret: str = "",
     ca: str = "",
-) -> Target:
+) -> Origin:
     """The service at ``base_url``, called with ``headers`` beside those that every call has.
 
     ``secret`` is what of them must be seen by nobody; empty: the bearer token, if there is one.
@@ -55,7 +55,7 @@ def target(
         }
     )
     token = secret or own.get("Authorization", "").rpartition(" ")[2]
-    return Target(
+    return Origin(
         url=url,
         base_url=str(url),
         heads=request_heads(url.prefix, lines),
