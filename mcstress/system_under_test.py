@@ -74,6 +74,8 @@ def prepare(settings: Settings) -> SystemUnderTest:
     """
     if unused := unused_proxy([settings.gateway_url, settings.llm_url]):
         logger.warning(unused)
+    for warning in settings.target_name.warnings():
+        logger.warning(warning)
     url, llm_url = settings.gateway_url, settings.llm_url
     target = look_at_target(settings, url) if settings.keeps_what_is_written else None
     model = look_at_llm(settings, llm_url) if llm_url else None

@@ -17,6 +17,7 @@ from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 from mcstress.services.gateway.target import GatewayTarget
 from mcstress.services.target import Target, TargetSetup
 from mcstress.services.toml.file import read_file
+from mcstress.services.toml.plan import plan_of
 from mcstress.services.toml.target import toml_target
 
 OPTION = "--target"
@@ -68,6 +69,16 @@ class TargetName(msgspec.Struct, frozen=True):
     def kind(self) -> type[Target]:
         """The class; UsageError where it is not there, or wrong."""
         return toml_target(self.file, self.text) if self.file else target_class(self.name)
+
+    def warnings(self) -> list[str]:
+        """What in the file looks like a secret, a line each; the value itself is not shown."""
+        if not self.file:
+            return []
+        return [
+            f"{self.file}: {key}: found what looks like a secret, expected the name of an "
+            "environment variable (token, password) or a file (token_file): files are passed on"
+            for key in plan_of(self.file, self.text).suspicious
+        ]
 
 
 def read_target(name: str) -> TargetName:

@@ -6,7 +6,7 @@ import pytest
 
 from mcstress.errors import UsageError
 from mcstress.services.target import Capabilities
-from mcstress.services.target_class import read_target
+from mcstress.services.target_class import TargetName, read_target
 from mcstress.services.toml.plan import Plan
 
 SERVICE = '[service.db]\nurl = "http://127.0.0.1:9"\n'
@@ -135,8 +135,8 @@ def test_a_file_in_which_something_looks_like_a_secret_is_known():
         rows = "/hits/hits/0/a_long_name_of_a_key_in_an_answer"
         id = "/id"
     """  # noqa: E501
-    assert plan(text).suspicious == [
-        "service.db.headers.X-Api-Key",
-        "search.body.key",
-        "search.body.id",
-    ]
+    keys = ["service.db.headers.X-Api-Key", "search.body.key", "search.body.id"]
+    assert plan(text).suspicious == keys
+    warnings = TargetName("my.toml", "my.toml", text).warnings()
+    assert [one.split(": found")[0] for one in warnings] == [f"my.toml: {key}" for key in keys]
+    assert not any("abc" in one or "sk-" in one or "a1b2" in one for one in warnings)
