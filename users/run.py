@@ -57,7 +57,7 @@ class Run(msgspec.Struct, frozen=True):
     gateway. ``truth``: the grades of a question's ids, by ``question_id``; ``rest``: its
     list at rest (``--rest``). ``reference``: the first trio is alone at the beginning, and goes
     through all wordings, one a round. The setups are what every worker makes its target and its
-    LLM's client from.
+    LLM's client from; ``llm_api`` None: there is no LLM.
     """
 
     uid: str
@@ -76,7 +76,7 @@ class Run(msgspec.Struct, frozen=True):
     think_to_s: float
     trace_sample: float = 1.0
     target: str = ""
-    llm_api: Api = "ollama"
+    llm_api: Api | None = "ollama"
     truth: dict[str, QuestionTruth] = {}
     rest: RestLists = {}
     mail: MailFacts | None = None
