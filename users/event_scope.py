@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from mcstress.metrics.event import POLL, Event, Item, Outcome, Scheduled, StepRecord, worded
 from mcstress.services.clock import CLOCK
-from mcstress.services.step import Step, cut_step
+from mcstress.services.step import Step, cut_step, part_times
 from mcstress.services.target import Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.relevance import DemandRules
@@ -100,6 +100,8 @@ class EventScope:
             record = StepRecord(name, start, step.latency_ms, error, step.queue_ms, step.resent)
             if step.unparseable is not None:
                 record.unparseable = step.unparseable
+            if step.parts is not None:
+                record.parts = part_times(step.parts)
             records.append(record)
             if step.cut:
                 record.cut = True
