@@ -53,6 +53,8 @@ def check_ports(options: Namespace) -> None:
         _check("--master-bind", options.master_bind_host, options.master_bind_port, renamed_by)
     if options.headful or not options.headless:
         _check("--web", options.web_host, options.web_port)
+    if port := getattr(options, "prometheus_port", 0):
+        _check("--prometheus", options.web_host, port)
 
 
 def _only_shows(options: Namespace) -> bool:
