@@ -62,6 +62,9 @@ logger = logging.getLogger(__name__)
 class Lifecycle:
     """One per environment. The master conducts, a worker takes part, a local runner does both."""
 
+    exporter: Exporter | None = None
+    """Where options ask for metrics out."""
+
     def __init__(self, environment: Environment, runner: Runner) -> None:
         self.environment = environment
         locust_compat.exclude_no_tags(environment)  # choose_phases has read them
@@ -75,7 +78,6 @@ class Lifecycle:
         self.system: SystemUnderTest | None = None
         self.token_hosts: TokenHosts | None = None
         self.finished = FinishedRuns()
-        self.exporter: Exporter | None = None
         self._last_words = ""
         self.quitting = False
         self.is_set_up = False

@@ -8,6 +8,7 @@ query or an error's words: those come from services.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, get_args
 
@@ -115,7 +116,7 @@ def _counts(document: RunDocument, band: Band) -> Iterator[Family]:
     steps = sorted(band.latency.steps.items())
     yield _counter(
         "steps",
-        "steps that went out, failed ones too",
+        "steps that went out, failed ones too; looks for new items are not among them",
         [Point({"step": name}, histogram.count) for name, histogram in steps],
     )
     yield _counter(
@@ -191,6 +192,8 @@ def _figures(document: RunDocument) -> Iterator[Family]:
             name, unit = name.removesuffix("_s").replace("_s.", "."), SECONDS
         elif named.unit in (RATE, JACCARD):
             unit = RATIO
+        # Prometheus keeps names that end in "_count" for its own histograms.
+        name = re.sub(r"([._])count$", r"\1number", name)
         yield _gauge(name, named.meaning, [Point({}, float(value))], unit)
 
 

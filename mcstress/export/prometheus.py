@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from mcstress.export.families import MS_PER_S, Family, Point
 from mcstress.metrics.histogram import EDGES_MS, Histogram
-from mcstress.process.ports import EVERYWHERE
+from mcstress.process.ports import listen
 
 PATH = "/metrics"
 SUFFIXES = {"s": "_seconds", "1": "_ratio", "": ""}
@@ -100,8 +100,7 @@ class MetricsServer:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(FamilyCollector(read))
         self._page = make_wsgi_app(registry)
-        address = ("" if host in EVERYWHERE else host, port)
-        self._server = WSGIServer(address, self._answer, log=None, error_log=logger)
+        self._server = WSGIServer(listen(host, port), self._answer, log=None, error_log=logger)
         self._server.start()
         logger.info("Prometheus metrics at http://%s:%d%s", host or "*", self.port, PATH)
 

@@ -75,7 +75,7 @@ def _check(option: str, host: str, port: int, renamed_by: str = "") -> None:
     if host not in EVERYWHERE:
         where = f"{option}-host {host}, {where}"
     try:
-        _listen(host, port)
+        listen(host, port).close()
     except OverflowError:
         raise UsageError(f"{option}-port: found {port}, expected 0 to 65535") from None
     except socket.gaierror as fault:
@@ -87,12 +87,11 @@ def _check(option: str, host: str, port: int, renamed_by: str = "") -> None:
         raise UsageError(f"{where}: {reason}") from None
 
 
-def _listen(host: str, port: int) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; everywhere means by IPv6 too, where this machine has it."""
     if host in EVERYWHERE and socket.has_dualstack_ipv6():
-        made = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    elif host in EVERYWHERE:
-        made = socket.create_server(("", port))
-    else:
-        ((family, *_), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        made = socket.create_server((host, port), family=family)
-    made.close()
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    if host in EVERYWHERE:
+        return socket.create_server(("", port))
+    ((family, *_), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return socket.create_server((host, port), family=family)
