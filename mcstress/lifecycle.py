@@ -31,6 +31,7 @@ from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
 from mcstress.master.finalize import finish
+from mcstress.master.memory_fill import fill_memory
 from mcstress.master.notify import notify, summary
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
@@ -119,7 +120,13 @@ class Lifecycle:
         if self.system is None or self.system.settings != settings:
             self.leave()
             check_claim(settings)
-            self.system = prepare(settings)
+            self.system = system = prepare(settings)
+            users = option(self.environment, "num_users") or 1
+            try:
+                system.memory_trios = fill_memory(settings, system, users)
+            except BaseException:
+                self.leave()
+                raise
         return self.system
 
     def on_test_start(self, **_: Any) -> None:

@@ -84,6 +84,14 @@ def _add_hidden(add: Any) -> None:
         help="your own class to test instead of the gateway; also FILE.py:CLASS",
     )
     add(
+        "--memory-size",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=1000,
+        help="other answers that a memory asked by itself is filled with first, per namespace",
+    )
+    add(
         "--llm-api",
         hidden=True,
         metavar="NAME",

@@ -95,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True):
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
+    memory_size: int = 0
 
     @property
     def keeps_what_is_written(self) -> bool:
@@ -206,6 +207,7 @@ def read_settings(
         rest=read_rest(Path(options.rest), scenario, _top_k(options.top_k, scenario))
         if options.rest
         else {},
+        memory_size=at_least(0, "--memory-size", options.memory_size),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
     )
     _refuse_other_encodings(settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -24,6 +25,7 @@ from mcstress.services.target import Capabilities, Target
 from mcstress.services.target_class import OPTION, make_target, target_class
 from mcstress.settings import Settings
 
+DEFAULT_PREFIX = "playbook_"
 BUILT_IN_MODEL = "qwen2.5"
 """The embedded LLM is no language model; it answers to the default's name."""
 
@@ -46,7 +48,7 @@ class SystemUnderTest(msgspec.Struct):
     """Where the services are, and what they said of themselves.
 
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
-    it.
+    it. ``uid`` is the run's. ``memory_trios``: those whose memories were filled for it.
     """
 
     settings: Settings
@@ -55,6 +57,18 @@ class SystemUnderTest(msgspec.Struct):
     target: TargetFacts
     model: ModelFacts
     stack: EmbeddedStack | None = None
+    uid: str = msgspec.field(default_factory=lambda: uuid4().hex)
+    memory_trios: int = 0
+
+    @property
+    def own_prefix(self) -> str:
+        """What keeps apart what two runs write into a system that outlives them; else nothing."""
+        return f"{self.uid[:8]}_" if self.settings.keeps_what_is_written else ""
+
+    @property
+    def playbook_prefix(self) -> str:
+        """How the names of the run's namespaces begin."""
+        return self.settings.playbook_prefix or DEFAULT_PREFIX + self.own_prefix
 
     def leave(self) -> None:
         """Stop what was started."""

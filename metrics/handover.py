@@ -4,7 +4,8 @@ Bob asks alice's queries with alice's memory and, as a control, without it. Rate
 questions of each question's mean, higher is better. Lift: the mean over questions of hits at top-1
 with the memory less those without, by pairs of both arms of a query; its test McNemar's exact one
 over the signs of the questions' differences. Intervals and test: by_question.py. A rate counts
-every query of its own arm that succeeded; lift needs both arms of a query.
+every query of its own arm that succeeded; lift needs both arms of a query. Where the memory is
+asked by itself, the control asks it in a namespace that was not told, and there is no lift.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mcstress.metrics.event import Event
 from mcstress.metrics.metric import (
     COUNT,
     NO_UNIT,
+    NOT_MEASURED,
     RATE,
     UNKNOWN,
     Metric,
@@ -51,6 +53,7 @@ LABELS = {VERBATIM: "same wording", PARAPHRASE: "paraphrased"}
 AT_TOP1, IN_LIST = range(2)
 """The figures of a question in one arm, 0 or 1 each time."""
 
+_ALONE = "the memory is asked by itself, and there is no search to compare it with"
 _OLDER_KEYS = ("arms", "pairs", "attempted", "reported")
 
 
@@ -60,7 +63,8 @@ class Kind(Accumulator):
     ``memory`` and ``control``: by question, where the answer stood in that arm. ``lifts``: by
     question, its difference at top-1 between the arms. ``arms``: arm, place. ``pairs``: place with
     memory, in the control. ``attempted``: by arm, queries that were not cut off. ``reported``: what
-    the service says it boosted and injected in the memory arm, by word.
+    the service says it boosted and injected in the memory arm, by word. ``alone``: controls that
+    asked a memory by itself, and are no search to compare with.
     """
 
     def __init__(self) -> None:
@@ -71,6 +75,7 @@ class Kind(Accumulator):
         self.pairs: Tally[tuple[int, int]] = Tally()
         self.attempted: Tally[tuple[str]] = Tally()
         self.reported: Tally[tuple[str]] = Tally()
+        self.alone: Tally[tuple[()]] = Tally()
 
     def restore_older(self, name: str, row: Sequence[Any]) -> None:
         """Add a row that an older version counted without its question."""
@@ -127,7 +132,9 @@ class Handover(Metric):
         seen.handover[arm, at_top1] += 1
         if arm == "control":
             kind.control.add(seen.unit, seen.question, at_top1, int(at != ABSENT))
-            if seen.before is not None:
+            if event.memory is not None:
+                kind.alone[()] += 1
+            elif seen.before is not None:
                 before = seen.before.place or TOP1
                 kind.pairs[before, at] += 1
                 kind.lifts.add(seen.unit, seen.question, int(before == TOP1) - at_top1)
@@ -172,6 +179,7 @@ def _result(kind: Kind, planned: int) -> dict[str, Any]:
         "planned": max(planned, attempted),
         **_arm(kind, "control", "control_"),
         **_lift(kind),
+        **({NOT_MEASURED: _ALONE} if kind.alone else {}),
         "reported_boosted": kind.reported[("boosted",)],
         "reported_injected": kind.reported[("injected",)],
     }

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcstress.load.pacer import Pacer
-from mcstress.metrics.event import Event, Hit, question_key
+from mcstress.metrics.event import Event, Hit, Item, question_key
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
@@ -128,11 +128,19 @@ class Coordinator:
         self.gives = not TAKING_OVER.isdisjoint(self.run.phases) and any(
             handover.from_persona == seat.persona for handover in self.run.scenario.handovers
         )
+        self.told: set[tuple[str, Item]] = set()
         self.baselines: dict[str, int] = {}
         self.baselines_began_s: dict[str, float] = {}
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext
+
+    @property
+    def records(self) -> int:
+        """What its namespace was told until now, filler included."""
+        run, seat = self.run, self.seat
+        is_filled = seat.generation == 1 and seat.trio <= run.memory_trios
+        return run.memory_size * is_filled + len(self.told)
 
     def begin_round(self) -> None:
         """Forget the last round's baselines and tell the master where we are."""

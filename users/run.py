@@ -43,7 +43,8 @@ class Run(msgspec.Struct, frozen=True):
     ``phases`` are the chosen ones in their order; ``rounds`` 0 means until stopped. ``top_k`` is
     the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
     gateway. ``truth``: the grades of a question's ids, by ``question_id``; ``rest``: its
-    list at rest. The setups are what every worker makes its target and its LLM's client from.
+    list at rest. ``memory_size``: how many pairs each namespace of the first ``memory_trios`` trios
+    was filled with. The setups are what every worker makes its target and its LLM's client from.
     """
 
     uid: str
@@ -65,6 +66,8 @@ class Run(msgspec.Struct, frozen=True):
     llm_api: Api = "ollama"
     truth: dict[str, QuestionTruth] = {}
     rest: RestLists = {}
+    memory_size: int = 0
+    memory_trios: int = 0
 
     def draw(self, *what: object) -> int:
         """A number in [0, 2**64) that depends on the seed and ``what`` alone.

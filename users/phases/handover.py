@@ -1,4 +1,8 @@
-"""Phases 4 and 4b: does bob find what alice learnt? Each query is also asked without memory."""
+"""Phases 4 and 4b: does bob find what alice learnt? Each query is also asked without memory.
+
+A memory that is asked by itself is asked twice: in alice's namespace, and in bob's own, which was
+not told.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +129,7 @@ def _ask_with_memory(
             asked.worded = True
             if query := asking.words(scope, demand):
                 asked.query, asked.question = query, scope.event.question
-                scope.search(query, memory=found.namespace, role=demand.role)
+                scope.search(query, memory=found.namespace, role=demand.role, records=found.records)
     asked.seq = scope.event.seq
 
 
@@ -143,12 +147,27 @@ def _ask_without(
         scope.event.arm, scope.event.paired_seq = "control", asked.seq
         scope.event.question = asked.question or scope.event.question
         _expect(scope, found, demand)
-        if query is not None:
+        if query is not None and coordinator.can.recall:
+            _ask_elsewhere(scope, query, demand.role)
+        elif query is not None:
             scope.search(query)
         elif asked.worded:
             scope.leave_out("skipped", NO_PARAPHRASE)
         else:
             _leave_out(scope, asking, found)
+
+
+def _ask_elsewhere(scope: EventScope, query: str, role: str) -> None:
+    """Ask the memory by itself in a namespace that was not told: the asker's own.
+
+    What comes back of the colleague's answer is a leak, unless the asker has recorded it, too.
+    """
+    coordinator, event = scope.coordinator, scope.event
+    scope.search(query, memory=coordinator.namespace, role=role, records=coordinator.records)
+    known = {(answer.id, answer.corpus) for _, answer in coordinator.told}
+    wanted = (event.expected, event.expected_corpus)
+    if event.memory is not None and wanted not in known:
+        event.memory.leaks += sum((hit.id, hit.corpus) == wanted for hit in event.top_k or ())
 
 
 def _expect(scope: EventScope, found: Recordings | Absence, demand: Demand) -> Item | None:
