@@ -1,7 +1,5 @@
-"""The front door, as a project of one's own would write it: who acts, and the listeners."""
+"""The front door: the listeners, and a user class for each persona of the scenario."""
 
-from mcstress import AliceUser, BobUser, CarolUser, install
-
-__all__ = ["AliceUser", "BobUser", "CarolUser"]
+from mcstress import install
 
 install()

@@ -10,20 +10,21 @@ from time import process_time
 from benchmarks.row import Row
 from mcstress.metrics.band import Bands
 from mcstress.metrics.diversity import FIGURES, figure_of
-from mcstress.metrics.faults import Faults
+from mcstress.metrics.event import CellKey
 from mcstress.metrics.intervals import prepare
-from mcstress.metrics.metric import ResultContext
-from mcstress.metrics.overlap_figure import Cell
+from mcstress.metrics.metric import Faults, ResultContext
 from mcstress.metrics.rounds import Listed, Rounds
 
 SIZES = (10_000, 100_000, 1_000_000)
 K = 8
 TRIOS = 100
-CELLS: list[Cell] = [(c, r) for c in ("alpha", "beta", "gamma") for r in ("a", "b", "c", f"of {c}")]
+CELLS: list[CellKey] = [
+    (c, r) for c in ("alpha", "beta", "gamma") for r in ("a", "b", "c", f"of {c}")
+]
 CHUNK = TRIOS * len(CELLS)
 EXACT = "exact: lists kept, every pair at the end of its round"
 
-Lists = list[tuple[int, int, Cell, tuple[str, ...]]]
+Lists = list[tuple[int, int, CellKey, tuple[str, ...]]]
 
 
 class Exact:
@@ -34,7 +35,7 @@ class Exact:
 
     def fold(self, lists: Lists) -> None:
         """The Jaccards of the lists, within each trio and round."""
-        rounds: dict[tuple[int, int], list[tuple[Cell, set[str]]]] = defaultdict(list)
+        rounds: dict[tuple[int, int], list[tuple[CellKey, set[str]]]] = defaultdict(list)
         for trio, round_, cell, ids in lists:
             rounds[trio, round_].append((cell, set(ids)))
         for held in rounds.values():

@@ -21,7 +21,7 @@ import msgspec
 from benchmarks.fixed_server import search_body
 from benchmarks.row import Row
 from benchmarks.tracing_arms import NOBODY, PUBLIC_KEY, SECRET_KEY
-from mcstress.tracing.mask import Mask
+from mcstress.tracing.mask import Masker
 from mcstress.tracing.observation import Observation
 from mcstress.tracing.spool.line import entry_of
 
@@ -70,7 +70,7 @@ def run() -> list[Row]:
         ("a round, personal data in all messages", list(map(with_personal_data, steps))),
     ):
         for part, chosen in parts(found):
-            arms[f"{what}: {part}"] = partial(mask_all, Mask("on"), chosen)
+            arms[f"{what}: {part}"] = partial(mask_all, Masker("on"), chosen)
             sizes[f"{what}: {part}"] = len(chosen)
     best = dict.fromkeys(arms, float("inf"))
     for _ in range(TURNS):
@@ -91,7 +91,7 @@ def parts(steps: Sequence[Observation]) -> Iterator[tuple[str, list[Observation]
         yield name, [step for step in steps if step.name == name]
 
 
-def mask_all(mask: Mask, steps: Sequence[Observation]) -> None:
+def mask_all(mask: Masker, steps: Sequence[Observation]) -> None:
     """Mask each of ``steps``."""
     for step in steps:
         mask.entry(step)

@@ -89,6 +89,7 @@ def _event() -> Event:
         top_k=[Hit(f"w-{rank:05}", "workers", 0.1 + rank / 50) for rank in range(K)],
         per_corpus_counts={"workers": 6, "ethereal_workers": 2},
         corpus_sizes={"workers": 5000, "ethereal_workers": 10000},
+        question="surge/1/alpha_milwaukee_distribution/0", gains=[1.0] * K, found=K,
         latency_ms=2.5, trace_id="0" * 32, steps=[StepRecord("matrix.search", time, 2.5)],
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from geventhttpclient import HTTPClient
 from locust import FastHttpUser, HttpUser
 from locust.env import Environment
 
-from mcstress.services.gateway.client import SEARCH, Gateway
+from mcstress.services.gateway.client import SEARCH, GatewayClient
 from mcstress.services.gateway.schema import SearchRequest, encode
 from mcstress.services.http.stream import tls_context
 from mcstress.services.http.transport import Transport
@@ -44,13 +44,13 @@ def transport_to(url: str) -> Transport:
 def our_step(url: str, environment: Environment) -> Search:
     """A ``matrix.search`` step: sent, received, decoded, checked, and told to Locust."""
     user = locust.User(environment)
-    gateway, report = Gateway(transport_to(url)), Reporter(environment, user)
+    gateway, report = GatewayClient(transport_to(url)), Reporter(environment, user)
     return lambda: report(gateway.search(REQUEST, TRACE))
 
 
 def our_step_untold(url: str, _: Environment) -> Search:
     """The same without Locust's request event."""
-    gateway = Gateway(transport_to(url))
+    gateway = GatewayClient(transport_to(url))
     return lambda: gateway.search(REQUEST, TRACE)
 
 

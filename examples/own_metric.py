@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcstress import AliceUser, BobUser, CarolUser, Event, Metric, install, metric
-from mcstress.metrics.metric import COUNT, MetricName, ResultContext, Section, Seen
+from mcstress.metrics.metric import COUNT, FigureGroup, MetricName, ResultContext, Seen
 from mcstress.metrics.tally import Tally
 
 __all__ = ["AliceUser", "BobUser", "CarolUser"]
@@ -29,7 +29,7 @@ class Spread(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """Each figure that a check may name."""
-        of = Section("spread", cls.hears, "lists", planned=None).name
+        of = FigureGroup("spread", cls.hears, "lists", planned=None).name
         yield of("lists", COUNT, "lists of the surge")
         meaning, row = "mean number of corpora that a list is from", "corpora in a list"
         yield of("mean_corpora", "corpora", meaning, label=row, row=row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Literal
@@ -26,6 +27,7 @@ from mcstress import locust_compat
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
+from mcstress.evidence.store.paths import release
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
@@ -45,7 +47,9 @@ from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import SystemUnderTest, prepare
+from mcstress.truth_check import said_of_truth
 from mcstress.users.persona_check import check_personas, host_of
+from mcstress.users.persona_classes import in_step, incomplete, missing
 from mcstress.worker.worker import Worker
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
@@ -62,6 +66,8 @@ class Lifecycle:
         self.environment = environment
         locust_compat.exclude_no_tags(environment)  # choose_phases has read them
         self.runner = runner
+        if isinstance(runner, WorkerRunner):
+            locust_compat.before_spawning(runner, self._make_classes)
         channel = Channel(runner)
         worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)
         self.controller = None if worker else RunController(environment, runner, channel)
@@ -105,10 +111,17 @@ class Lifecycle:
         classes = self.environment.user_classes
         host = host_of(self.environment.host, classes)
         settings = read_settings(options, host, self.token_hosts)
+        if not option(self.environment, "user_classes") and not self.runner.user_count:
+            classes[:] = in_step(classes, settings.scenario)
         # Asked first before there is a web form: what that names gets no token.
         self.token_hosts = settings.token_hosts
         check_personas(settings.scenario, classes)
         return settings
+
+    def _make_classes(self, names: Iterable[str]) -> None:
+        """A worker learns of its master's scenario when it is told whom to start."""
+        classes = self.environment.user_classes
+        classes += missing(names, classes)
 
     def check_users(self, asked: object) -> None:
         """Refuse more users than this machine's processes have open files for; UsageError."""
@@ -120,6 +133,7 @@ class Lifecycle:
         if self.system is None or self.system.settings != settings:
             self.leave()
             check_claim(settings)
+            said_of_truth(settings)  # what it refuses, before services are started
             self.system = system = prepare(settings)
             users = option(self.environment, "num_users") or 1
             try:
@@ -151,14 +165,23 @@ class Lifecycle:
             logger.warning(writes(run.run, system.target))
             if not settings.llm_url:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
-        if settings.truth.not_asked:
+        if (mail := settings.mail) is not None and mail.left_out:
             logger.warning(
-                "--truth %s: %d of its queries are not asked",
-                settings.truth.path,
-                settings.truth.not_asked,
+                "--inbox %s: %d messages left out, %d can be read: %s",
+                mail.source,
+                mail.left_out,
+                len(mail.messages),
+                "; ".join(mail.faults),
             )
-        for said in tokens_not_sent(settings):
+        users, classes = self.runner.target_user_count, self.environment.user_classes
+        if said := incomplete(users, classes, settings.scenario):
+            logger.warning("--users: %s", said)
+        for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
+        if self.quitting:  # a signal came while all this was made ready
+            run.segment.close()
+            release(run.paths)
+            raise StopTest("the process ends; nothing was begun")
         controller.conduct(run, self._progress(settings))
         if self.worker is not None:
             self.worker.local_segment, self.worker.local_sinks = run.segment, run.traces.sinks
@@ -176,6 +199,10 @@ class Lifecycle:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
         if self.controller is not None and (run := self.controller.current) is not None:
             self.controller.look_for_absent(run)
+            if run.offering is not None:
+                run.offering.end()
+        if self.worker is not None:
+            self.worker.stop_offering()
         if self.worker is None:
             self._end()
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locust.web import WebUI
 
 Function = TypeVar("Function", bound=Callable[..., object])
-View = Callable[[], Any]
+FlaskView = Callable[[], Any]
 
 UNREADABLE = "mcstress.Unreadable"
 """The type of the message that stands for one that could not be read; its data is the reason."""
@@ -97,6 +97,17 @@ def _read(frames: list[bytes], sender: str) -> Message:
     return message
 
 
+def before_spawning(runner: WorkerRunner, look: Callable[[Iterable[str]], None]) -> None:
+    """Call ``look`` with the names of all classes before a worker starts users of them (2.47)."""
+    start: Callable[..., None] = runner.start_worker
+
+    def start_worker(user_classes_count: dict[str, int], **how: Any) -> None:
+        look(user_classes_count)
+        start(user_classes_count, **how)
+
+    runner.start_worker = start_worker  # type: ignore[method-assign]  # Locust has no event before it
+
+
 class AnyTag(frozenset[str]):
     """The tags of a task that has each tag that is asked for.
 
@@ -138,6 +149,11 @@ class StoppableUser(User):
             self.group.killone(self.greenlet)
             return True
         return bool(super().stop(force))
+
+    def end_if_stopping(self) -> None:
+        """Where a user may be stopped without a wait: between two events that follow at once."""
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -271,7 +287,7 @@ def look_at_options(parser: LocustArgumentParser, look: Callable[[Namespace], No
     parser.parse_args = parse_args
 
 
-def replace_view(web_ui: WebUI, endpoint: str, wrap: Callable[[View], View]) -> None:
+def replace_view(web_ui: WebUI, endpoint: str, wrap: Callable[[FlaskView], FlaskView]) -> None:
     """Put another view before one of Locust's, behind the same login."""
     assert web_ui.app is not None
     views: dict[str, Any] = web_ui.app.view_functions

@@ -10,15 +10,34 @@ from locust.env import Environment
 DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
 """A band of the load curve needs ten seconds of its own."""
+MAX_WAIT_S = 10.0
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
+
+
+DEFAULT_SCENARIO = "three_cities"
+
+
+def add_scenario(parser: LocustArgumentParser) -> None:
+    """Add ``--scenario`` alone: its personas are needed before all options can be read."""
+    _add(
+        parser,
+        "--scenario",
+        metavar="NAME or FILE",
+        default=DEFAULT_SCENARIO,
+        help="name of a scenario that ships with mcstress, or a TOML file",
+    )
+
+
+def _add(parser: LocustArgumentParser, *names: str, hidden: bool = False, **how: Any) -> None:
+    variable = "MCSTRESS_" + names[0].lstrip("-").upper().replace("-", "_")
+    parser.add_argument(*names, include_in_web_ui=not hidden, env_var=variable, **how)
 
 
 def add_options(parser: LocustArgumentParser) -> None:
     """Add every option of docs/options.md. No argument group: Locust would lose them."""
 
     def add(*names: str, hidden: bool = False, **how: Any) -> None:
-        variable = "MCSTRESS_" + names[0].lstrip("-").upper().replace("-", "_")
-        parser.add_argument(*names, include_in_web_ui=not hidden, env_var=variable, **how)
+        _add(parser, *names, hidden=hidden, **how)
 
     add(
         "--llm-host",
@@ -32,12 +51,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         default="qwen2.5",
         help="the model that parses and judges messages",
     )
-    add(
-        "--scenario",
-        metavar="NAME or FILE",
-        default="three_cities",
-        help="name of a scenario that ships with mcstress, or a TOML file",
-    )
+    add_scenario(parser)
     add(
         "--rounds",
         type=int,
@@ -61,6 +75,26 @@ def add_options(parser: LocustArgumentParser) -> None:
         metavar="MIN-MAX",
         default="0",
         help="seconds between a coordinator's events, e.g. 2 or 1-5",
+    )
+    add(
+        "--arrival-rate",
+        metavar="R or FROM-TO",
+        default="",
+        help="events begin by a schedule: so many a second over all workers, e.g. 50, or 10-100 "
+        "ramped over the run time; empty: each user begins its next event when the last is over",
+    )
+    add(
+        "--arrivals",
+        metavar="KIND",
+        default="poisson",
+        help="with --arrival-rate: poisson (by chance) or constant (evenly)",
+    )
+    add(
+        "--max-wait",
+        type=float,
+        metavar="S",
+        default=MAX_WAIT_S,
+        help="with --arrival-rate: an event that no user has begun after so many seconds is missed",
     )
     add(
         "--reference",
@@ -171,6 +205,19 @@ def _add_hidden(add: Any) -> None:
         metavar="RUN.json",
         default="",
         help="the report of a run at rest, to compare each question's list with",
+    )
+    add(
+        "--inbox",
+        hidden=True,
+        metavar="PATH",
+        default="",
+        help="messages from outside: a folder of .eml files, an mbox, or JSON lines of SMS",
+    )
+    add(
+        "--inbox-repeat",
+        hidden=True,
+        action="store_true",
+        help="begin again when all messages of --inbox are used up",
     )
     add(
         "--max-answer",

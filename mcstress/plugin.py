@@ -8,6 +8,7 @@ from typing import Any
 
 import gevent
 from locust import events
+from locust.argument_parser import get_empty_argument_parser
 from locust.env import Environment
 from locust.runners import Runner
 
@@ -15,21 +16,30 @@ from mcstress import locust_compat
 from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.lifecycle import Lifecycle
-from mcstress.options import add_options
+from mcstress.options import DEFAULT_SCENARIO, add_options, add_scenario
 from mcstress.process.file_limit import raise_nofile_limit
 from mcstress.process.parent_death import Descent
 from mcstress.process.ports import PortCheck
 from mcstress.process.tuning import disable_greenlet_tree, tolerate_encoding, tune_gc
 from mcstress.signals import Interrupts
+from mcstress.users.persona_classes import put_classes
+from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.session import hook_of
 
 
-@cache
 def install() -> None:
-    """Called by every locustfile; the listeners are registered once.
+    """Called by every locustfile: listens to Locust, and makes the scenario's user classes.
 
-    Nothing starts yet: ``--processes`` forks after this.
+    They are made where the locustfile has no coordinator's class of its own. Nothing starts yet:
+    ``--processes`` forks after this.
     """
+    register()
+    put_classes(sys._getframe(1).f_globals, _personas())  # noqa: SLF001  (Locust looks for classes where install() is called)
+
+
+@cache
+def register() -> None:
+    """Register options and listeners, once."""
     hook_of(events)
     locust_compat.install()
     tolerate_encoding()
@@ -38,6 +48,20 @@ def install() -> None:
     descent = Descent()
     events.init.add_listener(lambda **_: descent.settle())
     events.init.add_listener(on_init)
+
+
+def _personas() -> list[str]:
+    """Those of the scenario that the options name; the default's where it is refused later.
+
+    Locust reads all options after its locustfile, this one by the same rules.
+    """
+    parser = get_empty_argument_parser(add_help=False)
+    add_scenario(parser)
+    options, _ = parser.parse_known_args()
+    try:
+        return load_scenario(options.scenario).personas
+    except UsageError:
+        return load_scenario(DEFAULT_SCENARIO).personas
 
 
 def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:

@@ -9,8 +9,9 @@ import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.evidence.store.history import blaming, events_of, read_run
+from mcstress.users.at_rest import RestLists, list_of
 from mcstress.users.scenarios.model import Scenario
-from mcstress.users.truth import RestLists, question_id
+from mcstress.users.truth import question_id
 
 
 def read_rest(path: Path, scenario: Scenario, k: int, place: str = "--rest") -> RestLists:
@@ -45,12 +46,12 @@ def _read(path: Path, _changed_ns: int, _size: int) -> tuple[str, bytes, int, Re
     with blaming(run):
         found: dict[str, tuple[int, list[str]]] = {}
         for event in events_of(run):
-            hits = event.listed
-            if event.phase != "baseline" or event.outcome == "cut" or hits is None:
+            has_none = event.outcome == "cut" or event.listed is None
+            if event.phase != "baseline" or has_none:
                 continue
             key = question_id(event.variant or event.trio, *event.cell)
             if key not in found or event.users < found[key][0]:
-                found[key] = event.users, [f"{hit.corpus}:{hit.id}" for hit in hits]
+                found[key] = event.users, list_of(event)
     variants = msgspec.json.encode(document.scenario.get("variants"))
     lists = {key: ids for key, (_, ids) in found.items()}
     return document.asked.name, variants, document.run.k, lists

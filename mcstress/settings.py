@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from mcstress.arrival_settings import ArrivalSettings, arrivals_of
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
@@ -38,15 +39,19 @@ from mcstress.services.target_class import target_class
 from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
-from mcstress.users.run import setup_of
+from mcstress.users.at_rest import RestLists
+from mcstress.users.mail import MailSource, read_mail
+from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
-from mcstress.users.truth import RestLists, Truth, read_truth
+from mcstress.users.truth import Truth, read_truth
 from mcstress.web.names import Authority, allowed_hosts
 
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
+OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.")
+NONE_MISSED = parse_check("arrivals.missed == 0")
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -92,10 +97,13 @@ class Settings(msgspec.Struct, frozen=True):
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
     stack_faults: Faults
+    arrivals: ArrivalSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
     memory_size: int = 0
+    mail: MailSource | None = None
+    inbox_repeat: bool = False
 
     @property
     def keeps_what_is_written(self) -> bool:
@@ -115,7 +123,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     def llm_setup(self, url: str, model: ModelFacts) -> ModelSetup:
         """What the language model's client is made from, for what was found at ``url``."""
-        return ModelSetup(
+        return model_setup_of(
+            self.scenario,
             url=url,
             # Ollama knows more names of a model than it lists.
             model=self.llm_model if model.api == "ollama" else model.name,
@@ -124,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True):
             timeout_s=self.llm_timeout_s,
             max_answer_bytes=self.max_answer_bytes,
             token_hosts=self.token_hosts,
+            rules=model.rule_based,
         )
 
 
@@ -136,12 +146,14 @@ _OPTIONS = {
     "think_from_s": "--think-time",
     "think_to_s": "--think-time",
     "reference_s": "--reference",
+    "arrivals": "--arrival-rate",
     "timeout_s": "--timeout",
     "max_answer_bytes": "--max-answer",
     "wait_deadline_s": "--wait-deadline",
     "web_allowed_hosts": "--web-allowed-host",
     "token_hosts": "--host",
     "stack_faults": "--stack-fault",
+    "mail": "--inbox",
 }
 """The options of settings that are not named as their option is."""
 
@@ -208,11 +220,22 @@ def read_settings(
         if options.rest
         else {},
         memory_size=at_least(0, "--memory-size", options.memory_size),
+        mail=_mail(options.inbox, scenario),
+        inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
+        arrivals=arrivals_of(options),
     )
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
-    return settings
+    return _with_own_checks(settings)
+
+
+def _with_own_checks(settings: Settings) -> Settings:
+    """With what each run by a schedule is checked for, unless its figure is checked already."""
+    named = {check.metric for check in settings.checks}
+    if settings.arrivals is None or NONE_MISSED.metric in named:
+        return settings
+    return structs.replace(settings, checks=[*settings.checks, NONE_MISSED])
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
@@ -228,18 +251,40 @@ def _refuse_other_encodings(settings: Settings) -> None:
 
 
 def _refuse_checks_of_nothing(settings: Settings) -> None:
-    """Checks of relevance without what it is judged by: they would be unknown in each run."""
+    """Checks of figures without what they are judged by: they would be unknown in each run."""
     for check in settings.checks:
         if check.metric in OF_TRUTH:
             if not settings.truth.path:
                 raise UsageError(f"check {check.text!r}: found no --truth, expected a file of it")
-        elif check.metric.startswith("stability.against_rest.") and not settings.rest_path:
-            raise UsageError(f"check {check.text!r}: found no --rest, expected a run at rest")
+        elif check.metric.startswith("stability.against_rest."):
+            if not (settings.rest_path or settings.reference_s):
+                raise UsageError(
+                    f"check {check.text!r}: found neither --rest nor --reference, expected lists "
+                    "at rest"
+                )
+        elif check.metric.startswith("inbox.fields."):
+            _refuse_field(check, settings.scenario)
         elif check.metric.startswith("relevance.") and not settings.scenario.relevance:
             raise UsageError(
                 f"check {check.text!r}: found no [[relevance]] in the scenario "
                 f"{settings.scenario.name}, expected one that says what fits"
             )
+        elif check.metric.startswith(OF_A_SCHEDULE) and settings.arrivals is None:
+            raise UsageError(
+                f"check {check.text!r}: found no --arrival-rate, expected one: this "
+                "figure needs a schedule"
+            )
+
+
+def _refuse_field(check: Check, scenario: Scenario) -> None:
+    """What the LLM reads in a message has the scenario's own names."""
+    name = check.metric.split(".")[2]
+    if name not in scenario.parse:
+        known = ", ".join(scenario.parse) or "there are none"
+        raise UsageError(
+            f"check {check.text!r}: found the field {name}, expected one of the fields of parse in "
+            f"the scenario {scenario.name}: {known}"
+        )
 
 
 def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:
@@ -283,6 +328,13 @@ def _target(name: str, host: str | None) -> str:
     if name:
         target_class(name)
     return name
+
+
+def _mail(given: str, scenario: Scenario) -> MailSource | None:
+    """Mail from outside, from the option or else the scenario; None where neither names any."""
+    path = given or scenario.inbox.source
+    place = "--inbox" if given else f"scenario {scenario.name}, inbox.source"
+    return read_mail(Path(path), scenario.inbox.priority, place) if path else None
 
 
 def _api(option: str, value: Any) -> Api | None:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from mcstress.errors import ServiceRefusalError, UsageError
+from mcstress.first_search import said_of_relevance
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.proxies import unused_proxy
@@ -24,6 +25,7 @@ from mcstress.services.step import Step
 from mcstress.services.target import Capabilities, Target
 from mcstress.services.target_class import OPTION, make_target, target_class
 from mcstress.settings import Settings
+from mcstress.users.scenarios.load import corpus_paths
 
 DEFAULT_PREFIX = "playbook_"
 BUILT_IN_MODEL = "qwen2.5"
@@ -48,7 +50,8 @@ class SystemUnderTest(msgspec.Struct):
     """Where the services are, and what they said of themselves.
 
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
-    it. ``uid`` is the run's. ``memory_trios``: those whose memories were filled for it.
+    it. ``said``: what a first search shows that a user must know before the load. ``uid`` is the
+    run's. ``memory_trios``: those whose memories were filled for it.
     """
 
     settings: Settings
@@ -57,6 +60,7 @@ class SystemUnderTest(msgspec.Struct):
     target: TargetFacts
     model: ModelFacts
     stack: EmbeddedStack | None = None
+    said: list[str] = []
     uid: str = msgspec.field(default_factory=lambda: uuid4().hex)
     memory_trios: int = 0
 
@@ -93,19 +97,22 @@ def prepare(settings: Settings) -> SystemUnderTest:
             llm_url = llm_url or stack.llm_url
         target = target or look_at_target(settings, url)
         model = model or look_at_llm(settings, llm_url)
+        said = said_of_relevance(settings, url)
     except BaseException:
         if stack is not None:
             stack.stop()
         raise
     if settings.llm_url:
         logger.info("API of the LLM: %s", API_NAMES[model.api])
-    return SystemUnderTest(settings, url, llm_url, target, model, stack)
+    return SystemUnderTest(settings, url, llm_url, target, model, stack, said)
 
 
 def start_stack(settings: Settings) -> EmbeddedStack:
     """The embedded stack with the run's seed, and the faults that were asked for."""
     logger.info("starting the embedded stack")
-    return EmbeddedStack.start(seed=settings.seed, faults=settings.stack_faults.text)
+    corpora = corpus_paths(settings.scenario_source, settings.scenario)
+    faults = settings.stack_faults.text
+    return EmbeddedStack.start(seed=settings.seed, faults=faults, corpora=corpora)
 
 
 def look_at_target(settings: Settings, url: str) -> TargetFacts:

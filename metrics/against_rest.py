@@ -1,6 +1,7 @@
 """Against rest: whether a question gets under load the list that it got without.
 
-Each baseline's list against the same question's in another run, at rest (``--rest``): the mean
+Each baseline's list against the same question's at rest, in another run (``--rest``) or of the
+trio that was alone at the beginning (``--reference``): the mean
 share of a list that the other has too, 2·shared/(a + b); two empty lists are alike. Higher is
 better. Mean over questions of each question's mean; interval Wilson's, joined with the jackknife
 over trios (by_question.py). Source: VERDICT.md, section 1.
@@ -16,11 +17,11 @@ from mcstress.metrics.event import Event
 from mcstress.metrics.metric import (
     COUNT,
     RATE,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     ResultContext,
-    Section,
     Seen,
 )
 
@@ -38,7 +39,7 @@ class AgainstRest(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section(cls.section, cls.hears, "lists", None, "questions").name
+        of = FigureGroup(cls.section, cls.hears, "lists", None, "questions").name
         yield of(
             "mean_overlap",
             RATE,

@@ -20,7 +20,8 @@ of the run cuts says nothing until it took longer than the cap.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Annotated, Any
 
@@ -47,7 +48,7 @@ EDGES_S = [2 ** (number / 4) for number in range(-8, 67)]
 """Latencies are told apart by quarters of an octave, from 0.25 s to more than a day: so the cap is
 at most 19 % above four times the median; by whole octaves it could be twice that, and hide an
 outage that a slow service's steps hung through."""
-LOWEST_S = EDGES_S[0]
+_EDGES = np.array(EDGES_S)
 ONE_SECOND = EDGES_S.index(1.0)
 FOUR_TIMES = 8
 """Four times is two octaves, in quarters."""
@@ -66,34 +67,19 @@ LONGEST_SLOTS = 86_400 * SLOTS_A_SECOND
 class Mask(dict[int, int]):
     """Slots since 1970 as bits, by chunks of 512. Merging is OR.
 
-    ``since`` to ``newest`` are slots that are known to be set, the last ones. Per hour 70 chunks:
-    in memory 12 KB, as JSON at most 10 KB; per day 290 KB and 240 KB.
+    Per hour 70 chunks: in memory 12 KB, as JSON at most 10 KB; per day 290 KB and 240 KB.
     """
-
-    __slots__ = ("newest", "since")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.since, self.newest = 0, -1
 
     def mark(self, first: int, last: int) -> None:
         """Set the slots from ``first`` to ``last``; the last alone where a clock was set."""
         if not 0 < last - first <= LONGEST_SLOTS:
             chunk = last >> CHUNK_BITS
             self[chunk] = self.get(chunk, 0) | 1 << (last & CHUNK - 1)
-            self._know(last, last)
             return
         for chunk in range(first >> CHUNK_BITS, (last >> CHUNK_BITS) + 1):
             start = chunk << CHUNK_BITS
             low, high = max(first - start, 0), min(last - start, CHUNK - 1)
             self[chunk] = self.get(chunk, 0) | ((2 << high - low) - 1) << low
-        self._know(first, last)
-
-    def _know(self, first: int, last: int) -> None:
-        if self.since <= first <= self.newest + 1:
-            self.newest = max(self.newest, last)
-        else:
-            self.since, self.newest = first, last
 
     def slots(self, first: int, count: int) -> Slots:
         """Whether each of ``count`` slots from ``first`` on is set."""
@@ -222,7 +208,7 @@ class Silence(msgspec.Struct, frozen=True):
         return f"from {utc(self.begin):%H:%M:%S} for {self.seconds:.1f} s"
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ServiceFigures(msgspec.Struct, frozen=True):
     """A service's availability. ``rate`` and ``longest_silence_s`` are None without a slot.
 
     ``slots`` counts those in flight, of ``slot_s`` each: what it was measured over. ``silences``
@@ -240,7 +226,7 @@ class Reading(msgspec.Struct, frozen=True):
     cap_s: float
 
 
-class Service(Accumulator):
+class ServiceSlots(Accumulator):
     """One service's slots. A step marks one mask, a success of more than a second two.
 
     ``quick``: spans of successes of up to 1 s. ``slow``: of others, by latency; ``ended``: their
@@ -269,27 +255,39 @@ class Service(Accumulator):
         if not ok and not cut:
             self.failed.mark(first, last)
             return
-        latency_s = end_s - begin_s
-        edge = 0 if latency_s <= LOWEST_S else bisect_left(EDGES_S, latency_s)
-        if cut:
-            if edge > ONE_SECOND:
-                self.cut[edge].mark(first, last)
-            return
-        self.latencies[kind][edge] += 1
+        edge = bisect_left(EDGES_S, end_s - begin_s)
+        if not cut:
+            self._add_successes(kind, edge, first, last, 1)
+        elif edge > ONE_SECOND:
+            self.cut[edge].mark(first, last)
+
+    def add_answers(
+        self, kind: str, begins_s: Sequence[float], latencies_ms: Sequence[float]
+    ) -> None:
+        """Count successes called ``kind``; those that share an edge and a span are marked once."""
+        begins = np.array(begins_s)
+        ends = begins + np.array(latencies_ms) / 1000
+        edges = np.searchsorted(_EDGES, ends - begins).tolist()
+        firsts, lasts = (
+            (times * SLOTS_A_SECOND).astype(np.int64).tolist() for times in (begins, ends)
+        )
+        for (edge, first, last), number in Counter(zip(edges, firsts, lasts, strict=True)).items():
+            self._add_successes(kind, edge, first, last, number)
+
+    def _add_successes(self, kind: str, edge: int, first: int, last: int, number: int) -> None:
+        self.latencies[kind][edge] += number
         if edge > ONE_SECOND:
             self.slow[edge].mark(first, last)
             self.ended.mark(last, last)
-            return
-        quick = self.quick
-        if not quick.since <= first <= last <= quick.newest:
-            quick.mark(first, last)
+        else:
+            self.quick.mark(first, last)
 
     def cap_edge(self) -> int:
         """The number of the cap's edge; ``len(EDGES_S)`` where there is none so high."""
         slowest = self.latencies.slowest_median()
         return min(max(ONE_SECOND, slowest + FOUR_TIMES), len(EDGES_S))
 
-    def result(self, begin_s: float, end_s: float, clock_error_s: float = 0.0) -> Reading:
+    def result(self, begin_s: float, end_s: float, clock_error_s: float = 0.0) -> ServiceFigures:
         """The figures of a run from ``begin_s`` to ``end_s``; slots outside do not count.
 
         ``clock_error_s`` is the largest of the workers' (clock_offset.py): above 50 ms slots are
@@ -308,7 +306,7 @@ class Service(Accumulator):
         ]
         slots, silent_s = int(flight.sum()), sum(silence.seconds for silence in silences)
         cap, measured = self.cap_edge(), slots > 0 and end_s > begin_s
-        return Reading(
+        return ServiceFigures(
             rate=max(0.0, 1 - silent_s / (end_s - begin_s)) if measured else None,
             longest_silence_s=max((s.seconds for s in silences), default=0.0) if measured else None,
             silent_s=silent_s,
@@ -335,11 +333,11 @@ class Service(Accumulator):
         return good | _either([*beyond, self.failed], first, count), good
 
 
-class Availability(dict[str, Service]):
+class Availability(dict[str, ServiceSlots]):
     """Services by name: what a worker hands over, and what the master adds up."""
 
-    def __missing__(self, name: str) -> Service:
-        service = self[name] = Service()
+    def __missing__(self, name: str) -> ServiceSlots:
+        service = self[name] = ServiceSlots()
         return service
 
     def merge(self, other: Availability) -> None:
@@ -354,8 +352,8 @@ class Availability(dict[str, Service]):
 
     def result(
         self, begin_s: float, end_s: float, clock_error_s: float = 0.0
-    ) -> dict[str, Reading]:
-        """The figures of each service that was asked anything, as ``Service.result``."""
+    ) -> dict[str, ServiceFigures]:
+        """The figures of each service that was asked anything, as ``ServiceSlots.result``."""
         return {
             name: self[name].result(begin_s, end_s, clock_error_s)
             for name in sorted(self)

@@ -13,7 +13,15 @@ import msgspec
 
 from mcstress.metrics.availability import GATEWAY, LLM
 from mcstress.metrics.latency import steps_and_phases
-from mcstress.metrics.metric import COUNT, RATE, Metric, MetricName, Range, ResultContext, Section
+from mcstress.metrics.metric import (
+    COUNT,
+    RATE,
+    FigureGroup,
+    Metric,
+    MetricName,
+    Range,
+    ResultContext,
+)
 from mcstress.metrics.phase import PHASES
 
 SECONDS = "s"
@@ -55,7 +63,7 @@ class AvailabilityFigures(Metric):
 def _of_service(
     path: str, service: str, phases: tuple[str, ...], ranges: tuple[Range, ...]
 ) -> Iterator[MetricName]:
-    of = Section(path, phases, "slots", None).name
+    of = FigureGroup(path, phases, "slots", None).name
     over = f"{path}.measured_s"
     rate = f"share of the run's time in which the {service} was not silent; higher is better"
     longest = (

@@ -1,11 +1,14 @@
-"""A band of concurrent users, and all figures within it."""
+"""A band of load, of concurrent users or of an offered rate, and all figures within it."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
+from msgspec import UNSET
+
+from mcstress.metrics.arrivals import Row
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
 from mcstress.metrics.event import Event
@@ -22,7 +25,15 @@ from mcstress.metrics.metric import (
     WholeRun,
 )
 from mcstress.metrics.registry import REGISTRY
+from mcstress.metrics.response import Response
 from mcstress.metrics.unparseable import Unparseable
+
+RATES = 10**10
+"""Bands from here on are of an offered rate: this, and its lowest in thousandths a second."""
+
+_STEPS = (100, 150, 220, 330, 470, 680)
+RATE_EDGES: list[int] = [step * 10**power for power in range(8) for step in _STEPS]
+"""The lowest rate of each band, in thousandths a second: 0.1, 0.15, 0.22, …, each half more."""
 
 EDGES: list[int] = [mantissa * 10**power for power in range(8) for mantissa in (1, 2, 5)]
 """The lowest number of users of each band: 1, 2, 5, 10, 20, 50, …"""
@@ -34,6 +45,18 @@ Kind = TypeVar("Kind", bound=Metric)
 def band_of(users: int) -> int:
     """The lowest number of users in the band of ``users``, which are at least the event's own."""
     return EDGES[bisect_right(EDGES, max(users, 1)) - 1]
+
+
+def rate_band(per_s: float) -> int:
+    """The band of an offered rate."""
+    return RATES + RATE_EDGES[max(bisect_right(RATE_EDGES, round(per_s * 1000)) - 1, 0)]
+
+
+def load_band(event: Event) -> int:
+    """The band of an event: by its offered rate, or without a schedule by its users."""
+    if event.scheduled is UNSET:
+        return band_of(event.users)
+    return rate_band(event.scheduled.offered_per_s)
 
 
 class Band:
@@ -49,6 +72,7 @@ class Band:
         self.errors = self._of(Errors)
         self.events = self._of(Events).counted
         self.latency = self._of(Latency)
+        self.responses = self._of(Response)
         self.unparseable = self._of(Unparseable)
         self.freshness = self._of(Freshness)
         self.listeners: dict[str, list[Add]] = {}
@@ -89,11 +113,18 @@ class Band:
         sections: dict[str, Any] = {}
         for metric in self.metrics.values():
             if metric.section not in BESIDE_METRICS:
+                found = metric.result(context)
+                if metric.may_be_absent and not found:
+                    continue
                 section = sections
                 for part in metric.section.split("."):
                     section = section.setdefault(part, {})
-                section |= metric.result(context)
+                section |= found
         return sections
+
+    def latency_section(self, unserved: Sequence[Row] = ()) -> dict[str, Any]:
+        """What stands under ``latency``; ``unserved``: arrivals of its load that never began."""
+        return {**self.latency.result(), **self.responses.summaries(unserved)}
 
     def per_question(self) -> dict[str, dict[Unit, Mean]]:
         """By figure and unit: what its values add up to; of figures that are compared so."""
@@ -105,7 +136,7 @@ class Band:
 
 
 class Bands(dict[int, Band]):
-    """Bands by their lowest number of users."""
+    """Bands by their lowest number of users, or from ``RATES`` on by their offered rate."""
 
     def __missing__(self, users_from: int) -> Band:
         band = self[users_from] = Band()

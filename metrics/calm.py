@@ -15,30 +15,36 @@ from mcstress.metrics import jaccard
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.band import band_of
 from mcstress.metrics.rates import rate
-from mcstress.metrics.timeline import Slot, Timeline
+from mcstress.metrics.timeline import SlotCounts, TimelineCounts
 from mcstress.metrics.users_timeline import UsersTimeline
 
 MARGIN_S = 1.0
 KNOWN = ("errors.rate", "errors.failed", "latency.", "determinism.mean_jaccard")
 """How the names of the figures begin that are known of such times."""
+UNKNOWN = ("latency.queue", "latency.phases", "latency.response", "latency.lateness")
+"""And of the figures that are not, all the same."""
 
 Entry = Mapping[str, Any]
 
 
 def is_known(figure: str) -> bool:
     """Whether a band's calm times have this figure."""
-    return figure.startswith(KNOWN) and not figure.startswith(("latency.queue", "latency.phases"))
+    return figure.startswith(KNOWN) and not figure.startswith(UNKNOWN)
 
 
 def calm_bands(
-    curve: Sequence[Entry], timeline: Timeline, users: UsersTimeline, silences: Sequence[Silence]
+    curve: Sequence[Entry],
+    timeline: TimelineCounts,
+    users: UsersTimeline,
+    silences: Sequence[Silence],
 ) -> dict[int, Entry]:
     """By the lowest users of each entry of ``curve``: its figures; empty without a silence."""
     if not silences:
         return {}
+    curve = [entry for entry in curve if "offered_from" not in entry]
     width, slots = 1 << timeline.doublings, timeline.slots
     there = users.by_slot(timeline.doublings, sorted(slots))
-    joined = {entry["users_from"]: Slot() for entry in curve}
+    joined = {entry["users_from"]: SlotCounts() for entry in curve}
     for number in sorted(slots):
         entry = _entry_of(curve, there.get(number, {}).get("users"))
         if entry is not None and not _touched(number * width, width, silences):
@@ -61,7 +67,7 @@ def _entry_of(curve: Sequence[Entry], users: float | None) -> Entry | None:
     return next((one for one in curve if one["users_from"] <= band <= one["users_to"]), None)
 
 
-def _figures(slot: Slot) -> Entry:
+def _figures(slot: SlotCounts) -> Entry:
     steps, failed = slot.asked(), slot.failed[()]
     return {
         "errors": {"steps": steps, "failed": failed, "rate": rate(failed, steps)},

@@ -14,11 +14,10 @@ import msgspec
 
 from mcstress.metrics.by_question import lift_questions_needed, questions_needed
 from mcstress.metrics.check import Check, CheckSyntaxError, parse_check
-from mcstress.metrics.faults import UNSENT_STEPS
-from mcstress.metrics.metric import NOT_MEASURED, OPERATORS, MetricName
+from mcstress.metrics.metric import NOT_MEASURED, OPERATORS, UNSENT_STEPS, MetricName
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.results import says
-from mcstress.metrics.shown import figure, shown
+from mcstress.metrics.shown import beyond, figure, plural, shown
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
 
@@ -49,10 +48,13 @@ class CheckOutcome(msgspec.Struct, frozen=True, kw_only=True):
     there_are: Annotated[
         int | None, says("questions that the scenario has; null: not known, or no end of them")
     ] = None
+    at_least: Annotated[
+        float | None, says("what the figure is at least, where value is null for that it is more")
+    ] = None
     reason: Annotated[str, says("why, in words")]
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Measured(msgspec.Struct, frozen=True):
     """What a run's results hold of one figure."""
 
     value: float | None = None
@@ -61,6 +63,7 @@ class Seen(msgspec.Struct, frozen=True):
     planned: int | None = None
     ci95: list[float] | None = None
     there_are: int | None = None
+    at_least: float | None = None
 
     @property
     def witnesses(self) -> int:
@@ -79,7 +82,9 @@ class Seen(msgspec.Struct, frozen=True):
         """Why there is too little to judge by; empty where there is enough."""
         if self.witnesses < needs:
             noun = "sample" if self.questions is None else "different question"
-            few = f"only {plural(self.witnesses, noun)}" if self.witnesses else f"no {noun}"
+            if not self.witnesses:
+                return f"nothing was measured; it needs at least {plural(needs, noun)}"
+            few = f"only {plural(self.witnesses, noun)}"
             return f"{few}; at least {needs:,} {'is' if needs == 1 else 'are'} needed"
         if self.planned and self.samples < PLANNED_SHARE * self.planned:
             return (
@@ -97,11 +102,6 @@ class Seen(msgspec.Struct, frozen=True):
         return asked if self.questions == self.samples else f"{asked}, {samples}"
 
 
-def plural(number: int, noun: str) -> str:
-    """``1 trio``, ``2 trios``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def evaluate(
     checks: Iterable[Check],
     results: Mapping[str, Any],
@@ -110,21 +110,24 @@ def evaluate(
     complete: bool,
     left_out: Mapping[str, str] = {},
     there_are: Mapping[str, int] = {},
+    starved: str = "",
 ) -> list[CheckOutcome]:
     """What becomes of each check. ``complete``: every event of every worker is in ``results``.
 
     ``left_out``: phases that the system under test cannot take part in, each with the reason.
     ``there_are``: the questions that the scenario has, by the path of what they are planned for.
+    ``starved``: why no latency can be charged to the services, where that is so.
     """
-    phases = Phases(selected_phases, left_out)
+    phases = Phases(selected_phases, left_out, starved)
     return [_safely(check, results, phases, there_are, complete=complete) for check in checks]
 
 
 class Phases(msgspec.Struct, frozen=True):
-    """The phases that ran, and those that could not."""
+    """The phases that ran, and those that could not; why latencies are not the services'."""
 
     selected: Collection[str]
     left_out: Mapping[str, str]
+    starved: str = ""
 
     def why_none(self, of: Collection[str]) -> str:
         """Why none of the phases that a figure is ``of`` ran; empty where one did."""
@@ -154,10 +157,10 @@ def _safely(
         return _outcome(check, "unknown", reason)
 
 
-def _seen(check: Check, results: Mapping[str, Any], there_are: Mapping[str, int]) -> Seen:
+def _seen(check: Check, results: Mapping[str, Any], there_are: Mapping[str, int]) -> Measured:
     metric = METRICS[check.metric]
     over = metric.questions
-    return Seen(
+    return Measured(
         value=find(results, metric.name),
         samples=find(results, metric.samples) or 0,
         # A report of an older version counts no questions.
@@ -165,11 +168,30 @@ def _seen(check: Check, results: Mapping[str, Any], there_are: Mapping[str, int]
         planned=find(results, metric.planned) if metric.planned else None,
         ci95=find(results, metric.interval) if metric.interval else None,
         there_are=there_are.get((metric.planned or "").removesuffix(".planned")) if over else None,
+        at_least=_at_least(metric.name, results),
     )
 
 
+def _at_least(name: str, results: Mapping[str, Any]) -> float | None:
+    """What a percentile is at least that falls among what never ended."""
+    section, _, leaf = name.rpartition(".")
+    found = find(results, f"{section}.at_least_ms")
+    return found.get(leaf) if isinstance(found, Mapping) else None
+
+
+def _without_value(check: Check, seen: Measured, metric: MetricName) -> CheckOutcome:
+    """Judge what is at least so much, where that is known: nothing shows that it is less."""
+    if seen.at_least is None:
+        return _outcome(check, "unknown", _no_figure(metric, seen), seen)
+    reason = f"{beyond(seen.at_least)} ({seen.counted()}): it falls among what never ended"
+    if check.operator in ("<", "<=", "=="):
+        return _outcome(check, "fail", reason, seen)
+    held = check.operator in (">", ">=") and seen.at_least >= check.threshold
+    return _outcome(check, "pass" if held else "unknown", reason, seen)
+
+
 def _judge(
-    check: Check, seen: Seen, results: Mapping[str, Any], phases: Phases, *, complete: bool
+    check: Check, seen: Measured, results: Mapping[str, Any], phases: Phases, *, complete: bool
 ) -> CheckOutcome:
     metric = METRICS[check.metric]
     if not complete:
@@ -180,10 +202,11 @@ def _judge(
     unmeasured = _why_not_measured(check.metric, results) if seen.value is None else ""
     if reason := phases.why_none(metric.phases) or unmeasured:
         return _outcome(check, "skipped", reason, seen)
-    if reason := seen.shortage(check.needs):
+    starved = phases.starved if check.metric.startswith("latency.") else ""
+    if reason := seen.shortage(check.needs) or starved:
         return _outcome(check, "unknown", reason, seen)
     if seen.value is None:
-        return _outcome(check, "unknown", _no_figure(metric, seen), seen)
+        return _without_value(check, seen, metric)
     held = OPERATORS[check.operator](seen.value, check.threshold)
     enough = _enough(check, seen, results) if seen.crosses(check) else None
     value = value_of(check.metric, seen.value, check.threshold)
@@ -196,7 +219,7 @@ def _judge(
     return _outcome(check, "pass" if held else "fail", reason, seen, enough)
 
 
-def _measured(metric: MetricName, results: Mapping[str, Any], seen: Seen) -> str:
+def _measured(metric: MetricName, results: Mapping[str, Any], seen: Measured) -> str:
     """What a value is over: its samples, or the time in which it was measured."""
     seconds = find(results, metric.measured) if metric.measured else None
     if seconds is None:
@@ -211,7 +234,7 @@ def _why_not_measured(name: str, results: Mapping[str, Any]) -> str:
     return f"not measured: {reason}" if reason else ""
 
 
-def _no_figure(metric: MetricName, seen: Seen) -> str:
+def _no_figure(metric: MetricName, seen: Measured) -> str:
     """A percentile needs as many samples as one lies beyond it."""
     number = metric.name.rpartition(".")[2].removeprefix("p").removesuffix("_ms")
     if metric.unit == "ms" and number.isdigit():
@@ -223,7 +246,7 @@ def _no_figure(metric: MetricName, seen: Seen) -> str:
     return f"{plural(seen.samples, 'sample')} do not give this figure"
 
 
-def _enough(check: Check, seen: Seen, results: Mapping[str, Any]) -> int | None:
+def _enough(check: Check, seen: Measured, results: Mapping[str, Any]) -> int | None:
     """How many different questions of this value settle a check over questions."""
     if seen.questions is None or seen.value is None:
         return None
@@ -267,10 +290,10 @@ def _outcome(
     check: Check,
     verdict: Verdict,
     reason: str,
-    seen: Seen | None = None,
+    seen: Measured | None = None,
     enough: int | None = None,
 ) -> CheckOutcome:
-    seen = seen or Seen()
+    seen = seen or Measured()
     crosses = seen.crosses(check)
     return CheckOutcome(
         check=check.text,
@@ -288,6 +311,7 @@ def _outcome(
         certain=verdict in ("pass", "fail") and seen.ci95 is not None and not crosses,
         enough=enough,
         there_are=seen.there_are,
+        at_least=seen.at_least,
         reason=reason,
     )
 

@@ -19,22 +19,22 @@ from mcstress.metrics.metric import (
     JACCARD,
     RATE,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.rates import over_questions
 from mcstress.metrics.tally import Tally
 
 RANGES = (
-    Range(">=", 0.95, "healthy", "the same query gets the same people"),
-    Range(">=", 0.80, "acceptable", "most people come back, some change"),
-    Range(">=", 0.0, "unstable", "the same query gets other people"),
+    Range(">=", 0.95, "healthy", "the same query gets the same {items}"),
+    Range(">=", 0.80, "acceptable", "most {items} come back, some change"),
+    Range(">=", 0.0, "unstable", "the same query gets other {items}"),
 )
 
 
@@ -66,7 +66,7 @@ class Determinism(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("determinism", cls.hears, "pairs", questions="questions").name
+        of = FigureGroup("determinism", cls.hears, "pairs", questions="questions").name
         yield of(
             "mean_jaccard",
             JACCARD,

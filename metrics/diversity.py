@@ -13,21 +13,23 @@ from math import comb, fsum
 from typing import Any
 
 from mcstress.metrics import jaccard
+from mcstress.metrics.diversity_interval import interval
+from mcstress.metrics.event import CellKey
+from mcstress.metrics.jaccard import Sum, sums_by_group
 from mcstress.metrics.metric import (
     COUNT,
     JACCARD,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Unit,
     question_means,
 )
-from mcstress.metrics.overlap_figure import Cell, Sum, interval, sums_by_group
 from mcstress.metrics.tally import Tally
 
 
@@ -53,29 +55,29 @@ FIGURES = (SAME_ROLE, DIFFERENT_ROLES)
 
 RANGES = {
     SAME_ROLE: (
-        Range("<", 0.30, "healthy", "one role gets different people in different contracts"),
-        Range("<=", 0.50, "high", "contracts share more people than they should"),
-        Range("<=", 1.0, "cycling", "the same people whatever the contract"),
+        Range("<", 0.30, "healthy", "one {role} gets different {items} in different {contracts}"),
+        Range("<=", 0.50, "high", "{contracts} share more {items} than they should"),
+        Range("<=", 1.0, "cycling", "the same {items} whatever the {contract}"),
     ),
     DIFFERENT_ROLES: (
-        Range("<", 0.10, "healthy", "different roles get different people"),
-        Range("<=", 0.50, "high", "roles share more people than they should"),
-        Range("<=", 1.0, "cycling", "the same people whatever the role"),
+        Range("<", 0.10, "healthy", "different {roles} get different {items}"),
+        Range("<=", 0.50, "high", "{roles} share more {items} than they should"),
+        Range("<=", 1.0, "cycling", "the same {items} whatever the {role}"),
     ),
 }
 WHOSE = {SAME_ROLE: "one role in two contracts", DIFFERENT_ROLES: "two roles in one contract"}
 LABELS = {
-    SAME_ROLE: "Jaccard of one role, two contracts",
-    DIFFERENT_ROLES: "Jaccard of two roles, one contract",
+    SAME_ROLE: "Jaccard of one {role}, two {contracts}",
+    DIFFERENT_ROLES: "Jaccard of two {roles}, one {contract}",
 }
 
-CellPair = tuple[Cell, Cell]
+CellKeys = tuple[CellKey, CellKey]
 
 _OLDER_PAIR = 5
 """Parts of a row of pairs: figure, unit, shared, union, count."""
 
 
-def figure_of(a: Cell, b: Cell) -> str | None:
+def figure_of(a: CellKey, b: CellKey) -> str | None:
     """The figure that a pair of cells belongs to; None where both contract and role differ."""
     if a[1] == b[1]:
         return SAME_ROLE
@@ -83,7 +85,7 @@ def figure_of(a: Cell, b: Cell) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def in_order(a: Cell, b: Cell) -> tuple[tuple[str, str, str, str], str | None]:
+def in_order(a: CellKey, b: CellKey) -> tuple[tuple[str, str, str, str], str | None]:
     """Two cells as one key, the lesser first, and the figure of their pair."""
     first, second = (a, b) if a < b else (b, a)
     return (*first, *second), figure_of(a, b)
@@ -111,7 +113,7 @@ class Diversity(Metric):
     def names(cls) -> Iterator[MetricName]:
         """The figures of both sections."""
         for figure, whose in WHOSE.items():
-            of = Section(f"diversity.{figure}", ("baseline",), "pairs").name
+            of = FigureGroup(f"diversity.{figure}", ("baseline",), "pairs").name
             yield of(
                 "mean_jaccard",
                 JACCARD,
@@ -142,14 +144,14 @@ class Diversity(Metric):
             f"diversity.{DIFFERENT_ROLES}": within * one_round.trios,
         }
 
-    def add_pair(self, a: Cell, b: Cell, unit: Unit, sizes: tuple[int, int]) -> None:
+    def add_pair(self, a: CellKey, b: CellKey, unit: Unit, sizes: tuple[int, int]) -> None:
         """Count a pair of lists with its (shared, union)."""
         cells, figure = in_order(a, b)
         self.cells[cells + sizes] += 1
         if figure is not None:
             self.pairs[(figure, unit, a[1] if figure == SAME_ROLE else a[0], *sizes)] += 1
 
-    def add_missing(self, a: Cell, b: Cell) -> None:
+    def add_missing(self, a: CellKey, b: CellKey) -> None:
         """Count a pair that was attempted and lacks a list."""
         if figure := figure_of(a, b):
             self.missing[(figure,)] += 1
@@ -189,7 +191,7 @@ class Diversity(Metric):
         }
 
     def _figure(
-        self, figure: str, k: int, planned: int, cells: Mapping[CellPair, Sum]
+        self, figure: str, k: int, planned: int, cells: Mapping[CellKeys, Sum]
     ) -> dict[str, Any]:
         rows = [(u, s, all_, n) for (f, u, _, s, all_), n in self.pairs.items() if f == figure]
         trios = sums_by_group(rows)
@@ -206,7 +208,7 @@ class Diversity(Metric):
             "empty_pairs": sum(row[3] for row in rows if not row[2]),
         }
 
-    def _cell_sums(self) -> dict[CellPair, Sum]:
+    def _cell_sums(self) -> dict[CellKeys, Sum]:
         return sums_by_group(
             (((ca, ra), (cb, rb)), s, u, n) for (ca, ra, cb, rb, s, u), n in self.cells.items()
         )
@@ -228,7 +230,7 @@ class Diversity(Metric):
 def _chance(
     k: int,
     figure: str,
-    cells: Mapping[CellPair, Sum],
+    cells: Mapping[CellKeys, Sum],
     whole: Iterable[tuple[float, int]],
     candidates: Mapping[str, int] | None,
 ) -> dict[str, Any]:

@@ -14,10 +14,15 @@ FAMILIES = {
     "events.by_phase.": ("baseline", "<phase>"),
     "latency.phases.": ("baseline", "<phase>"),
     "latency.phases_service.": ("baseline", "<phase>"),
+    "latency.response.": ("baseline", "<phase>"),
     "latency.queue.": ("llm_parse_demand", "<LLM step>"),
     "latency.": ("matrix_search", "<step>"),
 }
 """Figures that every step or phase has: the one that stands for all, and what takes its place."""
+
+
+APART = "latency.lateness."
+"""Not one family: each of its parts means something else."""
 
 
 def table() -> str:
@@ -33,6 +38,8 @@ def _row(metric: MetricName) -> str | None:
     family = next(
         (words for start, words in FAMILIES.items() if metric.name.startswith(start)), None
     )
+    if metric.name.startswith(APART):
+        family = None
     cells = [f"`{metric.name}`", metric.meaning, metric.unit, f"`{metric.samples}`", phases]
     if family is not None:
         if family[0] not in metric.name:

@@ -12,7 +12,15 @@ from zlib import crc32
 
 from mcstress.metrics.availability import GATEWAY
 from mcstress.metrics.latency import steps_and_phases
-from mcstress.metrics.metric import COUNT, RATE, Metric, MetricName, Range, ResultContext, Section
+from mcstress.metrics.metric import (
+    COUNT,
+    RATE,
+    FigureGroup,
+    Metric,
+    MetricName,
+    Range,
+    ResultContext,
+)
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rates import rate
 from mcstress.metrics.tally import Tally
@@ -87,14 +95,14 @@ class Errors(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of all steps, and of each."""
-        of = Section("errors", tuple(PHASES), "steps", None).name
+        of = FigureGroup("errors", tuple(PHASES), "steps", None).name
         yield of("steps", COUNT, "steps, failed ones too")
         yield of("failed", COUNT, "steps that failed")
         meaning, label = "failed steps by all steps; lower is better", "failed steps by all steps"
         yield of("rate", RATE, meaning, "ci95", ranges=RANGES, label=label)
         yield of("resent", COUNT, "steps sent twice, for their idle connection had been closed")
         for step, phases in steps_and_phases():
-            of = Section(f"errors.by_step.{step}", phases, "steps", None).name
+            of = FigureGroup(f"errors.by_step.{step}", phases, "steps", None).name
             yield of("steps", COUNT, f"{step} steps")
             yield of("failed", COUNT, f"{step} steps that failed")
             yield of("rate", RATE, f"failed {step} steps by all of them; lower is better")

@@ -13,11 +13,17 @@ Outcome = Literal["ok", "failed", "skipped", "unmet", "cut"]
 unmet: the partner was there and silent until the deadline. cut: the end of the run came first."""
 
 Arm = Literal["memory", "control"]
+ARMS: tuple[Arm, ...] = ("memory", "control")
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 ParseStatus = Literal["parsed", "unparseable", "failed"]
+CellKey = tuple[str, str]
+"""A contract's name and a role that it demands."""
 
 OWN_FAULT = "load generator: "
 """How a step's ``error`` begins where the load generator failed, and no service did."""
+
+DECLINED = "declined: "
+"""How a step's ``unparseable`` begins where rules in place of an LLM say that they cannot judge."""
 
 LOOK, POLL = "freshness.search", "freshness.poll"
 """The steps that look for a new resume: at once, and later."""
@@ -97,6 +103,25 @@ class Graded(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ]
 
 
+class Scheduled(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """When a schedule wanted an event to begin, and what came between that and its end."""
+
+    intended: Annotated[Instant, msgspec.Meta(description="when it was to begin, UTC")]
+    offered_per_s: Annotated[
+        float,
+        msgspec.Meta(description="arrivals a second then, over all workers"),
+    ]
+    generator_ms: Annotated[
+        float, msgspec.Meta(description="wait while a user was idle: the load generator's own")
+    ] = 0.0
+    queue_ms: Annotated[
+        float, msgspec.Meta(description="wait while every user of the process was busy")
+    ] = 0.0
+    response_ms: Annotated[
+        float | None, msgspec.Meta(description="from the intended time to the event's end")
+    ] = None
+
+
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One event. All are counted; one with a list enters quality metrics, unless it was cut off.
 
@@ -114,19 +139,21 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     well each hit of a baseline's list fits, 0 to 1; None where that cannot be told.
     ``other_values``: what its hits have, where none has a value, or a field, that a rule asks for.
     ``truth``: how its hits are graded where a file says so (``--truth``).
-    ``rest_overlap``: the share of a baseline's list that its question's at rest has (``--rest``).
+    ``rest_overlap``: the share of a baseline's list that its question's at rest has.
     ``memory``: that the list is of the memory alone, which some targets are asked by itself.
     ``users`` is the number of concurrent users
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
     the same worker) that this one is compared with: a reissue's baseline, the memory arm of a
     control, the first query of a swap. ``question`` is the scenario's own key of what is asked
-    (question.py), None in events of older versions. ``expected_fields``: of the fields that the
+    (question.py), None in events of older versions. ``refused``: the message was larger than an
+    inbox takes, and was refused, as it has to be. ``expected_fields``: of the fields that the
     scenario expects the LLM to read in a message, whether each came. ``visible_after_s``: seconds
     from the answer to an add to the first answer with the new resume in its list,
     ``visible_at_top1`` whether it stood first there; None where it was looked for to the end and
     not seen, missing where that is not known. ``inserts``: of a reissue's list, what this run added
-    since the baseline, where what it adds reaches its searches.
+    since the baseline, where what it adds reaches its searches. ``scheduled``: missing where no
+    schedule asked for the event.
     """
 
     seq: int = 0
@@ -155,6 +182,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     boosted: int | None = None
     injected: int | None = None
     rating: int | None = None
+    refused: bool = False
     parse_status: ParseStatus | None = None
     gains: list[float] | None = None
     other_values: list[str] | None = None
@@ -173,6 +201,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     trace_id: str | None = None
     paired_seq: int | None = None
     steps: list[StepRecord] = []
+    scheduled: Scheduled | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def cell(self) -> tuple[str, str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mcstress.metrics.faults import FAULTS
-from mcstress.metrics.metric import COUNT, Metric, MetricName, ResultContext
+from mcstress.metrics.metric import COUNT, FAULTS, Metric, MetricName, ResultContext
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.tally import Tally
 

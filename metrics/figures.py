@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
+from mcstress.metrics.arrivals import ArrivalTotals, Offered
 from mcstress.metrics.calm import calm_bands
 from mcstress.metrics.check import Check
 from mcstress.metrics.event import Event
-from mcstress.metrics.faults import FAULTS
 from mcstress.metrics.load_curve import load_curve
 from mcstress.metrics.load_reading import load_curve_reading
-from mcstress.metrics.metric import Mean, Say, Unit, WholeRun
+from mcstress.metrics.metric import FAULTS, Mean, Say, Unit, WholeRun
 from mcstress.metrics.observer import Observer
 from mcstress.metrics.readings import readings
 from mcstress.metrics.rounds import Rounds
@@ -29,6 +29,7 @@ from mcstress.metrics.users_timeline import Rows, RunSpan, UsersTimeline
 from mcstress.metrics.within_run import in_blocks
 
 Results = dict[str, Any]
+NOTHING_OFFERED = Offered()
 
 AXIS_SLOTS = 12
 """What a table over time has room for."""
@@ -75,6 +76,12 @@ class Figures:
                     f"this run's is {k}, and lists of different lengths cannot be compared"
                 )
             add(event, sums)
+
+    @property
+    def scheduled(self) -> int:
+        """How many of the events a schedule asked for."""
+        self._sums.settle()
+        return sum(band.responses.events for band in self._sums.bands.values())
 
     @property
     def events(self) -> int:
@@ -133,7 +140,7 @@ class Figures:
         """``metrics`` and ``latency`` over all bands only: a few ms, for a line of progress."""
         self._sums.settle()
         total = self._sums.bands.joined()
-        return {"metrics": total.result(self.k, {}, None), "latency": total.latency.result()}
+        return {"metrics": total.result(self.k, {}, None), "latency": total.latency_section()}
 
     def result(
         self,
@@ -142,6 +149,8 @@ class Figures:
         candidates: Mapping[str, int] | None = None,
         checks: Sequence[Check] | None = None,
         span: RunSpan | None = None,
+        *,
+        offered: Offered = NOTHING_OFFERED,
     ) -> Results:
         """Every figure (see docs/metrics.md); changes nothing that counts.
 
@@ -150,17 +159,18 @@ class Figures:
         ``candidates``: how many workers there are for each role, where that is known.
         ``checks`` and the seed's healthy ranges are what the load curve is read by. ``span``: when
         the run was; without, from the first to the last moment of which anything is known.
+        ``offered``: what a schedule offered beside the events.
         """
         self._sums.settle()
         sums, total = self._sums, self._sums.bands.joined()
         users = UsersTimeline(users_timeline, span)
-        curve = load_curve(sums.bands, self.k, users, candidates)
+        curve = load_curve(sums.bands, self.k, users, candidates, offered)
         span = span or RunSpan(*(sums.availability.extent() or (0.0, 0.0)))
-        whole = self._whole(span)
+        whole = self._whole(span, offered.totals)
         calm = calm_bands(curve, sums.timeline, users, whole.silences)
         results = {
             "metrics": total.result(self.k, planned or {}, candidates, whole),
-            "latency": total.latency.result(),
+            "latency": total.latency_section(offered.unserved),
             "load_curve": curve,
             "load_curve_reading": load_curve_reading(
                 curve, checks or (), users.most, calm, whole.silences
@@ -173,7 +183,7 @@ class Figures:
         }
         return {**results, "readings": readings(results)}
 
-    def _whole(self, span: RunSpan) -> WholeRun:
+    def _whole(self, span: RunSpan, arrivals: ArrivalTotals | None) -> WholeRun:
         """What the run as a whole has, and no band of it; the sums are settled."""
         timeline, availability = self._sums.timeline, self._sums.availability
         width = 1 << timeline.doublings
@@ -185,4 +195,5 @@ class Figures:
             run_s=span.seconds,
             availability=availability.result(span.begin_s, span.end_s, span.clock_error_s),
             blocks=in_blocks(slots, width, span.begin_s, span.end_s),
+            arrivals=arrivals,
         )

@@ -23,13 +23,13 @@ from mcstress.metrics.metric import (
     NO_UNIT,
     RATE,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
@@ -40,8 +40,8 @@ NEVER, VISIBLE, UNDECIDED = "never", "visible", "undecided"
 """Not seen to the end; seen; cut by the end of the run, or beyond the polls that there may be."""
 
 RANGES = (
-    Range(">=", 0.95, "healthy", "new resumes are found within 10 s"),
-    Range(">=", 0.0, "low", "not every new resume is found within 10 s"),
+    Range(">=", 0.95, "healthy", "new {new_items} are found within 10 s"),
+    Range(">=", 0.0, "low", "not every new {new_item} is found within 10 s"),
 )
 PERCENTILES = {"p50": 50, "p95": 95}
 WHOLE = 100
@@ -78,20 +78,20 @@ class Freshness(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("freshness", cls.hears, "resumes", questions="questions").name
+        of = FigureGroup("freshness", cls.hears, "resumes", questions="questions").name
         yield of("resumes", COUNT, "new resumes whose first look had a list")
         yield of("questions", COUNT, "different texts among them, whatever the name")
         yield of("planned", COUNT, "new resumes that were attempted or planned")
         yield of("top1", COUNT, "new resumes that the first look found at top-1")
         at_top1 = "new resumes that the first look found at top-1; higher is better"
-        yield of("top1_rate", RATE, at_top1, "top1_ci95", label="new resumes at once at top-1")
+        yield of("top1_rate", RATE, at_top1, "top1_ci95", label="new {new_items} at once at top-1")
         yield of("top_k", COUNT, "new resumes that the first look found in the top-K")
         yield of(
             "top_k_rate",
             RATE,
             "new resumes that the first look found in the top-K; higher is better",
             "ci95",
-            label="new resumes at once in the top-K",
+            label="new {new_items} at once in the top-K",
             better="higher",
         )
         yield from _visible()
@@ -218,7 +218,7 @@ def _by_rank(ranked: list[tuple[tuple[int], int]], rank: int) -> float | None:
 
 
 def _visible() -> Iterator[MetricName]:
-    of = Section("freshness", Freshness.hears, "judged", questions="judged_questions").name
+    of = FigureGroup("freshness", Freshness.hears, "judged", questions="judged_questions").name
     yield of("judged", COUNT, "new resumes that were seen, or looked for to the end")
     yield of("judged_questions", COUNT, "different texts among them, whatever the name")
     yield of("visible", COUNT, "new resumes that were seen, at once or within 10 s")
@@ -231,7 +231,7 @@ def _visible() -> Iterator[MetricName]:
         "new resumes that were seen within 10 s; higher is better",
         "visible_ci95",
         ranges=RANGES,
-        label="new resumes seen within 10 s",
+        label="new {new_items} seen within 10 s",
         better="higher",
     )
     for where, words in (("top_k", "in the top-K"), ("top1", "at top-1 when first seen")):
@@ -239,7 +239,7 @@ def _visible() -> Iterator[MetricName]:
             meaning = f"seconds by which {hundredths} % of new resumes were {words}"
             yield of(f"time_to_{where}_s.{name}", "s", f"{meaning}; lower is better")
     for part, step in PARTS.items():
-        of = Section(f"freshness.{part}", Freshness.hears, "count", None).name
+        of = FigureGroup(f"freshness.{part}", Freshness.hears, "count", None).name
         yield of("count", COUNT, f"{step} steps")
         yield of("failed", COUNT, f"{step} steps that failed")
         for leaf, word in LATENCIES.items():

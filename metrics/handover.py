@@ -14,20 +14,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mcstress.metrics.by_question import ByQuestion
-from mcstress.metrics.event import Event
+from mcstress.metrics.event import ARMS, Event
 from mcstress.metrics.metric import (
     COUNT,
     NO_UNIT,
     NOT_MEASURED,
     RATE,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
@@ -36,7 +36,6 @@ from mcstress.metrics.tally import Accumulator, Tally
 VERBATIM, PARAPHRASE = "verbatim", "paraphrase"
 KINDS = {"handover": VERBATIM, "handover_paraphrase": PARAPHRASE}
 """The kind of handover that each phase asks."""
-ARMS = ("memory", "control")
 
 RANGES = {
     VERBATIM: (
@@ -57,7 +56,7 @@ _ALONE = "the memory is asked by itself, and there is no search to compare it wi
 _OLDER_KEYS = ("arms", "pairs", "attempted", "reported")
 
 
-class Kind(Accumulator):
+class KindCounts(Accumulator):
     """What is counted of one kind of handover.
 
     ``memory`` and ``control``: by question, where the answer stood in that arm. ``lifts``: by
@@ -76,6 +75,17 @@ class Kind(Accumulator):
         self.attempted: Tally[tuple[str]] = Tally()
         self.reported: Tally[tuple[str]] = Tally()
         self.alone: Tally[tuple[()]] = Tally()
+
+    def add_control(self, event: Event, seen: Seen, at: int) -> None:
+        """Count a control whose answer stood at ``at``, and its pair with the memory arm."""
+        at_top1 = int(at == TOP1)
+        self.control.add(seen.unit, seen.question, at_top1, int(at != ABSENT))
+        if event.memory is not None:
+            self.alone[()] += 1
+        elif seen.before is not None:
+            before = seen.before.place or TOP1
+            self.pairs[before, at] += 1
+            self.lifts.add(seen.unit, seen.question, int(before == TOP1) - at_top1)
 
     def restore_older(self, name: str, row: Sequence[Any]) -> None:
         """Add a row that an older version counted without its question."""
@@ -100,8 +110,8 @@ class Handover(Metric):
     hears = tuple(KINDS)
 
     def __init__(self) -> None:
-        self.verbatim = Kind()
-        self.paraphrase = Kind()
+        self.verbatim = KindCounts()
+        self.paraphrase = KindCounts()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
@@ -131,13 +141,7 @@ class Handover(Metric):
         at_top1 = int(at == TOP1)
         seen.handover[arm, at_top1] += 1
         if arm == "control":
-            kind.control.add(seen.unit, seen.question, at_top1, int(at != ABSENT))
-            if event.memory is not None:
-                kind.alone[()] += 1
-            elif seen.before is not None:
-                before = seen.before.place or TOP1
-                kind.pairs[before, at] += 1
-                kind.lifts.add(seen.unit, seen.question, int(before == TOP1) - at_top1)
+            kind.add_control(event, seen, at)
             return
         kind.memory.add(seen.unit, seen.question, at_top1, int(at != ABSENT))
         if seen.say is not None:
@@ -171,7 +175,7 @@ class Handover(Metric):
         }
 
 
-def _result(kind: Kind, planned: int) -> dict[str, Any]:
+def _result(kind: KindCounts, planned: int) -> dict[str, Any]:
     # Where the end of the run comes between the two arms of a query, that pair was cut.
     attempted = min(kind.attempted[("memory",)], kind.attempted[("control",)])
     return {
@@ -185,7 +189,7 @@ def _result(kind: Kind, planned: int) -> dict[str, Any]:
     }
 
 
-def _arm(kind: Kind, arm: str, prefix: str) -> dict[str, Any]:
+def _arm(kind: KindCounts, arm: str, prefix: str) -> dict[str, Any]:
     asked: ByQuestion = getattr(kind, arm)
     top1, listed, absent = (kind.arms[arm, at] for at in (TOP1, LISTED, ABSENT))
     return {
@@ -198,7 +202,7 @@ def _arm(kind: Kind, arm: str, prefix: str) -> dict[str, Any]:
     }
 
 
-def _lift(kind: Kind) -> dict[str, Any]:
+def _lift(kind: KindCounts) -> dict[str, Any]:
     table, found = kind.pairs, kind.lifts.lift()
     both = table[TOP1, TOP1]
     memory_only = table[TOP1, LISTED] + table[TOP1, ABSENT]
@@ -223,7 +227,7 @@ def _lift(kind: Kind) -> dict[str, Any]:
 
 
 def _names(kind: str, phase: str) -> Iterator[MetricName]:
-    of = Section(f"handover.{kind}", (phase,), "pairs", questions="pair_questions").name
+    of = FigureGroup(f"handover.{kind}", (phase,), "pairs", questions="pair_questions").name
     yield from _arm_names(kind, phase, "", "with the memory")
     yield from _arm_names(kind, phase, "control_", "without memory")
     lift = "top-1 rate with memory less that without, over questions; higher is better"
@@ -251,7 +255,7 @@ def _names(kind: str, phase: str) -> Iterator[MetricName]:
 def _arm_names(kind: str, phase: str, prefix: str, arm: str) -> Iterator[MetricName]:
     queries = f"{prefix}queries"
     questions = f"{prefix}questions"
-    of = Section(f"handover.{kind}", (phase,), queries, questions=questions).name
+    of = FigureGroup(f"handover.{kind}", (phase,), queries, questions=questions).name
     at_top1, in_list = (
         f"the recorded answer at top-1, {arm}",
         f"the recorded answer in the top-K, {arm}",

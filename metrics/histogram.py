@@ -96,14 +96,39 @@ class Histogram:
         mine.numbers[counts.first - mine.first : counts.end - mine.first] += counts.numbers
         mine.max_ns = max(mine.max_ns, counts.max_ns)
 
+    def record_times(self, latency_ms: float, times: int) -> None:
+        """Count one latency ``times`` times."""
+        if times > 0:
+            counts = Counts.of([latency_ms])
+            counts.numbers *= times
+            self.add(counts)
+
     @property
     def count(self) -> int:
         """How many latencies were recorded."""
         return 0 if self._counts is None else int(self._counts.numbers.sum())
 
+    @property
+    def total_ms(self) -> float:
+        """The sum of all latencies, to 0.25 %."""
+        counts = self._counts
+        if counts is None:
+            return 0.0
+        buckets = range(counts.first, counts.end)
+        middles = [_middle(bucket, counts.max_ns / 1e6) for bucket in buckets]
+        return float(np.dot(counts.numbers, middles))
+
     def percentile(self, thousandths: int) -> float | None:
         """The latency in ms that ``thousandths`` of the values do not exceed."""
         return _percentiles(self._counts, [thousandths])[0]
+
+    def at_rank(self, rank: int) -> float | None:
+        """The ``rank``-th smallest in ms, from 1; None beyond the count."""
+        counts = self._counts
+        if counts is None or rank > self.count:
+            return None
+        bucket = int(np.searchsorted(counts.numbers.cumsum(), rank)) + counts.first
+        return _middle(bucket, counts.max_ns / 1e6)
 
     def summary(self) -> dict[str, Any]:
         """``count``, ``p50_ms`` … ``p999_ms``, ``max_ms``; worked out only after a change."""
@@ -138,6 +163,37 @@ class Histogram:
         numbers = np.zeros(last - first + 1, np.int64)
         numbers[rows[:, 0] - first] = rows[:, 1]
         self.add(Counts(first, numbers, max_ns))
+
+
+def censored_summary(ended: Histogram, given_up: Histogram) -> dict[str, Any]:
+    """A summary of times of which some are known to be at least so long only.
+
+    Those are taken to be longer than all that ended. A percentile that falls among them is None,
+    and stands in ``at_least_ms`` (by the percentile's name) as if each had ended when it was given
+    up. Without any, there is no ``at_least_ms``.
+    """
+    if not given_up.count:
+        return ended.summary()
+    everything = Histogram()
+    everything.merge(ended)
+    everything.merge(given_up)
+    count, known = everything.count, ended.count
+    found, at_least = everything.summary(), {}
+    longest_ms = given_up.summary()["max_ms"]
+    for name, thousandths in (*PERCENTILES.items(), ("max_ms", WHOLE)):
+        rank = -(-thousandths * count // WHOLE)
+        if found[name] is None:
+            continue
+        if rank <= known:
+            found[name] = ended.at_rank(rank)
+        else:
+            least_ms = found[name]
+            # What waited for the longest wait stands in one bucket, whose middle is another. The
+            # maximum is exact, and may be of one that ended.
+            is_near = longest_ms / GROWTH < least_ms < longest_ms * GROWTH
+            is_longest = is_near and name != "max_ms"
+            at_least[name], found[name] = longest_ms if is_longest else least_ms, None
+    return {**found, "at_least_ms": at_least} if at_least else found
 
 
 def _percentiles(counts: Counts | None, thousandths: Sequence[int]) -> list[float | None]:

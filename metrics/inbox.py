@@ -8,31 +8,35 @@ rating was; higher is better, rates and intervals over questions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from math import fsum
 from typing import Any
 
 from mcstress.metrics.by_question import ByQuestion
-from mcstress.metrics.event import OWN_FAULT, Event, StepRecord
+from mcstress.metrics.event import DECLINED, OWN_FAULT, Event, StepRecord
 from mcstress.metrics.metric import (
     COUNT,
     NO_UNIT,
+    NOT_MEASURED,
     RATE,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.rates import over_questions, rate
 from mcstress.metrics.tally import Tally
 
 FIELDS = ("role", "count", "location", "certs", "skills", "shift")
-"""What a scenario may expect of a message."""
+"""What the default scenario expects of a message; another one may name other fields."""
+_FIELD = re.compile(r"inbox\.fields\.(?P<name>[a-z][a-z0-9_]*)\.(?:expected|came|accuracy)")
 PARSED_RANGES = (
     Range(">=", 0.9, "healthy", "the LLM's answers can be used"),
     Range(">=", 0.0, "unusable", "too many answers of the LLM cannot be used"),
@@ -42,11 +46,17 @@ ACCURACY_RANGES = (
     Range(">=", 0.0, "misread", "the LLM reads something else in messages"),
 )
 RATING_RANGES = (
-    Range(">=", 3.0, "healthy", "the top hit has the role that was asked for"),
+    Range(">=", 3.0, "healthy", "the top hit has the {role} that was asked for"),
     Range(">=", 1.0, "poor", "the top hit does not serve the message"),
 )
 
 RATINGS = (1, 2, 3, 4, 5)
+NO_GROUND = (
+    "the built-in rules know people by their role, and no message or no hit names one that they "
+    "know; a language model (--llm-host) would rate them"
+)
+"""Why ratings are not measured where all were declined: 1 would say that the search is bad."""
+
 RECORD_STEP, JUDGE_STEP = "observerd.inbox.record", "llm.judge_top1"
 
 
@@ -73,9 +83,15 @@ class Inbox(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("inbox", cls.hears, "messages").name
+        of = FigureGroup("inbox", cls.hears, "messages").name
         yield of("messages", COUNT, "emails and SMS that came, but for those cut off")
         yield of("planned", COUNT, "messages that came or were planned")
+        yield of(
+            "refused",
+            COUNT,
+            "messages of more than 8 KiB that the observer refused, as it has to",
+            label="too large, refused",
+        )
         accepted, parsed = (
             "messages that the observer took",
             "messages that the LLM made a demand of",
@@ -102,7 +118,7 @@ class Inbox(Metric):
             yield of(f"ratings.{rating}", COUNT, f"messages whose top hit was rated {rating}")
         yield of("rated", COUNT, "messages whose top hit was rated")
         yield of("questions", COUNT, "different messages among them")
-        judged = Section("inbox", cls.hears, "judged", None, "judged_questions").name
+        judged = FigureGroup("inbox", cls.hears, "judged", None, "judged_questions").name
         yield judged("judged", COUNT, "messages whose rating was asked for")
         yield judged("judged_questions", COUNT, "different messages among them")
         yield judged(
@@ -127,6 +143,7 @@ class Inbox(Metric):
         )
         yield of("unrated", COUNT, "messages accepted and never rated", label="unrated")
         yield of("unparseable_ratings", COUNT, "ratings that were not what was asked for")
+        yield of("declined", COUNT, "hits that rules in place of an LLM had no means to rate")
 
     @classmethod
     def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:
@@ -143,7 +160,9 @@ class Inbox(Metric):
             self.read.add(seen.unit, seen.question, int(came))
         if event.rating is not None or any(map(_was_judged, event.steps)):
             self.judged.add(seen.unit, seen.question, int(event.rating is not None))
-        if RECORD_STEP in answered:
+        if event.refused:
+            messages[("refused",)] += 1
+        elif RECORD_STEP in answered:
             messages[("accepted",)] += 1
         if event.parse_status:
             messages[(event.parse_status,)] += 1
@@ -154,7 +173,8 @@ class Inbox(Metric):
             if seen.say is not None and seen.hits is not None:
                 seen.say(event, "judge_rating", float(event.rating))
         elif JUDGE_STEP in answered:
-            messages[("unparseable_rating",)] += 1
+            is_declined = any(map(_declined, event.steps))
+            messages[("declined" if is_declined else "unparseable_rating",)] += 1
 
     def per_question(self) -> PerQuestion:
         """Ratings by question."""
@@ -179,6 +199,7 @@ class Inbox(Metric):
         return {
             "messages": messages,
             "planned": max(context.planned.get("inbox", 0), messages),
+            "refused": self.messages[("refused",)],
             "accepted": accepted,
             "parsed": self.messages[("parsed",)],
             "unparseable": self.messages[("unparseable",)],
@@ -192,14 +213,29 @@ class Inbox(Metric):
             "questions": len(means),
             "judged": self.judged.samples,
             "judged_questions": len(self.judged),
-            **over_questions(self.judged, 0, "rated_rate", "rated_ci95"),
+            **self._rated_rate(),
             "mean_rating": fsum(means) / len(means) if means else None,
             "unrated": max(accepted - rated, 0),
             "unparseable_ratings": self.messages[("unparseable_rating",)],
+            "declined": self.messages[("declined",)],
         }
 
+    def _rated_rate(self) -> dict[str, Any]:
+        """The share of ratings that came; not measured where the judge had nothing to go by.
+
+        Where it could rate some, those that it could not are hits that it was asked for in vain.
+        """
+        declined = self.messages[("declined",)]
+        if declined and declined == self.judged.samples:
+            keys = ("rated_rate", "rated_ci95", "rated_ci95_label")
+            return {**dict.fromkeys(keys), NOT_MEASURED: NO_GROUND}
+        told = over_questions(self.judged, 0, "rated_rate", "rated_ci95")
+        return {**told, NOT_MEASURED: None}
+
     def _accuracy(self) -> dict[str, Any]:
-        expected, came = dict.fromkeys(FIELDS, 0), dict.fromkeys(FIELDS, 0)
+        # Those of another scenario: of the default's none stays at 0.
+        known = FIELDS if {name for name, _ in self.fields} <= set(FIELDS) else ()
+        expected, came = dict.fromkeys(known, 0), dict.fromkeys(known, 0)
         for (name, its), n in self.fields.items():
             expected[name] = expected.get(name, 0) + n
             came[name] = came.get(name, 0) + its * n
@@ -219,6 +255,10 @@ class Inbox(Metric):
         }
 
 
+def _declined(step: StepRecord) -> bool:
+    return step.name == JUDGE_STEP and (step.unparseable or "").startswith(DECLINED)
+
+
 def _was_judged(step: StepRecord) -> bool:
     """Whether a rating was asked for; what could not be sent was not."""
     error = step.error
@@ -226,7 +266,7 @@ def _was_judged(step: StepRecord) -> bool:
 
 
 def _accuracy() -> Iterator[MetricName]:
-    of = Section("inbox", Inbox.hears, "expected_fields", None, "expected_questions").name
+    of = FigureGroup("inbox", Inbox.hears, "expected_fields", None, "expected_questions").name
     yield of("expected_fields", COUNT, "fields that parsed messages were to give")
     yield of("expected_questions", COUNT, "different messages with such fields")
     yield of("came_fields", COUNT, "fields of them that the LLM read as expected")
@@ -239,7 +279,19 @@ def _accuracy() -> Iterator[MetricName]:
         label="expected fields that came",
     )
     for name in FIELDS:
-        of = Section(f"inbox.fields.{name}", Inbox.hears, "expected", None).name
-        yield of("expected", COUNT, f"parsed messages with an expected {name}")
-        yield of("came", COUNT, f"messages of them whose {name} came")
-        yield of("accuracy", RATE, f"the same as a share, of {name}; higher is better")
+        yield from _of_field(name)
+
+
+def _of_field(name: str) -> Iterator[MetricName]:
+    of = FigureGroup(f"inbox.fields.{name}", Inbox.hears, "expected", None).name
+    yield of("expected", COUNT, f"parsed messages with an expected {name}")
+    yield of("came", COUNT, f"messages of them whose {name} came")
+    yield of("accuracy", RATE, f"the same as a share, of {name}; higher is better")
+
+
+@cache
+def field_figure(name: str) -> MetricName | None:
+    """The figure of a field that a scenario's messages are read for; None: it is no such name."""
+    found = _FIELD.fullmatch(name)
+    its = _of_field(found["name"]) if found else ()
+    return next((one for one in its if one.name == name), None)

@@ -12,6 +12,8 @@ from math import fsum, sqrt
 
 Interval = tuple[float, float]
 
+ALPHA = 0.05
+"""A p up to this proves a difference; intervals leave out as much."""
 Z = 1.959963984540054
 """The normal distribution's quantile at 0.975."""
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from math import fsum
+from typing import Any
+
+Sum = tuple[float, int]
+"""The sum of some Jaccards and their number."""
+
+Overlaps = Iterable[tuple[Any, int, int, int]]
+"""(group, shared, union, count)."""
 
 
 def overlap(a: frozenset[str], b: Collection[str]) -> tuple[int, int]:
@@ -27,3 +35,11 @@ def mean(overlaps: Mapping[tuple[int, int], int]) -> float | None:
     """The mean Jaccard of pairs counted by (shared, union); None where there are none."""
     jaccards, count = total((shared, union, n) for (shared, union), n in overlaps.items())
     return jaccards / count if count else None
+
+
+def sums_by_group(overlaps: Overlaps) -> dict[Any, Sum]:
+    """The sum and number of Jaccards per group, groups sorted."""
+    rows: dict[Any, list[tuple[int, int, int]]] = defaultdict(list)
+    for group, *row in overlaps:
+        rows[group].append((row[0], row[1], row[2]))
+    return {group: total(rows[group]) for group in sorted(rows)}

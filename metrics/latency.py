@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcstress.metrics.histogram import Histograms
-from mcstress.metrics.metric import COUNT, Metric, MetricName, ResultContext, Section
+from mcstress.metrics.metric import COUNT, FigureGroup, Metric, MetricName, ResultContext
 from mcstress.metrics.phase import PHASES
 
 STEP_PHASES: dict[str, tuple[str, ...]] = {
@@ -69,15 +69,21 @@ class Latency(Metric):
     def names(cls) -> Iterator[MetricName]:
         """The percentiles of each step, of each LLM step's wait, and of each phase."""
         for step, phases in steps_and_phases():
-            yield from _percentiles(f"latency.{step}", f"latency of {step} steps", phases)
+            yield from percentile_names(f"latency.{step}", f"latency of {step} steps", phases)
             if step.startswith("llm_"):
                 waits = f"wait of {step} for an LLM slot"
-                yield from _percentiles(f"latency.queue.{step}", waits, phases)
+                yield from percentile_names(f"latency.queue.{step}", waits, phases)
         for phase in PHASES:
             whole = f"latency of whole {phase} events"
-            yield from _percentiles(f"latency.phases.{phase}", whole, (phase,))
+            yield from percentile_names(f"latency.phases.{phase}", whole, (phase,))
             service = f"time of whole {phase} events that services took"
-            yield from _percentiles(f"latency.phases_service.{phase}", service, (phase,))
+            yield from percentile_names(f"latency.phases_service.{phase}", service, (phase,))
+
+    def mean_event_ms(self) -> float | None:
+        """The mean time of an event from begin to end; None where none ended."""
+        count = sum(histogram.count for histogram in self.phases.values())
+        total_ms = sum(histogram.total_ms for histogram in self.phases.values())
+        return total_ms / count if count else None
 
     def result(self, context: ResultContext | None = None) -> dict[str, Any]:
         """{count, p50_ms, …} by step, by step in ``queue``, by phase in the other two."""
@@ -90,8 +96,9 @@ class Latency(Metric):
         }
 
 
-def _percentiles(path: str, whose: str, phases: tuple[str, ...]) -> Iterator[MetricName]:
-    of = Section(path, phases, "count", None).name
+def percentile_names(path: str, whose: str, phases: tuple[str, ...]) -> Iterator[MetricName]:
+    """The figures of a histogram's summary at ``path``."""
+    of = FigureGroup(path, phases, "count", None).name
     yield of("count", COUNT, f"samples of the {whose}")
     for leaf, percentile in PERCENTILE_WORDS.items():
         yield of(leaf, "ms", f"{percentile} of the {whose}; lower is better")

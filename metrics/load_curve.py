@@ -1,7 +1,8 @@
-"""The load curve: every metric by band of concurrent users, quality against load.
+"""The load curve: every metric by band of load, quality against load.
 
-An event belongs to the band of the users there were when it ended, a pair to its later event's. A
-band of under 10 s joins the one below.
+An event belongs to the band of the users there were when it ended, or where a schedule asked for it
+to that of the rate offered then; a pair to its later event's. A band of under 10 s joins the one
+below.
 """
 
 from __future__ import annotations
@@ -10,34 +11,80 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from mcstress.metrics.band import EDGES, Band, Bands
+from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, total
+from mcstress.metrics.band import EDGES, RATES, Band, Bands, rate_band
 from mcstress.metrics.users_timeline import UsersTimeline
 
 SHORTEST_BAND_S = 10
 SHORTEST_PACE_S = 1.0
 """A pace over less is none."""
+NOTHING_OFFERED = Offered()
 
 
 def load_curve(
-    bands: Bands, k: int, users: UsersTimeline, candidates: Mapping[str, int] | None
+    bands: Bands,
+    k: int,
+    users: UsersTimeline,
+    candidates: Mapping[str, int] | None,
+    offered: Offered = NOTHING_OFFERED,
 ) -> list[dict[str, Any]]:
-    """One entry per band with events, ascending; ``users_to`` belongs to the band.
+    """One entry per band with events, ascending, those of users before those of a rate.
 
-    Each has ``seconds`` and ``requests_per_s`` (steps by seconds), None without a users timeline,
-    the pace also over less than a second; then the sections of ``metrics``, and ``latency``.
+    ``users_to`` belongs to the band. Each has ``seconds`` and ``requests_per_s`` (steps by
+    seconds), None where they are not known, the pace also over less than a second; then the
+    sections of ``metrics``, and ``latency``. A band of a rate has users of 0, and says what was
+    offered (``offered_from``, ``offered_to``, ``offered_per_s``), done and missed.
     """
-    seconds = users.by_band() if users else None
-    return [
+    by_users = users.before(offered.seconds[0].time) if offered.seconds else users
+    seconds = by_users.by_band() if by_users else None
+    curve = [
         {
             "users_from": members[0],
             "users_to": _highest(members[-1]),
-            **_pace(bands_joined, _duration(seconds, members)),
-            **bands_joined.result(k, {}, candidates),
-            "latency": bands_joined.latency.result(),
+            **_pace(joined, _duration(seconds, members)),
+            **joined.result(k, {}, candidates),
+            "latency": joined.latency_section(),
         }
-        for members in _groups(sorted(bands), seconds)
-        for bands_joined in [_joined(bands, members)]
+        for members in _groups(sorted(band for band in bands if band < RATES), seconds)
+        for joined in [_joined(bands, members)]
     ]
+    return curve + _of_rates(bands, k, candidates, offered)
+
+
+def _of_rates(
+    bands: Bands, k: int, candidates: Mapping[str, int] | None, offered: Offered
+) -> list[dict[str, Any]]:
+    seconds: dict[int, list[OfferedSecond]] = {}
+    for second in offered.seconds:
+        seconds.setdefault(rate_band(second.rate_per_s), []).append(second)
+    unserved: dict[int, list[Row]] = {}
+    for row in offered.unserved:
+        unserved.setdefault(rate_band(row[1] / 1000), []).append(row)
+    lasted = {band: sum(second.lasted_s for second in its) for band, its in seconds.items()}
+    there = sorted({*(band for band in bands if band >= RATES), *unserved})
+    curve = []
+    for members in _groups(there, lasted or None):
+        joined = _joined(bands, members)
+        its = [second for band in members for second in seconds.get(band, ())]
+        never = [row for band in members for row in unserved.get(band, ())]
+        duration_s = _duration(lasted, members) if its else None
+        rates = [second.rate_per_s for second in its] or [(band - RATES) / 1000 for band in members]
+        curve.append(
+            {
+                "users_from": 0,
+                "users_to": 0,
+                "offered_from": min(rates),
+                "offered_to": max(rates),
+                "offered_per_s": pace(sum(second.arrivals for second in its), duration_s),
+                "done_per_s": pace(joined.responses.events, duration_s),
+                "missed": total(never, "missed"),
+                "mean_event_ms": joined.latency.mean_event_ms(),
+                **_pace(joined, duration_s),
+                **joined.result(k, {}, candidates),
+                "latency": joined.latency_section(never),
+            }
+        )
+    return curve
 
 
 def _groups(edges: list[int], seconds: Mapping[int, float] | None) -> list[list[int]]:
@@ -52,11 +99,12 @@ def _groups(edges: list[int], seconds: Mapping[int, float] | None) -> list[list[
 
 
 def _joined(bands: Bands, members: list[int]) -> Band:
-    if len(members) == 1:
-        return bands[members[0]]
+    there = [bands[edge] for edge in members if edge in bands]
+    if len(there) == 1:
+        return there[0]
     joined = Band()
-    for edge in members:
-        joined.merge(bands[edge])
+    for band in there:
+        joined.merge(band)
     return joined
 
 

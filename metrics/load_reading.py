@@ -10,6 +10,7 @@ from mcstress.metrics.calm import is_known
 from mcstress.metrics.check import Check, parse_check
 from mcstress.metrics.metric import COUNT, OPERATORS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
+from mcstress.metrics.rate_reading import rate_reading
 from mcstress.metrics.readings import ranges
 
 LEAVES = {
@@ -55,6 +56,9 @@ def load_curve_reading(
     """
     if not curve:
         return "Nothing was measured."
+    if rates := [entry for entry in curve if "offered_from" in entry]:
+        of_bands = [check for check in checks or healthy_checks() if _is_of_a_band(check)]
+        return rate_reading(rates, of_bands, _holds, _leaves, most_users)
     if most_users:
         curve = [{**entry, "users_to": min(entry["users_to"], most_users)} for entry in curve]
     are_asked, checks = bool(checks), [check for check in checks if _is_of_a_band(check)]
@@ -85,7 +89,7 @@ def load_curve_reading(
 def _is_of_a_band(check: Check) -> bool:
     """Whether a band can pass or fail it: a run's least number of something is not a band's."""
     counted = METRICS[check.metric].unit == COUNT and check.operator in (">", ">=")
-    return not counted and not check.metric.startswith(("faults.", "availability."))
+    return not counted and not check.metric.startswith(("faults.", "availability.", "arrivals."))
 
 
 def _unjudged(check: Check, held: Held) -> str:
@@ -98,7 +102,7 @@ def _unjudged(check: Check, held: Held) -> str:
 
 
 def _outside(check: Check, held: Held, calm: Calm, silences: Sequence[Silence]) -> str | None:
-    leaves = f"{_label(check.metric)} {LEAVES[check.operator].format(t=check.threshold)}"
+    leaves = _leaves(check)
     judged = [(entry, holds) for entry, holds in held if holds is not None]
     outside = [entry for entry, holds in judged if not holds]
     if not outside:
@@ -113,6 +117,11 @@ def _outside(check: Check, held: Held, calm: Calm, silences: Sequence[Silence]) 
     if [entry for entry, _ in judged[-len(outside) :]] == outside:
         return f"{leaves} from {outside[0]['users_from']} users on"
     return f"{leaves} at " + " and ".join(_span(entry, entry) for entry in outside)
+
+
+def _leaves(check: Check) -> str:
+    """``determinism falls below 0.95``."""
+    return f"{_label(check.metric)} {LEAVES[check.operator].format(t=check.threshold)}"
 
 
 def _is_calm(calm: Calm, entry: Entry, check: Check) -> bool:
@@ -132,6 +141,10 @@ def _holds(entry: Entry, check: Check) -> bool | None:
     asked = find(results, metric.questions) if metric.questions else None
     planned = (find(results, metric.planned) if metric.planned else None) or 0
     enough = (samples if asked is None else asked) >= check.needs
+    if value is None and enough and check.operator in ("<", "<="):
+        # A percentile among what never ended is above any limit that is asked for.
+        section, _, leaf = check.metric.rpartition(".")
+        return False if leaf in (find(results, f"{section}.at_least_ms") or {}) else None
     if value is None or not enough or samples < PLANNED_SHARE * planned:
         return None
     return OPERATORS[check.operator](value, check.threshold)

@@ -1,4 +1,4 @@
-"""Memory: one that is asked by itself. Does it keep to the namespace that is asked?
+"""Memory that is asked by itself, and whether it keeps to the namespace that is asked.
 
 A leak is a hit that another namespace was told: filler, whose ids name their namespace, or the
 answer that a handover's control asks for where it was not recorded. The chance levels are those of
@@ -15,11 +15,11 @@ from mcstress.metrics.metric import (
     COUNT,
     NOT_MEASURED,
     RATE,
+    FigureGroup,
     Metric,
     MetricName,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.tally import Tally
@@ -48,7 +48,7 @@ class Memory(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("memory", cls.hears, "asked", planned=None).name
+        of = FigureGroup("memory", cls.hears, "asked", planned=None).name
         yield of("asked", COUNT, "searches of the memory alone that were answered")
         yield of(
             "leaks",
@@ -58,7 +58,9 @@ class Memory(Metric):
             label="leaks of the memory",
         )
         yield of("leaking", COUNT, "searches with such a hit")
-        chances = Section("memory", ("handover", "handover_paraphrase"), "taken_over", planned=None)
+        chances = FigureGroup(
+            "memory", ("handover", "handover_paraphrase"), "taken_over", planned=None
+        )
         of = chances.name
         yield of(
             "taken_over", COUNT, "queries for a colleague's answer, in the colleague's namespace"

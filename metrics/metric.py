@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from mcstress.metrics.availability import GATEWAY, Reading, Silence
+from mcstress.metrics.arrivals import ArrivalTotals, Row
+from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
-from mcstress.metrics.faults import Faults
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.pairing import Remembered
 from mcstress.metrics.tally import Accumulator, Tally
@@ -35,6 +35,23 @@ NO_UNIT = 0
 
 UNKNOWN = ""
 """The question of what an older version counted without one."""
+
+UNSENT_STEPS = "unsent_steps"
+
+FAULTS = {
+    "repeated_ids": "lists that held a hit (corpus and id) twice: refused, or counted once",
+    "short_lists": "lists that held fewer than K, though something was found",
+    "nothing_found": "searches that succeeded and found nothing",
+    "nothing_expected": "handovers and new resumes that did not say which hit should come back",
+    "repeated_lists": "baseline lists of a trio, round and cell that had one already: not counted",
+    "late_lists": "baseline lists that came after others of their round were given up",
+    "changed_corpora_pairs": "reissues whose corpora changed since the baseline, counted apart",
+    UNSENT_STEPS: "steps that the load generator could not send, for want of open files, ports or "
+    "memory: no failure of a service, and no check can pass",
+}
+"""The kinds of faults in what was measured: counted, shown, and never quietly mended."""
+
+Faults = Tally[tuple[str]]
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -101,7 +118,7 @@ class MetricName(msgspec.Struct, frozen=True):
     measured: str = ""
 
 
-class Section(msgspec.Struct, frozen=True):
+class FigureGroup(msgspec.Struct, frozen=True):
     """Figures that share a path, phases, samples and a plan.
 
     ``questions``: the leaf that counts the questions which all but counts are means over.
@@ -143,12 +160,14 @@ class Section(msgspec.Struct, frozen=True):
 class WholeRun(msgspec.Struct, frozen=True):
     """What a run as a whole has, and no band of it.
 
-    ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py).
+    ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py);
+    ``arrivals``: None without a schedule.
     """
 
     run_s: float
-    availability: Mapping[str, Reading]
+    availability: Mapping[str, ServiceFigures]
     blocks: Sequence[tuple[int, int]]
+    arrivals: ArrivalTotals | None = None
 
     @property
     def silences(self) -> Sequence[Silence]:
@@ -163,7 +182,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     ``k``: the length of lists. ``planned``: the least number of samples by figure. ``candidates``:
     how many workers there are for each role, where known. ``steps``: latencies of all steps by
     name; ``failed``: how many of them failed. ``whole``: None for a band, and where a run's times
-    are not asked for.
+    are not asked for. ``unserved``: arrivals of a schedule that never began.
     """
 
     k: int
@@ -172,6 +191,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     steps: Histograms = msgspec.field(default_factory=Histograms)
     failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
     whole: WholeRun | None = None
+    unserved: Sequence[Row] = ()
 
 
 class PlannedRound(msgspec.Struct, frozen=True):
@@ -224,15 +244,17 @@ class Seen:
 
 
 class Metric(Accumulator):
-    """One metric of one band of users. Its attributes are Mergeable (tally.py): Tally, Histograms.
+    """One metric of one band of users. Its attributes are of tally.py's kind: Tally, Histograms.
 
     ``key`` names its state and is unique. ``section``: the path of its result in ``metrics``; two
-    metrics may share one. ``hears``: the phases whose events ``add`` gets.
+    metrics may share one. ``hears``: the phases whose events ``add`` gets. ``may_be_absent``: a
+    result that is empty makes no section.
     """
 
     key: ClassVar[str]
     section: ClassVar[str]
     hears: ClassVar[tuple[str, ...]] = ()
+    may_be_absent: ClassVar[bool] = False
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:

@@ -1,34 +1,50 @@
 """A moment: one second under one band of users. What counts for both is kept here at first.
 
 Appending a latency is a tenth of the price of finding its bucket: a second's worth is bucketed at
-once, and then added to the band's histograms and to the timeline's.
+once, and then added to the band's histograms, to the timeline's and to the services' slots.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-from mcstress.metrics.availability import GATEWAY, LLM, Availability
+from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlots
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
-from mcstress.metrics.faults import Faults
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
-from mcstress.metrics.metric import Say, Seen
+from mcstress.metrics.metric import Faults, Say, Seen
+from mcstress.metrics.response import ScheduledTimes
 from mcstress.metrics.tally import Tally
-from mcstress.metrics.timeline import Slot
+from mcstress.metrics.timeline import SlotCounts
 from mcstress.metrics.unparseable import LLM_STEPS
 from mcstress.metrics.worst import WorstReissues
 
 Latencies = defaultdict[str, list[float]]
+
+MORE_THAN_TIMED = LOOK_STEPS | LLM_STEPS
+"""Steps of which more is counted than how long they took."""
+
+
+class Answered:
+    """The steps of one name that a service answered: their begins in Unix seconds, and latencies.
+
+    Once their latencies are with those of the steps that failed, ``latencies_ms`` has these too.
+    """
+
+    __slots__ = ("begins_s", "latencies_ms")
+
+    def __init__(self) -> None:
+        self.begins_s: list[float] = []
+        self.latencies_ms: list[float] = []
 
 
 class SecondBucket(Seen):
     """Events by phase and outcome, latencies by name, and what else the timeline shows."""
 
     __slots__ = (
-        "band", "events", "failed", "gateway", "listeners", "llm", "phases", "phases_service",
-        "queue", "steps", "users_from",
+        "_availability", "answered", "band", "events", "failed", "listeners", "phases",
+        "phases_service", "queue", "scheduled", "unanswered", "users_from",
     )  # fmt: skip
 
     def __init__(
@@ -46,12 +62,14 @@ class SecondBucket(Seen):
         self.band = band
         self.listeners = band.listeners
         self.events: Tally[tuple[str, str]] = Tally()
-        self.steps: Latencies = defaultdict(list)
+        self.answered: defaultdict[str, Answered] = defaultdict(Answered)
+        self.unanswered: Latencies = defaultdict(list)
         self.queue: Latencies = defaultdict(list)
         self.phases: Latencies = defaultdict(list)
         self.phases_service: Latencies = defaultdict(list)
-        self.gateway, self.llm = availability[GATEWAY], availability[LLM]
+        self._availability = availability
         self.failed = 0
+        self.scheduled: ScheduledTimes | None = None
 
     def add(self, event: Event) -> int:
         """Count an event and its steps, whatever became of it; how many steps never went out.
@@ -60,37 +78,64 @@ class SecondBucket(Seen):
         in neither, and counts for its service's availability. Looks for new resumes are freshness's
         alone.
         """
-        self.events[event.phase, event.outcome] += 1
-        steps, latencies, unsent = event.steps, self.steps, 0
+        phase, outcome, steps, unsent = event.phase, event.outcome, event.steps, 0
+        self.events[phase, outcome] += 1
         for step in steps:
-            name, error, latency_ms = step.name, step.error, step.latency_ms
-            if error is not None and error.startswith(OWN_FAULT):
-                unsent += 1
+            name = step.name
+            if step.error is not None or step.cut or step.resent or name in MORE_THAN_TIMED:
+                unsent += self._add_other(event, step)
                 continue
-            if name in LOOK_STEPS:
-                self._add_look(step)
-                continue
-            if error is not None:
-                self._add_failure(name, error)
-            of_llm = name in LLM_STEPS
-            begin_s = step.time.timestamp()
-            service = self.llm if of_llm else self.gateway
-            service.add(begin_s, begin_s + latency_ms / 1000, error is None, step.cut, name)
-            if step.cut:
-                continue
-            latencies[name].append(latency_ms)
-            if of_llm:
-                self.queue[name].append(step.queue_ms)
-                # Who has a rating has no answer that could not be used.
-                if event.rating is None and step.error is None:
-                    self.band.unparseable.add_step(event, step)
-            if step.resent:
-                self.band.errors.resent[(name,)] += 1
-        if steps and not unsent and event.outcome != "cut":
-            lasted_ms = event.latency_ms if event.lasted_ms is None else event.lasted_ms
-            self.phases[event.phase].append(lasted_ms)
-            self.phases_service[event.phase].append(event.latency_ms)
+            answered = self.answered[name]
+            answered.begins_s.append(step.time.timestamp())
+            answered.latencies_ms.append(step.latency_ms)
+        if steps and not unsent and outcome != "cut":
+            latency_ms, lasted_ms = event.latency_ms, event.lasted_ms
+            self.phases[phase].append(latency_ms if lasted_ms is None else lasted_ms)
+            self.phases_service[phase].append(latency_ms)
         return unsent
+
+    def _add_other(self, event: Event, step: StepRecord) -> int:
+        """Count a step that is more than an answer and its time; 1 if it never went out."""
+        name, error, latency_ms = step.name, step.error, step.latency_ms
+        if error is not None and error.startswith(OWN_FAULT):
+            return 1
+        if name in LOOK_STEPS:
+            if not step.cut:
+                self.band.freshness.add_look(step)
+            return 0
+        begin_s = step.time.timestamp()
+        if error is not None:
+            self._add_failure(name, error)
+        if error is not None or step.cut:
+            end_s = begin_s + latency_ms / 1000
+            self._service_of(name).add(begin_s, end_s, ok=False, cut=step.cut)
+        else:
+            self.answered[name].begins_s.append(begin_s)
+            self.answered[name].latencies_ms.append(latency_ms)
+        if not step.cut:
+            self._add_uncut(event, step)
+        return 0
+
+    def _add_uncut(self, event: Event, step: StepRecord) -> None:
+        """Count what of a step is more than its slots, where the end of the run did not cut it."""
+        name, failed = step.name, step.error is not None
+        if failed:
+            self.unanswered[name].append(step.latency_ms)
+        if name in LLM_STEPS:
+            self.queue[name].append(step.queue_ms)
+            # Who has a rating has no answer that could not be used.
+            if event.rating is None and not failed:
+                self.band.unparseable.add_step(event, step)
+        if step.resent:
+            self.band.errors.resent[(name,)] += 1
+
+    def _service_of(self, name: str) -> ServiceSlots:
+        return self._availability[LLM if name in LLM_STEPS else GATEWAY]
+
+    def add_scheduled(self, event: Event, unsent: int) -> None:
+        """Count the times of an event that a schedule asked for, after ``add``."""
+        self.scheduled = self.scheduled or ScheduledTimes()
+        self.scheduled.add(event, answered=bool(event.steps) and not unsent)
 
     def _add_failure(self, name: str, error: str) -> None:
         self.failed += 1
@@ -98,15 +143,16 @@ class SecondBucket(Seen):
             self.faults[("repeated_ids",)] += 1
         self.band.errors.add_step(name, error)
 
-    def _add_look(self, step: StepRecord) -> None:
-        if not step.cut:
-            self.band.freshness.add_look(step)
-
-    def settle(self, slot: Slot) -> None:
+    def settle(self, slot: SlotCounts) -> None:
         """Add all that was kept to the band and to the timeline's slot."""
         latency = self.band.latency
-        for name, latencies in self.steps.items():
-            counts = Counts.of(latencies)
+        for name, answered in self.answered.items():
+            service = self._service_of(name)
+            service.add_answers(name, answered.begins_s, answered.latencies_ms)
+        for name, latencies in self.unanswered.items():
+            self.answered[name].latencies_ms += latencies
+        for name, answered in self.answered.items():
+            counts = Counts.of(answered.latencies_ms)
             latency.steps[name].add(counts)
             slot.steps[name].add(counts)
         for kept, histograms in (
@@ -116,6 +162,8 @@ class SecondBucket(Seen):
         ):
             for name, latencies in kept.items():
                 histograms[name].add(Counts.of(latencies))
+        if self.scheduled is not None:
+            self.scheduled.settle(self.band.responses)
         self.band.events.merge(self.events)
         for (_, outcome), count in self.events.items():
             slot.outcomes[(outcome,)] += count

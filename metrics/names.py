@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from mcstress.metrics.inbox import field_figure
 from mcstress.metrics.metric import BESIDE_METRICS, MetricName
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.registry import REGISTRY
@@ -19,10 +20,14 @@ PLANNED_SHARE = 0.8
 
 
 class _MetricNames(Mapping[str, MetricName]):
-    """Every figure by name, of the phases and metrics that are known when it is asked."""
+    """Every figure by name, of the phases and metrics that are known when it is asked.
+
+    What a scenario's messages are read for has names of its own, which are no part of the list.
+    """
 
     def __getitem__(self, name: str) -> MetricName:
-        return _named(tuple(PHASES), tuple(REGISTRY))[name]
+        named = _named(tuple(PHASES), tuple(REGISTRY))
+        return named.get(name) or field_figure(name) or named[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(_named(tuple(PHASES), tuple(REGISTRY)))

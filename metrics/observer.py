@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from mcstress.metrics.event import Event, Hit
-from mcstress.metrics.faults import UNSENT_STEPS, Faults
 from mcstress.metrics.handover import KINDS
 from mcstress.metrics.identity import identities
-from mcstress.metrics.metric import Hits
+from mcstress.metrics.metric import UNSENT_STEPS, Faults, Hits
 from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.pairing import Pairing, compact
 from mcstress.metrics.question import Questions, unit_of
@@ -44,15 +45,19 @@ class Observer:
         moment = sums.moment_of(event)
         if unsent := moment.add(event):
             sums.faults[(UNSENT_STEPS,)] += unsent
-        moment.question, moment.unit = self._question_of(event), unit_of(event)
+        if event.scheduled is not UNSET:
+            moment.add_scheduled(event, unsent)
+        moment.question = event.question or self._question_of(event)
+        moment.unit = unit_of(event)
         if event.outcome == "cut":
             return
-        hits = event.listed
-        if hits is not None and not (len(hits) == event.k == len({hit.id for hit in hits})):
+        hits = None if event.found is None else event.top_k  # ``listed``, without a call
+        if hits is not None and not len(hits) == event.k == len({hit.id for hit in hits}):
             hits = _distinct(event, hits, sums.faults)
-        if event.phase == "baseline":
+        phase = event.phase
+        if phase == "baseline":
             self._baseline(event, hits, moment, sums)
-        observe = self._by_phase.get(event.phase)
+        observe = self._by_phase.get(phase)
         if observe is not None:
             observe(event, hits, moment)
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from mcstress.metrics import jaccard
-from mcstress.metrics.event import Event, Hit, Inserts
+from mcstress.metrics.event import CellKey, Event, Hit, Inserts
 from mcstress.metrics.identity import identities, identity
-from mcstress.metrics.overlap_figure import Cell
 from mcstress.metrics.rank_overlap import rank_biased_overlap
 
 Ids = tuple[str, ...]
@@ -83,7 +82,7 @@ class Remembered(msgspec.Struct, gc=False):
     """The part of an event that its counterpart needs: identities; ``place`` is for handovers."""
 
     phase: str
-    cell: Cell
+    cell: CellKey
     ids: Ids
     corpus_sizes: dict[str, int] | None
     place: int | None
@@ -110,7 +109,7 @@ class Pairing:
     def __init__(self) -> None:
         self._seats: dict[tuple[str, str], tuple[int, dict[int, Remembered]]] = {}
 
-    def remember(self, event: Event, cell: Cell, ids: Ids, place: int | None = None) -> None:
+    def remember(self, event: Event, cell: CellKey, ids: Ids, place: int | None = None) -> None:
         """Keep an event of ``cell`` for its counterpart."""
         remembered = Remembered(event.phase, cell, ids, event.corpus_sizes, place)
         self._of(event)[event.seq] = remembered

@@ -16,7 +16,7 @@ from math import comb, fsum
 from typing import Any
 
 from mcstress.metrics.event import Event
-from mcstress.metrics.metric import COUNT, Metric, MetricName, ResultContext, Section, Seen
+from mcstress.metrics.metric import COUNT, FigureGroup, Metric, MetricName, ResultContext, Seen
 from mcstress.metrics.tally import Tally
 
 FEWEST = 2
@@ -46,7 +46,7 @@ class RankCorrelation(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """Two figures of determinism."""
-        of = Section("determinism", cls.hears, "kendall_pairs").name
+        of = FigureGroup("determinism", cls.hears, "kendall_pairs").name
         meaning = "mean Kendall's tau of the hits that both lists have; higher is better"
         row = "mean Kendall's tau"
         yield of("kendall_tau", "tau, -1 to 1", meaning, label="Kendall's tau", row=row)

@@ -6,6 +6,7 @@ import re
 from typing import TypeVar
 
 from mcstress.metrics.against_rest import AgainstRest
+from mcstress.metrics.arrival_figures import ArrivalFigures
 from mcstress.metrics.availability_figures import AvailabilityFigures
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
@@ -20,6 +21,7 @@ from mcstress.metrics.metric import Metric
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rank_correlation import RankCorrelation
 from mcstress.metrics.relevance_metric import Relevance, RelevanceByTruth
+from mcstress.metrics.response import Response
 from mcstress.metrics.swap import Swap
 from mcstress.metrics.unparseable import Unparseable
 
@@ -38,7 +40,9 @@ OURS: tuple[type[Metric], ...] = (
     Errors,
     AvailabilityFigures,
     Events,
+    ArrivalFigures,
     Latency,
+    Response,
     RankCorrelation,
 )
 

@@ -41,11 +41,6 @@ def fits(gains: Sequence[float], k: int) -> int:
     return len(first) - first.count(0)
 
 
-def precision_at_k(gains: Sequence[float], k: int) -> float:
-    """The share of ``k`` places that a fitting hit has."""
-    return fits(gains, k) / k
-
-
 def mean_gain_at_k(gains: Sequence[float], k: int) -> float:
     """The discounted gains of the first ``k`` hits, by those of ``k`` full fits."""
     weights, best = _discounts(k)

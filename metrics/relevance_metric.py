@@ -7,6 +7,7 @@ demand asks for, which is another vocabulary and not a bad search.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,13 +19,13 @@ from mcstress.metrics.metric import (
     COUNT,
     NOT_MEASURED,
     RATE,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.relevance import ByRule, ByTruth
@@ -67,7 +68,7 @@ class Relevance(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("relevance", cls.hears, "lists", questions="questions").name
+        of = FigureGroup("relevance", cls.hears, "lists", questions="questions").name
         yield of(
             "precision_at_k",
             RATE,
@@ -198,7 +199,9 @@ _TRUTH = ("recall_at_k", "ndcg_at_k", "mrr")
 class RelevanceByTruth(Metric):
     """By truth (``--truth``): lists of questions that have relevant ids.
 
-    It shares the section of Relevance, and is measured without it too.
+    It shares the section of Relevance, and is measured without it too. ``relevant``: lists by
+    question and number of its relevant ids; ``found``: relevant hits by question and identity, so
+    that ids that no list ever had can be counted: no corpus may have them.
     """
 
     key = "relevance_by_truth"
@@ -207,11 +210,13 @@ class RelevanceByTruth(Metric):
 
     def __init__(self) -> None:
         self.by_truth = ByTruth()
+        self.relevant: Tally[tuple[str, int]] = Tally()
+        self.found: Tally[tuple[str, str]] = Tally()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("relevance", cls.hears, "graded_lists", None, "graded_questions").name
+        of = FigureGroup("relevance", cls.hears, "graded_lists", None, "graded_questions").name
         recall = "relevant ids that the list has, by all there are; mean over questions"
         ndcg = "grades, early ones weighing most, by those of the best list; mean over questions"
         mrr = "one by the rank of the first relevant id; mean over questions"
@@ -223,11 +228,20 @@ class RelevanceByTruth(Metric):
                  label="reciprocal rank by truth")  # fmt: skip
         yield of("graded_lists", COUNT, "baseline lists of questions that the truth has ids for")
         yield of("graded_questions", COUNT, "different questions among them")
+        yield of("relevant_ids", COUNT, "ids that are relevant to these questions by the truth")
+        yield of("never_found", COUNT, "ids of them that no list of their question had")
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a baseline's list, where the truth knows its question."""
-        if seen.hits is not None and event.truth is not None:
-            self.by_truth.add_graded(seen.unit, seen.question, event.truth, event.k)
+        truth = event.truth
+        if seen.hits is None or truth is None:
+            return
+        question = seen.question
+        self.by_truth.add_graded(seen.unit, question, truth, event.k)
+        self.relevant[question, truth.relevant] += 1
+        for who, grade in zip(identities(event.top_k or ()), truth.grades, strict=False):
+            if grade > 0:
+                self.found[question, who] += 1
 
     def per_question(self) -> PerQuestion:
         """The three means, by question."""
@@ -240,5 +254,15 @@ class RelevanceByTruth(Metric):
         rates = self.by_truth.rates()
         told: dict[str, Any] = {name: rate and rate.value for name, rate in rates.items()}
         told |= {f"{name.removesuffix('_at_k')}_ci95": _ci95(rate) for name, rate in rates.items()}
-        lists = self.by_truth.lists
-        return told | {"graded_lists": lists.samples, "graded_questions": len(lists)}
+        lists, relevant = self.by_truth.lists, sum(number for _, number in self.relevant)
+        return told | {
+            "graded_lists": lists.samples,
+            "graded_questions": len(lists),
+            "relevant_ids": relevant,
+            "never_found": self._never_found(),
+        }
+
+    def _never_found(self) -> int:
+        """An id of the truth without its corpus may have been found in two."""
+        found = Counter(question for question, _ in self.found)
+        return sum(max(number - found[question], 0) for question, number in self.relevant)

@@ -1,7 +1,7 @@
 """What Figures gives, typed: the parts of a run's document that are counted from events.
 
 The sections of ``metrics`` are each metric's own and stay mappings, here and in the bands of the
-load curve; ``Latency.of`` and ``LoadBand.of`` read what holds steps or sections by name.
+load curve; ``Latencies.of`` and ``LoadBand.of`` read what holds steps or sections by name.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ def says(description: str) -> msgspec.Meta:
     return msgspec.Meta(description=description)
 
 
-NOT_STEPS = ("queue", "phases", "phases_service")
+NOT_STEPS = ("queue", "phases", "phases_service", "response", "lateness")
 """The keys of ``latency`` beside its steps."""
 
 
 class Percentiles(msgspec.Struct, kw_only=True):
-    """Latencies in ms; None where the count cannot carry the percentile."""
+    """Latencies in ms; None where the count cannot carry the percentile.
+
+    ``at_least_ms``: by its name, the least that a percentile can be which is None because it falls
+    among what never ended.
+    """
 
     count: int = 0
     p50_ms: float | None = None
@@ -34,18 +38,22 @@ class Percentiles(msgspec.Struct, kw_only=True):
     p99_ms: float | None = None
     p999_ms: float | None = None
     max_ms: float | None = None
+    at_least_ms: dict[str, float] = {}
 
 
-class Latency(msgspec.Struct, frozen=True):
+class Latencies(msgspec.Struct, frozen=True):
     """Latencies by step, waits for an LLM slot by step, and those of whole events by phase.
 
-    ``phases_service``: what services took of whole events.
+    ``phases_service``: what services took of whole events. ``responses`` by phase, and ``lateness``
+    by its part, are those of a schedule, and empty without one.
     """
 
     steps: dict[str, Percentiles] = {}
     queue: dict[str, Percentiles] = {}
     phases: dict[str, Percentiles] = {}
     phases_service: dict[str, Percentiles] = {}
+    responses: dict[str, Percentiles] = msgspec.field(name="response", default_factory=dict)
+    lateness: dict[str, Percentiles] = {}
 
     @classmethod
     def of(cls, section: FigureSection) -> Self:
@@ -56,7 +64,9 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
-    """A band of concurrent users. ``seconds`` and pace are None where users were not counted.
+    """A band of load. ``seconds`` and pace are None where users were not counted.
+
+    One of an offered rate has users of 0 and ``offered_from``, else None.
 
     ``figures`` are the sections that ``metrics`` has too, of this band alone.
     """
@@ -65,18 +75,26 @@ class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
     users_to: int
     seconds: float | None = None
     requests_per_s: float | None = None
-    latency: Latency
+    offered_from: float | None = None
+    offered_to: float | None = None
+    offered_per_s: float | None = None
+    done_per_s: float | None = None
+    missed: int = 0
+    latency: Latencies
     figures: FigureSection
 
     @classmethod
     def of(cls, entry: FigureSection) -> Self:
         """An entry of ``load_curve``. Raises msgspec.ValidationError where it is none."""
         pace = {key: entry[key] for key in _OF_A_BAND if key in entry}
-        latency = Latency.of(entry.get("latency", {}))
+        latency = Latencies.of(entry.get("latency", {}))
         return msgspec.convert({**pace, "latency": latency, "figures": entry}, cls)
 
 
-_OF_A_BAND = ("users_from", "users_to", "seconds", "requests_per_s")
+_OF_A_BAND = (
+    "users_from", "users_to", "seconds", "requests_per_s", "offered_from", "offered_to",
+    "offered_per_s", "done_per_s", "missed",
+)  # fmt: skip
 
 
 class Cell(msgspec.Struct):
@@ -126,7 +144,7 @@ class SlotArm(msgspec.Struct):
     top1_rate: Annotated[float | None, says("top1 by queries; null: no query")]
 
 
-class Slot(msgspec.Struct):
+class TimelineSlot(msgspec.Struct):
     """What began within one stretch of time."""
 
     time: Annotated[int, says("its first Unix second")]
@@ -145,7 +163,7 @@ class Timeline(msgspec.Struct):
     """Events and latency over time, in at most 120 slots."""
 
     slot_s: Annotated[int, says("width of a slot in seconds")] = 1
-    slots: Annotated[list[Slot], says("ascending; those without events are left out")] = []
+    slots: Annotated[list[TimelineSlot], says("ascending; those without events are left out")] = []
 
 
 class NamedHit(msgspec.Struct):

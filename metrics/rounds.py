@@ -9,9 +9,8 @@ import msgspec
 
 from mcstress.metrics import jaccard
 from mcstress.metrics.band import Bands
-from mcstress.metrics.faults import Faults
-from mcstress.metrics.metric import Unit
-from mcstress.metrics.overlap_figure import Cell
+from mcstress.metrics.event import CellKey
+from mcstress.metrics.metric import Faults, Unit
 
 LISTS_KEPT = 200_000
 """Lists that wait at most, about 60 MB; beyond it the oldest rounds are given up."""
@@ -46,9 +45,9 @@ class Rounds:
         self._cells = cells
         self._lists = 0
         self._given_up: dict[int, int] = {}
-        self.waiting: dict[TrioRound, dict[Cell, Listed]] = {}
+        self.waiting: dict[TrioRound, dict[CellKey, Listed]] = {}
 
-    def hold(self, key: TrioRound, cell: Cell, listed: Listed, faults: Faults) -> None:
+    def hold(self, key: TrioRound, cell: CellKey, listed: Listed, faults: Faults) -> None:
         """Keep a list without pairing it: another will."""
         present = self.waiting.setdefault(key, {})
         if cell in present:
@@ -58,7 +57,7 @@ class Rounds:
         self._lists += 1
 
     def pair(
-        self, key: TrioRound, cell: Cell, listed: Listed, bands: Bands, faults: Faults
+        self, key: TrioRound, cell: CellKey, listed: Listed, bands: Bands, faults: Faults
     ) -> None:
         """Pair a list with those of its trio and round; keep it for those that come later."""
         present = self.waiting.setdefault(key, {})
@@ -80,7 +79,7 @@ class Rounds:
                 _pair_all(cell, listed, present, bands)
             self._keep(key, lists)
 
-    def _keep(self, key: TrioRound, lists: dict[Cell, Listed]) -> None:
+    def _keep(self, key: TrioRound, lists: dict[CellKey, Listed]) -> None:
         present = self.waiting.setdefault(key, {})
         self._lists += len(lists)
         present.update(lists)
@@ -97,7 +96,7 @@ class Rounds:
             self._lists -= len(self.waiting.pop(key))
             self._given_up[key[0]] = max(key[1], self._given_up.get(key[0], -1))
 
-    def __iter__(self) -> Iterator[tuple[TrioRound, Cell, Listed]]:
+    def __iter__(self) -> Iterator[tuple[TrioRound, CellKey, Listed]]:
         for key in sorted(self.waiting):
             for cell in sorted(self.waiting[key]):
                 yield key, cell, self.waiting[key][cell]
@@ -119,7 +118,7 @@ class Rounds:
             self._lists += 1
 
 
-def _pair_all(cell: Cell, listed: Listed, present: dict[Cell, Listed], bands: Bands) -> None:
+def _pair_all(cell: CellKey, listed: Listed, present: dict[CellKey, Listed], bands: Bands) -> None:
     """Count the pairs of a list with others; each belongs to the band of its later list."""
     ids = None if listed.ids is None else frozenset(listed.ids)
     time_us, users_from = listed.time_us, listed.users_from

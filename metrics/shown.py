@@ -48,6 +48,13 @@ def milliseconds(value: float, *, limits: Sequence[float] = ()) -> str:
     return shown(value, digits, limits=limits)
 
 
+def beyond(at_least_ms: float) -> str:
+    """``> 10 s``, ``> 340 ms``: what is known of a latency that was never seen to end."""
+    if at_least_ms >= 1000:  # noqa: PLR2004  (a second)
+        return f"> {at_least_ms / 1000:.3g} s"
+    return f"> {milliseconds(at_least_ms)} ms"
+
+
 def percent(value: float) -> str:
     """A share in hundredths."""
     # In hundredths 1 is not the whole: what must not be rounded to is 0 and 100.
@@ -57,6 +64,11 @@ def percent(value: float) -> str:
     if 1 - step / 200 < value < 1:
         return f"> {100 - step} %"
     return f"{value:.2%}".replace("%", " %")
+
+
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """``1 trio``, ``2 trios``."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 def _claim(value: float, digits: int, *, sign: bool) -> Claim:

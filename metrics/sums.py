@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET
+
 from mcstress.metrics.availability import Availability
-from mcstress.metrics.band import Bands, band_of
+from mcstress.metrics.band import Bands, load_band
 from mcstress.metrics.event import Event, utc
-from mcstress.metrics.faults import Faults
-from mcstress.metrics.metric import Say
+from mcstress.metrics.metric import Faults, Say
 from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.rounds import Rounds
-from mcstress.metrics.timeline import Timeline
+from mcstress.metrics.timeline import TimelineCounts
 from mcstress.metrics.worst import WorstReissues
 
 SETTLE_AT = 50_000
@@ -28,7 +29,7 @@ class Accumulators:
     def __init__(self, cells: int | None = None, say: Say | None = None) -> None:
         self._say = say
         self.bands = Bands()
-        self.timeline = Timeline()
+        self.timeline = TimelineCounts()
         self.availability = Availability()
         self.worst = WorstReissues()
         self.faults = Faults()
@@ -42,11 +43,11 @@ class Accumulators:
         self._events += 1
         if self._last is not None:
             begin, end, users, last = self._last
-            if users == event.users and begin <= event.time < end:
+            if users == event.users and begin <= event.time < end and event.scheduled is UNSET:
                 return last
         if self._events > SETTLE_AT:
             self.settle()
-        second, band = int(event.time.timestamp()), band_of(event.users)
+        second, band = int(event.time.timestamp()), load_band(event)
         moment = self._moments.get((band, second))
         if moment is None:
             moment = self._moments[band, second] = SecondBucket(

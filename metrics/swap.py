@@ -15,20 +15,20 @@ from mcstress.metrics.metric import (
     JACCARD,
     NO_UNIT,
     UNKNOWN,
+    FigureGroup,
     Metric,
     MetricName,
     PerQuestion,
     PlannedRound,
     Range,
     ResultContext,
-    Section,
     Seen,
 )
 from mcstress.metrics.tally import Tally
 
 RANGES = (
     Range("==", 0, "healthy", "nobody who was rejected returns"),
-    Range(">", 0, "ignored", "people who were rejected return"),
+    Range(">", 0, "ignored", "{items} that were rejected return"),
 )
 
 
@@ -51,7 +51,7 @@ class Swap(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("swap", cls.hears, "swaps").name
+        of = FigureGroup("swap", cls.hears, "swaps").name
         yield of("swaps", COUNT, "lists that came after a rejection")
         yield of("questions", COUNT, "different queries among them")
         yield of("planned", COUNT, "swaps that were attempted or planned")

@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 Key = TypeVar("Key", bound=tuple[Any, ...])
-
-
-class Mergeable(Protocol):
-    """What can be added up, written down as JSON and read back."""
-
-    def merge(self, other: Any) -> None:
-        """Add ``other`` to this."""
-
-    def state(self) -> Any:
-        """Integers, strings, lists and dicts with string keys; falsy where nothing was added."""
-
-    def restore(self, state: Any) -> None:
-        """Add what ``state()`` gave."""
 
 
 class Tally(dict[Key, int]):
@@ -49,7 +36,12 @@ class Tally(dict[Key, int]):
 
 
 class Accumulator:
-    """Attributes that are Mergeable, merged and written down one by one."""
+    """Attributes that are added up, written down as JSON and read back, one by one.
+
+    Each has ``merge(other)``, ``state()`` (integers, strings, lists and dicts with string keys;
+    falsy where nothing was added) and ``restore(state)``, which adds what ``state()`` gave: Tally,
+    Histograms, or another Accumulator.
+    """
 
     def merge(self, other: Self) -> None:
         """Add all that ``other`` holds."""

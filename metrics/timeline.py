@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 from mcstress.metrics import jaccard
+from mcstress.metrics.event import ARMS
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.rates import rate
 from mcstress.metrics.tally import Accumulator, Tally
 from mcstress.metrics.users_timeline import UsersTimeline
 
 SLOTS = 120
-ARMS = ("memory", "control")
 PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 
 
-class Slot(Accumulator):
+class SlotCounts(Accumulator):
     """What began within one stretch of time.
 
     ``determinism``: shared, union. ``handover``: arm, hit at top-1 (0 or 1), both kinds together.
@@ -62,18 +62,18 @@ class Slot(Accumulator):
         return {"queries": queries, "top1": top1, "top1_rate": rate(top1, queries)}
 
 
-class Timeline:
+class TimelineCounts:
     """Slots of 2**``doublings`` seconds by their number since 1970."""
 
     def __init__(self) -> None:
         self.doublings = 0
-        self.slots: dict[int, Slot] = {}
+        self.slots: dict[int, SlotCounts] = {}
 
-    def at(self, second: int) -> Slot:
+    def at(self, second: int) -> SlotCounts:
         """The slot of a Unix second."""
         slot = self.slots.get(second >> self.doublings)
         if slot is None:
-            self.slots[second >> self.doublings] = Slot()
+            self.slots[second >> self.doublings] = SlotCounts()
             self._fit()
             slot = self.slots[second >> self.doublings]
         return slot
@@ -93,23 +93,23 @@ class Timeline:
         self._take_in(narrow, doublings - self.doublings)
         self.doublings = doublings
 
-    def _take_in(self, slots: dict[int, Slot], shift: int) -> None:
+    def _take_in(self, slots: dict[int, SlotCounts], shift: int) -> None:
         for number, slot in slots.items():
-            self.slots.setdefault(number >> shift, Slot()).merge(slot)
+            self.slots.setdefault(number >> shift, SlotCounts()).merge(slot)
 
-    def merge(self, other: Timeline) -> None:
+    def merge(self, other: TimelineCounts) -> None:
         """Add ``other``'s slots to these."""
         if other.slots:
             self._widen(max(self.doublings, other.doublings))
             self._take_in(other.slots, self.doublings - other.doublings)
             self._fit()
 
-    def coarse(self, most: int, begin_s: float, end_s: float) -> Timeline:
+    def coarse(self, most: int, begin_s: float, end_s: float) -> TimelineCounts:
         """The same in at most so many slots, from ``begin_s`` to ``end_s`` or beyond.
 
         Slots in which nothing began are there, too; none where nothing did at all.
         """
-        joined = Timeline()
+        joined = TimelineCounts()
         joined.merge(self)
         if self.slots:
             first = min(*self.slots, int(begin_s) >> self.doublings)
@@ -118,7 +118,7 @@ class Timeline:
                 doublings += 1
             joined._widen(self.doublings + doublings)
             for number in range(first >> doublings, (last >> doublings) + 1):
-                joined.slots.setdefault(number, Slot())
+                joined.slots.setdefault(number, SlotCounts())
         return joined
 
     def state(self) -> dict[str, Any]:
@@ -128,10 +128,10 @@ class Timeline:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Add what ``state()`` gave."""
-        other = Timeline()
+        other = TimelineCounts()
         other.doublings = state.get("doublings", 0)
         for number, slot in state.get("slots", {}).items():
-            other.slots.setdefault(int(number), Slot()).restore(slot)
+            other.slots.setdefault(int(number), SlotCounts()).restore(slot)
         self.merge(other)
 
     def result(self, users: UsersTimeline) -> dict[str, Any]:

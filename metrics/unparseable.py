@@ -11,7 +11,7 @@ from typing import Any
 
 from mcstress.metrics.errors import Reasons
 from mcstress.metrics.event import Event, StepRecord
-from mcstress.metrics.metric import COUNT, RATE, Metric, MetricName, ResultContext, Section
+from mcstress.metrics.metric import COUNT, RATE, FigureGroup, Metric, MetricName, ResultContext
 from mcstress.metrics.rates import rate, rate_ci95
 from mcstress.metrics.tally import Tally
 
@@ -35,7 +35,7 @@ class Unparseable(Metric):
     @classmethod
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
-        of = Section("llm", ("inbox", "handover_paraphrase"), "answers", None).name
+        of = FigureGroup("llm", ("inbox", "handover_paraphrase"), "answers", None).name
         yield of("answers", COUNT, "LLM steps that the service answered")
         yield of("unparseable", COUNT, "answers of the LLM that could not be used")
         meaning = "answers of the LLM that could not be used, by all of them; lower is better"

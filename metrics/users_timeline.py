@@ -56,6 +56,13 @@ class UsersTimeline:
         """The most users there were; None without rows."""
         return int(self._users.max()) if self else None
 
+    def before(self, end_s: float) -> UsersTimeline:
+        """The same until ``end_s``."""
+        knots, users = self._knots[:-1].tolist(), self._users.tolist()
+        rows = [(int(at), n) for at, n in zip(knots, users, strict=True) if at < end_s]
+        span = RunSpan(float(self._knots[0]), min(end_s, float(self._knots[-1]))) if rows else None
+        return UsersTimeline(rows, span)
+
     def by_band(self) -> dict[int, float]:
         """The seconds that each band of users lasted; those without users are in none."""
         users, lasted = self._users, np.diff(self._knots)

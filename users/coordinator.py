@@ -6,17 +6,19 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mcstress.load.pacer import Pacer
-from mcstress.metrics.event import Event, Hit, Item, question_key
+from mcstress.load.pacer import Pacer, Slot
+from mcstress.metrics.event import Event, Hit, Item
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
+from mcstress.users.at_rest import ListsAtRest
 from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.mail import Mail
 from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.model import Contract, Demand, Resume, Variant
-from mcstress.users.truth import overlap, question_id
+from mcstress.users.truth import question_id
 
 if TYPE_CHECKING:
     from mcstress.users.freshness_poll import FreshnessPolls
@@ -64,6 +66,10 @@ class WorkerContext(Protocol):
         """By which hits are judged to fit their demand."""
 
     @property
+    def at_rest(self) -> ListsAtRest | None:
+        """What questions got at rest; None where nothing is held against it."""
+
+    @property
     def llm(self) -> LanguageModel:
         """The language model, as all of this process share it."""
 
@@ -87,6 +93,12 @@ class WorkerContext(Protocol):
 
     def publish(self, recordings: Recordings) -> None:
         """Tell partners, on whatever worker, what was recorded."""
+
+    def take_mail(self) -> Mail | None:
+        """The next message from outside, on whatever process; None where all are used up."""
+
+    def mail_begun(self) -> None:
+        """The coordinator begins with the message that it took."""
 
     def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
         """The sizes of the corpora as last seen."""
@@ -117,9 +129,9 @@ class Coordinator:
         self.report = report
         self.interruptible = interruptible
         self.namespace = seat.namespace(self.run.playbook_prefix)
-        self.variant: Variant = self.run.scenario.variant_of(seat.trio)
-        self.contract: Contract = self.variant.contract_of(seat.persona)
         self.round = seat.first_round
+        self.variant: Variant = self.run.variant_of(seat.trio, self.round)
+        self.contract: Contract = self.variant.contract_of(seat.persona)
         self._givers = [
             handover.from_persona
             for handover in self.run.scenario.handovers
@@ -131,6 +143,11 @@ class Coordinator:
         self.told: set[tuple[str, Item]] = set()
         self.baselines: dict[str, int] = {}
         self.baselines_began_s: dict[str, float] = {}
+        self._rounds = self.run.rounds_of(seat.trio)
+        self.last_round = seat.first_round + self._rounds - 1
+        """With ``--rounds``. A part of a round that comes before the first one is not counted."""
+        self.slot: Slot | None = None
+        """What its next event begins in, where a schedule says when."""
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext
@@ -143,7 +160,9 @@ class Coordinator:
         return run.memory_size * is_filled + len(self.told)
 
     def begin_round(self) -> None:
-        """Forget the last round's baselines and tell the master where we are."""
+        """Take the round's wording, forget the last one's baselines, tell the master of it."""
+        self.variant = self.run.variant_of(self.seat.trio, self.round)
+        self.contract = self.variant.contract_of(self.seat.persona)
         self.baselines.clear()
         self.context.begin_round(self.seat, self.round)
 
@@ -154,9 +173,8 @@ class Coordinator:
         latest round that the colleague has recorded, and so never falls behind for good.
         """
         self.round += 1
-        rounds = self.run.rounds
-        if rounds > 0:
-            return self.round >= self.seat.first_round + rounds
+        if self._rounds > 0:
+            return self.round > self.last_round
         board = self.context.board
         newest = [board.newest(giver, self.seat.trio) for giver in self._givers]
         self.round = max(self.round, *newest, 0)
@@ -190,10 +208,7 @@ class Coordinator:
         self, phase: str, contract: str | None, role: str | None, number: int | None
     ) -> str:
         """The key of what it asks (metrics/question.py): a message, a resume, or a demand."""
-        variant = self.variant
-        if number is None and contract is not None and role is not None:
-            return question_key(phase, variant.number, contract, variant.place(contract, role))
-        return question_key(phase, variant.number, self.seat.persona, number or 0)
+        return self.variant.question_keys[phase, self.seat.persona, contract, role, number]
 
     def rules_of(self, demand: Demand) -> DemandRules | None:
         """By which the hits for a demand of its contract are judged; None: by none."""
@@ -201,14 +216,14 @@ class Coordinator:
 
     def compare(self, event: Event, demand: Demand) -> None:
         """Note in ``event`` how the hits for a demand are graded, and how like those at rest."""
-        run = self.run
-        if event.found is None or not (run.truth or run.rest):
+        run, at_rest = self.run, self.context.at_rest
+        if event.found is None or not (run.truth or at_rest):
             return
         question = question_id(self.variant.number, self.contract.name, demand.role)
         if (truth := run.truth.get(question)) is not None:
             truth.grade(event)
-        if (at_rest := run.rest.get(question)) is not None:
-            event.rest_overlap = overlap(event, at_rest)
+        if at_rest is not None:
+            at_rest.compare(event, question)
 
     def choose(self, results: list[Hit]) -> Hit | None:
         """Its choice: the hit at ``record_rank``, or the last one where there are fewer."""

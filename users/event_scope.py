@@ -8,8 +8,18 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from locust.exception import StopUser
+from msgspec import UNSET
 
-from mcstress.metrics.event import POLL, Event, Item, MemoryAsked, Outcome, StepRecord, worded
+from mcstress.metrics.event import (
+    POLL,
+    Event,
+    Item,
+    MemoryAsked,
+    Outcome,
+    Scheduled,
+    StepRecord,
+    worded,
+)
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step, cut_step
 from mcstress.services.target import Found, NewItem, Recording, Search
@@ -62,6 +72,8 @@ class EventScope:
             found=None,
             trace_id=self.trace.trace_id,
         )
+        if coordinator.slot is not None:
+            self.event.scheduled, coordinator.slot = coordinator.slot.scheduled, None
 
     def __enter__(self) -> Self:
         return self
@@ -80,10 +92,12 @@ class EventScope:
     def keep_open(self) -> None:
         """Do not fire on leaving: whoever goes on with the event calls ``end``.
 
-        The users that it counts for are those of now.
+        The users that it counts for are those of now, and its response ends now.
         """
         self._is_kept_open = True
         self.event.users = self.coordinator.context.users
+        if self.event.scheduled is not UNSET:
+            self._respond(self.event.scheduled)
 
     def end(self) -> None:
         """Fire the event, with its steps; a poll's take part in neither its time nor its fate."""
@@ -108,7 +122,14 @@ class EventScope:
             event.outcome, event.error = "failed", failed
         event.steps, event.latency_ms = records, latency_ms
         event.lasted_ms = (perf_counter() - self._began) * 1000
+        if event.scheduled is not UNSET and event.scheduled.response_ms is None:
+            self._respond(event.scheduled)
         self.coordinator.fire(event=event, steps=steps)
+
+    def _respond(self, scheduled: Scheduled) -> None:
+        """Whoever waited for the event since its intended time has the response now."""
+        late_ms = scheduled.generator_ms + scheduled.queue_ms
+        scheduled.response_ms = late_ms + (perf_counter() - self._began) * 1000
 
     def _leave_by(self, kind: type[BaseException], fault: BaseException | None) -> None:
         self._by = kind
@@ -207,3 +228,11 @@ class EventScope:
         self.steps.append(step)
         self.coordinator.report(step)
         return step
+
+
+def search_by_memory(
+    coordinator: Coordinator, phase: str, contract: str, role: str, query: str
+) -> None:
+    """One event of ``phase``: search for a role of a contract, with the own memory on."""
+    with EventScope(coordinator, phase, contract=contract, role=role) as scope:
+        scope.search(query, memory=coordinator.namespace, role=role)

@@ -44,7 +44,7 @@ def filler(scenario: Scenario, seed: int, namespace: str) -> Iterator[Recording]
         yield Recording(_sentence(random, role, location, demands), answer, namespace, role)
 
 
-def _sentence(random: Random, role: str, location: str, demands: Sequence[Demand]) -> str:
+def _sentence(random: Random, role: str, location: str | None, demands: Sequence[Demand]) -> str:
     certs, skills, shift = (random.choice(demands) for _ in range(3))
     parts = [
         f"{random.randint(1, 99)} {role} in {location}",

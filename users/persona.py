@@ -12,12 +12,12 @@ from locust import events, task
 from locust.env import Environment
 from locust.exception import StopUser
 
+from mcstress.exit_codes import EXIT_USAGE
 from mcstress.locust_compat import StoppableUser, with_any_tag
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.session import enter, has_listeners
 
 IDLE_S = 3600.0
-EXIT_USAGE = 2
 PAUSE_S = 0.5
 """Before a coordinator that lost its seat, or never got one, asks again."""
 

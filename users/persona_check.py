@@ -7,6 +7,7 @@ from typing import Any
 
 from mcstress.errors import UsageError
 from mcstress.users.persona import CoordinatorUser
+from mcstress.users.persona_classes import is_made
 from mcstress.users.scenarios.model import Scenario
 
 
@@ -15,7 +16,11 @@ def check_personas(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
 
     That some personas' classes were left out when Locust was started is their user's own choice.
     """
-    played = {kind.persona for kind in _all_kinds(CoordinatorUser) if not kind.abstract}
+    kinds = [*classes]
+    # Of those that were made for a scenario, another scenario's do not count.
+    own = [kind for kind in _all_kinds(CoordinatorUser) if not is_made(kind)]
+    played = {kind.persona for kind in own if not kind.abstract}
+    played |= {kind.persona for kind in kinds if is_made(kind)}
     for persona in scenario.personas:
         if persona not in played:
             raise UsageError(
@@ -24,7 +29,7 @@ def check_personas(scenario: Scenario, classes: Iterable[type[Any]]) -> None:
                 f'persona = "{persona}" to the locustfile'
             )
 
-    for kind in classes:
+    for kind in kinds:
         part: str | None = getattr(kind, "persona", None)
         if part is not None and part not in scenario.personas:
             raise UsageError(

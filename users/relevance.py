@@ -31,7 +31,7 @@ Values = Sequence[Any]
 """A hit's values of the rules' fields, each as JSON, in their order; UNSET where it lacks one."""
 
 
-class Asked:
+class FieldDemand:
     """What is asked of one field; ``holds``: the value is to hold each of ``words``, else to be it.
 
     Most fields have few values: what each fulfils is kept by its JSON.
@@ -66,7 +66,7 @@ class Condition(NamedTuple):
     """What one rule asks for one demand; ``at``: the place of its field among the rules'."""
 
     at: int
-    asked: Asked
+    asked: FieldDemand
     weight: float
     must: bool
 
@@ -136,7 +136,7 @@ class Rules:
     def __init__(self, scenario: Scenario) -> None:
         self.fields = list(dict.fromkeys(rule.field for rule in scenario.relevance))
         self._decode = _decoder(self.fields)
-        self._asked: dict[tuple[int, bool, tuple[str, ...]], Asked] = {}
+        self._asked: dict[tuple[int, bool, tuple[str, ...]], FieldDemand] = {}
         self._known: set[tuple[int, str]] = set()
         self._of: dict[tuple[int, str, str], DemandRules] = {}
         for variant in scenario.variants:
@@ -159,7 +159,7 @@ class Rules:
             words = tuple(_fold(text) for text in asked_values(template_of(rule), demand))
             if words:
                 at, holds = self.fields.index(rule.field), rule.is_ is None
-                asked = self._asked.setdefault((at, holds, words), Asked(words, holds=holds))
+                asked = self._asked.setdefault((at, holds, words), FieldDemand(words, holds=holds))
                 yield Condition(at, asked, rule.weight, rule.must)
 
     def values_of(self, metadata: bytes) -> Values | None:

@@ -10,8 +10,9 @@ import msgspec
 from mcstress.services.llm.clients import Api
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import MemoryLimits, TargetSetup
-from mcstress.users.scenarios.model import Scenario
-from mcstress.users.truth import QuestionTruth, RestLists
+from mcstress.users.at_rest import RestLists
+from mcstress.users.scenarios.model import Scenario, Variant
+from mcstress.users.truth import QuestionTruth
 
 
 class Seat(msgspec.Struct, frozen=True):
@@ -37,14 +38,27 @@ class Seat(msgspec.Struct, frozen=True):
         return name if self.generation == 1 else f"{name}_g{self.generation}"
 
 
+class MailFacts(msgspec.Struct, frozen=True):
+    """Mail from outside, which inbox phases take instead of the scenario's messages.
+
+    ``messages``: how many there are; with ``repeat`` they begin again when used up.
+    """
+
+    source: str
+    messages: int
+    repeat: bool = False
+
+
 class Run(msgspec.Struct, frozen=True):
     """Made once, by the master or the local runner, and sent to every worker.
 
     ``phases`` are the chosen ones in their order; ``rounds`` 0 means until stopped. ``top_k`` is
     the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
     gateway. ``truth``: the grades of a question's ids, by ``question_id``; ``rest``: its
-    list at rest. ``memory_size``: how many pairs each namespace of the first ``memory_trios`` trios
-    was filled with. The setups are what every worker makes its target and its LLM's client from.
+    list at rest (``--rest``). ``reference``: the first trio is alone at the beginning, and goes
+    through all wordings, one a round. ``memory_size``: how many pairs each namespace of the first
+    ``memory_trios`` trios was filled with. The setups are what every worker makes its target and
+    its LLM's client from.
     """
 
     uid: str
@@ -66,8 +80,24 @@ class Run(msgspec.Struct, frozen=True):
     llm_api: Api = "ollama"
     truth: dict[str, QuestionTruth] = {}
     rest: RestLists = {}
+    mail: MailFacts | None = None
+    reference: bool = False
     memory_size: int = 0
     memory_trios: int = 0
+
+    def _is_reference(self, trio: int) -> bool:
+        return self.reference and trio == 1
+
+    def variant_of(self, trio: int, round_: int) -> Variant:
+        """The wording of a trio's round: its own, or that of the reference's turn."""
+        turn = round_ - 1 if self._is_reference(trio) else 0
+        return self.scenario.variant_of(trio + turn)
+
+    def rounds_of(self, trio: int) -> int:
+        """The rounds of a trio; the reference makes one of each wording at least."""
+        if self.rounds and self._is_reference(trio):
+            return max(self.rounds, len(self.scenario.variants))
+        return self.rounds
 
     def draw(self, *what: object) -> int:
         """A number in [0, 2**64) that depends on the seed and ``what`` alone.
@@ -76,6 +106,11 @@ class Run(msgspec.Struct, frozen=True):
         """
         key = "/".join(map(str, (self.seed, *what)))
         return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+
+
+def model_setup_of(scenario: Scenario, **others: Any) -> ModelSetup:
+    """A language model's setup for ``scenario``; ``others`` are the fields that are not of it."""
+    return ModelSetup(prompts=scenario.prompts, parse=scenario.parse, **others)
 
 
 def setup_of(scenario: Scenario, **others: Any) -> TargetSetup:

@@ -51,17 +51,6 @@ class QuestionTruth(msgspec.Struct, frozen=True):
         )
 
 
-RestLists = dict[str, list[str]]
-"""What each question got at rest: ``corpus:id`` of its hits, by ``question_id``."""
-
-
-def overlap(event: Event, at_rest: list[str]) -> float:
-    """The mean share of the one list that the other has too; two empty ones are alike."""
-    listed = {f"{hit.corpus}:{hit.id}" for hit in event.top_k or ()}
-    both = len(listed) + len(at_rest)
-    return 2 * len(listed.intersection(at_rest)) / both if both else 1.0
-
-
 class Truth(msgspec.Struct, frozen=True):
     """What a file says of a scenario's questions, and how many others it names."""
 

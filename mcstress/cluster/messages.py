@@ -1,9 +1,9 @@
 """What master and workers say to one another, typed.
 
-A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, Delta, Drained, Piece,
-            Traced
-The master: Welcome, Granted, Partner, Published, Spawned, Move, Revoked, Users, Drain, SendPiece,
-            Trace, Dismissed
+A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, AtRest, TakeMail, Delta,
+            Drained, Piece, Traced
+The master: Welcome, Granted, Grant, Partner, Published, ReferenceOver, Spawned, MailBlock, Move,
+            Revoked, Users, Drain, SendPiece, Trace, Dismissed
 Either:     Refused
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
@@ -16,8 +16,15 @@ from typing import Annotated, Any
 
 import msgspec
 
+from mcstress.load.arrivals import Arrivals
+from mcstress.load.schedule import Counts
+from mcstress.load.schedule import Granted as GrantedSecond
+from mcstress.metrics.arrivals import Row
+from mcstress.process.loop_lag import LoopSecond
 from mcstress.tracing.trace import MaskLevel
+from mcstress.users.at_rest import RestLists
 from mcstress.users.board import Recordings
+from mcstress.users.mail import Mail
 from mcstress.users.run import Run, Seat
 
 PIECE_BYTES = 1 << 20
@@ -66,6 +73,8 @@ class Welcome(msgspec.Struct, frozen=True):
     """The run, and what the worker needs to keep evidence and traces of it.
 
     ``otlp_traces`` is the collector's URL; its headers each process has from its environment.
+    ``arrivals``: how to treat those of a schedule; None where users begin events by themselves.
+    ``at_rest``: what the reference found, once it is over.
     """
 
     run: Run
@@ -80,12 +89,14 @@ class Welcome(msgspec.Struct, frozen=True):
     spool_path: str
     corpora_poll_s: float
     corpus_sizes: dict[str, int]
+    arrivals: Arrivals | None = None
     version: str = ""
     protocol: str = ""
     trip: RoundTrip | None = None
+    at_rest: RestLists | None = None
 
 
-class Lease(msgspec.Struct, frozen=True):
+class SeatRequest(msgspec.Struct, frozen=True):
     """A user asks for a seat. ``ticket`` comes back with the grant."""
 
     run_uid: str
@@ -99,6 +110,18 @@ class Granted(msgspec.Struct, frozen=True):
     ticket: int
     seat: Seat
     users: int
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """Seconds of the schedule may begin, the first of them ``in_s`` seconds from now.
+
+    ``trios``: how many there were when the schedule began.
+    """
+
+    run_uid: str
+    seconds: list[GrantedSecond]
+    in_s: float
+    trios: int
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -126,7 +149,7 @@ class BeginRound(msgspec.Struct, frozen=True):
     round: Ordinal
 
 
-class Done(msgspec.Struct, frozen=True):
+class RoundsDone(msgspec.Struct, frozen=True):
     """A seat's holder has done all its rounds."""
 
     run_uid: str
@@ -146,6 +169,19 @@ class Published(msgspec.Struct, frozen=True):
     recordings: Recordings
 
 
+class AtRest(msgspec.Struct, frozen=True):
+    """What questions of the reference got, each once."""
+
+    run_uid: str
+    lists: RestLists
+
+
+class ReferenceOver(msgspec.Struct, frozen=True):
+    """The others come now; all that the reference got."""
+
+    lists: RestLists
+
+
 class Partner(msgspec.Struct, frozen=True):
     """A seat was leased, to begin with ``first_round``, or is empty (None).
 
@@ -158,13 +194,26 @@ class Partner(msgspec.Struct, frozen=True):
     last_round: int | None = None
 
 
+class TakeMail(msgspec.Struct, frozen=True):
+    """A process needs more of the mail from outside."""
+
+    run_uid: str
+
+
+class MailBlock(msgspec.Struct, frozen=True):
+    """The next of it, for that process alone. ``number`` counts from 1; no ``mail``: used up."""
+
+    number: Ordinal
+    mail: list[Mail]
+
+
 class Spawned(msgspec.Struct, frozen=True):
     """Whether every user that was asked for is there."""
 
     complete: bool
 
 
-class Users(msgspec.Struct, frozen=True):
+class UserCount(msgspec.Struct, frozen=True):
     """The number of living coordinators; ``trip``: of the worker's last delta."""
 
     users: int
@@ -177,9 +226,11 @@ class Delta(msgspec.Struct, frozen=True):
     ``tracing`` has the counts of each sink by its name, ``cluster.tracing.sink_counts``.
     ``state`` is that of a ``Figures``; on a local runner, where nothing travels, itself.
     ``evidence_fault`` is what the disk said first, ``events_unkept`` what it has not taken so far.
+    ``mail_taken``: messages from outside that its users took, from the beginning on.
     ``own_faults`` are the worker's, from the beginning on: what it could not do. ``sent_s``: its
     clock's time; ``clock_offset_s``: the master's less its own, wrong by ``clock_error_s``, as its
-    times may be, at most.
+    times may be, at most. ``arrivals``: what became of all that the process was granted;
+    ``unserved`` those that never began, and ``loop`` the process's seconds, since the last delta.
     """
 
     run_uid: str
@@ -193,9 +244,13 @@ class Delta(msgspec.Struct, frozen=True):
     evidence_fault: str | None = None
     events_unkept: int = 0
     own_faults: list[str] = []
+    mail_taken: Count = 0
     sent_s: float = 0.0
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
+    arrivals: Counts | None = None
+    unserved: list[Row] = []
+    loop: list[LoopSecond] = []
 
 
 class Drain(msgspec.Struct, frozen=True):
@@ -240,7 +295,7 @@ class Piece(msgspec.Struct, frozen=True):
     content: bytes
 
 
-class Trace(msgspec.Struct, frozen=True):
+class FinishTraces(msgspec.Struct, frozen=True):
     """Finish tracing."""
 
     run_uid: str

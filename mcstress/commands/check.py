@@ -15,8 +15,9 @@ from mcstress.commands import probe
 from mcstress.commands.probe import Finding
 from mcstress.errors import UsageError
 from mcstress.master.start import check_claim
+from mcstress.metrics.wording import Words
 from mcstress.options import DEFAULT_LANGFUSE_ENV
-from mcstress.plugin import install
+from mcstress.plugin import register
 from mcstress.process.file_limit import check_asked, raise_nofile_limit
 from mcstress.process.ports import check_ports
 from mcstress.services.llm.clients import API_NAMES
@@ -27,7 +28,9 @@ from mcstress.system_under_test import look_at_llm, look_at_target, start_stack
 from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
 from mcstress.tracing.otlp.settings import load_otlp
+from mcstress.truth_check import said_of_truth
 from mcstress.users.persona_check import check_personas, host_of
+from mcstress.users.persona_classes import in_step
 from mcstress.users.session import has_listeners
 
 
@@ -81,13 +84,14 @@ def parse(arguments: Sequence[str], classes: dict[str, type[Any]] | None = None)
         raise UsageError(
             f"user classes: found {', '.join(unknown)}, expected {', '.join(classes) or 'none'}"
         )
+    options.chosen_classes = bool(options.user_classes)
     options.user_classes = [classes[name] for name in options.user_classes or classes]
     return options
 
 
 def make_parser() -> ArgumentParser:
     """Locust's own parser with our options, and that of the check."""
-    install()
+    register()
     parser: ArgumentParser = get_parser()
     parser.prog = "mcstress check"
     parser.add_argument(
@@ -116,8 +120,11 @@ def _machine(options: Namespace) -> Iterator[Finding]:
 
 def _settings(options: Namespace) -> Settings:
     settings = read_settings(options, host_of(options.host, options.user_classes))
+    if not options.chosen_classes:
+        options.user_classes = in_step(options.user_classes, settings.scenario)
     check_personas(settings.scenario, options.user_classes)
     check_claim(settings)
+    said_of_truth(settings)
     return settings
 
 
@@ -127,6 +134,7 @@ def _input(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", f"scenario {scenario.name}: {variants}")
     yield Finding("ok", f"phases: {', '.join(settings.phases)}")
     yield Finding("ok", f"checks: {', '.join(check.text for check in settings.checks)}")
+    yield from (Finding("warn", said) for said in said_of_truth(settings))
     yield Finding("ok", f"reports: {settings.report_dir} can be written")
 
 
@@ -164,7 +172,7 @@ def _target(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]
     corpora = ", ".join(f"{name} ({size:,})" for name, size in sizes) or "corpora not known"
     if settings.target:
         yield Finding("ok", f"target {facts.title}: {corpora}")
-        yield from _capabilities(facts.capabilities)
+        yield from _capabilities(facts.capabilities, settings.scenario.words)
     else:
         where = settings.gateway_url or "built in, not your system"
         yield Finding("ok", f"gateway {where}: {corpora}")
@@ -172,10 +180,11 @@ def _target(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]
         yield probe.search(settings, url)
 
 
-def _capabilities(can: Capabilities) -> Iterator[Finding]:
+def _capabilities(can: Capabilities, nouns: Words) -> Iterator[Finding]:
     """One line each; what a target cannot do is no fault, but changes what is tested."""
     for words, there, effect in can.table():
-        yield Finding("ok", f"target can {words}: {'yes' if there else f'no, {effect}'}")
+        told = "yes" if there else f"no, {nouns.fill(effect)}"
+        yield Finding("ok", f"target can {words}: {told}")
 
 
 def _llm(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from contextlib import closing, nullcontext
 from typing import Literal
-from uuid import uuid4
 
 import msgspec
 
+from mcstress.first_search import SHOWN_CHARACTERS, first_search, untraced
 from mcstress.services.failure_reason import clip
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.preflight import ModelFacts
-from mcstress.services.target import Search
-from mcstress.services.target_class import make_target
-from mcstress.services.trace_context import TraceContext
 from mcstress.settings import Settings
-from mcstress.users.relevance import Rules
-
-SHOWN_CHARACTERS = 120
+from mcstress.users.scenarios.expand import inbox_query
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -32,24 +27,17 @@ class Finding(msgspec.Struct, frozen=True):
 
 def search(settings: Settings, url: str) -> Finding:
     """Search for the scenario's first demand."""
-    scenario = settings.scenario
-    query = scenario.variants[0].contracts[0].demands[0].query
-    wanted = Search(query, scenario.corpora, settings.top_k)
-    rules = Rules(scenario) if scenario.relevance else None
-    if rules is not None:
-        wanted.metadata, wanted.fields = True, rules.fields
-    with closing(make_target(settings.target, settings.target_setup(url))) as target:
-        step = target.search(wanted, _trace())
-    asked = f"search {clip(query, SHOWN_CHARACTERS)!r}"
-    if step.answer is None:
+    first = first_search(settings, url)
+    asked, step = first.asked, first.step
+    if first.found is None:
         return Finding("fail", f"{asked}: {step.error}")
-    hits = step.answer.hits
+    hits = first.found.hits
     if not hits:
         return Finding("warn", f"{asked}: nothing found, {step.latency_ms:.0f} ms")
-    first = f"the first is {clip(hits[0].id)} of {clip(hits[0].corpus)}"
-    if rules is not None and (said := rules.missing(step.answer.metadata or [])):
-        return Finding("warn", f"{asked}: relevance: {clip(said, 2 * SHOWN_CHARACTERS)}")
-    return Finding("ok", f"{asked}: {len(hits)} hits, {first}, {step.latency_ms:.0f} ms")
+    if first.missing:
+        return Finding("warn", f"{asked}: relevance: {first.missing}")
+    told = f"the first is {clip(hits[0].id)} of {clip(hits[0].corpus)}"
+    return Finding("ok", f"{asked}: {len(hits)} hits, {told}, {step.latency_ms:.0f} ms")
 
 
 def chat(settings: Settings, url: str, model: ModelFacts) -> Finding:
@@ -60,17 +48,14 @@ def chat(settings: Settings, url: str, model: ModelFacts) -> Finding:
     body = messages[0].body
     setup = settings.llm_setup(url, model)
     with closing(make_language_model(model.api, setup, nullcontext())) as llm:
-        step = llm.parse(body, _trace())
+        step = llm.parse(body, untraced())
     asked = f"chat {clip(body, SHOWN_CHARACTERS)!r}"
     if step.error is not None:
         return Finding("fail", f"{asked}: {step.error}")
     took = f"{step.latency_ms:.0f} ms"
     if step.answer is None:
         return Finding("warn", f"{asked}: the answer cannot be used, {step.unparseable}, {took}")
-    demand = f"{step.answer.count} {clip(step.answer.role)} in {clip(step.answer.location)}"
-    return Finding("ok", f"{asked}: understood as {demand}, {took}")
-
-
-def _trace() -> TraceContext:
-    """A trace that nobody records."""
-    return TraceContext(uuid4().hex, sampled=False)
+    demand = clip(
+        inbox_query(settings.scenario.templates.inbox_query, step.answer), SHOWN_CHARACTERS
+    )
+    return Finding("ok", f"{asked}: understood as {demand!r}, {took}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Completeness, CoordinatorNote, RunSection
@@ -18,6 +19,7 @@ from mcstress.evidence.store.integrity import NO_DIGEST
 from mcstress.evidence.store.paths import STEM, ReportPaths
 from mcstress.master.finalize import recount
 from mcstress.master.run_info import COORDINATORS_NAMED
+from mcstress.metrics.arrivals import ArrivalTotals, total
 from mcstress.metrics.figures import Figures
 
 ENDINGS = (".events.jsonl", ".json")
@@ -65,6 +67,7 @@ def counted_again(run: RunFile) -> RunDocument:
     before = stored.completeness
     if not run.has_ended:
         before = _cut_off(run, figures.events, by_worker.total())
+        before.arrivals = _arrivals_cut_off(run, figures.scheduled)
     return build(
         msgspec.structs.replace(stored.run) if run.has_ended else _as_seen(run, users),
         stored.scenario,
@@ -75,6 +78,8 @@ def counted_again(run: RunFile) -> RunDocument:
         planned=run.planned or _planned(stored.metrics),
         candidates=stored.candidates,
         with_state=True,
+        offered=run.offered(),
+        unserved=run.unserved(),
     )
 
 
@@ -149,6 +154,19 @@ def _cut_off(run: RunFile, events: int, kept: int) -> Completeness:
         events_merged=events,
         events_kept=kept,
         user_errors=None,
+    )
+
+
+def _arrivals_cut_off(run: RunFile, begun: int) -> ArrivalTotals | UnsetType:
+    """What is known of a schedule's arrivals where nobody said what became of them."""
+    seconds, rows = run.offered(), run.unserved()
+    if not seconds:
+        return UNSET
+    missed, cut = total(rows, "missed"), total(rows, "cut")
+    known = begun + missed + cut
+    offered = max(known, sum(second.arrivals for second in seconds))
+    return ArrivalTotals(
+        offered=offered, begun=begun, missed=missed, cut=cut, unknown=offered - known
     )
 
 

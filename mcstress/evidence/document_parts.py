@@ -13,8 +13,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from mcstress.evidence.store.lines_digest import Stated
 from mcstress.evidence.store.policy import keeps_all
-from mcstress.evidence.store.tally import Stated
+from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.metrics.metric import PlannedRound
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.results import says
@@ -65,6 +66,7 @@ class RunSection(msgspec.Struct, kw_only=True):
         list[CapabilityNote], says("what a target of the user's own can do")
     ] = []
     coordinators: Annotated[list[CoordinatorNote], says("the first of them")] = []
+    seats: Annotated[dict[str, int], says("how many of each persona there were")] = {}
     peak_users: Annotated[int, says("the most coordinators at once")] = 0
     generator_saturated: Annotated[
         bool,
@@ -114,6 +116,7 @@ class AskedContract(msgspec.Struct):
     """A contract of a scenario, as far as reports read it."""
 
     name: str
+    persona: str = ""
     demands: list[AskedDemand] = []
 
 
@@ -284,6 +287,12 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     clock_error_s: Annotated[
         float | None, says("the most that its times are wrong by; null as for clock_offset_s")
     ] = None
+    seconds_watched: Annotated[
+        int, says("seconds in which it looked whether it kept up; 0 without a schedule")
+    ] = 0
+    seconds_saturated: Annotated[
+        int, says("of them, those in which its own timer was late or its core was taken")
+    ] = 0
     tracing: Annotated[ProcessTraces | None, says("its trace observations, to Langfuse")] = None
     sinks: Annotated[dict[str, ProcessTraces], says("its trace observations, by sink")] = {}
 
@@ -291,6 +300,19 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     def by_sink(self) -> dict[str, ProcessTraces]:
         """``sinks``, or what an older document says of Langfuse."""
         return self.sinks or ({"langfuse": self.tracing} if self.tracing else {})
+
+
+class MailCount(msgspec.Struct, kw_only=True):
+    """Mail from outside: what was read, and what became of it."""
+
+    source: Annotated[str, says("where it was read, as the option names it")] = ""
+    messages: Annotated[int, says("messages that could be read")] = 0
+    left_out: Annotated[int, says("messages that could not be read, or were too many")] = 0
+    attachments: Annotated[int, says("attachments, which are left out")] = 0
+    taken: Annotated[int, says("messages that coordinators took, each as often as it was")] = 0
+    lost: Annotated[int, says("leased to lost workers, and not known to be taken")] = 0
+    repeated: Annotated[bool, says("whether they begin again when used up")] = False
+    faults: Annotated[list[str], says("what was left out and why; the first of it")] = []
 
 
 class Completeness(msgspec.Struct, kw_only=True):
@@ -303,10 +325,21 @@ class Completeness(msgspec.Struct, kw_only=True):
     events_merged: Annotated[int | UnsetType | None, says("in the figures")] = UNSET
     events_kept: Annotated[int | UnsetType | None, says("as evidence")] = UNSET
     workers: Annotated[list[WorkerPart], says("each worker's part")] = []
+    arrivals: Annotated[
+        ArrivalTotals | UnsetType, says("what became of a schedule's arrivals; none without one")
+    ] = UNSET
     user_errors: Annotated[int | UnsetType | None, says("exceptions in users' code")] = UNSET
     tracing: Annotated[Tracing, says("what became of the traces")] = msgspec.field(
         default_factory=Tracing
     )
+    mail: Annotated[MailCount | UnsetType, says("mail from outside, where there was any")] = UNSET
+
+    @property
+    def saturated_share(self) -> float:
+        """Of the seconds that processes watched themselves, those in which they did not keep up."""
+        watched = sum(worker.seconds_watched for worker in self.workers)
+        saturated = sum(worker.seconds_saturated for worker in self.workers)
+        return saturated / watched if watched else 0.0
 
     @property
     def counts(self) -> dict[str, int | None]:

@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection
+from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, Rows
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
@@ -26,19 +27,23 @@ from mcstress.metrics.results import (
     FigureReading,
     FigureSection,
     HeatMap,
-    Latency,
+    Latencies,
     LoadBand,
     Timeline,
     says,
 )
+from mcstress.metrics.shown import percent
 from mcstress.metrics.users_timeline import RunSpan
+from mcstress.metrics.wording import STAFFING, Words
 
 SCHEMA = 1
 MOST_K = 10**6
+MOST_SATURATED = 0.01
+"""Of the seconds: so few move no 95th percentile by much."""
 MOST_CLOCK_ERROR_S = 3600.0
 """A worker that says more says nothing of its clock."""
 Second = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
-Users = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+UserNumber = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 Json = dict[str, Any]
 """A JSON object as it lies in a file: of any keys."""
 
@@ -84,11 +89,19 @@ class RunDocument(msgspec.Struct, kw_only=True):
     faults: Annotated[dict[str, int], says("oddities that were counted and not mended")] = {}
     readings: Annotated[dict[str, FigureReading], says("figures in words, by their names")] = {}
     users: Annotated[
-        Sequence[tuple[Second, Users]], says("concurrent users by Unix second, ascending")
+        Sequence[tuple[Second, UserNumber]], says("concurrent users by Unix second, ascending")
     ] = []
+    offered: Annotated[
+        list[OfferedSecond] | UnsetType,
+        says("a schedule by second: Unix second, rate, arrivals, how much of it was in the run"),
+    ] = UNSET
+    unserved: Annotated[
+        list[Row] | UnsetType,
+        says("arrivals that never began: Unix second, rate in thousandths, fate, ms, number"),
+    ] = UNSET
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
     candidates: Annotated[
-        dict[str, int] | None, says("workers there are for each role, where that is known")
+        dict[str, int] | None, says("items there are for each role, where that is known")
     ] = None
     state: Annotated[
         Json | UnsetType, says("the metrics' own state, where not every event was kept")
@@ -101,9 +114,15 @@ class RunDocument(msgspec.Struct, kw_only=True):
         return Asked.of(self.scenario)
 
     @property
-    def speed(self) -> Latency:
+    def words(self) -> Words:
+        """What the scenario calls its things; it had no say in it in older documents."""
+        named = self.scenario.get("words")
+        return STAFFING if named is None else msgspec.convert(named, Words)
+
+    @property
+    def speed(self) -> Latencies:
         """``latency``, typed."""
-        return Latency.of(self.latency)
+        return Latencies.of(self.latency)
 
     @property
     def silences(self) -> list[Silence]:
@@ -137,16 +156,21 @@ def build(
     candidates: dict[str, int] | None,
     with_state: bool = False,
     now_s: float | None = None,
+    offered: Sequence[OfferedSecond] = (),
+    unserved: Rows = (),
 ) -> RunDocument:
     """The document of a run that ended or still goes on; its checks judge what is there.
 
-    ``now_s``: the Unix time up to which one that goes on was seen.
+    ``now_s``: the Unix time up to which one that goes on was seen. ``offered`` and ``unserved``:
+    what a schedule offered, and what of it never began.
 
     ``with_state`` puts the metrics' own state into it where not every event is kept: a report
     cannot be made again without. See ``Figures.result`` for the others.
     """
     span = span_of(run, completeness, now_s)
-    results = figures.result(users, planned, candidates, thresholds, span)
+    totals = completeness.arrivals
+    schedule = Offered(offered, unserved, None if totals is UNSET else totals)
+    results = figures.result(users, planned, candidates, thresholds, span, offered=schedule)
     checks = evaluate(
         thresholds,
         results,
@@ -154,15 +178,42 @@ def build(
         left_out=run.left_out,
         complete=completeness.complete,
         there_are=Asked.of(scenario).questions(),
+        starved=_starved(completeness),
     )
     document = msgspec.convert(results, RunDocument)
     document.run, document.scenario, document.completeness = run, scenario, completeness
     document.checks, document.verdict = checks, overall(checks)
     document.users, document.thresholds = users, list(thresholds)
     document.candidates = candidates
+    if schedule.totals is not None:
+        document.offered, document.unserved = [*offered], [*unserved]
+    _speak_of(document)
     if with_state and not run.keeps_all:
         document.state = figures.state()
     return document
+
+
+def _starved(completeness: Completeness) -> str:
+    """Why no latency can be charged to the services; empty where it can."""
+    share = completeness.saturated_share
+    if share <= MOST_SATURATED:
+        return ""
+    return (
+        f"the load generator did not keep up in {percent(share)} of its seconds (its own timer was "
+        "late, or it took over 90 % of a core): waits cannot be told from its own"
+    )
+
+
+def _speak_of(document: RunDocument) -> None:
+    """Readings in the scenario's words, and of messages only the fields that it reads."""
+    for reading in document.readings.values():
+        reading.meaning = document.words.fill(reading.meaning)
+    fields = document.scenario.get("parse")
+    if fields is None:
+        return
+    for section in (document.metrics, *document.load_curve):
+        if its := section.get("inbox", {}).get("fields"):
+            section["inbox"]["fields"] = {name: its[name] for name in its if name in fields}
 
 
 def span_of(run: RunSection, completeness: Completeness, now_s: float | None) -> RunSpan | None:
@@ -182,7 +233,7 @@ def document_of(path: Path, head: Mapping[str, Any]) -> RunDocument:
     """
     try:
         document = msgspec.convert(head, RunDocument)
-        for part in ("asked", "speed", "bands", "silences"):
+        for part in ("asked", "words", "speed", "bands", "silences"):
             getattr(document, part)
     except (msgspec.ValidationError, AttributeError) as error:
         raise UsageError(f"{path}: {error}; expected the head of a run") from error

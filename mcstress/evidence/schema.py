@@ -98,6 +98,12 @@ def _band(latency: Json) -> Json:
                 "users_to": {"description": "most users of the band", **users},
                 "seconds": {"description": "how long there were as many", **pace},
                 "requests_per_s": {"description": "steps by seconds", **pace},
+                "offered_from": {"description": "lowest rate of the band; users are 0", **pace},
+                "offered_to": {"description": "highest rate of the band", **pace},
+                "offered_per_s": {"description": "arrivals by seconds", **pace},
+                "done_per_s": {"description": "events of the schedule by seconds", **pace},
+                "missed": {"description": "arrivals that nobody took in time", **users},
+                "mean_event_ms": {"description": "from begin to end", **pace},
                 "latency": latency,
             }
         ),

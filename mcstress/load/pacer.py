@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+from mcstress.metrics.event import Scheduled
 
 if TYPE_CHECKING:
     from mcstress.users.coordinator import Coordinator
@@ -14,10 +16,13 @@ if TYPE_CHECKING:
 
 
 class Slot(msgspec.Struct, frozen=True, gc=False):
-    """One event's place in time. ``intended`` (UTC) is None where no schedule asked for it."""
+    """One event's place in time; ``scheduled`` goes with the event that begins in it.
+
+    UNSET where no schedule asked for it.
+    """
 
     user: CoordinatorUser
-    intended: datetime | None = None
+    scheduled: Scheduled | UnsetType = UNSET
 
 
 class Pacer(Protocol):

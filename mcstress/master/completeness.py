@@ -6,7 +6,7 @@ import os.path
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from mcstress.cluster.tracing import READ_BACK_WITHIN_S
 from mcstress.evidence.document_parts import (
@@ -18,22 +18,33 @@ from mcstress.evidence.document_parts import (
     Tracing,
     WorkerPart,
 )
+from mcstress.master.offering import totals_of
 from mcstress.master.run_state import RunState
 from mcstress.master.worker_registry import WorkerState
+from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.process.clock_watch import notices
 from mcstress.tracing.counts import SinkCounts
 from mcstress.tracing.sink import LANGFUSE, TITLES, SinkName
 
 
 def completeness(
-    run: RunState, events_merged: int, events_kept: int, found: Sequence[str] = ()
+    run: RunState,
+    events_merged: int,
+    events_kept: int,
+    found: Sequence[str] = (),
+    *,
+    scheduled: int = 0,
 ) -> Completeness:
     """The report's completeness section. ``complete`` is what verdicts depend on.
 
-    ``found`` are faults of the evidence files as they were read back.
+    ``found`` are faults of the evidence files as they were read back; ``scheduled``: how many of
+    the events merged are of a schedule.
     """
     parts = sorted(run.registry.parts.values(), key=lambda part: part.name)
-    counted = _counted(run, parts, [*_faults(run, parts, events_merged, events_kept), *found])
+    arrivals, lacking = _arrivals(run, parts, scheduled, over=True)
+    faults = [*_faults(run, parts, events_merged, events_kept), *lacking, *found]
+    counted = _counted(run, parts, faults)
+    counted.arrivals = arrivals
     counted.events_merged, counted.events_kept = events_merged, events_kept
     counted.tracing.read_back = run.read_back.get(LANGFUSE)
     counted.tracing.read_back_within_s = READ_BACK_WITHIN_S
@@ -42,16 +53,33 @@ def completeness(
     return counted
 
 
-def completeness_so_far(run: RunState, events_merged: int) -> Completeness:
+def completeness_so_far(run: RunState, events_merged: int, scheduled: int = 0) -> Completeness:
     """The same while the run goes on: a worker is missed only where Locust misses it."""
     parts = sorted(run.registry.parts.values(), key=lambda part: part.name)
     faults = [fault for part in parts if part.lost for fault in faults_of(part)]
     faults += evidence_faults(run)
-    counted = _counted(run, parts, faults + _broken_down(run))
+    arrivals, lacking = _arrivals(run, parts, scheduled, over=False)
+    counted = _counted(run, parts, [*faults, *lacking, *_broken_down(run)])
+    counted.arrivals = arrivals
     counted.events_merged = events_merged
     for part, told in zip(parts, counted.workers, strict=True):
         told.lost = part.lost
     return counted
+
+
+def _arrivals(
+    run: RunState, parts: list[WorkerState], scheduled: int, *, over: bool
+) -> tuple[ArrivalTotals | UnsetType, list[str]]:
+    """What became of a schedule's arrivals, and what is not known of them."""
+    if run.offering is None:
+        return UNSET, []
+    totals, faults = totals_of(run.offering, parts, scheduled, over=over), []
+    if totals.unknown:
+        told = f"{totals.unknown:,} of {totals.offered:,} arrivals"
+        faults.append(f"what became of {told} is unknown")
+    if passed := run.offering.passed:
+        faults.append(f"{passed:,} seconds of the schedule were never offered: the master was busy")
+    return totals, faults
 
 
 def _counted(run: RunState, parts: list[WorkerState], faults: list[str]) -> Completeness:
@@ -64,6 +92,7 @@ def _counted(run: RunState, parts: list[WorkerState], faults: list[str]) -> Comp
         workers=[_worker(part) for part in parts],
         user_errors=len(run.user_errors),
         tracing=tracing(run),
+        mail=run.mail.count(parts) if run.mail else UNSET,
     )
 
 
@@ -84,7 +113,7 @@ def _notices(run: RunState, parts: list[WorkerState]) -> list[str]:
     own = run.clock_watch.steps
     others = [part for part in parts if part.drained and not part.local]
     of_clock = notices(own, "the master" if others else "this machine")
-    return [*of_clock, *run.notices()] + [
+    return [*run.said, *of_clock, *run.notices()] + [
         notice
         for part in others
         if part.drained and len(part.drained.clock_steps) != len(own)
@@ -155,6 +184,8 @@ def _worker(part: WorkerState) -> WorkerPart:
         reports_repeated=part.deltas_repeated,
         clock_offset_s=part.clock_offset_s,
         clock_error_s=part.clock_error_s,
+        seconds_watched=part.seconds_watched,
+        seconds_saturated=part.seconds_saturated,
         tracing=sinks.get(LANGFUSE),
         sinks=sinks,
     )

@@ -21,8 +21,11 @@ from locust.runners import (
 from mcstress.cluster import messages
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import quoted
+from mcstress.load.schedule import Granted
 from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
+from mcstress.master.offering import LOOK_S as OFFER_S
+from mcstress.master.offering import Offering, shares_of
 from mcstress.master.progress import Progress
 from mcstress.master.run_state import ImpossibleError, RunState
 from mcstress.master.seat_assignment import SeatAssignment
@@ -51,6 +54,7 @@ class RunController(RunSession):
         self.environment = environment
         self.progress: Progress | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
+        self._offerer: gevent.Greenlet[..., None] | None = None
         self.admission: Admission | None = None
         if isinstance(runner, MasterRunner):
             self.admission = Admission(runner, channel, self.dropped)
@@ -76,6 +80,9 @@ class RunController(RunSession):
         self._spawn_tracker.begin()
         self._over.clear()
         self._ticker = gevent.spawn(self._tick_forever)
+        self._offerer = None
+        if run.offering is not None:
+            self._offerer = gevent.spawn(self._offer_forever, run, run.offering)
 
     def dismiss(self, run: RunState) -> None:
         """Let all workers go that have a part in the run; twice is once."""
@@ -86,8 +93,9 @@ class RunController(RunSession):
         """The run is over; twice is once."""
         if self.current is not None:
             self.current.go(RunStage.OVER)
-        if self._ticker is not None:
-            self._ticker.kill()
+        for greenlet in (self._ticker, self._offerer):
+            if greenlet is not None:
+                greenlet.kill()
         if self.progress is not None:
             if self.current is not None:
                 # The last figures, and all of a short run's.
@@ -166,6 +174,7 @@ class RunController(RunSession):
             self.dropped.note("that takes back what was told", sender, drained.events_made)
             return
         part.hand_over(drained)
+        part.left_early = run.stage < RunStage.STOPPING
         if run.stage < RunStage.STOPPING and self.on_early_leave is not None:
             gevent.spawn(self.on_early_leave, run, part)
 
@@ -228,6 +237,27 @@ class RunController(RunSession):
         if not any(part.lost or part.drained for part in run.registry.parts.values()):
             run.absent_users = max(run.absent_users, absent)
 
+    def _offer_forever(self, run: RunState, offering: Offering) -> None:
+        """Grant the schedule's seconds from when everybody has a seat until the end is decided."""
+        while run.stage < RunStage.STOPPING and self.runner.state not in OVER:
+            self._best_effort(run, self._offer)
+            gevent.sleep(OFFER_S)
+        offering.end()
+
+    def _offer(self, run: RunState) -> None:
+        offering = run.offering
+        if offering is None:
+            return
+        if offering.begin_s is None and run.stage is RunStage.RUNNING and _all_sit(run):
+            offering.begin()
+        trios = max((lease.seat.trio for lease in run.seats.leases()), default=0)
+
+        def send(worker: str, seconds: list[Granted], in_s: float) -> None:
+            self.notify(run, worker, messages.Grant(run.run.uid, seconds, in_s, trios))
+
+        offering.grant(shares_of(run), send)
+        run.write_offered()
+
     def _tick_forever(self) -> None:
         while True:
             run = self.current
@@ -247,7 +277,7 @@ class RunController(RunSession):
         for part in run.registry.parts.values():
             if part.drained is not None or not self.is_there(part):
                 continue
-            users = messages.Users(self.living(run), part.trip(CLOCK.now_s()))
+            users = messages.UserCount(self.living(run), part.trip(CLOCK.now_s()))
             self.notify(run, part.name, users)
         self._seating.admit(run)
         self._tell_spawned(run)
@@ -293,6 +323,8 @@ class RunController(RunSession):
         if is_ending or not (rounds_done or self._everyone_left(run)):
             return
         run.go(RunStage.STOPPING)
+        if run.offering is not None:
+            run.offering.end()
         run.stopped_by = "rounds done" if rounds_done else "all workers left"
         is_headless = option(self.environment, "headless")
         # Not on a user's greenlet nor in the receive loop: both are stopped by what follows.
@@ -302,3 +334,8 @@ class RunController(RunSession):
         """Whether no worker takes part any more, nor is there one who has yet to say so."""
         connected = self.runner.worker_count if isinstance(self.runner, MasterRunner) else 0
         return run.registry.everyone_left() and len(run.registry.parts) >= connected
+
+
+def _all_sit(run: RunState) -> bool:
+    """Whether the reference is over, and nobody waits in line for it any more."""
+    return run.solo_phase.is_over and not run.solo_phase.waiting

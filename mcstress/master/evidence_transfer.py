@@ -11,7 +11,14 @@ from pathlib import Path
 import msgspec
 from gevent.queue import Empty, Queue
 
-from mcstress.cluster.messages import PIECE_BYTES, Dismissed, Drained, Piece, SendPiece, Trace
+from mcstress.cluster.messages import (
+    PIECE_BYTES,
+    Dismissed,
+    Drained,
+    FinishTraces,
+    Piece,
+    SendPiece,
+)
 from mcstress.errors import UsageError
 from mcstress.evidence.store.atomic import owners_alone
 from mcstress.evidence.store.lines import first_record
@@ -167,6 +174,6 @@ def release_worker(controller: RunController, run: RunState, part: WorkerState) 
     controller.look_for_lost()
     collect(controller, run, part)
     if run.traces.on:
-        controller.notify(run, part.name, Trace(run.run.uid))
+        controller.notify(run, part.name, FinishTraces(run.run.uid))
         wait_until(lambda: part.traced or not controller.is_there(part), TRACED_DEADLINE_S)
     controller.notify(run, part.name, Dismissed(run.run.uid, part.copied))

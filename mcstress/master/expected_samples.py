@@ -17,11 +17,14 @@ def plan(run: Run, seats: Mapping[str, int]) -> dict[str, int]:
     if run.rounds == 0:
         return {}
     one_round = planned_round(run, seats)
-    return {
+    planned = {
         path: samples * run.rounds
         for metric in REGISTRY.values()
         for path, samples in metric.planned(one_round).items()
     }
+    if run.mail is not None and not run.mail.repeat:
+        planned["inbox"] = min(planned.get("inbox", 0), run.mail.messages)
+    return planned
 
 
 def planned_round(run: Run, seats: Mapping[str, int]) -> PlannedRound:
@@ -39,7 +42,9 @@ def planned_round(run: Run, seats: Mapping[str, int]) -> PlannedRound:
         "reissue": demands,
         "fresh_resume": sum(seats.get(resume.persona, 0) for resume in variant.resumes),
         "swap": sum(seats.get(swap.persona, 0) for swap in scenario.swaps),
-        "inbox": sum(seats.get(message.persona, 0) for message in variant.inbox),
+        "inbox": sum(
+            _messages(run, persona) * seats.get(persona, 0) for persona in scenario.personas
+        ),
         "handover": handed_over,
         "handover_paraphrase": handed_over,
     }
@@ -48,3 +53,9 @@ def planned_round(run: Run, seats: Mapping[str, int]) -> PlannedRound:
         min((seats.get(persona, 0) for persona in scenario.personas), default=0),
         [[demand.role for demand in contract.demands] for contract in variant.contracts],
     )
+
+
+def _messages(run: Run, persona: str) -> int:
+    """How many a coordinator handles in a round."""
+    own = sum(message.persona == persona for message in run.scenario.variants[0].inbox)
+    return own if run.mail is None else max(own, 1)

@@ -12,13 +12,13 @@ from typing import TypeVar, cast
 import gevent
 import msgspec
 
-from mcstress.cluster.messages import Trace
+from mcstress.cluster.messages import FinishTraces
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Completeness
 from mcstress.evidence.run_document import RunDocument, build
 from mcstress.evidence.store.history import History, RunFile, events_as_made, files_of_run
 from mcstress.evidence.store.integrity import differences
-from mcstress.evidence.store.reading import Reading
+from mcstress.evidence.store.reading import ReadOptions
 from mcstress.master.completeness import completeness, sink_totals
 from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
@@ -64,6 +64,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     run.ended_s = CLOCK.now_s()
     run.clock_watch.look()
     run.write_user_counts()
+    run.write_offered()
     run.ensure_report_dir()
     segments = gather(controller, run)
     history = in_thread(lambda: read_back(run))
@@ -73,7 +74,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     kept = 0 if history is None else len(history.order)
 
     def counted() -> Completeness:
-        return completeness(run, figures.events, kept, found)
+        return completeness(run, figures.events, kept, found, scheduled=figures.scheduled)
 
     document = document_of_run(run, figures, counted(), with_state=True)
     _end_segment(run, document, history)
@@ -152,7 +153,7 @@ def read_back(run: RunState) -> History | None:
             history = History(files)
             if not history.faults():
                 return history
-        return History(files, Reading(strict=True, skip_damaged=True))
+        return History(files, ReadOptions(strict=True, skip_damaged=True))
     except (UsageError, OSError) as fault:
         run.read_fault = str(fault)
         return None
@@ -207,6 +208,8 @@ def document_of_run(
         candidates=run.system.target.candidates,
         with_state=with_state,
         now_s=CLOCK.now_s(),
+        offered=() if run.offering is None else run.offering.seconds_so_far(),
+        unserved=run.unserved.rows(),
     )
 
 
@@ -217,7 +220,7 @@ def _trace(controller: RunController, run: RunState, verdict: str) -> bool:
     run.traces.say(verdict)
     parts = [part for part in run.registry.parts.values() if part.drained and not part.traced]
     for part in parts:
-        controller.notify(run, part.name, Trace(run.run.uid))
+        controller.notify(run, part.name, FinishTraces(run.run.uid))
     run.traces.close()
     if not wait_until(
         lambda: all(part.traced or not controller.is_there(part) for part in parts),

@@ -65,7 +65,7 @@ class JsonLines:
         """Nothing to put back."""
 
 
-class Line:
+class TerminalLine:
     """For people: one line that is written over."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ def open_display(*, json_progress: bool, headless: bool) -> Display | None:
     """JSON where asked for, a line on a terminal, else nothing."""
     if json_progress:
         return JsonLines()
-    return Line() if headless and sys.stderr.isatty() else None
+    return TerminalLine() if headless and sys.stderr.isatty() else None
 
 
 class Progress:

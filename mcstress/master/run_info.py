@@ -30,7 +30,7 @@ COORDINATORS_NAMED = 30
 
 def describe(run: RunState) -> RunSection:
     """Plain data; no secret is in it, for tokens and keys never become settings."""
-    shared = run.run
+    shared, held = run.run, run.seats.ever_held()
     return RunSection(
         run_uid=shared.uid,
         run_id=shared.label,
@@ -46,6 +46,7 @@ def describe(run: RunState) -> RunSection:
         left_out=left_out(run),
         capabilities=_capabilities(run),
         coordinators=_coordinators(run),
+        seats={name: held.get(name, 0) for name in shared.scenario.personas},
         generator_saturated=run.saturated,
         peak_users=max((users for _, users in run.users_timeline), default=0),
         corpora=run.system.target.corpus_sizes,
@@ -92,8 +93,9 @@ def _capabilities(run: RunState) -> list[CapabilityNote]:
     """Of a target of the user's own; the gateway has all of them."""
     if not run.settings.target:
         return []
+    nouns = run.run.scenario.words
     return [
-        CapabilityNote(name=name, there=there, effect="" if there else effect)
+        CapabilityNote(name=name, there=there, effect="" if there else nouns.fill(effect))
         for name, there, effect in run.system.target.capabilities.table()
     ]
 

@@ -15,18 +15,23 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
+from mcstress.load.arrivals import Arrivals
+from mcstress.master.mail_blocks import MailBlocks
+from mcstress.master.offering import Offering
 from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
 from mcstress.master.seat_pool import Headcount, SeatPool
 from mcstress.master.solo_phase import SoloPhase
 from mcstress.master.stages import RUN_CHANGES, RunStage, changed
 from mcstress.master.worker_registry import WorkerRegistry, WorkerState
+from mcstress.metrics.arrivals import Unserved
 from mcstress.metrics.figures import Figures
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.services.clock import CLOCK
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
 from mcstress.tracing.counts import counts_of
+from mcstress.truth_check import said_of_truth
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -54,8 +59,16 @@ class RunState:
         self.ended_s: float | None = None
         self.seats = SeatPool(in_step=run.rounds == 0)
         self.headcount = Headcount()
-        self.partners = HandoverPartners(run.scenario.handovers, self.seats, run.rounds)
-        self.solo_phase = SoloPhase(settings.reference_s)
+        self.mail = (
+            MailBlocks(settings.mail, repeat=settings.inbox_repeat) if settings.mail else None
+        )
+        self.partners = HandoverPartners(run.scenario.handovers, self.seats, run.rounds_of(1))
+        self.solo_phase = SoloPhase(settings.reference_s, _questions(run))
+        self.offering: Offering | None = None
+        if (asked := settings.arrivals) is not None:
+            self.offering = Offering(asked.rate, asked.kind, run.seed)
+        self._offered_written = 0
+        self.unserved = Unserved()
         self.registry = WorkerRegistry()
         self.figures = Figures(run.top_k, cells=cells(run))
         self.users_timeline: list[tuple[int, int]] = []
@@ -72,6 +85,7 @@ class RunState:
         self.own_errors: set[str] = set()
         self.worker_faults: set[str] = set()
         self.notices: Callable[[], list[str]] = list
+        self.said = [*said_of_truth(settings), *system.said]
         self.private = parse_policy(settings.evidence).keeps_bodies
         self.refused: set[str] = set()
         self.read_fault = ""
@@ -109,8 +123,12 @@ class RunState:
             spool_path=str(self.paths.spool(part.name).resolve()),
             corpora_poll_s=CORPORA_POLL_S,
             corpus_sizes=self.system.target.corpus_sizes,
+            arrivals=None
+            if (asked := settings.arrivals) is None
+            else Arrivals(asked.kind, self.run.seed, asked.max_wait_s),
             version=own_version(),
             protocol=own_protocol(),
+            at_rest=self.solo_phase.lists if self.solo_phase.is_over else None,
         )
 
     def take(self, delta: Delta, part: WorkerState) -> None:
@@ -120,6 +138,7 @@ class RunState:
             self.figures.merge(seen)
             self.user_errors += delta.user_errors
             self.worker_faults.update(delta.own_faults)
+            self.unserved.take_in(delta.unserved)
 
     def _figures(self, delta: Delta, part: WorkerState) -> Figures:
         """The figures of a delta, which hold as many events as it says that were made since."""
@@ -164,6 +183,14 @@ class RunState:
         self.write_user_counts()
         self._noted = (second, users)
 
+    def write_offered(self) -> None:
+        """Write down the seconds of the schedule that were granted since it was asked last."""
+        if self.offering is None or len(self.offering.seconds) == self._offered_written:
+            return
+        seconds = self.offering.seconds[self._offered_written :]
+        self._offered_written = len(self.offering.seconds)
+        self.segment.record({"record": "offered", "seconds": msgspec.to_builtins(seconds)})
+
     def write_user_counts(self) -> None:
         """Write down the second that was noted last."""
         if self._noted is not None:
@@ -172,6 +199,13 @@ class RunState:
             self.segment.record({"record": "users", "time": second, "users": users})
         self._noted = None
         self.segment.flush()
+
+
+def _questions(run: Run) -> int:
+    """How many questions the reference is to ask; 0 where its lists are of no use."""
+    if run.rest or "baseline" not in run.phases:
+        return 0
+    return cells(run) * len(run.scenario.variants)
 
 
 def cells(run: Run) -> int:

@@ -1,7 +1,8 @@
-"""Users get seats from the run's pool, and partners hear of each other."""
+"""Users get seats from the run's pool, partners hear of each other, and mail is dealt out."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from mcstress.cluster import messages
@@ -13,6 +14,8 @@ from mcstress.users.run import Seat
 
 OnChange = Callable[[RunState], None]
 
+logger = logging.getLogger(__name__)
+
 
 class SeatAssignment:
     """Leases the seats of the run that is on. ``on_arrival`` and ``on_done`` hear of changes."""
@@ -21,17 +24,20 @@ class SeatAssignment:
         self._session = session
         self._on_arrival = on_arrival
         self._on_done_rounds = on_done
-        session.channel.listen(messages.Lease, self._on_lease)
+        session.channel.listen(messages.SeatRequest, self._on_lease)
         session.channel.listen(messages.Release, self._on_release)
         session.channel.listen(messages.BeginRound, self._on_begin_round)
-        session.channel.listen(messages.Done, self._on_done)
+        session.channel.listen(messages.RoundsDone, self._on_done)
         session.channel.listen(messages.Publish, self._on_publish)
+        session.channel.listen(messages.TakeMail, self._on_take_mail)
+        session.channel.listen(messages.AtRest, self._on_at_rest)
 
-    def _on_lease(self, lease: messages.Lease, sender: str) -> None:
+    def _on_lease(self, lease: messages.SeatRequest, sender: str) -> None:
         speaker = self._session.part_of(lease.run_uid, sender)
         if speaker is None:
             return
         run = speaker.run
+        self._end_reference(run)
         if lease.persona not in run.run.scenario.personas:
             self._session.dropped.note("of a persona that the run has not", sender, lease.persona)
         elif not run.solo_phase.holds_back((lease, sender), run.seats):
@@ -54,12 +60,25 @@ class SeatAssignment:
 
     def admit(self, run: RunState) -> None:
         """Seat those whose wait is over, but for users of a worker that is gone meanwhile."""
+        self._end_reference(run)
         for lease, sender in run.solo_phase.admit():
             part = run.registry.of_client(sender)
             if part is not None and not part.lost:
                 self._grant(run, part, lease)
 
-    def _grant(self, run: RunState, part: WorkerState, lease: messages.Lease) -> None:
+    def _on_at_rest(self, told: messages.AtRest, sender: str) -> None:
+        speaker = self._session.part_of(told.run_uid, sender)
+        if speaker is not None:
+            speaker.run.solo_phase.note(told.lists)
+
+    def _end_reference(self, run: RunState) -> None:
+        """Tell all workers what the reference got, before anybody else gets a seat."""
+        if run.solo_phase.ends_now() and not run.run.rest:
+            lists = run.solo_phase.lists
+            logger.info("the reference is over: %d questions have a list at rest", len(lists))
+            self._session.channel.send(messages.ReferenceOver(lists))
+
+    def _grant(self, run: RunState, part: WorkerState, lease: messages.SeatRequest) -> None:
         if run.stage >= RunStage.STOPPING:
             return
         seat = run.seats.lease(lease.persona, part.name)
@@ -98,7 +117,7 @@ class SeatAssignment:
             run.seats.begin_round(begun.seat, begun.round)
             run.last_round = max(run.last_round, begun.round)
 
-    def _on_done(self, done: messages.Done, sender: str) -> None:
+    def _on_done(self, done: messages.RoundsDone, sender: str) -> None:
         if run := self._speaks_for(done.run_uid, done.seat, sender):
             run.seats.done(done.seat)
             self._tell_takers(run, done.seat)
@@ -114,6 +133,16 @@ class SeatAssignment:
             return
         for worker in run.partners.put(told):
             self._session.notify(run, worker, messages.Published(told), soon=True)
+
+    def _on_take_mail(self, asked: messages.TakeMail, sender: str) -> None:
+        speaker = self._session.part_of(asked.run_uid, sender)
+        if speaker is None:
+            return
+        run, part = speaker
+        if run.mail is None:
+            self._session.dropped.note("of mail that the run has not", sender, asked.run_uid)
+        else:
+            self._session.notify(run, part.name, run.mail.lease(part.name))
 
     def free_all(self, run: RunState, part: WorkerState) -> None:
         """Take back all that a worker holds."""

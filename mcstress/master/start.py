@@ -14,7 +14,7 @@ from mcstress.master.run_state import RunState
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest, TargetFacts
-from mcstress.users.run import Run
+from mcstress.users.run import MailFacts, Run
 
 
 def check_claim(settings: Settings) -> None:
@@ -45,6 +45,8 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         scenario=settings.scenario,
         truth=settings.truth.questions,
         rest=settings.rest,
+        mail=_mail_facts(settings),
+        reference=settings.reference_s > 0,
         phases=[phase for phase in settings.phases if phase not in skipped],
         rounds=settings.rounds,
         seed=settings.seed,
@@ -62,6 +64,12 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
     return RunState(settings, run, system, paths, mode)
 
 
+def _mail_facts(settings: Settings) -> MailFacts | None:
+    if (mail := settings.mail) is None:
+        return None
+    return MailFacts(mail.source, len(mail.messages), settings.inbox_repeat)
+
+
 def tokens_not_sent(settings: Settings) -> list[str]:
     """A line for each token that there is and that the service of this run does not get."""
     pairs = ((GATEWAY_TOKEN, settings.gateway_url), (LLM_TOKEN, settings.llm_url))
@@ -72,10 +80,11 @@ def tokens_not_sent(settings: Settings) -> list[str]:
 def writes(run: Run, target: TargetFacts) -> str:
     """One line that says what the run will leave in the system under test."""
     scenario, can = run.scenario, target.capabilities
+    new_items = scenario.words.fill("{new_items}")
     namespaces = f"{run.playbook_prefix}{{{','.join(scenario.personas)}}}[_N]"
     left = [
         (can.record, f"playbook namespaces {namespaces}"),
-        (can.add, f"resumes {run.fresh_prefix}* in {scenario.fresh_corpus}"),
+        (can.add, f"{new_items} {run.fresh_prefix}* in {scenario.fresh_corpus}"),
         (can.inbox, "observer inbox records"),
     ]
     written = ", ".join(words for is_there, words in left if is_there) or "nothing"

@@ -8,6 +8,7 @@ import msgspec
 from gevent.lock import RLock
 
 from mcstress.cluster.messages import Delta, Drained, RoundTrip
+from mcstress.load.schedule import Counts
 from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
 from mcstress.tracing.counts import ProcessCounts, counts_of
 
@@ -22,7 +23,10 @@ class WorkerState(msgspec.Struct):
     ``lost_s`` is since when it is lost, ``heard_s`` when it was heard last, on the monotonic clock.
     ``drained`` are its totals, once it has handed over. Of its evidence ``evidence_missing`` bytes
     did not arrive; ``copied``: all of it was fetched from another machine. ``last_delta``: when it
-    went out (its clock) and came in (ours), until that is answered.
+    went out (its clock) and came in (ours), until that is answered. ``left_early``: it handed over
+    before the run's end. ``arrivals``: what became of those that it was granted, as it told last;
+    ``seconds_watched``: how many seconds its own timer ran. ``mail_taken``: messages from outside
+    that its users took.
     """
 
     name: str
@@ -45,9 +49,14 @@ class WorkerState(msgspec.Struct):
     drained: Drained | None = None
     tracing: ProcessCounts = {}
     user_errors: int = 0
+    mail_taken: int = 0
     last_delta: tuple[float, float] | None = None
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
+    left_early: bool = False
+    arrivals: Counts = msgspec.field(default_factory=Counts)
+    seconds_watched: int = 0
+    seconds_saturated: int = 0
 
     def go(self, to: WorkerStage) -> None:
         """To the next stage; raises WrongChangeError."""
@@ -93,7 +102,12 @@ class WorkerState(msgspec.Struct):
         self.events_told = delta.events_made
         self.evidence_fault, self.events_unkept = delta.evidence_fault, delta.events_unkept
         self.user_errors += len(delta.user_errors)
+        self.mail_taken = delta.mail_taken
         self.clock_offset_s, self.clock_error_s = delta.clock_offset_s, delta.clock_error_s
+        if delta.arrivals is not None:
+            self.arrivals = delta.arrivals
+        self.seconds_watched += len(delta.loop)
+        self.seconds_saturated += sum(second.saturated for second in delta.loop)
         if delta.tracing:
             self.tracing = counts_of(delta.tracing)
         return True

@@ -100,7 +100,7 @@ def _vector(item: CorpusItem) -> dict[str, list[float]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not empty, with their numbers; a byte order mark is no part of them."""
+    """The lines that are not empty, with their numbers, and without a byte order mark."""
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):

@@ -20,7 +20,6 @@ from mcstress.services.error_words import without_lone_surrogates
 from mcstress.services.failure_reason import DECODE_ERRORS
 
 Answer = TypeVar("Answer")
-Decode = Callable[[bytes], Answer]
 
 LARGEST_MEANT = 1 << 20
 """Bytes. A longer body that is not the wire's is not looked at again: that would keep all users of

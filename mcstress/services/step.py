@@ -19,7 +19,8 @@ class Step(msgspec.Struct, Generic[Answer], gc=False):
     ``answer`` is None exactly where ``error`` is set or, for LLM steps, where the content was
     ``unparseable`` (a third outcome: the service answered, but not what was asked for).
     ``start_s`` is Unix time; ``latency_ms`` the service's time, without ``queue_ms``, the wait for
-    an LLM slot. ``cut``: the end of the run came before an answer. ``resent``: the request went out
+    an LLM slot. ``refused``: the service said no to what it has to refuse, which is neither fault
+    nor answer. ``cut``: the end of the run came before an answer. ``resent``: the request went out
     twice (see ``Transport``). ``request`` and ``response`` are the bodies as they went over the
     wire.
     """
@@ -38,6 +39,7 @@ class Step(msgspec.Struct, Generic[Answer], gc=False):
     resent: bool = False
     answer: Answer | None = None
     cut: bool = False
+    refused: bool = False
 
 
 _CUT_STEP = "mcstress_cut_step"

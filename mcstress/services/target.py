@@ -27,6 +27,10 @@ EMBED, ADD = "embed", "index.add"
 """The names of the steps that figures are made of, whatever system answers them."""
 
 
+INBOX_BYTES = 8192
+"""An inbox must refuse a longer body (docs/wire.md); that refusal is not counted as a failure."""
+
+
 class Search(msgspec.Struct, gc=False):
     """A search for the ``k`` items of ``corpora`` that are nearest to ``text``.
 
@@ -168,7 +172,7 @@ _EFFECTS = {
         "nothing is recorded, every search is plain, handover is skipped",
     ),
     "recall": ("search its memory alone", "the memory takes part in a search"),
-    "add": ("add items", "fresh_resume is skipped"),
+    "add": ("add items", "fresh_{new_item} is skipped"),
     "inbox": ("take messages in", "the inbox phase does not hand them in"),
     "sizes": ("say its sizes", "sizes of corpora and chance levels are unknown"),
     "exclude": ("exclude items", "swap is skipped"),

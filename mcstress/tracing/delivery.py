@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.limits import Limits
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.overflow import SpoolQueue
-    from mcstress.tracing.queue import Item, Outbox
+    from mcstress.tracing.queue import Outbox, Queued
     from mcstress.tracing.score_queue import ScoreQueue
     from mcstress.tracing.sink import Destination
 
@@ -55,7 +55,7 @@ class Sender:
 
     def __init__(
         self,
-        destination: Destination[Item],
+        destination: Destination[Queued],
         outbox: Outbox,
         scores: ScoreQueue,
         overflow: SpoolQueue,
@@ -184,6 +184,6 @@ class Sender:
                 self._destination.introduce()
             pause_s = min(self._limits.longest_pause_s, 2 * pause_s)
 
-    def _relieve(self, items: list[Item]) -> None:
+    def _relieve(self, items: list[Queued]) -> None:
         self._overflow.add(items)
         self._overflow.write(SLICE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcstress.tracing.mask import Mask
+from mcstress.tracing.mask import Masker
 from mcstress.tracing.observation import encoder
 from mcstress.tracing.spool.step import SpooledStep
 from mcstress.tracing.traced_step import TracedStep
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.notices import ErrorBoundary
     from mcstress.tracing.observation import Entry
     from mcstress.tracing.observation_of_step import Translator
-    from mcstress.tracing.queue import Item
+    from mcstress.tracing.queue import Queued
 
 
 class EntryFactory:
@@ -24,10 +24,10 @@ class EntryFactory:
 
     def __init__(self, translator: Translator, border: ErrorBoundary) -> None:
         self._translator = translator
-        self._mask = Mask(translator.run.mask)
+        self._mask = Masker(translator.run.mask)
         self._border = border
 
-    def of(self, item: Item) -> Entry | None:
+    def of(self, item: Queued) -> Entry | None:
         """The entry of ``item``, the same each time; None where it cannot be made."""
         with self._border:
             if not isinstance(item, TracedStep):
@@ -35,7 +35,7 @@ class EntryFactory:
             return self._mask.entry(self._translator.observation(item))
         return None
 
-    def line(self, item: Item) -> bytes | None:
+    def line(self, item: Queued) -> bytes | None:
         """The spool's line of ``item``; None where it cannot be made."""
         with self._border:
             if not isinstance(item, TracedStep):

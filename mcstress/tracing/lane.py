@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.overflow import SpoolQueue
     from mcstress.tracing.portions import Portions
-    from mcstress.tracing.queue import Item
+    from mcstress.tracing.queue import Queued
 
 SLICE = 100
 SLICE_AT_END = 200
@@ -36,7 +36,7 @@ class Queue(Protocol):
     def items(self) -> int:
         """How many wait."""
 
-    def take(self, largest: int, /) -> list[Item]:
+    def take(self, largest: int, /) -> list[Queued]:
         """Some of them, about ``largest`` at most."""
 
 
@@ -60,13 +60,13 @@ class Lane:
     def __init__(
         self,
         queue: Queue,
-        portions: Portions[Item],
+        portions: Portions[Queued],
         overflow: SpoolQueue,
         end: RunEnd,
         *,
         notices: ThrottledWarnings,
         limits: Limits,
-        introduce: Callable[[], SinkReply[Item] | None] = lambda: None,
+        introduce: Callable[[], SinkReply[Queued] | None] = lambda: None,
     ) -> None:
         self.tried = False
         self.answered = False
@@ -79,7 +79,7 @@ class Lane:
         self._border = ErrorBoundary(notices)
         self._limits = limits
         self._introduce = introduce
-        self._in_flight: list[Item] = []
+        self._in_flight: list[Queued] = []
         self._after_s: float | None = None
         self._growing = wait_exponential_jitter(
             multiplier=limits.first_wait_s,
@@ -142,7 +142,7 @@ class Lane:
             self._settle(reply)
         return again
 
-    def _settle(self, reply: SinkReply[Item]) -> None:
+    def _settle(self, reply: SinkReply[Queued]) -> None:
         """Count what was decided, and say what went wrong."""
         for item in reply.delivered:
             self._overflow.tally(item).delivered += 1

@@ -97,7 +97,7 @@ _RULES = {
 _OTHERS = _Rule(anything, anything)
 
 
-class Mask:
+class Masker:
     """Masks entries as ``level`` says; where it is None, as the run of each trace did."""
 
     def __init__(self, level: MaskLevel | None = None) -> None:

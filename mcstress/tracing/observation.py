@@ -9,7 +9,7 @@ import msgspec
 
 from mcstress.tracing.trace import ENVIRONMENT, Trace
 
-Kind = Literal["span", "generation", "retriever"]
+ObservationKind = Literal["span", "generation", "retriever"]
 Level = Literal["DEFAULT", "WARNING", "ERROR"]
 
 
@@ -24,7 +24,7 @@ class Observation(msgspec.Struct, kw_only=True, tag="observation", tag_field="is
     span_id: str
     parent_id: str | None = None
     name: str
-    kind: Kind = "span"
+    kind: ObservationKind = "span"
     start_ns: int
     end_ns: int
     input: str | None = None
@@ -33,7 +33,6 @@ class Observation(msgspec.Struct, kw_only=True, tag="observation", tag_field="is
     message: str | None = None
     model: str | None = None
     usage: dict[str, int] = {}
-    cost: dict[str, float] = {}
     metadata: dict[str, str] = {}
 
 

@@ -9,7 +9,7 @@ from math import modf
 from typing import TYPE_CHECKING
 
 from mcstress.services.llm.clients import cost_of
-from mcstress.tracing.observation import Kind, Level, Observation
+from mcstress.tracing.observation import Level, Observation, ObservationKind
 from mcstress.tracing.trace import Trace, TraceRun
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Translator:
         """The observation of ``step``, the same each time."""
         done = step.done
         start_ns = unix_ns(done.start_s)
-        kind: Kind = "retriever" if done.name in SEARCHES else "span"
+        kind: ObservationKind = "retriever" if done.name in SEARCHES else "span"
         trace = self._trace(done.trio, done.round, done.phase)
         span_id, parent_id = _ids(trace, done)
         observation = Observation(
@@ -96,6 +96,9 @@ def _metadata(done: Done) -> dict[str, str]:
         metadata["status"] = str(done.status)
     if done.queue_ms:
         metadata["queue_ms"] = f"{done.queue_ms:.3f}"
+    if (scheduled := done.scheduled) is not None:
+        metadata["intended"] = scheduled.intended.isoformat()
+        metadata["lateness_ms"] = f"{scheduled.generator_ms + scheduled.queue_ms:.3f}"
     return metadata
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.counts import FateCounts, TraceCounts
     from mcstress.tracing.entries import EntryFactory
     from mcstress.tracing.notices import ThrottledWarnings
-    from mcstress.tracing.queue import Item
+    from mcstress.tracing.queue import Queued
     from mcstress.tracing.spool.spool import Spool
 
 
@@ -40,9 +40,9 @@ class SpoolQueue:
         self._notices = notices
         self._entries = entries
         self._yield_to_loop = yield_to_loop
-        self._waiting: deque[Item] = deque()
+        self._waiting: deque[Queued] = deque()
 
-    def add(self, items: Iterable[Item]) -> None:
+    def add(self, items: Iterable[Queued]) -> None:
         """Queue ``items``."""
         self._waiting.extend(items)
 
@@ -58,12 +58,12 @@ class SpoolQueue:
         self._see_to_what_is_gone()
         self._spool.close()
 
-    def tally(self, item: Item) -> FateCounts:
+    def tally(self, item: Queued) -> FateCounts:
         """Where ``item`` is counted."""
         return self._counts.scores if isinstance(item, Score) else self._counts
 
-    def _write_slice(self, items: Sequence[Item]) -> None:
-        written: list[Item] = []
+    def _write_slice(self, items: Sequence[Queued]) -> None:
+        written: list[Queued] = []
         lines: list[bytes] = []
         for item in items:
             line = self._entries.line(item)

@@ -12,7 +12,7 @@ from mcstress.tracing.traced_step import TracedStep
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Item: TypeAlias = TracedStep | Observation | Score
+Queued: TypeAlias = TracedStep | Observation | Score
 """What waits: a step, its bodies by reference, or what somebody made themselves."""
 
 _OVERHEAD_BYTES = 600
@@ -35,11 +35,11 @@ class Outbox:
         self._largest_items = largest_items
         self._largest_bytes = largest_bytes
         self._post = post
-        self._chunks: list[tuple[Sequence[Item], int]] = []
+        self._chunks: list[tuple[Sequence[Queued], int]] = []
         self._room = Flag()
         self._room.set()
 
-    def put(self, items: Sequence[Item]) -> None:
+    def put(self, items: Sequence[Queued]) -> None:
         """Append ``items``, which came together, whether there is room or not."""
         try:
             size = sum(map(_size, items))
@@ -52,9 +52,9 @@ class Outbox:
         """Let others make room, for so long at most; whether there is some."""
         return bool(self._room.wait(timeout_s))
 
-    def take(self, largest: int) -> list[Item]:
+    def take(self, largest: int) -> list[Queued]:
         """The newest items, by chunks: one at least, ``largest`` items at most."""
-        taken: list[Item] = []
+        taken: list[Queued] = []
         while self._chunks and (not taken or len(taken) + len(self._chunks[-1][0]) <= largest):
             items, size = self._chunks.pop()
             taken += items
@@ -78,7 +78,7 @@ def _set(flag: Flag, value: bool) -> None:
         (flag.set if value else flag.clear)()
 
 
-def _size(item: Item) -> int:
+def _size(item: Queued) -> int:
     """About the bytes that an item holds in memory."""
     if isinstance(item, TracedStep):
         return len(item.request) + len(item.response) + _OVERHEAD_BYTES

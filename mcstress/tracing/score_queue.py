@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mcstress.tracing.observation import Score
-    from mcstress.tracing.queue import Item
+    from mcstress.tracing.queue import Queued
 
 
 class ScoreQueue:
@@ -44,10 +44,10 @@ class ScoreQueue:
         if len(self._scores) >= self._enough:
             self.ready.set()
 
-    def take(self, largest: int) -> list[Item]:
+    def take(self, largest: int) -> list[Queued]:
         """The oldest scores, ``largest`` at most."""
         number = min(largest, len(self._scores))
-        taken: list[Item] = [self._scores.popleft() for _ in range(number)]
+        taken: list[Queued] = [self._scores.popleft() for _ in range(number)]
         if not self._scores:
             self.ready.clear()
         return taken

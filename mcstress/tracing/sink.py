@@ -81,17 +81,6 @@ class TraceSink(Protocol):
         """
 
 
-class SinkSettings(Protocol):
-    """Where a sink's server is, and the secrets that it takes."""
-
-    @property
-    def where(self) -> Where:
-        """Which sink, and its address."""
-
-    def redact(self, text: str, /) -> str:
-        """``text`` without the secrets."""
-
-
 class Destination(Protocol[Sent]):
     """A server that takes observations and scores. Nothing here raises for what it does.
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from mcstress.metrics.event import Scheduled
+
 if TYPE_CHECKING:
     from mcstress.metrics.event import Event
     from mcstress.services.step import Step
@@ -17,6 +19,7 @@ class Done(msgspec.Struct, omit_defaults=True, gc=False):
 
     ``start_s`` is Unix time. ``url`` is without what may hold a secret. ``head`` is the span id of
     the event's first step, under which the others hang; None where this is the first.
+    ``scheduled``: None where no schedule asked for the event.
     """
 
     trio: int
@@ -40,6 +43,7 @@ class Done(msgspec.Struct, omit_defaults=True, gc=False):
     unparseable: str | None = None
     queue_ms: float = 0.0
     head: str | None = None
+    scheduled: Scheduled | None = None
 
 
 class TracedStep(msgspec.Struct, gc=False):
@@ -80,6 +84,7 @@ class TracedStep(msgspec.Struct, gc=False):
                 step.unparseable and clean(step.unparseable),
                 step.queue_ms,
                 head,
+                event.scheduled or None,
             ),
             step.request,
             step.response,

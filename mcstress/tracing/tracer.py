@@ -19,7 +19,7 @@ from mcstress.tracing.notices import ErrorBoundary, ThrottledWarnings
 from mcstress.tracing.observation import Score
 from mcstress.tracing.observation_of_step import Translator
 from mcstress.tracing.overflow import SpoolQueue
-from mcstress.tracing.queue import Item, Outbox
+from mcstress.tracing.queue import Outbox, Queued
 from mcstress.tracing.score_queue import ScoreQueue
 from mcstress.tracing.spool.line import spool_head
 from mcstress.tracing.spool.spool import Spool
@@ -81,10 +81,10 @@ class Tracer:
 
     def _connect(
         self,
-        entry_of: Callable[[Item], Entry | None],
+        entry_of: Callable[[Queued], Entry | None],
         notices: ThrottledWarnings,
         timeout_s: float,
-    ) -> Destination[Item]:
+    ) -> Destination[Queued]:
         """A destination that nothing was sent to yet; called again in a forked process."""
         raise NotImplementedError
 
@@ -92,7 +92,7 @@ class Tracer:
         """Everything that belongs to this process alone."""
         self._finished = False
         self._finishing: gevent.Greenlet[..., None] | None = None
-        self._buffers: dict[int, list[Item]] = {}
+        self._buffers: dict[int, list[Queued]] = {}
         self._counts = TraceCounts()
         self._notices = ThrottledWarnings(self._redact, of=self.where.title)
         self._border = ErrorBoundary(self._notices)
@@ -237,13 +237,13 @@ class Tracer:
                 return
         self._buffer(self._items(event, steps))
 
-    def _items(self, event: Event, steps: Sequence[Step[Any]]) -> list[Item]:
+    def _items(self, event: Event, steps: Sequence[Step[Any]]) -> list[Queued]:
         """What is kept of ``steps``; of those that are none, that they are lost.
 
         The first that there is heads the event, the others hang under it.
         """
         worker = self._worker
-        items: list[Item] = []
+        items: list[Queued] = []
         head: str | None = None
         for step in steps:
             try:
@@ -254,7 +254,7 @@ class Tracer:
         self._counts.drop(UNSERIALISABLE, len(steps) - len(items))
         return items
 
-    def _buffer(self, items: list[Item]) -> None:
+    def _buffer(self, items: list[Queued]) -> None:
         """Append to the buffer of this greenlet; a full one moves on."""
         key = id(getcurrent())
         buffer = self._buffers.get(key)
@@ -280,7 +280,7 @@ class Tracer:
             return False
         return True
 
-    def _hand_over(self, buffer: list[Item]) -> None:
+    def _hand_over(self, buffer: list[Queued]) -> None:
         """Move a full buffer to the outbox, which the spool keeps from being full for long."""
         room = True
         try:
@@ -293,7 +293,7 @@ class Tracer:
 
     def _sweep(self) -> Iterator[None]:
         """Move what all buffers hold to the outbox, a little at each turn."""
-        gathered: list[Item] = []
+        gathered: list[Queued] = []
         for _ in range(len(self._buffers)):
             if not self._buffers:
                 break

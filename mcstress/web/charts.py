@@ -91,7 +91,7 @@ def empty_charts() -> list[Chart]:
         _empty(
             heat_map.squares,
             heat_map.draw,
-            "Which needs get the same people",
+            "Which needs share hits",
             "Mean Jaccard of every two cells (contract, role): the darker, the more they share.",
         ),
     ]

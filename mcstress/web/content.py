@@ -24,6 +24,7 @@ SECTIONS = (
     "freshness",
     "swap_and_inbox",
     "further",
+    "arrivals",
     "availability",
     "errors",
     "completeness",

@@ -12,7 +12,7 @@ from mcstress.evidence.report.plots.style import Series, drawable
 from mcstress.evidence.report.sections.load import SEARCH
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.load_curve import pace
-from mcstress.metrics.results import Slot, SlotArm, SlotLatency
+from mcstress.metrics.results import SlotArm, SlotLatency, TimelineSlot
 from mcstress.services.clock import CLOCK
 
 TIME = "time"
@@ -55,15 +55,15 @@ def _above(values: list[float]) -> float:
     return 1.15 * max((value for value in values if isfinite(value)), default=0) or 1.0
 
 
-def _arm(arm: str, read: Callable[[SlotArm], float | None]) -> Callable[[Slot], float]:
+def _arm(arm: str, read: Callable[[SlotArm], float | None]) -> Callable[[TimelineSlot], float]:
     return lambda slot: _or_gap(read(slot.handover[arm]))
 
 
-def _percentile(key: str) -> Callable[[Slot], float]:
+def _percentile(key: str) -> Callable[[TimelineSlot], float]:
     return lambda slot: drawable(getattr(slot.latency.get(SEARCH, SlotLatency()), key))
 
 
-def _requests_per_s(slot: Slot) -> float:
+def _requests_per_s(slot: TimelineSlot) -> float:
     return _or_gap(pace(slot.steps, slot.seconds))
 
 
@@ -71,7 +71,7 @@ def _or_gap(value: float | None) -> float:
     return GAP if value is None else value
 
 
-COLUMNS: Mapping[str, Callable[[Slot], float]] = {
+COLUMNS: Mapping[str, Callable[[TimelineSlot], float]] = {
     "time": lambda slot: slot.time * 1000,
     "users": lambda slot: _or_gap(slot.users),
     "requests_per_s": _requests_per_s,

@@ -63,4 +63,7 @@ class Snapshots:
 
 def document_so_far(run: RunState) -> RunDocument:
     """A run's document while it goes on; it judges what is there."""
-    return document_of_run(run, run.figures, completeness_so_far(run, run.figures.events))
+    figures = run.figures
+    return document_of_run(
+        run, figures, completeness_so_far(run, figures.events, figures.scheduled)
+    )

@@ -39,7 +39,6 @@ LOCUSTS_FIELDS = (
 """What Locust's form sends beside the options that it shows under "Custom parameters"."""
 CLASS_FIELDS = ("user_class_name", "host", "weight", "fixed_count", "tasks")
 """What its class picker sends of a user class; Locust would set any attribute by name."""
-A_TRIO = 3
 ENDING_DEADLINE_S = 60.0
 """How long a start waits for the report of the run before."""
 
@@ -72,7 +71,7 @@ class StartForm:
         return self._given
 
     def _fill_in(self, shown: dict[str, Any]) -> None:
-        """Show the options in force, a trio of users, and no warning of an empty host.
+        """Show the options in force, a group of users, and no warning of an empty host.
 
         Of a run that is on, Locust shows options of the command line all the same.
         """
@@ -80,10 +79,16 @@ class StartForm:
         for name, field in shown["extra_options"].items():
             field["default_value"] = in_a_box(options[name])
         shown |= {name: options[name] for name in ("spawn_rate", "run_time")}
-        shown["num_users"] = options["num_users"] or A_TRIO
+        shown["num_users"] = options["num_users"] or self._a_group
         if options is self._given:
             shown["host"] = self._host(self._given_host, environment.user_classes) or ""
         shown["missing_host_warning"] = False
+
+    @property
+    def _a_group(self) -> int:
+        """One user of each persona that is played."""
+        kinds = self._lifecycle.environment.user_classes
+        return sum(hasattr(kind, "persona") for kind in kinds) or 1
 
     def _checked(self, start: Callable[[], Response]) -> Callable[[], Response]:
         def swarm() -> Response:
@@ -190,10 +195,18 @@ class StartForm:
             raise UsageError("user classes cannot be changed during a run. Stop it first.")
 
     def _refuse_changes(self, settings: Settings) -> None:
-        """While a run is on, users, ramp and run time can change, and nothing else."""
+        """While a run is on, users, ramp, run time and offered rate can change, nothing else."""
         controller = self._lifecycle.controller
         run = controller.current if controller else None
-        if run is None or settings == run.settings:
+        if run is None:
+            return
+        asked, was = settings.arrivals, run.settings.arrivals
+        if asked is not None and was is not None:
+            unchanged = msgspec.structs.replace(asked, rate=was.rate)
+            settings = msgspec.structs.replace(settings, arrivals=unchanged)
+        if settings == run.settings:
+            if asked is not None and run.offering is not None:
+                run.offering.change_to(asked.rate)
             return
         changed = ", ".join(options_that_differ(settings, run.settings))
         raise UsageError(f"{changed} cannot be changed during a run. Stop it first.")

@@ -97,7 +97,7 @@ def _figures(document: RunDocument) -> Iterator[Row]:
         read = document.readings.get(name)
         yield Row(
             part=name.partition(".")[0].capitalize(),
-            figure=metric.label,
+            figure=document.words.fill(metric.label),
             name=name,
             value=document.figure(name),
             ci95=document.figure(metric.interval) if metric.interval else None,

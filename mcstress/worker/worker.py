@@ -75,15 +75,18 @@ class Worker:
             channel.send(handshake.greeting())
         channel.listen(messages.Welcome, self._on_welcome)
         channel.listen(messages.Granted, self._on_granted)
+        channel.listen(messages.Grant, self._on_grant)
         channel.listen(messages.Move, self._on_move)
         channel.listen(messages.Revoked, self._on_revoked)
         channel.listen(messages.Partner, self._on_partner)
         channel.listen(messages.Published, self._on_published)
+        channel.listen(messages.MailBlock, self._on_mail_block)
+        channel.listen(messages.ReferenceOver, self._on_reference_over)
         channel.listen(messages.Spawned, self._on_spawned)
-        channel.listen(messages.Users, self._on_users)
+        channel.listen(messages.UserCount, self._on_users)
         channel.listen(messages.Drain, self._on_drain, concurrent=True)
         channel.listen(messages.SendPiece, self._on_send_piece, concurrent=True)
-        channel.listen(messages.Trace, self._on_trace, concurrent=True)
+        channel.listen(messages.FinishTraces, self._on_trace, concurrent=True)
         channel.listen(messages.Dismissed, self._on_dismissed)
         environment.events.user_error.add_listener(self._on_user_error)
         coordination_hook(environment).add_listener(self._on_event)
@@ -198,6 +201,16 @@ class Worker:
             self._run.recorder.users = granted.users
             self._run.granted(granted.ticket, granted.seat)
 
+    def _on_grant(self, grant: messages.Grant, _: str) -> None:
+        run = self._run
+        if run is not None and run.run.uid == grant.run_uid and run.arrivals is not None:
+            run.arrivals.grant(grant.seconds, grant.in_s, grant.trios)
+
+    def stop_offering(self) -> None:
+        """The end of the run has come: no arrival of a schedule begins any more."""
+        if self._run is not None and self._run.arrivals is not None:
+            self._run.arrivals.end()
+
     def _on_move(self, move: messages.Move, _: str) -> None:
         if self._run is not None:
             self._run.move(move.seat)
@@ -216,6 +229,14 @@ class Worker:
         if self._run is not None:
             self._run.board.put(published.recordings)
 
+    def _on_mail_block(self, block: messages.MailBlock, _: str) -> None:
+        if self._run is not None:
+            self._run.mailbox.put(block)
+
+    def _on_reference_over(self, over: messages.ReferenceOver, _: str) -> None:
+        if self._run is not None and self._run.at_rest is not None:
+            self._run.at_rest.settle(over.lists)
+
     def _on_spawned(self, spawned: messages.Spawned, _: str) -> None:
         if self._run is not None:
             self._run.board.spawning_complete(complete=spawned.complete)
@@ -224,7 +245,7 @@ class Worker:
         if trip is not None and self._clock is not None:
             self._clock.learn(trip.sent_s, trip.got_s, trip.answered_s)
 
-    def _on_users(self, users: messages.Users, _: str) -> None:
+    def _on_users(self, users: messages.UserCount, _: str) -> None:
         self._learn(users.trip)
         if self._run is not None:
             self._run.recorder.users = users.users
@@ -276,6 +297,7 @@ class Worker:
         if run.drained:
             return
         run.drained = True
+        self.stop_offering()
         if isinstance(self.runner, WorkerRunner):
             self.runner.stop()
         run.polls.cut()
@@ -347,7 +369,7 @@ class Worker:
         piece = messages.Piece(asked.run_uid, run.recorder.worker, asked.offset, content)
         self._channel.send(piece)
 
-    def _on_trace(self, trace: messages.Trace, _: str) -> None:
+    def _on_trace(self, trace: messages.FinishTraces, _: str) -> None:
         """Finish tracing, by its deadline, and say what became of every observation."""
         run = self._run
         if run is not None and run.run.uid == trace.run_uid:

@@ -14,28 +14,37 @@ from locust.exception import StopUser
 
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.messages import (
+    AtRest,
     BeginRound,
     Delta,
-    Done,
     Drained,
-    Lease,
     Publish,
     Release,
+    RoundsDone,
+    SeatRequest,
+    TakeMail,
     Welcome,
 )
 from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
+from mcstress.load.arrivals import ArrivalsPacer
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
+from mcstress.master.solo_phase import MOST_TIMES
 from mcstress.master.worker_registry import LOCAL
+from mcstress.metrics.arrivals import Row
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
+from mcstress.process.loop_lag import LoopLag
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
 from mcstress.tracing.counts import SaidCounts
+from mcstress.users.at_rest import ListsAtRest, RestLists
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.freshness_poll import FreshnessPolls
+from mcstress.users.mail import Mail
 from mcstress.users.relevance import Rules
 from mcstress.users.run import Run, Seat
+from mcstress.worker.mailbox import Mailbox
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.recorder import Recorder
 from mcstress.worker.segment_file import refused
@@ -61,12 +70,21 @@ class WorkerRun:
         self.welcome = welcome
         self.boot = boot
         self.recorder = recorder
-        self.pacer: Pacer = ClosedPacer()
+        self.arrivals: ArrivalsPacer | None = None
+        self.loop_lag = LoopLag()
+        if welcome.arrivals is not None:
+            self.arrivals = ArrivalsPacer(
+                welcome.arrivals, welcome.worker, closed_first=welcome.reference_s > 0
+            )
+            self.loop_lag.start()
+        self.pacer: Pacer = self.arrivals or ClosedPacer()
         self.board = HandoverBoard()
+        self.mailbox = Mailbox(lambda: channel.send(TakeMail(welcome.run.uid)))
         self.polls = FreshnessPolls()
         run = welcome.run
         self.target = target
         self.rules = Rules(run.scenario)
+        self.at_rest = self._lists_at_rest()
         slots = gevent.lock.BoundedSemaphore(welcome.llm_parallel)
         self.llm = make_language_model(run.llm_api, run.llm_setup, slots)
         self.user_errors: list[str] = []
@@ -86,6 +104,7 @@ class WorkerRun:
         self._asked: dict[int, AsyncResult[Seat]] = {}
         self._seats: set[Seat] = set()
         self._moving: set[Seat] = set()
+        self._done: set[Seat] = set()
         self._sizes = dict(welcome.corpus_sizes)
         self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
 
@@ -99,6 +118,16 @@ class WorkerRun:
         """How many users there are now, in all processes."""
         return self.recorder.users
 
+    def _lists_at_rest(self) -> ListsAtRest | None:
+        """Those of ``--rest``, or of the reference, as far as it is known here."""
+        run, over = self.run, self.welcome.at_rest
+        if run.rest or not run.reference:
+            return ListsAtRest(run.rest) if run.rest else None
+        return ListsAtRest({}, self._tell_at_rest) if over is None else ListsAtRest(over)
+
+    def _tell_at_rest(self, lists: RestLists) -> None:
+        self._channel.send_soon(AtRest(self.run.uid, lists))
+
     def lease(self, persona: str) -> Seat:
         """Ask the master for a seat; raises where it does not answer.
 
@@ -110,8 +139,8 @@ class WorkerRun:
         asked = self._asked[ticket] = AsyncResult()
         seat: Seat | None = None
         try:
-            self._channel.send(Lease(self.run.uid, persona, ticket))
-            seat = asked.get(timeout=LEASE_DEADLINE_S + self.welcome.reference_s)
+            self._channel.send(SeatRequest(self.run.uid, persona, ticket))
+            seat = asked.get(timeout=LEASE_DEADLINE_S + MOST_TIMES * self.welcome.reference_s)
         finally:
             self._asked.pop(ticket, None)
             if seat is None and (granted := asked.value) is not None:
@@ -142,6 +171,7 @@ class WorkerRun:
     def give_back(self, seat: Seat) -> None:
         """The seat's holder stopped, or moves."""
         self._moving.discard(seat)
+        self._done.discard(seat)
         if seat in self._seats:
             self._seats.discard(seat)
             self._channel.send(Release(self.run.uid, seat))
@@ -150,6 +180,7 @@ class WorkerRun:
         """The master took us for lost; the seats are others' now."""
         self._seats.clear()
         self._moving.clear()
+        self._done.clear()
 
     def move(self, seat: Seat) -> None:
         """The seat's holder is to take a lower one after its round."""
@@ -170,11 +201,22 @@ class WorkerRun:
 
     def done(self, seat: Seat) -> None:
         """Tell the master that the seat has done its rounds, and is waiting for no new resume."""
-        self.polls.after(seat, lambda: self._channel.send(Done(self.run.uid, seat)))
+        self._done.add(seat)
+        if self.arrivals is not None and self._done >= self._seats:
+            self.arrivals.all_done()
+        self.polls.after(seat, lambda: self._channel.send(RoundsDone(self.run.uid, seat)))
 
     def publish(self, recordings: Recordings) -> None:
         """Tell the master, who tells the workers of those that wait for it."""
         self._channel.send_soon(Publish(self.run.uid, recordings))
+
+    def take_mail(self) -> Mail | None:
+        """The next message from outside; None where all are used up."""
+        return self.mailbox.take()
+
+    def mail_begun(self) -> None:
+        """A user begins with the message that it took."""
+        self.mailbox.taken += 1
 
     def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
         """The sizes of the corpora as last seen; a corpus never seen is left out."""
@@ -197,6 +239,7 @@ class WorkerRun:
 
     def disconnect(self) -> None:
         """Close what all coordinators of this process shared."""
+        self.loop_lag.stop()
         try:
             self.target.close()
         except Exception as fault:  # noqa: BLE001  (the border: a class of a user's own; all is measured)
@@ -286,13 +329,27 @@ class WorkerRun:
             events_made=recorder.events_made,
             user_errors=errors,
             own_faults=self.own_faults,
+            mail_taken=self.mailbox.taken,
             clock_offset_s=None if clock is None else clock.offset_s,
             clock_error_s=None if clock is None else clock.error_s,
             tracing=said_counts(sink_counts(recorder.sinks)),
             evidence_fault=recorder.segment.error,
             events_unkept=recorder.segment.events - recorder.segment.kept,
+            arrivals=None
+            if self.arrivals is None
+            else msgspec.structs.replace(self.arrivals.counts),
+            unserved=self._unserved(),
+            loop=self.loop_lag.take(),
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
+
+    def _unserved(self) -> list[Row]:
+        """Arrivals that never began since the last delta: kept as evidence, and told."""
+        rows = [] if self.arrivals is None else self.arrivals.take_unserved().rows()
+        if rows:
+            self.recorder.segment.record({"record": "unserved", "rows": rows})
+            self.recorder.segment.flush()
+        return rows
 
     def _totals(self, *, unheard: bool) -> Drained:
         recorder, segment = self.recorder, self.recorder.segment

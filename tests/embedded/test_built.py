@@ -24,7 +24,7 @@ def answers(matrix):
     """All that is found, and how the graph grows."""
     large = matrix.corpora["ethereal_workers"]
     vectors = [matrix.embedding.encode(query) for query in QUERIES]
-    new = [system.Item(f"n-{number}", msgspec.Raw(b"{}")) for number in range(len(vectors))]
+    new = [system.IndexedItem(f"n-{number}", msgspec.Raw(b"{}")) for number in range(len(vectors))]
     large.add(new, np.stack(vectors))
     return [corpus.search(v, 20) for corpus in matrix.corpora.values() for v in vectors]
 

@@ -6,12 +6,15 @@ import json
 import pytest
 
 from mcstress.services.gateway import schema as wire
-from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.client import GatewayClient
 from mcstress.services.http.transport import Transport
-from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.preflight import check_gateway, check_llm
 from mcstress.services.trace_context import TraceContext
+from mcstress.users.run import model_setup_of
+from mcstress.users.scenarios.load import load_scenario
+
+SCENARIO = load_scenario("three_cities")
 
 SCHEMAS = {
     "parse": {"type": "object", "properties": {"role": {}, "count": {}, "location": {}}},
@@ -118,7 +121,7 @@ def transport(stack):
 
 
 def test_the_products_gateway_client_gets_answers_without_fault(transport):
-    gateway = Gateway(transport)
+    gateway = GatewayClient(transport)
     asked = wire.SearchRequest(query_text="painter in Joliet", corpora=["workers"], k=8)
     found = gateway.search(asked, TRACE)
     assert (found.error, len(found.answer.results)) == (None, 8)
@@ -143,12 +146,12 @@ def test_the_products_gateway_client_gets_answers_without_fault(transport):
 
 
 def test_the_products_llm_client_parses_judges_and_rewords(stack, transport):
-    setup = ModelSetup(stack.llm_url, "qwen2.5", seed=42)
+    setup = model_setup_of(SCENARIO, url=stack.llm_url, model="qwen2.5", seed=42)
     ollama = Ollama(setup, contextlib.nullcontext())
     body = "Need 2 painters in Joliet, IL for the day shift"
     parsed = ollama.parse(body, TRACE)
     assert (parsed.answer.role, parsed.answer.count) == ("painter", 2)
-    gateway = Gateway(transport)
+    gateway = GatewayClient(transport)
     asked = wire.SearchRequest(query_text=body, corpora=["workers"], k=1)
     hit = wire.judged_decoder.decode(gateway.search(asked, TRACE).response).results[0]
     judged = ollama.judge(body, hit, TRACE)

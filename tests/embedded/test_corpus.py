@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcstress.services.embedded.corpus import LARGEST_EXACT, Corpus, Item
+from mcstress.services.embedded.corpus import LARGEST_EXACT, Corpus, IndexedItem
 from mcstress.services.embedded.system import CORPORA
 from mcstress.services.embedded.workers import make_workers
 
@@ -20,7 +20,7 @@ def units(count, seed=0, dimension=DIMENSION):
 
 
 def items(count, prefix="i", role=None):
-    return [Item(f"{prefix}-{n:05d}", msgspec.Raw(b"{}"), role) for n in range(count)]
+    return [IndexedItem(f"{prefix}-{n:05d}", msgspec.Raw(b"{}"), role) for n in range(count)]
 
 
 def filled(vectors):
@@ -85,7 +85,7 @@ def test_equal_distances_come_by_id():
     vector = units(1)
     corpus = Corpus("made", DIMENSION)
     for number in (3, 1, 2):
-        corpus.add([Item(f"same-{number}", msgspec.Raw(b"{}"))], vector)
+        corpus.add([IndexedItem(f"same-{number}", msgspec.Raw(b"{}"))], vector)
     assert [hit.id for hit in corpus.search(vector[0], 8)] == ["same-1", "same-2", "same-3"]
 
 

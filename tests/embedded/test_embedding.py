@@ -8,11 +8,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from mcstress.services.embedded.embedding import DIMENSION, fit_embedding
+from mcstress.services.embedded.embedding import DIMENSION, fit_embedding, right_singular
 from mcstress.services.embedded.lexicon import load_lexicon
 from mcstress.services.embedded.ngrams import ngram_vector
 from mcstress.services.embedded.paraphrase import paraphrase
-from mcstress.services.embedded.svd import right_singular
 from mcstress.services.embedded.terms import term_counts
 from mcstress.services.embedded.workers import make_workers
 from mcstress.users.scenarios.load import load_scenario

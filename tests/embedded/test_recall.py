@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcstress.services.embedded.bodies import SearchBody
-from mcstress.services.embedded.corpus import Hit
+from mcstress.services.embedded.corpus import CorpusHit
 from mcstress.services.embedded.playbook import Play, Playbook, Recollection
 from mcstress.services.embedded.recall import RecallRules, apply_memory
 
@@ -17,7 +17,7 @@ KNOWN = msgspec.Raw(b'{"known":true}')
 
 
 def hit(name, distance):
-    return Hit(distance, name, "workers", NONE)
+    return CorpusHit(distance, name, "workers", NONE)
 
 
 def recollection(name, distance, score=1.0, role=None):
@@ -41,15 +41,15 @@ def test_a_found_answer_is_boosted_by_its_score():
 
 def test_an_answer_not_found_is_injected_with_its_metadata():
     recalled = applied([hit("b", 0.3)], [recollection("a", 0.3, score=1.0)], RULES)
-    assert recalled.hits[A] == Hit(0.15, "a", "workers", KNOWN)
+    assert recalled.hits[A] == CorpusHit(0.15, "a", "workers", KNOWN)
     assert (recalled.boosted, recalled.injected) == (set(), {A})
 
 
 def test_a_namesake_in_another_corpus_is_neither_boosted_nor_replaced():
-    namesake = Hit(0.4, "a", "ethereal_workers", NONE)
+    namesake = CorpusHit(0.4, "a", "ethereal_workers", NONE)
     recalled = applied([namesake], [recollection("a", 0.2)], RULES)
     assert recalled.hits["ethereal_workers", "a"] == namesake
-    assert recalled.hits[A] == Hit(0.1, "a", "workers", KNOWN)
+    assert recalled.hits[A] == CorpusHit(0.1, "a", "workers", KNOWN)
     assert (recalled.boosted, recalled.injected) == (set(), {A})
 
 
@@ -160,7 +160,7 @@ def test_an_answer_far_from_the_query_is_injected_from_its_corpus(matrix):
     matrix.record("recall_inject", Play(QUERY, "e-00007", "ethereal_workers", 0.5))
     answer = search(matrix, "recall_inject")
     item = matrix.corpora["ethereal_workers"].item("e-00007")
-    assert answer.results[0] == Hit(0.0, "e-00007", "ethereal_workers", item.metadata)
+    assert answer.results[0] == CorpusHit(0.0, "e-00007", "ethereal_workers", item.metadata)
     assert (answer.playbook_boosted, answer.playbook_injected) == (0, 1)
     assert len(answer.results) == 8
 

@@ -3,7 +3,14 @@
 import pytest
 
 from mcstress.services.embedded.demand import Demand, read_demand
-from mcstress.services.embedded.judge import JudgedHit, Question, judge, question_decoder
+from mcstress.services.embedded.judge import (
+    NO_ROLE_ASKED,
+    NO_ROLE_FOUND,
+    JudgedHit,
+    RatingRequest,
+    judge,
+    question_decoder,
+)
 from mcstress.services.embedded.lexicon import load_lexicon
 from mcstress.services.embedded.paraphrase import paraphrase
 from mcstress.users.scenarios.load import load_scenario
@@ -88,30 +95,34 @@ FITTING = {
         ({"title": "tow motor operator"}, 3),
         (FITTING | {"role": "painter"}, 2),
         ({"role": "painter", "city": "Gary"}, 1),
-        ({}, 1),
     ],
 )
 def test_ratings_follow_what_is_missing(lexicon, metadata, rating):
-    judgement = judge(Question(EMAIL, JudgedHit(metadata)), lexicon)
+    judgement = judge(RatingRequest(EMAIL, JudgedHit(metadata)), lexicon)
     assert judgement.rating == rating
     assert judgement.reason.endswith(".")
 
 
 @pytest.mark.parametrize("metadata", ['"metadata": null', '"metadata": 7', '"id": "w-1"'])
-def test_a_hit_of_which_nothing_is_known_is_rated_lowest(lexicon, metadata):
+def test_a_hit_of_which_nothing_is_known_is_not_rated(lexicon, metadata):
+    """Lowest would say that the search is bad."""
     text = '{"body": "We need 2 painters.", "hit": {' + metadata + "}}"
     question = question_decoder.decode(text)
-    assert judge(question, lexicon).rating == 1
+    assert judge(question, lexicon) == NO_ROLE_FOUND
+
+
+def test_a_hit_of_a_role_that_nobody_asked_for_is_rated_lowest(lexicon):
+    hit = JudgedHit({"role": "warehouse worker", "city": "Ulm"})
+    assert judge(RatingRequest("We need 2 painters in Racine, WI.", hit), lexicon).rating == 1
 
 
 def test_a_reason_names_what_is_missing(lexicon):
-    judgement = judge(Question(EMAIL, JudgedHit(FITTING | {"city": "Racine"})), lexicon)
+    judgement = judge(RatingRequest(EMAIL, JudgedHit(FITTING | {"city": "Racine"})), lexicon)
     assert judgement.reason == "A forklift operator; missing Milwaukee."
 
 
-def test_a_message_without_a_role_is_rated_lowest_and_says_so(lexicon):
-    judgement = judge(Question("Hello?", JudgedHit(FITTING)), lexicon)
-    assert (judgement.rating, "no role" in judgement.reason) == (1, True)
+def test_a_message_without_a_role_is_not_rated_and_says_so(lexicon):
+    assert judge(RatingRequest("Hello?", JudgedHit(FITTING)), lexicon) == NO_ROLE_ASKED
 
 
 QUERY = "Need 12 warehouse workers in Milwaukee, WI for the day shift, OSHA 10, order picking"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from endtoend.locust_run import CHECKOUT, LocustRun
+from free_ports import free_port
 
 HEADLESS = ("--headless", "--only-summary")
 QUIET = ("--loglevel", "INFO")
@@ -107,13 +107,6 @@ def apart(report_dir: Path, *arguments: object, workers: int = 2, **how: Any) ->
     for _ in range(workers):
         deployment.start_worker()
     return deployment
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 DEPLOYMENTS = {"local": local, "processes": processes, "apart": apart}

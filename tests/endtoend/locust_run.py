@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from endtoend.warm_start import WarmProcess
+from free_ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -83,9 +83,7 @@ class LocustRun:
 
 def forked(processes: int) -> tuple[object, ...]:
     """``--processes`` with a master's port of its own: tests and other masters may run beside."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     return ("--processes", processes, "--master-bind-port", port, "--master-port", port)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from datetime import datetime
 
-from endtoend.deployments import Deployment, free_port
+from endtoend.deployments import Deployment
+from free_ports import free_port
 from standin.process import Standin
 
 SHORT_S, LONG_S = 3, 9

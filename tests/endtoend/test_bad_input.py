@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from endtoend.locust_run import CHECKOUT, run_locust
+from free_ports import free_port
 from standin.process import Standin
 from tcp.raw_server import RawServer
 
@@ -52,12 +52,6 @@ def healthy():
         yield standin
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_a_host_where_nobody_answers(tmp_path):
     url = f"http://127.0.0.1:{free_port()}"
     said = refusal("--host", url, "--llm-host", url, tmp_path=tmp_path)
@@ -95,15 +89,18 @@ def test_a_scenario_that_names_a_coordinator_who_is_not_there(tmp_path):
     assert "alice" in said.replace("alicia", "")
 
 
-def test_a_scenario_whose_persona_nobody_plays(tmp_path):
+def test_a_persona_that_no_class_plays_has_one_made_for_it(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(
         (CHECKOUT / "users" / "scenarios" / "data" / "three_cities.toml")
         .read_text()
         .replace("carol", "dave")
     )
-    said = refusal("--scenario", file, tmp_path=tmp_path)
-    assert 'personas: found "dave", which no user class plays; expected alice, bob' in said
+    code, document, output = run_locust(
+        "--headless", "-u", 3, "-r", 3, "--rounds", 1, "--scenario", file, report_dir=tmp_path / "r"
+    )
+    assert code == 0, output
+    assert "dave" in {event["coordinator"] for event in document["events"]}
 
 
 def test_a_check_that_names_an_unknown_figure(tmp_path):

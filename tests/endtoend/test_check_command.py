@@ -7,8 +7,9 @@ import socket
 import pytest
 from endtoend.accounts import calls
 from endtoend.locust_run import CHECKOUT
-from endtoend.test_bad_input import check, free_port
+from endtoend.test_bad_input import check
 from endtoend.test_own_locustfile import FRONT
+from free_ports import free_port
 from standin.modes import STEPS
 from standin.process import Standin
 from tcp.raw_server import RawServer
@@ -53,8 +54,9 @@ def test_what_is_right_is_ok(tmp_path, healthy):
 def test_the_probe_is_one_search_and_one_chat_and_writes_nothing(tmp_path):
     with Standin() as standin:
         assert check(*hosts(standin, tmp_path)).returncode == 0
-        sent = {step: standin.calls()[step] for step in STEPS if standin.calls().get(step)}
-    assert sent == {"matrix.search": 1, "llm.parse_demand": 1}
+        kinds = ("untraced search", *STEPS)
+        sent = {step: standin.calls()[step] for step in kinds if standin.calls().get(step)}
+    assert sent == {"untraced search": 1, "llm.parse_demand": 1}
 
 
 def test_without_a_probe_nothing_is_sent(tmp_path):
@@ -143,7 +145,7 @@ def test_a_model_for_the_built_in_rules_is_refused_with_advice_that_works(tmp_pa
 
 
 def test_a_search_that_fails_is_a_failure(tmp_path):
-    with Standin(fault="500", fault_steps=["matrix.search"], fault_every=1) as standin:
+    with Standin(fault="500", fault_steps=["untraced search"], fault_every=1) as standin:
         checked = check(*hosts(standin, tmp_path))
     assert checked.returncode == 2
     assert any(text.startswith("search ") for text in findings(checked)["fail"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from endtoend.locust_run import CHECKOUT, LocustRun, forked, steps_and_looks, until
-from endtoend.test_bad_input import free_port
+from free_ports import free_port
 from standin.process import Standin
 
 EXAMPLES = CHECKOUT / "examples"

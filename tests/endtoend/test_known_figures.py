@@ -28,6 +28,7 @@ def test_one_round_has_the_figures_of_arithmetic(mode, tmp_path):
             report_dir=tmp_path / "reports",
         )
         calls = standin.calls()
+        assert calls.pop("untraced search") == 1, "what is looked at before the load"
     assert document, output
     calls["matrix.search"] -= document["metrics"]["freshness"]["poll"]["count"]
     found = {path: figure(document, path) for path in expected.metrics}

@@ -11,12 +11,13 @@ from standin.process import Standin
 def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
     with Standin("crowded", crowd=10) as standin:
         _, document, output = run_locust(
-            *("--headless", "-u", 18, "-r", 18, "--run-time", 24, "--reference", 11),
+            *("--headless", "-u", 18, "-r", 18, "--run-time", 34, "--reference", 11),
             *("--think-time", "0.1", "--stop-timeout", 5, "--only-summary"),
             *("--host", standin.url, "--llm-host", standin.url),
             report_dir=tmp_path / "reports",
         )
     assert document, output
+    _holds_all_wordings_at_rest(document)
     alone, crowded = document["load_curve"][0], document["load_curve"][-1]
     assert alone["users_from"] < 10 <= crowded["users_from"]
     assert alone["determinism"]["mean_jaccard"] == 1.0
@@ -30,3 +31,27 @@ def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
     low, high = verbatim["ci95"]
     assert low < verbatim["top1_rate"] < high < alone["handover"]["verbatim"]["top1_rate"]
     assert "determinism" in document["load_curve_reading"]
+
+
+def _holds_all_wordings_at_rest(document):
+    """The trio that was alone asked all wordings; later lists are held against its first ones."""
+    wordings = len(document["scenario"]["variants"])
+    crowd_came = min(event["time"] for event in document["events"] if event["trio"] > 1)
+    baselines = sorted(
+        (e for e in document["events"] if e["phase"] == "baseline" and e["outcome"] == "ok"),
+        key=lambda event: event["time"],
+    )
+    first, seen = {}, set()
+    for event in baselines:
+        question = event["variant"], event["contract"], event["role"]
+        ids = {(hit["corpus"], hit["id"]) for hit in event["top_k"]}
+        if event["time"] < crowd_came and first.setdefault(question, ids) is ids:
+            assert event["rest_overlap"] is None
+        elif event["rest_overlap"] is not None:  # a list that came while the crowd did may lack it
+            both = len(ids) + len(first[question])
+            assert event["rest_overlap"] == 2 * len(ids & first[question]) / both
+            seen.add(question)
+        elif event["trio"] > 1:
+            assert question not in first
+    assert {variant for variant, *_ in first} == {*range(1, wordings + 1)}
+    assert document["metrics"]["stability"]["against_rest"]["questions"] == len(seen) > 12

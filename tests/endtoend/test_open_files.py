@@ -6,8 +6,9 @@ import signal
 
 import httpx
 import pytest
-from endtoend.deployments import HEADLESS, Deployment, free_port
+from endtoend.deployments import HEADLESS, Deployment
 from endtoend.locust_run import until
+from free_ports import free_port
 from standin.process import Standin
 
 LIMIT, ROOM = 240, 20

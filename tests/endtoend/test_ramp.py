@@ -7,8 +7,9 @@ from collections import Counter
 import httpx
 import pytest
 from endtoend.accounts import calls, check_nothing_is_double, go_on, steps_of
-from endtoend.deployments import Deployment, free_port
+from endtoend.deployments import Deployment
 from endtoend.locust_run import until
+from free_ports import free_port
 from standin.process import Standin
 
 BEGINNING, PEAK, REST = 6, 45, 9

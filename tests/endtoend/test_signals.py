@@ -9,8 +9,9 @@ import httpx
 import psutil
 import pytest
 from endtoend.accounts import calls, go_on, steps_of
-from endtoend.deployments import HEADLESS, Deployment, apart, free_port, local, processes
+from endtoend.deployments import HEADLESS, Deployment, apart, local, processes
 from endtoend.locust_run import until
+from free_ports import free_port
 from locust.rpc import Message
 from locust.rpc.zmqrpc import Client
 from standin.process import Standin

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 from urllib.parse import quote
 
 import pytest
 from endtoend.locust_run import run_locust
+from free_ports import free_port
 from standin.process import Standin
 from tcp.raw_server import RawServer, answer
 
@@ -54,9 +54,7 @@ class Echo:
 @pytest.mark.parametrize("evidence", ["all", "full"])
 def test_it_is_shown_nowhere(tmp_path, evidence):
     reports, env_file = tmp_path / "reports", tmp_path / "langfuse.env"
-    with socket.socket() as probe:  # a Langfuse that is down: everything goes to the spool
-        probe.bind(("127.0.0.1", 0))
-        down = probe.getsockname()[1]
+    down = free_port()  # a Langfuse that is down: everything goes to the spool
     env_file.write_text(
         f"LANGFUSE_URL=http://127.0.0.1:{down}\nLANGFUSE_PUBLIC_KEY=p\nLANGFUSE_SECRET_KEY=s\n"
     )

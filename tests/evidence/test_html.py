@@ -104,6 +104,13 @@ def test_no_reading_is_hidden_behind_the_figures_of_a_million_events(tmp_path):
 
 
 @pytest.mark.browser
+def test_the_page_is_not_wider_than_the_window(tmp_path):
+    """Wide tables and commands scroll by themselves."""
+    wider = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert visit(written(tmp_path, million()), wider, ready=READY, width=900).answer == 0
+
+
+@pytest.mark.browser
 def test_every_plot_is_drawn_for_a_million_events_narrow_and_dark(tmp_path):
     url = written(tmp_path, million())
     assert (tmp_path / "report.html").stat().st_size < 3_000_000

@@ -19,8 +19,8 @@ from mcstress.evidence.compare.comparison import compare
 from mcstress.evidence.report.write import texts_of
 from mcstress.evidence.run_document import head_of
 from mcstress.evidence.store.history import blaming, read_run
+from mcstress.evidence.store.lines_digest import LinesDigest
 from mcstress.evidence.store.paths import ReportPaths
-from mcstress.evidence.store.tally import Tally
 
 EVENT = b'{"seq":'
 FIGURES = ("verdict", "checks", "metrics", "latency", "load_curve", "timeline", "faults")
@@ -369,7 +369,7 @@ def test_whatever_is_changed_is_refused_noticed_or_of_no_effect(left, kind, skip
 
 def test_a_tally_does_not_depend_on_the_order_of_lines():
     lines = [str(number).encode() for number in range(50)]
-    tallies = [Tally(), Tally()]
+    tallies = [LinesDigest(), LinesDigest()]
     tallies[0].add_all(lines)
     tallies[1].add_all(reversed(lines))
     assert tallies[0].stated == tallies[1].stated

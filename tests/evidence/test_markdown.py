@@ -128,6 +128,46 @@ def test_a_generator_without_a_core_to_spare_is_told(head):
     assert said not in shown(run_with(head))
 
 
+def test_a_check_says_what_it_rests_on_and_what_would_make_it_certain(head):
+    table = shown(head).split("## Checks")[1].split("\n## ")[0]
+    rows = {cells[1].strip(" `"): cells[4:] for cells in map(cells_of, table.splitlines()) if cells}
+    assert rows["errors.rate <= 0.01"][0].strip() == "320 samples"
+    questions, verdict, why = rows["handover.verbatim.top1_rate >= 0.95"][:3]
+    assert (questions.strip(), verdict.strip()) == ("8 questions", "fail")
+    assert why.strip() == "not certain: needs 33 different questions of this value, 8 were asked"
+    assert [row[2].strip() for row in rows.values()].count("") == 2  # errors and diversity: certain
+
+
+def cells_of(line):
+    """A table's row; nothing for another line."""
+    return line.replace("\u00a0", " ").split("|") if line.startswith("| `") else []
+
+
+def test_empty_lists_are_not_called_the_same_people():
+    events = MadeRun().events(trios=2, rounds=2)
+    for event in events:
+        if event.phase == "baseline":
+            event.top_k = []
+    part = shown(head_of(events)).split("## Diversity")[1].split("\n## ")[0]
+    assert "cycling" not in part
+    same, different = "nothing found: 36 of 36 pairs", "nothing found: 72 of 72 pairs"
+    assert (part.count(same), part.count(different)) == (2, 1)  # the answer, and each row
+
+
+def test_lists_that_hold_a_hit_twice_are_one_reason():
+    events = MadeRun().events(trios=1, rounds=2)
+    searches = [step for event in events for step in event.steps if step.name == "matrix.search"]
+    for number, step in enumerate(searches[:30]):
+        step.error = f'results: id "w-{number}" of corpus "workers" twice'
+    searches[30].error = "HTTP 500"
+    part = shown(head_of(events)).split("## Failed steps")[1].split("\n## ")[0]
+    rows = [line for line in part.splitlines() if line.startswith("| `")]
+    assert len(rows) == 2
+    assert 'a hit twice in one list, such as id "w-' in rows[0]
+    assert rows[0].endswith("| 30 |")
+    assert "HTTP 500" in rows[1]
+
+
 def test_a_run_that_measured_nothing_still_has_its_report():
     text = shown({"run": {"run_id": "001"}})
     assert text.startswith("# Multi-Coordinator Stress Test — Run 001\n\n**UNKNOWN** — no check")
@@ -145,7 +185,7 @@ def rendered(head, text):
     errors = head["metrics"]["errors"] | {"by_reason": [{"step": text, "reason": text, "count": 3}]}
     faulty = head | {
         "metrics": head["metrics"] | {"errors": errors},
-        "checks": [head["checks"][0] | {"reason": text, "check": text}],
+        "checks": [head["checks"][0] | {"reason": text, "check": text, "verdict": "skipped"}],
         "completeness": head["completeness"] | {"faults": [text], "complete": False},
     }
     return GITHUB.render(shown(run_with(faulty, evidence_path=text, user_errors=[text])))

@@ -12,7 +12,7 @@ from locust.event import Events
 from locust.exception import RPCSendError
 
 from mcstress.cluster.channel import BUNDLE, Channel
-from mcstress.cluster.messages import BeginRound, Done, Drain, Users
+from mcstress.cluster.messages import BeginRound, Drain, RoundsDone, UserCount
 from mcstress.users.run import Seat
 
 SEAT = Seat("alice", 1)
@@ -39,7 +39,7 @@ def ends():
 def test_what_may_wait_travels_in_one_bundle_and_in_order(ends, monkeypatch):
     master_post, worker_post, _, worker = ends
     heard, sent = [], []
-    for kind in (BeginRound, Done):
+    for kind in (BeginRound, RoundsDone):
         master_post.listen(kind, lambda message, sender: heard.append((message, sender)))
     send = worker.send_message
     monkeypatch.setattr(
@@ -57,11 +57,15 @@ def test_what_may_wait_travels_in_one_bundle_and_in_order(ends, monkeypatch):
 def test_what_is_sent_at_once_never_overtakes_what_waits(ends):
     master_post, worker_post, _, _ = ends
     heard = []
-    for kind in (BeginRound, Done):
+    for kind in (BeginRound, RoundsDone):
         master_post.listen(kind, lambda message, _: heard.append(message))
     said = []
     for number in range(1, 50):
-        said += [BeginRound("u", SEAT, number), BeginRound("u", SEAT, number + 1), Done("u", SEAT)]
+        said += [
+            BeginRound("u", SEAT, number),
+            BeginRound("u", SEAT, number + 1),
+            RoundsDone("u", SEAT),
+        ]
         worker_post.send_soon(said[-3])
         worker_post.send_soon(said[-2])
         worker_post.send(said[-1])
@@ -72,14 +76,14 @@ def test_what_is_sent_at_once_never_overtakes_what_waits(ends):
 def test_a_master_keeps_the_order_for_each_worker_and_for_all(ends):
     master_post, worker_post, _, worker = ends
     heard = []
-    for kind in (Users, Drain):
+    for kind in (UserCount, Drain):
         worker_post.listen(kind, lambda message, _: heard.append(message))
-    master_post.send_soon(Users(1), worker.client_id)
-    master_post.send(Users(2), worker.client_id)
-    master_post.send_soon(Users(3), worker.client_id)
+    master_post.send_soon(UserCount(1), worker.client_id)
+    master_post.send(UserCount(2), worker.client_id)
+    master_post.send_soon(UserCount(3), worker.client_id)
     master_post.send(Drain("u"))
     until(lambda: len(heard) == 4)
-    assert heard == [Users(1), Users(2), Users(3), Drain("u")]
+    assert heard == [UserCount(1), UserCount(2), UserCount(3), Drain("u")]
 
 
 @pytest.mark.parametrize("way", ["send", "send_soon"])
@@ -95,7 +99,7 @@ def test_on_a_local_runner_the_message_itself_is_heard_at_once(way):
 def test_what_could_not_be_sent_goes_first_when_it_can(ends, monkeypatch):
     master_post, worker_post, _, worker = ends
     heard, send = [], worker.send_message
-    for kind in (BeginRound, Done):
+    for kind in (BeginRound, RoundsDone):
         master_post.listen(kind, lambda message, _: heard.append(message))
     tries = []
 
@@ -109,18 +113,18 @@ def test_what_could_not_be_sent_goes_first_when_it_can(ends, monkeypatch):
     until(lambda: tries == [BUNDLE])
     worker_post.send_soon(rounds[1])
     with pytest.raises(RPCSendError):
-        worker_post.send(Done("u", SEAT))
+        worker_post.send(RoundsDone("u", SEAT))
     monkeypatch.setattr(worker, "send_message", send)
     worker_post.send_soon(rounds[2])
-    worker_post.send(Done("u", SEAT))
+    worker_post.send(RoundsDone("u", SEAT))
     until(lambda: len(heard) == 4)
-    assert heard == [*rounds, Done("u", SEAT)]
+    assert heard == [*rounds, RoundsDone("u", SEAT)]
 
 
 def test_nobody_overtakes_a_bundle_that_is_on_its_way(ends, monkeypatch):
     master_post, worker_post, _, worker = ends
     heard, send = [], worker.send_message
-    for kind in (BeginRound, Done):
+    for kind in (BeginRound, RoundsDone):
         master_post.listen(kind, lambda message, _: heard.append(message))
     on_its_way, go_on = gevent.event.Event(), gevent.event.Event()
 
@@ -133,12 +137,12 @@ def test_nobody_overtakes_a_bundle_that_is_on_its_way(ends, monkeypatch):
     monkeypatch.setattr(worker, "send_message", slow)
     worker_post.send_soon(BeginRound("u", SEAT, 1))
     on_its_way.wait(10)
-    late = gevent.spawn(worker_post.send, Done("u", SEAT))
+    late = gevent.spawn(worker_post.send, RoundsDone("u", SEAT))
     gevent.sleep(0)
     go_on.set()
     late.get(timeout=10)
     until(lambda: len(heard) == 2)
-    assert heard == [BeginRound("u", SEAT, 1), Done("u", SEAT)]
+    assert heard == [BeginRound("u", SEAT, 1), RoundsDone("u", SEAT)]
 
 
 def test_a_handler_that_breaks_takes_no_other_message_with_it(ends, caplog):

@@ -55,6 +55,7 @@ def test_an_event_and_its_steps_are_of_one_clock(set_clock, by_s):
     trace = SimpleNamespace(trace_id="0" * 32)
     fired = []
     coordinator = SimpleNamespace(
+        slot=None,
         trace=lambda _: trace, round=1, seat=SimpleNamespace(trio=1), name="alice",
         variant=SimpleNamespace(number=0), namespace="n", run=SimpleNamespace(top_k=8),
         fire=lambda **fired_with: fired.append(fired_with["event"]), report=lambda _: None,

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import gevent
 import pytest
-from endtoend.deployments import free_port
+from free_ports import free_port
 from gevent.event import Event
 from locust.exception import RPCError
 from locust.rpc import Message

@@ -212,7 +212,7 @@ def test_what_was_told_is_not_taken_back(master, worker):
     [
         lambda uid: messages.Release(uid, SEAT),
         lambda uid: messages.BeginRound(uid, SEAT, 2**50),
-        lambda uid: messages.Done(uid, SEAT),
+        lambda uid: messages.RoundsDone(uid, SEAT),
     ],
 )
 def test_a_seat_is_its_workers_own(master, worker, of_seat):
@@ -225,7 +225,7 @@ def test_a_seat_is_its_workers_own(master, worker, of_seat):
 
 
 def test_a_persona_that_the_run_has_not_gets_no_seat(master, worker):
-    worker.tell(messages.Lease(master.current.run.uid, "mallory", 1))
+    worker.tell(messages.SeatRequest(master.current.run.uid, "mallory", 1))
     assert "of a persona that the run has not" in dropped(master)
     assert len(master.current.seats) == 0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from endtoend.deployments import free_port
 from endtoend.locust_run import run_locust
+from free_ports import free_port
 from locust.argument_parser import get_parser
 
 from mcstress.errors import UsageError

@@ -9,8 +9,8 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.document import write_document
 from mcstress.metrics.event import Event, Hit, encoder, utc
 from mcstress.rest import read_rest
+from mcstress.users.at_rest import overlap
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.users.truth import overlap
 
 SCENARIO = load_scenario("three_cities")
 CONTRACT, ROLE = "alpha_milwaukee_distribution", "warehouse worker"

@@ -6,6 +6,7 @@ import pytest
 from test_session import Master, Post
 
 from mcstress.cluster import messages
+from mcstress.master import solo_phase
 from mcstress.master.seat_assignment import SeatAssignment
 from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
@@ -30,7 +31,9 @@ class Assigning:
         self.done += 1
 
     def lease(self, persona, worker, ticket=1):
-        self.channel.hear(messages.Lease(self.run.run.uid, persona, ticket), f"client-{worker}")
+        self.channel.hear(
+            messages.SeatRequest(self.run.run.uid, persona, ticket), f"client-{worker}"
+        )
         return next(
             (m.seat for _, m in reversed(self.channel.sent) if type(m) is messages.Granted), None
         )
@@ -84,14 +87,14 @@ def test_who_has_done_its_rounds_is_told_to_its_takers(assigning):
     seat = assigning.lease(handover.from_persona, "a")
     assigning.hear(messages.BeginRound, seat, "a", 1)
     assigning.channel.sent.clear()
-    assigning.hear(messages.Done, seat, "a")
+    assigning.hear(messages.RoundsDone, seat, "a")
     assert assigning.told(messages.Partner) == [
         ("client-b", messages.Partner(handover.from_persona, 1, 1, 1))
     ]
     assert assigning.done == 1
 
 
-@pytest.mark.parametrize(("kind", "more"), [(messages.Release, ()), (messages.Done, ())])
+@pytest.mark.parametrize(("kind", "more"), [(messages.Release, ()), (messages.RoundsDone, ())])
 def test_another_workers_seat_is_not_touched(assigning, kind, more):
     seat = assigning.lease("alice", "a")
     assigning.hear(kind, seat, "b", *more)
@@ -129,3 +132,26 @@ def test_a_trio_that_was_left_alone_moves_down_once(assigning):
     moved = assigning.told(messages.Move)
     assert len(moved) == len({message.seat for _, message in moved}) > 0
     assert assigning.run.seats.strays()[0] in {message.seat for _, message in moved}
+
+
+def test_all_workers_hear_what_the_reference_got_before_others_get_a_seat(assigning, monkeypatch):
+    run, now = assigning.run, [100.0]
+    monkeypatch.setattr(solo_phase.time, "monotonic", lambda: now[0])
+    run.solo_phase = solo_phase.SoloPhase(15)
+    assigning.lease("alice", "a")
+    assigning.lease("alice", "b", ticket=2)
+    assigning.channel.hear(messages.AtRest(run.run.uid, {"q": ["w:1"]}), "client-a")
+    part = run.registry.parts["b"]
+    assert run.welcome(part).at_rest is None
+    assigning.seats.admit(run)
+    assert len(assigning.told(messages.Granted)) == 1
+    now[0] += 15
+    assigning.channel.sent.clear()
+    assigning.seats.admit(run)
+    over = (None, messages.ReferenceOver({"q": ["w:1"]}))
+    kinds = [type(message) for _, message in assigning.channel.sent]
+    assert assigning.channel.sent[0] == over
+    assert kinds.index(messages.Granted) > 0
+    assert run.welcome(part).at_rest == {"q": ["w:1"]}
+    assigning.seats.admit(run)
+    assert assigning.told(messages.ReferenceOver) == [over]

@@ -21,7 +21,7 @@ class Post:
     def listen(self, kind, handler):
         self.handlers[kind] = handler
 
-    def send(self, message, to):
+    def send(self, message, to=None):
         self.sent.append((to, message))
 
     def send_soon(self, message, to):

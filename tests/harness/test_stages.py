@@ -159,7 +159,7 @@ class Life(RuleBasedStateMachine):
         seats = len(self.run.seats)
         self.tickets += 1
         self.controller._seating._on_lease(
-            messages.Lease(self.uid(), persona, self.tickets), worker
+            messages.SeatRequest(self.uid(), persona, self.tickets), worker
         )
         if self.run.stage >= RunStage.STOPPING:
             assert len(self.run.seats) == seats
@@ -168,7 +168,7 @@ class Life(RuleBasedStateMachine):
     def is_done(self, worker):
         part = self.run.registry.of_client(worker)
         for seat in self.run.seats.of_worker(part.name) if part else ():
-            self.controller._seating._on_done(messages.Done(self.uid(), seat), worker)
+            self.controller._seating._on_done(messages.RoundsDone(self.uid(), seat), worker)
 
     @rule()
     def all_are_spawned(self):

@@ -21,7 +21,7 @@ CALLS = []
 class OwnAlice(AliceUser):
     """All that a Locust user may write, and no ``super()`` anywhere."""
 
-    wait_time = constant(0.01)
+    wait_time = constant(0.001)
 
     def on_start(self):
         CALLS.append("on_start")
@@ -29,7 +29,7 @@ class OwnAlice(AliceUser):
     def on_stop(self):
         CALLS.append("on_stop")
 
-    @task
+    @task(100)  # Locust draws: two rounds before the first of these are one run in ten thousand
     def look_around(self):
         CALLS.append("task")
 

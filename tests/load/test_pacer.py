@@ -8,8 +8,6 @@ import gevent
 import pytest
 from gevent.event import Event as Signal
 from locust import constant
-from locust.env import Environment
-from locust.event import Events
 from locust.user.task import DefaultTaskSet
 
 from mcstress.load.closed import ClosedPacer
@@ -18,14 +16,11 @@ from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import TargetSetup
 from mcstress.users import phases
 from mcstress.users.board import HandoverBoard
-from mcstress.users.persona import AliceUser, BobUser, CarolUser
+from mcstress.users.persona import AliceUser
 from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.users.session import provide_context
 
 PHASES = ["first", "second"]
-TRIO = [AliceUser, BobUser, CarolUser]
-DEADLINE_S = 10
 
 
 class Backwards:
@@ -121,27 +116,6 @@ def done(monkeypatch):
     for name in PHASES:
         monkeypatch.setitem(phases.PHASE_FUNCTIONS, name, phase_of(name))
     return seen
-
-
-@pytest.fixture
-def trio():
-    """Run alice, bob and carol until each has said that it is done; then stop them."""
-    runners = []
-
-    def run(context, kinds=TRIO, also=lambda: True):
-        environment = Environment(user_classes=kinds, events=Events())
-        provide_context(environment, lambda: context)
-        runner = environment.create_local_runner()
-        runners.append(runner)
-        runner.start(len(kinds), spawn_rate=100)
-        with gevent.Timeout(DEADLINE_S):
-            while len(context.rounds_done) < len(kinds) or not also():
-                gevent.sleep(0.01)
-        runner.quit()
-
-    yield run
-    for runner in runners:
-        runner.quit()
 
 
 def test_the_closed_pacer_goes_through_the_phases_round_by_round(done, trio):

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from outages import BEGIN, Loop, Outage, Step, around, asked_within, silences
 
 from mcstress.metrics import availability
-from mcstress.metrics.availability import Availability, Mask, Service
+from mcstress.metrics.availability import Availability, Mask, ServiceSlots
 from mcstress.metrics.clock_offset import DRIFT, ClockOffset
 
 SEEDS = range(4)
 
 
 def counted(steps):
-    service = Service()
+    service = ServiceSlots()
     for step in steps:
         service.add(step.begin, step.end, ok=step.ok, cut=step.cut)
     return service
@@ -174,7 +174,7 @@ def test_a_run_of_no_time_has_no_rate(length):
 
 
 def test_a_service_that_nobody_asked_has_no_rate():
-    found = Service().result(BEGIN, BEGIN + 60)
+    found = ServiceSlots().result(BEGIN, BEGIN + 60)
     assert (found.rate, found.longest_silence_s, found.slots, found.cap_s) == (None, None, 0, 1.0)
 
 
@@ -187,7 +187,7 @@ def test_the_cap_is_four_times_the_median_and_at_least_a_second(median, cap):
 
 
 def test_a_clock_that_was_set_marks_one_slot():
-    service = Service()
+    service = ServiceSlots()
     service.add(BEGIN + 5, BEGIN + 4, ok=True)
     service.add(0.0, BEGIN + 7, ok=False)
     assert service.result(BEGIN, BEGIN + 10).slots == 2
@@ -196,7 +196,7 @@ def test_a_clock_that_was_set_marks_one_slot():
 @pytest.mark.parametrize("hours", [1, 24])
 def test_the_state_is_as_small_as_is_said(hours):
     loop = Loop(3, around(5, 0.5), think_s=1, run_s=600, failing=0.02)
-    steps, service = loop.played(), Service()
+    steps, service = loop.played(), ServiceSlots()
     for hour in range(hours):
         for part in range(6):
             shift = hour * 3600 + part * 600
@@ -211,7 +211,7 @@ def test_the_state_is_as_small_as_is_said(hours):
 
 def test_the_fields_of_a_run_are_slots_and_edges_only():
     """Nothing else grows: a million steps leave what a thousand do."""
-    random, service = Random(1), Service()
+    random, service = Random(1), ServiceSlots()
     for _ in range(20_000):
         begin = BEGIN + random.uniform(0, 60)
         service.add(begin, begin + random.expovariate(2), ok=random.random() < 0.9)
@@ -303,3 +303,20 @@ def test_a_kind_of_step_that_is_rare_has_no_say_in_the_cap():
     found = service.result(BEGIN, BEGIN + 25)
     assert found.cap_s == 1.0
     assert found.longest_silence_s == pytest.approx(13.9, abs=0.2)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(1_760_000_000, 1_760_000_030), st.floats(0, 100_000) | st.floats(0, 1200)
+        ),
+        min_size=1,
+    )
+)
+def test_answers_of_a_second_together_are_the_same_bits_as_one_by_one(answers):
+    together, single = ServiceSlots(), ServiceSlots()
+    begins_s, latencies_ms = zip(*answers, strict=True)
+    together.add_answers("matrix.search", begins_s, latencies_ms)
+    for begin_s, latency_ms in answers:
+        single.add(begin_s, begin_s + latency_ms / 1000, ok=True, kind="matrix.search")
+    assert together.state() == single.state()

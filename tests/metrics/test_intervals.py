@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mcstress.metrics import intervals
-from mcstress.metrics.overlap_figure import interval, sums_by_group
+from mcstress.metrics.diversity_interval import interval
+from mcstress.metrics.jaccard import sums_by_group
 
 
 @given(st.integers(1, 500), st.data())

@@ -7,7 +7,7 @@ from made_run import MadeRun
 
 from mcstress.metrics.check import parse_check
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.metric import COUNT, Metric, Range, Section, question_means
+from mcstress.metrics.metric import COUNT, FigureGroup, Metric, Range, question_means
 from mcstress.metrics.names import METRICS, find
 from mcstress.metrics.readings import readings
 from mcstress.metrics.registry import REGISTRY, metric
@@ -25,7 +25,7 @@ class Spread(Metric):
 
     @classmethod
     def names(cls):
-        of = Section("spread", cls.hears, "lists").name
+        of = FigureGroup("spread", cls.hears, "lists").name
         yield of("lists", COUNT, "lists")
         yield of("planned", COUNT, "lists that were planned")
         low = Range("<", 2, "healthy", "one corpus"), Range(">=", 2, "spread", "more")

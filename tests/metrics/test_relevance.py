@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from mcstress.metrics.relevance import (
     ByRule,
     ByTruth,
+    fits,
     mean_gain_at_k,
     ndcg_at_k,
-    precision_at_k,
     recall_at_k,
     reciprocal_rank,
 )
@@ -54,7 +54,7 @@ def by_definition(gains, k):
 @given(st.lists(gain, max_size=12), st.integers(1, 10))
 def test_gains_are_summed_as_defined(gains, k):
     precision, _, mean = by_definition(gains, k)
-    assert precision_at_k(gains, k) == pytest.approx(float(precision), abs=1e-15)
+    assert Fraction(fits(gains, k), k) == precision
     assert mean_gain_at_k(gains, k) == pytest.approx(float(mean), abs=1e-12)
 
 
@@ -81,7 +81,7 @@ def test_full_fits_have_exactly_one(k):
 
 
 def test_the_right_role_in_the_wrong_city_has_precision_and_little_gain():
-    assert precision_at_k([0.3] * K, K) == 1.0
+    assert fits([0.3] * K, K) == K
     assert mean_gain_at_k([0.3] * K, K) == pytest.approx(0.3)
 
 

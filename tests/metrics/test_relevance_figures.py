@@ -148,6 +148,24 @@ def test_truth_is_counted_as_the_definitions_say():
     assert found["graded_questions"] == len(lists)
 
 
+def test_relevant_ids_that_no_list_had_are_counted():
+    few = [event for event in ROUGH if event.round == 1]
+    found, questions = defaultdict(set), set()
+    for event in few:
+        if event.phase != "baseline" or event.outcome == "cut" or event.truth is None:
+            continue
+        question = event.variant, event.contract, event.role
+        questions.add(question)
+        for hit, grade in zip(event.top_k, event.truth.grades, strict=True):
+            if grade > 0:
+                found[question].add((hit.corpus, hit.id))
+    told = figures_of(few)
+    assert told["relevant_ids"] == 9 * len(questions)
+    assert (
+        told["never_found"] == sum(max(9 - len(found[question]), 0) for question in questions) > 0
+    )
+
+
 @pytest.mark.parametrize("grades", [{"a": 3, "b": 1, "z": 2}, {"y": 1}, {"a": 0}])
 def test_graded_lists_count_as_ids_and_grades_do(grades):
     ids, relevant = ["b", "x", "a"], [g for g in grades.values() if g > 0]

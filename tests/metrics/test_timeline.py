@@ -13,14 +13,14 @@ from made_run import K, MadeRun, users_timeline
 
 from mcstress.metrics.event import utc
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.timeline import SLOTS, Timeline
+from mcstress.metrics.timeline import SLOTS, TimelineCounts
 from mcstress.metrics.users_timeline import UsersTimeline
 
 seconds = st.lists(st.integers(1_700_000_000, 1_700_000_000 + 10**6), min_size=1, max_size=60)
 
 
-def of(some) -> Timeline:
-    timeline = Timeline()
+def of(some) -> TimelineCounts:
+    timeline = TimelineCounts()
     for second in some:
         timeline.at(second).outcomes[("ok",)] += 1
     return timeline
@@ -43,7 +43,7 @@ def test_width_and_slots_follow_from_first_and_last_alone(some, data):
     cut = data.draw(st.integers(0, len(some)))
     parts = [of(some[:cut]), of(some[cut:])]
     for first, second in (parts, parts[::-1]):
-        merged = Timeline()
+        merged = TimelineCounts()
         merged.merge(first)
         merged.merge(second)
         assert merged.state() == timeline.state()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from made_run import K, at
 
+from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import Event, StepRecord
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.unparseable import NOT_KEPT
@@ -71,3 +73,48 @@ def test_events_of_an_older_version_are_counted_without_their_reason():
         ("llm.judge_top1", NOT_KEPT),
     }
     assert llm["unparseable"] == 2
+
+
+DECLINED = "declined: the hit names no role"
+
+
+def judged(*said):
+    """The results of messages whose judge said each of ``said``; None: it rated 4."""
+    events = [
+        event(
+            seq,
+            step("judge_top1", why),
+            parse_status="parsed",
+            question=f"inbox/1/alice/{seq}",
+            rating=None if why else 4,
+        )
+        for seq, why in enumerate(said, 1)
+    ]
+    return figures_of(events).result()
+
+
+def outcome(name, results):
+    checks = [parse_check(name)]
+    return evaluate(checks, results, selected_phases=["inbox"], complete=True)[0]
+
+
+@pytest.mark.parametrize("name", ["inbox.mean_rating >= 3", "inbox.rated_rate >= 0.9"])
+def test_ratings_for_which_rules_had_no_ground_are_not_measured(name):
+    """Rated 1 each, they said that a search is bad of which nothing was known."""
+    results = judged(*[DECLINED] * 6)
+    told = outcome(name, results)
+    assert (told.verdict, told.value) == ("skipped", None)
+    assert told.reason.startswith("not measured: the built-in rules know people by their role")
+    assert results["metrics"]["inbox"]["declined"] == 6
+    assert results["metrics"]["inbox"]["unparseable_ratings"] == 0
+
+
+def test_a_hit_that_names_no_role_beside_others_that_do_was_asked_for_in_vain():
+    results = judged(DECLINED, None, None, None)
+    assert outcome("inbox.rated_rate >= 0.9", results).verdict == "fail"
+    inbox = results["metrics"]["inbox"]
+    assert (inbox["rated_rate"], inbox["not_measured"], inbox["mean_rating"]) == (3 / 4, None, 4.0)
+
+
+def test_answers_that_cannot_be_used_are_no_want_of_ground():
+    assert outcome("inbox.rated_rate >= 0.9", judged(*[CUT] * 6)).verdict == "fail"

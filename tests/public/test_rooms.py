@@ -18,8 +18,10 @@ MAY_IMPORT = {
     "users": (
         "mcstress.metrics.event",
         "mcstress.metrics.phase",
+        "mcstress.metrics.wording",
         "mcstress.services",
         "mcstress.errors",
+        "mcstress.exit_codes",
         "mcstress.load.pacer",
         "mcstress.locust_compat",
     ),
@@ -148,6 +150,7 @@ def test_users_know_the_target_and_the_language_model_by_their_protocols_alone()
         "mcstress.services.target",
         "mcstress.services.llm.language_model",
         "mcstress.services.llm.clients",
+        "mcstress.services.llm.parsed",
         "mcstress.services.step",
         "mcstress.services.clock",
         "mcstress.services.trace_context",

@@ -5,7 +5,7 @@ import contextlib
 import gevent
 import pytest
 
-from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.client import GatewayClient
 from mcstress.services.http.transport import Transport
 
 
@@ -36,7 +36,7 @@ def gateway_of():
     def make(server, **options):
         options = {"connect_timeout_s": 2, "timeout_s": 2, **options}
         transports.append(Transport(server.url, **options))
-        return Gateway(transports[-1])
+        return GatewayClient(transports[-1])
 
     yield make
     for transport in transports:

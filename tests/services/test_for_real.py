@@ -9,7 +9,7 @@ from gevent.lock import BoundedSemaphore
 from mcstress.metrics.event import Item
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.gateway.target import GatewayTarget
-from mcstress.services.llm.language_model import JudgedHit, ModelSetup
+from mcstress.services.llm.language_model import JudgedHit
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.preflight import check_gateway, check_llm
 from mcstress.services.target import (
@@ -21,6 +21,10 @@ from mcstress.services.target import (
     TargetSetup,
 )
 from mcstress.services.trace_context import TraceContext
+from mcstress.users.run import model_setup_of
+from mcstress.users.scenarios.load import load_scenario
+
+SCENARIO = load_scenario("three_cities")
 
 TRACE = TraceContext("ef" * 16)
 CORPORA = ["workers", "ethereal_workers"]
@@ -44,7 +48,7 @@ def target(stack):
 
 @pytest.fixture
 def ollama(stack):
-    setup = ModelSetup(stack.llm_url, "qwen2.5", seed=42, timeout_s=10)
+    setup = model_setup_of(SCENARIO, url=stack.llm_url, model="qwen2.5", seed=42, timeout_s=10)
     with contextlib.closing(Ollama(setup, BoundedSemaphore(4))) as ollama:
         yield ollama
 
@@ -102,5 +106,6 @@ def test_what_it_refuses_is_a_failed_step_in_its_own_words(target):
     large = Message("sms", "a", "b", "x" * 9000)
     unknown = Message("fax", "a", "b", "c")
     assert target.search(Search("q", ["nowhere"], 3), TRACE).error.startswith("HTTP 502: ")
-    assert target.inbox(large, TRACE).error.startswith("HTTP 413: ")
+    refused = target.inbox(large, TRACE)
+    assert (refused.status, refused.refused, refused.error) == (413, True, None)
     assert target.inbox(unknown, TRACE).error.startswith("HTTP 400: ")

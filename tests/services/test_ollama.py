@@ -10,9 +10,13 @@ from gevent.lock import BoundedSemaphore
 from tcp.raw_server import CLOSE, RawServer, answer, script
 from tcp.until import until
 
-from mcstress.services.llm.language_model import JudgedHit, Judgement, ModelSetup
+from mcstress.services.llm.language_model import JudgedHit, Judgement
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.trace_context import TraceContext
+from mcstress.users.run import model_setup_of
+from mcstress.users.scenarios.load import load_scenario
+
+SCENARIO = load_scenario("three_cities")
 
 TRACE = TraceContext("cd" * 16)
 DEMAND = {
@@ -39,7 +43,7 @@ def ollama_of():
     with contextlib.ExitStack() as stack:
 
         def make(server, slots=None):
-            setup = ModelSetup(server.url, "qwen2.5", seed=7, timeout_s=2)
+            setup = model_setup_of(SCENARIO, url=server.url, model="qwen2.5", seed=7, timeout_s=2)
             ollama = Ollama(setup, slots or BoundedSemaphore(4))
             return stack.enter_context(contextlib.closing(ollama))
 
@@ -269,3 +273,14 @@ def test_a_killed_caller_gives_its_slot_back(ollama_of):
         until(lambda: server.requests)
         caller.kill()
     assert not slots.locked()
+
+
+@pytest.mark.parametrize(("rules", "begins"), [(True, "declined: no role"), (False, "content")])
+def test_only_rules_may_decline_to_judge(rules, begins):
+    setup = model_setup_of(SCENARIO, url="", model="qwen2.5")
+    with RawServer(script([chat({"cannot": "no role"})])) as server:
+        setup = msgspec.structs.replace(setup, url=server.url, rules=rules)
+        with contextlib.closing(Ollama(setup, BoundedSemaphore(1))) as ollama:
+            step = ollama.judge("body", JudgedHit("w-1"), TRACE)
+    assert (step.answer, step.error) == (None, None)
+    assert step.unparseable.startswith(begins)

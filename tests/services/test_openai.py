@@ -15,6 +15,10 @@ from mcstress.services.llm.language_model import JudgedHit, Judgement, ModelSetu
 from mcstress.services.llm.openai import OpenAI
 from mcstress.services.preflight import ModelFacts, check_llm
 from mcstress.services.trace_context import TraceContext
+from mcstress.users.run import model_setup_of
+from mcstress.users.scenarios.load import load_scenario
+
+SCENARIO = load_scenario("three_cities")
 
 TRACE = TraceContext("cd" * 16)
 HIT = JudgedHit("w-1", {"role": "cook"})
@@ -45,7 +49,9 @@ def llm_of():
     with contextlib.ExitStack() as stack:
 
         def make(server, prefix="", **changes):
-            setup = ModelSetup(server.url + prefix, "m", seed=7, timeout_s=2, **changes)
+            setup = model_setup_of(
+                SCENARIO, url=server.url + prefix, model="m", seed=7, timeout_s=2, **changes
+            )
             llm = make_language_model("openai", setup, BoundedSemaphore(4))
             return stack.enter_context(contextlib.closing(llm))
 

@@ -7,15 +7,16 @@ import pytest
 
 from mcstress.services.embedded.lexicon import load_lexicon
 from mcstress.services.embedded.paraphrase import paraphrase as by_rules
-from mcstress.services.llm import prompts
 from mcstress.services.llm.language_model import Paraphrase, schema_of
 from mcstress.services.llm.paraphrase_check import SCHEMA_WORDS, _words, paraphrase_fault
 from mcstress.users.scenarios.load import load_scenario
 
+SCENARIO = load_scenario("three_cities")
+
 QUERY = "Need 12 warehouse workers in Milwaukee, WI for the day shift, forklift certification"
 DEMANDS = [
     demand
-    for variant in load_scenario("three_cities").variants
+    for variant in SCENARIO.variants
     for contract in variant.contracts
     for demand in contract.demands
 ]
@@ -78,5 +79,6 @@ def test_half_of_a_short_query_is_enough():
 def test_the_schema_has_no_word_that_is_not_known_as_its_own():
     schema = _words(msgspec.json.encode(schema_of(Paraphrase)).decode())
     assert SCHEMA_WORDS.issuperset(schema)
-    told = prompts.PARAPHRASE.partition('"paraphrase", ')[2].partition(".")[0]
+    prompt = SCENARIO.prompts.paraphrase
+    told = prompt.partition('"paraphrase", ')[2].partition(".")[0]
     assert SCHEMA_WORDS.issuperset(_words(told)), told

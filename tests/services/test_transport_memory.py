@@ -13,7 +13,7 @@ from tcp.full_listener import full_listener
 from tcp.raw_server import CLOSE, HOLD, RESET, Act, RawServer, answer, script
 
 from mcstress.errors import TransportError
-from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.client import GatewayClient
 from mcstress.services.gateway.schema import SearchRequest
 from mcstress.services.http.stream import tls_context
 from mcstress.services.http.transport import Transport
@@ -132,7 +132,7 @@ def test_a_step_of_a_wrong_answer_is_free_with_its_event(body, status):
         RawServer(script([answer(body, status)])) as server,
         contextlib.closing(Transport(server.url, connect_timeout_s=2, timeout_s=2)) as transport,
     ):
-        gateway = Gateway(transport)
+        gateway = GatewayClient(transport)
         assert gateway.search(request, trace).error
         with collected() as garbage:
             gateway.search(request, trace)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.client import GatewayClient
 from mcstress.services.gateway.schema import (
     CreateIndexRequest,
     EmbedRequest,
@@ -15,22 +15,22 @@ from mcstress.services.gateway.schema import (
     SearchRequest,
 )
 from mcstress.services.http.transport import Transport
-from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.trace_context import TraceContext
+from mcstress.users.run import model_setup_of
 from mcstress.users.scenarios.load import load_scenario
 
 SCENARIO = load_scenario("three_cities")
 VARIANT = SCENARIO.variants[0]
-TRACE = TraceContext("0" * 31 + "1", sampled=False)
+TRACE = TraceContext("0" * 31 + "1")
 
 
 class Client:
     """The real clients, as one user has them."""
 
     def __init__(self, url: str, timeout_s: float = 5.0, model: str = "qwen2.5") -> None:
-        self.gateway = Gateway(Transport(url, connect_timeout_s=5.0, timeout_s=timeout_s))
-        setup = ModelSetup(url, model, seed=1, timeout_s=timeout_s)
+        self.gateway = GatewayClient(Transport(url, connect_timeout_s=5.0, timeout_s=timeout_s))
+        setup = model_setup_of(SCENARIO, url=url, model=model, seed=1, timeout_s=timeout_s)
         self.ollama = Ollama(setup, contextlib.nullcontext())
 
     def close(self) -> None:

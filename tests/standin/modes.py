@@ -28,6 +28,8 @@ STEPS = (
     "index.add",
 )
 """The requests that are steps. ``health``, ``corpora``, ``index.create``, ``llm.tags`` are not."""
+FAULTY = (*STEPS, "untraced search")
+"""What faults can hit: the search before a run, and that of ``mcstress check``, too."""
 
 Fault = Literal[
     "500",
@@ -69,7 +71,7 @@ class Mode(msgspec.Struct, forbid_unknown_fields=True):
     llm: Literal["json", "prose", "prose_judge"] = "json"
     odd: bool = False
     fault: Fault | None = None
-    fault_steps: list[Literal[STEPS]] = msgspec.field(default_factory=lambda: list(STEPS))
+    fault_steps: list[Literal[FAULTY]] = msgspec.field(default_factory=lambda: list(STEPS))
     fault_every: Annotated[int, Meta(ge=1)] = 1
     slow_s: Annotated[float, Meta(ge=0)] = 1.0
     crowd: Annotated[int, Meta(ge=1)] = 20

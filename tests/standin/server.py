@@ -27,6 +27,8 @@ from standin.modes import MODES  # noqa: E402
 from standin.service import Service  # noqa: E402
 
 ADMIN = "/standin"
+UNTRACED = f"-{'0' * 31}f-"
+"""The trace of the search before a run, which is none of it."""
 TRACEPARENTS = "/standin/traceparents"
 KEPT_TRACEPARENTS = 50_000
 
@@ -92,7 +94,9 @@ class Connection(asyncio.Protocol):
         if path == "/v1/matrix/search":
             self._crowd.join(self)
         answer = self._service.answer(method, path, body, len(self._crowd.connections))
-        if traceparent:
+        if answer.kind == "matrix.search" and UNTRACED in traceparent:
+            answer = self._service.set_apart(answer, "untraced search")
+        elif traceparent:
             self._crowd.traceparents.append((answer.kind, traceparent))
         fault = self._service.fault_for(answer.kind)
         self._send(spoilt(answer, fault, self._service.mode.slow_s))

@@ -74,6 +74,12 @@ class Service:
         self.calls[answer.kind] += 1
         return answer._replace(body=oddly(answer.kind, answer.body)) if self.mode.odd else answer
 
+    def set_apart(self, answer: Answer, kind: str) -> Answer:
+        """Count a request that was just answered as of another ``kind``."""
+        self.calls[answer.kind] -= 1
+        self.calls[kind] += 1
+        return answer._replace(kind=kind)
+
     def set(self, settings: dict[str, Any]) -> None:
         """Change settings; a fault's requests are counted anew."""
         changed = msgspec.to_builtins(self.mode) | settings

@@ -68,7 +68,6 @@ class Store:
             message=detail.get("status_message"),
             model=detail.get("model.name"),
             usage=json.loads(detail.get("usage_details", "{}")),
-            cost=json.loads(detail.get("cost_details", "{}")),
             metadata=json.loads(detail.get("metadata", "{}")),
         )
 
@@ -107,7 +106,6 @@ class Store:
                 message=body.get("statusMessage"),
                 model=body.get("model"),
                 usage={key: usage[key] for key in ("input", "output", "total") if key in usage},
-                cost={key[:-4]: usage[key] for key in usage if key.endswith("Cost")},
                 metadata=body.get("metadata") or {},
             )
 

@@ -8,12 +8,13 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 import gevent
 import httpx
 import pytest
+from free_ports import free_port
 from gevent import socket
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.certificate import certify
-from trace_rounds import balanced, event, free_port, observation, step
+from trace_rounds import balanced, event, observation, step
 
 from mcstress.tracing.http.client import make_client
 from mcstress.tracing.http.proxy import proxy_for

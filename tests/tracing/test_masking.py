@@ -8,17 +8,17 @@ from functools import partial
 
 import msgspec
 import pytest
+from free_ports import free_port
 from hypothesis import example, given
 from hypothesis import strategies as st
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import RUN, balanced, event, free_port, observation, step
+from trace_rounds import RUN, balanced, event, observation, step
 
 from mcstress.services.gateway import schema as wire
 from mcstress.services.llm import ollama_schema as wire_llm
-from mcstress.services.llm import prompts
 from mcstress.services.llm.language_model import Judgement, schema_of
 from mcstress.tracing.langfuse.settings import LangfuseSettings
-from mcstress.tracing.mask import Mask, anything, said
+from mcstress.tracing.mask import Masker, anything, said
 from mcstress.tracing.observation import Score
 from mcstress.tracing.personal_data import masked
 from mcstress.tracing.spool.replay import replay
@@ -66,8 +66,8 @@ AROUND = ["{}", "Call {}.", "({})", "{}, or", "a\n{}", "a\\n{}", "mailto:{}", "â
 @pytest.mark.parametrize(
     ("kind", "text"), [(kind, text) for kind, texts in FOUND.items() for text in texts]
 )
-def test_what_is_found(kind, text, context):
-    assert masked(context.format(text)) == context.format(kind)
+def test_what_is_found(kind, text, around):
+    assert masked(around.format(text)) == around.format(kind)
 
 
 LEFT = [
@@ -134,7 +134,7 @@ def chat_step(name, system, text, answer="{}", **details):
 def test_the_messages_of_the_scenario(newest, trace_to):
     """Every sender is masked; what they say, with their names, is as it was."""
     tracer = trace_to(newest.url)
-    ask = partial(chat_step, "llm.parse_demand", prompts.PARSE_DEMAND)
+    ask = partial(chat_step, "llm.parse_demand", SCENARIO.prompts.parse)
     steps = [(message, inbox_step(message), ask(message.body)) for message in MESSAGES]
     for number, (_, recorded, parsed) in enumerate(steps):
         tracer.record(event("inbox", number=number), [recorded, parsed])
@@ -329,15 +329,15 @@ def test_a_spool_of_before_is_masked():
     trace = Trace.of_phase(RUN, 1, 1, "surge")
     del trace.metadata["mask"]
     old = msgspec.structs.replace(observation("x", input=PHONE), trace=trace)
-    assert Mask().entry(old).input == "call [phone] now"
-    assert Mask("off").entry(old) is old
+    assert Masker().entry(old).input == "call [phone] now"
+    assert Masker("off").entry(old) is old
     score = Score(name="x", value=1.0, comment=PHONE)
-    assert Mask().entry(score).comment == "call [phone] now"
-    assert Mask("off").entry(score) is score
+    assert Masker().entry(score).comment == "call [phone] now"
+    assert Masker("off").entry(score) is score
 
 
 def test_a_fault_in_masking_sends_nothing(newest, trace_to, monkeypatch):
-    monkeypatch.setattr(Mask, "entry", lambda *_: 1 / 0)
+    monkeypatch.setattr(Masker, "entry", lambda *_: 1 / 0)
     tracer = trace_to(newest.url)
     tracer.record(event("surge"), [step("matrix.search")])
     counts = tracer.finish(5)

@@ -7,7 +7,7 @@ import json
 import pytest
 from trace_rounds import event, observation, round_events, step
 
-from mcstress.tracing.mask import Mask, anything
+from mcstress.tracing.mask import Masker, anything
 
 PHONE = "call 414-555-0134 now"
 
@@ -79,11 +79,11 @@ CLIPPED = [
 @pytest.mark.parametrize("name", ["matrix.search", "ones.own"])
 def test_a_message_that_was_clipped_ends_with_no_half_of_a_number(name, message, expected):
     made = observation(name, message=message, level="ERROR")
-    assert Mask().entry(made).message == expected
-    assert Mask("strict").entry(made).message == "HTTP 422"
+    assert Masker().entry(made).message == expected
+    assert Masker("strict").entry(made).message == "HTTP 422"
     other = observation(name, message=message.replace("HTTP", "status"))
-    assert Mask("strict").entry(other).message == expected.replace("HTTP", "status")
-    assert Mask("off").entry(made).message == message
+    assert Masker("strict").entry(other).message == expected.replace("HTTP", "status")
+    assert Masker("off").entry(made).message == message
 
 
 @pytest.mark.parametrize("name", ["playbook.record", "observerd.inbox.record"])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import msgspec
 import pytest
+from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from otlp_receiver import Receiver, attributes
 from trace_rounds import (
@@ -15,7 +15,6 @@ from trace_rounds import (
     STEPS_PER_ROUND,
     balanced,
     event,
-    free_port,
     round_events,
     spool_lines,
     step,
@@ -28,7 +27,7 @@ from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.langfuse.tracer import LangfuseTracer
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.observation import Score
-from mcstress.tracing.otlp.collector import OtlpTracer, check_otlp
+from mcstress.tracing.otlp.collector import OtlpTracer
 from mcstress.tracing.otlp.encoding import run_trace_id
 from mcstress.tracing.otlp.settings import OtlpSettings
 from mcstress.tracing.spool.line import head_of
@@ -385,21 +384,3 @@ def run_command(arguments):
     with pytest.raises(SystemExit) as left:
         main(arguments)
     return left.value.code
-
-
-def test_a_check_sends_no_span(receiver):
-    reached, said = check_otlp(OtlpSettings(receiver.url))
-    assert reached
-    assert said == f"OTLP traces: the collector at {receiver.url} takes them"
-    assert receiver.stored == []
-    assert len(receiver.requests) == 1
-
-
-@pytest.mark.parametrize("day", ["403", "404", "202"])
-def test_a_check_says_what_is_wrong(receiver, day):
-    mode, details, said = BAD_DAYS[day]
-    receiver.behave(mode, **details)
-    reached, told = check_otlp(OtlpSettings(receiver.url, (("authorization", SECRET),)))
-    assert not reached
-    assert re.search(said, told)
-    assert SECRET not in told

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import gevent
 import pytest
+from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import (
     RUN,
     balanced,
     event,
-    free_port,
     round_events,
     spool_lines,
     step,

@@ -9,9 +9,10 @@ from contextlib import nullcontext
 
 import gevent
 import pytest
+from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.raw_server import RawServer
-from trace_rounds import STEPS_PER_ROUND, balanced, event, free_port, round_events, step, wait_for
+from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
 
 from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.http.reply import excerpt, keys_fault
@@ -351,8 +352,10 @@ def test_reading_back_ends_though_the_server_never_does(monkeypatch, caplog):
 
 def test_reading_back_closes_its_connections_whatever_happens(newest, monkeypatch):
     closed = []
-    monkeypatch.setattr(readback.Server, "greet", lambda _: 1 / 0)
-    monkeypatch.setattr(readback.Server, "close", lambda server: closed.append(server.http.close()))
+    monkeypatch.setattr(readback.LangfuseServer, "greet", lambda _: 1 / 0)
+    monkeypatch.setattr(
+        readback.LangfuseServer, "close", lambda server: closed.append(server.http.close())
+    )
     with pytest.raises(ZeroDivisionError):
         readback.read_back(settings(newest.url), "run", 1, 0.2, ThrottledWarnings(str))
     assert len(closed) == 1

@@ -11,7 +11,7 @@ from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, w
 
 from mcstress.tracing.entries import as_it_is
 from mcstress.tracing.http.reply import SinkReply, read_status
-from mcstress.tracing.langfuse.client import Server
+from mcstress.tracing.langfuse.client import LangfuseServer
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.observation import Score
 from mcstress.tracing.portions import Portions
@@ -115,7 +115,7 @@ def test_what_was_in_the_body_that_nobody_answered_is_halved(newest, trace_to):
 
 
 def test_halves_are_not_sent_on_to_a_server_that_answers_nothing_more():
-    poster = Server(LangfuseSettings("http://x", "pk", "sk"), as_it_is)._poster
+    poster = LangfuseServer(LangfuseSettings("http://x", "pk", "sk"), as_it_is)._poster
     sent = []
 
     def post(_road, items):

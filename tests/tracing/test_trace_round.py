@@ -20,6 +20,7 @@ from trace_rounds import (
     wait_for,
 )
 
+from mcstress.metrics.event import Scheduled, utc
 from mcstress.metrics.phase import PHASES
 from mcstress.services.trace_context import phase_trace_id
 
@@ -119,6 +120,19 @@ def test_what_an_observation_says_of_its_event(newest, trace_to):
         "status": "200",
         "queue_ms": "12.500",
     }
+
+
+def test_an_event_of_a_schedule_says_when_it_was_to_begin_and_how_late_it_was(newest, trace_to):
+    tracer, intended = trace_to(newest.url), utc(1_800_000_000.25)
+    fired = event("surge")
+    fired.scheduled = Scheduled(
+        intended=intended, offered_per_s=5.0, generator_ms=0.5, queue_ms=12.25
+    )
+    tracer.record(fired, [step("matrix.search")])
+    tracer.finish(10)
+    metadata = only(newest)["metadata"]
+    assert metadata["intended"] == intended.isoformat()
+    assert metadata["lateness_ms"] == "12.750"
 
 
 LEVELS = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
+from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import free_port
 
 from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import LangfuseSettings, is_asked_for, load_settings

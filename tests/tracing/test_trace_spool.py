@@ -14,8 +14,9 @@ from pathlib import Path
 import gevent
 import msgspec
 import pytest
+from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import balanced, event, free_port, observation, spool_lines, step, wait_for
+from trace_rounds import balanced, event, observation, spool_lines, step, wait_for
 
 from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import LangfuseSettings
@@ -55,7 +56,6 @@ def test_what_is_spooled_comes_back_as_it_was(tmp_path):
         *("llm.judge_top1", 1.5),
         input="ü\n",
         usage={"input": 3},
-        cost={"total": 0.1},
         level="WARNING",
     )
     spool = Spool(tmp_path / "deep" / "down" / "x.jsonl", spare_bytes=0)

@@ -6,8 +6,9 @@ import json
 import time
 
 import pytest
+from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from trace_rounds import INBOX_STEPS, RUN, balanced, event, free_port, round_events, step
+from trace_rounds import INBOX_STEPS, RUN, balanced, event, round_events, step
 
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
 from mcstress.tracing.langfuse.settings import LangfuseSettings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 
 import gevent
@@ -140,10 +139,3 @@ def balanced(counts):
         == tally.sampled_out + tally.delivered + tally.spooled + sum(tally.dropped.values())
         for tally in (counts, counts.scores)
     )
-
-
-def free_port():
-    """A port on loopback where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

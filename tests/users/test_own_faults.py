@@ -12,7 +12,6 @@ from locust.env import Environment
 from locust.event import Events
 
 from mcstress.services.http import dns as addresses
-from mcstress.services.llm import prompts
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.step import Step
@@ -63,7 +62,7 @@ def test_what_did_not_go_out_is_neither_a_request_nor_a_parse(
         event=SimpleNamespace(parse_status=None),
         take=take,
     )
-    assert _parsed(scope, SimpleNamespace(body=prompts.PARSE_DEMAND)) is None
+    assert _parsed(scope, SimpleNamespace(body="Send two cooks.")) is None
     assert scope.event.parse_status == parse_status
     assert len(fired) == (parse_status is not None)
 

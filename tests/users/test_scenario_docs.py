@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
+from mcstress.metrics.wording import Words
+from mcstress.services.llm.parsed import FieldKind
 from mcstress.users.scenarios import model as scenario
 from mcstress.users.scenarios import schema as scenario_keys
 from mcstress.users.scenarios.expand import words_of
+from mcstress.users.scenarios.validate_messages import OF_EVERY_DEMAND
 
 DOCS = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text()
 
@@ -18,6 +22,9 @@ SECTIONS = {
     scenario_keys.ScenarioFile: "## The file",
     scenario.Playbook: "### `[playbook]`",
     scenario.Names: "### `[names]`",
+    Words: "### `[words]`",
+    scenario.Prompts: "### `[prompts]`",
+    scenario.Templates: "### `[templates]`",
     scenario_keys.FileContract: "### `[[contracts]]`",
     scenario.Swap: "### `[[swaps]]`",
     scenario.Merge: "### `[[swaps]]`",
@@ -30,7 +37,6 @@ SECTIONS = {
     scenario_keys.FileDemand: "### `[[variants.contracts]]`",
     scenario.Resume: "### `[[variants.resumes]]`",
     scenario.InboxMessage: "### `[[variants.inbox]]`",
-    scenario.ExpectedDemand: "### `[[variants.inbox]]`",
 }
 
 
@@ -59,8 +65,15 @@ def test_no_key_is_explained_that_is_not_there():
 
 
 def test_every_placeholder_is_explained():
-    demand = scenario_keys.FileDemand(role="r", headcount=1, shift="s", certs=[], skills=[])
-    assert all(f"`{{{word}}}`" in DOCS for word in words_of(demand, "here"))
+    demand = scenario_keys.FileDemand(role="r")
+    words = words_of(demand, "here", {})
+    assert all(f"`{{{word}}}`" in DOCS for word in words)
+    # A field of one's own takes no other's name.
+    assert words.keys() == OF_EVERY_DEMAND
+
+
+def test_every_kind_of_field_is_explained():
+    assert all(f'`"{kind}"`' in section("### `[parse]`") for kind in get_args(FieldKind))
 
 
 def test_priorities_are_explained():

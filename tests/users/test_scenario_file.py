@@ -177,7 +177,7 @@ contract = "north"
         (
             'surge_query = "quick, {surge_headcount} {role}s in {location}"',
             "",
-            r"demands.cook..surge_query: the key is missing, .*\(variants.#1..surge_query\)",
+            "demands.cook..surge_query: the key is missing, .*variants.#1..surge_query or temp",
         ),
         (
             'surge_query = "drivers! now!"',
@@ -223,7 +223,7 @@ contract = "north"
         (
             'body = "s',
             'expect = {role = "?"}\nbody = "s',
-            '.expect.role: found "?", expected a l',
+            '.expect.role: found "?", expected a text with a l',
         ),
         ('body = "s', 'expect = {certs = []}\nbody = "s', ".expect.certs: found an empty list"),
         ('body = "send a cook now"', 'body = "\\t"', "inbox.#2..body: .*not empty"),

@@ -6,12 +6,13 @@ import pytest
 
 from mcstress.services.embedded.demand import read_demand
 from mcstress.services.embedded.lexicon import load_lexicon
-from mcstress.services.llm.language_model import ParsedDemand
+from mcstress.services.llm.parsed import demand_type
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.users.scenarios.model import ExpectedDemand
 from mcstress.users.scenarios.understood import understood
 
-READ = ParsedDemand(
+SCENARIO = load_scenario("three_cities")
+Demand = demand_type(SCENARIO.parse)
+READ = Demand(
     role="Warehouse Workers",
     count=41,
     location="West Allis, WI",
@@ -41,22 +42,22 @@ READ = ParsedDemand(
     ],
 )
 def test_a_field_came_or_not(expected, came):
-    assert understood(ExpectedDemand(**expected), READ) == dict.fromkeys(expected, came)
+    assert understood(expected, READ) == dict.fromkeys(expected, came)
 
 
 @pytest.mark.parametrize(
     ("expected", "found", "came"), [(4, 5, False), (4, 4, True), (20, 21, True), (20, 22, False)]
 )
 def test_a_count_is_near(expected, found, came):
-    read = ParsedDemand("", found, "", [], [], "")
-    assert understood(ExpectedDemand(count=expected), read) == {"count": came}
+    read = Demand("", found, "", [], [], "")
+    assert understood({"count": expected}, read) == {"count": came}
 
 
 def test_an_answer_that_repeats_the_message_has_not_understood_it():
     """What a small model did: "8 newline, in Indiana, Soldiers, Floats" counted as parsed."""
     body = "Send 3 welders to Carmel, IN for the evening shift today, thanks, Jim"
-    read = ParsedDemand(body, 8, body, [body], [], body)
-    expect = ExpectedDemand("welder", 3, "Carmel", None, None, "evening")
+    read = Demand(body, 8, body, [body], [], body)
+    expect = {"role": "welder", "count": 3, "location": "Carmel", "certs": None, "shift": "evening"}
     assert understood(expect, read) == {
         "role": False, "count": False, "location": False, "shift": False,
     }  # fmt: skip
@@ -64,9 +65,9 @@ def test_an_answer_that_repeats_the_message_has_not_understood_it():
 
 def test_the_default_scenario_says_what_every_message_asks_for_and_it_can_be_read():
     lexicon, told = load_lexicon(), 0
-    for variant in load_scenario("three_cities").variants:
+    for variant in SCENARIO.variants:
         for message in variant.inbox:
-            fields = message.expect.fields()
+            fields = {name: value for name, value in message.expect.items() if value}
             assert fields.keys() >= {"role", "count", "location", "shift"}
             assert str(fields["location"]) in message.body
             assert str(fields["count"]) in message.body

@@ -71,6 +71,27 @@ def test_a_run_is_ramped_and_nothing_else_of_it_changes(web):
     assert (run["seed"], run["peak_users"]) == (7, 6)
 
 
+def test_the_rate_of_a_schedule_changes_in_later_seconds_and_nothing_else_of_it(web):
+    form = {"arrivals": "constant", "user_count": 3, "think_time": "0", "rounds": "0"}
+    begun = web.start(arrival_rate="5", **form)
+    assert begun["success"], begun["message"]
+    web.until_stage("running")
+    until(lambda: '"offered"' in events(web), what="the schedule to begin")
+    answer = web.start(arrival_rate="20", **form | {"arrivals": "poisson"})
+    assert answer["message"] == "--arrival-rate cannot be changed during a run. Stop it first."
+    assert web.start(arrival_rate="20", **form)["success"]
+    until(lambda: '"offered_per_s":20.0' in events(web), what="an event at the new rate")
+    web.client.post("stop")
+    told = web.until_stage("finished")
+    document = web.document(told["reports"][0]["id"])
+    rates = [second[1] for second in document["offered"]]
+    assert rates == sorted(rates)
+    assert set(rates) == {5, 20}
+    arrivals = document["completeness"]["arrivals"]
+    assert arrivals["offered"] == sum(second[2] for second in document["offered"])
+    assert arrivals["begun"] == sum("scheduled" in event for event in document["events"])
+
+
 def events(web):
     """What the run that is on has written so far."""
     return next(web.report_dir.glob("*.events.jsonl")).read_text()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 from endtoend.locust_run import LocustRun, until
+from free_ports import free_port
 
 FORM = {"user_count": 3, "spawn_rate": 3, "check": "", "think_time": "0.02"}
 
@@ -17,13 +17,6 @@ def two_workers() -> tuple[object, ...]:
     port = free_port()
     ports = ("--master-bind-port", port, "--master-port", port)
     return (*ports, "--processes", 2, "--expect-workers", 2)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class WebRun(LocustRun):

@@ -7,13 +7,19 @@ from mcstress.users.phases.fresh_resume import fresh_resume
 from mcstress.users.phases.handover import handover, handover_paraphrase
 from mcstress.users.phases.inbox import inbox
 from mcstress.users.phases.merge import merge
-from mcstress.users.phases.registry import PHASE_FUNCTIONS, PhaseFunction, Task, phase
+from mcstress.users.phases.registry import (
+    PHASE_FUNCTIONS,
+    PhaseFunction,
+    Task,
+    asks_nothing,
+    phase,
+)
 from mcstress.users.phases.reissue import reissue
 from mcstress.users.phases.split import split
 from mcstress.users.phases.surge import surge
 from mcstress.users.phases.swap import swap
 
-__all__ = ["PHASE_FUNCTIONS", "PhaseFunction", "Task", "phase"]
+__all__ = ["PHASE_FUNCTIONS", "PhaseFunction", "Task", "asks_nothing", "phase"]
 
 PHASE_FUNCTIONS |= {
     "baseline": baseline,

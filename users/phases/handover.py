@@ -15,7 +15,7 @@ from mcstress.metrics.event import Item
 from mcstress.users.board import Absence, Recordings
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
-from mcstress.users.phases.registry import Task
+from mcstress.users.phases.registry import Silent, Task
 from mcstress.users.scenarios.model import Demand, Handover
 
 Words = Callable[[EventScope, Demand], str | None]
@@ -37,7 +37,7 @@ class Asking(msgspec.Struct, frozen=True):
     words: Words
 
 
-class Asked(msgspec.Struct):
+class MemoryArm(msgspec.Struct):
     """What the memory arm leaves for its control: its number, the words it used, their key.
 
     ``worded``: whether it came to asking for words, which the LLM may not have found.
@@ -82,9 +82,11 @@ def _take_over(coordinator: Coordinator, phase: str, words: Words) -> Iterator[T
         asking = Asking(phase, handover_, words)
         found = _recordings(coordinator, asking)
         for demand in coordinator.variant.contract(handover_.contract).demands:
-            asked = Asked()
-            yield partial(_ask_with_memory, coordinator, asking, demand, found, asked)
-            yield partial(_ask_without, coordinator, asking, demand, found, asked)
+            asked = MemoryArm()
+            make = partial if _recorded(found, demand) else Silent
+            yield make(_ask_with_memory, coordinator, asking, demand, found, asked)
+            make = partial if asked.query is not None else Silent
+            yield make(_ask_without, coordinator, asking, demand, found, asked)
 
 
 def _recordings(coordinator: Coordinator, asking: Asking) -> Recordings | Absence:
@@ -116,7 +118,7 @@ def _ask_with_memory(
     asking: Asking,
     demand: Demand,
     found: Recordings | Absence,
-    asked: Asked,
+    asked: MemoryArm,
 ) -> None:
     with EventScope(
         coordinator, asking.phase, contract=asking.handover.contract, role=demand.role
@@ -138,7 +140,7 @@ def _ask_without(
     asking: Asking,
     demand: Demand,
     found: Recordings | Absence,
-    asked: Asked,
+    asked: MemoryArm,
 ) -> None:
     contract, query = asking.handover.contract, asked.query
     with EventScope(
@@ -172,10 +174,15 @@ def _ask_elsewhere(scope: EventScope, query: str, role: str) -> None:
 
 def _expect(scope: EventScope, found: Recordings | Absence, demand: Demand) -> Item | None:
     """Expect what the colleague recorded for a role, and give it."""
-    expected = found.answers.get(demand.role) if isinstance(found, Recordings) else None
+    expected = _recorded(found, demand)
     if expected is not None:
         scope.expect(expected.id, expected.corpus)
     return expected
+
+
+def _recorded(found: Recordings | Absence, demand: Demand) -> Item | None:
+    """What the colleague recorded for a role; None where it did not."""
+    return found.answers.get(demand.role) if isinstance(found, Recordings) else None
 
 
 def _leave_out(scope: EventScope, asking: Asking, found: Recordings | Absence) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from mcstress.metrics.phase import Phase, add_phase
 from mcstress.users.coordinator import Coordinator
 
 Task = Callable[[], object]
 """Makes one event. Between two tasks the user may think or be stopped."""
+
+
+class Silent(partial[object]):
+    """A task whose event asks nothing, for want of a partner's or an earlier event's answer."""
+
+
+def asks_nothing(task: Task) -> bool:
+    """Whether the task's event is there only to say why nothing was asked."""
+    return isinstance(task, Silent)
+
 
 PhaseFunction = Callable[[Coordinator], Iterator[Task]]
 """A phase: its tasks one by one.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.phases.memory_search import search_by_memory
+from mcstress.users.event_scope import search_by_memory
 from mcstress.users.phases.registry import Task
 
 

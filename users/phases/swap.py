@@ -8,7 +8,7 @@ from functools import partial
 from mcstress.metrics.event import Event
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
-from mcstress.users.phases.registry import Task
+from mcstress.users.phases.registry import Silent, Task
 from mcstress.users.scenarios.model import Swap
 
 
@@ -18,7 +18,8 @@ def swap(coordinator: Coordinator) -> Iterator[Task]:
         if swap_.persona == coordinator.seat.persona:
             firsts: list[Event] = []
             yield partial(_search, coordinator, swap_, firsts)
-            yield partial(_search_without, coordinator, swap_, firsts)
+            make = partial if firsts and firsts[0].listed is not None else Silent
+            yield make(_search_without, coordinator, swap_, firsts)
 
 
 def _search(coordinator: Coordinator, swap_: Swap, firsts: list[Event]) -> None:

@@ -82,8 +82,8 @@ class _Walk:
 
     def _into_entry(self, index: str) -> None:
         self.kind = _bare(get_args(self.kind)[-1])
-        if index == "...":  # msgspec does not say which key of a table of texts it means
-            key = next(key for key, value in self.value.items() if not isinstance(value, str))
+        if index == "...":  # msgspec does not say which key of a table it means
+            key = next(key for key, value in self.value.items() if not _is(value, self.kind))
             self.place, self.value = self._at(key), self.value[key]
             return
         self.value = self.value[int(index)]
@@ -103,6 +103,14 @@ class _Walk:
             return f"expected at least {rest.rsplit(maxsplit=1)[-1]} {_UNITS[kind]}"
         limit = rest.replace(" >= ", ", at least ").replace(" <= ", ", at most ")
         return f"expected {_KINDS.get(kind, kind)}{limit.partition(', got')[0]}"
+
+
+def _is(value: object, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _bare(kind: Any) -> Any:

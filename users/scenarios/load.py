@@ -12,9 +12,10 @@ import msgspec
 from mcstress.errors import UsageError
 from mcstress.users.scenarios.expand import spelt_out
 from mcstress.users.scenarios.explain import explain
-from mcstress.users.scenarios.fault import FaultError, suggestion
+from mcstress.users.scenarios.fault import FaultError, entry, suggestion
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.scenarios.schema import ScenarioFile
+from mcstress.users.scenarios.validate_messages import reading_faults
 from mcstress.users.scenarios.validate_names import name_faults
 from mcstress.users.scenarios.validate_relevance import relevance_faults
 from mcstress.users.scenarios.validate_variants import repeated_faults, variant_faults
@@ -33,9 +34,27 @@ def load_scenario(name_or_file: str, folder: Path = FOLDER) -> Scenario:
     """
     path = _path(name_or_file, folder)
     try:
-        return scenario_of(path.stem, _parsed(_text(path)))
+        scenario = scenario_of(path.stem, _parsed(_text(path)))
     except FaultError as fault:
         raise UsageError(f"{path}: {fault}") from None
+    if not scenario.inbox.source:
+        return scenario
+    source = str(path.parent / scenario.inbox.source)
+    inbox = msgspec.structs.replace(scenario.inbox, source=source)
+    return msgspec.structs.replace(scenario, inbox=inbox)
+
+
+def corpus_paths(name_or_file: str, scenario: Scenario, folder: Path = FOLDER) -> list[Path]:
+    """The scenario's own corpora, which lie beside its file; UsageError where one is not there."""
+    if not scenario.corpus_files:
+        return []
+    file = _path(name_or_file, folder)
+    paths = [file.parent / name for name in scenario.corpus_files]
+    for index, path in enumerate(paths):
+        if not path.is_file():
+            place = f"{file}: {entry('corpus_files', index)}"
+            raise UsageError(f'{place}: found "{path}", which is not a file; expected NAME.jsonl')
+    return paths
 
 
 def scenario_of(name: str, raw: dict[str, Any]) -> Scenario:
@@ -46,6 +65,7 @@ def scenario_of(name: str, raw: dict[str, Any]) -> Scenario:
         raise FaultError(explain(error, raw, ScenarioFile)) from None
     _refuse(name_faults(file))
     _refuse(variant_faults(file))
+    _refuse(reading_faults(file))
     scenario = spelt_out(name, file)
     _refuse(repeated_faults(scenario))
     _refuse(relevance_faults(scenario))

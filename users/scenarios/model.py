@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
+
+from mcstress.metrics.event import question_key
+from mcstress.metrics.wording import Words
+from mcstress.services.llm.parsed import FieldKind, Prompts
 
 NOT_EMPTY = r"\S"
 PLAIN_NAME = r"^[a-z][a-z0-9]*\Z"
@@ -21,23 +26,35 @@ Distance = Annotated[float, Meta(ge=0, le=2)]
 MessageType = Literal["email", "sms"]
 Priority = Literal["urgent", "high", "medium", "low"]
 ParaphrasesBy = Literal["scenario", "llm"]
+Field = str | int | list[str]
+"""What a field of a scenario's own may hold: a text, a whole number, or texts."""
 
 NAME = "{name}"
 PRIORITIES: tuple[Priority, ...] = ("urgent", "high", "medium", "low")
 
+Asked = tuple[str, str, str | None, str | None, int | None]
+"""Phase, persona, contract, role, and the number of a message or a resume."""
+KEYS_KEPT = 4096
+"""Keys of a variant's questions: of three personas' ten phases there are a hundred."""
 
-class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one contract needs of one role, in one variant's wording."""
+
+class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What one contract needs of one role, in one variant's wording.
+
+    ``fields`` are the scenario's own, its contract's and its own; without any the key is left out,
+    so that runs compare with those from before there were any.
+    """
 
     role: Text
-    headcount: Count
-    location: Text
+    headcount: Count | None
+    location: Text | None
     certs: list[Text]
     skills: list[Text]
-    shift: Text
+    shift: Text | None
     query: Text
     paraphrases: Annotated[list[Text], Meta(min_length=1)]
     surge_query: Text
+    fields: dict[str, Any] = {}
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,27 +91,11 @@ class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
-class ExpectedDemand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a message asks for, as far as an LLM's reading of it is to be judged."""
-
-    role: Text | None = None
-    count: Count | None = None
-    location: Text | None = None
-    certs: list[Text] | None = None
-    skills: list[Text] | None = None
-    shift: Text | None = None
-
-    def fields(self) -> dict[str, str | int | list[str]]:
-        """What is expected, by field; without those that are left out."""
-        return {
-            name: value for name, value in msgspec.structs.asdict(self).items() if value is not None
-        }
-
-
 class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An email or SMS that reaches a coordinator; ``priority`` decides the order.
 
-    ``expect``: what the LLM should read in it; None: that is not judged.
+    ``expect``: what the LLM should read in it, by the fields of ``[parse]``, None for those that
+    may be anything; no table: that is not judged.
     """
 
     persona: PersonaName
@@ -103,7 +104,25 @@ class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: Text
     priority: Priority
     subject: str = ""
-    expect: ExpectedDemand | None = None
+    expect: dict[str, Any] | None = None
+
+
+class PriorityRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail in which one of the words stands has this priority, unless it says another itself."""
+
+    words: Annotated[list[Text], Meta(min_length=1)]
+    is_: Priority = msgspec.field(name="is")
+
+
+class MailInbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail from outside, instead of the variants' messages (docs/inbox.md).
+
+    ``source``: a folder of ``.eml`` files, an mbox or JSON lines; empty: none. ``priority``: rules
+    for mail that names no priority; the first that fits holds.
+    """
+
+    source: str = ""
+    priority: list[PriorityRule] = []
 
 
 class Swap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -166,6 +185,18 @@ class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return " ".join(parts)
 
 
+class Templates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sentences for all variants, and the search by what was read in a message.
+
+    ``inbox_query``: parts, joined by commas; one whose placeholders are all empty is left out.
+    """
+
+    query: Text | None = None
+    paraphrases: Annotated[list[Text], Meta(min_length=1)] | None = None
+    surge_query: Text | None = None
+    inbox_query: list[Text] = []
+
+
 class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A check in its text form, and the samples below which it is unknown."""
 
@@ -188,7 +219,7 @@ class RelevanceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     must: bool = False
 
 
-class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """One wording of all that a trio says. ``number`` counts from 1; ``inbox`` is by priority."""
 
     number: int
@@ -213,6 +244,34 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The contract that ``persona`` holds."""
         return next(contract for contract in self.contracts if contract.persona == persona)
 
+    @cached_property
+    def question_keys(self) -> QuestionKeys:
+        """The keys of its questions, one for all trios that use the wording."""
+        return QuestionKeys(self)
+
+
+class QuestionKeys(dict[Asked, str]):
+    """The key of what is asked (metrics/question.py): a message, a resume, or a demand.
+
+    Made once for each, since every event has one.
+    """
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self._variant = variant
+
+    def __missing__(self, asked: Asked) -> str:
+        if len(self) >= KEYS_KEPT:
+            self.clear()
+        phase, persona, contract, role, number = asked
+        variant = self._variant
+        if number is None and contract is not None and role is not None:
+            who, number = contract, variant.place(contract, role)
+        else:
+            who, number = persona, number or 0
+        key = self[asked] = question_key(phase, variant.number, who, number)
+        return key
+
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A scenario with its variants spelt out. ``load_scenario`` makes it from a TOML file."""
@@ -234,6 +293,12 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: list[Threshold]
     variants: list[Variant]
     relevance: list[RelevanceRule] = []
+    inbox: MailInbox = MailInbox()
+    words: Words = Words()
+    prompts: Prompts = Prompts()
+    parse: dict[str, FieldKind] = {}
+    templates: Templates = Templates()
+    corpus_files: list[str] = []
 
     def variant_of(self, trio: int) -> Variant:
         """The wording that ``trio`` (counted from 1) uses."""

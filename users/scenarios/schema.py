@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from mcstress.metrics.wording import Words
+from mcstress.services.llm.parsed import FieldKind, Prompts
 from mcstress.users.scenarios.model import (
     Count,
     Handover,
     InboxMessage,
+    MailInbox,
     Merge,
     Names,
     ParaphrasesBy,
@@ -20,6 +23,7 @@ from mcstress.users.scenarios.model import (
     Resume,
     SplitShare,
     Swap,
+    Templates,
     Text,
     Threshold,
 )
@@ -28,13 +32,14 @@ Paraphrases = Annotated[list[Text], Meta(min_length=1)]
 
 
 class FileDemand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A demand; the sentences that it lacks are its variant's."""
+    """A demand; the sentences that it lacks are its variant's. ``fields``: any of its own."""
 
     role: Text
-    headcount: Count
-    shift: Text
-    certs: list[Text]
-    skills: list[Text]
+    headcount: Count | None = None
+    shift: Text | None = None
+    certs: list[Text] = []
+    skills: list[Text] = []
+    fields: dict[str, Any] = {}
     in_other_words: Text | None = None
     query: Text | None = None
     paraphrases: Paraphrases | None = None
@@ -45,8 +50,9 @@ class FileSite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a variant places a contract, and what is demanded there."""
 
     name: Text
-    location: Text
     demands: list[FileDemand]
+    location: Text | None = None
+    fields: dict[str, Any] = {}
 
 
 class FileVariant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,4 +93,10 @@ class ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     handovers: list[Handover] = []
     splits: list[SplitShare] = []
     relevance: list[RelevanceRule] = []
+    inbox: MailInbox = MailInbox()
     thresholds: list[Threshold] = []
+    words: Words = Words()
+    prompts: Prompts = Prompts()
+    parse: dict[str, FieldKind] = {}
+    templates: Templates = Templates()
+    corpus_files: list[Text] = []

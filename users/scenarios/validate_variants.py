@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING
 
 from mcstress.users.scenarios.fault import describe, entry, not_all, twice, unknown
 from mcstress.users.scenarios.model import NAME
-from mcstress.users.scenarios.understood import words_in
+from mcstress.users.scenarios.validate_messages import field_faults, message_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mcstress.users.scenarios.model import (
-        ExpectedDemand,
         InboxMessage,
         Resume,
         Scenario,
         Variant,
     )
     from mcstress.users.scenarios.schema import FileSite, FileVariant, ScenarioFile
-
-BODY_LIMIT_BYTES = 8 * 1024
 
 
 def variant_faults(file: ScenarioFile) -> Iterator[str]:
@@ -33,7 +30,7 @@ def variant_faults(file: ScenarioFile) -> Iterator[str]:
         yield from _mix(f"{place}.resumes", variant.resumes, file.variants[0].resumes, file)
         yield from _mix(f"{place}.inbox", variant.inbox, file.variants[0].inbox, file)
         yield from _resumes(place, variant)
-        yield from _messages(place, variant)
+        yield from message_faults(place, variant, file)
 
 
 def repeated_faults(scenario: Scenario) -> Iterator[str]:
@@ -59,11 +56,16 @@ def _sites(place: str, sites: list[FileSite], file: ScenarioFile) -> Iterator[st
         at = f"{place}.{entry('contracts', site.name)}.demands"
         yield from twice(at, demanded)
         yield from not_all(at, demanded, roles[site.name], f"roles of {site.name}")
+        yield from field_faults(f"{place}.{entry('contracts', site.name)}.fields", site.fields)
+        for demand in site.demands:
+            yield from field_faults(f"{at}[{demand.role}].fields", demand.fields)
 
 
 def _shared_cities(place: str, sites: list[FileSite]) -> Iterator[str]:
     cities: dict[str, str] = {}
     for site in sites:
+        if site.location is None:
+            continue
         holder = cities.setdefault(" ".join(site.location.casefold().split()), site.name)
         if holder != site.name:
             yield (
@@ -101,34 +103,8 @@ def _resumes(place: str, variant: FileVariant) -> Iterator[str]:
             if NAME not in text:
                 yield (
                     f"{place}.{entry('resumes', index)}.{key}: found {describe(text)}, expected "
-                    f"{NAME} in it, as every round brings another person"
+                    f"{NAME} in it, as every round brings another one"
                 )
-
-
-def _messages(place: str, variant: FileVariant) -> Iterator[str]:
-    for index, message in enumerate(variant.inbox):
-        at, size = f"{place}.{entry('inbox', index)}", len(message.body.encode())
-        if size > BODY_LIMIT_BYTES:
-            yield f"{at}.body: found {size} bytes, expected at most {BODY_LIMIT_BYTES}"
-        if message.type == "email" and not message.subject.strip():
-            yield f"{at}.subject: found none, expected one, as it is an email"
-        if message.expect is not None:
-            yield from _expectations(f"{at}.expect", message.expect)
-
-
-def _expectations(place: str, expect: ExpectedDemand) -> Iterator[str]:
-    """What nobody could miss, or nobody could find, is nothing to be judged by."""
-    fields = expect.fields()
-    if not fields:
-        known = ", ".join(expect.__struct_fields__)
-        yield f"{place}: found an empty table, expected one of {known}"
-    for key, value in fields.items():
-        texts = value if isinstance(value, list) else [str(value)]
-        if not texts:
-            yield f"{place}.{key}: found an empty list, expected texts, or the key left out"
-        for text in texts:
-            if not words_in(text):
-                yield f"{place}.{key}: found {describe(text)}, expected a letter or digit in it"
 
 
 def _said(variant: Variant) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from mcstress.evidence.report import words
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.history import RunFile
 from mcstress.evidence.store.integrity import NO_DIGEST
-from mcstress.metrics.faults import UNSENT_STEPS
+from mcstress.metrics.metric import UNSENT_STEPS
 
 
 def _asked(document: RunDocument) -> Any:
@@ -27,10 +27,19 @@ def _scenario_rest(document: RunDocument) -> Any:
     return {key: value for key, value in scenario.items() if key not in _ASKED_KEYS}
 
 
+def _rests_differ(documents: Sequence[RunDocument]) -> bool:
+    """Whether settings differ; those that an older version did not write are not known."""
+    rests = [_scenario_rest(document) for document in documents]
+    unknown = {key for key in _NEWER_KEYS if any(key not in rest for rest in rests)}
+    told = [{key: rest[key] for key in rest if key not in unknown} for rest in rests]
+    return any(rest != told[0] for rest in told)
+
+
 LONGEST = 100
 """Characters of a value in a message."""
 
-_ASKED_KEYS = ("name", "title", "variants", "thresholds", "top_k")
+_ASKED_KEYS = ("name", "title", "variants", "thresholds", "top_k", "words")
+_NEWER_KEYS = ("prompts", "parse", "templates", "corpus_files")
 
 _MUST_BE_ALIKE: dict[str, Callable[[RunDocument], Any]] = {
     "scenario": lambda document: document.scenario.get("name"),
@@ -102,7 +111,7 @@ def _unlike(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[str]:
             told = [" or ".join(dict.fromkeys(map(_shown, side))) for side in sides]
             found.append(f"not the same {what}: A has {told[0]}, B has {told[1]}")
     runs = [*a, *b]
-    if any(_scenario_rest(run.document) != _scenario_rest(runs[0].document) for run in runs):
+    if _rests_differ([run.document for run in runs]):
         found.append("not the same settings of the scenario")
     return found
 

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 Better = Literal["higher", "lower"]
-Verdict = Literal["better", "worse", "~", "descriptive"]
+FigureVerdict = Literal["better", "worse", "~", "descriptive"]
 JudgedBy = Literal["runs", "questions", ""]
 
 
@@ -48,7 +48,7 @@ class Figure(msgspec.Struct, kw_only=True):
     primary: bool = False
     judged_by: JudgedBy = ""
     p: float | None = None
-    verdict: Verdict = "descriptive"
+    verdict: FigureVerdict = "descriptive"
 
     def is_worse(self, change: float) -> bool:
         """Whether ``change``, of this figure, is for the worse."""

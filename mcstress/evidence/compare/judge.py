@@ -22,10 +22,10 @@ from mcstress.evidence.compare import family, speed
 from mcstress.evidence.compare.family import RunFigure, family_p
 from mcstress.evidence.compare.figure import Figure, Paired
 from mcstress.evidence.report import words
+from mcstress.metrics.intervals import ALPHA
 from mcstress.metrics.metric import COUNT, JACCARD, RATE
 from mcstress.metrics.names import METRICS
 
-ALPHA = 0.05
 RUNS_SHARE, QUESTIONS_SHARE = 0.03, 0.02
 DOUBLED = 2.0
 """The change of speed that a comparison must be able to find."""

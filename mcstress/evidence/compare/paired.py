@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-ALPHA = 0.05
+from mcstress.metrics.intervals import ALPHA
+
 FEWEST = 6
 """With fewer differences no choice of signs is rare enough: 2 of 2⁵ is above 5 %."""
 

@@ -22,7 +22,8 @@ import msgspec
 from scipy.special import nctdtr, stdtr, stdtrit  # type: ignore[import-untyped]  # has no types
 from scipy.stats import mannwhitneyu  # type: ignore[import-untyped]  # has no types
 
-ALPHA = 0.05
+from mcstress.metrics.intervals import ALPHA
+
 POWER = 0.8
 """How often a difference should be found that is there."""
 FEWEST_RUNS = 2

@@ -46,8 +46,8 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
         ),
         Plot(
             heat_map,
-            "Mean Jaccard of every two cells (contract, role): the darker, the more people they "
-            f"share. At most {MOST_CELLS} cells are drawn.",
+            "Mean Jaccard of every two cells ({contract}, {role}): the darker, the more {items} "
+            f"they share. At most {MOST_CELLS} cells are drawn.",
         ),
     ),
     "determinism": (
@@ -57,7 +57,7 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
         ),
     ),
     "learning": (Plot(quality.handover, "Hits at top-1 by arm, with their 95 % intervals."),),
-    "freshness": (Plot(quality.freshness, "New resumes found, with their 95 % intervals."),),
+    "freshness": (Plot(quality.freshness, "New {new_items} found, with their 95 % intervals."),),
     "latency": (
         Plot(speed.by_step, "Percentiles of each step; the line reaches to the largest latency."),
         Plot(
@@ -70,7 +70,7 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
         Plot(
             load_curve,
             "Quality with its 95 % intervals above, latency of searches below, by users. Memory "
-            "and control: hits of handover in her words, by arm.",
+            "and control: hits of handover in the same wording, by arm.",
         ),
     ),
 }
@@ -115,7 +115,7 @@ def html(document: RunDocument, generated: datetime | None = None) -> str:
 def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
     """The script that draws all plots, and the plots' places by section."""
     found = [
-        (key, plot.caption, model)
+        (key, document.words.fill(plot.caption), model)
         for key, plots in PLOTS.items()
         for plot in plots
         if (model := plot.draw(document)) is not None

@@ -11,6 +11,7 @@ import msgspec
 
 from mcstress.evidence.report import words
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.intervals import ALPHA
 
 Tone = Literal["good", "fair", "bad", "none"]
 
@@ -20,7 +21,6 @@ _TONES: dict[str, Tone] = {
     "high": "fair",
     "unknown": "none",
 }
-ALPHA = 0.05
 _SIGNS = {">=": "≥", "<=": "≤", "==": "="}
 NO_BREAK = "\u00a0"
 _ORDER: tuple[Tone, ...] = ("bad", "fair", "none", "good")

@@ -13,8 +13,9 @@ from mcstress.evidence.report import words
 from mcstress.evidence.report.sections.relevance import not_measured
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome, expected, line, value_of
+from mcstress.metrics.shown import beyond
 
-BUILT_IN = "built-in server: this says nothing about yours"
+SAYS_NOTHING_OF_YOURS = "built-in server: this says nothing about yours"
 GATEWAY = "gateway"
 NAMED = 2
 """Checks that are named one by one; the others are counted."""
@@ -31,7 +32,7 @@ def verdict_words(document: RunDocument) -> str:
     told = _of_checks(document)
     if said := not_measured(document):
         told += f"; {said}"
-    return told + (f"; {BUILT_IN}" if embedded else "")
+    return told + (f"; {SAYS_NOTHING_OF_YOURS}" if embedded else "")
 
 
 def _of_checks(document: RunDocument) -> str:
@@ -55,7 +56,7 @@ def _share(some: Sequence[CheckOutcome], checks: Sequence[CheckOutcome], verb: s
 
 
 def _failed(check: CheckOutcome) -> str:
-    value = words.NONE
+    value = words.NONE if check.at_least is None else beyond(check.at_least)
     if check.value is not None:
         value = value_of(check.metric, check.value, check.threshold)
     return f"{check.metric} = {value}, expected {expected(check)}"

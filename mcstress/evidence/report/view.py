@@ -10,7 +10,16 @@ import msgspec
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
-from mcstress.evidence.report.sections import capture, load, over_time, quality, speed, trust
+from mcstress.evidence.report.sections import (
+    capture,
+    load,
+    not_covered,
+    over_time,
+    quality,
+    speed,
+    trust,
+)
+from mcstress.evidence.report.sections.arrivals import arrivals
 from mcstress.evidence.report.sections.messages import swap_and_inbox
 from mcstress.evidence.report.sections.relevance import against_rest, relevance
 from mcstress.evidence.report.sections.trust import target
@@ -49,19 +58,20 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
         verdict_words=verdict_words(document),
         facts=_facts(document, generated or datetime.now(UTC)),
         sections=[
-            target(run),
+            target(run, document.words),
             trust.checks(document),
             *_of_chosen_phases(document),
             *against_rest(document),
             *quality.further(document),
+            *arrivals(document),
             speed.latency(document),
             load.load(document),
             *over_time.over_time(document),
             *over_time.availability(document),
             speed.errors(document),
             trust.completeness(document),
-            trust.not_covered(document),
-            capture.capture(run),
+            not_covered.not_covered(document),
+            capture.capture(document),
         ],
         run=run,
     )
@@ -86,12 +96,13 @@ def _of_chosen_phases(document: RunDocument) -> list[Section]:
 
 def _facts(document: RunDocument, generated: datetime) -> list[Fact]:
     run, events = document.run, figures(document, "events").get("total")
+    nouns = document.words
     facts = [
         Fact("Generated", [f"{generated:%Y-%m-%d %H:%M:%S} UTC"]),
         Fact("Scenario", _scenario(document)),
         Fact("Ran", _ran(run)),
-        Fact("Coordinators", _coordinators(run)),
-        Fact("Contracts", _contracts(document)),
+        Fact(nouns.fill("{Coordinators}"), _coordinators(run)),
+        Fact(nouns.fill("{Contracts}"), _contracts(document)),
         Fact("Corpora", _corpora(run)),
         Fact("K", [str(run.k)]),
         Fact("Seed, rounds", [f"{run.seed}, {run.rounds or 'until stopped'}"]),

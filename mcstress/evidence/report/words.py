@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcstress.metrics import shown as numbers
+from mcstress.metrics.results import Percentiles
 from mcstress.metrics.shown import shown
 
+plural = numbers.plural
 NONE = "–"  # noqa: RUF001  (what a table shows for nothing)
 """Stands where there is no figure."""
 
@@ -48,6 +50,12 @@ def milliseconds(value: float | None) -> str:
     return NONE if value is None else numbers.milliseconds(value)
 
 
+def percentile(summary: Percentiles, key: str) -> str:
+    """A percentile by its key (``p95_ms``) in ms; "> 10 s" where it is only known to be more."""
+    least_ms = summary.at_least_ms.get(key)
+    return milliseconds(getattr(summary, key)) if least_ms is None else numbers.beyond(least_ms)
+
+
 def count(value: float | None) -> str:
     """A whole number."""
     return NONE if value is None else f"{value:,.0f}"
@@ -66,11 +74,6 @@ def percent(value: float | None) -> str:
 def of(part: int | None, whole: int | None) -> str:
     """``3 of 4``."""
     return NONE if part is None or not whole else f"{part:,} of {whole:,}"
-
-
-def plural(number: int, noun: str, nouns: str | None = None) -> str:
-    """``1 trio``, ``2 trios``."""
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -21,8 +21,8 @@ from mcstress.evidence.run_document import KEYS, SCHEMA, Json
 from mcstress.evidence.store.atomic import atomic_file
 from mcstress.evidence.store.integrity import seal_of
 from mcstress.evidence.store.lines import LINE_BYTES, PIECE_BYTES, RECORD, Line, lines_in
+from mcstress.evidence.store.lines_digest import LinesDigest
 from mcstress.evidence.store.source import ReadBack, reading_back
-from mcstress.evidence.store.tally import Tally
 from mcstress.metrics.event import encoder
 
 _BEGIN = b"{\n"
@@ -41,7 +41,7 @@ def write_document(
     path: Path,
     head: Json,
     raw_events: Iterable[bytes],
-    workers: Mapping[str, Tally] | None = None,
+    workers: Mapping[str, LinesDigest] | None = None,
 ) -> int:
     """Write the document to ``path`` atomically; the number of its events.
 

@@ -22,9 +22,10 @@ from mcstress.evidence.store.document import DocumentEvents, read_head
 from mcstress.evidence.store.foreign import read_foreign
 from mcstress.evidence.store.integrity import Ends, faults_of_document, faults_of_lines
 from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
-from mcstress.evidence.store.reading import QUICK, Reading
+from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
+from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Unserved
 from mcstress.metrics.event import Event, decoder
 
 ENDING = ".events.jsonl"
@@ -69,6 +70,14 @@ class RunFile(Protocol):
         """Number of concurrent users, second by second: (Unix time in s, users)."""
         ...
 
+    def offered(self) -> list[OfferedSecond]:
+        """What a schedule offered, second by second; empty without one."""
+        ...
+
+    def unserved(self) -> Rows:
+        """Arrivals of the schedule that never began."""
+        ...
+
     def states(self) -> Iterator[Json]:
         """The metrics' own state, as parts that add up; none where the events are all there."""
         ...
@@ -82,7 +91,7 @@ class History:
     end. ``unfinished`` are files without a last record: their process died.
     """
 
-    def __init__(self, paths: Sequence[Path], reading: Reading = QUICK) -> None:
+    def __init__(self, paths: Sequence[Path], reading: ReadOptions = QUICK) -> None:
         self.path = paths[0]
         first = first_record(self.path)
         if first["record"] == "run":
@@ -136,6 +145,18 @@ class History:
         """Number of concurrent users, second by second."""
         return sorted((record["time"], record["users"]) for record in self.records("users"))
 
+    def offered(self) -> list[OfferedSecond]:
+        """The schedule's seconds."""
+        told = (second for record in self.records("offered") for second in record["seconds"])
+        return sorted(msgspec.convert(list(told), list[OfferedSecond]), key=lambda one: one.time)
+
+    def unserved(self) -> Rows:
+        """What each process gave up."""
+        unserved = Unserved()
+        for record in self.records("unserved"):
+            unserved.take_in(msgspec.convert(record["rows"], list[Row]))
+        return unserved.rows()
+
     def states(self) -> Iterator[Json]:
         """The deltas of the metrics' state."""
         return (record["state"] for record in self.records("delta"))
@@ -144,7 +165,7 @@ class History:
 class Document:
     """A run that left its JSON document."""
 
-    def __init__(self, path: Path, reading: Reading = QUICK) -> None:
+    def __init__(self, path: Path, reading: ReadOptions = QUICK) -> None:
         self.path = path
         source: Source = DocumentEvents(path)
         head = read_head(path)
@@ -190,6 +211,14 @@ class Document:
         """Number of concurrent users, as the head's ``users`` has it."""
         return [*self.document.users]
 
+    def offered(self) -> list[OfferedSecond]:
+        """The schedule's seconds, as the head has them."""
+        return self.document.offered or []
+
+    def unserved(self) -> Rows:
+        """Likewise."""
+        return self.document.unserved or []
+
     def states(self) -> Iterator[Json]:
         """The metrics' state, where the head has it."""
         state = self.document.state
@@ -204,7 +233,7 @@ def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such file; expected a run's .json or {ENDING}")
-    reading = Reading(strict=True, skip_damaged=skip_damaged)
+    reading = ReadOptions(strict=True, skip_damaged=skip_damaged)
     try:
         if path.name.endswith(ENDING):
             return History(files_of_run(path), reading)

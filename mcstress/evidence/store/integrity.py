@@ -10,8 +10,8 @@ from msgspec import UNSET
 
 from mcstress.evidence.report import words
 from mcstress.evidence.run_document import Json, RunDocument
+from mcstress.evidence.store.lines_digest import Stated, seal
 from mcstress.evidence.store.policy import keeps_all
-from mcstress.evidence.store.tally import Stated, seal
 from mcstress.evidence.store.time_order import END, TimeOrder
 
 NAMED = 10

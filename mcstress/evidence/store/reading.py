@@ -32,7 +32,7 @@ class Damage(msgspec.Struct, frozen=True):
         return f"{self.place}: {self.reason}"
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ReadOptions(msgspec.Struct, frozen=True):
     """``strict`` decodes events wholly and looks at their values; else only what orders them.
 
     ``k`` is the length of the run's lists, where it is known. ``skip_damaged``: a line that is
@@ -55,7 +55,7 @@ class Reading(msgspec.Struct, frozen=True):
         return event
 
 
-QUICK = Reading()
+QUICK = ReadOptions()
 mark_decoder = msgspec.json.Decoder(EventMark)
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.evidence.store.lines import RECORD
-from mcstress.evidence.store.tally import FileTally, seal
+from mcstress.evidence.store.lines_digest import FileTally, seal
 from mcstress.metrics.event import Event, encoder
 
 FLUSH_BYTES = 256 * 1024

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from mcstress.errors import UsageError
 from mcstress.evidence.store.lines import DECODE_ERRORS, Line
-from mcstress.evidence.store.reading import QUICK, Damage, EventMark, Reading, mark_decoder
+from mcstress.evidence.store.lines_digest import FileTally, LinesDigest
+from mcstress.evidence.store.reading import QUICK, Damage, EventMark, ReadOptions, mark_decoder
 from mcstress.evidence.store.source import EventsFile, Source
-from mcstress.evidence.store.tally import FileTally, Tally
 from mcstress.metrics.event import Event
 
 _CHUNK = 10_000
@@ -32,7 +32,7 @@ class _RecordMark(msgspec.Struct):
     record: str
 
 
-class Place(msgspec.Struct, frozen=True):
+class LinePlace(msgspec.Struct, frozen=True):
     """Where a line stands: the number of its file, its offset and length in bytes."""
 
     file: int
@@ -56,14 +56,14 @@ class TimeOrder:
     ``reading`` leaves it out: then it is in ``damaged``.
     """
 
-    def __init__(self, sources: Sequence[Path | Source], reading: Reading = QUICK) -> None:
+    def __init__(self, sources: Sequence[Path | Source], reading: ReadOptions = QUICK) -> None:
         self.sources = [EventsFile(one) if isinstance(one, Path) else one for one in sources]
         self.paths = [source.path for source in self.sources]
         self.torn = 0
         self.damaged: list[Damage] = []
-        self.records: dict[str, list[Place]] = {}
+        self.records: dict[str, list[LinePlace]] = {}
         self.files = [FileTally() for _ in self.sources]
-        self._tallies: defaultdict[tuple[int, str], Tally] = defaultdict(Tally)
+        self._tallies: defaultdict[tuple[int, str], LinesDigest] = defaultdict(LinesDigest)
         self._reading = reading
         marks = _Marks()
         for file, source in enumerate(self.sources):
@@ -119,17 +119,17 @@ class TimeOrder:
             with self.sources[place.file].opened() as read:
                 yield read(place.length, place.offset)
 
-    def _add_up(self) -> dict[str, Tally]:
+    def _add_up(self) -> dict[str, LinesDigest]:
         """The tallies of the workers; those of the files are added up beside."""
-        workers: defaultdict[str, Tally] = defaultdict(Tally)
+        workers: defaultdict[str, LinesDigest] = defaultdict(LinesDigest)
         for (file, worker), tally in self._tallies.items():
             self.files[file].events.merge(tally)
             workers[worker].merge(tally)
         return workers
 
-    def _tallied_once(self) -> dict[str, Tally]:
+    def _tallied_once(self) -> dict[str, LinesDigest]:
         """The tallies of the workers without what stands there twice."""
-        workers: defaultdict[str, Tally] = defaultdict(Tally)
+        workers: defaultdict[str, LinesDigest] = defaultdict(LinesDigest)
         for raw in self.raw_events():
             workers[mark_decoder.decode(raw).worker].add(raw)
         return workers
@@ -157,7 +157,7 @@ class TimeOrder:
         kind = _record_decoder.decode(line.text).record
         if self._reading.strict:
             _whole_record_decoder.decode(line.text.decode())
-        self.records.setdefault(kind, []).append(Place(file, line.offset, len(line.text)))
+        self.records.setdefault(kind, []).append(LinePlace(file, line.offset, len(line.text)))
         if kind != END:
             self.files[file].records.add(line.text)
 

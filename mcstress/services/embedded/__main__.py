@@ -53,6 +53,9 @@ def serve(
 )
 @click.option("--seed", type=int, default=42, show_default=True, help="Makes the corpora.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME=VALUE,...", help="What is wrong.")
+@click.option(
+    "--corpus", multiple=True, type=click.Path(path_type=Path), help="NAME.jsonl to serve."
+)
 @click.option("--parent", type=int, hidden=True, help="The process to die with.")
 def main(
     *,
@@ -61,6 +64,7 @@ def main(
     data_dir: Path | None,
     seed: int,
     faults: tuple[str, ...],
+    corpus: tuple[Path, ...],
     parent: int | None,
 ) -> None:
     """Gateway and Ollama API of the embedded stack on one loopback port."""
@@ -73,6 +77,7 @@ def main(
             data_dir,
             seed,
             faults=parse_faults(faults, "--fault"),
+            corpora=corpus,
             announce=announce_url if parent is not None else click.echo,
         )
     except UsageError as refusal:

@@ -16,11 +16,11 @@ from mcstress.services.embedded.vectors import Vectors
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from mcstress.services.embedded.matrix import Matrix
+    from mcstress.services.embedded.matrix import MatrixEngine
     from mcstress.services.embedded.store import Store
 
 
-def make_app(matrix: Matrix, store: Store, chat: Chat | None = None) -> Starlette:
+def make_app(matrix: MatrixEngine, store: Store, chat: Chat | None = None) -> Starlette:
     """The application over ``matrix`` and ``store``, which it closes when it ends, and ``chat``.
 
     Every error is answered as ``{"error": …}``.

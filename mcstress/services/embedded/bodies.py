@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from mcstress.services.embedded.corpus import Hit
+from mcstress.services.embedded.corpus import CorpusHit
 from mcstress.services.embedded.http import RefusalError
 
 BAD_REQUEST = 400
@@ -61,7 +61,7 @@ class SearchAnswer(msgspec.Struct):
     under a fault only.
     """
 
-    results: list[Hit] | None
+    results: list[CorpusHit] | None
     per_corpus_counts: dict[str, int]
     playbook_boosted: int
     playbook_injected: int

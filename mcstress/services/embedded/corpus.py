@@ -28,7 +28,7 @@ LARGEST_EXACT = 2048
 DISTANCE_DECIMALS = 6
 
 
-class Item(msgspec.Struct, frozen=True, gc=False):
+class IndexedItem(msgspec.Struct, frozen=True, gc=False):
     """What a corpus keeps beside a vector. ``metadata`` is a JSON object, kept as bytes."""
 
     id: str
@@ -36,7 +36,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     role: str | None = None
 
 
-class Hit(msgspec.Struct, frozen=True, order=True, gc=False):
+class CorpusHit(msgspec.Struct, frozen=True, order=True, gc=False):
     """An item and its cosine distance, 0 to 2, from what was searched for.
 
     Hits sort by distance, equals by id, so that the same search has one order only.
@@ -56,11 +56,11 @@ class Corpus:
     """
 
     def __init__(
-        self, name: str, dimension: int, items: Sequence[Item] = (), graph: bytes = b""
+        self, name: str, dimension: int, items: Sequence[IndexedItem] = (), graph: bytes = b""
     ) -> None:
         self.name = name
         self.roles: Counter[str] = Counter()
-        self._items: list[Item] = []
+        self._items: list[IndexedItem] = []
         self._keys: dict[str, int] = {}
         self._index = Index(
             ndim=dimension,
@@ -81,12 +81,12 @@ class Corpus:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def item(self, item_id: str) -> Item | None:
+    def item(self, item_id: str) -> IndexedItem | None:
         """The item of that id, if it is here."""
         key = self._keys.get(item_id)
         return None if key is None else self._items[key]
 
-    def add(self, items: list[Item], vectors: Matrix) -> None:
+    def add(self, items: list[IndexedItem], vectors: Matrix) -> None:
         """Take ``items``, no id twice, each with its row of ``vectors``; a known id is replaced."""
         for item in items:
             self._forget(item.id)
@@ -95,7 +95,7 @@ class Corpus:
         self._index.add(keys, vectors, threads=1)
         self._take(items)
 
-    def _take(self, items: Sequence[Item]) -> None:
+    def _take(self, items: Sequence[IndexedItem]) -> None:
         first = len(self._items)
         self._items += items
         self._keys |= {item.id: key for key, item in enumerate(items, start=first)}
@@ -103,7 +103,7 @@ class Corpus:
 
     def search(
         self, vector: Vector, count: int, exclude_ids: Iterable[str] = (), *, exact: bool = False
-    ) -> list[Hit]:
+    ) -> list[CorpusHit]:
         """The ``count`` nearest in order, without those excluded; ``exact``: all are compared."""
         excluded = {self._keys[item_id] for item_id in exclude_ids if item_id in self._keys}
         wanted = min(count + len(excluded), len(self._keys))
@@ -116,9 +116,9 @@ class Corpus:
         hits.sort()
         return hits[:count]
 
-    def _hit(self, key: int, distance: float) -> Hit:
+    def _hit(self, key: int, distance: float) -> CorpusHit:
         item = self._items[key]
-        return Hit(rounded(distance), item.id, self.name, item.metadata)
+        return CorpusHit(rounded(distance), item.id, self.name, item.metadata)
 
     def _forget(self, item_id: str) -> None:
         """Drop an item from the index; its place in the list stays, as no key is used twice."""

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from mcstress.errors import UsageError
 from mcstress.services.embedded.ngrams import ngram_vector
-from mcstress.services.embedded.svd import right_singular
 from mcstress.services.embedded.terms import term_counts
 
 Vector = NDArray[np.float32]
@@ -145,3 +144,23 @@ def joined(vector: Vector) -> Vector:
         rest = 1 - share if latent_square else 1.0
         ngram *= np.float32(sqrt(rest / ngram_square))
     return vector
+
+
+def right_singular(matrix: Matrix, count: int) -> tuple[Matrix, Vector]:
+    """The ``count`` leading right singular vectors, as columns, and their singular values.
+
+    Eigenvectors of ``matrix.T @ matrix``, whose eigenvalues are the squares: faster than a
+    factorization of a matrix with many rows, and good for values that are not tiny.
+    """
+    squares, vectors = np.linalg.eigh(matrix.T @ matrix)
+    leading = slice(None, -count - 1, -1)
+    values: Vector = np.sqrt(np.maximum(squares[leading], 0))
+    return sign_fixed(vectors[:, leading]), values
+
+
+def sign_fixed(vectors: Matrix) -> Matrix:
+    """``vectors`` with each column's largest entry positive: a factorization leaves that open."""
+    largest = np.abs(vectors).argmax(axis=0)
+    signs = np.sign(vectors[largest, np.arange(vectors.shape[1])])
+    fixed: Matrix = np.ascontiguousarray(vectors * signs, dtype=np.float32)
+    return fixed

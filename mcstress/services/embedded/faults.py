@@ -62,7 +62,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.text)
 
 
-class Kind(NamedTuple):
+class FaultKind(NamedTuple):
     """A fault's kind of value: how its text is read, and what stands in messages and the help.
 
     ``read`` raises ValueError for a text that is none.
@@ -98,16 +98,18 @@ def outage(text: str) -> Outage:
     return Outage(float(begin), float(length), refuses=way == "refuse")
 
 
-SHARE = Kind(share, "SHARE", "a share from 0 to 1")
-SECONDS = Kind(amount, "SECONDS", "seconds, 0 or more")
-MILLISECONDS = Kind(amount, "MS", "milliseconds, 0 or more")
-SPAN = Kind(outage, "BEGIN+SECONDS", "seconds as 10+5, or 10+5refuse for 503 in place of hanging")
+SHARE = FaultKind(share, "SHARE", "a share from 0 to 1")
+SECONDS = FaultKind(amount, "SECONDS", "seconds, 0 or more")
+MILLISECONDS = FaultKind(amount, "MS", "milliseconds, 0 or more")
+SPAN = FaultKind(
+    outage, "BEGIN+SECONDS", "seconds as 10+5, or 10+5refuse for 503 in place of hanging"
+)
 
 
 class Fault(NamedTuple):
     """A fault: its kind of value, and what it does, in a few words for the help."""
 
-    kind: Kind
+    kind: FaultKind
     meaning: str
 
 

@@ -24,14 +24,14 @@ from mcstress.services.embedded.chat import Chat, ChatBody, written
 from mcstress.services.embedded.demand import read_demand
 from mcstress.services.embedded.http import LARGEST_ITEMS_BYTES, error_answer, read_body
 from mcstress.services.embedded.lexicon import load_lexicon
-from mcstress.services.embedded.matrix import Matrix
+from mcstress.services.embedded.matrix import MatrixEngine
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mcstress.services.embedded import corpus
     from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
-    from mcstress.services.embedded.corpus import Corpus, Hit, Item, Vector
+    from mcstress.services.embedded.corpus import Corpus, CorpusHit, IndexedItem, Vector
     from mcstress.services.embedded.faults import Faults, Outage
     from mcstress.services.embedded.playbook import Play
 
@@ -46,8 +46,8 @@ SEARCH = "/v1/matrix/search"
 LLM_PATHS = "/api/"
 PROSE = "I would be glad to help! Let me think about what this message says first."
 
-Connection = tuple[str, int] | None
-connection: ContextVar[Connection] = ContextVar("connection", default=None)
+ClientAddress = tuple[str, int] | None
+connection: ContextVar[ClientAddress] = ContextVar("connection", default=None)
 """The client's address and port of the request that is answered; None while a stack is restored."""
 
 
@@ -74,10 +74,10 @@ class Dice:
         return unit
 
 
-class FaultyMatrix(Matrix):
+class FaultyMatrix(MatrixEngine):
     """``sound`` as it would be with ``faults``; ``sound`` itself is not to be used any more."""
 
-    def __init__(self, sound: Matrix, faults: Faults, seed: int) -> None:
+    def __init__(self, sound: MatrixEngine, faults: Faults, seed: int) -> None:
         super().__init__(sound.embedding, list(sound.corpora.values()))
         self._faults = faults
         self._dice = Dice(seed)
@@ -85,14 +85,14 @@ class FaultyMatrix(Matrix):
         self._lexicon = load_lexicon()
         self._asked = array("L", bytes(COUNTED * array("L").itemsize))
         self._turn: int | None = None
-        self._lagging: dict[tuple[str, str], tuple[Connection, float]] = {}
+        self._lagging: dict[tuple[str, str], tuple[ClientAddress, float]] = {}
 
     def record(self, namespace: str, play: Play) -> None:
         """Remember ``play``, or do not."""
         if not self._dice.falls(self._faults.forget, "forget", namespace, *play.triple):
             super().record(namespace, play)
 
-    def add(self, name: str, items: list[Item], vectors: corpus.Matrix) -> None:
+    def add(self, name: str, items: list[IndexedItem], vectors: corpus.Matrix) -> None:
         """Add ``items`` but those that are lost; on one replica at first."""
         lost = [self._dice.falls(self._faults.lose_fresh, "lose", name, one.id) for one in items]
         kept = [row for row, is_lost in enumerate(lost) if not is_lost]
@@ -121,7 +121,9 @@ class FaultyMatrix(Matrix):
             ]
         return answer
 
-    def nearest(self, corpus: Corpus, vector: Vector, count: int, body: SearchBody) -> list[Hit]:
+    def nearest(
+        self, corpus: Corpus, vector: Vector, count: int, body: SearchBody
+    ) -> list[CorpusHit]:
         """What is found in ``corpus``, as these faults have it."""
         excluded = body.exclude_ids
         if self._lagging:
@@ -146,7 +148,7 @@ class FaultyMatrix(Matrix):
             return self.embedding.encode(role) if role else vector
         return vector
 
-    def _dropped(self, found: list[Hit], count: int, query: str) -> list[Hit]:
+    def _dropped(self, found: list[CorpusHit], count: int, query: str) -> list[CorpusHit]:
         """The first ``count`` of ``found``, a share of them; the last of ``found`` for the rest."""
         kept = [
             hit
@@ -156,7 +158,7 @@ class FaultyMatrix(Matrix):
         far = found[count:]
         return [*kept, *far[max(0, len(far) - (count - len(kept))) :]]
 
-    def _half(self, found: list[Hit], count: int, query: str) -> list[Hit]:
+    def _half(self, found: list[CorpusHit], count: int, query: str) -> list[CorpusHit]:
         """``count`` of ``found`` in order, of which each was passed over with a chance of half."""
         key = ("half", self._turn, query)
         return [hit for hit in found if self._dice.bits(*key, hit.corpus, hit.id) & 1][:count]

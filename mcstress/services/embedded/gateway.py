@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from mcstress.services.embedded.matrix import Matrix
+    from mcstress.services.embedded.matrix import MatrixEngine
 
 search_decoder = msgspec.json.Decoder(bodies.SearchBody)
 record_decoder = msgspec.json.Decoder(bodies.RecordBody)
@@ -27,7 +27,7 @@ inbox_decoder = msgspec.json.Decoder(bodies.InboxBody)
 class Gateway:
     """Requests as WIRE.md has them, checked, and handed to matrix and store."""
 
-    def __init__(self, matrix: Matrix, store: Store) -> None:
+    def __init__(self, matrix: MatrixEngine, store: Store) -> None:
         self.matrix = matrix
         self.store = store
 

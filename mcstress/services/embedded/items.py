@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstress.services.embedded.bodies import BAD_REQUEST, ItemBody
-from mcstress.services.embedded.corpus import Item
+from mcstress.services.embedded.corpus import IndexedItem
 from mcstress.services.embedded.http import RefusalError
 from mcstress.services.embedded.store import StoredItem
 
@@ -25,7 +25,7 @@ LARGEST_METADATA_BYTES = 16 * 1024
 metadata_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
-def checked_items(given: Sequence[ItemBody], dimension: int) -> tuple[list[Item], Matrix]:
+def checked_items(given: Sequence[ItemBody], dimension: int) -> tuple[list[IndexedItem], Matrix]:
     """Items and their vectors, scaled to length 1; RefusalError 400 says which one is wrong."""
     seen: set[str] = set()
     for number, item in enumerate(given):
@@ -80,17 +80,17 @@ def unit_rows(vectors: NDArray[np.float64]) -> Matrix:
     return units
 
 
-def item_of(item_id: str, metadata: dict[str, Any]) -> Item:
+def item_of(item_id: str, metadata: dict[str, Any]) -> IndexedItem:
     """The item, with its role where its metadata names one."""
     role = metadata.get("role")
-    return Item(
+    return IndexedItem(
         item_id,
         msgspec.Raw(msgspec.json.encode(metadata)),
         role if isinstance(role, str) else None,
     )
 
 
-def stored_items(items: list[Item], vectors: Matrix) -> list[StoredItem]:
+def stored_items(items: list[IndexedItem], vectors: Matrix) -> list[StoredItem]:
     """Items as they go to the disk."""
     return [
         StoredItem(item.id, vector.tobytes(), bytes(item.metadata))
@@ -98,7 +98,7 @@ def stored_items(items: list[Item], vectors: Matrix) -> list[StoredItem]:
     ]
 
 
-def restored_item(stored: StoredItem) -> tuple[Item, Matrix]:
+def restored_item(stored: StoredItem) -> tuple[IndexedItem, Matrix]:
     """An item as it comes back from the disk, and its vector as a matrix of one row."""
     item = item_of(stored.id, metadata_decoder.decode(stored.metadata))
     return item, np.frombuffer(stored.vector, np.float32)[np.newaxis]

@@ -23,26 +23,41 @@ class Judgement(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Cannot(msgspec.Struct, frozen=True):
+    """Why the rules do not rate: they know nothing that they would have to."""
+
+    cannot: str
+
+
+NO_ROLE_ASKED = Cannot("the message names no role that the built-in rules know")
+NO_ROLE_FOUND = Cannot("the hit names no role that the built-in rules know")
+
+
 class JudgedHit(msgspec.Struct):
     metadata: Any = None
 
 
-class Question(msgspec.Struct):
+class RatingRequest(msgspec.Struct):
     """The message's own words, and the first hit of the search."""
 
     body: str
     hit: JudgedHit
 
 
-question_decoder = msgspec.json.Decoder(Question)
+question_decoder = msgspec.json.Decoder(RatingRequest)
 
 
-def judge(question: Question, lexicon: Lexicon) -> Judgement:
-    """5: all met; 4: one thing missing; 3: the role fits; 2: something does; 1: nothing does."""
+def judge(question: RatingRequest, lexicon: Lexicon) -> Judgement | Cannot:
+    """5: all met; 4: one thing missing; 3: the role fits; 2: something does; 1: nothing does.
+
+    A message or a hit of another vocabulary is not rated: 1 would say that the search is bad.
+    """
     demand = read_demand(question.body, lexicon)
     if not demand.role:
-        return Judgement(NOTHING, "The message names no role that the rules can read.")
+        return NO_ROLE_ASKED
     worker = plain(" , ".join(words_of(question.hit.metadata))[:LONGEST_READ])
+    if not (stands_in(demand.role, worker) or any(lexicon.roles.names(worker))):
+        return NO_ROLE_FOUND
     met, missing = compare(demand, worker, lexicon)
     if demand.role in missing:
         rating = RELATED if met else NOTHING

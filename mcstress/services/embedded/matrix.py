@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
-from mcstress.services.embedded.corpus import Corpus, Hit
+from mcstress.services.embedded.corpus import Corpus, CorpusHit
 from mcstress.services.embedded.http import RefusalError
 from mcstress.services.embedded.playbook import Play, Playbook
 from mcstress.services.embedded.recall import Recalled, RecallRules, Who, apply_memory
 
 if TYPE_CHECKING:
     from mcstress.services.embedded import corpus
-    from mcstress.services.embedded.corpus import Item
+    from mcstress.services.embedded.corpus import IndexedItem
     from mcstress.services.embedded.embedding import Embedding, Vector
 
 BAD_GATEWAY = 502
 NO_METADATA = msgspec.Raw(b"{}")
 
 
-class Matrix:
+class MatrixEngine:
     """Corpora by name, playbooks by namespace, and the embedding that all of them share.
 
     It is called from one thread only, which is what makes adding while others search safe.
@@ -57,15 +57,17 @@ class Matrix:
             playbook_injected=len(recalled.injected & listed),
         )
 
-    def add(self, name: str, items: list[Item], vectors: corpus.Matrix) -> None:
+    def add(self, name: str, items: list[IndexedItem], vectors: corpus.Matrix) -> None:
         """Take ``items``, each with its row of ``vectors``, into the corpus ``name``."""
         self.corpora[name].add(items, vectors)
 
-    def nearest(self, corpus: Corpus, vector: Vector, count: int, body: SearchBody) -> list[Hit]:
+    def nearest(
+        self, corpus: Corpus, vector: Vector, count: int, body: SearchBody
+    ) -> list[CorpusHit]:
         """The ``count`` nearest of one corpus, without those that ``body`` excludes."""
         return corpus.search(vector, count, body.exclude_ids)
 
-    def _recall(self, found: dict[Who, Hit], vector: Vector, body: SearchBody) -> Recalled:
+    def _recall(self, found: dict[Who, CorpusHit], vector: Vector, body: SearchBody) -> Recalled:
         playbook = self._playbooks.get(body.playbook_corpus or "") if body.use_playbook else None
         if playbook is None:
             return Recalled(found, set(), set())

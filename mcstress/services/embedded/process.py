@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
 
@@ -34,13 +35,15 @@ class EmbeddedStack:
         port: int = 0,
         startup_timeout_s: float = 60.0,
         faults: str = "",
+        *,
+        corpora: Sequence[Path] = (),
     ) -> EmbeddedStack:
         """A stack that answers; ServiceRefusalError says in one line why there is none.
 
-        Port 0 takes a free one. Without ``data_dir`` nothing outlives the stack. ``faults`` are as
-        ``mcstress stack --fault`` takes them.
+        Port 0 takes a free one. Without ``data_dir`` nothing outlives the stack. ``faults`` and
+        ``corpora`` are as ``mcstress stack --fault`` and ``--corpus`` take them.
         """
-        process = launch(data_dir, seed, port, faults)
+        process = launch(data_dir, seed, port, faults, corpora)
         try:
             announced = first_line(process, startup_timeout_s)
         except BaseException:  # a signal ends who waits
@@ -70,12 +73,15 @@ class EmbeddedStack:
             end(self._process)
 
 
-def launch(data_dir: Path | None, seed: int, port: int, faults: str) -> subprocess.Popen[bytes]:
+def launch(
+    data_dir: Path | None, seed: int, port: int, faults: str, corpora: Sequence[Path]
+) -> subprocess.Popen[bytes]:
     """The process, in a session of its own: Ctrl-C is for the run, which stops it in its turn."""
     command = [sys.executable, "-m", "mcstress.services.embedded"]
     command += ["--port", str(port), "--seed", str(seed), "--parent", str(os.getpid())]
     command += ["--data", str(data_dir)] if data_dir else []
     command += ["--fault", faults] if faults else []
+    command += [part for corpus in corpora for part in ("--corpus", str(corpus))]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(  # noqa: S603  # the command is our own
         command,

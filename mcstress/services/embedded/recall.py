@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mcstress.services.embedded.corpus import Hit, rounded
+from mcstress.services.embedded.corpus import CorpusHit, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +32,13 @@ Who = tuple[str, str]
 class Recalled(msgspec.Struct):
     """Hits with the memory's work done, and those on which it was done."""
 
-    hits: dict[Who, Hit]
+    hits: dict[Who, CorpusHit]
     boosted: set[Who]
     injected: set[Who]
 
 
 def apply_memory(
-    found: dict[Who, Hit],
+    found: dict[Who, CorpusHit],
     recollections: list[Recollection],
     rules: RecallRules,
     metadata_of: Callable[[Play], Metadata],
@@ -59,19 +59,19 @@ def apply_memory(
                 keep_nearest(recalled.hits, at(hit, hit.distance, play))
                 recalled.boosted.add(who)
         elif recollection.distance <= rules.max_inject_distance:
-            joined = Hit(0.0, play.answer_id, play.answer_corpus, metadata_of(play))
+            joined = CorpusHit(0.0, play.answer_id, play.answer_corpus, metadata_of(play))
             keep_nearest(recalled.hits, at(joined, recollection.distance, play))
             recalled.injected.add(who)
     return recalled
 
 
-def at(hit: Hit, distance: float, play: Play) -> Hit:
+def at(hit: CorpusHit, distance: float, play: Play) -> CorpusHit:
     """``hit`` at ``distance`` times the factor that the play's score gives."""
     nearer = rounded(distance * (1 - BOOST * play.score))
-    return Hit(nearer, hit.id, hit.corpus, hit.metadata)
+    return CorpusHit(nearer, hit.id, hit.corpus, hit.metadata)
 
 
-def keep_nearest(hits: dict[Who, Hit], hit: Hit) -> None:
+def keep_nearest(hits: dict[Who, CorpusHit], hit: CorpusHit) -> None:
     """Put ``hit`` among ``hits`` unless it is there already and nearer."""
     who = (hit.corpus, hit.id)
     known = hits.get(who)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from mcstress.services.embedded.faults import Faults
-    from mcstress.services.embedded.matrix import Matrix
+    from mcstress.services.embedded.matrix import MatrixEngine
 
 BACKLOG = 4096
 KEEP_ALIVE_S = 600
@@ -80,13 +80,13 @@ def run_server(
     Server(config, lambda: announce(url)).run(sockets=[listener])
 
 
-def sound_app(matrix: Matrix, store: Store) -> ASGIApp:
+def sound_app(matrix: MatrixEngine, store: Store) -> ASGIApp:
     """The application over ``matrix`` with what ``store`` has kept."""
     restore(matrix, store)
     return make_app(matrix, store)
 
 
-def faulty_app(sound: Matrix, store: Store, faults: Faults, seed: int) -> ASGIApp:
+def faulty_app(sound: MatrixEngine, store: Store, faults: Faults, seed: int) -> ASGIApp:
     """The same with ``faults``; what was forgotten or lost stays so after a restart."""
     from mcstress.services.embedded import faulty  # noqa: PLC0415  # not for a stack without faults
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcstress.services.embedded.built import Built, keep, load
-from mcstress.services.embedded.corpus import Corpus, Item
+from mcstress.services.embedded.corpus import Corpus, IndexedItem
 from mcstress.services.embedded.embedding import DIMENSION, fit_any, fit_embedding
 from mcstress.services.embedded.items import item_of as stored_as
 from mcstress.services.embedded.items import restored_item
-from mcstress.services.embedded.matrix import Matrix
+from mcstress.services.embedded.matrix import MatrixEngine
 from mcstress.services.embedded.workers import WorkerProfile, make_workers
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CORPORA = (("workers", "w", 5_000), ("ethereal_workers", "e", 10_000))
 """Name, prefix of ids, size."""
 
 
-def build_matrix(vocabulary: Vocabulary, seed: int) -> Matrix:
+def build_matrix(vocabulary: Vocabulary, seed: int) -> MatrixEngine:
     """The corpora of ``seed`` and the embedding that they teach; no memory yet.
 
     Built once on a machine, and taken from there later: a third of a second instead of two.
@@ -42,10 +42,10 @@ def build_matrix(vocabulary: Vocabulary, seed: int) -> Matrix:
             CORPORA, workers, built.graphs, strict=True
         )
     ]
-    return Matrix(built.embedding(), corpora)
+    return MatrixEngine(built.embedding(), corpora)
 
 
-def matrix_of(corpora: Mapping[str, Sequence[CorpusItem]]) -> Matrix:
+def matrix_of(corpora: Mapping[str, Sequence[CorpusItem]]) -> MatrixEngine:
     """Corpora of a user's own, and the embedding that their texts teach; no memory yet.
 
     Vectors that the items bring are not used: queries could not be embedded alike.
@@ -57,7 +57,7 @@ def matrix_of(corpora: Mapping[str, Sequence[CorpusItem]]) -> Matrix:
         corpus.add([stored_as(one.id, one.metadata) for one in items], vectors[: len(items)])
         vectors = vectors[len(items) :]
         made.append(corpus)
-    return Matrix(embedding, made)
+    return MatrixEngine(embedding, made)
 
 
 def build(workers: list[list[WorkerProfile]]) -> Built:
@@ -72,13 +72,13 @@ def build(workers: list[list[WorkerProfile]]) -> Built:
     return Built(embedding.terms, embedding.weights.tobytes(), embedding.table.tobytes(), graphs)
 
 
-def item_of(worker: WorkerProfile) -> Item:
+def item_of(worker: WorkerProfile) -> IndexedItem:
     """A worker as a corpus has it."""
     metadata = msgspec.Raw(msgspec.json.encode(worker.profile))
-    return Item(worker.id, metadata, worker.profile.role)
+    return IndexedItem(worker.id, metadata, worker.profile.role)
 
 
-def restore(matrix: Matrix, store: Store) -> None:
+def restore(matrix: MatrixEngine, store: Store) -> None:
     """Give ``matrix`` back what ``store`` has kept."""
     for name in store.indexes():
         matrix.corpora[name] = Corpus(name, DIMENSION)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from mcstress.services.embedded.matrix import Matrix
+    from mcstress.services.embedded.matrix import MatrixEngine
 
 CREATED, NOT_FOUND, CONFLICT = 201, 404, 409
 AT_ONCE = 32
@@ -34,7 +34,7 @@ add_decoder = msgspec.json.Decoder(bodies.AddBody)
 class Vectors:
     """What a client does with vectors. All indexes have the dimension of the embedding."""
 
-    def __init__(self, matrix: Matrix, store: Store) -> None:
+    def __init__(self, matrix: MatrixEngine, store: Store) -> None:
         self.matrix = matrix
         self.store = store
         self.dimension = matrix.embedding.dimension

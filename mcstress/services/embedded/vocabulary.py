@@ -59,7 +59,7 @@ class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: float = 1.0
 
 
-class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PersonNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Given and family names, joined at random."""
 
     given: list[str]
@@ -73,7 +73,7 @@ class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     regions: list[Region]
     certs: list[Cert]
     roles: list[Role]
-    names: Names
+    names: PersonNames
 
 
 @cache

@@ -135,4 +135,9 @@ class Recruiter:
 def make_workers(vocabulary: Vocabulary, seed: int, prefix: str, count: int) -> list[WorkerProfile]:
     """``count`` workers with ids ``<prefix>-00001`` and on."""
     recruiter = Recruiter(vocabulary, Random(f"{seed}/{prefix}"))
-    return [recruiter.worker(f"{prefix}-{number:05d}") for number in range(1, count + 1)]
+    return [recruiter.worker(worker_id(prefix, number)) for number in range(1, count + 1)]
+
+
+def worker_id(prefix: str, number: int) -> str:
+    """The id of the worker of that number, counted from 1."""
+    return f"{prefix}-{number:05d}"

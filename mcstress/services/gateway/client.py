@@ -32,7 +32,7 @@ HEALTH = Endpoint("health", "/health", wire.health_decoder, validity.health_faul
 CONFLICT = 409
 
 
-class Gateway:
+class GatewayClient:
     """Its calls as Steps. A service's fault is the step's ``error``; nothing is raised for it."""
 
     def __init__(self, transport: Transport) -> None:

@@ -8,12 +8,13 @@ from copy import copy
 from typing import Any, Self, cast
 
 from mcstress.services.gateway import schema as wire
-from mcstress.services.gateway.client import Gateway
+from mcstress.services.gateway.client import GatewayClient
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, authorization
 from mcstress.services.http.transport import Transport
 from mcstress.services.reading import read
 from mcstress.services.step import Step
 from mcstress.services.target import (
+    INBOX_BYTES,
     Capabilities,
     Found,
     Message,
@@ -29,6 +30,8 @@ from mcstress.services.trace_context import TraceContext
 SURE = 1.0
 """The score of a recording: it was chosen."""
 
+TOO_LARGE = 413
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,7 +43,7 @@ class GatewayTarget(Target):
 
     def __init__(self, setup: TargetSetup) -> None:
         super().__init__(setup)
-        self._gateway = Gateway(_transport(setup))
+        self._gateway = GatewayClient(_transport(setup))
         self._indices = VectorIndices()
 
     def capabilities(self) -> Capabilities:
@@ -50,7 +53,7 @@ class GatewayTarget(Target):
     def connect(self) -> Self:
         """One with a connection of its own."""
         own = copy(self)
-        own._gateway = Gateway(_transport(self.setup))  # noqa: SLF001  (of this class)
+        own._gateway = GatewayClient(_transport(self.setup))  # noqa: SLF001  (of this class)
         return own
 
     def close(self) -> None:
@@ -109,7 +112,10 @@ class GatewayTarget(Target):
         yield self._gateway.index_add(item.corpus, wire.IndexAddRequest(items=[added]), trace)
 
     def inbox(self, message: Message, trace: TraceContext) -> Step[wire.InboxAnswer]:
-        """Step ``observerd.inbox.record``: hand in an email or SMS."""
+        """Step ``observerd.inbox.record``: hand in an email or SMS.
+
+        That a body of more than 8 KiB is refused is as it has to be.
+        """
         request = wire.InboxRequest(
             type=message.type,
             sender=message.sender,
@@ -118,7 +124,10 @@ class GatewayTarget(Target):
             priority=message.priority,
             tag=message.coordinator,
         )
-        return self._gateway.inbox(request, trace)
+        step = self._gateway.inbox(request, trace)
+        if step.status == TOO_LARGE and len(message.body.encode()) > INBOX_BYTES:
+            step.error, step.refused = None, True
+        return step
 
     def sizes(self) -> Step[Sizes]:
         """Step ``corpora``: what there is to search, and how much of it."""
@@ -137,7 +146,7 @@ class VectorIndices:
         self._made: set[str] = set()
         self._refused: set[str] = set()
 
-    def ensure(self, gateway: Gateway, name: str, dimension: int) -> None:
+    def ensure(self, gateway: GatewayClient, name: str, dimension: int) -> None:
         """Make the vector index once; that it is there already is a success.
 
         Where it is refused, adding to it may work all the same, and is what counts.

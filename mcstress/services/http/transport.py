@@ -9,8 +9,8 @@ from msgspec import structs
 
 from mcstress.errors import NoAnswerError
 from mcstress.services.http.connection import Connection, connect
+from mcstress.services.http.origin import origin
 from mcstress.services.http.parser import Reply
-from mcstress.services.http.target import target
 
 __all__ = ["Reply", "Transport"]
 
@@ -47,7 +47,7 @@ class Transport:
         headers: Mapping[str, str] = {},
         size_limit_bytes: int = LARGEST_ANSWER_BYTES,
     ) -> None:
-        self._target = target(
+        self._target = origin(
             base_url, (*headers.items(),), connect_timeout_s, timeout_s, size_limit_bytes
         )
         self.base_url = self._target.base_url

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from mcstress.metrics.event import DECLINED
 from mcstress.services.failure_reason import clip, text_fault
 
 FENCE = re.compile(r"```[a-zA-Z0-9]*[ \t]*\r?\n(?P<inside>.*?)\r?\n?[ \t]*```", re.DOTALL)
-THOUGHT = re.compile(r"<(think|thinking)>.*?</\1>", re.DOTALL)
 END_OF_THOUGHT = re.compile(r".*</think(?:ing)?>", re.DOTALL)
 THOUGHTS = ("<think>", "<thinking>")
 CUT = "length"
@@ -40,6 +40,21 @@ def json_in(content: str) -> str:
     answer = END_OF_THOUGHT.sub("", content)  # some servers take the opening tag away
     fenced = FENCE.search(answer)
     return fenced["inside"] if fenced else answer
+
+
+class _Declined(msgspec.Struct):
+    cannot: str
+
+
+_declined = msgspec.json.Decoder(_Declined)
+
+
+def declined(said: Said) -> str | None:
+    """What rules in place of a model say that they cannot; None where they do not say so."""
+    try:
+        return DECLINED + _declined.decode(said.content).cannot
+    except msgspec.DecodeError:
+        return None
 
 
 def content_fault(error: Exception, said: Said) -> str:

@@ -17,29 +17,18 @@ from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.services.gateway.schema import encode
 from mcstress.services.http.bearer_token import LLM_TOKEN, TokenHosts, authorization
 from mcstress.services.http.transport import LARGEST_ANSWER_BYTES, Transport
-from mcstress.services.llm import prompts
-from mcstress.services.llm.content import Said, content_fault, json_in
+from mcstress.services.llm.content import Said, content_fault, declined, json_in
 from mcstress.services.llm.paraphrase_check import paraphrase_fault
+from mcstress.services.llm.parsed import FieldKind, ParsedDemand, Prompts, demand_type
 from mcstress.services.reading import read_content
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
-Fault = Callable[[Answer], str | None]
+FindFault = Callable[[Answer], str | None]
 
 PARSE, JUDGE, PARAPHRASE = "llm.parse_demand", "llm.judge_top1", "llm.paraphrase"
 """The names of the steps."""
-
-
-class ParsedDemand(msgspec.Struct):
-    """What a message asks for."""
-
-    role: str
-    count: Annotated[int, Meta(ge=0)]
-    location: str
-    certs: list[str]
-    skills: list[str]
-    shift: str
 
 
 class JudgedHit(msgspec.Struct):
@@ -88,7 +77,9 @@ class LanguageModel(Protocol):
 class ModelSetup(msgspec.Struct, frozen=True):
     """What a language model's client is made from, the same in every process of a run.
 
-    ``max_tokens`` 0: the server's own limit. Times are in seconds.
+    ``max_tokens`` 0: the server's own limit. Times are in seconds. ``prompts`` and ``parse``, the
+    fields that it is to read in a message, are the scenario's. ``rules``: built-in rules answer in
+    place of a model, and may decline to judge.
     """
 
     url: str
@@ -98,6 +89,9 @@ class ModelSetup(msgspec.Struct, frozen=True):
     timeout_s: float = 30.0
     max_answer_bytes: int = LARGEST_ANSWER_BYTES
     token_hosts: TokenHosts = TokenHosts()
+    prompts: Prompts = Prompts()
+    parse: dict[str, FieldKind] = {}
+    rules: bool = False
 
     def transport(self) -> Transport:
         """A connection, with the token where it belongs there."""
@@ -110,7 +104,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
         )
 
 
-class Question(msgspec.Struct, frozen=True):
+class Turn(msgspec.Struct, frozen=True):
     """One turn: the step's ``name``, what the model is told, and the struct of its answer."""
 
     name: str
@@ -130,6 +124,8 @@ class ChatModel:
         self.setup = setup
         self._slots = slots
         self._transport = setup.transport()
+        self._demand = demand_type(setup.parse)
+        self._demands = msgspec.json.Decoder(self._demand)
 
     def connect(self) -> Self:
         """One with a connection of its own."""
@@ -143,19 +139,20 @@ class ChatModel:
 
     def parse(self, message: str, trace: TraceContext) -> Step[ParsedDemand]:
         """Step ``llm.parse_demand``: what the message asks for."""
-        question = Question(PARSE, prompts.PARSE_DEMAND, message, ParsedDemand)
-        return self._ask(question, trace, _parsed_demand)
+        question = Turn(PARSE, self.setup.prompts.parse or "", message, self._demand)
+        return self._ask(question, trace, self._demands)
 
     def judge(self, message: str, hit: JudgedHit, trace: TraceContext) -> Step[Judgement]:
         """Step ``llm.judge_top1``: how well the top ``hit`` serves the message."""
         asked = {"body": message, "hit": hit}
         # Metadata is passed on unread, and may hold bytes that are no UTF-8, or half a surrogate.
         text = without_lone_surrogates(encode(asked)).decode("utf-8", "replace")
-        return self._ask(Question(JUDGE, prompts.JUDGE_TOP1, text, Judgement), trace, _judgement)
+        question = Turn(JUDGE, self.setup.prompts.judge or "", text, Judgement)
+        return self._ask(question, trace, _judgement)
 
     def paraphrase(self, query: str, trace: TraceContext) -> Step[Paraphrase]:
         """Step ``llm.paraphrase``: ``query`` in other words."""
-        question = Question(PARAPHRASE, prompts.PARAPHRASE, query, Paraphrase)
+        question = Turn(PARAPHRASE, self.setup.prompts.paraphrase or "", query, Paraphrase)
 
         def fault(answer: Paraphrase) -> str | None:
             return paraphrase_fault(query, answer.paraphrase)
@@ -163,21 +160,23 @@ class ChatModel:
         return self._ask(question, trace, _paraphrase, fault)
 
     @abstractmethod
-    def _chat(self, question: Question, trace: TraceContext) -> Step[Said]:
+    def _chat(self, question: Turn, trace: TraceContext) -> Step[Said]:
         """The step of a call, and what the model said."""
 
     def _ask(
         self,
-        question: Question,
+        question: Turn,
         trace: TraceContext,
         decoder: msgspec.json.Decoder[Answer],
-        fault: Fault[Answer] | None = None,
+        fault: FindFault[Answer] | None = None,
     ) -> Step[Answer]:
         asked = time.perf_counter()
         with self._slots:
             queue_ms = (time.perf_counter() - asked) * 1000
             chat = self._chat(question, trace)
         step = with_content(chat, decoder, fault)
+        if self.setup.rules and step.unparseable is not None and chat.answer is not None:
+            step.unparseable = declined(chat.answer) or step.unparseable
         step.queue_ms = queue_ms
         return step
 
@@ -185,7 +184,7 @@ class ChatModel:
 def with_content(
     chat: Step[Said],
     decoder: msgspec.json.Decoder[Answer],
-    fault: Fault[Answer] | None = None,
+    fault: FindFault[Answer] | None = None,
 ) -> Step[Answer]:
     """``chat`` with what the model wrote for its answer, or why that is unparseable.
 
@@ -213,6 +212,5 @@ def schema_of(answer: type[msgspec.Struct]) -> dict[str, Any]:
     return schema
 
 
-_parsed_demand = msgspec.json.Decoder(ParsedDemand)
 _judgement = msgspec.json.Decoder(Judgement)
 _paraphrase = msgspec.json.Decoder(Paraphrase)

@@ -9,7 +9,7 @@ import msgspec
 
 from mcstress.services.call import Endpoint, call
 from mcstress.services.llm.content import Said
-from mcstress.services.llm.language_model import ChatModel, Question, schema_of
+from mcstress.services.llm.language_model import ChatModel, Turn, schema_of
 from mcstress.services.llm.ollama_schema import (
     ChatAnswer,
     ChatMessage,
@@ -41,7 +41,7 @@ def _schema(answer: type[msgspec.Struct]) -> dict[str, Any]:
 class Ollama(ChatModel):
     """Ollama, or what speaks its API."""
 
-    def _chat(self, question: Question, trace: TraceContext) -> Step[Said]:
+    def _chat(self, question: Turn, trace: TraceContext) -> Step[Said]:
         setup = self.setup
         request = ChatRequest(
             model=setup.model,

@@ -15,7 +15,7 @@ import msgspec
 from mcstress.services.call import Endpoint, call
 from mcstress.services.gateway.schema import ServiceAnswer
 from mcstress.services.llm.content import Said
-from mcstress.services.llm.language_model import ChatModel, ModelSetup, Question, schema_of
+from mcstress.services.llm.language_model import ChatModel, ModelSetup, Turn, schema_of
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
 
@@ -127,7 +127,7 @@ class OpenAI(ChatModel):
         self._formats = FormatInUse()
         self._path = path_at(setup.url, CHAT)
 
-    def _chat(self, question: Question, trace: TraceContext) -> Step[Said]:
+    def _chat(self, question: Turn, trace: TraceContext) -> Step[Said]:
         """The first refusal is shown where a plain question is refused, too: it was no format."""
         refused: Step[ChatAnswer] | None = None
         for format_ in self._formats.left:
@@ -140,9 +140,7 @@ class OpenAI(ChatModel):
         assert refused is not None
         return _said(refused)
 
-    def _answered(
-        self, question: Question, format_: Format, trace: TraceContext
-    ) -> Step[ChatAnswer]:
+    def _answered(self, question: Turn, format_: Format, trace: TraceContext) -> Step[ChatAnswer]:
         setup = self.setup
         request = ChatRequest(
             model=setup.model,

@@ -58,7 +58,7 @@ class Peer(NamedTuple):
     api: str = ""
 
 
-class Fault(msgspec.Struct, frozen=True):
+class DeliveryFault(msgspec.Struct, frozen=True):
     """What went wrong: a ``kind`` that is warned of once in a while, and the ``text`` to say."""
 
     kind: str
@@ -79,7 +79,7 @@ class SinkReply(msgspec.Struct, Generic[Sent]):
     again: list[Sent] = []
     refused: list[Sent] = []
     lost: list[tuple[Sent, str]] = []
-    faults: list[Fault] = []
+    faults: list[DeliveryFault] = []
     after_s: float | None = None
     too_large: bool = False
     wrong_wire: bool = False
@@ -104,7 +104,7 @@ def read_status(response: httpx.Response, sent: list[Sent], peer: Peer) -> SinkR
     if response.is_success:
         return None
     if status in PASSING or response.is_server_error:
-        fault = Fault(f"status {status}", f"{where}: trying again later")
+        fault = DeliveryFault(f"status {status}", f"{where}: trying again later")
         unanswered = len(sent) if status in _UNANSWERED else 0
         after_s = retry_after_s(response)
         return SinkReply(again=sent, faults=[fault], after_s=after_s, unanswered=unanswered)
@@ -112,17 +112,17 @@ def read_status(response: httpx.Response, sent: list[Sent], peer: Peer) -> SinkR
     match status:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             reply.too_large = True
-            fault = Fault("too large", f"{where}: too much at once")
+            fault = DeliveryFault("too large", f"{where}: too much at once")
         case HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED:
             reply.wrong_wire = True
-            fault = Fault("no such address", f"{where}: check {peer.address_by}")
+            fault = DeliveryFault("no such address", f"{where}: check {peer.address_by}")
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             fault = keys_fault(where, response.text, peer)
         case _ if response.has_redirect_location:
-            fault = Fault("redirect", f"{where}: {_advice(response, peer)}")
+            fault = DeliveryFault("redirect", f"{where}: {_advice(response, peer)}")
         case _:
             text = f"{where}: it refuses what is sent: {excerpt(response.text)}"
-            fault = Fault(f"status {status}", text)
+            fault = DeliveryFault(f"status {status}", text)
     reply.faults = [fault]
     return reply
 
@@ -148,9 +148,9 @@ def _advice(response: httpx.Response, peer: Peer) -> str:
     return f"set {peer.address_by} to {str(found).removesuffix('/')}"
 
 
-def keys_fault(where: str, said: str, peer: Peer) -> Fault:
+def keys_fault(where: str, said: str, peer: Peer) -> DeliveryFault:
     """The fault where a server takes the keys for wrong, or their project for blocked."""
-    return Fault(KEYS, f"{where}: check {peer.keys_by}: {excerpt(said)}")
+    return DeliveryFault(KEYS, f"{where}: check {peer.keys_by}: {excerpt(said)}")
 
 
 def retry_after_s(response: httpx.Response) -> float | None:
@@ -180,7 +180,7 @@ class NoAnswer(msgspec.Struct, frozen=True):
     again is of no use.
     """
 
-    fault: Fault
+    fault: DeliveryFault
     sent: bool = False
     final: bool = False
 
@@ -197,10 +197,12 @@ def no_answer(peer: Peer, error: Exception, timeout_s: float) -> NoAnswer:
     url = peer.url
     if isinstance(error, AnswerTooLongError):
         return NoAnswer(
-            Fault(f"no {peer.name}", f"{url}: {error}: check {peer.address_by}"), final=True
+            DeliveryFault(f"no {peer.name}", f"{url}: {error}: check {peer.address_by}"), final=True
         )
     sent = isinstance(error, httpx.TransportError) and not isinstance(error, _NEVER_SENT)
     if isinstance(error, httpx.TimeoutException):
-        return NoAnswer(Fault("slow", f"{url} gives no answer within {timeout_s:g} s"), sent)
+        return NoAnswer(
+            DeliveryFault("slow", f"{url} gives no answer within {timeout_s:g} s"), sent
+        )
     reason = str(error) or type(error).__name__
-    return NoAnswer(Fault("unreachable", f"{url} cannot be reached: {reason}"), sent)
+    return NoAnswer(DeliveryFault("unreachable", f"{url} cannot be reached: {reason}"), sent)

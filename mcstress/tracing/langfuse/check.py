@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcstress.tracing.entries import as_it_is
-from mcstress.tracing.langfuse.client import Server
+from mcstress.tracing.langfuse.client import LangfuseServer
 from mcstress.tracing.langfuse.sdk import LangfuseSdk, Project
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def check_langfuse(settings: LangfuseSettings) -> tuple[bool, str]:
     """Whether the server takes these keys, and one line: its version, and whose keys they are."""
-    server = Server(settings, as_it_is)
+    server = LangfuseServer(settings, as_it_is)
     try:
         reached, line = _look(server)
         return reached, settings.redact(line)
@@ -23,7 +23,7 @@ def check_langfuse(settings: LangfuseSettings) -> tuple[bool, str]:
         server.close()
 
 
-def _look(server: Server[Entry]) -> tuple[bool, str]:
+def _look(server: LangfuseServer[Entry]) -> tuple[bool, str]:
     reply = server.greet()
     if reply:
         return False, f"Langfuse: {reply.faults[0].text}"

@@ -38,7 +38,7 @@ NO_SESSION_SCORES = "the server has no scores on sessions"
 HEALTH = "/api/public/health"
 
 
-class Server(Generic[Sent]):
+class LangfuseServer(Generic[Sent]):
     """Sends to one server. Nothing here raises for what a server or a network does.
 
     ``entry_of`` makes an entry when its turn comes, the same each time, or None where it cannot.

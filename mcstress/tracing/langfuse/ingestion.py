@@ -102,9 +102,8 @@ def _observation_event(observation: Observation) -> bytes:
     if observation.kind != "generation":
         return _event(observation.span_id, "span-create", body)
     body["model"] = observation.model
-    if observation.usage or observation.cost:
-        costs = {f"{name}Cost": usd for name, usd in observation.cost.items()}
-        body["usage"] = {**observation.usage, **costs, "unit": "TOKENS"}
+    if observation.usage:
+        body["usage"] = {**observation.usage, "unit": "TOKENS"}
     return _event(observation.span_id, "generation-create", body)
 
 

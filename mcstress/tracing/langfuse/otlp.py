@@ -174,8 +174,6 @@ def _attributes(observation: Observation) -> list[_Attribute | msgspec.Raw]:
         attributes.append(_shared("langfuse.observation.model.name", observation.model))
     if observation.usage:
         attributes.append(_json("langfuse.observation.usage_details", observation.usage))
-    if observation.cost:
-        attributes.append(_json("langfuse.observation.cost_details", observation.cost))
     return attributes
 
 

@@ -12,7 +12,7 @@ import msgspec
 from tenacity import Retrying, retry_if_result, wait_exponential
 
 from mcstress.tracing.entries import as_it_is
-from mcstress.tracing.langfuse.client import Server
+from mcstress.tracing.langfuse.client import LangfuseServer
 from mcstress.tracing.langfuse.sdk import LangfuseSdk, describe
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class _Reader:
     ) -> None:
         self.last: int | None = None
         self.fault = ""
-        self.server = Server(settings, as_it_is, timeout_s=_TIMEOUT_S)
+        self.server = LangfuseServer(settings, as_it_is, timeout_s=_TIMEOUT_S)
         self._official = LangfuseSdk(settings, self.server.http)
         self._session = session
         self._until_s = until_s

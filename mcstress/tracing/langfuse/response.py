@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
-from mcstress.tracing.http.reply import PASSING, Fault, Sent, SinkReply, excerpt
+from mcstress.tracing.http.reply import PASSING, DeliveryFault, Sent, SinkReply, excerpt
 from mcstress.tracing.observation import Entry, Score
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def read_otlp(response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
     said = partial.error_message or next((str(error.error) for error in answer.errors), "")
     text = f"{rejected} of {len(sent)} observations were rejected: {excerpt(said)}"
     some_taken = rejected < len(sent)
-    return SinkReply(refused=sent, faults=[Fault("rejected", text)], too_large=some_taken)
+    return SinkReply(refused=sent, faults=[DeliveryFault("rejected", text)], too_large=some_taken)
 
 
 def read_batch(response: httpx.Response, ids: Sequence[str], sent: list[Sent]) -> SinkReply[Sent]:
@@ -107,15 +107,21 @@ def event_id(entry: Entry) -> str:
     return entry.id if isinstance(entry, Score) else entry.span_id
 
 
-def _rejections(errors: list[_EventError], sent: int) -> list[Fault]:
+def _rejections(errors: list[_EventError], sent: int) -> list[DeliveryFault]:
     if not errors:
         return []
     said = excerpt(f"{errors[0].message or ''} {errors[0].error or ''}".strip())
-    return [Fault("rejected", f"{len(errors)} events beside {sent} entries were rejected: {said}")]
+    return [
+        DeliveryFault(
+            "rejected", f"{len(errors)} events beside {sent} entries were rejected: {said}"
+        )
+    ]
 
 
 def no_langfuse(response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
     """The reply where the answer is a success that no Langfuse would put so."""
     text = f"{response.request.url} answers {response.status_code} with what no Langfuse answers"
-    fault = Fault("no Langfuse", f"{text}: check LANGFUSE_URL: {excerpt(response.text) or 'empty'}")
+    fault = DeliveryFault(
+        "no Langfuse", f"{text}: check LANGFUSE_URL: {excerpt(response.text) or 'empty'}"
+    )
     return SinkReply(refused=sent, faults=[fault])

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from pydantic import ValidationError
 
-from mcstress.tracing.http.reply import Fault, excerpt, keys_fault
+from mcstress.tracing.http.reply import DeliveryFault, excerpt, keys_fault
 
 if TYPE_CHECKING:
     from mcstress.tracing.langfuse.settings import LangfuseSettings
@@ -49,7 +49,7 @@ class LangfuseSdk:
         )
         _ = self._api.projects, self._api.observations  # imported now, not while users run
 
-    def project(self) -> Project | Fault:
+    def project(self) -> Project | DeliveryFault:
         """The project of the keys, or why it cannot be had."""
         try:
             listed = self._api.projects.get(request_options={"max_retries": 0})
@@ -60,11 +60,15 @@ class LangfuseSdk:
             where = f"{self._url}{PROJECTS} answers {error.status_code}"
             if error.status_code in _WRONG_KEYS:
                 return keys_fault(where, str(error.body), self._peer)
-            return Fault("project", where)
+            return DeliveryFault("project", where)
         except httpx.HTTPError as error:
-            return Fault("project", f"{self._url}{PROJECTS} cannot be read: {describe(error)}")
+            return DeliveryFault(
+                "project", f"{self._url}{PROJECTS} cannot be read: {describe(error)}"
+            )
         if not projects:
-            return Fault("project", f"{self._url}{PROJECTS} lists no project for these keys")
+            return DeliveryFault(
+                "project", f"{self._url}{PROJECTS} lists no project for these keys"
+            )
         return projects[0]
 
     def observations(self, session: str, until_s: float) -> int | str:

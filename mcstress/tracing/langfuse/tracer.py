@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mcstress.tracing.delivery import SEND_POLICY
-from mcstress.tracing.langfuse.client import Server, Wire
+from mcstress.tracing.langfuse.client import LangfuseServer, Wire
 from mcstress.tracing.langfuse.readback import read_back
 from mcstress.tracing.langfuse.sdk import LangfuseSdk, Project
 from mcstress.tracing.tracer import Tracer
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.langfuse.settings import LangfuseSettings
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.observation import Entry
-    from mcstress.tracing.queue import Item
+    from mcstress.tracing.queue import Queued
     from mcstress.tracing.trace import TraceRun
 
 LOOKUPS = 5
@@ -48,11 +48,11 @@ class LangfuseTracer(Tracer):
 
     def _connect(
         self,
-        entry_of: Callable[[Item], Entry | None],
+        entry_of: Callable[[Queued], Entry | None],
         notices: ThrottledWarnings,
         timeout_s: float,
     ) -> _Project:
-        server: Server[Item] = Server(
+        server: LangfuseServer[Queued] = LangfuseServer(
             self._settings, entry_of, SEND_POLICY, timeout_s=timeout_s, wire=self._wire
         )
         self._project = _Project(server, notices, timeout_s, asks=self._learns_project)
@@ -84,7 +84,12 @@ class _Project:
     """
 
     def __init__(
-        self, server: Server[Item], notices: ThrottledWarnings, timeout_s: float, *, asks: bool
+        self,
+        server: LangfuseServer[Queued],
+        notices: ThrottledWarnings,
+        timeout_s: float,
+        *,
+        asks: bool,
     ) -> None:
         self.found: Project | None = None
         self.send_observations = server.send_observations
@@ -102,7 +107,7 @@ class _Project:
         """Whether the project may be learned yet."""
         return self._sdk is not None and self.found is None and self._lookups > 0
 
-    def introduce(self) -> SinkReply[Item] | None:
+    def introduce(self) -> SinkReply[Queued] | None:
         """Ask whether the server is there, and for the project's address; a reply where not."""
         if self._sdk is None or not self.has_questions or self._is_asking:
             return None
@@ -112,7 +117,7 @@ class _Project:
         finally:
             self._is_asking = False
 
-    def _ask(self, sdk: LangfuseSdk) -> SinkReply[Item] | None:
+    def _ask(self, sdk: LangfuseSdk) -> SinkReply[Queued] | None:
         reply = self._server.greet()
         if reply:
             return reply

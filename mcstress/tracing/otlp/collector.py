@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.observation import Entry
     from mcstress.tracing.otlp.settings import OtlpSettings
-    from mcstress.tracing.queue import Item
+    from mcstress.tracing.queue import Queued
     from mcstress.tracing.trace import TraceRun
 
 
@@ -77,10 +77,10 @@ class OtlpTracer(Tracer):
 
     def _connect(
         self,
-        entry_of: Callable[[Item], Entry | None],
+        entry_of: Callable[[Queued], Entry | None],
         notices: ThrottledWarnings,  # noqa: ARG002  (the collector tells nothing of itself)
         timeout_s: float,
-    ) -> Collector[Item]:
+    ) -> Collector[Queued]:
         return Collector(self._settings, entry_of, SEND_POLICY, timeout_s=timeout_s)
 
 

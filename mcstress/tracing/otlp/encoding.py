@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _GZIP = 31
 _KEPT_TRACES = 4096
+_NUMBERS = ("queue_ms", "lateness_ms")
 _STORES = {
     "matrix.search": "search",
     "playbook.record": "record",
@@ -156,7 +157,7 @@ def _attributes(observation: Observation) -> Iterator[KeyValue]:
     elif operation := _STORES.get(observation.name):
         yield _attribute("db.operation.name", operation)
     for key, text in about.items():
-        yield _attribute(f"mcstress.{key}", float(text) if key == "queue_ms" else text)
+        yield _attribute(f"mcstress.{key}", float(text) if key in _NUMBERS else text)
     if observation.input is not None:
         yield _attribute("mcstress.input", observation.input)
     if observation.output is not None:

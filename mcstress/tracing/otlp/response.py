@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from mcstress.tracing.http.reply import REJECTED, Fault, Sent, SinkReply, excerpt
+from mcstress.tracing.http.reply import REJECTED, DeliveryFault, Sent, SinkReply, excerpt
 
 if TYPE_CHECKING:
     import httpx
@@ -28,14 +28,16 @@ def read_export(response: httpx.Response, sent: list[Sent], peer: Peer) -> SinkR
         text = f"{response.request.url} answers {response.status_code} with what no {peer.name}"
         said = excerpt(response.text) or "empty"
         text = f"{text} answers: check {peer.address_by}: {said}"
-        return SinkReply(refused=sent, faults=[Fault("no collector", text)])
+        return SinkReply(refused=sent, faults=[DeliveryFault("no collector", text)])
     partial = answer.partial_success
     rejected = min(max(0, partial.rejected_spans), len(sent))
     said = excerpt(partial.error_message)
     if not rejected:
-        faults = [Fault("warned", f"{peer.url} says: {said}")] if said else []
+        faults = [DeliveryFault("warned", f"{peer.url} says: {said}")] if said else []
         return SinkReply(delivered=sent, faults=faults)
-    fault = Fault("rejected", f"{peer.url} rejected {rejected} of {len(sent)} spans: {said}")
+    fault = DeliveryFault(
+        "rejected", f"{peer.url} rejected {rejected} of {len(sent)} spans: {said}"
+    )
     if rejected == len(sent):
         return SinkReply(refused=sent, faults=[fault])
     lost = [(item, REJECTED) for item in sent[:rejected]]

@@ -15,11 +15,11 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from mcstress.errors import UsageError
 from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.http.reply import KEYS, SinkReply
-from mcstress.tracing.langfuse.client import Server
+from mcstress.tracing.langfuse.client import LangfuseServer
 from mcstress.tracing.langfuse.response import event_id
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
-from mcstress.tracing.mask import Mask
+from mcstress.tracing.mask import Masker
 from mcstress.tracing.otlp.settings import OtlpSettings
 from mcstress.tracing.portions import observation_portions, score_portions
 from mcstress.tracing.spool.line import (
@@ -30,7 +30,7 @@ from mcstress.tracing.spool.line import (
     tag_of,
 )
 from mcstress.tracing.spool.replay_kind import ReplayKind
-from mcstress.tracing.spool.replay_outcome import Mark, Progress, ReplayOutcome
+from mcstress.tracing.spool.replay_outcome import Mark, ReplayOutcome, ReplayProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ def replay(
         if not any(map(entry_of, islice(lines, FIRST_LINES))):
             raise UsageError(f"{spool}: holds no observations; expected a spool of traces")
         policy = replace(SEND_POLICY, limit=lambda s: SEND_POLICY.limit(min(s, _until(until_s))))
-        destination = _destination(settings, Mask(mask), policy, timeout_s)
+        destination = _destination(settings, Masker(mask), policy, timeout_s)
         try:
             return _Replay(
                 *(spool, lines, destination),
@@ -99,10 +99,12 @@ def replay(
 
 
 def _destination(
-    settings: AnySettings, mask: Mask, policy: SendPolicy, timeout_s: float
+    settings: AnySettings, mask: Masker, policy: SendPolicy, timeout_s: float
 ) -> Destination[Entry]:
     if isinstance(settings, LangfuseSettings):
-        server: Server[Entry] = Server(settings, mask.entry, policy, timeout_s=timeout_s)
+        server: LangfuseServer[Entry] = LangfuseServer(
+            settings, mask.entry, policy, timeout_s=timeout_s
+        )
         return server
     # What only this sink needs: protobuf's classes.
     from mcstress.tracing.otlp.collector import Collector  # noqa: PLC0415
@@ -168,7 +170,7 @@ class _Replay:
         self._redact = redact
         self._rest = spool.with_name(f"{spool.name}.rest")
         self._noted = spool.with_name(f"{spool.name}.progress")
-        self._progress = Progress.load(self._noted, os.fstat(lines.fileno()).st_size)
+        self._progress = ReplayProgress.load(self._noted, os.fstat(lines.fileno()).st_size)
         self._outcome = ReplayOutcome()
         limits = Limits(timeout_s=timeout_s)
         marks = self._progress

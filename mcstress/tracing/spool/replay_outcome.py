@@ -50,7 +50,7 @@ class Mark(msgspec.Struct, frozen=True):
     lines: int = 0
 
 
-class Progress(msgspec.Struct):
+class ReplayProgress(msgspec.Struct):
     """How far a replay came in a spool of ``size`` bytes, in case it is cut off."""
 
     size: int

@@ -20,7 +20,7 @@ from mcstress.evidence.report.plots.style import (
     legend_above,
     log_ticks,
 )
-from mcstress.evidence.report.sections.load import SEARCH, users_of
+from mcstress.evidence.report.sections.load import SEARCH, load_of
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.results import LoadBand, Percentiles
 
@@ -46,7 +46,7 @@ def load_curve(document: RunDocument) -> UIElement | None:
 def bands(document: RunDocument) -> Series:
     """A row for every band of users, with each figure's value and interval."""
     curve = document.bands
-    users = [users_of(band) for band in curve]
+    users = [load_of(band) for band in curve]
     data: dict[str, list[Any]] = {"users": users}
     for number, place in enumerate(_QUALITY.values()):
         data[f"at_{number}"] = [(name, _APART * (number - len(_QUALITY) // 2)) for name in users]
@@ -87,13 +87,13 @@ def _quality(plot: figure, source: ColumnDataSource, number: int, name: str, col
     heads: dict[str, Any] = {"upper_head": None, "lower_head": None}
     plot.add_layout(Whisker(base=at, line_color=colour, line_alpha=0.45, **ends, **heads))
     interval = ("95 % interval", f"@{low}{{0.000}} to @{high}{{0.000}}")
-    tooltips = [(name, f"@{value}{{0.000}}"), interval, ("users", "@users")]
+    tooltips = [(name, f"@{value}{{0.000}}"), interval, ("load", "@users")]
     plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
 
 
 def _latency(source: ColumnDataSource, users: FactorRange) -> figure:
     plot = chart(230, x_range=users, y_axis_type="log", y_axis_label="matrix.search, ms")
-    plot.xaxis.axis_label = "concurrent users"
+    plot.xaxis.axis_label = "concurrent users, or events offered a second"
     log_ticks(plot.yaxis[0])
     for (key, (_, label)), colour in zip(MARKS.items(), COLOURS, strict=False):
         style: dict[str, Any] = {"source": source, "color": colour, "legend_label": label}

@@ -11,7 +11,7 @@ from bokeh.plotting import figure
 from mcstress.evidence.report.plots.style import GREY, RED, chart
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.availability import Silence
-from mcstress.metrics.results import Slot, Timeline
+from mcstress.metrics.results import Timeline, TimelineSlot
 
 SHADE = 0.18
 """How strongly a time is shaded in which nothing succeeded."""
@@ -53,7 +53,7 @@ def middles(timeline: Timeline) -> list[float]:
     return [(slot.time + timeline.slot_s / 2) * 1000 for slot in timeline.slots]
 
 
-def _users_behind(plot: figure, slots: list[Slot], width_ms: float) -> None:
+def _users_behind(plot: figure, slots: list[TimelineSlot], width_ms: float) -> None:
     known = [(slot.time * 1000, slot.users) for slot in slots if slot.users is not None]
     if not known:
         return

@@ -15,7 +15,7 @@ from mcstress.evidence.report.plots.style import BLUE, GREEN, GREY, ORANGE, Seri
 from mcstress.evidence.report.section import figures
 from mcstress.evidence.run_document import RunDocument
 
-_KINDS = {"verbatim": "her words", "paraphrase": "other words"}
+_KINDS = {"verbatim": "same wording", "paraphrase": "paraphrased"}
 _NUMBER = re.compile(r"[\d.]+")
 
 
@@ -26,10 +26,11 @@ def diversity(document: RunDocument) -> figure | None:
 
 def _diversities(document: RunDocument) -> Iterator[Estimate]:
     names = {
-        "same_role_across_contracts": "same role",
-        "different_roles_within_contract": "two roles",
+        "same_role_across_contracts": "same {role}",
+        "different_roles_within_contract": "two {roles}",
     }
-    for key, name in names.items():
+    for key, called in names.items():
+        name = document.words.fill(called)
         figure_ = figures(document, f"diversity.{key}")
         if figure_.get("mean_jaccard") is None:
             continue

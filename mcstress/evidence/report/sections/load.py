@@ -12,39 +12,65 @@ from mcstress.metrics.results import FigureSection, LoadBand, Percentiles
 SEARCH = "matrix_search"
 """The step of all searches, as ``latency`` spells it."""
 
-_SPEED = ["Users", "Seconds", "Steps/s", "Failed", "Search p50 ms", "p95 ms", "p99 ms"]
-_QUALITY = ["Users", "Same role", "Two roles", "Determinism", "Freshness"]
+_RATES = ["Offered", "Seconds", "Offered/s", "Done/s", "Missed", "Response p50 ms", "p95 ms"]
+_SPEED = ["Seconds", "Steps/s", "Failed", "Search p50 ms", "p95 ms", "p99 ms"]
+_QUALITY = ["Same {role}", "Two {roles}", "Determinism", "Freshness"]
 _BANDS_NOTE = (
     "A pair counts in the band of its later event; a band of under 10 s joins the one below."
 )
 _CELLS_NOTE = (
-    "Same role, two roles, determinism: mean Jaccard; freshness: rate seen within 10 s; handover: "
-    "rate at top-1; each with its 95 % interval and its samples."
+    "Same {role}, two {roles}, determinism: mean Jaccard; freshness: rate seen within 10 s; "
+    "handover: rate at top-1; each with its 95 % interval and its samples."
 )
-_LEARNING = ["Users", "Her words", "Control", "Other words", "Control"]
+_LEARNING = ["Same wording", "Control", "Paraphrased", "Control"]
 
 
 def load(document: RunDocument) -> Section:
     """One row per band, in three tables; a cell is value, interval, samples."""
-    bands = document.bands
+    bands, nouns = document.bands, document.words
+    rates = [band for band in bands if band.offered_from is not None]
+    name = "Load" if rates else "Users"
     return Section(
         key="load_curve",
         title="Load curve",
         question="Does quality hold under load?",
         tables=[
-            Table(_SPEED, [_speed(band) for band in bands]),
-            Table(_QUALITY, [_quality(band) for band in bands]),
-            Table(_LEARNING, [_learning(band) for band in bands]),
+            *_rates(rates),
+            Table([name, *_SPEED], [_speed(band) for band in bands]),
+            Table([name, *map(nouns.fill, _QUALITY)], [_quality(band) for band in bands]),
+            Table([name, *_LEARNING], [_learning(band) for band in bands]),
         ]
         if bands
         else [],
         lead=document.load_curve_reading,
-        notes=[_BANDS_NOTE, _CELLS_NOTE],
+        notes=[_BANDS_NOTE, nouns.fill(_CELLS_NOTE)],
     )
 
 
-def users_of(band: LoadBand) -> str:
-    """``50 to 99``."""
+def _rates(bands: list[LoadBand]) -> list[Table]:
+    """What was offered by a schedule, and done; none without one."""
+    rows = [
+        [
+            load_of(band),
+            words.count(band.seconds),
+            words.per_second(band.offered_per_s),
+            words.per_second(band.done_per_s),
+            words.count(band.missed),
+            *(
+                words.percentile(band.latency.responses.get("all", Percentiles()), key)
+                for key in ("p50_ms", "p95_ms")
+            ),
+        ]
+        for band in bands
+    ]
+    return [Table(_RATES, rows)] if rows else []
+
+
+def load_of(band: LoadBand) -> str:
+    """``50 to 99`` users, ``10 to 14.9/s``."""
+    if band.offered_from is not None and band.offered_to is not None:
+        low_per_s, high_per_s = f"{band.offered_from:.3g}", f"{band.offered_to:.3g}/s"
+        return high_per_s if high_per_s == f"{low_per_s}/s" else f"{low_per_s} to {high_per_s}"
     low, high = band.users_from, band.users_to
     return words.count(low) if low == high else f"{words.count(low)} to {words.count(high)}"
 
@@ -52,7 +78,7 @@ def users_of(band: LoadBand) -> str:
 def _speed(band: LoadBand) -> list[str]:
     search = band.latency.steps.get(SEARCH, Percentiles())
     return [
-        users_of(band),
+        load_of(band),
         words.count(band.seconds),
         words.per_second(band.requests_per_s),
         words.percent(band.figures["errors"].get("rate")),
@@ -63,7 +89,7 @@ def _speed(band: LoadBand) -> list[str]:
 def _quality(band: LoadBand) -> list[str]:
     diversity, freshness = band.figures["diversity"], band.figures["freshness"]
     return [
-        users_of(band),
+        load_of(band),
         _jaccard(diversity["same_role_across_contracts"]),
         _jaccard(diversity["different_roles_within_contract"]),
         _jaccard(band.figures["determinism"]),
@@ -76,7 +102,7 @@ def _quality(band: LoadBand) -> list[str]:
 def _learning(band: LoadBand) -> list[str]:
     handover = band.figures["handover"]
     return [
-        users_of(band),
+        load_of(band),
         *(
             _cell(
                 handover[kind].get(f"{arm}top1_rate"),

@@ -10,6 +10,7 @@ from mcstress.evidence.report.section import Section, Table, figures
 from mcstress.evidence.report.sections.quality import rate
 from mcstress.evidence.report.sections.speed import reason_table, rest_note
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.metric import NOT_MEASURED
 from mcstress.metrics.results import FigureSection
 from mcstress.metrics.shown import shown
 
@@ -31,7 +32,9 @@ def swap_and_inbox(document: RunDocument) -> Section:
 
 def _swaps(document: RunDocument) -> list[list[Any]]:
     swap = figures(document, "swap")
-    rejected = "rejected candidates that came back" + healthy(document, "swap.returned")
+    rejected = document.words.fill("rejected {items} that came back") + healthy(
+        document, "swap.returned"
+    )
     return [
         [rejected, words.count(swap.get("returned")), reading(document, "swap.returned")],
         ["Jaccard with the rejected list", words.score(swap.get("mean_jaccard")), ""],
@@ -65,14 +68,21 @@ def _understanding(document: RunDocument, inbox: FigureSection) -> list[list[Any
         [
             "hits rated" + healthy(document, rated),
             rate(inbox, "rated", "judged", "rated_rate", "rated_ci95"),
-            _with(reading(document, rated), _unrated(inbox)),
+            _with(_of_rating(document, rated), _unrated(inbox)),
         ],
         [
             "judge's mean rating, 1 to 5" + healthy(document, mean),
             _rating(inbox),
-            _with(reading(document, mean), _ratings(inbox)),
+            _with(_of_rating(document, mean), _ratings(inbox)),
         ],
     ]
+
+
+def _of_rating(document: RunDocument, name: str) -> readings.Reading:
+    """A reading of the ratings, which there may have been no means to give."""
+    if reason := figures(document, "inbox").get(NOT_MEASURED):
+        return readings.Reading(f"not measured: {reason}", "fair")
+    return reading(document, name)
 
 
 def _with(said: readings.Reading, detail: str) -> readings.Reading:
@@ -110,6 +120,10 @@ def _ratings(inbox: FigureSection) -> str:
 
 
 def _unrated(inbox: FigureSection) -> str:
-    parts = {"unrated": "accepted and never rated", "unparseable_ratings": "unparseable"}
+    parts = {
+        "unrated": "accepted and never rated",
+        "unparseable_ratings": "unparseable",
+        "declined": "that the built-in rules had no means to rate",
+    }
     said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
     return words.sentence_list(said) if said else ""

@@ -12,7 +12,7 @@ from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.availability import LLM, Silence
 from mcstress.metrics.event import utc
 from mcstress.metrics.load_curve import pace
-from mcstress.metrics.results import FigureSection, Slot, SlotLatency
+from mcstress.metrics.results import FigureSection, SlotLatency, TimelineSlot
 
 _COLUMNS = ["Service", "Available", "Longest silence s", "Silences", "Silent s", "Asked s"]
 _AXIS = ["From", "Users", "Steps/s", "Failed", "Search p95 ms", "Determinism"]
@@ -118,7 +118,7 @@ def over_time(document: RunDocument) -> list[Section]:
     return [section] if rows else []
 
 
-def _slot(slot: Slot, width_s: int, silences: list[Silence]) -> list[str]:
+def _slot(slot: TimelineSlot, width_s: int, silences: list[Silence]) -> list[str]:
     search = slot.latency.get(SEARCH, SlotLatency())
     row = [
         f"{utc(slot.time):%H:%M:%S}",

@@ -10,6 +10,7 @@ from mcstress.evidence.report.section import Headline, Section, Table, figures, 
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import FigureSection
+from mcstress.metrics.wording import Words
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
 _DIFFERENT_ROLES = "diversity.different_roles_within_contract"
@@ -20,19 +21,24 @@ _ONE_SET_OF_TRIOS = "within these trios"
 def diversity(document: RunDocument) -> Section:
     """Jaccard of baseline lists, by role across contracts and by contract across roles."""
     same, different = figures(document, _SAME_ROLE), figures(document, _DIFFERENT_ROLES)
+    nouns = document.words
     rows = [
-        _pairs(document, "same role in different contracts", _SAME_ROLE),
-        _pairs(document, "different roles in the same contract", _DIFFERENT_ROLES),
+        _pairs(document, nouns.fill("same {role} in different {contracts}"), _SAME_ROLE),
+        _pairs(document, nouns.fill("different {roles} in the same {contract}"), _DIFFERENT_ROLES),
     ]
     decisive = min(rows, key=lambda row: badness(row[-1]))
     return Section(
         key="diversity",
         title="Diversity",
-        question="Do different needs get different people?",
+        question=nouns.fill("Do different needs get different {items}?"),
         answer=decisive[-1],
         headline=Headline(decisive[1], decisive[2]),
         tables=[Table(_PAIR_COLUMNS, rows)],
-        notes=[*_trio_note(same), *_chance_note(same, different), *_empty_note(same, different)],
+        notes=[
+            *_trio_note(nouns, same),
+            *_chance_note(nouns, same, different),
+            *_empty_note(same, different),
+        ],
     )
 
 
@@ -44,13 +50,25 @@ def _pairs(document: RunDocument, name: str, path: str) -> list[Any]:
         words.interval(figure.get("ci95")),
         words.chance(figure.get("chance")),
         words.of(figure.get("sharing_pairs"), figure.get("pairs")),
-        reading(document, key),
+        _of_hits(figure) or reading(document, key),
     ]
 
 
-def _chance_note(same: FigureSection, different: FigureSection) -> list[str]:
+def _of_hits(figure: FigureSection) -> readings.Reading | None:
+    """What to say where most pairs hold no hit: two empty lists are alike, and do not cycle."""
+    empty, pairs = figure.get("empty_pairs", 0), figure.get("pairs", 0)
+    if 2 * empty <= pairs:
+        return None
+    return readings.Reading(f"nothing found: {words.of(empty, pairs)} pairs are empty lists", "bad")
+
+
+_POOLS = {"candidates of the role": "{items} of the {role}"}
+"""What documents say, and how it is said in the scenario's words."""
+
+
+def _chance_note(nouns: Words, same: FigureSection, different: FigureSection) -> list[str]:
     pools = {figure.get("chance_pool"): None for figure in (same, different)}
-    named = [pool for pool in pools if pool]
+    named = [nouns.fill(_POOLS.get(pool, str(pool))) for pool in pools if pool]
     if not named:
         return []
     return [f"Chance: what random lists would share, drawn from: {words.sentence_list(named)}."]
@@ -63,16 +81,19 @@ def _empty_note(same: FigureSection, different: FigureSection) -> list[str]:
     return [f"{words.plural(empty, 'pair')} of two empty lists counted as Jaccard 1."]
 
 
-def _trio_note(figure: FigureSection, label_key: str = "ci95_label") -> list[str]:
+def _trio_note(nouns: Words, figure: FigureSection, label_key: str = "ci95_label") -> list[str]:
     """What the intervals speak of."""
     label = figure.get(label_key)
     if label is None:
         return []
-    groups = words.plural(figure["trios"], "differently worded group")
+    group, groups = nouns.fill("{group}"), nouns.fill("{groups}")
+    asked = words.plural(
+        figure["trios"], f"differently worded {group}", f"differently worded {groups}"
+    )
     if label == _ONE_SET_OF_TRIOS:
-        only = f"Intervals (95 %) describe only the {groups} of users that ran"
-        return [f"{only}. With 5 or more they also describe groups not tested."]
-    return [f"Intervals (95 %) are over {groups} of users: they describe groups not tested too."]
+        only = f"Intervals (95 %) describe only the {asked} of users that ran"
+        return [f"{only}. With 5 or more they also describe {groups} not tested."]
+    return [f"Intervals (95 %) are over {asked} of users: they describe {groups} not tested too."]
 
 
 _ASKED_AGAIN = (
@@ -101,16 +122,16 @@ def determinism(document: RunDocument) -> Section:
     return Section(
         key="determinism",
         title="Determinism",
-        question="Does the same query get the same people?",
+        question=document.words.fill("Does the same query get the same {items}?"),
         answer=answer,
         headline=Headline(rows[0][1], rows[0][2]),
         tables=[
             Table(["Reissue against baseline", "Value", "95 % interval", "Pairs", "Reading"], rows)
         ],
         notes=[
-            *_trio_note(figure),
+            *_trio_note(document.words, figure),
             _ASKED_AGAIN,
-            *_adjusted_note(figure),
+            *_adjusted_note(document.words, figure),
             *_changed_note(figure),
         ],
     )
@@ -126,12 +147,13 @@ def _share(figure: FigureSection, name: str, key: str) -> list[Any]:
     ]
 
 
-def _adjusted_note(figure: FigureSection) -> list[str]:
+def _adjusted_note(nouns: Words, figure: FigureSection) -> list[str]:
     adjusted = figure.get("adjusted_pairs")
     if not adjusted:
         return []
     pairs = words.plural(adjusted, "pair")
-    return [f"{pairs} judged without the resumes that this run added since the baseline."]
+    added = nouns.fill("{new_items}")
+    return [f"{pairs} judged without the {added} that this run added since the baseline."]
 
 
 def _changed_note(figure: FigureSection) -> list[str]:
@@ -183,7 +205,9 @@ def learning(document: RunDocument) -> Section:
     lifts = [] if alone else [_lift(document, kind) for kind in chosen]
     harmed = [row[-1] for row in lifts if row[-1].tone == "bad"]
     leaking = [reading(document, "memory.leaks")] * alone
-    label = _trio_note(figures(document, f"handover.{chosen[0]}"), "lift_ci95_label")
+    label = _trio_note(
+        document.words, figures(document, f"handover.{chosen[0]}"), "lift_ci95_label"
+    )
     return Section(
         key="learning",
         title="Learning",
@@ -259,7 +283,7 @@ def _credit(figure: FigureSection) -> readings.Reading:
 def freshness(document: RunDocument) -> Section:
     """New resumes, looked for at once and until they are seen."""
     figure = figures(document, "freshness")
-    key = "freshness.visible_rate"
+    key, nouns = "freshness.visible_rate", document.words
     visible = rate(figure, "visible", "judged", "visible_rate", "visible_ci95")
     rows: list[list[Any]] = [
         ["seen within 10 s" + healthy(document, key), visible, reading(document, key)],
@@ -285,17 +309,17 @@ def freshness(document: RunDocument) -> Section:
     return Section(
         key="freshness",
         title="Freshness",
-        question="Are new resumes found?",
+        question=nouns.fill("Are new {new_items} found?"),
         answer=reading(document, key),
         headline=Headline(
             words.score(figure.get("visible_rate")), words.interval(figure.get("visible_ci95"))
         ),
         tables=[
-            Table(["New resumes found", "Rate, 95 % interval", "Reading"], rows),
+            Table([nouns.fill("New {new_items} found"), "Rate, 95 % interval", "Reading"], rows),
             Table(["Seconds from the add until seen", "p50", "p95"], times),
             Table(["Looks", "Count", "Failed", "p50", "p95"], looks),
         ],
-        notes=[_LOOKS_NOTE, *_unseen(figure)],
+        notes=[_LOOKS_NOTE, *_unseen(nouns, figure)],
     )
 
 
@@ -309,12 +333,13 @@ def _seconds(value: float | None) -> str:
     return words.NONE if value is None else f"{value:.3f} s"
 
 
-def _unseen(figure: FigureSection) -> list[str]:
+def _unseen(nouns: Words, figure: FigureSection) -> list[str]:
     never, undecided = figure.get("never", 0), figure.get("undecided", 0)
-    said = [f"{words.plural(never, 'new resume')} never seen in 10 s"] * bool(never)
+    new = nouns.fill("new {new_item}"), nouns.fill("new {new_items}")
+    said = [f"{words.plural(never, *new)} never seen in 10 s"] * bool(never)
     if undecided:
-        resumes = words.plural(undecided, "new resume")
-        said.append(f"{resumes} of which it is not known: the run ended, or too many were waiting")
+        waiting = words.plural(undecided, *new)
+        said.append(f"{waiting} of which it is not known: the run ended, or too many were waiting")
     return [f"{words.sentence_list(said)}."] if said else []
 
 

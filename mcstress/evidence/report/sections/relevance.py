@@ -7,6 +7,7 @@ from typing import Any
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.readings import healthy, reading, worst
 from mcstress.evidence.report.section import Headline, Section, Table, Verbatim, figures
+from mcstress.evidence.report.sections.load import load_of
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import NOT_MEASURED
 from mcstress.metrics.results import FigureSection
@@ -37,7 +38,7 @@ def relevance(document: RunDocument) -> Section:
     section = Section(
         key="relevance", title="Relevance", question="Is what is found what was asked for?"
     )
-    section.tables = _by_truth(figure)
+    section.tables, section.notes = _by_truth(figure), _never_found(figure)
     if reason := figure.get(NOT_MEASURED):
         section.answer = readings.Reading("not measured", "fair")
         section.lead = f"Relevance was not measured by rule: {reason}."
@@ -54,7 +55,7 @@ def relevance(document: RunDocument) -> Section:
     section.tables.insert(0, Table(_COLUMNS, [_row(document, key) for key in _ROWS]))
     if questions := figure.get("worst"):
         section.tables.append(Table(_WORST, [_question(document, one) for one in questions]))
-    section.notes = [_MEANING, *_left_out(figure)]
+    section.notes = [_MEANING, *_left_out(figure), *section.notes]
     return section
 
 
@@ -64,7 +65,7 @@ def against_rest(document: RunDocument) -> list[Section]:
     if not whole.get("lists"):
         return []
     bands = [
-        (f"{band.users_from:,} to {band.users_to:,} users", _of_rest(band.figures))
+        (load_of(band) + ("" if band.offered_to else " users"), _of_rest(band.figures))
         for band in document.bands
     ]
     rows = [
@@ -80,8 +81,9 @@ def against_rest(document: RunDocument) -> list[Section]:
     ]
     columns = ["Overlap with rest", "Mean over questions", "95 % interval", "Questions", "Lists"]
     lead = (
-        "How much of a baseline's list the same question's list at rest (--rest) has: what falls "
-        "with more users is lost to load."
+        "How much of a baseline's list the same question's list at rest has (of the run of --rest, "
+        "or of the trio that --reference lets run alone): what falls with more users is lost to "
+        "load."
     )
     return [
         Section(
@@ -91,8 +93,18 @@ def against_rest(document: RunDocument) -> list[Section]:
             headline=Headline(words.score(whole["mean_overlap"]), words.interval(whole["ci95"])),
             lead=lead,
             tables=[Table(columns, rows)],
+            notes=_not_at_rest(document, whole["questions"]),
         )
     ]
+
+
+def _not_at_rest(document: RunDocument, compared: int) -> list[str]:
+    """How many of the scenario's questions were compared, where it is not all."""
+    there_are = document.asked.questions().get("relevance", 0)
+    if compared >= there_are:
+        return []
+    few = f"{words.of(compared, there_are)} questions of the scenario were compared"
+    return [f"{few}: the others were not asked at rest, or not again under load."]
 
 
 def _of_rest(band: FigureSection) -> FigureSection:
@@ -101,8 +113,12 @@ def _of_rest(band: FigureSection) -> FigureSection:
 
 
 def not_measured(document: RunDocument) -> str:
-    """What the verdict's line says where no list could be judged; else empty."""
-    return "relevance was not measured" * bool(figures(document, "relevance").get(NOT_MEASURED))
+    """What the verdict's line says of what could not be judged; empty where all could."""
+    found = {"relevance": "relevance", "inbox": "the rating of hits"}
+    names = [name for path, name in found.items() if figures(document, path).get(NOT_MEASURED)]
+    if not names:
+        return ""
+    return f"{words.sentence_list(names)} {'was' if len(names) == 1 else 'were'} not measured"
 
 
 def _by_truth(figure: FigureSection) -> list[Table]:
@@ -119,6 +135,20 @@ def _by_truth(figure: FigureSection) -> list[Table]:
         for key, (name, ci95) in _TRUTH.items()
     ]
     return [Table(_TRUTH_COLUMNS, rows)]
+
+
+def _never_found(figure: FigureSection) -> list[str]:
+    """What ids that no list had mean for recall: a missed hit, or an id that no corpus has."""
+    never = figure.get("never_found")
+    if not never:
+        return []
+    ids = words.of(never, figure["relevant_ids"])
+    said = (
+        f"By truth: {ids} relevant ids were in no list of their question. An id that no corpus has "
+        "counts as missed: if the file names such ids, recall and nDCG are too low, and cannot "
+        "reach 1."
+    )
+    return [said]
 
 
 def _row(document: RunDocument, key: str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcstress.evidence.report import words
@@ -15,8 +15,9 @@ from mcstress.evidence.report.section import (
     figures,
 )
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.event import HIT_TWICE
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.results import FigureSection, Latency, Percentiles
+from mcstress.metrics.results import FigureSection, Latencies, Percentiles
 
 STEPS = (
     "matrix.search",
@@ -43,6 +44,7 @@ _PERCENTILE_NOTE = (
     "steps count with the time that they took."
 )
 _MOST_REASONS = 20
+_A_HIT_TWICE = "results: a hit twice in one list, such as id "
 
 
 def step_name(key: str) -> str:
@@ -50,7 +52,7 @@ def step_name(key: str) -> str:
     return _BY_KEY.get(key, key)
 
 
-def steps_of(latency: Latency) -> dict[str, Percentiles]:
+def steps_of(latency: Latencies) -> dict[str, Percentiles]:
     """Summaries by step's name, in the order of STEPS, others after."""
     own = latency.steps
     order = {**dict.fromkeys(key for key in _BY_KEY if key in own), **dict.fromkeys(own)}
@@ -70,7 +72,7 @@ def latency(document: RunDocument) -> Section:
         ("Of it in services, ms", figure.phases_service),
     ):
         named = [name for name in (*PHASES, *summaries) if name in summaries]
-        rows = _rows({words.spaced(name): summaries[name] for name in named})
+        rows = _rows({document.words.phase(name): summaries[name] for name in named})
         tables += [Table([title, *_COLUMNS], rows)] if rows else []
     return Section(
         key="latency",
@@ -82,7 +84,7 @@ def latency(document: RunDocument) -> Section:
     )
 
 
-def _headline(latency: Latency) -> Headline | None:
+def _headline(latency: Latencies) -> Headline | None:
     """The searches' 95th percentile, or the median where it is all that the count carries."""
     search = latency.steps.get("matrix_search")
     if search is None:
@@ -107,7 +109,7 @@ def errors(document: RunDocument) -> Section:
     """Failed steps by step and reason, and what became of the events."""
     figure = figures(document, "errors")
     notes = [_overall(figure)] if figure else []
-    reasons = figure.get("by_reason", [])
+    reasons = _hits_twice_together(figure.get("by_reason", []))
     return Section(
         key="errors",
         title="Failed steps",
@@ -118,7 +120,21 @@ def errors(document: RunDocument) -> Section:
     )
 
 
-def reason_table(reasons: list[FigureSection], counted: str = "Reason") -> Table:
+def _hits_twice_together(reasons: Sequence[FigureSection]) -> Sequence[FigureSection]:
+    """One row a step for all lists with a hit twice: each names another hit, one fault."""
+    begin, end = HIT_TWICE
+    rows: dict[tuple[str | None, str], dict[str, Any]] = {}
+    for row in reasons:
+        key = told = row["reason"]
+        if told.startswith(begin) and told.endswith(end):
+            key, told = begin, _A_HIT_TWICE + told.removeprefix(begin).removesuffix(end)
+        first = rows.setdefault((row["step"], key), {**row, "reason": told, "count": 0})
+        first["count"] += row["count"]
+    # The row without a step is of what was not kept apart, and stays the last.
+    return sorted(rows.values(), key=lambda row: (row["step"] is None, -row["count"]))
+
+
+def reason_table(reasons: Sequence[FigureSection], counted: str = "Reason") -> Table:
     """The commonest reasons by step; ``counted`` says what they are the reasons of."""
     rows: list[list[Any]] = [
         [Verbatim(row["step"] or words.NONE), Verbatim(row["reason"]), words.count(row["count"])]
@@ -127,7 +143,7 @@ def reason_table(reasons: list[FigureSection], counted: str = "Reason") -> Table
     return Table(["Step", counted, "Count"], rows)
 
 
-def rest_note(reasons: list[FigureSection], one: str) -> list[str]:
+def rest_note(reasons: Sequence[FigureSection], one: str) -> list[str]:
     """A sentence where the table does not hold all reasons of ``one``s."""
     rest = reasons[_MOST_REASONS:]
     if not rest:

@@ -1,11 +1,14 @@
-"""Sections on what the figures rest on: checks, completeness, faults, and what was not covered."""
+"""Sections on what the figures rest on: the target, checks, completeness, faults."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UnsetType
+
 from mcstress.evidence.document_parts import (
     Completeness,
+    MailCount,
     ProcessTraces,
     RunSection,
     SinkTracing,
@@ -16,14 +19,15 @@ from mcstress.evidence.document_parts import (
 )
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.section import Section, Table, Verbatim, figures
+from mcstress.evidence.report.section import Section, Table, Verbatim
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome, value_of
-from mcstress.metrics.faults import UNSENT_STEPS
-from mcstress.metrics.phase import PHASES
+from mcstress.metrics.checks import CheckOutcome, settled_by, value_of
+from mcstress.metrics.names import METRICS
+from mcstress.metrics.shown import beyond
+from mcstress.metrics.wording import Words
 
 
-def target(run: RunSection) -> Section:
+def target(run: RunSection, nouns: Words) -> Section:
     """The capabilities of a target of the user's own; empty for the gateway, which has all."""
     rows = [
         [one.name, Reading("yes", "good") if one.there else "no", one.effect]
@@ -34,13 +38,13 @@ def target(run: RunSection) -> Section:
         title="Target",
         tables=[Table(["The target can", "", "What follows"], rows)] if rows else [],
         notes=[
-            f"{Verbatim(words.spaced(phase))} was skipped: {reason}."
+            f"{Verbatim(nouns.phase(phase))} was skipped: {reason}."
             for phase, reason in run.left_out.items()
         ],
     )
 
 
-_CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Questions", "Verdict", "Why"]
+_CHECK_COLUMNS = ["Check", "Value", "95 % interval", "Questions or samples", "Verdict", "Why"]
 _TRACED_BY = ["Traced by", "Made", "Sampled out", "Delivered", "Spooled", "Dropped"]
 _FATES = ["made", "sampled out", "delivered", "read back", "spooled", "dropped"]
 _MASKS = {
@@ -49,10 +53,6 @@ _MASKS = {
     "in what is sent (--mask on); names are not.",
     "strict": "Traces: no bodies are sent (--mask strict).",
 }
-RULE_BASED = "no language model"
-NOT_SENT = "not sent"
-_FEWEST_TRIOS = 5
-_NO_SCHEDULE = "Latency from an intended start: there was no schedule."
 
 
 def checks(document: RunDocument) -> Section:
@@ -65,21 +65,45 @@ def checks(document: RunDocument) -> Section:
 
 
 def _check(check: CheckOutcome) -> list[Any]:
-    value = check.value
     return [
         Verbatim(check.check),
-        words.NONE if value is None else value_of(check.metric, value, check.threshold),
+        _value(check),
         words.interval(check.ci95, limits=(check.threshold,)),
-        words.count(check.samples if check.questions is None else check.questions),
+        _witnesses(check),
         readings.verdict(check.verdict),
-        check.reason,
+        _why(check),
     ]
+
+
+def _witnesses(check: CheckOutcome) -> str:
+    """What the value rests on, with its name, in one piece: availability has slots of time."""
+    metric = METRICS.get(check.metric)
+    told = words.plural(check.samples, "slot" if metric and metric.measured else "sample")
+    if check.questions is not None:
+        told = words.plural(check.questions, "question")
+    return told.replace(" ", readings.NO_BREAK)
+
+
+def _why(check: CheckOutcome) -> str:
+    """What the columns before do not say: why it was not judged, or what would make it certain."""
+    if check.value is None or check.verdict not in ("pass", "fail"):
+        return check.reason
+    if not check.crosses:
+        return ""
+    settled = check.enough and settled_by(check.enough, check.questions, check.there_are)
+    return f"not certain: {settled or 'the interval has values on both sides of the threshold'}"
+
+
+def _value(check: CheckOutcome) -> str:
+    if check.value is not None:
+        return value_of(check.metric, check.value, check.threshold)
+    return words.NONE if check.at_least is None else beyond(check.at_least)
 
 
 def completeness(document: RunDocument) -> Section:
     """Events made and merged, workers, observations traced, and counted faults."""
     figure = document.completeness
-    tables = [Table(["Events", "Count"], _events(figure))]
+    tables = [Table(["Events", "Count"], _events(figure, document.words))]
     workers = figure.workers
     if len(workers) > 1 or any(worker.lost for worker in workers):
         tables.append(Table(["Worker", "Events", "State"], [_worker(part) for part in workers]))
@@ -106,10 +130,28 @@ def completeness(document: RunDocument) -> Section:
             *figure.faults,
             *_mask_note(tracing),
             *figure.notices,
+            *_mail_notes(figure.mail),
             *_sink_notes(sinks),
             *document.run.user_errors,
         ],
     )
+
+
+def _mail_notes(mail: MailCount | UnsetType) -> list[str]:
+    """What became of the mail from outside."""
+    if isinstance(mail, UnsetType):
+        return []
+    again = ", beginning again when used up" if mail.repeated else ""
+    said = [f"Mail from {Verbatim(mail.source)}: {words.of(mail.taken, mail.messages)} messages"]
+    said[0] += f" were taken by coordinators{again}."
+    if mail.lost:
+        said.append(f"{mail.lost:,} messages were with lost workers, taken or not.")
+    if mail.left_out:
+        named = "; ".join(mail.faults)
+        said.append(f"{words.plural(mail.left_out, 'message')} of it left out: {named}.")
+    if mail.attachments:
+        said.append(f"{words.plural(mail.attachments, 'attachment')} left out.")
+    return said
 
 
 def _complete(figure: Completeness) -> readings.Reading:
@@ -118,9 +160,9 @@ def _complete(figure: Completeness) -> readings.Reading:
     return readings.Reading("incomplete: something is missing, so that no check can pass", "bad")
 
 
-def _events(figure: Completeness) -> list[list[Any]]:
+def _events(figure: Completeness, nouns: Words) -> list[list[Any]]:
     named = {
-        "events_made": "made by the coordinators",
+        "events_made": nouns.fill("made by the {coordinators}"),
         "events_merged": "in the figures",
         "events_kept": "kept as evidence",
     }
@@ -215,128 +257,3 @@ def _sum_note(tracing: SinkTracing) -> list[str]:
     if made == accounted:
         return []
     return [f"{made:,} trace observations were made and {accounted:,} are accounted for."]
-
-
-def not_covered(document: RunDocument) -> Section:
-    """What a reader might take for tested and was not."""
-    run = document.run
-    return Section(
-        key="not_covered",
-        title="What this run did not cover",
-        notes=[
-            *_phases(document),
-            *_services(run),
-            *_outcomes(document),
-            *_understood(document),
-            *_reach(document),
-            *_generator(run),
-            *_kept(run),
-            _NO_SCHEDULE,
-        ],
-    )
-
-
-def _phases(document: RunDocument) -> list[str]:
-    run = document.run
-    left_out = [words.spaced(name) for name in PHASES if run.phases and name not in run.phases]
-    ran = figures(document, "events.by_phase")
-    idle = [words.spaced(name) for name in run.phases if not ran.get(name)]
-    notes = [f"Phases not chosen: {words.sentence_list(left_out)}."] if left_out else []
-    return notes + ([f"Chosen and never ran: {words.sentence_list(idle)}."] if idle else [])
-
-
-def _services(run: RunSection) -> list[str]:
-    return (
-        [
-            f"No real {service.name} was tested: these figures describe the built-in test server"
-            + (f" ({service.note})." if service.note else ".")
-            for service in run.services
-            if service.embedded
-        ]
-        + [
-            f"No real {service.name} was tested: it says that it is none ({service.note})."
-            for service in run.services
-            if not service.embedded and RULE_BASED in service.note
-        ]
-        + [
-            f"The {service.name} with its token: {service.note} to {service.url}, another service."
-            for service in run.services
-            if NOT_SENT in service.note
-        ]
-    )
-
-
-def _outcomes(document: RunDocument) -> list[str]:
-    reasons = {
-        "failed": "failed (a list that was found before counts)",
-        "skipped": "skipped for want of a partner",
-        "unmet": "whose partner stayed silent",
-        "cut": "cut off by the end of the run",
-    }
-    counted = figures(document, "events.by_outcome")
-    said = [f"{counted[key]:,} {text}" for key, text in reasons.items() if counted.get(key)]
-    if unsent := document.faults.get(UNSENT_STEPS):
-        steps = words.plural(unsent, "step")
-        said.append(f"{steps} of them that the load generator could not send, which is no failure")
-    return [f"Events that were not whole: {words.sentence_list(said)}."] if said else []
-
-
-def _understood(document: RunDocument) -> list[str]:
-    """What the LLM wrote that nobody could read, where no check asks for it."""
-    inbox = figures(document, "inbox")
-    asked = any(check.metric.startswith("inbox.") for check in document.checks)
-    # A rating was answered where it could be used, and where it could not; a demand likewise.
-    answered = {
-        "unparseable": ("demands", inbox.get("parsed", 0) + inbox.get("unparseable", 0)),
-        "unparseable_ratings": (
-            "ratings",
-            inbox.get("rated", 0) + inbox.get("unparseable_ratings", 0),
-        ),
-    }
-    said = [
-        f"{words.of(inbox[key], of)} {what}"
-        for key, (what, of) in answered.items()
-        if inbox.get(key)
-    ]
-    if asked or not said:
-        return []
-    return [f"Answers of the LLM that are none: {words.sentence_list(said)} were unparseable."]
-
-
-def _reach(document: RunDocument) -> list[str]:
-    notes = []
-    trios = figures(document, "diversity.same_role_across_contracts").get("trios", 0)
-    if 0 < trios < _FEWEST_TRIOS:
-        asked = "one wording was" if trios == 1 else f"{trios} wordings were"
-        notes.append(f"Other wordings of the demands: only {asked} asked.")
-    if len(document.load_curve) == 1:
-        notes.append(_one_band(document))
-    return notes
-
-
-def _one_band(document: RunDocument) -> str:
-    fewest = min((number for _, number in document.users if number), default=0)
-    users = words.plural(document.run.peak_users, "concurrent user")
-    if fewest in (0, document.run.peak_users):
-        return f"Load: it did not vary, with {users} at most."
-    return f"Load: from {fewest} to {users}, too briefly at each number to tell them apart."
-
-
-def _generator(run: RunSection) -> list[str]:
-    if not run.generator_saturated:
-        return []
-    note = (
-        "Latency of the services alone: the generator was saturated. A process of it took over "
-        "90 % of its core, so that latencies may hold waits of its own; more workers, or fewer "
-        "users, would tell."
-    )
-    return [note]
-
-
-def _kept(run: RunSection) -> list[str]:
-    notes = []
-    if not run.keeps_all:
-        notes.append(f"Evidence of every event: kept was {run.evidence}; the figures saw all.")
-    if not run.trace_url:
-        notes.append("Traces: no Langfuse project is known.")
-    return notes

@@ -26,7 +26,7 @@ class Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: Annotated[str, says("sum of their BLAKE2b digests, in hexadecimal")]
 
 
-class Tally:
+class LinesDigest:
     """Counts lines and adds up their 128-bit XXH3 digests: equal whatever the lines' order.
 
     A line that is missing, there twice or changed by a bit changes it (but for a chance of one in
@@ -51,7 +51,7 @@ class Tally:
         self.lines += len(digests)
         self._sum += sum(digests)
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: LinesDigest) -> None:
         """Count what ``other`` did."""
         self.lines += other.lines
         self._sum += other._sum
@@ -68,8 +68,8 @@ class FileTally:
     __slots__ = ("events", "records")
 
     def __init__(self) -> None:
-        self.events = Tally()
-        self.records = Tally()
+        self.events = LinesDigest()
+        self.records = LinesDigest()
 
 
 def seal(content: Mapping[str, Any]) -> str:

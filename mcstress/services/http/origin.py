@@ -12,7 +12,7 @@ from mcstress.services.http.blanking import blanker
 from mcstress.services.http.request_head import RequestHeads, header_lines, request_heads
 
 
-class Target(msgspec.Struct, frozen=True, gc=False):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """A service. ``blank`` takes its bearer token out of an answer; None where there is none."""
 
     url: BaseUrl
@@ -25,13 +25,13 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
 
 @lru_cache(maxsize=64)
-def target(
+def origin(
     base_url: str,
     headers: tuple[tuple[str, str], ...],
     connect_timeout_s: float,
     timeout_s: float,
     size_limit_bytes: int,
-) -> Target:
+) -> Origin:
     """The service at ``base_url``, called with ``headers`` beside those that every call has."""
     url = parse_base_url(base_url)
     own = dict(headers)
@@ -45,7 +45,7 @@ def target(
         }
     )
     token = own.get("Authorization", "").rpartition(" ")[2]
-    return Target(
+    return Origin(
         url=url,
         base_url=str(url),
         heads=request_heads(url.prefix, lines),

@@ -1,13 +1,11 @@
-"""Diversity's arithmetic: mean, interval and chance of one figure, from its counts."""
+"""The interval of a diversity, from the Jaccards of its trios and of its pairs of cells."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from math import fsum
-from typing import Any
 
-from mcstress.metrics import jaccard
+from mcstress.metrics.event import CellKey
 from mcstress.metrics.intervals import (
     OVER_TRIOS,
     TRIOS_FOR_TRIO_INTERVAL,
@@ -18,25 +16,11 @@ from mcstress.metrics.intervals import (
     over_trios,
     wilson,
 )
-
-Cell = tuple[str, str]
-Sum = tuple[float, int]
-"""The sum of some Jaccards and their number."""
-
-Overlaps = Iterable[tuple[Any, int, int, int]]
-"""(group, shared, union, count)."""
-
-
-def sums_by_group(overlaps: Overlaps) -> dict[Any, Sum]:
-    """The sum and number of Jaccards per group, groups sorted."""
-    rows: dict[Any, list[tuple[int, int, int]]] = defaultdict(list)
-    for group, *row in overlaps:
-        rows[group].append((row[0], row[1], row[2]))
-    return {group: jaccard.total(rows[group]) for group in sorted(rows)}
+from mcstress.metrics.jaccard import Sum
 
 
 def interval(
-    trios: Mapping[int, Sum], cell_pairs: Mapping[tuple[Cell, Cell], Sum], k: int
+    trios: Mapping[int, Sum], cell_pairs: Mapping[tuple[CellKey, CellKey], Sum], k: int
 ) -> tuple[Interval | None, str | None]:
     """ci95 of a diversity and what it speaks of (STATISTICS.md, "Diversity").
 
@@ -59,7 +43,7 @@ def interval(
     ), WITHIN_TRIOS
 
 
-def _cells_left_out(cell_pairs: Mapping[tuple[Cell, Cell], Sum]) -> list[float | None]:
+def _cells_left_out(cell_pairs: Mapping[tuple[CellKey, CellKey], Sum]) -> list[float | None]:
     """The mean without the pairs of one cell, for each cell; None where no pair is left."""
     cells = sorted({cell for pair in cell_pairs for cell in pair})
     return [

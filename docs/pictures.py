@@ -1,0 +1,205 @@
+"""Makes the pictures of the documentation and the sample report, from real runs.
+
+``python docs/pictures.py`` makes all of them; ``python docs/pictures.py noise=1 sample`` some. A
+fault's picture is what its run's report shows: the verdict, the checks that failed, and the section
+that says why. ``FAULTS`` says which section, and what its run is started with.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+CHECKOUT = Path(__file__).parents[1]
+PICTURES = CHECKOUT / "docs" / "pictures"
+SAMPLE = CHECKOUT / "reports" / "reality-tests"
+ROUND = ("-u", "24", "-r", "24", "--rounds", "1")
+"""The load of ``make run``: all eight wordings."""
+WIDTH = 960
+INKS = (
+    *("#1d2127", "#5b636e", "#808893"),  # text, notes, grey of plots
+    *("#1a7f4e", "#9a6400", "#c0322b", "#2b62c0"),  # good, fair, bad, links
+    *("#3b7dd8", "#dd8438", "#2f9e77"),  # series of plots
+)
+SHADES = (1.0, 0.66, 0.33, 0.1)
+"""How much of an ink is in a pixel at a letter's edge; with white, 41 colours make the pictures."""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What of a report is shown and what of that is left out, as CSS selectors.
+
+    ``options`` are what the run is started with.
+    """
+
+    parts: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    options: tuple[str, ...] = ROUND
+
+
+FAULTS = {
+    "noise=1": Shown(("#relevance",)),
+    "recall=0.1": Shown(("#relevance",), options=(*ROUND, "--truth", "truth.jsonl")),
+    "nondeterminism=0.1": Shown(
+        ("#determinism",), without=("#determinism figure", ".worst .card:nth-child(n+2)")
+    ),
+    "cycle=1": Shown(("#diversity",), without=("#diversity figure:first-of-type",)),
+    "forget=0.5": Shown(("#learning",)),
+    "lose_fresh=1": Shown(("#freshness",)),
+    "replica_lag_s=3": Shown(
+        ("#freshness",), options=(*ROUND, "--check", "freshness.time_to_top_k_s.p95 <= 1")
+    ),
+    "ignore_exclude=1": Shown(("#swap_and_inbox",)),
+    "null_results=1": Shown(("#diversity",), without=("#diversity figure",)),
+    "same_ids=1": Shown(("#errors",)),
+    "unparseable=0.5": Shown(("#swap_and_inbox",)),
+    "echo_paraphrase=1": Shown(
+        ("#learning", "#swap_and_inbox"),
+        without=("#learning figure", "#swap_and_inbox .wide:first-of-type"),
+        options=(*ROUND, "--scenario", "by_llm.toml"),
+    ),
+    "outage=10+5": Shown(
+        ("#availability", "#over_time", "#latency"),
+        without=("#latency > :not(h2, figure)", "#latency figure:first-of-type"),
+        options=("-u", "24", "-r", "24", "--rounds", "0", "-t", "20s"),
+    ),
+    "slow_ms=200": Shown(
+        ("#latency",),
+        without=("#latency .wide:not(:first-of-type)", "#latency figure:nth-of-type(2)"),
+        options=(*ROUND, "--check", "latency.matrix_search.p95_ms < 150"),
+    ),
+}
+
+FRAME = """
+({parts, without}) => {
+  const shown = ['.verdict', '#checks', ...parts].map(one => document.querySelector(one));
+  for (const child of [...document.querySelector('main').children])
+    if (!shown.includes(child)) child.remove();
+  for (const one of document.querySelectorAll(without.join(',') || 'none')) one.remove();
+  const worst = document.querySelector('#checks .bad') ? '.bad' : '.fair';
+  for (const row of document.querySelectorAll('#checks tbody tr'))
+    if (!row.querySelector(worst)) row.remove();
+}
+"""
+"""JavaScript that leaves the verdict, the checks that failed (else the unknown), and the parts."""
+
+HEAD = "() => document.querySelectorAll('section:not(#checks)').forEach(one => one.remove())"
+"""JavaScript that leaves a report's first page."""
+
+STYLE = "main { padding: 12px 20px } section { margin-top: 12px; padding-top: 12px }"
+
+
+def main(names: list[str]) -> None:
+    """Make the pictures of ``names``, or all."""
+    PICTURES.mkdir(exist_ok=True)
+    with browser() as page:
+        for fault in FAULTS:
+            if not names or fault in names:
+                picture_of_fault(page, fault)
+        if not names or "sample" in names:
+            sample(page)
+
+
+@contextmanager
+def browser() -> Iterator[Page]:
+    """A page of the system's Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        raise SystemExit("no chromium on PATH; Debian and Ubuntu have it: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield started.new_page(viewport={"width": WIDTH, "height": 900})
+        started.close()
+
+
+def picture_of_fault(page: Page, fault: str) -> None:
+    """Run with the fault; the picture is named after it."""
+    shown = FAULTS[fault]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        options = [written(folder, one) for one in shown.options]
+        report = locust(*options, "--stack-fault", fault, report_dir=folder / "reports")
+        open_report(page, report)
+        page.evaluate(FRAME, {"parts": [*shown.parts], "without": [*shown.without]})
+        save(page, PICTURES / f"{fault.partition('=')[0]}.png")
+
+
+def written(folder: Path, option: str) -> str:
+    """The option; where it names a file of ours, that file is made in ``folder``."""
+    path = folder / option
+    if option == "truth.jsonl":
+        path.write_bytes(mcstress("truth"))
+    elif option == "by_llm.toml":
+        source = CHECKOUT / "users" / "scenarios" / "data" / "three_cities.toml"
+        by_llm = 'paraphrases_by = "llm"'
+        path.write_text(source.read_text().replace('paraphrases_by = "scenario"', by_llm))
+    else:
+        return option
+    return str(path)
+
+
+def sample(page: Page) -> None:
+    """The report that the README shows, and its picture."""
+    for old in SAMPLE.glob("multi_coord_stress_sample.*"):
+        old.unlink()
+    open_report(page, locust(*ROUND, "--run-id", "sample", report_dir=SAMPLE))
+    page.evaluate(HEAD)
+    save(page, CHECKOUT / "docs" / "report.png")
+
+
+def locust(*options: str, report_dir: Path) -> Path:
+    """One run to its end; its page. How it ends is its verdict's."""
+    where = report_dir.relative_to(CHECKOUT) if report_dir.is_relative_to(CHECKOUT) else report_dir
+    command = [sys.executable, "-m", "locust", "--headless", "--only-summary", *options]
+    command += ["--report-dir", str(where)]
+    done = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
+    pages = [*report_dir.glob("*_sample.html" if report_dir == SAMPLE else "*.html")]
+    if not pages:
+        raise SystemExit(f"{' '.join(options)}: no report\n{done.stderr}")
+    return pages[0]
+
+
+def mcstress(*options: str) -> bytes:
+    """What the command prints."""
+    command = [str(Path(sys.executable).with_name("mcstress")), *options]
+    return subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True).stdout
+
+
+def open_report(page: Page, report: Path) -> None:
+    """The page with all its plots drawn."""
+    page.goto(report.resolve().as_uri())
+    page.wait_for_function("() => Bokeh.documents.every(one => one.is_idle)")
+    page.add_style_tag(content=STYLE)
+
+
+def save(page: Page, path: Path) -> None:
+    """What the page's main part shows, in the colours of reports."""
+    taken = page.locator("main").screenshot(animations="disabled")
+    image = Image.open(BytesIO(taken)).convert("RGB")
+    image.quantize(palette=palette(), dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.relative_to(CHECKOUT)}: {path.stat().st_size / 1000:.0f} KB")
+
+
+def palette() -> Image.Image:
+    """White, and each ink in its shades."""
+    inks = [[int(ink[at : at + 2], 16) for at in (1, 3, 5)] for ink in INKS]
+    colours = [[255 - round((255 - part) * of) for part in ink] for ink in inks for of in SHADES]
+    made = Image.new("P", (1, 1))
+    made.putpalette([255, 255, 255, *chain.from_iterable(colours)])
+    return made
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

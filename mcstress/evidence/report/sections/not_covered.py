@@ -1,0 +1,160 @@
+"""The section on what a reader might take for tested, and was not."""
+
+from __future__ import annotations
+
+from mcstress.evidence.document_parts import (
+    RunSection,
+)
+from mcstress.evidence.report import words
+from mcstress.evidence.report.section import Section, Verbatim, figures
+from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.metric import UNSENT_STEPS
+from mcstress.metrics.phase import PHASES
+
+RULE_BASED = "no language model"
+NOT_SENT = "not sent"
+_FEWEST_TRIOS = 5
+_NO_SCHEDULE = "Latency from an intended start: there was no schedule."
+
+
+def not_covered(document: RunDocument) -> Section:
+    """What a reader might take for tested and was not."""
+    run = document.run
+    return Section(
+        key="not_covered",
+        title="What this run did not cover",
+        notes=[
+            *_phases(document),
+            *_services(run),
+            *_outcomes(document),
+            *_understood(document),
+            *_reach(document),
+            *_generator(run),
+            *_kept(run),
+            *([] if document.completeness.arrivals else [_NO_SCHEDULE]),
+        ],
+    )
+
+
+def _phases(document: RunDocument) -> list[str]:
+    run, nouns = document.run, document.words
+    left_out = [nouns.phase(name) for name in PHASES if run.phases and name not in run.phases]
+    ran = figures(document, "events.by_phase")
+    idle = [nouns.phase(name) for name in run.phases if not ran.get(name)]
+    notes = [f"Phases not chosen: {words.sentence_list(left_out)}."] if left_out else []
+    return notes + ([f"Chosen and never ran: {words.sentence_list(idle)}."] if idle else [])
+
+
+def _services(run: RunSection) -> list[str]:
+    return (
+        [
+            f"No real {service.name} was tested: these figures describe the built-in test server"
+            + (f" ({service.note})." if service.note else ".")
+            for service in run.services
+            if service.embedded
+        ]
+        + [
+            f"No real {service.name} was tested: it says that it is none ({service.note})."
+            for service in run.services
+            if not service.embedded and RULE_BASED in service.note
+        ]
+        + [
+            f"The {service.name} with its token: {service.note} to {service.url}, another service."
+            for service in run.services
+            if NOT_SENT in service.note
+        ]
+    )
+
+
+def _outcomes(document: RunDocument) -> list[str]:
+    reasons = {
+        "failed": "failed (a list that was found before counts)",
+        "skipped": "skipped for want of a partner or of a usable paraphrase",
+        "unmet": "whose partner stayed silent",
+        "cut": "cut off by the end of the run",
+    }
+    counted = figures(document, "events.by_outcome")
+    said = [f"{counted[key]:,} {text}" for key, text in reasons.items() if counted.get(key)]
+    if unsent := document.faults.get(UNSENT_STEPS):
+        steps = words.plural(unsent, "step")
+        said.append(f"{steps} of them that the load generator could not send, which is no failure")
+    return [f"Events that were not whole: {words.sentence_list(said)}."] if said else []
+
+
+def _understood(document: RunDocument) -> list[str]:
+    """What the LLM wrote that nobody could read, where no check asks for it."""
+    inbox = figures(document, "inbox")
+    asked = any(check.metric.startswith("inbox.") for check in document.checks)
+    # A rating was answered where it could be used, and where it could not; a demand likewise.
+    answered = {
+        "unparseable": ("demands", inbox.get("parsed", 0) + inbox.get("unparseable", 0)),
+        "unparseable_ratings": (
+            "ratings",
+            inbox.get("rated", 0) + inbox.get("unparseable_ratings", 0),
+        ),
+    }
+    said = [
+        f"{words.of(inbox[key], of)} {what}"
+        for key, (what, of) in answered.items()
+        if inbox.get(key)
+    ]
+    if asked or not said:
+        return []
+    return [f"Answers of the LLM that are none: {words.sentence_list(said)} were unparseable."]
+
+
+def _reach(document: RunDocument) -> list[str]:
+    notes = _incomplete_groups(document)
+    trios = figures(document, "diversity.same_role_across_contracts").get("trios", 0)
+    if 0 < trios < _FEWEST_TRIOS:
+        asked = "one wording was" if trios == 1 else f"{trios} wordings were"
+        notes.append(f"Other wordings of the demands: only {asked} asked.")
+    if len(document.load_curve) == 1:
+        notes.append(_one_band(document))
+    return notes
+
+
+def _incomplete_groups(document: RunDocument) -> list[str]:
+    """Groups that lacked somebody: what is done together was not tested in them."""
+    seats, nouns = document.run.seats, document.words
+    most, whole = max(seats.values(), default=0), min(seats.values(), default=0)
+    if most == whole:
+        return []
+    there = ", ".join(f"{number:,} {Verbatim(name)}" for name, number in seats.items())
+    some = words.plural(
+        most - whole, *map(nouns.fill, ("incomplete {group}", "incomplete {groups}"))
+    )
+    return [
+        nouns.fill(
+            f"{some[:1].upper()}{some[1:]} beside {whole:,} whole: there were {there}. What its "
+            "{coordinators} do together was not tested in it."
+        )
+    ]
+
+
+def _one_band(document: RunDocument) -> str:
+    fewest = min((number for _, number in document.users if number), default=0)
+    users = words.plural(document.run.peak_users, "concurrent user")
+    if fewest in (0, document.run.peak_users):
+        return f"Load: it did not vary, with {users} at most."
+    return f"Load: from {fewest} to {users}, too briefly at each number to tell them apart."
+
+
+def _generator(run: RunSection) -> list[str]:
+    if not run.generator_saturated:
+        return []
+    note = (
+        "Latency of the services alone: the generator was saturated. A process of it took over "
+        "90 % of its core, so that latencies may hold waits of its own; more workers, or fewer "
+        "users, would tell."
+    )
+    return [note]
+
+
+def _kept(run: RunSection) -> list[str]:
+    notes = []
+    if not run.keeps_all:
+        notes.append(f"Evidence of every event: kept was {run.evidence}; the figures saw all.")
+    if not run.trace_url:
+        notes.append("Traces: no Langfuse project is known.")
+    return notes

@@ -1,0 +1,266 @@
+"""The open model: events begin when a schedule says so, and idle users take them.
+
+Seconds are granted by the master; of each, this process works its own arrivals out. They wait here
+in their order until an idle user takes one. None is ever handed to a user: Locust kills users that
+wait, and an arrival must not end with one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import gevent
+import msgspec
+from gevent.event import Event as Signal
+from gevent.hub import Waiter
+
+from mcstress.load.pacer import Slot
+from mcstress.load.round_places import phases_from
+from mcstress.load.schedule import Counts, Granted, Kind, dealt
+from mcstress.metrics.arrivals import Fate, Unserved
+from mcstress.metrics.event import Scheduled, utc
+from mcstress.services.clock import CLOCK
+from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
+
+if TYPE_CHECKING:
+    from mcstress.users.coordinator import Coordinator
+    from mcstress.users.persona import CoordinatorUser
+
+LOOK_S = 0.1
+"""So often at least it is looked for arrivals that have waited too long."""
+MS = 1000
+
+
+class Arrivals(msgspec.Struct, frozen=True):
+    """How a process is to treat arrivals: the schedule's kind and seed, and the longest wait."""
+
+    kind: Kind
+    seed: int
+    max_wait_s: float
+
+
+class Arrival(NamedTuple):
+    """One of the schedule's, by ``perf_counter``."""
+
+    due_s: float
+    offered_per_s: float
+
+
+class ArrivalsPacer:
+    """Drives the users of one process by the schedule; ``counts`` says what became of it.
+
+    ``closed_first``: until the first second is granted, users go on at their own speed: the
+    reference, in which only one trio has seats.
+    """
+
+    def __init__(self, arrivals: Arrivals, worker: str, *, closed_first: bool = False) -> None:
+        self.counts = Counts()
+        self.unserved = Unserved()
+        self._arrivals = arrivals
+        self._worker = worker
+        self._closed_first = closed_first
+        self._announced = Signal()
+        self._trios = 0
+        self._begin_s = 0.0
+        self._coming: deque[Arrival] = deque()
+        self._due: deque[Arrival] = deque()
+        self._idle: deque[Waiter[None]] = deque()
+        self._woken: set[Waiter[None]] = set()
+        self._news = Signal()
+        self._ended = False
+        self._is_empty = False
+        self._last_taken_s = 0.0
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def grant(self, seconds: Sequence[Granted], in_s: float, trios: int) -> None:
+        """These seconds may begin, the first of them ``in_s`` seconds from now."""
+        if self._greenlet is None:
+            self._begin_s = perf_counter() + in_s - seconds[0].second.number
+            self._trios = trios
+            self._greenlet = gevent.spawn(self._release)
+        for granted in seconds:
+            begins_s, rate = self._begin_s + granted.second.number, granted.second.rate_per_s
+            mine = dict(
+                dealt(granted.second, self._arrivals.kind, self._arrivals.seed, granted.shares)
+            ).get(self._worker)
+            if mine is None:
+                continue
+            self.counts.granted += len(mine)
+            if self._ended:
+                self.counts.withdrawn += len(mine)
+            else:
+                self._coming.extend(Arrival(begins_s + place, rate) for place in mine.tolist())
+        self._announced.set()
+        self._news.set()
+
+    def tasks(self, coordinator: Coordinator) -> Iterator[Task]:
+        """The phases of the round in their order, from the seat's place in its first round on.
+
+        A task that asks nothing is done at once: no arrival is for it.
+        """
+        self._is_empty = False
+        phases = coordinator.run.phases
+        if not (self._announced.is_set() or self._is_reference(coordinator)):
+            with coordinator.interruptible():
+                self._announced.wait()
+            seat = coordinator.seat
+            if (seat.generation, coordinator.round) == (1, seat.first_round):
+                phases = phases_from(coordinator.run, seat.trio, self._trios)
+        if len(phases) < len(coordinator.run.phases):
+            coordinator.last_round += 1  # this part of a round is not one of --rounds
+        coordinator.begin_round()
+        for phase in phases:
+            for make_event in PHASE_FUNCTIONS[phase](coordinator):
+                if asks_nothing(make_event):
+                    make_event()
+                else:
+                    yield make_event
+                if not coordinator.context.holds(coordinator.seat):
+                    return
+
+    def take(self, user: CoordinatorUser) -> Slot | None:
+        """The next arrival, when it is there and the user has woken; None after the end."""
+        user.end_if_stopping()
+        if user.coordinator is not None and self._is_reference(user.coordinator):
+            return Slot(user)
+        slot = self._next(user, woken=False)
+        while slot is None and not self._ended:
+            self._wait(user)
+            slot = self._next(user, woken=True)
+        return slot
+
+    def _is_reference(self, coordinator: Coordinator) -> bool:
+        """Whether it belongs to the trio that is alone before the schedule begins."""
+        return self._closed_first and coordinator.seat.trio == 1 and not self._announced.is_set()
+
+    def finished(self, slot: Slot) -> None:
+        """Nothing: ``take`` is where a user waits, and may be stopped."""
+
+    def left(self, user: CoordinatorUser) -> None:
+        """Nothing: no arrival was the user's."""
+
+    def all_done(self) -> None:
+        """All users of the process have done their rounds: its schedule ended with the last task.
+
+        What comes after that was taken is withdrawn, until somebody new begins a round.
+        """
+        if not self._announced.is_set():
+            return  # only the reference's trio is there yet
+        self._is_empty = True
+        while self._due and self._due[-1].due_s > self._last_taken_s:
+            self._due.pop()
+            self.counts.withdrawn += 1
+
+    def end(self) -> None:
+        """Nothing begins any more: what waits is cut, what was to come is withdrawn.
+
+        What came due while Locust was busy with its stop, and had no turn, is withdrawn too.
+        """
+        if self._ended:
+            return
+        self._ended = True
+        now_s = perf_counter()
+        self._miss(now_s)
+        for arrival in self._due:
+            self._count("cut", arrival, now_s)
+        self.counts.cut += len(self._due)
+        self.counts.withdrawn += len(self._coming)
+        self._due.clear()
+        self._coming.clear()
+        if self._greenlet is not None:
+            self._greenlet.kill(block=False)
+
+    def take_unserved(self) -> Unserved:
+        """Those since it was asked last."""
+        taken, self.unserved = self.unserved, Unserved()
+        return taken
+
+    def _wait(self, user: CoordinatorUser) -> None:
+        """Until an arrival is due; who is stopped after it was woken wakes another."""
+        waiter: Waiter[None] = Waiter()
+        self._idle.append(waiter)
+        try:
+            with user.interruptible():
+                waiter.get()
+        except BaseException:
+            if waiter in self._woken:
+                self._woken.discard(waiter)
+                self._wake()
+            else:
+                self._idle.remove(waiter)
+            raise
+        self._woken.discard(waiter)
+
+    def _next(self, user: CoordinatorUser, *, woken: bool) -> Slot | None:
+        """Take the arrival that has waited longest."""
+        now_s = perf_counter()
+        if self._coming and self._coming[0].due_s <= now_s:
+            self._move_due(now_s)
+        if not self._due:
+            return None
+        self._miss(now_s)
+        if not self._due or self._ended:
+            return None
+        arrival = self._due.popleft()
+        self.counts.begun += 1
+        self._last_taken_s = now_s
+        late_ms = (now_s - arrival.due_s) * MS
+        # While a user is idle, whatever comes late is late because of this process.
+        is_own = woken or bool(self._idle) or bool(self._woken)
+        slot = Slot(
+            user,
+            Scheduled(
+                intended=utc(CLOCK.anchor_s + arrival.due_s),
+                offered_per_s=arrival.offered_per_s,
+                generator_ms=late_ms if is_own else 0.0,
+                queue_ms=0.0 if is_own else late_ms,
+            ),
+        )
+        if user.coordinator is not None:
+            user.coordinator.slot = slot
+        return slot
+
+    def _release(self) -> None:
+        """Wake a user for each arrival that is due."""
+        while not self._ended:
+            now_s = perf_counter()
+            self._move_due(now_s)
+            self._miss(now_s)
+            self._wake()
+            self._news.clear()
+            pause_s = LOOK_S
+            if self._coming:
+                pause_s = min(pause_s, self._coming[0].due_s - perf_counter())
+            if pause_s > 0:
+                self._news.wait(pause_s)
+
+    def _wake(self) -> None:
+        loop = gevent.get_hub().loop
+        for _ in range(min(len(self._due) - len(self._woken), len(self._idle))):
+            waiter = self._idle.popleft()
+            self._woken.add(waiter)
+            loop.run_callback(waiter.switch, None)
+
+    def _move_due(self, now_s: float) -> None:
+        coming, due = self._coming, self._due
+        while coming and coming[0].due_s <= now_s:
+            arrival = coming.popleft()
+            if self._is_empty:
+                self.counts.withdrawn += 1
+            else:
+                due.append(arrival)
+
+    def _miss(self, now_s: float) -> None:
+        """Give up those that have waited too long."""
+        longest_s = self._arrivals.max_wait_s
+        while self._due and now_s - self._due[0].due_s > longest_s:
+            self.counts.missed += 1
+            self._count("missed", self._due.popleft(), now_s)
+
+    def _count(self, fate: Fate, arrival: Arrival, now_s: float) -> None:
+        waited_s = min(now_s - arrival.due_s, self._arrivals.max_wait_s)
+        second = int(CLOCK.anchor_s + arrival.due_s)
+        self.unserved.add(second, arrival.offered_per_s, fate, waited_s * MS)

@@ -1,0 +1,84 @@
+"""Arrivals of a schedule: what was offered, what became of it, and what never began.
+
+Arrivals that never began are no events, and yet somebody waited: percentiles of the response have
+them as "at least that long" (response.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
+
+import msgspec
+
+from mcstress.metrics.tally import Tally
+
+Fate = Literal["missed", "cut"]
+
+Row = tuple[
+    Annotated[int, msgspec.Meta(ge=0, le=2**40, description="Unix second of its intended time")],
+    Annotated[
+        int, msgspec.Meta(ge=0, le=2**53, description="thousandths of an arrival a second then")
+    ],
+    Annotated[Fate, msgspec.Meta(description="missed: waited too long. cut: by the run's end")],
+    Annotated[int, msgspec.Meta(ge=0, le=2**53, description="ms that it had waited, rounded down")],
+    Annotated[int, msgspec.Meta(ge=1, le=2**53, description="how many such arrivals")],
+]
+Rows = Sequence[Row]
+THOUSAND = 1000
+
+
+class OfferedSecond(msgspec.Struct, frozen=True, array_like=True):
+    """One second of the schedule, as the master granted it."""
+
+    time: Annotated[int, msgspec.Meta(ge=0, le=2**40, description="the Unix second that it is")]
+    rate_per_s: Annotated[float, msgspec.Meta(ge=0, description="arrivals that were expected")]
+    arrivals: Annotated[int, msgspec.Meta(ge=0, le=2**53, description="arrivals that it had")]
+    lasted_s: Annotated[
+        float, msgspec.Meta(gt=0, le=1, description="how long of it was before the end")
+    ] = 1.0
+
+
+class ArrivalTotals(msgspec.Struct, kw_only=True):
+    """What became of all arrivals: ``offered`` is the sum of the others."""
+
+    offered: Annotated[int, msgspec.Meta(description="arrivals that came before the end")]
+    begun: Annotated[int, msgspec.Meta(description="that became events")]
+    missed: Annotated[int, msgspec.Meta(description="that waited longer than --max-wait")]
+    cut: Annotated[int, msgspec.Meta(description="that waited when the run ended")]
+    unknown: Annotated[int, msgspec.Meta(description="of a lost worker, which did not say")]
+
+
+class Unserved(Tally[tuple[int, int, Fate, int]]):
+    """How many arrivals by intended second, offered rate, fate and wait.
+
+    ``missed`` ones have all waited for the longest wait: a second of them is one row.
+    """
+
+    def add(
+        self, second: int, offered_per_s: float, fate: Fate, waited_ms: float, number: int = 1
+    ) -> None:
+        """Count arrivals."""
+        self[second, round(offered_per_s * THOUSAND), fate, int(waited_ms)] += number
+
+    def rows(self) -> list[Row]:
+        """As files and messages have them, ascending."""
+        return [(*key, count) for key, count in sorted(self.items())]
+
+    def take_in(self, rows: Iterable[Row]) -> None:
+        """Count what ``rows`` tell."""
+        for second, rate, fate, waited_ms, number in rows:
+            self[second, rate, fate, waited_ms] += number
+
+
+class Offered(msgspec.Struct, frozen=True):
+    """All that is known of a run's schedule beside its events; ``totals`` None: there was none."""
+
+    seconds: Sequence[OfferedSecond] = ()
+    unserved: Rows = ()
+    totals: ArrivalTotals | None = None
+
+
+def total(rows: Rows, fate: Fate) -> int:
+    """How many arrivals had this fate."""
+    return sum(row[4] for row in rows if row[2] == fate)
