@@ -128,14 +128,17 @@ class Lifecycle:
         processes = option(self.environment, "processes")
         check_asked(asked, processes=processes, local=self.worker is not None)
 
-    def prepare(self, settings: Settings) -> SystemUnderTest:
-        """Check everything, and make the ground ready before the first user; raises UsageError."""
+    def prepare(self, settings: Settings, users: int | None = None) -> SystemUnderTest:
+        """Check everything, and make the ground ready before the first user; raises UsageError.
+
+        A memory is filled for ``users``, by default as many as the options say.
+        """
         if self.system is None or self.system.settings != settings:
             self.leave()
             check_claim(settings)
             said_of_truth(settings)  # what it refuses, before services are started
             self.system = system = prepare(settings)
-            users = option(self.environment, "num_users") or 1
+            users = users or option(self.environment, "num_users") or 1
             try:
                 system.memory_trios = fill_memory(settings, system, users)
             except BaseException:

@@ -8,7 +8,7 @@ that names its namespace: where such an id comes back in another, the memory lea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, count, islice
 from random import Random
 
 from mcstress.metrics.event import Hit, Item
@@ -34,20 +34,21 @@ def filler(scenario: Scenario, seed: int, namespace: str) -> Iterator[Recording]
         for demand in contract.demands
     ]
     asked = {(demand.role, demand.location) for demand in demands}
-    every = sorted({(one.role, other.location) for one in demands for other in demands})
-    others = [pair for pair in every if pair not in asked] or every
-    number = 0
-    while True:
-        number += 1
+    every = dict.fromkeys((one.role, other.location) for one in demands for other in demands)
+    others = [pair for pair in every if pair not in asked] or [*every]
+    for number in count(1):
         role, location = random.choice(others)
         answer = Item(f"{FILLER}{namespace}:{number}", scenario.corpora[0])
         yield Recording(_sentence(random, role, location, demands), answer, namespace, role)
 
 
-def _sentence(random: Random, role: str, location: str | None, demands: Sequence[Demand]) -> str:
+def _sentence(
+    random: Random, role: str, location: str | None, demands: Sequence[Demand]
+) -> str:
     certs, skills, shift = (random.choice(demands) for _ in range(3))
+    place = f" in {location}" if location else ""
     parts = [
-        f"{random.randint(1, 99)} {role} in {location}",
+        f"{random.randint(1, 99)} {role}{place}",
         ", ".join(certs.certs),
         ", ".join(random.sample(skills.skills, len(skills.skills))),
         shift.shift,
