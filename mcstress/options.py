@@ -113,9 +113,17 @@ def _add_hidden(add: Any) -> None:
     add(
         "--target",
         hidden=True,
-        metavar="MODULE:CLASS",
+        metavar="NAME or FILE or MODULE:CLASS",
         default="",
-        help="your own class to test instead of the gateway; also FILE.py:CLASS",
+        help="what to test instead of the gateway: a name that ships, a TOML file, your own class",
+    )
+    add(
+        "--target-token",
+        hidden=True,
+        metavar="NAME@HOST",
+        action="append",
+        default=None,
+        help="a variable that a target's file may name beside TARGET_…, and the host it may go to",
     )
     add(
         "--memory-size",

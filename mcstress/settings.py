@@ -35,7 +35,8 @@ from mcstress.services.llm.clients import CLIENTS, Api
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import TargetSetup
-from mcstress.services.target_class import target_class
+from mcstress.services.target_class import TargetName, read_target
+from mcstress.services.toml.secrets import Allowed, parse_allowed
 from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
@@ -101,6 +102,8 @@ class Settings(msgspec.Struct, frozen=True):
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
+    target_name: TargetName = TargetName()
+    target_tokens: tuple[Allowed, ...] = ()
     memory_size: int = 0
     mail: MailSource | None = None
     inbox_repeat: bool = False
@@ -119,6 +122,9 @@ class Settings(msgspec.Struct, frozen=True):
             timeout_s=self.timeout_s,
             max_answer_bytes=self.max_answer_bytes,
             token_hosts=self.token_hosts,
+            file=self.target_name.file,
+            text=self.target_name.text,
+            tokens=self.target_tokens,
         )
 
     def llm_setup(self, url: str, model: ModelFacts) -> ModelSetup:
@@ -152,6 +158,8 @@ _OPTIONS = {
     "wait_deadline_s": "--wait-deadline",
     "web_allowed_hosts": "--web-allowed-host",
     "token_hosts": "--host",
+    "target_name": "--target",
+    "target_tokens": "--target-token",
     "stack_faults": "--stack-fault",
     "mail": "--inbox",
 }
@@ -178,6 +186,7 @@ def read_settings(
     """
     scenario = load_scenario(options.scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
+    target = _target(options.target, host)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
@@ -186,7 +195,7 @@ def read_settings(
         ),
         checks=_checks(scenario, options.check),
         gateway_url=base_url("--host", host),
-        target=_target(options.target, host),
+        target=target.name,
         llm_url=base_url("--llm-host", options.llm_host),
         llm_api=_api("--llm-api", options.llm_api),
         llm_max_tokens=at_least(0, "--llm-max-tokens", options.llm_max_tokens),
@@ -219,6 +228,8 @@ def read_settings(
         rest=read_rest(Path(options.rest), scenario, _top_k(options.top_k, scenario))
         if options.rest
         else {},
+        target_name=target,
+        target_tokens=parse_allowed(options.target_token),
         memory_size=at_least(0, "--memory-size", options.memory_size),
         mail=_mail(options.inbox, scenario),
         inbox_repeat=bool(options.inbox_repeat),
@@ -318,16 +329,17 @@ def _top_k(value: Any, scenario: Scenario) -> int:
     return top_k
 
 
-def _target(name: str, host: str | None) -> str:
-    """The name of a class that is there, and that takes a host where one is given."""
-    if name and host and not target_class(name).takes_host:
+def _target(name: str, host: str | None) -> TargetName:
+    """A target that is there, and that takes a host where one is given."""
+    target = read_target(name)
+    kind = target.kind()
+    if name and host and not kind.takes_host:
+        what = 'file has no url = "{host}"' if target.file else "class takes none"
         raise UsageError(
-            f"--target {name}: found --host {clip(host)} beside it, and the class takes none; "
+            f"--target {name}: found --host {clip(host)} beside it, and the {what}; "
             "expected one of the two"
         )
-    if name:
-        target_class(name)
-    return name
+    return target
 
 
 def _mail(given: str, scenario: Scenario) -> MailSource | None:

@@ -23,7 +23,7 @@ from mcstress.services.preflight import (
 )
 from mcstress.services.step import Step
 from mcstress.services.target import Capabilities, Target
-from mcstress.services.target_class import OPTION, make_target, target_class
+from mcstress.services.target_class import OPTION, make_target
 from mcstress.settings import Settings
 from mcstress.users.scenarios.load import corpus_paths
 
@@ -38,12 +38,14 @@ class TargetFacts(msgspec.Struct, frozen=True):
     """What the target said of itself: what it can do, and its corpora.
 
     ``candidates`` is the number of items of each role, where the target knows it.
+    ``notes``: how its figures are to be read.
     """
 
     corpus_sizes: dict[str, int] = {}
     candidates: dict[str, int] | None = None
     capabilities: Capabilities = Capabilities()
     title: str = "gateway"
+    notes: tuple[str, ...] = ()
 
 
 class SystemUnderTest(msgspec.Struct):
@@ -87,6 +89,8 @@ def prepare(settings: Settings) -> SystemUnderTest:
     """
     if unused := unused_proxy([settings.gateway_url, settings.llm_url]):
         logger.warning(unused)
+    for warning in settings.target_name.warnings():
+        logger.warning(warning)
     url, llm_url = settings.gateway_url, settings.llm_url
     target = look_at_target(settings, url) if settings.keeps_what_is_written else None
     model = look_at_llm(settings, llm_url) if llm_url else None
@@ -143,8 +147,9 @@ def _facts(settings: Settings, target: Target) -> TargetFacts:
         reasons = ", ".join(sorted({*can.skipped_phases().values()}))
         raise UsageError(f"{place}: found no phase left to run, for {reasons}")
     title = title_of(settings)
+    notes = tuple(target.notes()) if isinstance(target, Target) else ()
     if not can.sizes:
-        return TargetFacts(capabilities=can, title=title)
+        return TargetFacts(capabilities=can, title=title, notes=notes)
     step = target.sizes()
     _refuse_failed(place, step)
     sizes = step.answer
@@ -154,12 +159,12 @@ def _facts(settings: Settings, target: Target) -> TargetFacts:
         raise ServiceRefusalError(
             f"{place}: no corpus {listed(missing)}; there is {listed(sizes.corpora)}"
         )
-    return TargetFacts(sizes.corpora, sizes.roles, can, title)
+    return TargetFacts(sizes.corpora, sizes.roles, can, title, notes)
 
 
 def title_of(settings: Settings) -> str:
     """What reports call the target."""
-    kind = target_class(settings.target)
+    kind = settings.target_name.kind()
     return kind.title or kind.__name__
 
 

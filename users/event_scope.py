@@ -186,7 +186,7 @@ class EventScope:
         alone = search.memory if coordinator.can.recall else None
         ask = coordinator.target.search if alone is None else coordinator.target.recall
         if rejected is not None:
-            event.rejected = rejected
+            event.rejected = search.rejected = rejected
             search.exclude = event.exclude_ids = [*dict.fromkeys(one.id for one in rejected)]
         event.query = query
         event.corpus_sizes = coordinator.context.corpus_sizes(corpora)

@@ -135,6 +135,7 @@ def _input(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", f"phases: {', '.join(settings.phases)}")
     yield Finding("ok", f"checks: {', '.join(check.text for check in settings.checks)}")
     yield from (Finding("warn", said) for said in said_of_truth(settings))
+    yield from (Finding("warn", said) for said in settings.target_name.warnings())
     yield Finding("ok", f"reports: {settings.report_dir} can be written")
 
 

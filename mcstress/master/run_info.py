@@ -72,7 +72,12 @@ def services(system: SystemUnderTest) -> list[Service]:
             embedded=not given.keeps_what_is_written,
             note=_faults(given)
             if not given.keeps_what_is_written
-            else _without_token(GATEWAY_TOKEN, given.gateway_url, given),
+            else "; ".join(
+                filter(
+                    None,
+                    (*system.target.notes, _without_token(GATEWAY_TOKEN, given.gateway_url, given)),
+                )
+            ),
         ),
         Service(
             name="LLM",

@@ -18,6 +18,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.services.step import Step, leave_cut
+from mcstress.services.toml.secrets import Allowed
 from mcstress.services.trace_context import TraceContext, new_span_id
 
 Answer = TypeVar("Answer")
@@ -35,7 +36,8 @@ class Search(msgspec.Struct, gc=False):
     """A search for the ``k`` items of ``corpora`` that are nearest to ``text``.
 
     ``memory`` is the namespace whose recordings take part, for what ``role`` asks; None: retrieval
-    only. ``exclude`` are ids that must not come back. ``metadata``: the hits' metadata is wanted,
+    only. ``exclude`` are ids that must not come back, ``rejected`` the items that they are
+    the ids of. ``metadata``: the hits' metadata is wanted,
     too; ``fields``: of it no more than these, where any are named. ``new_connection``: it must not
     go over the connection of the call before.
     """
@@ -46,6 +48,7 @@ class Search(msgspec.Struct, gc=False):
     memory: str | None = None
     role: str | None = None
     exclude: list[str] = []
+    rejected: list[Item] = []
     metadata: bool = False
     fields: list[str] = []
     new_connection: bool = False
@@ -120,7 +123,8 @@ class TargetSetup(msgspec.Struct, frozen=True):
     """What a target is made from, the same in every process of a run.
 
     ``url`` is ``--host``, empty without one. ``corpora`` are those that the scenario searches,
-    ``fresh_corpus`` the one it adds to. Times are in seconds.
+    ``fresh_corpus`` the one it adds to. Times are in seconds. ``file`` is the path of a
+    target's file, ``text`` what is in it, ``tokens`` what ``--target-token`` allows.
     """
 
     url: str = ""
@@ -131,6 +135,9 @@ class TargetSetup(msgspec.Struct, frozen=True):
     timeout_s: float = 30.0
     max_answer_bytes: int = 8_000_000
     token_hosts: TokenHosts = TokenHosts()
+    file: str = ""
+    text: str = ""
+    tokens: tuple[Allowed, ...] = ()
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -215,6 +222,10 @@ class Target:
 
     def _defines(self, method: str) -> bool:
         return getattr(type(self), method) is not getattr(Target, method)
+
+    def notes(self) -> list[str]:
+        """What the report says beside the target's name: how its figures are to be read."""
+        return []
 
     def connect(self) -> Self:
         """What one coordinator calls; override it where a connection must not be shared."""

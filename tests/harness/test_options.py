@@ -109,7 +109,7 @@ def test_the_llm_may_take_longer_than_a_search():
         ({"llm_host": "ollama"}, "--llm-host: found 'ollama'"),
         ({"llm_api": "OpenAI"}, "--llm-api: found 'OpenAI', expected ollama or openai"),
         ({"llm_max_tokens": -1}, "--llm-max-tokens: found -1, expected 0 or more"),
-        ({"target": "chroma"}, "--target: found 'chroma', expected module:Class or FILE.py:Class"),
+        ({"target": "nobody"}, "--target: found 'nobody', expected a name that ships, FILE.toml, "),
         ({"evidence": "some"}, "--evidence 'some'"),
         ({"scenario": "four_cities"}, "four_cities"),
         ({"tags": ["inbx"]}, "--tags: found 'inbx'"),
