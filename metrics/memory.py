@@ -1,7 +1,7 @@
 """Memory that is asked by itself, and whether it keeps to the namespace that is asked.
 
-A leak is a hit that another namespace was told: filler, whose ids name their namespace, or the
-answer that a handover's control asks for where it was not recorded. The chance levels are those of
+A leak is a hit that another namespace was told: filler, whose ids name their namespace, or, where
+a coordinator asks its own namespace, what it did not record. The chance levels are those of
 a list drawn at random from what the namespace was told: 1/n and min(1, K/n), means over queries.
 """
 
@@ -38,7 +38,7 @@ class Memory(Metric):
     """
 
     key = section = "memory"
-    hears = ("surge", "merge", "handover", "handover_paraphrase", "split")
+    hears = ("surge", "merge", "swap", "handover", "handover_paraphrase", "split")
 
     def __init__(self) -> None:
         self.asked: Tally[tuple[()]] = Tally()

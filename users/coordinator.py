@@ -159,6 +159,11 @@ class Coordinator:
         is_filled = seat.generation == 1 and seat.trio <= run.memory_trios
         return run.memory_size * is_filled + len(self.told)
 
+    @property
+    def answers_told(self) -> set[Item] | None:
+        """What it recorded; None where its namespace may hold what an earlier run did."""
+        return {answer for _, answer in self.told} if self.run.owns_namespaces else None
+
     def begin_round(self) -> None:
         """Take the round's wording, forget the last one's baselines, tell the master of it."""
         self.variant = self.run.variant_of(self.seat.trio, self.round)

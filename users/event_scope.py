@@ -201,7 +201,8 @@ class EventScope:
             if rules is not None:
                 rules.judge(found, event)
             if alone is not None:
-                event.memory = MemoryAsked(alone, records, leaks(found.hits, alone))
+                told = coordinator.answers_told if alone == coordinator.namespace else None
+                event.memory = MemoryAsked(alone, records, leaks(found.hits, alone, told))
         return found
 
     def record(self, query: str, answer_id: str, answer_corpus: str, role: str) -> bool:
@@ -211,10 +212,8 @@ class EventScope:
             return False
         answer = Item(answer_id, answer_corpus)
         recording = Recording(query, answer, coordinator.namespace, role)
-        if self.take(coordinator.target.record(recording, self.trace)).error is not None:
-            return False
-        coordinator.told.add((query, answer))
-        return True
+        coordinator.told.add((query, answer))  # what fails may have been taken all the same
+        return self.take(coordinator.target.record(recording, self.trace)).error is None
 
     def add(self, item: NewItem) -> bool:
         """Put an item where searches find it; whether it was taken."""

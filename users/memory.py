@@ -8,6 +8,7 @@ that names its namespace: where such an id comes back in another, the memory lea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain, count, islice
 from random import Random
 
@@ -42,9 +43,7 @@ def filler(scenario: Scenario, seed: int, namespace: str) -> Iterator[Recording]
         yield Recording(_sentence(random, role, location, demands), answer, namespace, role)
 
 
-def _sentence(
-    random: Random, role: str, location: str | None, demands: Sequence[Demand]
-) -> str:
+def _sentence(random: Random, role: str, location: str | None, demands: Sequence[Demand]) -> str:
     certs, skills, shift = (random.choice(demands) for _ in range(3))
     place = f" in {location}" if location else ""
     parts = [
@@ -84,7 +83,17 @@ def fill(
     return write_all(target, pairs, lambda its, those, trace: its.record_all(those, trace))
 
 
-def leaks(hits: Iterable[Hit], namespace: str) -> int:
-    """How many of ``hits``, found in ``namespace``, are filler of another one."""
+def leaks(hits: Iterable[Hit], namespace: str, told: AbstractSet[Item] | None = None) -> int:
+    """How many of ``hits``, found in ``namespace``, another one was told.
+
+    That is filler of another one; and, where all that this one was ``told`` beside its filler is
+    known, whatever is not among it.
+    """
     own = f"{FILLER}{namespace}:"
-    return sum(hit.id.startswith(FILLER) and not hit.id.startswith(own) for hit in hits)
+    return sum(
+        not hit.id.startswith(own)
+        and (
+            hit.id.startswith(FILLER) or (told is not None and Item(hit.id, hit.corpus) not in told)
+        )
+        for hit in hits
+    )

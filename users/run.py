@@ -85,6 +85,11 @@ class Run(msgspec.Struct, frozen=True):
     memory_size: int = 0
     memory_trios: int = 0
 
+    @property
+    def owns_namespaces(self) -> bool:
+        """Whether they are the run's own by their names, so that no other wrote into them."""
+        return self.uid[:8] in self.playbook_prefix
+
     def _is_reference(self, trio: int) -> bool:
         return self.reference and trio == 1
 

@@ -150,26 +150,15 @@ def _ask_without(
         scope.event.question = asked.question or scope.event.question
         _expect(scope, found, demand)
         if query is not None and coordinator.can.recall:
-            _ask_elsewhere(scope, query, demand.role)
+            # In the asker's own namespace, which was not told.
+            own, records = coordinator.namespace, coordinator.records
+            scope.search(query, memory=own, role=demand.role, records=records)
         elif query is not None:
             scope.search(query)
         elif asked.worded:
             scope.leave_out("skipped", NO_PARAPHRASE)
         else:
             _leave_out(scope, asking, found)
-
-
-def _ask_elsewhere(scope: EventScope, query: str, role: str) -> None:
-    """Ask the memory by itself in a namespace that was not told: the asker's own.
-
-    What comes back of the colleague's answer is a leak, unless the asker has recorded it, too.
-    """
-    coordinator, event = scope.coordinator, scope.event
-    scope.search(query, memory=coordinator.namespace, role=role, records=coordinator.records)
-    known = {(answer.id, answer.corpus) for _, answer in coordinator.told}
-    wanted = (event.expected, event.expected_corpus)
-    if event.memory is not None and wanted not in known:
-        event.memory.leaks += sum((hit.id, hit.corpus) == wanted for hit in event.top_k or ())
 
 
 def _expect(scope: EventScope, found: Recordings | Absence, demand: Demand) -> Item | None:
