@@ -166,7 +166,7 @@ class Lifecycle:
         run = begin_run(settings, system, "local" if self.worker else "distributed")
         if settings.keeps_what_is_written:
             logger.warning(writes(run.run, system.target))
-            if not settings.llm_url:
+            if not settings.llm.url and not settings.llm.absent:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
         if (mail := settings.mail) is not None and mail.left_out:
             logger.warning(

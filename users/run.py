@@ -58,7 +58,7 @@ class Run(msgspec.Struct, frozen=True):
     list at rest (``--rest``). ``reference``: the first trio is alone at the beginning, and goes
     through all wordings, one a round. ``memory_size``: how many pairs each namespace of the first
     ``memory_trios`` trios was filled with. The setups are what every worker makes its target and
-    its LLM's client from.
+    its LLM's client from; ``llm_api`` None: there is no LLM.
     """
 
     uid: str
@@ -77,7 +77,7 @@ class Run(msgspec.Struct, frozen=True):
     think_to_s: float
     trace_sample: float = 1.0
     target: str = ""
-    llm_api: Api = "ollama"
+    llm_api: Api | None = "ollama"
     truth: dict[str, QuestionTruth] = {}
     rest: RestLists = {}
     mail: MailFacts | None = None

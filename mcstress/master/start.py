@@ -11,7 +11,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import claim, release
 from mcstress.master.memory_fill import checks_of
 from mcstress.master.run_state import RunState
-from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN, withheld
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest, TargetFacts
 from mcstress.users.run import MailFacts, Run
@@ -34,13 +34,13 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
     """
     paths = claim(settings.report_dir, settings.run_id or None)
     own = system.own_prefix
-    skipped = system.target.capabilities.skipped_phases()
+    skipped = system.skipped_phases()
     run = Run(
         uid=system.uid,
         label=paths.run_id,
         target=settings.target,
         target_setup=settings.target_setup(system.gateway_url),
-        llm_api=system.model.api,
+        llm_api=system.model.api if system.model else None,
         llm_setup=settings.llm_setup(system.llm_url, system.model),
         scenario=settings.scenario,
         truth=settings.truth.questions,
@@ -72,7 +72,7 @@ def _mail_facts(settings: Settings) -> MailFacts | None:
 
 def tokens_not_sent(settings: Settings) -> list[str]:
     """A line for each token that there is and that the service of this run does not get."""
-    pairs = ((GATEWAY_TOKEN, settings.gateway_url), (LLM_TOKEN, settings.llm_url))
+    pairs = ((GATEWAY_TOKEN, settings.gateway_url), (settings.llm.token, settings.llm.url))
     hosts = settings.token_hosts
     return [said for token, url in pairs if url and (said := withheld(token, url, hosts))]
 

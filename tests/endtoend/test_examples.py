@@ -148,7 +148,9 @@ def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, 
     (tmp_path / "bare.py").write_text(BARE)
     workers = forked(processes) if processes else ()
     target = f"{tmp_path / 'bare.py'}:Bare"
-    arguments = (*ROUND, *services[2:], *workers, "--target", target)
+    has_llm = bool(processes)
+    llm = services[2:] if has_llm else ()
+    arguments = (*ROUND, *llm, *workers, "--target", target)
     with LocustRun(
         "--headless",
         *arguments,
@@ -162,12 +164,15 @@ def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, 
     assert reasons["handover.paraphrase.top1_rate"] == "the target has no memory"
     assert reasons["freshness.visible_rate"] == "the target cannot add"
     assert reasons["swap.returned"] == "the target cannot exclude"
+    assert (reasons["inbox.parsed_rate"] == "there is no language model") != has_llm
+    assert ("LLM" in {one["name"] for one in document["run"]["services"]}) == has_llm
     assert {one["verdict"] for one in document["checks"]} == {"pass", "skipped"}
     assert code == 0
     by_phase = document["metrics"]["events"]["by_phase"]
     left_out = document["run"]["left_out"]
     assert {phase for phase, n in by_phase.items() if not n} == set(left_out)
-    assert set(left_out) == {"handover", "handover_paraphrase", "fresh_resume", "swap"}
+    asking = set() if has_llm else {"inbox"}
+    assert set(left_out) == {"handover", "handover_paraphrase", "fresh_resume", "swap"} | asking
     assert document["metrics"]["errors"]["failed"] == 0
     path = tmp_path / "reports" / "multi_coord_stress_001.json"
     command = [MCSTRESS, "report", str(path)]
