@@ -54,7 +54,7 @@ def check_ports(options: Namespace) -> None:
     if options.headful or not options.headless:
         _check("--web", options.web_host, options.web_port)
     if port := getattr(options, "prometheus_port", 0):
-        _check("--prometheus", options.web_host, port)
+        _check("--prometheus", options.web_host, port, by="--web-host")
 
 
 def _only_shows(options: Namespace) -> bool:
@@ -69,17 +69,20 @@ def _check_way_to_the_master(options: Namespace) -> None:
         )
 
 
-def _check(option: str, host: str, port: int, renamed_by: str = "") -> None:
-    """Listen for a moment as Locust will; ``renamed_by`` are the options that name another port."""
-    where = f"{option}-port {port}"
+def _check(option: str, host: str, port: int, renamed_by: str = "", by: str = "") -> None:
+    """Listen for a moment as the process will.
+
+    ``renamed_by`` are the options that name another port, and ``by`` the one that names the host.
+    """
+    where, by = f"{option}-port {port}", by or f"{option}-host"
     if host not in EVERYWHERE:
-        where = f"{option}-host {host}, {where}"
+        where = f"{by} {host}, {where}"
     try:
         listen(host, port).close()
     except OverflowError:
         raise UsageError(f"{option}-port: found {port}, expected 0 to 65535") from None
     except socket.gaierror as fault:
-        raise UsageError(f"{option}-host: found {host!r}: {fault.strerror}") from None
+        raise UsageError(f"{by}: found {host!r}: {fault.strerror}") from None
     except OSError as fault:
         reason = os.strerror(fault.errno).lower() if fault.errno else str(fault)
         if fault.errno == errno.EADDRINUSE:
