@@ -312,7 +312,7 @@ def test_metrics_go_nowhere_because_a_variable_is_there(monkeypatch):
     assert read(otlp_metrics="env").otlp_metrics == "http://127.0.0.1:1/v1/metrics"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://127.0.0.1:3/m")
     assert read(otlp_metrics="env").otlp_metrics == "http://127.0.0.1:3/m"
-    with pytest.raises(UsageError, match="^--otlp-metrics: found 'c'"):
+    with pytest.raises(UsageError, match=r"^--otlp-metrics: found 'c'"):
         read(otlp_metrics="c")
 
 
