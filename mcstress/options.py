@@ -131,6 +131,14 @@ def _add_hidden(add: Any) -> None:
         help="a variable that a target's file may name beside TARGET_…, and the host it may go to",
     )
     add(
+        "--memory-size",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=1000,
+        help="other answers that a memory asked by itself is filled with first, per namespace",
+    )
+    add(
         "--llm-api",
         hidden=True,
         metavar="NAME",
@@ -276,6 +284,30 @@ def _add_hidden(add: Any) -> None:
         metavar="URL",
         default="",
         help="traces to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
+        "--otlp-metrics",
+        hidden=True,
+        nargs="?",
+        const="env",
+        metavar="URL",
+        default="",
+        help="metrics to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
+        "--prometheus-port",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=0,
+        help="serve /metrics for Prometheus on this port; 0: do not",
+    )
+    add(
+        "--heartbeat",
+        hidden=True,
+        metavar="FILE",
+        default="",
+        help="file that this process touches every second, for mcstress health",
     )
     add(
         "--trace-sample",
