@@ -259,6 +259,25 @@ def check(options: tuple[str, ...]) -> None:
 
 
 @main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--within",
+    type=click.FloatRange(0, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="seconds since the last heartbeat",
+)
+def health(file: Path, within: float) -> None:
+    """Tell whether the process that has --heartbeat FILE is alive: exit code 0, else 1."""
+    from mcstress.process.heartbeat import read_heartbeat  # noqa: PLC0415  (imports Locust)
+
+    alive, told = read_heartbeat(file, within)
+    click.echo(told)
+    if not alive:
+        raise SystemExit(EXIT_LEFT)
+
+
+@main.command()
 @click.argument("spools", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--langfuse-env", type=click.Path(path_type=Path), default=DEFAULT_LANGFUSE_ENV)
 @click.option(
