@@ -25,6 +25,7 @@ from mcstress.services.target import (
 )
 from mcstress.services.toml.secrets import Allowed
 from mcstress.services.toml.target import toml_target
+from mcstress.services.toml.vectors import builtin_embedding
 
 ASKED = Search("forklift, Milwaukee", ["workers"], 2)
 BOTH = msgspec.structs.replace(ASKED, corpora=["workers", "others"])
@@ -467,6 +468,7 @@ def test_vectors_that_are_kept_are_asked_for_once_and_not_measured(served, key, 
 
 
 def test_vectors_of_our_own_need_no_embedder(served):
+    builtin_embedding(42)  # made before the server waits: on a busy machine it takes a while
     text = ROWS.replace("text = ", 'v = "{vector}", text = ') + "[embed]\nbuiltin = true\n"
     server, target = served(text, {"POST /api/q/workers": {"results": []}}, seed=42)
     step = target.search(ASKED, TRACE)
