@@ -1,4 +1,4 @@
-"""A search service of twenty lines that docs/targets.md writes a target's file for.
+"""A search service of thirty lines that docs/targets.md writes a target's file for.
 
 ``python examples/small_service.py 18500`` serves it; it keeps everything in memory.
 """
