@@ -12,29 +12,36 @@ from locust.util.timespan import parse_timespan
 
 from mcstress.errors import UsageError
 from mcstress.load.schedule import KINDS, Kind, Rate
-from mcstress.option_values import seconds
+from mcstress.option_values import seconds, whole
 from mcstress.options import MAX_WAIT_S
 
 MOST_PER_S = 1_000_000.0
+FIRST_PER_S = 5
+"""Where a search for the capacity begins unless --arrival-rate says."""
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _RATE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER}))?")
 
 
 class ArrivalSettings(msgspec.Struct, frozen=True):
-    """The schedule that was asked for."""
+    """The schedule that was asked for; ``find_capacity``: a search, from ``rate`` on."""
 
     rate: Rate
     kind: Kind
     max_wait_s: float
+    find_capacity: bool = False
 
     def __str__(self) -> str:
         """``poisson 10 to 100/s``."""
-        return f"{self.kind} {self.rate}"
+        search = ", then what the search for the capacity tries" if self.find_capacity else ""
+        return f"{self.kind} {self.rate}{search}"
 
 
 def arrivals_of(options: Namespace) -> ArrivalSettings | None:
     """What the options ask for; None: the closed model. Raises UsageError."""
     text = str(options.arrival_rate or "").strip()
+    if options.find_capacity:
+        _refuse_beside_search(text, options)
+        text = text or str(FIRST_PER_S)
     kind, max_wait_s = _kind(options.arrivals), seconds("--max-wait", options.max_wait)
     if not text:
         for name, found, default in (
@@ -53,7 +60,19 @@ def arrivals_of(options: Namespace) -> ArrivalSettings | None:
             f"--think-time: found {options.think_time!r} with --arrival-rate, expected one of the "
             "two: a schedule says when events begin"
         )
-    return ArrivalSettings(rate, kind, max_wait_s)
+    return ArrivalSettings(rate, kind, max_wait_s, bool(options.find_capacity))
+
+
+def _refuse_beside_search(rate: str, options: Namespace) -> None:
+    """What a search for the capacity cannot have beside it."""
+    if _RATE.fullmatch(rate) and "-" in rate.lower().replace("e-", ""):
+        raise UsageError(
+            f"--find-capacity: found --arrival-rate {rate!r}, expected one rate to begin with, as 5"
+        )
+    if rounds := whole("--rounds", options.rounds):
+        raise UsageError(
+            f"--find-capacity: found --rounds {rounds}, expected no end but its own (or -t)"
+        )
 
 
 def _rate(text: str, run_time: Any) -> Rate:

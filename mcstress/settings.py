@@ -52,6 +52,8 @@ _APART = re.compile(r"[\n;,]")
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
 OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.")
 NONE_MISSED = parse_check("arrivals.missed == 0")
+CAPACITY_KNOWN = parse_check("capacity.first_broken > 0")
+"""Unknown where the pool of users or the load generator ended the search first."""
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -230,10 +232,15 @@ def read_settings(
 
 def _with_own_checks(settings: Settings) -> Settings:
     """With what each run by a schedule is checked for, unless its figure is checked already."""
-    named = {check.metric for check in settings.checks}
-    if settings.arrivals is None or NONE_MISSED.metric in named:
+    asked = settings.arrivals
+    if asked is None:
         return settings
-    return structs.replace(settings, checks=[*settings.checks, NONE_MISSED])
+    checks = [*settings.checks]
+    if all(check.metric != NONE_MISSED.metric for check in checks):
+        checks.append(NONE_MISSED)
+    if asked.find_capacity and not any(check.metric.startswith("capacity.") for check in checks):
+        checks.append(CAPACITY_KNOWN)
+    return structs.replace(settings, checks=checks)
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
@@ -272,6 +279,10 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
                 f"check {check.text!r}: found no --arrival-rate, expected one: this "
                 "figure needs a schedule"
             )
+        elif check.metric.startswith("capacity.") and not (
+            settings.arrivals and settings.arrivals.find_capacity
+        ):
+            raise UsageError(f"check {check.text!r}: found no --find-capacity, expected it")
 
 
 def _refuse_field(check: Check, scenario: Scenario) -> None:

@@ -109,6 +109,10 @@ class Scheduled(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=Tr
     response_ms: Annotated[
         float | None, msgspec.Meta(description="from the intended time to the event's end")
     ] = None
+    trial: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=10**6)] | msgspec.UnsetType,
+        msgspec.Meta(description="of a search for the capacity: its number"),
+    ] = msgspec.UNSET
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):

@@ -80,6 +80,7 @@ def counted_again(run: RunFile) -> RunDocument:
         with_state=True,
         offered=run.offered(),
         unserved=run.unserved(),
+        trials=run.trials(),
     )
 
 

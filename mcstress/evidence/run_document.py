@@ -8,6 +8,7 @@ JSON Schema (``python -m mcstress.evidence.schema``) and the order of keys follo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection
-from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, Rows
+from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, Rows, Trial
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
@@ -33,6 +34,7 @@ from mcstress.metrics.results import (
     says,
 )
 from mcstress.metrics.shown import percent
+from mcstress.metrics.trial_judgement import evaluate_search
 from mcstress.metrics.users_timeline import RunSpan
 from mcstress.metrics.wording import STAFFING, Words
 
@@ -99,6 +101,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
         list[Row] | UnsetType,
         says("arrivals that never began: Unix second, rate in thousandths, fate, ms, number"),
     ] = UNSET
+    trials: Annotated[
+        list[Trial] | UnsetType, says("of a search for the capacity, in their order")
+    ] = UNSET
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
     candidates: Annotated[
         dict[str, int] | None, says("items there are for each role, where that is known")
@@ -158,20 +163,22 @@ def build(
     now_s: float | None = None,
     offered: Sequence[OfferedSecond] = (),
     unserved: Rows = (),
+    trials: Sequence[Trial] = (),
 ) -> RunDocument:
     """The document of a run that ended or still goes on; its checks judge what is there.
 
     ``now_s``: the Unix time up to which one that goes on was seen. ``offered`` and ``unserved``:
-    what a schedule offered, and what of it never began.
+    what a schedule offered, and what of it never began; ``trials``: those of a search.
 
     ``with_state`` puts the metrics' own state into it where not every event is kept: a report
     cannot be made again without. See ``Figures.result`` for the others.
     """
     span = span_of(run, completeness, now_s)
     totals = completeness.arrivals
-    schedule = Offered(offered, unserved, None if totals is UNSET else totals)
+    schedule = Offered(offered, unserved, None if totals is UNSET else totals, trials)
     results = figures.result(users, planned, candidates, thresholds, span, offered=schedule)
-    checks = evaluate(
+    judge = partial(evaluate_search, trials=trials) if trials else evaluate
+    checks = judge(
         thresholds,
         results,
         selected_phases=run.phases,
@@ -187,6 +194,8 @@ def build(
     document.candidates = candidates
     if schedule.totals is not None:
         document.offered, document.unserved = [*offered], [*unserved]
+    if trials:
+        document.trials = [*trials]
     _speak_of(document)
     if with_state and not run.keeps_all:
         document.state = figures.state()

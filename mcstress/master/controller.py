@@ -255,8 +255,11 @@ class RunController(RunSession):
         def send(worker: str, seconds: list[Granted], in_s: float) -> None:
             self.notify(run, worker, messages.Grant(run.run.uid, seconds, in_s, trios))
 
+        if run.capacity is not None:
+            run.capacity.look(run, offering)
         offering.grant(shares_of(run), send)
         run.write_offered()
+        self._end_where_done(run)
 
     def _tick_forever(self) -> None:
         while True:
@@ -320,12 +323,14 @@ class RunController(RunSession):
         is_complete = run.stage is RunStage.RUNNING and not run.solo_phase.waiting
         rounds_done = is_complete and run.seats.all_done()
         is_ending = run.stage >= RunStage.STOPPING
-        if is_ending or not (rounds_done or self._everyone_left(run)):
+        found = run.capacity is not None and run.capacity.is_over
+        if is_ending or not (rounds_done or found or self._everyone_left(run)):
             return
         run.go(RunStage.STOPPING)
         if run.offering is not None:
             run.offering.end()
-        run.stopped_by = "rounds done" if rounds_done else "all workers left"
+        over = "the search for the capacity is over" if found else "all workers left"
+        run.stopped_by = "rounds done" if rounds_done else over
         is_headless = option(self.environment, "headless")
         # Not on a user's greenlet nor in the receive loop: both are stopped by what follows.
         gevent.spawn(self.runner.quit if is_headless else self.runner.stop)

@@ -25,7 +25,7 @@ from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
 from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
-from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Unserved
+from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Trial, Unserved
 from mcstress.metrics.event import Event, decoder
 
 ENDING = ".events.jsonl"
@@ -76,6 +76,10 @@ class RunFile(Protocol):
 
     def unserved(self) -> Rows:
         """Arrivals of the schedule that never began."""
+        ...
+
+    def trials(self) -> list[Trial]:
+        """Those of a search for the capacity; empty without one."""
         ...
 
     def states(self) -> Iterator[Json]:
@@ -157,6 +161,10 @@ class History:
             unserved.take_in(msgspec.convert(record["rows"], list[Row]))
         return unserved.rows()
 
+    def trials(self) -> list[Trial]:
+        """Those that were judged."""
+        return [msgspec.convert(record["trial"], Trial) for record in self.records("trial")]
+
     def states(self) -> Iterator[Json]:
         """The deltas of the metrics' state."""
         return (record["state"] for record in self.records("delta"))
@@ -218,6 +226,10 @@ class Document:
     def unserved(self) -> Rows:
         """Likewise."""
         return self.document.unserved or []
+
+    def trials(self) -> list[Trial]:
+        """Likewise."""
+        return self.document.trials or []
 
     def states(self) -> Iterator[Json]:
         """The metrics' state, where the head has it."""
