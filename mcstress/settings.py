@@ -15,6 +15,7 @@ from mcstress.arrival_settings import ArrivalSettings, arrivals_of
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
+from mcstress.mix_settings import mix_of
 from mcstress.option_values import (
     at_least,
     base_url,
@@ -50,7 +51,7 @@ from mcstress.web.names import Authority, allowed_hosts
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
-OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.")
+OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.", "capacity.")
 NONE_MISSED = parse_check("arrivals.missed == 0")
 CAPACITY_KNOWN = parse_check("capacity.first_broken > 0")
 """Unknown where the pool of users or the load generator ended the search first."""
@@ -100,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts
     stack_faults: Faults
     arrivals: ArrivalSettings | None = None
+    mix: dict[str, float] = {}
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
@@ -179,10 +181,13 @@ def read_settings(
     """
     scenario = load_scenario(options.scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
+    mix = mix_of(options, scenario)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
-        phases=choose_phases(
+        mix=mix,
+        phases=[*mix]
+        or choose_phases(
             getattr(options, "tags", None) or [], getattr(options, "exclude_tags", None) or []
         ),
         checks=_checks(scenario, options.check),
@@ -274,15 +279,15 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
                 f"check {check.text!r}: found no [[relevance]] in the scenario "
                 f"{settings.scenario.name}, expected one that says what fits"
             )
+        elif check.metric.startswith("capacity.") and not (
+            settings.arrivals and settings.arrivals.find_capacity
+        ):
+            raise UsageError(f"check {check.text!r}: found no --find-capacity, expected it")
         elif check.metric.startswith(OF_A_SCHEDULE) and settings.arrivals is None:
             raise UsageError(
                 f"check {check.text!r}: found no --arrival-rate, expected one: this "
                 "figure needs a schedule"
             )
-        elif check.metric.startswith("capacity.") and not (
-            settings.arrivals and settings.arrivals.find_capacity
-        ):
-            raise UsageError(f"check {check.text!r}: found no --find-capacity, expected it")
 
 
 def _refuse_field(check: Check, scenario: Scenario) -> None:

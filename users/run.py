@@ -56,7 +56,8 @@ class Run(msgspec.Struct, frozen=True):
     the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
     gateway. ``truth``: the grades of a question's ids, by ``question_id``; ``rest``: its
     list at rest (``--rest``). ``reference``: the first trio is alone at the beginning, and goes
-    through all wordings, one a round. The setups are what every worker makes its target and its
+    through all wordings, one a round. ``mix``: the weights of single requests in place of phases,
+    by their events' names. The setups are what every worker makes its target and its
     LLM's client from.
     """
 
@@ -81,6 +82,7 @@ class Run(msgspec.Struct, frozen=True):
     rest: RestLists = {}
     mail: MailFacts | None = None
     reference: bool = False
+    mix: dict[str, float] = {}
 
     def _is_reference(self, trio: int) -> bool:
         return self.reference and trio == 1

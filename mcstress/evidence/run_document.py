@@ -23,6 +23,7 @@ from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.names import find
+from mcstress.metrics.phase import MIX_NAMES, add_mix
 from mcstress.metrics.results import (
     ChangedReissue,
     FigureReading,
@@ -246,6 +247,8 @@ def document_of(path: Path, head: Mapping[str, Any]) -> RunDocument:
             getattr(document, part)
     except (msgspec.ValidationError, AttributeError) as error:
         raise UsageError(f"{path}: {error}; expected the head of a run") from error
+    if not MIX_NAMES.isdisjoint(document.run.phases):
+        add_mix()
     if not 0 <= document.run.k <= MOST_K:
         k = _short(document.run.k)
         raise UsageError(f"{path}: run.k is {k}; expected at most {MOST_K:,}")

@@ -25,6 +25,7 @@ from mcstress.metrics.arrivals import Fate, Unserved
 from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
+from mcstress.users.phases.mix import mixed
 
 if TYPE_CHECKING:
     from mcstress.users.coordinator import Coordinator
@@ -115,6 +116,9 @@ class ArrivalsPacer:
         if len(phases) < len(coordinator.run.phases):
             coordinator.last_round += 1  # this part of a round is not one of --rounds
         coordinator.begin_round()
+        if coordinator.run.mix:
+            yield from mixed(coordinator)
+            return
         for phase in phases:
             for make_event in PHASE_FUNCTIONS[phase](coordinator):
                 if asks_nothing(make_event):

@@ -9,6 +9,7 @@ from uuid import uuid4
 from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import claim, release
 from mcstress.master.run_state import RunState
+from mcstress.mix_settings import refuse_what_target_cannot
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest, TargetFacts
@@ -32,6 +33,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
 
     Raises UsageError where the report folder cannot be written.
     """
+    refuse_what_target_cannot(settings.mix, system.target.capabilities)
     paths = claim(settings.report_dir, settings.run_id or None)
     uid = uuid4().hex
     own = f"{uid[:8]}_" if settings.keeps_what_is_written else ""
@@ -49,6 +51,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         mail=_mail_facts(settings),
         reference=settings.reference_s > 0,
         phases=[phase for phase in settings.phases if phase not in skipped],
+        mix=settings.mix,
         rounds=settings.rounds,
         seed=settings.seed,
         top_k=settings.top_k,
