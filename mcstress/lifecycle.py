@@ -29,6 +29,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import release
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
+from mcstress.generator_cost import said_of_rate
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
@@ -169,6 +170,8 @@ class Lifecycle:
         users, classes = self.runner.target_user_count, self.environment.user_classes
         if said := incomplete(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
+        processes = self.runner.worker_count if isinstance(self.runner, MasterRunner) else 1
+        run.said += said_of_rate(settings, system.gateway_url, processes)
         for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
         if self.quitting:  # a signal came while all this was made ready
