@@ -11,13 +11,23 @@ from typing import Any
 import click
 
 from mcstress.errors import UsageError
+from mcstress.evidence.report.writers import Assets
 from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.options import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPORT_DIR
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, MaskLevel
 
 EXIT_LEFT = 1
+
+
+ASSETS_OPTION = click.option(
+    "--assets",
+    type=click.Choice(ASSETS),
+    default=ASSETS[0],
+    show_default=True,
+    help="the charts' JavaScript: in each page, or in a file beside all of them",
+)
 
 
 class Group(click.Group):
@@ -48,16 +58,34 @@ def main() -> None:
     is_flag=True,
     help="skip lines that cannot be read; the verdict is then unknown",
 )
-def report(file: Path, *, skip_damaged: bool) -> None:
+@ASSETS_OPTION
+def report(file: Path, assets: Assets, *, skip_damaged: bool) -> None:
     """Make the report again, from a run's .events.jsonl or .json FILE; exits by the verdict."""
     from mcstress.commands.report import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
 
     try:
-        verdict, told = report_again(file, skip_damaged=skip_damaged)
+        verdict, told = report_again(file, skip_damaged=skip_damaged, assets=assets)
     except OSError as fault:
         raise UsageError(f"{fault.filename or file}: {fault.strerror}; wrote no report") from fault
     click.echo(told)
     raise SystemExit(EXIT_CODES[verdict])
+
+
+@main.command()
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=DEFAULT_REPORT_DIR,
+)
+@ASSETS_OPTION
+def index(folder: Path, assets: Assets) -> None:
+    """Write index.html of a FOLDER of reports: each run, its verdict, its key figures over runs."""
+    from mcstress.evidence.report.folder_index import write_index  # noqa: PLC0415  (Bokeh loads slowly)
+
+    try:
+        click.echo(write_index(folder, assets))
+    except OSError as fault:
+        raise UsageError(f"{fault.filename or folder}: {fault.strerror}") from fault
 
 
 @main.command(epilog=f"Faults (docs/faults.md), several with commas:\n\n\b\n{explained()}")
