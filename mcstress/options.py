@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+
+from mcstress.evidence.report.writers import Assets
 
 DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
 """A band of the load curve needs ten seconds of its own."""
 MAX_WAIT_S = 10.0
+USUAL_MODEL, USUAL_LLM_TIMEOUT_S = "qwen2.5", 120.0
+"""The model and its time-out where the options are not given; a target's file may say others."""
+EMBEDDED = "embedded"
+"""``--llm-host embedded``: the built-in rules, where a target is named too."""
+ASSETS: tuple[Assets, ...] = get_args(Assets)
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
 
 
@@ -43,12 +50,13 @@ def add_options(parser: LocustArgumentParser) -> None:
         "--llm-host",
         metavar="URL",
         default="",
-        help="the LLM's base URL; empty: the built-in rules",
+        help="the LLM's base URL; empty: the built-in rules, but with --target, where they are "
+        f"{EMBEDDED}",
     )
     add(
         "--llm-model",
         metavar="NAME",
-        default="qwen2.5",
+        default=USUAL_MODEL,
         help="the model that parses and judges messages",
     )
     add_scenario(parser)
@@ -127,9 +135,25 @@ def _add_hidden(add: Any) -> None:
     add(
         "--target",
         hidden=True,
-        metavar="MODULE:CLASS",
+        metavar="NAME or FILE or MODULE:CLASS",
         default="",
-        help="your own class to test instead of the gateway; also FILE.py:CLASS",
+        help="what to test instead of the gateway: a name that ships, a TOML file, your own class",
+    )
+    add(
+        "--target-token",
+        hidden=True,
+        metavar="NAME@HOST",
+        action="append",
+        default=None,
+        help="a variable that a target's file may name beside TARGET_…, and the host it may go to",
+    )
+    add(
+        "--memory-size",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=1000,
+        help="other answers that a memory asked by itself is filled with first, per namespace",
     )
     add(
         "--llm-api",
@@ -152,6 +176,13 @@ def _add_hidden(add: Any) -> None:
         metavar="DIR",
         default=DEFAULT_REPORT_DIR,
         help="folder for reports",
+    )
+    add(
+        "--report-assets",
+        hidden=True,
+        choices=ASSETS,
+        default=ASSETS[0],
+        help="the charts' JavaScript: inline, in each page, or shared, in one file beside all",
     )
     add(
         "--run-id",
@@ -202,7 +233,7 @@ def _add_hidden(add: Any) -> None:
         hidden=True,
         type=float,
         metavar="S",
-        default=120.0,
+        default=USUAL_LLM_TIMEOUT_S,
         help="seconds to wait for one answer of the LLM",
     )
     add(
@@ -277,6 +308,30 @@ def _add_hidden(add: Any) -> None:
         metavar="URL",
         default="",
         help="traces to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
+        "--otlp-metrics",
+        hidden=True,
+        nargs="?",
+        const="env",
+        metavar="URL",
+        default="",
+        help="metrics to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
+        "--prometheus-port",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=0,
+        help="serve /metrics for Prometheus on this port; 0: do not",
+    )
+    add(
+        "--heartbeat",
+        hidden=True,
+        metavar="FILE",
+        default="",
+        help="file that this process touches every second, for mcstress health",
     )
     add(
         "--trace-sample",
