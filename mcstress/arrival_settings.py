@@ -12,12 +12,16 @@ from locust.util.timespan import parse_timespan
 
 from mcstress.errors import UsageError
 from mcstress.load.schedule import KINDS, Kind, Rate
+from mcstress.metrics.checks import Check, parse_check
 from mcstress.option_values import seconds, whole
 from mcstress.options import MAX_WAIT_S
 
 MOST_PER_S = 1_000_000.0
 FIRST_PER_S = 5
 """Where a search for the capacity begins unless --arrival-rate says."""
+NONE_MISSED = parse_check("arrivals.missed == 0")
+CAPACITY_KNOWN = parse_check("capacity.first_broken > 0")
+"""Unknown where the pool of users or the load generator ended the search first."""
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _RATE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER}))?")
 
@@ -73,6 +77,18 @@ def _refuse_beside_search(rate: str, options: Namespace) -> None:
         raise UsageError(
             f"--find-capacity: found --rounds {rounds}, expected no end but its own (or -t)"
         )
+
+
+def with_own_checks(checks: list[Check], asked: ArrivalSettings | None) -> list[Check]:
+    """With what each run by a schedule is checked for, unless its figure is checked already."""
+    if asked is None:
+        return checks
+    added = []
+    if all(check.metric != NONE_MISSED.metric for check in checks):
+        added.append(NONE_MISSED)
+    if asked.find_capacity and not any(check.metric.startswith("capacity.") for check in checks):
+        added.append(CAPACITY_KNOWN)
+    return [*checks, *added]
 
 
 def _rate(text: str, run_time: Any) -> Rate:

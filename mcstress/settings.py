@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from mcstress.arrival_settings import ArrivalSettings, arrivals_of
+from mcstress.arrival_settings import ArrivalSettings, arrivals_of, with_own_checks
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
@@ -52,9 +52,6 @@ _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
 OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.", "capacity.")
-NONE_MISSED = parse_check("arrivals.missed == 0")
-CAPACITY_KNOWN = parse_check("capacity.first_broken > 0")
-"""Unknown where the pool of users or the load generator ended the search first."""
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -257,20 +254,7 @@ def read_settings(
     )
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
-    return _with_own_checks(settings)
-
-
-def _with_own_checks(settings: Settings) -> Settings:
-    """With what each run by a schedule is checked for, unless its figure is checked already."""
-    asked = settings.arrivals
-    if asked is None:
-        return settings
-    checks = [*settings.checks]
-    if all(check.metric != NONE_MISSED.metric for check in checks):
-        checks.append(NONE_MISSED)
-    if asked.find_capacity and not any(check.metric.startswith("capacity.") for check in checks):
-        checks.append(CAPACITY_KNOWN)
-    return structs.replace(settings, checks=checks)
+    return structs.replace(settings, checks=with_own_checks(settings.checks, settings.arrivals))
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
