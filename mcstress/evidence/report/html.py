@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+from bokeh.document import Document
 from bokeh.embed import components
 from bokeh.model import Model
 from bokeh.resources import Resources
@@ -122,11 +123,24 @@ def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
     ]
     if not found:
         return Markup(), {}
-    script, divs = components([model for _, _, model in found])
+    models = [model for _, _, model in found]
+    _gather(models)
+    script, divs = components(models)
     places: dict[str, list[Drawn]] = {}
     for (key, caption, _), div in zip(found, divs, strict=True):
         places.setdefault(key, []).append(Drawn(_trusted(div), caption))
     return _trusted(script), places
+
+
+def _gather(models: list[Model]) -> None:
+    """Put all plots into one document of Bokeh's, of which each is looked through once.
+
+    Where Bokeh does so itself, it looks through all those before with each that it adds.
+    """
+    document = Document()
+    with document.models.freeze():
+        for model in models:
+            document.add_root(model)
 
 
 @cache
