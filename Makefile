@@ -21,7 +21,7 @@ run: $(STAMP)
 	$(BIN)/locust --headless -u 24 -r 24 --rounds 1 --only-summary
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 # Coverage and false alarms of intervals and tests, in tables: a few minutes.
 simulate: $(STAMP)

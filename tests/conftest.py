@@ -18,8 +18,18 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # hub with nothing else to do would call that a deadlock and give up (LoopExit).
     gevent.spawn(gevent.sleep, 10**9)
 
+ENDTOEND = Path(__file__).with_name("endtoend")
+
 # What the embedded stack builds is kept in the checkout, not in the home of who runs the tests:
 # one file for all workers of xdist and for the next run (``make clean`` removes it).
 CACHE = Path(__file__).parents[1] / ".pytest_cache" / "xdg"
 CACHE.mkdir(parents=True, exist_ok=True)
 os.environ["XDG_CACHE_HOME"] = str(CACHE)
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first: xdist hands out whole files (--dist loadfile), and the last ones end alone.
+
+    Files, because their tests share what takes seconds: a run, a server, a browser.
+    """
+    items.sort(key=lambda item: not item.path.is_relative_to(ENDTOEND))

@@ -24,7 +24,8 @@ class LocustRun:
     """One ``locust`` process. Use as a context: whatever it started ends with it.
 
     ``within`` is a command that runs it in other surroundings, such as ``unshare``. ``cold`` is an
-    interpreter of its own; else it is forked from one that has imported the libraries already.
+    interpreter of its own; else it is forked from one that has imported the libraries already, and
+    its page has plots only where they are ``drawn`` (warm_start.py).
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class LocustRun:
         within: tuple[str, ...] = (),
         locustfile: Path = CHECKOUT / "locustfile.py",
         cold: bool = False,
+        drawn: bool = False,
         **environment: str,
     ) -> None:
         self.report_dir = report_dir
@@ -53,7 +55,9 @@ class LocustRun:
             )
         else:
             log = self._log.fileno()
-            self.process = WarmProcess(command, cwd=CHECKOUT, outputs=(log, log), env=env)
+            self.process = WarmProcess(
+                command, drawn=drawn, cwd=CHECKOUT, outputs=(log, log), env=env
+            )
 
     def __enter__(self) -> Self:
         return self

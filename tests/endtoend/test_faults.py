@@ -23,8 +23,6 @@ from web.web_run import WebRun
 from mcstress.commands.report import report_again
 from mcstress.services.embedded.faults import FAULTS as KNOWN
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 SAME_ROLE = "diversity.same_role_across_contracts.mean_jaccard"
 DIFFERENT_ROLES = "diversity.different_roles_within_contract.mean_jaccard"
 DETERMINISM = "determinism.mean_jaccard"
@@ -87,7 +85,7 @@ def stacks():
 def web(stacks, tmp_path_factory):
     url = stacks.url("noise=0")
     hosts = ("--host", url, "--llm-host", url)
-    with WebRun(tmp_path_factory.mktemp("faults"), *hosts) as run:
+    with WebRun(tmp_path_factory.mktemp("faults"), *hosts, drawn=False) as run:
         yield run
 
 
@@ -161,6 +159,7 @@ def broken(tmp_path_factory):
         *("--headless", "-u", 3, "-r", 3, "-t", "5s", "--only-summary"),
         *("--stack-fault", "same_ids=0.5,outage=1+60"),
         report_dir=reports,
+        drawn=True,
     )
     assert document, output
     assert code == 3, output

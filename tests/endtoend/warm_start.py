@@ -58,7 +58,9 @@ LOCUST, MCSTRESS = "locust", "mcstress"
 class WarmProcess:
     """Stands for ``subprocess.Popen`` of a program where a test needs pid, end and exit code.
 
-    ``outputs`` are the descriptors of its standard output and error.
+    ``outputs`` are the descriptors of its standard output and error. Where it is not ``drawn``, the
+    plots of its report are made but not put into the page: Bokeh writing them down is half of what
+    a short run costs.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class WarmProcess:
         arguments: list[str],
         *,
         program: str = LOCUST,
+        drawn: bool = False,
         cwd: Path,
         outputs: tuple[int, int],
         env: Mapping[str, str],
     ) -> None:
         self._told, theirs = socket.socketpair()
-        task = {"program": program, "arguments": arguments, "cwd": str(cwd), "env": dict(env)}
+        task = {"program": program, "drawn": drawn, "arguments": arguments}
+        task |= {"cwd": str(cwd), "env": dict(env)}
         with theirs, open(os.devnull, "rb") as nothing:  # noqa: PTH123  (a descriptor is wanted)
             descriptors = [theirs.fileno(), nothing.fileno(), *outputs]
             hand_over(forge(), json.dumps(task), descriptors)
@@ -177,6 +181,7 @@ def prepared(task: dict[str, Any], descriptors: list[int]) -> Callable[[], Any]:
     import locust.main
 
     from mcstress import cli
+    from mcstress.evidence.report import html
 
     told, nothing, *outputs = descriptors
     os.setsid()
@@ -195,6 +200,8 @@ def prepared(task: dict[str, Any], descriptors: list[int]) -> Callable[[], Any]:
         script, program = Path(sys.executable).with_name(MCSTRESS), cli.main
         sys.path[0] = str(script.parent)
     sys.argv = [str(script), *task["arguments"]]
+    if not task["drawn"]:
+        html.embedded = lambda models: ("", ["" for _ in models])
     gevent.reinit()  # the loop that Locust's import has made is the forge's
     return program
 

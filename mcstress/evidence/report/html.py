@@ -124,23 +124,25 @@ def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
     if not found:
         return Markup(), {}
     models = [model for _, _, model in found]
-    _gather(models)
-    script, divs = components(models)
+    script, divs = embedded(models)
     places: dict[str, list[Drawn]] = {}
     for (key, caption, _), div in zip(found, divs, strict=True):
         places.setdefault(key, []).append(Drawn(_trusted(div), caption))
     return _trusted(script), places
 
 
-def _gather(models: list[Model]) -> None:
-    """Put all plots into one document of Bokeh's, of which each is looked through once.
+def embedded(models: list[Model]) -> tuple[str, list[str]]:
+    """The script that draws ``models`` in a page, and each one's place there.
 
-    Where Bokeh does so itself, it looks through all those before with each that it adds.
+    All are in one document of Bokeh's before they are looked through: Bokeh would look through all
+    those before with each that it adds.
     """
     document = Document()
     with document.models.freeze():
         for model in models:
             document.add_root(model)
+    script, divs = components(models)
+    return script, [*divs]
 
 
 @cache
