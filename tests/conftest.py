@@ -7,6 +7,11 @@ import sys
 from pathlib import Path
 
 import gevent
+from hypothesis import HealthCheck, settings
+
+# On a busy machine an example takes as long as it takes: slowness is no fault of what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # Tests start hundreds of processes. Where what Python compiles must not be kept, each of them
 # compiles the whole project again, half a second.
