@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -26,6 +27,7 @@ from mcstress.services.target_class import OPTION, make_target
 from mcstress.settings import Settings
 from mcstress.users.scenarios.load import corpus_paths
 
+DEFAULT_PREFIX = "playbook_"
 BUILT_IN_MODEL = "qwen2.5"
 """The embedded LLM is no language model; it answers to the default's name."""
 
@@ -51,7 +53,8 @@ class SystemUnderTest(msgspec.Struct):
 
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
     it. ``model`` None: a target was named, and no LLM. ``said``: what a first search shows that a
-    user must know before the load.
+    user must know before the load. ``uid`` is the run's. ``memory_trios``: those whose memories
+    were filled for it.
     """
 
     settings: Settings
@@ -61,6 +64,18 @@ class SystemUnderTest(msgspec.Struct):
     model: ModelFacts | None
     stack: EmbeddedStack | None = None
     said: list[str] = []
+    uid: str = msgspec.field(default_factory=lambda: uuid4().hex)
+    memory_trios: int = 0
+
+    @property
+    def own_prefix(self) -> str:
+        """What keeps apart what two runs write into a system that outlives them; else nothing."""
+        return f"{self.uid[:8]}_" if self.settings.keeps_what_is_written else ""
+
+    @property
+    def playbook_prefix(self) -> str:
+        """How the names of the run's namespaces begin."""
+        return self.settings.playbook_prefix or DEFAULT_PREFIX + self.own_prefix
 
     def skipped_phases(self) -> dict[str, str]:
         """The phases that are left out, each with the reason."""

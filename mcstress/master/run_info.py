@@ -141,6 +141,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "stack_faults": given.stack_faults.text,
         "truth": given.truth.path,
         "rest": given.rest_path,
+        "memory_size": given.memory_size,
     }
 
 
