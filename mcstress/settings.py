@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from mcstress.arrival_settings import ArrivalSettings, arrivals_of
+from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, with_timeline
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
@@ -98,6 +99,7 @@ class Settings(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts
     stack_faults: Faults
     arrivals: ArrivalSettings | None = None
+    clock: ClockSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
@@ -175,7 +177,9 @@ def read_settings(
 
     ``hosts`` are the services that tokens belong to; None: those that the options name.
     """
-    scenario = load_scenario(options.scenario)
+    scenario, clock = load_scenario(options.scenario), clock_of(options)
+    if clock is not None:
+        scenario = with_timeline(scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
     settings = Settings(
         scenario=scenario,
@@ -222,7 +226,10 @@ def read_settings(
         inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
         arrivals=arrivals_of(options),
+        clock=clock,
     )
+    if clock is not None:
+        check_timeline(clock, scenario, settings.phases)
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
     return _with_own_checks(settings)

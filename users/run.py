@@ -14,6 +14,8 @@ from mcstress.users.at_rest import RestLists
 from mcstress.users.scenarios.model import Scenario, Variant
 from mcstress.users.truth import QuestionTruth
 
+SECONDS_AN_HOUR = 3600
+
 
 class Seat(msgspec.Struct, frozen=True):
     """(persona, trio), leased. ``generation`` counts the leases of a seat in a run, from 1.
@@ -49,6 +51,18 @@ class MailFacts(msgspec.Struct, frozen=True):
     repeat: bool = False
 
 
+class ClockPace(msgspec.Struct, frozen=True):
+    """The scenario's clock: so many ``hours``, at ``time_scale`` times real speed."""
+
+    hours: float
+    time_scale: float
+
+    @property
+    def lasts_s(self) -> float:
+        """How long it takes in seconds of real time."""
+        return self.hours * SECONDS_AN_HOUR / self.time_scale
+
+
 class Run(msgspec.Struct, frozen=True):
     """Made once, by the master or the local runner, and sent to every worker.
 
@@ -56,7 +70,8 @@ class Run(msgspec.Struct, frozen=True):
     the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
     gateway. ``truth``: the grades of a question's ids, by ``question_id``; ``rest``: its
     list at rest (``--rest``). ``reference``: the first trio is alone at the beginning, and goes
-    through all wordings, one a round. The setups are what every worker makes its target and its
+    through all wordings, one a round. ``clock``: the pace of the scenario's timeline, where that
+    says when events begin. The setups are what every worker makes its target and its
     LLM's client from.
     """
 
@@ -81,6 +96,7 @@ class Run(msgspec.Struct, frozen=True):
     rest: RestLists = {}
     mail: MailFacts | None = None
     reference: bool = False
+    clock: ClockPace | None = None
 
     def _is_reference(self, trio: int) -> bool:
         return self.reference and trio == 1
