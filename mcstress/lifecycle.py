@@ -25,6 +25,7 @@ from locust.runners import (
 
 from mcstress import locust_compat
 from mcstress.cluster.channel import Channel
+from mcstress.clock_settings import said_of_run_time
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import release
@@ -169,6 +170,10 @@ class Lifecycle:
         users, classes = self.runner.target_user_count, self.environment.user_classes
         if said := incomplete(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
+        if settings.clock is not None and run.run.clock is not None:
+            limit = option(self.environment, "run_time")
+            if said := said_of_run_time(settings.clock, run.run.clock, limit):
+                run.said.append(said)
         for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
         if self.quitting:  # a signal came while all this was made ready
@@ -192,8 +197,9 @@ class Lifecycle:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
         if self.controller is not None and (run := self.controller.current) is not None:
             self.controller.look_for_absent(run)
-            if run.offering is not None:
-                run.offering.end()
+            for schedule in (run.offering, run.clock):
+                if schedule is not None:
+                    schedule.end()
         if self.worker is not None:
             self.worker.stop_offering()
         if self.worker is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from mcstress.busy_share import BusyShare, busy_share, said_of_busy
 from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.first_search import said_of_relevance
 from mcstress.services.embedded.process import EmbeddedStack
@@ -48,7 +49,8 @@ class SystemUnderTest(msgspec.Struct):
     """Where the services are, and what they said of themselves.
 
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
-    it. ``said``: what a first search shows that a user must know before the load.
+    it. ``said``: what a first search shows that a user must know before the load. ``busy``: of a run
+    by the clock, whether there is time for all that coordinators are to do.
     """
 
     settings: Settings
@@ -58,6 +60,7 @@ class SystemUnderTest(msgspec.Struct):
     model: ModelFacts
     stack: EmbeddedStack | None = None
     said: list[str] = []
+    busy: BusyShare = BusyShare()
 
     def leave(self) -> None:
         """Stop what was started."""
@@ -82,14 +85,17 @@ def prepare(settings: Settings) -> SystemUnderTest:
             llm_url = llm_url or stack.llm_url
         target = target or look_at_target(settings, url)
         model = model or look_at_llm(settings, llm_url)
-        said = said_of_relevance(settings, url)
+        said, busy = said_of_relevance(settings, url), BusyShare()
+        if settings.clock is not None:
+            busy = busy_share(settings, settings.clock, url, llm_url, model)
+            said = [*said, *said_of_busy(busy, settings.clock)]
     except BaseException:
         if stack is not None:
             stack.stop()
         raise
     if settings.llm_url:
         logger.info("API of the LLM: %s", API_NAMES[model.api])
-    return SystemUnderTest(settings, url, llm_url, target, model, stack, said)
+    return SystemUnderTest(settings, url, llm_url, target, model, stack, said, busy)
 
 
 def start_stack(settings: Settings) -> EmbeddedStack:

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from mcstress.users.run import Run
+from mcstress.users.run import Run, drawn
 from mcstress.users.scenarios.clock_model import HOURS, ArrivalSource, Shift
 from mcstress.users.scenarios.model import InboxMessage, Resume, Scenario, Variant
 
@@ -68,6 +68,31 @@ class Appointment(msgspec.Struct, frozen=True, gc=False):
         return self.phase == "reissue" and self.since_ms < 0
 
 
+class Timetable(msgspec.Struct, frozen=True):
+    """What appointments follow from. ``has_mail``: messages come from outside (users/mail.py)."""
+
+    scenario: Scenario
+    phases: list[str]
+    seed: int
+    hours: float
+    has_mail: bool = False
+
+    @classmethod
+    def of(cls, run: Run) -> Timetable:
+        """A run's; one without a clock has no appointment."""
+        hours = run.clock.hours if run.clock else 0.0
+        return cls(run.scenario, run.phases, run.seed, hours, run.mail is not None)
+
+    @property
+    def end_ms(self) -> int:
+        """When the clock ends."""
+        return round(self.hours * HOUR_MS)
+
+    def share(self, *what: object) -> float:
+        """A number in [0, 1) by the seed and ``what`` alone."""
+        return drawn(self.seed, "clock", *what) * _OF_64_BITS
+
+
 class Wanted(NamedTuple):
     """An appointment before shifts: ``order`` decides between those of one time."""
 
@@ -79,13 +104,13 @@ class Wanted(NamedTuple):
     urgent: bool
 
 
-def appointments(run: Run, persona: str, trio: int) -> list[Appointment]:
-    """All of a seat's until the end of the clock, ascending. ``run.clock`` is there."""
-    givers = [one.from_persona for one in run.scenario.handovers if one.to_persona == persona]
-    begun = [_begins(_placed(run, giver, trio)) for giver in dict.fromkeys(givers)]
+def appointments(table: Timetable, persona: str, trio: int) -> list[Appointment]:
+    """All of a seat's until the end of the clock, ascending."""
+    givers = [one.from_persona for one in table.scenario.handovers if one.to_persona == persona]
+    begun = [_begins(_placed(table, giver, trio)) for giver in dict.fromkeys(givers)]
     made: list[Appointment] = []
     rounds, baseline_ms = 0, -1
-    for number, (at_ms, wanted) in enumerate(_placed(run, persona, trio), start=1):
+    for number, (at_ms, wanted) in enumerate(_placed(table, persona, trio), start=1):
         since_ms, asks = -1, 0
         if wanted.phase == "baseline":
             rounds, baseline_ms = rounds + 1, at_ms
@@ -125,15 +150,15 @@ def events_of(scenario: Scenario, variant: Variant, persona: str, phase: str) ->
     return known.get(phase, 1)
 
 
-def _placed(run: Run, persona: str, trio: int) -> list[tuple[int, Wanted]]:
+def _placed(table: Timetable, persona: str, trio: int) -> list[tuple[int, Wanted]]:
     """What is wanted of a seat, each at its time: who has no shift then waits for the next.
 
     Those who wait are planned one after the other, in their order; what waits beyond the end of the
     clock is in none. A reissue is never before the baseline that came first.
     """
-    wanted = sorted([*_timeline(run, persona, trio), *_arrivals(run, persona, trio)])
-    shifts = _Shifts(run, persona)
-    end_ms = _end_ms(run)
+    wanted = sorted([*_timeline(table, persona, trio), *_arrivals(table, persona, trio)])
+    shifts = _Shifts(table, persona)
+    end_ms = table.end_ms
     found: list[tuple[int, Wanted]] = []
     free_ms = baseline_ends_ms = 0
     for one in wanted:
@@ -150,20 +175,11 @@ def _placed(run: Run, persona: str, trio: int) -> list[tuple[int, Wanted]]:
     return sorted(found)
 
 
-def _end_ms(run: Run) -> int:
-    return round(run.clock.hours * HOUR_MS) if run.clock else 0
-
-
-def _share(run: Run, *what: object) -> float:
-    """A number in [0, 1) by the seed."""
-    return run.draw("clock", *what) * _OF_64_BITS
-
-
-def _timeline(run: Run, persona: str, trio: int) -> Iterator[Wanted]:
-    scenario, end_ms = run.scenario, _end_ms(run)
+def _timeline(table: Timetable, persona: str, trio: int) -> Iterator[Wanted]:
+    scenario, end_ms = table.scenario, table.end_ms
     variant = scenario.variant_of(trio)
     for index, item in enumerate(scenario.timeline):
-        if item.phase not in run.phases or (item.personas and persona not in item.personas):
+        if item.phase not in table.phases or (item.personas and persona not in item.personas):
             continue
         events = events_of(scenario, variant, persona, item.phase)
         last_ms = end_ms if item.until is None else min(end_ms, round(item.until * HOUR_MS) + 1)
@@ -172,22 +188,22 @@ def _timeline(run: Run, persona: str, trio: int) -> Iterator[Wanted]:
             if at_ms >= last_ms or not events:
                 break
             if item.spread:
-                drawn = _share(run, "spread", persona, trio, index, nth)
+                drawn = table.share("spread", persona, trio, index, nth)
                 at_ms += floor(drawn * item.spread * MINUTE_MS)
             yield Wanted(at_ms, (0, index, nth), item.phase, 0, events, urgent=False)
             if item.every is None:
                 break
 
 
-def _arrivals(run: Run, persona: str, trio: int) -> Iterator[Wanted]:
+def _arrivals(table: Timetable, persona: str, trio: int) -> Iterator[Wanted]:
     """Messages and resumes that come to a seat, of those that come to its trio."""
-    for index, source in enumerate(run.scenario.arrivals):
-        if source.phase not in run.phases or (source.phase == "inbox" and run.mail is not None):
+    for index, source in enumerate(table.scenario.arrivals):
+        if source.phase not in table.phases or (source.phase == "inbox" and table.has_mail):
             continue
-        pool = _Pool(run, source, trio, index)
+        pool = _Pool(table, source, trio, index)
         if pool.items:
-            yield from _by_chance(run, pool, persona)
-            yield from _bursts(run, pool, persona)
+            yield from _by_chance(table, pool, persona)
+            yield from _bursts(table, pool, persona)
 
 
 class _Pool:
@@ -196,9 +212,9 @@ class _Pool:
     ``index``: the place of ``source`` among the scenario's.
     """
 
-    def __init__(self, run: Run, source: ArrivalSource, trio: int, index: int) -> None:
+    def __init__(self, table: Timetable, source: ArrivalSource, trio: int, index: int) -> None:
         self.source, self.trio, self.index = source, trio, index
-        variant, by = run.scenario.variant_of(trio), source.by
+        variant, by = table.scenario.variant_of(trio), source.by
         self.items: list[tuple[InboxMessage | Resume, int]] = []
         weights: list[float] = []
         counted: dict[str, int] = {}
@@ -223,19 +239,19 @@ def _place(up_to: list[float], share: float) -> int:
     return min(bisect_right(up_to, share * up_to[-1]), len(up_to) - 1)
 
 
-def _by_chance(run: Run, pool: _Pool, persona: str) -> Iterator[Wanted]:
+def _by_chance(table: Timetable, pool: _Pool, persona: str) -> Iterator[Wanted]:
     """As many a day as ``per_day`` says; where that is no whole number, one more on some days."""
-    end_ms, source = _end_ms(run), pool.source
+    end_ms, source = table.end_ms, pool.source
     trio, index = pool.trio, pool.index
     for day in range(-(-end_ms // DAY_MS)):
         number = floor(source.per_day * (day + 1)) - floor(source.per_day * day)
         sums: list[float] = []
         for nth in range(number):
-            item, its = pool.draw(_share(run, "arrival", trio, index, day, nth))
+            item, its = pool.draw(table.share("arrival", trio, index, day, nth))
             if item.persona != persona:
                 continue
-            sums = sums or _profile(run, persona, source, day)
-            drawn = _share(run, "hour", trio, index, day, nth)
+            sums = sums or _profile(table, persona, source, day)
+            drawn = table.share("hour", trio, index, day, nth)
             at_ms = day * DAY_MS + _within(sums, drawn)
             if at_ms < end_ms and sums[-1]:
                 order = (1, index, day, nth)
@@ -251,9 +267,9 @@ def _within(sums: list[float], share: float) -> int:
     return floor((hour + min(max(passed, 0.0), 1.0)) * HOUR_MS)
 
 
-def _profile(run: Run, persona: str, source: ArrivalSource, day: int) -> list[float]:
+def _profile(table: Timetable, persona: str, source: ArrivalSource, day: int) -> list[float]:
     """Sums of the weights of a day's hours, each that of the hour that it is for the persona."""
-    local = _local_hours(hour_0(run.scenario), _zone_of(run.scenario, persona), day)
+    local = _local_hours(hour_0(table.scenario), _zone_of(table.scenario, persona), day)
     return [*accumulate(source.profile[hour] for hour in local)]
 
 
@@ -266,11 +282,11 @@ def _local_hours(begin: datetime, zone: str, day: int) -> tuple[int, ...]:
     )
 
 
-def _bursts(run: Run, pool: _Pool, persona: str) -> Iterator[Wanted]:
+def _bursts(table: Timetable, pool: _Pool, persona: str) -> Iterator[Wanted]:
     """The pool's items in turn, the most urgent messages first."""
     for number, burst in enumerate(pool.source.bursts):
         at_ms = round(burst.hour * HOUR_MS)
-        if at_ms >= _end_ms(run):
+        if at_ms >= table.end_ms:
             continue
         for nth in range(burst.messages):
             item, its = pool.items[nth % len(pool.items)]
@@ -299,13 +315,13 @@ def _zone_of(scenario: Scenario, persona: str) -> str:
 class _Shifts:
     """When a persona works, from before hour 0 to after the end of the clock; ascending."""
 
-    def __init__(self, run: Run, persona: str) -> None:
-        begin = hour_0(run.scenario)
+    def __init__(self, table: Timetable, persona: str) -> None:
+        begin = hour_0(table.scenario)
         self._spans = sorted(
             span
-            for shift in run.scenario.shifts
+            for shift in table.scenario.shifts
             if shift.persona == persona
-            for span in _spans(shift, begin, _end_ms(run))
+            for span in _spans(shift, begin, table.end_ms)
         )
         self._begins = [begin_ms for begin_ms, _ in self._spans]
 

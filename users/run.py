@@ -17,6 +17,12 @@ from mcstress.users.truth import QuestionTruth
 SECONDS_AN_HOUR = 3600
 
 
+def drawn(seed: int, *what: object) -> int:
+    """A number in [0, 2**64) that depends on ``seed`` and ``what`` alone."""
+    key = "/".join(map(str, (seed, *what)))
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+
+
 class Seat(msgspec.Struct, frozen=True):
     """(persona, trio), leased. ``generation`` counts the leases of a seat in a run, from 1.
 
@@ -117,8 +123,7 @@ class Run(msgspec.Struct, frozen=True):
 
         All that is random in a run comes from here, never from a generator that users share.
         """
-        key = "/".join(map(str, (self.seed, *what)))
-        return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+        return drawn(self.seed, *what)
 
 
 def model_setup_of(scenario: Scenario, **others: Any) -> ModelSetup:

@@ -14,10 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcstress.metrics.phase import PHASES
-from mcstress.services.llm.language_model import ModelSetup
-from mcstress.services.target import TargetSetup
-from mcstress.users.appointments import HOUR_MS, MINUTE_MS, PLANNED_MS, appointments, hour_0
-from mcstress.users.run import ClockPace, MailFacts, Run
+from mcstress.users.appointments import HOUR_MS, MINUTE_MS, PLANNED_MS, Timetable, appointments, hour_0
 from mcstress.users.scenarios.clock_model import ArrivalSource, Burst, Shift, TimelineEntry
 from mcstress.users.scenarios.load import load_scenario
 
@@ -27,13 +24,9 @@ FIVE_MINUTES = 5 * MINUTE_MS
 PLAIN = {"timeline": [], "arrivals": [], "shifts": [], "zone": "UTC"}
 
 
-def run_of(hours=48.0, seed=42, phases=tuple(PHASES), mail=None, **scenario):
-    return Run(
-        uid="uid", label="001", target_setup=TargetSetup(), llm_setup=ModelSetup("", "m"),
-        scenario=msgspec.structs.replace(DEFAULT, **scenario), phases=list(phases), rounds=0,
-        seed=seed, top_k=8, playbook_prefix="p_", fresh_prefix="f-", wait_deadline_s=1.0,
-        think_from_s=0.0, think_to_s=0.0, mail=mail, clock=ClockPace(hours, 3600.0),
-    )  # fmt: skip
+def run_of(hours=48.0, seed=42, phases=tuple(PHASES), *, mail=False, **scenario):
+    made = msgspec.structs.replace(DEFAULT, **scenario)
+    return Timetable(made, list(phases), seed, hours, mail)
 
 
 def timeline(*items, **others):
@@ -222,7 +215,7 @@ def test_weights_of_channels_and_priorities_are_the_shares_that_are_drawn():
 
 def test_mail_from_outside_is_in_place_of_messages():
     source = ArrivalSource("inbox", per_day=10)
-    run = run_of(**PLAIN | {"arrivals": [source]}, mail=MailFacts("mail/", 3))
+    run = run_of(**PLAIN | {"arrivals": [source]}, mail=True)
     assert appointments(run, "alice", 1) == []
 
 
