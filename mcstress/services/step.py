@@ -6,6 +6,7 @@ goes along with what is raised: ``leave_cut`` puts it there, ``cut_step`` takes 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -22,7 +23,8 @@ class Step(msgspec.Struct, Generic[Answer], gc=False):
     an LLM slot. ``refused``: the service said no to what it has to refuse, which is neither fault
     nor answer. ``cut``: the end of the run came before an answer. ``resent``: the request went out
     twice (see ``Transport``). ``request`` and ``response`` are the bodies as they went over the
-    wire.
+    wire. ``parts``: the requests that it is made of, where it is not one alone; in figures it is
+    one step, in a trace each is a span of its own.
     """
 
     name: str
@@ -40,6 +42,15 @@ class Step(msgspec.Struct, Generic[Answer], gc=False):
     answer: Answer | None = None
     cut: bool = False
     refused: bool = False
+    parts: list[Step[Any]] | None = None
+
+
+def part_times(parts: Iterable[Step[Any]]) -> dict[str, float]:
+    """How long the ``parts`` of each name took, in ms: the slowest, for they go out at once."""
+    times: dict[str, float] = {}
+    for part in parts:
+        times[part.name] = max(times.get(part.name, 0.0), part.latency_ms)
+    return times
 
 
 _CUT_STEP = "mcstress_cut_step"

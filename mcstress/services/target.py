@@ -7,7 +7,7 @@ another is a class of a user's own (``--target module:Class``, docs/extending.md
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -18,6 +18,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.services.step import Step, leave_cut
+from mcstress.services.toml.secrets import Allowed
 from mcstress.services.trace_context import TraceContext, new_span_id
 
 Answer = TypeVar("Answer")
@@ -35,7 +36,8 @@ class Search(msgspec.Struct, gc=False):
     """A search for the ``k`` items of ``corpora`` that are nearest to ``text``.
 
     ``memory`` is the namespace whose recordings take part, for what ``role`` asks; None: retrieval
-    only. ``exclude`` are ids that must not come back. ``metadata``: the hits' metadata is wanted,
+    only. ``exclude`` are ids that must not come back, ``rejected`` the items that they are
+    the ids of. ``metadata``: the hits' metadata is wanted,
     too; ``fields``: of it no more than these, where any are named. ``new_connection``: it must not
     go over the connection of the call before.
     """
@@ -46,6 +48,7 @@ class Search(msgspec.Struct, gc=False):
     memory: str | None = None
     role: str | None = None
     exclude: list[str] = []
+    rejected: list[Item] = []
     metadata: bool = False
     fields: list[str] = []
     new_connection: bool = False
@@ -120,7 +123,8 @@ class TargetSetup(msgspec.Struct, frozen=True):
     """What a target is made from, the same in every process of a run.
 
     ``url`` is ``--host``, empty without one. ``corpora`` are those that the scenario searches,
-    ``fresh_corpus`` the one it adds to. Times are in seconds.
+    ``fresh_corpus`` the one it adds to. Times are in seconds. ``file`` is the path of a
+    target's file, ``text`` what is in it, ``tokens`` what ``--target-token`` allows.
     """
 
     url: str = ""
@@ -131,6 +135,9 @@ class TargetSetup(msgspec.Struct, frozen=True):
     timeout_s: float = 30.0
     max_answer_bytes: int = 8_000_000
     token_hosts: TokenHosts = TokenHosts()
+    file: str = ""
+    text: str = ""
+    tokens: tuple[Allowed, ...] = ()
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -196,6 +203,8 @@ class Target:
     """Whether ``--host`` may be given beside ``--target``; it is ``setup.url`` then."""
     can_exclude: ClassVar[bool] = True
     """Whether ``search`` heeds ``Search.exclude``."""
+    batch: ClassVar[int] = 1
+    """The most that ``add_all`` and ``record_all`` are given at once."""
 
     def __init__(self, setup: TargetSetup) -> None:
         self.setup = setup
@@ -213,6 +222,10 @@ class Target:
 
     def _defines(self, method: str) -> bool:
         return getattr(type(self), method) is not getattr(Target, method)
+
+    def notes(self) -> list[str]:
+        """What the report says beside the target's name: how its figures are to be read."""
+        return []
 
     def connect(self) -> Self:
         """What one coordinator calls; override it where a connection must not be shared."""
@@ -239,6 +252,18 @@ class Target:
         A step that failed is the last one.
         """
         raise NotImplementedError
+
+    def add_all(self, items: Sequence[NewItem], trace: TraceContext) -> Iterator[Step[Any]]:
+        """Up to ``batch`` items of one corpus, before a run; override it where one call can."""
+        for item in items:
+            yield from self.add(item, trace)
+
+    def record_all(
+        self, recordings: Sequence[Recording], trace: TraceContext
+    ) -> Iterator[Step[Any]]:
+        """The same of recordings, of any namespaces."""
+        for recording in recordings:
+            yield self.record(recording, trace)
 
     def inbox(self, message: Message, trace: TraceContext) -> Step[Any]:
         """Step ``observerd.inbox.record``."""

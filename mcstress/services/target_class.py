@@ -1,4 +1,4 @@
-"""Which class is the target: the gateway's, or ``--target module:Class``."""
+"""Which class is the target: the gateway's, ``--target module:Class``, or that of a TOML file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+import msgspec
+
 from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 from mcstress.services.gateway.target import GatewayTarget
 from mcstress.services.target import Target, TargetSetup
+from mcstress.services.toml.file import LlmTable, read_file
+from mcstress.services.toml.plan import plan_of
+from mcstress.services.toml.target import toml_target
 
 OPTION = "--target"
-EXPECTED = "expected module:Class or FILE.py:Class"
+ENDING = ".toml"
+EXPECTED = "expected a name that ships, FILE.toml, module:Class or FILE.py:Class"
+SHIPPED = Path(__file__).parents[1] / "targets"
 METHODS = ("capabilities", "connect", "close", "search", "probe", "timed")
 """What every target has; ``mcstress.Target`` has defaults for all of them but ``search``."""
 
@@ -52,8 +59,46 @@ def target_class(name: str) -> type[Target]:
     return cast("type[Target]", found)
 
 
+class TargetName(msgspec.Struct, frozen=True):
+    """``--target``, read: ``file`` and ``text`` are a TOML file's, empty for a class."""
+
+    name: str = ""
+    file: str = ""
+    text: str = ""
+
+    def kind(self) -> type[Target]:
+        """The class; UsageError where it is not there, or wrong."""
+        return toml_target(self.file, self.text) if self.file else target_class(self.name)
+
+    def llm(self) -> LlmTable | None:
+        """``[llm]`` of the file; None where there is none."""
+        return plan_of(self.file, self.text).tables.llm if self.file else None
+
+    def warnings(self) -> list[str]:
+        """What in the file looks like a secret, a line each; the value itself is not shown."""
+        if not self.file:
+            return []
+        return [
+            f"{self.file}: {key}: found what looks like a secret, expected the name of an "
+            "environment variable (token, password) or a file (token_file): files are passed on"
+            for key in plan_of(self.file, self.text).suspicious
+        ]
+
+
+def read_target(name: str) -> TargetName:
+    """``name`` as ``--target`` has it; a file is read. UsageError where it cannot be."""
+    shipped = SHIPPED / f"{name}{ENDING}"
+    if name.endswith(ENDING):
+        return TargetName(name, name, read_file(name))
+    if name and ":" not in name and "/" not in name and shipped.is_file():
+        return TargetName(name, str(shipped), read_file(str(shipped)))
+    return TargetName(name)
+
+
 def make_target(name: str, setup: TargetSetup) -> Target:
     """The target of this process; ServiceRefusalError where the class cannot be made."""
+    if setup.file:
+        return toml_target(setup.file, setup.text)(setup)
     kind = target_class(name)
     if not name:
         return kind(setup)

@@ -28,6 +28,7 @@ NOT_SOURCE = shutil.ignore_patterns(
 DATA = {
     "mcstress/py.typed",
     "mcstress/users/scenarios/data/three_cities.toml",
+    "mcstress/targets/embedded.toml",
     "mcstress/evidence/report/templates/report.html.jinja",
     "mcstress/evidence/report/templates/report.md.jinja",
     "mcstress/evidence/report/templates/report.css",

@@ -36,6 +36,7 @@ MAY_IMPORT = {
 """What a room may import of others of ours. The rooms of processes (master, worker, …) are free."""
 
 WITH_GEVENT = {
+    "mcstress.services.at_once",
     "mcstress.services.http.connection",
     "mcstress.services.http.dns",
     "mcstress.services.http.stream",
@@ -99,6 +100,7 @@ def test_only_what_waits_knows_gevent_or_locust():
 WIRES = (
     "mcstress.services.gateway.schema",
     "mcstress.services.gateway.client",
+    "mcstress.services.toml.operation",
     "mcstress.services.llm.ollama_schema",
     "mcstress.services.llm.openai",
     "mcstress.services.reading",

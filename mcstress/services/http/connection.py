@@ -104,12 +104,12 @@ class Connection:
 
 
 def connect(
-    url: BaseUrl, connect_timeout_s: float, timeout_s: float, size_limit_bytes: int
+    url: BaseUrl, connect_timeout_s: float, timeout_s: float, size_limit_bytes: int, ca: str = ""
 ) -> Connection:
     """A new connection: name looked up, TCP and TLS agreed within ``connect_timeout_s``."""
     timeout = Timeout.start_new(connect_timeout_s)
     try:
-        stream = open_stream(url, connect_timeout_s)
+        stream = open_stream(url, connect_timeout_s, ca)
     except Timeout as raised:
         if raised is not timeout:
             raise

@@ -13,7 +13,10 @@ from mcstress.services.http.request_head import RequestHeads, header_lines, requ
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
-    """A service. ``blank`` takes its bearer token out of an answer; None where there is none."""
+    """A service. ``blank`` takes its token out of an answer; None where there is none.
+
+    ``ca`` is a file of the authorities that its certificate is verified by; empty: the system's.
+    """
 
     url: BaseUrl
     base_url: str
@@ -22,6 +25,7 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     connect_timeout_s: float
     timeout_s: float
     size_limit_bytes: int
+    ca: str = ""
 
 
 @lru_cache(maxsize=64)
@@ -31,8 +35,14 @@ def origin(
     connect_timeout_s: float,
     timeout_s: float,
     size_limit_bytes: int,
+    *,
+    secret: str = "",
+    ca: str = "",
 ) -> Origin:
-    """The service at ``base_url``, called with ``headers`` beside those that every call has."""
+    """The service at ``base_url``, called with ``headers`` beside those that every call has.
+
+    ``secret`` is what of them must be seen by nobody; empty: the bearer token, if there is one.
+    """
     url = parse_base_url(base_url)
     own = dict(headers)
     lines = header_lines(
@@ -44,7 +54,7 @@ def origin(
             **own,
         }
     )
-    token = own.get("Authorization", "").rpartition(" ")[2]
+    token = secret or own.get("Authorization", "").rpartition(" ")[2]
     return Origin(
         url=url,
         base_url=str(url),
@@ -53,4 +63,5 @@ def origin(
         connect_timeout_s=connect_timeout_s,
         timeout_s=timeout_s,
         size_limit_bytes=size_limit_bytes,
+        ca=ca,
     )

@@ -8,6 +8,8 @@ from functools import lru_cache
 from mcstress.errors import TransportError
 from mcstress.services.http.base_url import sendable
 
+JSON = "application/json"
+
 
 class RequestHeads(dict[tuple[str, str], bytes]):
     """Request line and headers by method and path, for all users of one service.
@@ -22,12 +24,16 @@ class RequestHeads(dict[tuple[str, str], bytes]):
 
     def __missing__(self, key: tuple[str, str]) -> bytes:
         method, path = key
+        head = self[key] = self.of(method, path, JSON if method == "POST" else "")
+        return head
+
+    def of(self, method: str, path: str, content_type: str) -> bytes:
+        """The head of a request that is not kept: paths that hold an id have no end."""
         if not sendable(path):
             raise TransportError("a path that no request line can carry")
-        kind = "Content-Type: application/json\r\n" if method == "POST" else ""
+        kind = f"Content-Type: {content_type}\r\n" if content_type else ""
         line = f"{method} {self._prefix}{path} HTTP/1.1\r\n"
-        head = self[key] = (line + self._lines + kind).encode("ascii")
-        return head
+        return (line + self._lines + kind).encode("ascii")
 
 
 @lru_cache(maxsize=64)

@@ -140,24 +140,28 @@ class TlsStream:
 
 
 @functools.cache
-def tls_context() -> ssl.SSLContext:
-    """The one context of the process: certificates and host names verified.
+def tls_context(ca: str = "") -> ssl.SSLContext:
+    """The one context of the process and ``ca``: certificates and host names verified.
 
-    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name authorities of one's own, as OpenSSL has it.
+    ``ca`` is a file of authorities; without one ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name those
+    of one's own, as OpenSSL has it. Raises OSError where the file is none.
     """
     context = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
+    if ca:
+        context.load_verify_locations(ca)
+    else:
+        context.load_default_certs()
     return context
 
 
-def open_stream(url: BaseUrl, within_s: float) -> Stream:
+def open_stream(url: BaseUrl, within_s: float, ca: str = "") -> Stream:
     """A connection to the host of ``url``; the caller sees to the time-out, ``within_s``."""
     sock = connected(url.host, url.port, within_s)
     try:
         sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
         if url.scheme == "https":
             # Shaken hands within wrap_socket, a socket that is interrupted there is left open.
-            sock = tls_context().wrap_socket(
+            sock = tls_context(ca).wrap_socket(
                 sock, server_hostname=url.host, do_handshake_on_connect=False
             )
             sock.do_handshake()

@@ -11,6 +11,7 @@ from mcstress.errors import NoAnswerError
 from mcstress.services.http.connection import Connection, connect
 from mcstress.services.http.origin import origin
 from mcstress.services.http.parser import Reply
+from mcstress.services.http.request_head import JSON
 
 __all__ = ["Reply", "Transport"]
 
@@ -33,7 +34,8 @@ class Transport:
     is sent a second time only where its connection had served before and ended without a byte of an
     answer, because the other side had closed it: its system refused the request, or the connection
     had lain idle for long and ended at once. A greenlet that is killed in a call takes its
-    connection with it. What a service repeats of its bearer token is blanked in the reply.
+    connection with it. What a service repeats of its token is blanked in the reply: ``secret``, or
+    else the bearer token. ``ca`` names the authorities that its certificate is verified by.
     """
 
     __slots__ = ("_idle", "_idle_since_s", "_target", "base_url")
@@ -46,9 +48,13 @@ class Transport:
         timeout_s: float,
         headers: Mapping[str, str] = {},
         size_limit_bytes: int = LARGEST_ANSWER_BYTES,
+        secret: str = "",
+        ca: str = "",
     ) -> None:
         self._target = origin(
-            base_url, (*headers.items(),), connect_timeout_s, timeout_s, size_limit_bytes
+            *(base_url, (*headers.items(),), connect_timeout_s, timeout_s, size_limit_bytes),
+            secret=secret,
+            ca=ca,
         )
         self.base_url = self._target.base_url
         self._idle: Connection | None = None
@@ -65,6 +71,24 @@ class Transport:
         """The answer to a GET."""
         trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
         return self._call(self._target.heads["GET", path] + f"{trace}\r\n".encode("ascii"))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        traceparent: str | None = None,
+        *,
+        content_type: str = JSON,
+    ) -> Reply:
+        """The answer to any request; no ``body``: none is sent, nor its type."""
+        heads = self._target.heads
+        head = heads.of(method, path, "" if body is None else content_type)
+        trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
+        if body is None:
+            return self._call(head + f"{trace}\r\n".encode("ascii"))
+        rest = f"{trace}Content-Length: {len(body)}\r\n\r\n".encode("ascii")
+        return self._call(b"%b%b%b" % (head, rest, body))
 
     def close(self) -> None:
         """Close the idle connection. A later call opens another."""
@@ -90,7 +114,7 @@ class Transport:
 
     def _connect(self) -> Connection:
         of = self._target
-        return connect(of.url, of.connect_timeout_s, of.timeout_s, of.size_limit_bytes)
+        return connect(of.url, of.connect_timeout_s, of.timeout_s, of.size_limit_bytes, ca=of.ca)
 
     def _exchange(self, connection: Connection, request: bytes) -> Reply:
         try:

@@ -1,0 +1,1 @@
+"""Targets that ship, each a TOML file: ``--target chroma`` (docs/targets.md)."""
