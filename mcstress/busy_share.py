@@ -63,7 +63,7 @@ class BusyShare(msgspec.Struct, frozen=True):
 
 
 def busy_share(
-    settings: Settings, clock: ClockSettings, url: str, llm_url: str, model: ModelFacts
+    settings: Settings, clock: ClockSettings, url: str, llm_url: str, model: ModelFacts | None
 ) -> BusyShare:
     """Time one search and one chat, and work the first trio's time out.
 
@@ -107,10 +107,10 @@ def _told(found: BusyShare, clock: ClockSettings) -> str:
     )
 
 
-def _chat_ms(settings: Settings, url: str, model: ModelFacts) -> float | None:
+def _chat_ms(settings: Settings, url: str, model: ModelFacts | None) -> float | None:
     """What the scenario's first message takes the LLM to read; None where it could not."""
     messages = settings.scenario.variants[0].inbox
-    if not messages:
+    if not messages or model is None:
         return None
     setup = settings.llm_setup(url, model)
     with closing(make_language_model(model.api, setup, nullcontext())) as llm:
@@ -128,7 +128,9 @@ def _takes_s(
     for persona in scenario.personas:
         total_ms = 0.0
         for one in appointments(table, persona, 1):
-            events = 1 if one.item else events_of(scenario, scenario.variants[0], persona, one.phase)
+            events = (
+                1 if one.item else events_of(scenario, scenario.variants[0], persona, one.phase)
+            )
             chats = _chats(scenario, one.phase)
             total_ms += events * (SEARCHES.get(one.phase, 1) * search_ms + chats * chat_ms)
         takes[persona] = total_ms / MS

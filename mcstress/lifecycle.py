@@ -24,8 +24,8 @@ from locust.runners import (
 )
 
 from mcstress import locust_compat
-from mcstress.cluster.channel import Channel
 from mcstress.clock_settings import said_of_run_time
+from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import release

@@ -53,14 +53,9 @@ class SystemUnderTest(msgspec.Struct):
     """Where the services are, and what they said of themselves.
 
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
-<<<<<<< HEAD
-    it. ``said``: what a first search shows that a user must know before the load. ``busy``: of a run
-    by the clock, whether there is time for all that coordinators are to do.
-=======
     it. ``model`` None: a target was named, and no LLM. ``said``: what a first search shows that a
     user must know before the load. ``uid`` is the run's. ``memory_trios``: those whose memories
-    were filled for it.
->>>>>>> main
+    were filled for it. ``busy``: whether a clock leaves time for all that is to be done.
     """
 
     settings: Settings
@@ -70,9 +65,7 @@ class SystemUnderTest(msgspec.Struct):
     model: ModelFacts | None
     stack: EmbeddedStack | None = None
     said: list[str] = []
-<<<<<<< HEAD
     busy: BusyShare = BusyShare()
-=======
     uid: str = msgspec.field(default_factory=lambda: uuid4().hex)
     memory_trios: int = 0
 
@@ -89,7 +82,6 @@ class SystemUnderTest(msgspec.Struct):
     def skipped_phases(self) -> dict[str, str]:
         """The phases that are left out, each with the reason."""
         return skipped_phases(self.settings, self.target.capabilities)
->>>>>>> main
 
     def leave(self) -> None:
         """Stop what was started."""
@@ -116,17 +108,12 @@ def prepare(settings: Settings) -> SystemUnderTest:
             url = url or ("" if settings.target else stack.url)
             llm_url = llm_url or (stack.llm_url if wants_rules else "")
         target = target or look_at_target(settings, url)
-<<<<<<< HEAD
-        model = model or look_at_llm(settings, llm_url)
+        if wants_rules:
+            model = look_at_llm(settings, llm_url)
         said, busy = said_of_relevance(settings, url), BusyShare()
         if settings.clock is not None:
             busy = busy_share(settings, settings.clock, url, llm_url, model)
             said = [*said, *said_of_busy(busy, settings.clock)]
-=======
-        if wants_rules:
-            model = look_at_llm(settings, llm_url)
-        said = said_of_relevance(settings, url)
->>>>>>> main
     except BaseException:
         if stack is not None:
             stack.stop()

@@ -28,7 +28,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53, description="its time, ms since hour 0")]
     coordinator: Annotated[str, msgspec.Meta(description="whose it was")]
-    number: Annotated[int, msgspec.Meta(ge=1, le=2**53, description="of the coordinator's, by time")]
+    number: Annotated[
+        int, msgspec.Meta(ge=1, le=2**53, description="of the coordinator's, by time")
+    ]
     phase: Annotated[str, msgspec.Meta(description="what was to be done")]
     fate: Annotated[
         Fate,

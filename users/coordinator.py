@@ -190,8 +190,7 @@ class Coordinator:
 
     @property
     def partner_round(self) -> int:
-        """The colleague's round that it takes over: its own, or by the clock the latest one then.
-        """
+        """The colleague's round that it takes over: its own, or by the clock the latest then."""
         one = self.appointment
         return self.round if one is None or not one.asks_round else one.asks_round
 

@@ -2,8 +2,8 @@
 
 A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, AtRest, TakeMail, Delta,
             Drained, Piece, Traced
-The master: Welcome, Granted, Grant, ClockGrant, Partner, Published, ReferenceOver, Spawned, MailBlock, Move,
-            Revoked, Users, Drain, SendPiece, Trace, Dismissed
+The master: Welcome, Granted, Grant, ClockGrant, Partner, Published, ReferenceOver, Spawned,
+            MailBlock, Move, Revoked, Users, Drain, SendPiece, Trace, Dismissed
 Either:     Refused
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
@@ -74,8 +74,8 @@ class Welcome(msgspec.Struct, frozen=True):
     """The run, and what the worker needs to keep evidence and traces of it.
 
     ``otlp_traces`` is the collector's URL; its headers each process has from its environment.
-    ``arrivals``: how to treat those of a schedule; ``max_wait_s``: after which an appointment of the
-    clock is missed. None where users begin events by themselves.
+    ``arrivals``: how to treat those of a schedule; ``max_wait_s``: after which an appointment of
+    the clock is missed. None where users begin events by themselves.
     ``at_rest``: what the reference found, once it is over.
     """
 

@@ -1,8 +1,8 @@
 """The clock: each seat's appointments begin when the scenario's timeline says so.
 
-A process works its seats' appointments out by itself (users/appointments.py). The master tells when
-hour 0 is and up to when they may begin, a few seconds ahead: a process that was frozen wakes to what
-was its own before its seats were given to others, and to nothing else.
+A process works its seats' appointments out by itself (users/appointments.py). The master tells
+when hour 0 is and up to when they may begin, a few seconds ahead: a process that was frozen wakes
+to what was its own before its seats were given to others, and to nothing else.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ MS = 1000
 
 
 class Begun(msgspec.Struct, gc=False):
-    """An appointment that is on, by ``perf_counter``; ``ended_s``: when its last event so far was.
-    """
+    """An appointment that is on, by ``perf_counter``; ``ended_s``: the end of its last event."""
 
     appointment: Appointment
     due_s: float
@@ -205,9 +204,7 @@ class ClockPacer:
         fate: Fate | None = None
         if begun.began_s - begun.due_s > self._max_wait_s:
             fate = "missed"
-        elif one.lacks_baseline or (one.phase == "reissue" and not day.has_baseline):
-            fate = "skipped"
-        elif one.phase in HANDOVERS and seat.generation > 1 and not day.has_baseline:
+        elif one.lacks_baseline or (_needs_its_own(one, seat) and not day.has_baseline):
             fate = "skipped"
         if one.phase == "baseline":
             coordinator.round = one.round
@@ -260,6 +257,14 @@ class ClockPacer:
         self._rows.append(
             Row(one.at_ms, name, one.number, one.phase, fate, generator_ms, queue_ms, response_ms)
         )
+
+
+def _needs_its_own(one: Appointment, seat: Seat) -> bool:
+    """Whether the seat's holder must have begun the baseline before it.
+
+    A seat that is leased again takes nothing over either until then.
+    """
+    return one.phase == "reissue" or (seat.generation > 1 and one.phase in HANDOVERS)
 
 
 def _say_that_nothing_is_recorded(coordinator: Coordinator, round_: int) -> None:

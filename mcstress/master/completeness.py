@@ -19,8 +19,8 @@ from mcstress.evidence.document_parts import (
     WorkerPart,
 )
 from mcstress.master.offering import totals_of
-from mcstress.master.scenario_clock import appointment_totals
 from mcstress.master.run_state import RunState
+from mcstress.master.scenario_clock import appointment_totals
 from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.process.clock_watch import notices

@@ -28,9 +28,9 @@ from mcstress.master.offering import LOOK_S as OFFER_S
 from mcstress.master.offering import Offering, shares_of
 from mcstress.master.progress import Progress
 from mcstress.master.run_state import ImpossibleError, RunState
-from mcstress.master.seat_assignment import SeatAssignment
 from mcstress.master.scenario_clock import TICK_S as CLOCK_S
 from mcstress.master.scenario_clock import ScenarioClock
+from mcstress.master.seat_assignment import SeatAssignment
 from mcstress.master.session import RunSession, Speaker
 from mcstress.master.spawn_tracker import SpawnTracker
 from mcstress.master.stages import RunStage, WorkerStage

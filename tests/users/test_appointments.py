@@ -14,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcstress.metrics.phase import PHASES
-from mcstress.users.appointments import HOUR_MS, MINUTE_MS, PLANNED_MS, Timetable, appointments, hour_0
+from mcstress.users.appointments import (
+    HOUR_MS,
+    MINUTE_MS,
+    PLANNED_MS,
+    Timetable,
+    appointments,
+    hour_0,
+)
 from mcstress.users.scenarios.clock_model import ArrivalSource, Burst, Shift, TimelineEntry
 from mcstress.users.scenarios.load import load_scenario
 
