@@ -163,7 +163,8 @@ class ScheduledTimes:
     def settle(self, responses: Response) -> None:
         """Bring all into the histograms."""
         for part in PARTS:
-            responses.late[part].record(*getattr(self, part))
+            if times := getattr(self, part):
+                responses.late[part].record(*times)
         for kept, histograms in ((self.ended, responses.ended), (self.cut, responses.cut)):
             for phase in {phase for phase, _ in kept}:
                 histograms[phase].record(*(ms for of, ms in kept if of == phase))
