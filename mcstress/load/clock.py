@@ -91,9 +91,8 @@ class ClockPacer:
             self._close(coordinator, day, "cut")
         while (begun := self._next(coordinator, day)) is not None:
             yield from self._events(coordinator, day, begun)
-            if not coordinator.context.holds(coordinator.seat):
-                return
-        yield _nothing  # no slot is there for it any more
+        if coordinator.context.holds(coordinator.seat):
+            yield _nothing  # no slot is there for it any more
 
     def take(self, user: CoordinatorUser) -> Slot | None:
         """At once: the user has waited for its appointment; None after the last one."""
@@ -174,9 +173,9 @@ class ClockPacer:
         return self._hour_0_s + at_ms / (self._pace.time_scale * MS)
 
     def _next(self, coordinator: Coordinator, day: SeatDay) -> Begun | None:
-        """The next appointment when it is due; None where the clock or the run has ended."""
+        """The next appointment when it is due; None at the end, and where the seat is lost."""
         ends_s, was_idle = self._due_s(self._pace.hours * HOUR_MS), False
-        while not self._ended:
+        while not self._ended and coordinator.context.holds(coordinator.seat):
             now_s = perf_counter()
             if now_s >= ends_s:
                 self._give_up_due(coordinator.name, day)

@@ -238,7 +238,7 @@ def test_the_worst_verdict_is_the_runs(verdicts, expected):
     assert overall(outcomes) == expected
 
 
-OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.")
+OF_A_SCHEDULE = ("arrivals.", "appointments.", "latency.response.", "latency.lateness.")
 """No made run has one: test_response.py looks at these."""
 
 
