@@ -125,6 +125,50 @@ def corpus(scenario: str, seed: int, out: Path, *, vectors: bool) -> None:
         click.echo(told)
 
 
+@main.command()
+@click.option("--target", default="", help="where to: a shipped target, FILE.toml or module:Class")
+@click.option("--host", default="", help="the gateway; or the {host} of the target's file")
+@click.option("--target-token", multiple=True, metavar="NAME@HOST", help="as a run takes it")
+@click.option("--timeout", type=click.FloatRange(0.1, 3600), default=30, show_default=True)
+@click.option("--scenario", default="three_cities", show_default=True, help="a name or a file")
+@click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
+@click.option(
+    "--corpus",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="NAME.jsonl",
+    help="write the corpus of this file instead of the scenario's; repeatable",
+)
+@click.option(
+    "--memories",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="write N recordings instead of corpora",
+)
+@click.option(
+    "--tenants",
+    type=click.IntRange(1),
+    default=1,
+    metavar="T",
+    help="over how many namespaces they go",
+)
+@click.option("--truth", default="", metavar="FILE", help="write what exact search finds, too")
+@click.option("--again", is_flag=True, help="write again what was written before")
+def load(target_token: tuple[str, ...], corpus: tuple[Path, ...], **options: Any) -> None:
+    """Write a scenario's corpora, or many memories, into a target; what is there is left out."""
+    # Locust comes first: it patches ssl, which must not be in use by then.
+    import locust  # noqa: F401, PLC0415
+
+    from mcstress.commands.load import LoadRequest  # noqa: PLC0415
+    from mcstress.commands.load import load as load_target  # noqa: PLC0415
+
+    timeout_s = options.pop("timeout")
+    request = LoadRequest(files=corpus, tokens=target_token, timeout_s=timeout_s, **options)
+    for told in load_target(request):
+        click.echo(told)
+
+
 class TwoSides(click.Command):
     """Takes ``A… -- B…``: the parser would drop the ``--`` that stands between the sides.
 
@@ -212,6 +256,25 @@ def check(options: tuple[str, ...]) -> None:
         failed |= finding.mark == "fail"
     if failed:
         raise SystemExit(EXIT_USAGE)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--within",
+    type=click.FloatRange(0, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="seconds since the last heartbeat",
+)
+def health(file: Path, within: float) -> None:
+    """Tell whether the process that has --heartbeat FILE is alive: exit code 0, else 1."""
+    from mcstress.process.heartbeat import read_heartbeat  # noqa: PLC0415  (imports Locust)
+
+    alive, told = read_heartbeat(file, within)
+    click.echo(told)
+    if not alive:
+        raise SystemExit(EXIT_LEFT)
 
 
 @main.command()

@@ -307,6 +307,30 @@ def _add_hidden(add: Any) -> None:
         help="traces to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
     )
     add(
+        "--otlp-metrics",
+        hidden=True,
+        nargs="?",
+        const="env",
+        metavar="URL",
+        default="",
+        help="metrics to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
+        "--prometheus-port",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=0,
+        help="serve /metrics for Prometheus on this port; 0: do not",
+    )
+    add(
+        "--heartbeat",
+        hidden=True,
+        metavar="FILE",
+        default="",
+        help="file that this process touches every second, for mcstress health",
+    )
+    add(
         "--trace-sample",
         hidden=True,
         type=float,

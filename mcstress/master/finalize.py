@@ -69,6 +69,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     segments = gather(controller, run)
     history = in_thread(lambda: read_back(run))
     figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
+    run.figures = figures  # whoever looks from now on sees what the report says
     in_thread(prepare)
     found = [*_found(run, history), *miscounted]
     kept = 0 if history is None else len(history.order)

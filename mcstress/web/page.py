@@ -16,9 +16,9 @@ from locust.web import WebUI
 from mcstress.evidence.report import html
 from mcstress.evidence.report.writers import forms
 from mcstress.master.report_place import FinishedRuns
+from mcstress.snapshots import Snapshots
 from mcstress.web.charts import empty_charts
 from mcstress.web.content import content
-from mcstress.web.snapshot import Snapshots
 from mcstress.web.table import as_csv, rows
 
 TEMPLATES = Path(__file__).with_name("templates")

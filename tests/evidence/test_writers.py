@@ -14,9 +14,9 @@ from mcstress.evidence.store.paths import claim
 from mcstress.evidence.store.segment import Segment
 from mcstress.master.notify import summary
 from mcstress.master.report_place import FinishedRun
+from mcstress.snapshots import Snapshot
 from mcstress.web.content import content
 from mcstress.web.page import Page
-from mcstress.web.snapshot import Snapshot
 
 ENDING = "verdict.txt"
 EMPTY = typed({"run": {"run_id": "001"}})
