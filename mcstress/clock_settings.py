@@ -152,13 +152,16 @@ def _is_before(one: TimelineEntry, item: TimelineEntry, persona: str) -> bool:
     return its and one.hour + one.spread / MINUTES <= item.hour
 
 
-def said_of_run_time(clock: ClockSettings, pace: ClockPace, run_time: Any) -> str:
-    """What is to be said where ``-t`` ends the run before the clock does; empty: nothing."""
+def said_of_run_time(
+    clock: ClockSettings | None, pace: ClockPace | None, run_time: Any
+) -> list[str]:
+    """What is to be said where ``-t`` ends the run before its clock does."""
     limit_s = run_time_of(run_time)
-    if not limit_s or limit_s >= pace.lasts_s:
-        return ""
+    if clock is None or pace is None or not limit_s or limit_s >= pace.lasts_s:
+        return []
     reached = shown_hour(limit_s * pace.time_scale / SECONDS_AN_HOUR)
-    return (
+    said = (
         f"-t {limit_s:g}s ends the clock at {reached}: --clock {clock.hours:g} takes "
         f"{pace.lasts_s:g} s at --time-scale {pace.time_scale:g}; the rest is cut"
     )
+    return [said]

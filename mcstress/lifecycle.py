@@ -184,10 +184,7 @@ class Lifecycle:
         users, classes = self.runner.target_user_count, self.environment.user_classes
         if said := incomplete(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
-        if settings.clock is not None and run.run.clock is not None:
-            limit = option(self.environment, "run_time")
-            if said := said_of_run_time(settings.clock, run.run.clock, limit):
-                run.said.append(said)
+        run.said += said_of_run_time(settings.clock, run.run.clock, self._run_time)
         for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
         if self.quitting:  # a signal came while all this was made ready
@@ -202,7 +199,11 @@ class Lifecycle:
 
     def _progress(self, settings: Settings) -> Progress:
         display = open_display(json_progress=settings.json_progress, headless=self._headless)
-        return Progress(display, option(self.environment, "run_time"))
+        return Progress(display, self._run_time)
+
+    @property
+    def _run_time(self) -> Any:
+        return option(self.environment, "run_time")
 
     def _refuse(self, fault: UsageError) -> None:
         logger.error("the run was refused: %s", fault)

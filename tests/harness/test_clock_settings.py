@@ -131,9 +131,11 @@ def test_a_scenario_without_a_timeline_has_the_defaults():
 
 def test_a_run_time_that_is_shorter_is_said():
     clock = ClockSettings(48, 0, 10, overload=False)
-    assert said_of_run_time(clock, clock.pace(), "60s") == ""
-    assert said_of_run_time(clock, clock.pace(), None) == ""
-    assert said_of_run_time(clock, clock.pace(), "33s") == (
+    assert said_of_run_time(clock, clock.pace(), "60s") == []
+    assert said_of_run_time(clock, clock.pace(), None) == []
+    assert said_of_run_time(None, None, "33s") == []
+    (said,) = said_of_run_time(clock, clock.pace(), "33s")
+    assert said == (
         "-t 33s ends the clock at day 2, 09:00: --clock 48 takes 48 s at --time-scale 3600; "
         "the rest is cut"
     )
