@@ -104,3 +104,29 @@ def _summary(rows: Rows) -> dict[str, Any]:
     ended.record(*(row.response_ms for row in rows if row.fate == "done"))
     given_up.record(*(row.response_ms for row in rows if row.fate in ("missed", "cut")))
     return censored_summary(ended, given_up)
+
+
+class LaneCount(msgspec.Struct):
+    """Of one phase within some hours: appointments, and those of them that were not done."""
+
+    offered: int = 0
+    not_done: int = 0
+
+
+def lanes(rows: Iterable[Row], hours: float) -> dict[str, dict[int, LaneCount]]:
+    """By phase and by slot of so many ``hours``, counted from 0: when appointments were due."""
+    found: dict[str, dict[int, LaneCount]] = {}
+    for row in rows:
+        lane = found.setdefault(row.phase, {})
+        counted = lane.setdefault(int(row.at_ms / (hours * HOUR_MS)), LaneCount())
+        counted.offered += 1
+        counted.not_done += row.fate != "done"
+    return found
+
+
+def by_slot(rows: Rows, hours: float) -> dict[int, Any]:
+    """By slot of so many ``hours``: the response of all that was due in it."""
+    slots: dict[int, list[Row]] = {}
+    for row in rows:
+        slots.setdefault(int(row.at_ms / (hours * HOUR_MS)), []).append(row)
+    return {slot: _summary(slots[slot]) for slot in sorted(slots)}
