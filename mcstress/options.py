@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+
+from mcstress.evidence.report.writers import Assets
 
 DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
@@ -15,6 +17,7 @@ USUAL_MODEL, USUAL_LLM_TIMEOUT_S = "qwen2.5", 120.0
 """The model and its time-out where the options are not given; a target's file may say others."""
 EMBEDDED = "embedded"
 """``--llm-host embedded``: the built-in rules, where a target is named too."""
+ASSETS: tuple[Assets, ...] = get_args(Assets)
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
 
 
@@ -174,6 +177,13 @@ def _add_hidden(add: Any) -> None:
         metavar="DIR",
         default=DEFAULT_REPORT_DIR,
         help="folder for reports",
+    )
+    add(
+        "--report-assets",
+        hidden=True,
+        choices=ASSETS,
+        default=ASSETS[0],
+        help="the charts' JavaScript: inline, in each page, or shared, in one file beside all",
     )
     add(
         "--run-id",

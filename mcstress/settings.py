@@ -14,6 +14,7 @@ from msgspec import structs
 from mcstress.arrival_settings import ArrivalSettings, arrivals_of
 from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, with_timeline
 from mcstress.errors import UsageError
+from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
 from mcstress.option_values import (
@@ -77,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True):
     think_to_s: float
     reference_s: float
     report_dir: Path
+    report_assets: Assets
     run_id: str
     evidence: str
     playbook_prefix: str
@@ -220,6 +222,7 @@ def read_settings(
         think_to_s=think_to_s,
         reference_s=from_zero("--reference", options.reference),
         report_dir=Path(options.report_dir),
+        report_assets=options.report_assets,
         run_id=options.run_id,
         evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,

@@ -78,7 +78,7 @@ def test_every_name_operator_and_number_parses(name, compared, number, space):
             "freshnes.qqqqqqqqqqqqqqqqqqqqqqqqq",
             "known in freshness: freshness.resumes",
         ),
-        ("qqq > 1", "qqq", "known groups: arrivals, availability, determinism, diversity"),
+        ("qqq > 1", "qqq", "known groups: appointments, arrivals, availability"),
         ("determinism.mean_jaccard => 0.95", "=>", "one of < <= > >= == !="),
         ("determinism.mean_jaccard = 1", "=", "one of < <= > >= == !="),
         ("determinism.mean_jaccard 0.95", "0.95", "one of < <= > >= == !="),
