@@ -62,11 +62,10 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
     "clock": (
         Plot(
             clock.timeline,
-            "Appointments by the time they were due: the darker, the more of a phase's; red: not "
-            "all were done.",
+            "Appointments by the time they were due: the darker, the more; red: not all were done.",
         ),
         Plot(
-            clock.response,
+            clock.by_hour,
             "Response of the appointments due in each hour, with determinism and users then.",
         ),
     ),

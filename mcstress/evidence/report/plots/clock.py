@@ -64,7 +64,7 @@ def timeline(document: RunDocument) -> figure | None:
     return plot
 
 
-def response(document: RunDocument) -> figure | None:
+def by_hour(document: RunDocument) -> figure | None:
     """Response by hour of the appointments' times; determinism and users of the same hours."""
     note, rows = document.run.clock, document.appointments or []
     if note is UNSET or not rows:
