@@ -21,7 +21,7 @@ from markupsafe import Markup
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import words
 from mcstress.evidence.report.library import library_tag
-from mcstress.evidence.report.plots import quality, speed
+from mcstress.evidence.report.plots import clock, quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.readings import Reading
@@ -60,6 +60,16 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
     ),
     "learning": (Plot(quality.handover, "Hits at top-1 by arm, with their 95 % intervals."),),
     "freshness": (Plot(quality.freshness, "New {new_items} found, with their 95 % intervals."),),
+    "clock": (
+        Plot(
+            clock.timeline,
+            "Appointments by the time they were due: the darker, the more; red: not all were done.",
+        ),
+        Plot(
+            clock.by_hour,
+            "Response of the appointments due in each hour, with determinism and users then.",
+        ),
+    ),
     "latency": (
         Plot(speed.by_step, "Percentiles of each step; the line reaches to the largest latency."),
         Plot(
