@@ -20,6 +20,7 @@ MOST_PER_S = 1_000_000.0
 FIRST_PER_S = 5
 """Where a search for the capacity begins unless --arrival-rate says."""
 NONE_MISSED = parse_check("arrivals.missed == 0")
+NONE_MISSED_BY_CLOCK = parse_check("appointments.missed == 0")
 CAPACITY_KNOWN = parse_check("capacity.first_broken > 0")
 """Unknown where the pool of users or the load generator ended the search first."""
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
@@ -48,6 +49,8 @@ def arrivals_of(options: Namespace) -> ArrivalSettings | None:
         text = text or str(FIRST_PER_S)
     kind, max_wait_s = _kind(options.arrivals), seconds("--max-wait", options.max_wait)
     if not text:
+        if str(options.clock or "").strip() not in ("", "0"):
+            return None  # the clock is a schedule, too; what belongs to it is read there
         for name, found, default in (
             ("--arrivals", kind, "poisson"),
             ("--max-wait", max_wait_s, MAX_WAIT_S),
@@ -79,16 +82,36 @@ def _refuse_beside_search(rate: str, options: Namespace) -> None:
         )
 
 
-def with_own_checks(checks: list[Check], asked: ArrivalSettings | None) -> list[Check]:
+def with_own_checks(
+    checks: list[Check], asked: ArrivalSettings | None, *, by_clock: bool
+) -> list[Check]:
     """With what each run by a schedule is checked for, unless its figure is checked already."""
-    if asked is None:
-        return checks
-    added = []
-    if all(check.metric != NONE_MISSED.metric for check in checks):
-        added.append(NONE_MISSED)
-    if asked.find_capacity and not any(check.metric.startswith("capacity.") for check in checks):
+    named = {check.metric for check in checks}
+    own = [NONE_MISSED_BY_CLOCK] if by_clock else [NONE_MISSED] if asked is not None else []
+    added = [check for check in own if check.metric not in named]
+    searches = asked is not None and asked.find_capacity
+    if searches and not any(name.startswith("capacity.") for name in named):
         added.append(CAPACITY_KNOWN)
     return [*checks, *added]
+
+
+def refuse_without_schedule(check: Check, asked: ArrivalSettings | None, *, by_clock: bool) -> None:
+    """Response and lateness are of both schedules, arrivals of one, appointments of the other."""
+    searches, closed = asked is not None and asked.find_capacity, asked is None
+    needs = {
+        "arrivals.": ("--arrival-rate", closed),
+        "capacity.": ("--find-capacity", not searches),
+        "appointments.": ("--clock", not by_clock),
+        "latency.response.": ("--arrival-rate nor --clock", closed and not by_clock),
+        "latency.lateness.": ("--arrival-rate nor --clock", closed and not by_clock),
+    }
+    for beginning, (lacking, is_lacking) in needs.items():
+        if check.metric.startswith(beginning) and is_lacking:
+            no = "neither" if " nor " in lacking else "no"
+            raise UsageError(
+                f"check {check.text!r}: found {no} {lacking}, expected one: this figure needs a "
+                "schedule"
+            )
 
 
 def _rate(text: str, run_time: Any) -> Rate:
@@ -103,7 +126,7 @@ def _rate(text: str, run_time: Any) -> Rate:
     first, last = ends[0], ends[-1]
     if len(ends) == 1:
         return Rate(last, last)
-    over_s = _seconds(run_time)
+    over_s = run_time_of(run_time)
     if over_s <= 0:
         raise UsageError(
             f"--arrival-rate: found {text!r} without -t, expected a run time: the rate goes from "
@@ -112,7 +135,7 @@ def _rate(text: str, run_time: Any) -> Rate:
     return Rate(first, last, over_s)
 
 
-def _seconds(run_time: Any) -> float:
+def run_time_of(run_time: Any) -> float:
     """Locust's run time; 0 where there is none, or none that can be read: Locust refuses that."""
     if isinstance(run_time, str) and run_time.strip():
         try:

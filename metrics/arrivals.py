@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from mcstress.metrics.appointments import AppointmentTotals
+from mcstress.metrics.appointments import Row as Appointment
 from mcstress.metrics.tally import Tally
 
 Fate = Literal["missed", "cut"]
@@ -98,12 +100,15 @@ class Unserved(Tally[tuple[int, int, Fate, int]]):
 class Offered(msgspec.Struct, frozen=True):
     """All that is known of a run's schedule beside its events; ``totals`` None: there was none.
 
-    ``trials`` are those of a search for the capacity.
+    ``appointments`` and their totals are those of a run by the clock, ``trials`` those of a search
+    for the capacity.
     """
 
     seconds: Sequence[OfferedSecond] = ()
     unserved: Rows = ()
     totals: ArrivalTotals | None = None
+    appointments: Sequence[Appointment] = ()
+    appointment_totals: AppointmentTotals | None = None
     trials: Sequence[Trial] = ()
 
 

@@ -177,7 +177,7 @@ class Figures:
         calm = calm_bands(curve, sums.timeline, users, whole.silences)
         results = {
             "metrics": total.result(self.k, planned or {}, candidates, whole),
-            "latency": total.latency_section(offered.unserved),
+            "latency": total.latency_section(offered.unserved, offered.appointments),
             "load_curve": curve,
             "load_curve_reading": capacity_reading(offered.trials)
             if offered.trials
@@ -211,4 +211,5 @@ class Figures:
             blocks=in_blocks(slots, width, span.begin_s, span.end_s),
             arrivals=offered.totals,
             trials=offered.trials,
+            appointments=offered.appointment_totals,
         )

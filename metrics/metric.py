@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from mcstress.metrics.appointments import AppointmentTotals
 from mcstress.metrics.arrivals import ArrivalTotals, Row, Trial
 from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
@@ -161,7 +162,8 @@ class WholeRun(msgspec.Struct, frozen=True):
     """What a run as a whole has, and no band of it.
 
     ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py);
-    ``arrivals``: None without a schedule. ``trials`` are those of a search for the capacity.
+    ``arrivals``: None without a schedule; ``appointments``: None without a clock; ``trials`` are
+    those of a search for the capacity.
     """
 
     run_s: float
@@ -169,6 +171,7 @@ class WholeRun(msgspec.Struct, frozen=True):
     blocks: Sequence[tuple[int, int]]
     arrivals: ArrivalTotals | None = None
     trials: Sequence[Trial] = ()
+    appointments: AppointmentTotals | None = None
 
     @property
     def silences(self) -> Sequence[Silence]:

@@ -6,7 +6,7 @@ import re
 from typing import TypeVar
 
 from mcstress.metrics.against_rest import AgainstRest
-from mcstress.metrics.arrival_figures import ArrivalFigures
+from mcstress.metrics.arrival_figures import AppointmentFigures, ArrivalFigures
 from mcstress.metrics.availability_figures import AvailabilityFigures
 from mcstress.metrics.capacity import CapacityFigures
 from mcstress.metrics.determinism import Determinism
@@ -43,6 +43,7 @@ OURS: tuple[type[Metric], ...] = (
     Events,
     ArrivalFigures,
     CapacityFigures,
+    AppointmentFigures,
     Latency,
     Response,
     RankCorrelation,

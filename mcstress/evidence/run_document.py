@@ -17,7 +17,10 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection
-from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, Rows, Trial
+from mcstress.metrics.appointments import Row, Rows, in_order
+from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial
+from mcstress.metrics.arrivals import Row as Unserved
+from mcstress.metrics.arrivals import Rows as UnservedRows
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
@@ -99,11 +102,15 @@ class RunDocument(msgspec.Struct, kw_only=True):
         says("a schedule by second: Unix second, rate, arrivals, how much of it was in the run"),
     ] = UNSET
     unserved: Annotated[
-        list[Row] | UnsetType,
+        list[Unserved] | UnsetType,
         says("arrivals that never began: Unix second, rate in thousandths, fate, ms, number"),
     ] = UNSET
     trials: Annotated[
         list[Trial] | UnsetType, says("of a search for the capacity, in their order")
+    ] = UNSET
+    appointments: Annotated[
+        list[Row] | UnsetType,
+        says("by the clock: ms since hour 0, whose, number, phase, fate, waits and response in ms"),
     ] = UNSET
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
     candidates: Annotated[
@@ -163,20 +170,31 @@ def build(
     with_state: bool = False,
     now_s: float | None = None,
     offered: Sequence[OfferedSecond] = (),
-    unserved: Rows = (),
+    unserved: UnservedRows = (),
     trials: Sequence[Trial] = (),
+    appointments: Rows = (),
 ) -> RunDocument:
     """The document of a run that ended or still goes on; its checks judge what is there.
 
     ``now_s``: the Unix time up to which one that goes on was seen. ``offered`` and ``unserved``:
-    what a schedule offered, and what of it never began; ``trials``: those of a search.
+    what a schedule offered, and what of it never began; ``trials``: those of a search for the
+    capacity; ``appointments``: what became of those of a run by the clock.
 
     ``with_state`` puts the metrics' own state into it where not every event is kept: a report
     cannot be made again without. See ``Figures.result`` for the others.
     """
     span = span_of(run, completeness, now_s)
     totals = completeness.arrivals
-    schedule = Offered(offered, unserved, None if totals is UNSET else totals, trials)
+    by_clock = completeness.appointments
+    appointments = in_order(appointments)
+    schedule = Offered(
+        offered,
+        unserved,
+        None if totals is UNSET else totals,
+        appointments,
+        None if by_clock is UNSET else by_clock,
+        trials,
+    )
     results = figures.result(users, planned, candidates, thresholds, span, offered=schedule)
     judge = partial(evaluate_search, trials=trials) if trials else evaluate
     checks = judge(
@@ -197,6 +215,8 @@ def build(
         document.offered, document.unserved = [*offered], [*unserved]
     if trials:
         document.trials = [*trials]
+    if schedule.appointment_totals is not None:
+        document.appointments = appointments
     _speak_of(document)
     if with_state and not run.keeps_all:
         document.state = figures.state()

@@ -60,6 +60,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         think_from_s=settings.think_from_s,
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
+        clock=settings.clock.pace(system.busy.default_scale) if settings.clock else None,
         memory_size=settings.memory_size,
         memory_trios=system.memory_trios,
     )
@@ -71,6 +72,18 @@ def _mail_facts(settings: Settings) -> MailFacts | None:
     if (mail := settings.mail) is None:
         return None
     return MailFacts(mail.source, len(mail.messages), settings.inbox_repeat)
+
+
+def said_of_mail(settings: Settings) -> list[str]:
+    """A line where mail from outside could not all be read."""
+    mail = settings.mail
+    if mail is None or not mail.left_out:
+        return []
+    said = (
+        f"--inbox {mail.source}: {mail.left_out} messages left out, {len(mail.messages)} can be "
+        f"read: {'; '.join(mail.faults)}"
+    )
+    return [said]
 
 
 def tokens_not_sent(settings: Settings) -> list[str]:

@@ -78,5 +78,12 @@ def test_a_search_is_checked_for_its_end_unless_another_check_names_the_capacity
 
 
 def test_a_check_of_the_capacity_needs_a_search():
-    with pytest.raises(UsageError, match=r"found no --find-capacity, expected it"):
+    with pytest.raises(UsageError, match="found no --find-capacity, expected one"):
         of_checks("--arrival-rate", "5", "--check", "capacity.events_per_s > 90")
+
+
+def test_a_run_has_one_schedule():
+    with pytest.raises(UsageError, match="--find-capacity: found True with --clock"):
+        of_checks("--find-capacity", "--clock", "48")
+    with pytest.raises(UsageError, match="--mix: found 'add=1' and neither --arrival-rate nor"):
+        of_checks("--mix", "add=1", "--clock", "48")

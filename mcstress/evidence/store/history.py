@@ -25,6 +25,8 @@ from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
 from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
+from mcstress.metrics.appointments import Row as Appointment
+from mcstress.metrics.appointments import Rows as Appointments
 from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Trial, Unserved
 from mcstress.metrics.event import Event, decoder
 
@@ -80,6 +82,10 @@ class RunFile(Protocol):
 
     def trials(self) -> list[Trial]:
         """Those of a search for the capacity; empty without one."""
+        ...
+
+    def appointments(self) -> Appointments:
+        """What became of those of a run by the clock."""
         ...
 
     def states(self) -> Iterator[Json]:
@@ -165,6 +171,11 @@ class History:
         """Those that were judged."""
         return [msgspec.convert(record["trial"], Trial) for record in self.records("trial")]
 
+    def appointments(self) -> Appointments:
+        """What each process told."""
+        told = (row for record in self.records("appointments") for row in record["rows"])
+        return msgspec.convert(list(told), list[Appointment])
+
     def states(self) -> Iterator[Json]:
         """The deltas of the metrics' state."""
         return (record["state"] for record in self.records("delta"))
@@ -230,6 +241,10 @@ class Document:
     def trials(self) -> list[Trial]:
         """Likewise."""
         return self.document.trials or []
+
+    def appointments(self) -> Appointments:
+        """Likewise."""
+        return self.document.appointments or []
 
     def states(self) -> Iterator[Json]:
         """The metrics' state, where the head has it."""
