@@ -13,7 +13,7 @@ from test_pacer import Context
 from mcstress.commands.check import parse
 from mcstress.errors import UsageError
 from mcstress.metrics.event import Hit
-from mcstress.metrics.phase import MIX_NAMES
+from mcstress.metrics.phase import MIX_NAMES, PHASES
 from mcstress.mix_settings import mix_of, refuse_what_target_cannot
 from mcstress.phase_selection import choose_phases, known_tags
 from mcstress.services.step import Step
@@ -26,6 +26,14 @@ from mcstress.users.scenarios.load import load_scenario
 
 SCENARIO = load_scenario("three_cities")
 RATE = ("--arrival-rate", "5")
+
+
+@pytest.fixture(autouse=True)
+def _phases_as_they_were():
+    """Those of a mix are known from where a run has one on: other tests are to know of none."""
+    yield
+    for name in MIX_NAMES:
+        PHASES.pop(name, None)
 
 
 def asked(*arguments):

@@ -95,7 +95,7 @@ class Simulated:
 
     def offered(self):
         totals = ArrivalTotals(offered=self.seq, begun=self.seq, missed=0, cut=0, unknown=0)
-        return Offered(self.seconds, self.unserved.rows(), totals, self.trials)
+        return Offered(self.seconds, self.unserved.rows(), totals, trials=self.trials)
 
     def results(self):
         return self.figures.result(checks=self.checks, offered=self.offered())
