@@ -102,7 +102,22 @@ def add_options(parser: LocustArgumentParser) -> None:
         type=float,
         metavar="S",
         default=MAX_WAIT_S,
-        help="with --arrival-rate: an event that no user has begun after so many seconds is missed",
+        help="with --arrival-rate or --clock: what no user has begun after so many seconds is "
+        "missed",
+    )
+    add(
+        "--clock",
+        metavar="HOURS",
+        default="",
+        help="events begin by the scenario's timeline, which takes so many hours, e.g. 48; "
+        "empty: no clock",
+    )
+    add(
+        "--time-scale",
+        metavar="X",
+        default="",
+        help="with --clock: how many times as fast as real time; empty: 3600, or what your LLM "
+        "keeps up with",
     )
     add(
         "--reference",
@@ -190,6 +205,12 @@ def _add_hidden(add: Any) -> None:
         metavar="TEXT",
         default="",
         help="prefix of playbook namespaces; empty: playbook_, with --host playbook_<run>_",
+    )
+    add(
+        "--overload",
+        hidden=True,
+        action="store_true",
+        help="with --clock: run though there is more to do than there is time for",
     )
     add(
         "--stack-fault",

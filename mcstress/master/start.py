@@ -57,6 +57,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         think_from_s=settings.think_from_s,
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
+        clock=settings.clock.pace(system.busy.default_scale) if settings.clock else None,
         memory_size=settings.memory_size,
         memory_trios=system.memory_trios,
     )
