@@ -31,17 +31,19 @@ def test_every_option_is_shown_once_with_its_default():
     assert told.output in CliRunner().invoke(main, ["run", "--help"]).output
 
 
-def test_without_a_word_of_load_it_ramps(folder):
+@pytest.mark.usefixtures("folder")
+def test_without_a_word_of_load_it_ramps():
     assert command_line([])[1:] == [
         *("-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"),
         *(*DEFAULT_LOAD, "--stop-timeout", "5"),
     ]
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     "said", [("-u", "3"), ("-t", "5s"), ("--rounds", "1"), ("--arrival-rate", "50")], ids=" ".join
 )
-def test_whoever_says_how_much_load_gets_that(folder, said):
+def test_whoever_says_how_much_load_gets_that(said):
     line = command_line(said)
     assert line[-2:] == list(said)
     assert "0.75" not in line
