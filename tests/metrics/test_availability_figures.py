@@ -9,7 +9,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from outages import BEGIN, Loop, Outage, around, asked_within, silences
+from outages import BEGIN, Loop, Outage, around, asked_edges, silences
 
 from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import Event, StepRecord, utc
@@ -18,6 +18,7 @@ from mcstress.metrics.users_timeline import RunSpan, UsersTimeline
 from mcstress.users.scenarios.load import load_scenario
 
 K = 8
+SLOT_S = 0.1 + 1e-6
 CHECKS = [
     parse_check(one.check, one.needs)
     for one in load_scenario("three_cities").thresholds
@@ -45,7 +46,7 @@ DEAD = {
     "from the start": Loop(outages=(Outage(0, 8),)),
     "few users": Loop(users=2, outages=(Outage(20, 30),)),
     "slow and dead": Loop(users=10, latency=around(0.6), outages=(Outage(20, 40),)),
-    "timeouts": Loop(timeout_s=5, outages=(Outage(20, 40),)),
+    "timeouts": Loop(timeout_s=5, outages=(Outage(20, 38),)),
     "twice": Loop(outages=(Outage(10, 14), Outage(30, 40, refuse=True))),
 }
 
@@ -110,8 +111,11 @@ def test_an_outage_is_found_to_a_slot_and_fails_the_checks(case):
     results = result_of(loop, events)
     found = results["metrics"]["availability"]
     steps = loop.played()
-    truth = max(asked_within(steps, outage, loop.run_s) for outage in loop.outages)
-    assert found["longest_silence_s"] == pytest.approx(truth, abs=0.25)
+    edges = [asked_edges(steps, outage, loop.run_s) for outage in loop.outages]
+    begins, ends = zip(*edges, strict=True)
+    silent = found["silences"]
+    assert [one["begin"] for one in silent] == pytest.approx(begins, abs=SLOT_S)
+    assert [one["begin"] + one["seconds"] for one in silent] == pytest.approx(ends, abs=SLOT_S)
     expected, slots = silences(steps, BEGIN, BEGIN + loop.run_s)
     assert [one["begin"] for one in found["silences"]] == pytest.approx([b for b, _ in expected])
     assert [one["seconds"] for one in found["silences"]] == pytest.approx([s for _, s in expected])
