@@ -8,6 +8,8 @@ from random import Random
 from statistics import median_low
 from typing import NamedTuple
 
+from mcstress.metrics.event import Event, StepRecord, utc
+
 BEGIN = 1_700_000_000.04
 """When each run begins: not at the edge of a slot."""
 REFUSAL_S = 0.03
@@ -87,6 +89,26 @@ class Loop(NamedTuple):
                 if end > begin + self.timeout_s:
                     return begin + self.timeout_s, False
         return end, random.random() >= self.failing
+
+
+def events_of(loop, seed=1, users=None):
+    """The events of a run: a search each, by the users of its moment."""
+    made = []
+    for number, step in enumerate(sorted(loop.played(seed)), 1):
+        record = StepRecord("matrix.search", utc(step.begin), (step.end - step.begin) * 1000)
+        record.cut = step.cut
+        if not step.ok and not step.cut:
+            record.error = "503 Service Unavailable"
+        made.append(
+            Event(
+                seq=number, worker="local", time=record.time, round=1, trio=1, phase="surge",
+                coordinator="alice", k=8, top_k=[], found=None, steps=[record],
+                users=loop.users if users is None else users(step),
+                outcome="cut" if step.cut else "ok" if step.ok else "failed",
+                latency_ms=0 if step.cut else record.latency_ms,
+            )
+        )  # fmt: skip
+    return made
 
 
 def later(loop: Loop, by_s: float) -> Loop:

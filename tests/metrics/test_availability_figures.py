@@ -9,10 +9,10 @@ from collections import Counter
 from random import Random
 
 import pytest
-from outages import BEGIN, Loop, Outage, around, asked_edges, silences
+from outages import BEGIN, Loop, Outage, around, asked_edges, events_of, silences
 
 from mcstress.metrics.checks import evaluate, parse_check
-from mcstress.metrics.event import Event, StepRecord, utc
+from mcstress.metrics.event import StepRecord
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.users_timeline import RunSpan, UsersTimeline
 from mcstress.users.scenarios.load import load_scenario
@@ -49,26 +49,6 @@ DEAD = {
     "timeouts": Loop(timeout_s=5, outages=(Outage(20, 38),)),
     "twice": Loop(outages=(Outage(10, 14), Outage(30, 40, refuse=True))),
 }
-
-
-def events_of(loop, seed=1, users=None):
-    """The events of a run: a search each, by the users of its moment."""
-    made = []
-    for number, step in enumerate(sorted(loop.played(seed)), 1):
-        record = StepRecord("matrix.search", utc(step.begin), (step.end - step.begin) * 1000)
-        record.cut = step.cut
-        if not step.ok and not step.cut:
-            record.error = "503 Service Unavailable"
-        made.append(
-            Event(
-                seq=number, worker="local", time=record.time, round=1, trio=1, phase="surge",
-                coordinator="alice", k=K, top_k=[], found=None, steps=[record],
-                users=loop.users if users is None else users(step),
-                outcome="cut" if step.cut else "ok" if step.ok else "failed",
-                latency_ms=0 if step.cut else record.latency_ms,
-            )
-        )  # fmt: skip
-    return made
 
 
 def counted(events, workers=1):
