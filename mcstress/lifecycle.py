@@ -24,15 +24,18 @@ from locust.runners import (
 )
 
 from mcstress import locust_compat
+from mcstress.clock_settings import said_of_run_time
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import release
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
+from mcstress.export.exporter import Exporter
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
 from mcstress.master.finalize import finish
+from mcstress.master.memory_fill import fill_memory
 from mcstress.master.notify import notify, summary
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
@@ -60,6 +63,9 @@ logger = logging.getLogger(__name__)
 
 class Lifecycle:
     """One per environment. The master conducts, a worker takes part, a local runner does both."""
+
+    exporter: Exporter | None = None
+    """Where options ask for metrics out."""
 
     def __init__(self, environment: Environment, runner: Runner) -> None:
         self.environment = environment
@@ -127,13 +133,22 @@ class Lifecycle:
         processes = option(self.environment, "processes")
         check_asked(asked, processes=processes, local=self.worker is not None)
 
-    def prepare(self, settings: Settings) -> SystemUnderTest:
-        """Check everything, and make the ground ready before the first user; raises UsageError."""
+    def prepare(self, settings: Settings, users: int | None = None) -> SystemUnderTest:
+        """Check everything, and make the ground ready before the first user; raises UsageError.
+
+        A memory is filled for ``users``, by default as many as the options say.
+        """
         if self.system is None or self.system.settings != settings:
             self.leave()
             check_claim(settings)
             said_of_truth(settings)  # what it refuses, before services are started
-            self.system = prepare(settings)
+            self.system = system = prepare(settings)
+            users = users or option(self.environment, "num_users") or 1
+            try:
+                system.memory_trios = fill_memory(settings, system, users)
+            except BaseException:
+                self.leave()
+                raise
         return self.system
 
     def on_test_start(self, **_: Any) -> None:
@@ -156,7 +171,7 @@ class Lifecycle:
         run = begin_run(settings, system, "local" if self.worker else "distributed")
         if settings.keeps_what_is_written:
             logger.warning(writes(run.run, system.target))
-            if not settings.llm_url:
+            if not settings.llm.url and not settings.llm.absent:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
         if (mail := settings.mail) is not None and mail.left_out:
             logger.warning(
@@ -169,6 +184,7 @@ class Lifecycle:
         users, classes = self.runner.target_user_count, self.environment.user_classes
         if said := incomplete(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
+        run.said += said_of_run_time(settings.clock, run.run.clock, self._run_time)
         for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
         if self.quitting:  # a signal came while all this was made ready
@@ -176,12 +192,18 @@ class Lifecycle:
             release(run.paths)
             raise StopTest("the process ends; nothing was begun")
         controller.conduct(run, self._progress(settings))
+        if self.exporter is not None:
+            self.exporter.began(run)
         if self.worker is not None:
             self.worker.local_segment, self.worker.local_sinks = run.segment, run.traces.sinks
 
     def _progress(self, settings: Settings) -> Progress:
         display = open_display(json_progress=settings.json_progress, headless=self._headless)
-        return Progress(display, option(self.environment, "run_time"))
+        return Progress(display, self._run_time)
+
+    @property
+    def _run_time(self) -> Any:
+        return option(self.environment, "run_time")
 
     def _refuse(self, fault: UsageError) -> None:
         logger.error("the run was refused: %s", fault)
@@ -192,8 +214,9 @@ class Lifecycle:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
         if self.controller is not None and (run := self.controller.current) is not None:
             self.controller.look_for_absent(run)
-            if run.offering is not None:
-                run.offering.end()
+            for schedule in (run.offering, run.clock):
+                if schedule is not None:
+                    schedule.end()
         if self.worker is not None:
             self.worker.stop_offering()
         if self.worker is None:
@@ -215,6 +238,7 @@ class Lifecycle:
         if isinstance(self.runner, MasterRunner):
             locust_compat.say_that_it_stops(self.runner)
         self.environment.process_exit_code = EXIT_USAGE
+        document = None
         try:
             drain(controller, run, self.environment.stop_timeout)
             document = finish(controller, run)
@@ -239,6 +263,8 @@ class Lifecycle:
                 last.callback(self._go_where_nobody_else_does)
                 last.callback(controller.rest)
                 last.callback(self.leave)
+                if self.exporter is not None:
+                    last.callback(self.exporter.ended, document)
                 last.callback(run.traces.let_go)
 
     def _tell(self, run: RunState, document: RunDocument) -> None:
@@ -274,6 +300,8 @@ class Lifecycle:
 
     def on_quit(self, **_: Any) -> None:
         """The last thing that a headless run prints."""
+        if self.exporter is not None:
+            self.exporter.close()
         _print(self._last_words)
         self._last_words = ""
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+
+from mcstress.evidence.report.writers import Assets
 
 DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
 """A band of the load curve needs ten seconds of its own."""
 MAX_WAIT_S = 10.0
+USUAL_MODEL, USUAL_LLM_TIMEOUT_S = "qwen2.5", 120.0
+"""The model and its time-out where the options are not given; a target's file may say others."""
+EMBEDDED = "embedded"
+"""``--llm-host embedded``: the built-in rules, where a target is named too."""
+ASSETS: tuple[Assets, ...] = get_args(Assets)
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
 
 
@@ -43,12 +50,13 @@ def add_options(parser: LocustArgumentParser) -> None:
         "--llm-host",
         metavar="URL",
         default="",
-        help="the LLM's base URL; empty: the built-in rules",
+        help="the LLM's base URL; empty: the built-in rules, but with --target, where they are "
+        f"{EMBEDDED}",
     )
     add(
         "--llm-model",
         metavar="NAME",
-        default="qwen2.5",
+        default=USUAL_MODEL,
         help="the model that parses and judges messages",
     )
     add_scenario(parser)
@@ -94,7 +102,22 @@ def add_options(parser: LocustArgumentParser) -> None:
         type=float,
         metavar="S",
         default=MAX_WAIT_S,
-        help="with --arrival-rate: an event that no user has begun after so many seconds is missed",
+        help="with --arrival-rate or --clock: what no user has begun after so many seconds is "
+        "missed",
+    )
+    add(
+        "--clock",
+        metavar="HOURS",
+        default="",
+        help="events begin by the scenario's timeline, which takes so many hours, e.g. 48; "
+        "empty: no clock",
+    )
+    add(
+        "--time-scale",
+        metavar="X",
+        default="",
+        help="with --clock: how many times as fast as real time; empty: 3600, or what your LLM "
+        "keeps up with",
     )
     add(
         "--reference",
@@ -126,6 +149,14 @@ def _add_hidden(add: Any) -> None:
         help="a variable that a target's file may name beside TARGET_…, and the host it may go to",
     )
     add(
+        "--memory-size",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=1000,
+        help="other answers that a memory asked by itself is filled with first, per namespace",
+    )
+    add(
         "--llm-api",
         hidden=True,
         metavar="NAME",
@@ -148,6 +179,13 @@ def _add_hidden(add: Any) -> None:
         help="folder for reports",
     )
     add(
+        "--report-assets",
+        hidden=True,
+        choices=ASSETS,
+        default=ASSETS[0],
+        help="the charts' JavaScript: inline, in each page, or shared, in one file beside all",
+    )
+    add(
         "--run-id",
         hidden=True,
         metavar="ID",
@@ -167,6 +205,12 @@ def _add_hidden(add: Any) -> None:
         metavar="TEXT",
         default="",
         help="prefix of playbook namespaces; empty: playbook_, with --host playbook_<run>_",
+    )
+    add(
+        "--overload",
+        hidden=True,
+        action="store_true",
+        help="with --clock: run though there is more to do than there is time for",
     )
     add(
         "--stack-fault",
@@ -196,7 +240,7 @@ def _add_hidden(add: Any) -> None:
         hidden=True,
         type=float,
         metavar="S",
-        default=120.0,
+        default=USUAL_LLM_TIMEOUT_S,
         help="seconds to wait for one answer of the LLM",
     )
     add(
@@ -271,6 +315,30 @@ def _add_hidden(add: Any) -> None:
         metavar="URL",
         default="",
         help="traces to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
+        "--otlp-metrics",
+        hidden=True,
+        nargs="?",
+        const="env",
+        metavar="URL",
+        default="",
+        help="metrics to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
+        "--prometheus-port",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=0,
+        help="serve /metrics for Prometheus on this port; 0: do not",
+    )
+    add(
+        "--heartbeat",
+        hidden=True,
+        metavar="FILE",
+        default="",
+        help="file that this process touches every second, for mcstress health",
     )
     add(
         "--trace-sample",

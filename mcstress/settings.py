@@ -12,7 +12,9 @@ import msgspec
 from msgspec import structs
 
 from mcstress.arrival_settings import ArrivalSettings, arrivals_of
+from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, with_timeline
 from mcstress.errors import UsageError
+from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
 from mcstress.option_values import (
@@ -22,7 +24,6 @@ from mcstress.option_values import (
     seconds,
     seconds_from_to,
     share,
-    text_of,
     whole,
 )
 from mcstress.phase_selection import choose_phases
@@ -31,14 +32,13 @@ from mcstress.services.byte_size import parse_size
 from mcstress.services.embedded.faults import LLM_FAULTS, Faults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.bearer_token import TokenHosts, token_hosts
-from mcstress.services.llm.clients import CLIENTS, Api
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import TargetSetup
-from mcstress.services.target_class import TargetName, read_target
+from mcstress.services.target_class import TargetName
 from mcstress.services.toml.secrets import Allowed, parse_allowed
-from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
-from mcstress.tracing.otlp.settings import load_otlp
+from mcstress.target_options import LlmChoice, read_llm, read_named_target
+from mcstress.tracing.otlp.settings import METRICS, TRACES, Signal, load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.at_rest import RestLists
 from mcstress.users.mail import MailSource, read_mail
@@ -51,8 +51,8 @@ from mcstress.web.names import Authority, allowed_hosts
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
-OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.")
 NONE_MISSED = parse_check("arrivals.missed == 0")
+NONE_MISSED_BY_CLOCK = parse_check("appointments.missed == 0")
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -70,10 +70,7 @@ class Settings(msgspec.Struct, frozen=True):
     checks: list[Check]
     gateway_url: str
     target: str
-    llm_url: str
-    llm_api: Api | None
-    llm_max_tokens: int
-    llm_model: str
+    llm: LlmChoice
     rounds: int
     seed: int
     top_k: int
@@ -81,11 +78,11 @@ class Settings(msgspec.Struct, frozen=True):
     think_to_s: float
     reference_s: float
     report_dir: Path
+    report_assets: Assets
     run_id: str
     evidence: str
     playbook_prefix: str
     timeout_s: float
-    llm_timeout_s: float
     max_answer_bytes: int
     wait_deadline_s: float
     llm_parallel: int
@@ -93,17 +90,20 @@ class Settings(msgspec.Struct, frozen=True):
     json_progress: bool
     langfuse_env: Path
     otlp_traces: str
+    otlp_metrics: str
     trace_sample: float
     mask: MaskLevel
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
     stack_faults: Faults
     arrivals: ArrivalSettings | None = None
+    clock: ClockSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
     target_name: TargetName = TargetName()
     target_tokens: tuple[Allowed, ...] = ()
+    memory_size: int = 0
     mail: MailSource | None = None
     inbox_repeat: bool = False
 
@@ -126,16 +126,19 @@ class Settings(msgspec.Struct, frozen=True):
             tokens=self.target_tokens,
         )
 
-    def llm_setup(self, url: str, model: ModelFacts) -> ModelSetup:
+    def llm_setup(self, url: str, model: ModelFacts | None) -> ModelSetup:
         """What the language model's client is made from, for what was found at ``url``."""
+        if model is None:
+            return ModelSetup(url="", model="")
         return model_setup_of(
             self.scenario,
             url=url,
             # Ollama knows more names of a model than it lists.
-            model=self.llm_model if model.api == "ollama" else model.name,
+            model=self.llm.model if model.api == "ollama" else model.name,
             seed=self.seed,
-            max_tokens=self.llm_max_tokens,
-            timeout_s=self.llm_timeout_s,
+            max_tokens=self.llm.max_tokens,
+            timeout_s=self.llm.timeout_s,
+            token=self.llm.token,
             max_answer_bytes=self.max_answer_bytes,
             token_hosts=self.token_hosts,
             rules=model.rule_based,
@@ -148,6 +151,10 @@ _OPTIONS = {
     "checks": "--check",
     "gateway_url": "--host",
     "llm_url": "--llm-host",
+    "llm_place": "--llm-host",
+    "llm_absent": "--llm-host",
+    "llm_timeout_s": "--llm-timeout",
+    "llm_token": "--target",
     "think_from_s": "--think-time",
     "think_to_s": "--think-time",
     "reference_s": "--reference",
@@ -167,13 +174,21 @@ _OPTIONS = {
 
 def options_that_differ(one: Settings, other: Settings) -> list[str]:
     """The options, each once, whose values differ between two runs' settings."""
+    others = _flat(other)
     return list(
         dict.fromkeys(
             _OPTIONS.get(name, f"--{name.replace('_', '-')}")
-            for name in Settings.__struct_fields__
-            if getattr(one, name) != getattr(other, name)
+            for name, value in _flat(one).items()
+            if value != others[name]
         )
     )
+
+
+def _flat(settings: Settings) -> dict[str, Any]:
+    """The settings by name, those of the language model with ``llm_`` before them."""
+    values = structs.asdict(settings)
+    llm: LlmChoice = values.pop("llm")
+    return values | {f"llm_{name}": value for name, value in structs.asdict(llm).items()}
 
 
 def read_settings(
@@ -183,9 +198,13 @@ def read_settings(
 
     ``hosts`` are the services that tokens belong to; None: those that the options name.
     """
-    scenario = load_scenario(options.scenario)
+    scenario, clock = load_scenario(options.scenario), clock_of(options)
+    if clock is not None:
+        scenario = with_timeline(scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
-    target = _target(options.target, host)
+    target = read_named_target(options.target, host)
+    tokens = parse_allowed(options.target_token)
+    llm = read_llm(options, target, tokens)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
@@ -195,10 +214,7 @@ def read_settings(
         checks=_checks(scenario, options.check),
         gateway_url=base_url("--host", host),
         target=target.name,
-        llm_url=base_url("--llm-host", options.llm_host),
-        llm_api=_api("--llm-api", options.llm_api),
-        llm_max_tokens=at_least(0, "--llm-max-tokens", options.llm_max_tokens),
-        llm_model=text_of("--llm-model", options.llm_model),
+        llm=llm,
         rounds=at_least(0, "--rounds", options.rounds),
         seed=whole("--seed", options.seed),
         top_k=_top_k(options.top_k, scenario),
@@ -206,34 +222,39 @@ def read_settings(
         think_to_s=think_to_s,
         reference_s=from_zero("--reference", options.reference),
         report_dir=Path(options.report_dir),
+        report_assets=options.report_assets,
         run_id=options.run_id,
         evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,
         timeout_s=seconds("--timeout", options.timeout),
-        llm_timeout_s=seconds("--llm-timeout", options.llm_timeout),
         max_answer_bytes=parse_size(options.max_answer, "--max-answer", *ANSWER_BYTES),
         wait_deadline_s=seconds("--wait-deadline", options.wait_deadline),
         llm_parallel=at_least(1, "--llm-parallel", options.llm_parallel),
         junit=options.junit,
         json_progress=bool(options.json_progress),
         langfuse_env=Path(options.langfuse_env),
-        otlp_traces=_collector(options),
+        otlp_traces=_collector(options, TRACES),
+        otlp_metrics=_collector(options, METRICS),
         trace_sample=share("--trace-sample", options.trace_sample),
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
-        token_hosts=hosts or token_hosts(host, options.llm_host),
+        token_hosts=hosts or token_hosts(host, llm.url),
         truth=read_truth(Path(options.truth), scenario) if options.truth else Truth(),
         rest_path=options.rest,
         rest=read_rest(Path(options.rest), scenario, _top_k(options.top_k, scenario))
         if options.rest
         else {},
         target_name=target,
-        target_tokens=parse_allowed(options.target_token),
+        target_tokens=tokens,
+        memory_size=at_least(0, "--memory-size", options.memory_size),
         mail=_mail(options.inbox, scenario),
         inbox_repeat=bool(options.inbox_repeat),
-        stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
+        stack_faults=_stack_faults(options.stack_fault, host, options.target, llm.url),
         arrivals=arrivals_of(options),
+        clock=clock,
     )
+    if clock is not None:
+        check_timeline(clock, scenario, settings.phases)
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
     return _with_own_checks(settings)
@@ -242,14 +263,15 @@ def read_settings(
 def _with_own_checks(settings: Settings) -> Settings:
     """With what each run by a schedule is checked for, unless its figure is checked already."""
     named = {check.metric for check in settings.checks}
-    if settings.arrivals is None or NONE_MISSED.metric in named:
+    own = NONE_MISSED if settings.clock is None else NONE_MISSED_BY_CLOCK
+    if (settings.arrivals is None and settings.clock is None) or own.metric in named:
         return settings
-    return structs.replace(settings, checks=[*settings.checks, NONE_MISSED])
+    return structs.replace(settings, checks=[*settings.checks, own])
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
     """Texts become part of reports and messages, which are UTF-8; a path may be any bytes."""
-    for name, value in structs.asdict(settings).items():
+    for name, value in _flat(settings).items():
         if not isinstance(value, str | Path):
             continue
         try:
@@ -278,10 +300,25 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
                 f"check {check.text!r}: found no [[relevance]] in the scenario "
                 f"{settings.scenario.name}, expected one that says what fits"
             )
-        elif check.metric.startswith(OF_A_SCHEDULE) and settings.arrivals is None:
+        else:
+            _refuse_without_schedule(check, settings)
+
+
+def _refuse_without_schedule(check: Check, settings: Settings) -> None:
+    """Response and lateness are of both schedules, arrivals of one, appointments of the other."""
+    name, closed = check.metric, settings.arrivals is None
+    needs = {
+        "arrivals.": ("--arrival-rate", closed),
+        "appointments.": ("--clock", settings.clock is None),
+        "latency.response.": ("--arrival-rate nor --clock", closed and settings.clock is None),
+        "latency.lateness.": ("--arrival-rate nor --clock", closed and settings.clock is None),
+    }
+    for beginning, (lacking, is_lacking) in needs.items():
+        if name.startswith(beginning) and is_lacking:
+            no = "neither" if " nor " in lacking else "no"
             raise UsageError(
-                f"check {check.text!r}: found no --arrival-rate, expected one: this "
-                "figure needs a schedule"
+                f"check {check.text!r}: found {no} {lacking}, expected one: this figure needs a "
+                "schedule"
             )
 
 
@@ -327,33 +364,11 @@ def _top_k(value: Any, scenario: Scenario) -> int:
     return top_k
 
 
-def _target(name: str, host: str | None) -> TargetName:
-    """A target that is there, and that takes a host where one is given."""
-    target = read_target(name)
-    kind = target.kind()
-    if name and host and not kind.takes_host:
-        what = 'file has no url = "{host}"' if target.file else "class takes none"
-        raise UsageError(
-            f"--target {name}: found --host {clip(host)} beside it, and the {what}; "
-            "expected one of the two"
-        )
-    return target
-
-
 def _mail(given: str, scenario: Scenario) -> MailSource | None:
     """Mail from outside, from the option or else the scenario; None where neither names any."""
     path = given or scenario.inbox.source
     place = "--inbox" if given else f"scenario {scenario.name}, inbox.source"
     return read_mail(Path(path), scenario.inbox.priority, place) if path else None
-
-
-def _api(option: str, value: Any) -> Api | None:
-    if not value:
-        return None
-    for api in CLIENTS:
-        if value == api:
-            return api
-    raise UsageError(f"{option}: found {value!r}, expected {' or '.join(CLIENTS)}")
 
 
 def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> Faults:
@@ -384,14 +399,14 @@ def _level(option: str, value: Any) -> MaskLevel:
     raise UsageError(f"{option}: found {value!r}, expected {', '.join(LEVELS)}")
 
 
-def _collector(options: Namespace) -> str:
-    """Where traces go over OTLP, as option and OpenTelemetry's variables say; empty: nowhere."""
-    given = options.otlp_traces or ""
+def _collector(options: Namespace, signal: Signal) -> str:
+    """Where a signal goes over OTLP, as option and variables say; empty: nowhere."""
+    given = vars(options)[f"otlp_{signal.name}"] or ""
     if not given:
         return ""
     if getattr(options, "otel", False):
         raise UsageError(
-            f"{OTLP_OPTION}: found Locust's own --otel with it, expected one of the two: "
-            "both trace the same requests"
+            f"{signal.option}: found Locust's own --otel with it, expected one of the two: "
+            f"both send {signal.name} of the same requests"
         )
-    return load_otlp(given, os.environ)[0].url
+    return load_otlp(given, os.environ, signal)[0].url

@@ -58,6 +58,17 @@ class Inserts(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ids: Annotated[list[str], msgspec.Meta(description="of the list, those added since")]
 
 
+class MemoryAsked(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A search of the memory alone, in one namespace."""
+
+    namespace: Annotated[str, msgspec.Meta(description="the one that was asked")]
+    records: Annotated[
+        int | None,
+        msgspec.Meta(description="what it was told, filler included; null: not known"),
+    ]
+    leaks: Annotated[int, msgspec.Meta(description="hits that another namespace was told")]
+
+
 class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """One call to a service as the evidence keeps it.
 
@@ -65,7 +76,8 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ``resent``: the request went out twice, since the idle connection had been closed.
     ``request`` and ``response`` are kept with ``--evidence full`` only. ``unparseable``: why the
     LLM's answer, which came, could not be used. ``cut``: the end of the run came before an answer;
-    the latency is what had passed until then, and is in no percentile.
+    the latency is what had passed until then, and is in no percentile. ``parts``: the times of the
+    requests that it is made of by name, in ms, where it is not one alone.
     """
 
     name: str
@@ -78,6 +90,7 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     response: str | None = None
     unparseable: str | None = None
     cut: bool = False
+    parts: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Graded(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -98,8 +111,8 @@ class Scheduled(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=Tr
     intended: Annotated[Instant, msgspec.Meta(description="when it was to begin, UTC")]
     offered_per_s: Annotated[
         float,
-        msgspec.Meta(description="arrivals a second then, over all workers"),
-    ]
+        msgspec.Meta(description="arrivals a second then, over all workers; 0 by the clock"),
+    ] = 0.0
     generator_ms: Annotated[
         float, msgspec.Meta(description="wait while a user was idle: the load generator's own")
     ] = 0.0
@@ -108,6 +121,18 @@ class Scheduled(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=Tr
     ] = 0.0
     response_ms: Annotated[
         float | None, msgspec.Meta(description="from the intended time to the event's end")
+    ] = None
+    before_ms: Annotated[
+        float, msgspec.Meta(description="what earlier events of its appointment took")
+    ] = 0.0
+    hour: Annotated[
+        float | None, msgspec.Meta(description="by the clock: hours of the scenario, from 0 on")
+    ] = None
+    appointment: Annotated[
+        int | None, msgspec.Meta(description="its appointment: the number of its coordinator's")
+    ] = None
+    since_baseline_h: Annotated[
+        float | None, msgspec.Meta(description="hours of the scenario since its baseline was due")
     ] = None
 
 
@@ -129,6 +154,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     ``other_values``: what its hits have, where none has a value, or a field, that a rule asks for.
     ``truth``: how its hits are graded where a file says so (``--truth``).
     ``rest_overlap``: the share of a baseline's list that its question's at rest has.
+    ``memory``: that the list is of the memory alone, which some targets are asked by itself.
     ``users`` is the number of concurrent users
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
@@ -180,6 +206,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     inserts: Inserts | None = None
     truth: Graded | None = None
     rest_overlap: float | None = None
+    memory: MemoryAsked | None = None
     users: int = 0
     outcome: Outcome = "ok"
     error: str | None = None

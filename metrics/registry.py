@@ -6,7 +6,7 @@ import re
 from typing import TypeVar
 
 from mcstress.metrics.against_rest import AgainstRest
-from mcstress.metrics.arrival_figures import ArrivalFigures
+from mcstress.metrics.arrival_figures import AppointmentFigures, ArrivalFigures
 from mcstress.metrics.availability_figures import AvailabilityFigures
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
@@ -16,6 +16,7 @@ from mcstress.metrics.freshness import Freshness
 from mcstress.metrics.handover import Handover
 from mcstress.metrics.inbox import Inbox
 from mcstress.metrics.latency import Latency
+from mcstress.metrics.memory import Memory
 from mcstress.metrics.metric import Metric
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rank_correlation import RankCorrelation
@@ -31,6 +32,7 @@ OURS: tuple[type[Metric], ...] = (
     Determinism,
     AgainstRest,
     Handover,
+    Memory,
     Freshness,
     Swap,
     Inbox,
@@ -39,6 +41,7 @@ OURS: tuple[type[Metric], ...] = (
     AvailabilityFigures,
     Events,
     ArrivalFigures,
+    AppointmentFigures,
     Latency,
     Response,
     RankCorrelation,

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcstress.load.pacer import Pacer, Slot
-from mcstress.metrics.event import Event, Hit
+from mcstress.metrics.event import Event, Hit, Item
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
+from mcstress.users.appointments import Appointment
 from mcstress.users.at_rest import ListsAtRest
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.mail import Mail
@@ -140,6 +141,7 @@ class Coordinator:
         self.gives = not TAKING_OVER.isdisjoint(self.run.phases) and any(
             handover.from_persona == seat.persona for handover in self.run.scenario.handovers
         )
+        self.told: set[tuple[str, Item]] = set()
         self.baselines: dict[str, int] = {}
         self.baselines_began_s: dict[str, float] = {}
         self._rounds = self.run.rounds_of(seat.trio)
@@ -147,9 +149,23 @@ class Coordinator:
         """With ``--rounds``. A part of a round that comes before the first one is not counted."""
         self.slot: Slot | None = None
         """What its next event begins in, where a schedule says when."""
+        self.appointment: Appointment | None = None
+        """What it is at, by the scenario's clock; None without one."""
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext
+
+    @property
+    def records(self) -> int:
+        """What its namespace was told until now, filler included."""
+        run, seat = self.run, self.seat
+        is_filled = seat.generation == 1 and seat.trio <= run.memory_trios
+        return run.memory_size * is_filled + len(self.told)
+
+    @property
+    def answers_told(self) -> set[Item] | None:
+        """What it recorded; None where its namespace may hold what an earlier run did."""
+        return {answer for _, answer in self.told} if self.run.owns_namespaces else None
 
     def begin_round(self) -> None:
         """Take the round's wording, forget the last one's baselines, tell the master of it."""
@@ -171,6 +187,23 @@ class Coordinator:
         newest = [board.newest(giver, self.seat.trio) for giver in self._givers]
         self.round = max(self.round, *newest, 0)
         return False
+
+    @property
+    def partner_round(self) -> int:
+        """The colleague's round that it takes over: its own, or by the clock the latest then."""
+        one = self.appointment
+        return self.round if one is None or not one.asks_round else one.asks_round
+
+    @property
+    def occasion(self) -> str:
+        """What tells what it adds now from all that it adds else: its round and appointment."""
+        one = self.appointment
+        return str(self.round) if one is None else f"{self.round}-{one.number}"
+
+    def has_come(self, number: int) -> bool:
+        """Whether its message or resume of that number is there: by the clock each has its time."""
+        one = self.appointment
+        return one is None or one.item in (0, number)
 
     def think_s(self) -> float:
         """Seconds to wait before the next event."""
@@ -227,7 +260,7 @@ class Coordinator:
         mine = [resume for resume in self.variant.resumes if resume.persona == seat.persona]
         # A system that keeps what earlier runs added must not know their namesakes: the prefix is
         # the run's own there.
-        whose = (self.run.fresh_prefix, seat.trio, seat.persona, self.round)
+        whose = (self.run.fresh_prefix, seat.trio, seat.persona, self.occasion)
         return [
             resume.of(names.by(self.run.draw("name", *whose, number)))
             for number, resume in enumerate(mine)

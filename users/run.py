@@ -14,6 +14,14 @@ from mcstress.users.at_rest import RestLists
 from mcstress.users.scenarios.model import Scenario, Variant
 from mcstress.users.truth import QuestionTruth
 
+SECONDS_AN_HOUR = 3600
+
+
+def drawn(seed: int, *what: object) -> int:
+    """A number in [0, 2**64) that depends on ``seed`` and ``what`` alone."""
+    key = "/".join(map(str, (seed, *what)))
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+
 
 class Seat(msgspec.Struct, frozen=True):
     """(persona, trio), leased. ``generation`` counts the leases of a seat in a run, from 1.
@@ -49,6 +57,18 @@ class MailFacts(msgspec.Struct, frozen=True):
     repeat: bool = False
 
 
+class ClockPace(msgspec.Struct, frozen=True):
+    """The scenario's clock: so many ``hours``, at ``time_scale`` times real speed."""
+
+    hours: float
+    time_scale: float
+
+    @property
+    def lasts_s(self) -> float:
+        """How long it takes in seconds of real time."""
+        return self.hours * SECONDS_AN_HOUR / self.time_scale
+
+
 class Run(msgspec.Struct, frozen=True):
     """Made once, by the master or the local runner, and sent to every worker.
 
@@ -56,8 +76,10 @@ class Run(msgspec.Struct, frozen=True):
     the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
     gateway. ``truth``: the grades of a question's ids, by ``question_id``; ``rest``: its
     list at rest (``--rest``). ``reference``: the first trio is alone at the beginning, and goes
-    through all wordings, one a round. The setups are what every worker makes its target and its
-    LLM's client from.
+    through all wordings, one a round. ``clock``: the pace of the scenario's timeline, where that
+    says when events begin. ``memory_size``: how many pairs each namespace of the first
+    ``memory_trios`` trios was filled with. The setups are what every worker makes its target and
+    its LLM's client from; ``llm_api`` None: there is no LLM.
     """
 
     uid: str
@@ -76,11 +98,19 @@ class Run(msgspec.Struct, frozen=True):
     think_to_s: float
     trace_sample: float = 1.0
     target: str = ""
-    llm_api: Api = "ollama"
+    llm_api: Api | None = "ollama"
     truth: dict[str, QuestionTruth] = {}
     rest: RestLists = {}
     mail: MailFacts | None = None
     reference: bool = False
+    clock: ClockPace | None = None
+    memory_size: int = 0
+    memory_trios: int = 0
+
+    @property
+    def owns_namespaces(self) -> bool:
+        """Whether they are the run's own by their names, so that no other wrote into them."""
+        return self.uid[:8] in self.playbook_prefix
 
     def _is_reference(self, trio: int) -> bool:
         return self.reference and trio == 1
@@ -101,8 +131,7 @@ class Run(msgspec.Struct, frozen=True):
 
         All that is random in a run comes from here, never from a generator that users share.
         """
-        key = "/".join(map(str, (self.seed, *what)))
-        return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+        return drawn(self.seed, *what)
 
 
 def model_setup_of(scenario: Scenario, **others: Any) -> ModelSetup:

@@ -15,6 +15,7 @@ from mcstress.users.scenarios.explain import explain
 from mcstress.users.scenarios.fault import FaultError, entry, suggestion
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.scenarios.schema import ScenarioFile
+from mcstress.users.scenarios.validate_clock import clock_faults
 from mcstress.users.scenarios.validate_messages import reading_faults
 from mcstress.users.scenarios.validate_names import name_faults
 from mcstress.users.scenarios.validate_relevance import relevance_faults
@@ -66,6 +67,7 @@ def scenario_of(name: str, raw: dict[str, Any]) -> Scenario:
     _refuse(name_faults(file))
     _refuse(variant_faults(file))
     _refuse(reading_faults(file))
+    _refuse(clock_faults(file))
     scenario = spelt_out(name, file)
     _refuse(repeated_faults(scenario))
     _refuse(relevance_faults(scenario))

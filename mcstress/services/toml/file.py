@@ -122,9 +122,13 @@ class PollTable(RequestTable):
 
 
 class WriteTable(RequestTable):
-    """``[add]`` and ``[record]``. ``task`` points to what ``done`` asks for as ``{task}``."""
+    """``[add]`` and ``[record]``. ``task`` points to what ``done`` asks for as ``{task}``.
+
+    ``batch``: how many things one request may have before a run.
+    """
 
     item: Any = None
+    batch: Annotated[int, Meta(ge=1)] = 1
     task: str | None = None
     done: PollTable | None = None
 
@@ -133,6 +137,17 @@ class RecordTable(WriteTable):
     """``[record]``; ``collection`` is what ``{corpus}`` and ``{corpus_id}`` stand for in it."""
 
     collection: str | None = None
+
+
+class LlmTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """``[llm]``."""
+
+    url: Text
+    model: Text
+    api: Literal["ollama", "openai"] | None = None
+    token: Text | None = None
+    max_tokens: Annotated[int, Meta(ge=0)] = 0
+    timeout: Seconds | None = None
 
 
 class Tables(msgspec.Struct, kw_only=True):
@@ -152,6 +167,7 @@ class Tables(msgspec.Struct, kw_only=True):
     recall: RecallTable | None = None
     inbox: RequestTable | None = None
     ready: PollTable | None = None
+    llm: LlmTable | None = None
 
 
 OPERATIONS: dict[str, type[msgspec.Struct]] = {
@@ -167,6 +183,7 @@ OPERATIONS: dict[str, type[msgspec.Struct]] = {
     "recall": RecallTable,
     "inbox": RequestTable,
     "ready": PollTable,
+    "llm": LlmTable,
 }
 """The tables of a file beside the services'."""
 
