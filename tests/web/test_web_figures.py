@@ -25,6 +25,7 @@ PARTS = [
     "Determinism",
     "Stability",
     "Handover",
+    "Memory",
     "Freshness",
     "Swap",
     "Inbox",
