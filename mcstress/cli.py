@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mcstress.commands.two_sides import TwoSides
 from mcstress.errors import UsageError
+from mcstress.evidence.report.writers import Assets
 from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.options import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPORT_DIR
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, MaskLevel
 
+if TYPE_CHECKING:
+    from mcstress.evidence.compare.comparison import Comparison
+    from mcstress.evidence.store.history import RunFile
+
 EXIT_LEFT = 1
+
+
+ASSETS_OPTION = click.option(
+    "--assets",
+    type=click.Choice(ASSETS),
+    default=ASSETS[0],
+    show_default=True,
+    help="the charts' JavaScript: in each page, or in a file beside all of them",
+)
 
 
 class Group(click.Group):
@@ -48,16 +64,34 @@ def main() -> None:
     is_flag=True,
     help="skip lines that cannot be read; the verdict is then unknown",
 )
-def report(file: Path, *, skip_damaged: bool) -> None:
+@ASSETS_OPTION
+def report(file: Path, assets: Assets, *, skip_damaged: bool) -> None:
     """Make the report again, from a run's .events.jsonl or .json FILE; exits by the verdict."""
     from mcstress.commands.report import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
 
     try:
-        verdict, told = report_again(file, skip_damaged=skip_damaged)
+        verdict, told = report_again(file, skip_damaged=skip_damaged, assets=assets)
     except OSError as fault:
         raise UsageError(f"{fault.filename or file}: {fault.strerror}; wrote no report") from fault
     click.echo(told)
     raise SystemExit(EXIT_CODES[verdict])
+
+
+@main.command()
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=DEFAULT_REPORT_DIR,
+)
+@ASSETS_OPTION
+def index(folder: Path, assets: Assets) -> None:
+    """Write index.html of a FOLDER of reports: each run, its verdict, its key figures over runs."""
+    from mcstress.evidence.report.folder_index import write_index  # noqa: PLC0415  (Bokeh loads slowly)
+
+    try:
+        click.echo(write_index(folder, assets))
+    except OSError as fault:
+        raise UsageError(f"{fault.filename or folder}: {fault.strerror}") from fault
 
 
 @main.command(epilog=f"Faults (docs/faults.md), several with commas:\n\n\b\n{explained()}")
@@ -169,41 +203,6 @@ def load(target_token: tuple[str, ...], corpus: tuple[Path, ...], **options: Any
         click.echo(told)
 
 
-class TwoSides(click.Command):
-    """Takes ``A… -- B…``: the parser would drop the ``--`` that stands between the sides.
-
-    Options may stand before, between and after the files. A second ``--`` ends them: what follows
-    it are files, whatever their names begin with.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the files that follow the first ``--`` as the B side."""
-        if "--" in args:
-            cut = args.index("--")
-            args, rest = args[:cut], args[cut + 1 :]
-            end = rest.index("--") if "--" in rest else len(rest)
-            options, files = self._told_apart(rest[:end])
-            args, ctx.obj = [*args, *options], [*files, *rest[end + 1 :]]
-        return super().parse_args(ctx, args)
-
-    def _told_apart(self, args: list[str]) -> tuple[list[str], list[str]]:
-        """Options, each with its value, and files."""
-        valued = {
-            name
-            for parameter in self.params
-            if isinstance(parameter, click.Option) and not parameter.is_flag
-            for name in parameter.opts
-        }
-        options: list[str] = []
-        files: list[str] = []
-        rest = iter(args)
-        for arg in rest:
-            (options if arg.startswith("-") else files).append(arg)
-            if arg in valued:
-                options += [value for value in [next(rest, None)] if value is not None]
-        return options, files
-
-
 @main.command(
     cls=TwoSides,
     options_metavar="[OPTIONS]",
@@ -216,9 +215,17 @@ class TwoSides(click.Command):
     is_flag=True,
     help="exit code 5 where B is proven worse, 4 where that cannot be judged",
 )
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="also write a page with charts"
+)
 @click.pass_context
 def compare(
-    ctx: click.Context, a: tuple[Path, ...], form: str, *, fail_on_regression: bool
+    ctx: click.Context,
+    a: tuple[Path, ...],
+    form: str,
+    page: Path | None,
+    *,
+    fail_on_regression: bool,
 ) -> None:
     """Compare two sets of runs."""
     from mcstress.evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
@@ -231,8 +238,21 @@ def compare(
             reading.enter_context(blaming(run))
         found = comparison.compare(*runs)
     click.echo(getattr(render, form)(found), nl=False)
+    if page is not None:
+        _write_page(page, found, runs)
     if fail_on_regression:
         raise SystemExit(COMPARED[found.outcome])
+
+
+def _write_page(page: Path, found: Comparison, runs: tuple[list[RunFile], list[RunFile]]) -> None:
+    from mcstress.evidence.compare.page import html  # noqa: PLC0415  (Bokeh loads slowly)
+    from mcstress.evidence.store.atomic import write_text  # noqa: PLC0415  (with it)
+
+    sides = ([run.document for run in side] for side in runs)
+    try:
+        write_text(page, html(found, *sides))
+    except OSError as fault:
+        raise UsageError(f"--html {page}: {fault.strerror}") from fault
 
 
 @main.command(
@@ -256,6 +276,35 @@ def check(options: tuple[str, ...]) -> None:
         failed |= finding.mark == "fail"
     if failed:
         raise SystemExit(EXIT_USAGE)
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def run(options: tuple[str, ...]) -> None:
+    """Run a test as locust --headless does; without options, 40 s on the built-in server."""
+    import locust  # noqa: F401, PLC0415  (it patches ssl, which must not be in use by then)
+
+    from mcstress.commands.run import command_line, options_text  # noqa: PLC0415  (with it)
+
+    if {"-h", "--help"} & set(options):
+        click.echo("Usage: mcstress run [OPTIONS]\n")
+        click.echo(options_text(), nl=False)
+        return
+    line = command_line(options)
+    os.execv(line[0], line)  # noqa: S606  (the exit code, the signals and the terminal are Locust's)
+
+
+@main.command()
+def options() -> None:
+    """Show our options of a run in groups, with their defaults: locust --help cannot."""
+    import locust  # noqa: F401, PLC0415  (it patches ssl, which must not be in use by then)
+
+    from mcstress.commands.run import options_text  # noqa: PLC0415  (with it)
+
+    click.echo(options_text(), nl=False)
 
 
 @main.command()
