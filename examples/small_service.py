@@ -6,14 +6,19 @@
 import json
 import sys
 from collections import defaultdict
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SHELVES: defaultdict[str, dict[str, dict]] = defaultdict(dict)
 
 
+@cache
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.lower().split())
+
+
 def alike(text: str, other: str) -> float:
-    words, others = set(text.lower().split()), set(other.lower().split())
-    return len(words & others) / len(words | others)
+    return len(words(text) & words(other)) / len(words(text) | words(other))
 
 
 class Handler(BaseHTTPRequestHandler):
