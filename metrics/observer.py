@@ -97,7 +97,7 @@ class Observer:
             add(event, moment)
 
     def _reissue(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
-        before, ids = self._pairing.recall(event, "baseline"), moment.ids
+        before, ids = self._pairing.baseline_of(event), moment.ids
         moment.hits, moment.before, moment.place = hits, before, None
         moment.pair = None if before is None or ids is None else before.against(event, ids)
         for add in moment.listeners["reissue"]:

@@ -108,6 +108,17 @@ class Pairing:
         remembered = Remembered(event.phase, cell, ids, event.corpus_sizes, place)
         self._of(event)[event.seq] = remembered
 
+    def baseline_of(self, event: Event) -> Remembered | None:
+        """The baseline that a reissue is paired with; each that comes before the next baseline.
+
+        Events of older versions name none: it is the one of their cell.
+        """
+        seat = self._of(event)
+        if event.paired_seq is not None:
+            return seat.get(event.paired_seq)
+        its = (one for one in seat.values() if one.cell == event.cell)
+        return next((one for one in its if one.phase == "baseline"), None)
+
     def recall(self, event: Event, phase: str) -> Remembered | None:
         """The counterpart of ``event``, an event of ``phase``, once.
 
