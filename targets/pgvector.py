@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from copy import copy
 from typing import Any, Self
 
 import psycopg
@@ -78,29 +79,24 @@ class PgVector(Target):
         super().__init__(setup)
         self._vectors = KeptVectors()
         self._made: set[str] = set()
-        self._open()
-
-    def _open(self) -> None:
-        self._connection = psycopg.connect(os.environ[VARIABLE], autocommit=True)
+        self.connection = _opened()
 
     def connect(self) -> Self:
         """One with a connection of its own, and the vectors of all."""
-        other = type(self).__new__(type(self))
-        Target.__init__(other, self.setup)
-        other._vectors, other._made = self._vectors, self._made
-        other._open()
+        other = copy(self)
+        other.connection = _opened()
         return other
 
     def close(self) -> None:
         """Close the connection."""
         with suppress(psycopg.Error):
-            self._connection.close()
+            self.connection.close()
 
     def search(self, search: Search, trace: TraceContext) -> Step[Found]:
         """One statement for all corpora."""
         if search.new_connection:
             self.close()
-            self._open()
+            self.connection = _opened()
         vector = self._vector(search.text)
         parts = [
             _NEAREST.format(name=sql.Literal(name), table=_table(name)) for name in search.corpora
@@ -109,7 +105,7 @@ class PgVector(Target):
         values = {"vector": vector, "exclude": search.exclude, "k": search.k}
 
         def work() -> Found:
-            rows = self._connection.execute(statement, values).fetchall()
+            rows = self.connection.execute(statement, values).fetchall()
             hits = [Hit(id_, corpus, distance) for corpus, id_, _, distance in rows]
             return Found(hits, metadata=[row[2] for row in rows] if search.metadata else None)
 
@@ -125,7 +121,7 @@ class PgVector(Target):
         }
 
         def work() -> Found:
-            rows = self._connection.execute(_RECALL, values).fetchall()
+            rows = self.connection.execute(_RECALL, values).fetchall()
             return Found([Hit(id_, corpus, distance) for corpus, id_, distance in rows])
 
         return self.timed(SEARCH, search, work)
@@ -173,11 +169,11 @@ class PgVector(Target):
 
         def work() -> Sizes:
             known = "SELECT tablename FROM pg_tables WHERE tablename LIKE 'mcs_items_%'"
-            names = [row[0].removeprefix("mcs_items_") for row in self._connection.execute(known)]
+            names = [row[0].removeprefix("mcs_items_") for row in self.connection.execute(known)]
             counted = {}
             for name in names:
                 count = sql.SQL("SELECT count(*) FROM {}").format(_table(name))
-                ((counted[name],),) = self._connection.execute(count)
+                ((counted[name],),) = self.connection.execute(count)
             return Sizes(counted)
 
         return self.timed("sizes", None, work)
@@ -191,7 +187,7 @@ class PgVector(Target):
         return bytes(vector).decode()
 
     def _write(self, statement: Any, rows: Sequence[tuple[Any, ...]]) -> None:
-        with self._connection.transaction(), self._connection.cursor() as cursor:
+        with self.connection.transaction(), self.connection.cursor() as cursor:
             cursor.executemany(statement, rows)
 
     def _make(self, corpus: str, vector: str) -> None:
@@ -207,12 +203,16 @@ class PgVector(Target):
     def _make_once(self, name: str, statements: Sequence[Any]) -> None:
         if name in self._made:
             return
-        with self._connection.transaction():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            self._connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        with self.connection.transaction():
+            self.connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            self.connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
             for statement in statements:
-                self._connection.execute(statement)
+                self.connection.execute(statement)
         self._made.add(name)
+
+
+def _opened() -> psycopg.Connection[Any]:
+    return psycopg.connect(os.environ[VARIABLE], autocommit=True)
 
 
 def _table(corpus: str) -> sql.Identifier:

@@ -1,4 +1,4 @@
-"""Real systems, on loopback: ``make test-targets`` installs and runs them (docs/targets-results.md).
+"""Real systems on loopback: ``make test-targets`` has them (docs/targets-results.md).
 
 Each is a process of its own, booted for one test; what was asked of it and what it answered is in
 the summary, and one line says what could not be had.
@@ -42,6 +42,8 @@ def tell(request):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    if config.option.markexpr != "targets":
+        return
     terminalreporter.section("real systems")
     for line in config.stash[KEY]:
         terminalreporter.write_line(line)
