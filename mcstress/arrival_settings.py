@@ -37,6 +37,8 @@ def arrivals_of(options: Namespace) -> ArrivalSettings | None:
     text = str(options.arrival_rate or "").strip()
     kind, max_wait_s = _kind(options.arrivals), seconds("--max-wait", options.max_wait)
     if not text:
+        if str(options.clock or "").strip() not in ("", "0"):
+            return None  # the clock is a schedule, too; what belongs to it is read there
         for name, found, default in (
             ("--arrivals", kind, "poisson"),
             ("--max-wait", max_wait_s, MAX_WAIT_S),
@@ -68,7 +70,7 @@ def _rate(text: str, run_time: Any) -> Rate:
     first, last = ends[0], ends[-1]
     if len(ends) == 1:
         return Rate(last, last)
-    over_s = _seconds(run_time)
+    over_s = run_time_of(run_time)
     if over_s <= 0:
         raise UsageError(
             f"--arrival-rate: found {text!r} without -t, expected a run time: the rate goes from "
@@ -77,7 +79,7 @@ def _rate(text: str, run_time: Any) -> Rate:
     return Rate(first, last, over_s)
 
 
-def _seconds(run_time: Any) -> float:
+def run_time_of(run_time: Any) -> float:
     """Locust's run time; 0 where there is none, or none that can be read: Locust refuses that."""
     if isinstance(run_time, str) and run_time.strip():
         try:

@@ -6,18 +6,32 @@ import sys
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcstress.errors import UsageError
+from mcstress.evidence.report.writers import Assets
 from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.options import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPORT_DIR
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, MaskLevel
 
+if TYPE_CHECKING:
+    from mcstress.evidence.compare.comparison import Comparison
+    from mcstress.evidence.store.history import RunFile
+
 EXIT_LEFT = 1
+
+
+ASSETS_OPTION = click.option(
+    "--assets",
+    type=click.Choice(ASSETS),
+    default=ASSETS[0],
+    show_default=True,
+    help="the charts' JavaScript: in each page, or in a file beside all of them",
+)
 
 
 class Group(click.Group):
@@ -48,16 +62,34 @@ def main() -> None:
     is_flag=True,
     help="skip lines that cannot be read; the verdict is then unknown",
 )
-def report(file: Path, *, skip_damaged: bool) -> None:
+@ASSETS_OPTION
+def report(file: Path, assets: Assets, *, skip_damaged: bool) -> None:
     """Make the report again, from a run's .events.jsonl or .json FILE; exits by the verdict."""
     from mcstress.commands.report import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
 
     try:
-        verdict, told = report_again(file, skip_damaged=skip_damaged)
+        verdict, told = report_again(file, skip_damaged=skip_damaged, assets=assets)
     except OSError as fault:
         raise UsageError(f"{fault.filename or file}: {fault.strerror}; wrote no report") from fault
     click.echo(told)
     raise SystemExit(EXIT_CODES[verdict])
+
+
+@main.command()
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=DEFAULT_REPORT_DIR,
+)
+@ASSETS_OPTION
+def index(folder: Path, assets: Assets) -> None:
+    """Write index.html of a FOLDER of reports: each run, its verdict, its key figures over runs."""
+    from mcstress.evidence.report.folder_index import write_index  # noqa: PLC0415  (Bokeh loads slowly)
+
+    try:
+        click.echo(write_index(folder, assets))
+    except OSError as fault:
+        raise UsageError(f"{fault.filename or folder}: {fault.strerror}") from fault
 
 
 @main.command(epilog=f"Faults (docs/faults.md), several with commas:\n\n\b\n{explained()}")
@@ -216,9 +248,17 @@ class TwoSides(click.Command):
     is_flag=True,
     help="exit code 5 where B is proven worse, 4 where that cannot be judged",
 )
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="also write a page with charts"
+)
 @click.pass_context
 def compare(
-    ctx: click.Context, a: tuple[Path, ...], form: str, *, fail_on_regression: bool
+    ctx: click.Context,
+    a: tuple[Path, ...],
+    form: str,
+    page: Path | None,
+    *,
+    fail_on_regression: bool,
 ) -> None:
     """Compare two sets of runs."""
     from mcstress.evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
@@ -231,8 +271,21 @@ def compare(
             reading.enter_context(blaming(run))
         found = comparison.compare(*runs)
     click.echo(getattr(render, form)(found), nl=False)
+    if page is not None:
+        _write_page(page, found, runs)
     if fail_on_regression:
         raise SystemExit(COMPARED[found.outcome])
+
+
+def _write_page(page: Path, found: Comparison, runs: tuple[list[RunFile], list[RunFile]]) -> None:
+    from mcstress.evidence.compare.page import html  # noqa: PLC0415  (Bokeh loads slowly)
+    from mcstress.evidence.store.atomic import write_text  # noqa: PLC0415  (with it)
+
+    sides = ([run.document for run in side] for side in runs)
+    try:
+        write_text(page, html(found, *sides))
+    except OSError as fault:
+        raise UsageError(f"--html {page}: {fault.strerror}") from fault
 
 
 @main.command(

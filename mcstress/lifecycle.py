@@ -24,6 +24,7 @@ from locust.runners import (
 )
 
 from mcstress import locust_compat
+from mcstress.clock_settings import said_of_run_time
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
@@ -183,6 +184,7 @@ class Lifecycle:
         users, classes = self.runner.target_user_count, self.environment.user_classes
         if said := incomplete(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
+        run.said += said_of_run_time(settings.clock, run.run.clock, self._run_time)
         for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
         if self.quitting:  # a signal came while all this was made ready
@@ -197,7 +199,11 @@ class Lifecycle:
 
     def _progress(self, settings: Settings) -> Progress:
         display = open_display(json_progress=settings.json_progress, headless=self._headless)
-        return Progress(display, option(self.environment, "run_time"))
+        return Progress(display, self._run_time)
+
+    @property
+    def _run_time(self) -> Any:
+        return option(self.environment, "run_time")
 
     def _refuse(self, fault: UsageError) -> None:
         logger.error("the run was refused: %s", fault)
@@ -208,8 +214,9 @@ class Lifecycle:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
         if self.controller is not None and (run := self.controller.current) is not None:
             self.controller.look_for_absent(run)
-            if run.offering is not None:
-                run.offering.end()
+            for schedule in (run.offering, run.clock):
+                if schedule is not None:
+                    schedule.end()
         if self.worker is not None:
             self.worker.stop_offering()
         if self.worker is None:

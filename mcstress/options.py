@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+
+from mcstress.evidence.report.writers import Assets
 
 DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
@@ -15,6 +17,7 @@ USUAL_MODEL, USUAL_LLM_TIMEOUT_S = "qwen2.5", 120.0
 """The model and its time-out where the options are not given; a target's file may say others."""
 EMBEDDED = "embedded"
 """``--llm-host embedded``: the built-in rules, where a target is named too."""
+ASSETS: tuple[Assets, ...] = get_args(Assets)
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
 
 
@@ -99,7 +102,22 @@ def add_options(parser: LocustArgumentParser) -> None:
         type=float,
         metavar="S",
         default=MAX_WAIT_S,
-        help="with --arrival-rate: an event that no user has begun after so many seconds is missed",
+        help="with --arrival-rate or --clock: what no user has begun after so many seconds is "
+        "missed",
+    )
+    add(
+        "--clock",
+        metavar="HOURS",
+        default="",
+        help="events begin by the scenario's timeline, which takes so many hours, e.g. 48; "
+        "empty: no clock",
+    )
+    add(
+        "--time-scale",
+        metavar="X",
+        default="",
+        help="with --clock: how many times as fast as real time; empty: 3600, or what your LLM "
+        "keeps up with",
     )
     add(
         "--reference",
@@ -161,6 +179,13 @@ def _add_hidden(add: Any) -> None:
         help="folder for reports",
     )
     add(
+        "--report-assets",
+        hidden=True,
+        choices=ASSETS,
+        default=ASSETS[0],
+        help="the charts' JavaScript: inline, in each page, or shared, in one file beside all",
+    )
+    add(
         "--run-id",
         hidden=True,
         metavar="ID",
@@ -180,6 +205,12 @@ def _add_hidden(add: Any) -> None:
         metavar="TEXT",
         default="",
         help="prefix of playbook namespaces; empty: playbook_, with --host playbook_<run>_",
+    )
+    add(
+        "--overload",
+        hidden=True,
+        action="store_true",
+        help="with --clock: run though there is more to do than there is time for",
     )
     add(
         "--stack-fault",

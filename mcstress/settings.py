@@ -12,7 +12,9 @@ import msgspec
 from msgspec import structs
 
 from mcstress.arrival_settings import ArrivalSettings, arrivals_of
+from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, with_timeline
 from mcstress.errors import UsageError
+from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
 from mcstress.option_values import (
@@ -49,8 +51,8 @@ from mcstress.web.names import Authority, allowed_hosts
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
-OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.")
 NONE_MISSED = parse_check("arrivals.missed == 0")
+NONE_MISSED_BY_CLOCK = parse_check("appointments.missed == 0")
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -76,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True):
     think_to_s: float
     reference_s: float
     report_dir: Path
+    report_assets: Assets
     run_id: str
     evidence: str
     playbook_prefix: str
@@ -94,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts
     stack_faults: Faults
     arrivals: ArrivalSettings | None = None
+    clock: ClockSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
@@ -194,7 +198,9 @@ def read_settings(
 
     ``hosts`` are the services that tokens belong to; None: those that the options name.
     """
-    scenario = load_scenario(options.scenario)
+    scenario, clock = load_scenario(options.scenario), clock_of(options)
+    if clock is not None:
+        scenario = with_timeline(scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
     target = read_named_target(options.target, host)
     tokens = parse_allowed(options.target_token)
@@ -216,6 +222,7 @@ def read_settings(
         think_to_s=think_to_s,
         reference_s=from_zero("--reference", options.reference),
         report_dir=Path(options.report_dir),
+        report_assets=options.report_assets,
         run_id=options.run_id,
         evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,
@@ -244,7 +251,10 @@ def read_settings(
         inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, llm.url),
         arrivals=arrivals_of(options),
+        clock=clock,
     )
+    if clock is not None:
+        check_timeline(clock, scenario, settings.phases)
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
     return _with_own_checks(settings)
@@ -253,9 +263,10 @@ def read_settings(
 def _with_own_checks(settings: Settings) -> Settings:
     """With what each run by a schedule is checked for, unless its figure is checked already."""
     named = {check.metric for check in settings.checks}
-    if settings.arrivals is None or NONE_MISSED.metric in named:
+    own = NONE_MISSED if settings.clock is None else NONE_MISSED_BY_CLOCK
+    if (settings.arrivals is None and settings.clock is None) or own.metric in named:
         return settings
-    return structs.replace(settings, checks=[*settings.checks, NONE_MISSED])
+    return structs.replace(settings, checks=[*settings.checks, own])
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
@@ -289,10 +300,25 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
                 f"check {check.text!r}: found no [[relevance]] in the scenario "
                 f"{settings.scenario.name}, expected one that says what fits"
             )
-        elif check.metric.startswith(OF_A_SCHEDULE) and settings.arrivals is None:
+        else:
+            _refuse_without_schedule(check, settings)
+
+
+def _refuse_without_schedule(check: Check, settings: Settings) -> None:
+    """Response and lateness are of both schedules, arrivals of one, appointments of the other."""
+    name, closed = check.metric, settings.arrivals is None
+    needs = {
+        "arrivals.": ("--arrival-rate", closed),
+        "appointments.": ("--clock", settings.clock is None),
+        "latency.response.": ("--arrival-rate nor --clock", closed and settings.clock is None),
+        "latency.lateness.": ("--arrival-rate nor --clock", closed and settings.clock is None),
+    }
+    for beginning, (lacking, is_lacking) in needs.items():
+        if name.startswith(beginning) and is_lacking:
+            no = "neither" if " nor " in lacking else "no"
             raise UsageError(
-                f"check {check.text!r}: found no --arrival-rate, expected one: this "
-                "figure needs a schedule"
+                f"check {check.text!r}: found {no} {lacking}, expected one: this figure needs a "
+                "schedule"
             )
 
 

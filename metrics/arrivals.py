@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from mcstress.metrics.appointments import AppointmentTotals
+from mcstress.metrics.appointments import Row as Appointment
 from mcstress.metrics.tally import Tally
 
 Fate = Literal["missed", "cut"]
@@ -72,11 +74,16 @@ class Unserved(Tally[tuple[int, int, Fate, int]]):
 
 
 class Offered(msgspec.Struct, frozen=True):
-    """All that is known of a run's schedule beside its events; ``totals`` None: there was none."""
+    """All that is known of a run's schedule beside its events; ``totals`` None: there was none.
+
+    ``appointments`` and their totals are those of a run by the clock.
+    """
 
     seconds: Sequence[OfferedSecond] = ()
     unserved: Rows = ()
     totals: ArrivalTotals | None = None
+    appointments: Sequence[Appointment] = ()
+    appointment_totals: AppointmentTotals | None = None
 
 
 def total(rows: Rows, fate: Fate) -> int:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from msgspec import UNSET
 
+from mcstress.metrics.appointments import Rows as Appointments
 from mcstress.metrics.arrivals import Row
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
@@ -53,10 +54,11 @@ def rate_band(per_s: float) -> int:
 
 
 def load_band(event: Event) -> int:
-    """The band of an event: by its offered rate, or without a schedule by its users."""
-    if event.scheduled is UNSET:
+    """The band of an event: by its offered rate, or where nothing offered one by its users."""
+    scheduled = event.scheduled
+    if scheduled is UNSET or scheduled.hour is not None:
         return band_of(event.users)
-    return rate_band(event.scheduled.offered_per_s)
+    return rate_band(scheduled.offered_per_s)
 
 
 class Band:
@@ -122,9 +124,14 @@ class Band:
                 section |= found
         return sections
 
-    def latency_section(self, unserved: Sequence[Row] = ()) -> dict[str, Any]:
-        """What stands under ``latency``; ``unserved``: arrivals of its load that never began."""
-        return {**self.latency.result(), **self.responses.summaries(unserved)}
+    def latency_section(
+        self, unserved: Sequence[Row] = (), appointments: Appointments = ()
+    ) -> dict[str, Any]:
+        """What stands under ``latency``; ``unserved``: arrivals of its load that never began.
+
+        ``appointments``: what became of those of a run by the clock.
+        """
+        return {**self.latency.result(), **self.responses.summaries(unserved, appointments)}
 
     def per_question(self) -> dict[str, dict[Unit, Mean]]:
         """By figure and unit: what its values add up to; of figures that are compared so."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
-from mcstress.metrics.arrivals import ArrivalTotals, Offered
+from mcstress.metrics.arrivals import Offered
 from mcstress.metrics.band import Band
 from mcstress.metrics.calm import calm_bands
 from mcstress.metrics.check import Check
@@ -172,11 +172,11 @@ class Figures:
         users = UsersTimeline(users_timeline, span)
         curve = load_curve(sums.bands, self.k, users, candidates, offered)
         span = span or RunSpan(*(sums.availability.extent() or (0.0, 0.0)))
-        whole = self._whole(span, offered.totals)
+        whole = self._whole(span, offered)
         calm = calm_bands(curve, sums.timeline, users, whole.silences)
         results = {
             "metrics": total.result(self.k, planned or {}, candidates, whole),
-            "latency": total.latency_section(offered.unserved),
+            "latency": total.latency_section(offered.unserved, offered.appointments),
             "load_curve": curve,
             "load_curve_reading": load_curve_reading(
                 curve, checks or (), users.most, calm, whole.silences
@@ -189,7 +189,7 @@ class Figures:
         }
         return {**results, "readings": readings(results)}
 
-    def _whole(self, span: RunSpan, arrivals: ArrivalTotals | None) -> WholeRun:
+    def _whole(self, span: RunSpan, offered: Offered) -> WholeRun:
         """What the run as a whole has, and no band of it; the sums are settled."""
         timeline, availability = self._sums.timeline, self._sums.availability
         width = 1 << timeline.doublings
@@ -201,5 +201,6 @@ class Figures:
             run_s=span.seconds,
             availability=availability.result(span.begin_s, span.end_s, span.clock_error_s),
             blocks=in_blocks(slots, width, span.begin_s, span.end_s),
-            arrivals=arrivals,
+            arrivals=offered.totals,
+            appointments=offered.appointment_totals,
         )

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from mcstress.metrics.appointments import AppointmentTotals
 from mcstress.metrics.arrivals import ArrivalTotals, Row
 from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
@@ -161,13 +162,14 @@ class WholeRun(msgspec.Struct, frozen=True):
     """What a run as a whole has, and no band of it.
 
     ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py);
-    ``arrivals``: None without a schedule.
+    ``arrivals``: None without a schedule; ``appointments``: None without a clock.
     """
 
     run_s: float
     availability: Mapping[str, ServiceFigures]
     blocks: Sequence[tuple[int, int]]
     arrivals: ArrivalTotals | None = None
+    appointments: AppointmentTotals | None = None
 
     @property
     def silences(self) -> Sequence[Silence]:

@@ -6,7 +6,7 @@ import re
 from typing import TypeVar
 
 from mcstress.metrics.against_rest import AgainstRest
-from mcstress.metrics.arrival_figures import ArrivalFigures
+from mcstress.metrics.arrival_figures import AppointmentFigures, ArrivalFigures
 from mcstress.metrics.availability_figures import AvailabilityFigures
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
@@ -41,6 +41,7 @@ OURS: tuple[type[Metric], ...] = (
     AvailabilityFigures,
     Events,
     ArrivalFigures,
+    AppointmentFigures,
     Latency,
     Response,
     RankCorrelation,

@@ -13,13 +13,16 @@ from msgspec import UNSET, UnsetType
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Completeness, CoordinatorNote, RunSection
 from mcstress.evidence.report.write import texts_of, write_report
+from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.run_document import RunDocument, build
 from mcstress.evidence.store.history import History, RunFile, blaming, events_of, read_run
 from mcstress.evidence.store.integrity import NO_DIGEST
 from mcstress.evidence.store.paths import STEM, ReportPaths
 from mcstress.master.finalize import recount
 from mcstress.master.run_info import COORDINATORS_NAMED
+from mcstress.metrics.appointments import totals
 from mcstress.metrics.arrivals import ArrivalTotals, total
+from mcstress.metrics.event import utc
 from mcstress.metrics.figures import Figures
 
 ENDINGS = (".events.jsonl", ".json")
@@ -27,7 +30,9 @@ NEEDED = ("run", "thresholds", "candidates")
 """The keys without which nothing can be counted again as it was."""
 
 
-def report_again(file: Path, *, skip_damaged: bool = False) -> tuple[str, str]:
+def report_again(
+    file: Path, *, skip_damaged: bool = False, assets: Assets = "inline"
+) -> tuple[str, str]:
     """Count all figures again and write the report beside ``file``: the verdict, and a line.
 
     Raises UsageError where ``file`` cannot be read, OSError where no report can be written. A
@@ -36,14 +41,14 @@ def report_again(file: Path, *, skip_damaged: bool = False) -> tuple[str, str]:
     run = read_run(file, skip_damaged=skip_damaged)
     with blaming(run):
         document = counted_again(run)
-    paths = _paths(file)
+    paths = _paths(file, assets)
     kept = ""
     if said := _says_more(paths.json, document.completeness):
         kept = f"; {paths.json} said that it {said}, and stays as it is"
-        paths = ReportPaths(paths.folder, f"{paths.run_id}-recount")
+        paths = ReportPaths(paths.folder, f"{paths.run_id}-recount", assets)
         document.run.evidence_path = str(paths.json)
     with blaming(run):  # before anything is written: a head of the wrong shape shows itself here
-        texts = texts_of(document)
+        texts = texts_of(document, assets)
     write_report(paths, document, run, texts, run.head)
     written = ", ".join(map(str, paths.reports.values()))
     told = f"{document.verdict}: {written}{kept}"
@@ -68,6 +73,8 @@ def counted_again(run: RunFile) -> RunDocument:
     if not run.has_ended:
         before = _cut_off(run, figures.events, by_worker.total())
         before.arrivals = _arrivals_cut_off(run, figures.scheduled)
+        if stored.run.clock is not UNSET:
+            before.appointments = totals(run.appointments())
     return build(
         msgspec.structs.replace(stored.run) if run.has_ended else _as_seen(run, users),
         stored.scenario,
@@ -80,6 +87,7 @@ def counted_again(run: RunFile) -> RunDocument:
         with_state=True,
         offered=run.offered(),
         unserved=run.unserved(),
+        appointments=run.appointments(),
     )
 
 
@@ -125,8 +133,12 @@ def _as_seen(run: RunFile, users: list[tuple[int, int]]) -> RunSection:
             seen.setdefault(event.coordinator, event.namespace)
         lasted = timedelta(milliseconds=event.lasted_ms or event.latency_ms)
         ended = max(ended or event.time, event.time + lasted)
+    section = run.document.run
+    if section.clock is not UNSET and isinstance(run, History):
+        began = next((utc(record["time"]) for record in run.records("hour_0")), None)
+        section.clock = msgspec.structs.replace(section.clock, hour_0=began)
     return msgspec.structs.replace(
-        run.document.run,
+        section,
         ended=ended,
         stopped_by="cut off",
         peak_users=max((number for _, number in users), default=0),
@@ -170,9 +182,9 @@ def _arrivals_cut_off(run: RunFile, begun: int) -> ArrivalTotals | UnsetType:
     )
 
 
-def _paths(file: Path) -> ReportPaths:
+def _paths(file: Path, assets: Assets) -> ReportPaths:
     for ending in ENDINGS:
         if file.name.endswith(ending):
             stem = file.name.removesuffix(ending)
-            return ReportPaths(file.parent, stem.removeprefix(f"{STEM}_").split(".")[0])
+            return ReportPaths(file.parent, stem.removeprefix(f"{STEM}_").split(".")[0], assets)
     raise UsageError(f"{file}: expected a file that ends in {' or '.join(ENDINGS)}")

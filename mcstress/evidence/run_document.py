@@ -16,7 +16,10 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection
-from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, Rows
+from mcstress.metrics.appointments import Row, Rows, in_order
+from mcstress.metrics.arrivals import Offered, OfferedSecond
+from mcstress.metrics.arrivals import Row as Unserved
+from mcstress.metrics.arrivals import Rows as UnservedRows
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
@@ -96,8 +99,12 @@ class RunDocument(msgspec.Struct, kw_only=True):
         says("a schedule by second: Unix second, rate, arrivals, how much of it was in the run"),
     ] = UNSET
     unserved: Annotated[
-        list[Row] | UnsetType,
+        list[Unserved] | UnsetType,
         says("arrivals that never began: Unix second, rate in thousandths, fate, ms, number"),
+    ] = UNSET
+    appointments: Annotated[
+        list[Row] | UnsetType,
+        says("by the clock: ms since hour 0, whose, number, phase, fate, waits and response in ms"),
     ] = UNSET
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
     candidates: Annotated[
@@ -157,19 +164,29 @@ def build(
     with_state: bool = False,
     now_s: float | None = None,
     offered: Sequence[OfferedSecond] = (),
-    unserved: Rows = (),
+    unserved: UnservedRows = (),
+    appointments: Rows = (),
 ) -> RunDocument:
     """The document of a run that ended or still goes on; its checks judge what is there.
 
     ``now_s``: the Unix time up to which one that goes on was seen. ``offered`` and ``unserved``:
-    what a schedule offered, and what of it never began.
+    what a schedule offered, and what of it never began; ``appointments``: what became of those of
+    a run by the clock.
 
     ``with_state`` puts the metrics' own state into it where not every event is kept: a report
     cannot be made again without. See ``Figures.result`` for the others.
     """
     span = span_of(run, completeness, now_s)
     totals = completeness.arrivals
-    schedule = Offered(offered, unserved, None if totals is UNSET else totals)
+    by_clock = completeness.appointments
+    appointments = in_order(appointments)
+    schedule = Offered(
+        offered,
+        unserved,
+        None if totals is UNSET else totals,
+        appointments,
+        None if by_clock is UNSET else by_clock,
+    )
     results = figures.result(users, planned, candidates, thresholds, span, offered=schedule)
     checks = evaluate(
         thresholds,
@@ -187,6 +204,8 @@ def build(
     document.candidates = candidates
     if schedule.totals is not None:
         document.offered, document.unserved = [*offered], [*unserved]
+    if schedule.appointment_totals is not None:
+        document.appointments = appointments
     _speak_of(document)
     if with_state and not run.keeps_all:
         document.state = figures.state()

@@ -24,7 +24,7 @@ from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
 from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
 from mcstress.master.expected_samples import plan
-from mcstress.master.report_place import write, write_again
+from mcstress.master.report_place import index, write, write_again
 from mcstress.master.run_info import describe
 from mcstress.master.run_state import RunState, cells
 from mcstress.metrics.figures import Figures
@@ -86,6 +86,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
         document.completeness.notices = notices
         in_thread(lambda: write_again(run, document))
     controller.dismiss(run)
+    in_thread(lambda: index(run))
     if in_its_place and history is not None and not found:
         _remove(run, segments)
     return document
@@ -191,6 +192,8 @@ def _counted_again(run: RunState, history: History) -> Figures:
         by_worker[record["worker"]] = max(by_worker[record["worker"]], record["events_made"])
     for part in run.registry.lost():
         part.events_told = max(part.events_told, by_worker[part.name])
+    if run.clock is not None:
+        run.clock.rows = [*history.appointments()]
     return counted
 
 
@@ -211,6 +214,7 @@ def document_of_run(
         now_s=CLOCK.now_s(),
         offered=() if run.offering is None else run.offering.seconds_so_far(),
         unserved=run.unserved.rows(),
+        appointments=() if run.clock is None else run.clock.rows,
     )
 
 

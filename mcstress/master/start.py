@@ -32,7 +32,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
 
     Raises UsageError where the report folder cannot be written.
     """
-    paths = claim(settings.report_dir, settings.run_id or None)
+    paths = claim(settings.report_dir, settings.run_id or None, settings.report_assets)
     own = system.own_prefix
     skipped = system.skipped_phases()
     run = Run(
@@ -57,6 +57,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         think_from_s=settings.think_from_s,
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
+        clock=settings.clock.pace(system.busy.default_scale) if settings.clock else None,
         memory_size=settings.memory_size,
         memory_trios=system.memory_trios,
     )

@@ -12,6 +12,7 @@ from mcstress.evidence.report.view import View, view
 from mcstress.evidence.report.writers import Form, forms
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.report_place import FinishedRun
+from mcstress.metrics.shown import shown_hour
 from mcstress.services.clock import CLOCK
 from mcstress.snapshots import Snapshot
 from mcstress.web.series import all_series
@@ -25,6 +26,7 @@ SECTIONS = (
     "swap_and_inbox",
     "further",
     "arrivals",
+    "clock",
     "availability",
     "errors",
     "completeness",
@@ -64,7 +66,16 @@ def _headline(snapshot: Snapshot, seen: View | None) -> str:
     events = words.count(snapshot.document.figure("events.total"))
     began = seen.run.started
     lasted = words.duration(CLOCK.now_s() - began.timestamp() if began else 0.0)
-    return f"{name}, running for {lasted}: {events} events so far"
+    return f"{name}, running for {lasted}{_time_of_day(seen)}: {events} events so far"
+
+
+def _time_of_day(seen: View) -> str:
+    """``, day 2, 09:12`` by the scenario's clock; nothing without one, or before it begins."""
+    note = seen.run.clock
+    hour = note.hour_of(CLOCK.now_s()) if note else None
+    if not note or hour is None or hour < 0:
+        return ""
+    return f", {shown_hour(min(hour, note.hours))} of the clock"
 
 
 def _facts(seen: View) -> list[dict[str, Any]]:

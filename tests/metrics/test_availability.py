@@ -6,7 +6,7 @@ import json
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from outages import BEGIN, Loop, Outage, Step, around, asked_within, silences
 
@@ -35,7 +35,6 @@ steps_made = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(steps_made, st.floats(0, 10), st.floats(0.5, 50), st.sampled_from([0, 0.05, 0.07, 0.2]))
 def test_it_is_what_brute_force_finds_in_the_steps(steps, late, length, clock_error):
     begin = BEGIN + late
@@ -55,7 +54,6 @@ def test_it_is_what_brute_force_finds_in_the_steps(steps, late, length, clock_er
     assert found.rate == pytest.approx(1 - sum(s for _, s in expected) / length, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(steps_made, st.randoms())
 def test_parts_add_up_to_the_same_bits_in_any_order(steps, random):
     whole, parts = Availability(), [Availability() for _ in range(3)]
@@ -74,7 +72,6 @@ def test_parts_add_up_to_the_same_bits_in_any_order(steps, random):
         assert merged[name].result(*run) == whole[name].result(*run)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 2000)), max_size=8))
 def test_a_mask_holds_the_slots_that_were_marked(spans):
     mask, expected = Mask(), set()
@@ -226,7 +223,6 @@ def exchange(clock, offset, out_s, back_s, work_s=0.0):
     return sent, got, answered, answered + back_s - offset
 
 
-@settings(deadline=None)
 @given(st.floats(-1e5, 1e5), st.floats(-50e-6, 50e-6), st.integers(0, 999))
 def test_the_offset_is_never_wrong_by_more_than_is_said(offset, drift, seed):
     random, clock, known = Random(seed), BEGIN, ClockOffset()

@@ -25,6 +25,8 @@ from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
 from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
+from mcstress.metrics.appointments import Row as Appointment
+from mcstress.metrics.appointments import Rows as Appointments
 from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Unserved
 from mcstress.metrics.event import Event, decoder
 
@@ -76,6 +78,10 @@ class RunFile(Protocol):
 
     def unserved(self) -> Rows:
         """Arrivals of the schedule that never began."""
+        ...
+
+    def appointments(self) -> Appointments:
+        """What became of those of a run by the clock."""
         ...
 
     def states(self) -> Iterator[Json]:
@@ -157,6 +163,11 @@ class History:
             unserved.take_in(msgspec.convert(record["rows"], list[Row]))
         return unserved.rows()
 
+    def appointments(self) -> Appointments:
+        """What each process told."""
+        told = (row for record in self.records("appointments") for row in record["rows"])
+        return msgspec.convert(list(told), list[Appointment])
+
     def states(self) -> Iterator[Json]:
         """The deltas of the metrics' state."""
         return (record["state"] for record in self.records("delta"))
@@ -218,6 +229,10 @@ class Document:
     def unserved(self) -> Rows:
         """Likewise."""
         return self.document.unserved or []
+
+    def appointments(self) -> Appointments:
+        """Likewise."""
+        return self.document.appointments or []
 
     def states(self) -> Iterator[Json]:
         """The metrics' state, where the head has it."""

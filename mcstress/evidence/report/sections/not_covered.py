@@ -31,9 +31,14 @@ def not_covered(document: RunDocument) -> Section:
             *_reach(document),
             *_generator(run),
             *_kept(run),
-            *([] if document.completeness.arrivals else [_NO_SCHEDULE]),
+            *([] if _has_schedule(document) else [_NO_SCHEDULE]),
         ],
     )
+
+
+def _has_schedule(document: RunDocument) -> bool:
+    counted = document.completeness
+    return bool(counted.arrivals or counted.appointments)
 
 
 def _phases(document: RunDocument) -> list[str]:
