@@ -1,9 +1,9 @@
 """One real system with more and more memories in it, and who uses the processor meanwhile.
 
 ``cd tests; ../.venv-targets/bin/python -m real.at_size chroma 1000 10000`` prints a table. Each
-run has 60 users, two workers, one round, and the phases that ask the memory. The memories are those of
-100 other namespaces, by ``mcstress load``; those that handovers ask have 100 more each. CPU is of
-all threads: the run's three processes with that filling, and the system's meanwhile.
+run has 60 users, two workers, one round, and the phases that ask the memory. The memories are
+those of 100 other namespaces, by ``mcstress load``; those that handovers ask have 100 more each.
+CPU is of all threads: the run's three processes with that filling, and the system's meanwhile.
 """
 
 from __future__ import annotations
