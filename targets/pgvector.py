@@ -13,9 +13,9 @@ from contextlib import suppress
 from copy import copy
 from typing import Any, Self
 
+import msgspec
 import psycopg
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from mcstress.metrics.event import Hit
 from mcstress.services.step import Step
@@ -51,7 +51,9 @@ _MAKE_MEMORY = sql.SQL(
     " answer_id text, answer_corpus text, embedding vector({dimension}))"
 )
 _ADD = sql.SQL(
-    "INSERT INTO {table} VALUES (%s, %s, %s, %s::vector) ON CONFLICT (id) DO UPDATE"
+    "INSERT INTO {table} SELECT id, body, metadata::jsonb, embedding::vector"
+    " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
+    " AS given(id, body, metadata, embedding) ON CONFLICT (id) DO UPDATE"
     " SET body = excluded.body, metadata = excluded.metadata, embedding = excluded.embedding"
 )
 _NEAREST = sql.SQL(
@@ -60,7 +62,10 @@ _NEAREST = sql.SQL(
 )
 _MERGED = sql.SQL("SELECT * FROM ({parts}) AS merged ORDER BY distance LIMIT %(k)s")
 _RECORD = (
-    "INSERT INTO mcs_memory VALUES (%s, %s, %s, %s, %s, %s::vector) ON CONFLICT (id) DO NOTHING"
+    "INSERT INTO mcs_memory SELECT id::uuid, namespace, role, answer_id, answer_corpus,"
+    " embedding::vector FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],"
+    " %s::text[]) AS given(id, namespace, role, answer_id, answer_corpus, embedding)"
+    " ON CONFLICT (id) DO NOTHING"
 )
 _RECALL = (
     "SELECT answer_corpus, answer_id, min(embedding <=> %(vector)s::vector) AS distance"
@@ -105,7 +110,7 @@ class PgVector(Target):
         values = {"vector": vector, "exclude": search.exclude, "k": search.k}
 
         def work() -> Found:
-            rows = self.connection.execute(statement, values).fetchall()
+            rows = self._asked(statement, values)
             hits = [Hit(id_, corpus, distance) for corpus, id_, _, distance in rows]
             return Found(hits, metadata=[row[2] for row in rows] if search.metadata else None)
 
@@ -121,7 +126,7 @@ class PgVector(Target):
         }
 
         def work() -> Found:
-            rows = self.connection.execute(_RECALL, values).fetchall()
+            rows = self._asked(_RECALL, values)
             return Found([Hit(id_, corpus, distance) for corpus, id_, distance in rows])
 
         return self.timed(SEARCH, search, work)
@@ -133,7 +138,7 @@ class PgVector(Target):
     def record_all(
         self, recordings: Sequence[Recording], trace: TraceContext
     ) -> Iterator[Step[Any]]:
-        """Rows in one transaction."""
+        """Rows in one statement."""
         rows = [
             (
                 uuid_of(one.namespace, one.text, one.answer.corpus, one.answer.id),
@@ -145,7 +150,7 @@ class PgVector(Target):
 
         def work() -> None:
             self._make_memory(rows[0][-1])
-            self._write(_RECORD, rows)
+            self._asked(_RECORD, [[*column] for column in zip(*rows, strict=True)])
 
         yield self.timed(RECORD, recordings, work)
 
@@ -154,13 +159,14 @@ class PgVector(Target):
         return self.add_all([item], trace)
 
     def add_all(self, items: Sequence[NewItem], trace: TraceContext) -> Iterator[Step[Any]]:
-        """Rows in one transaction."""
+        """Rows in one statement."""
         corpus = items[0].corpus
-        rows = [(one.id, one.text, Jsonb(one.metadata), self._vector(one.text)) for one in items]
+        rows = [(one.id, one.text, _text(one.metadata), self._vector(one.text)) for one in items]
 
         def work() -> None:
             self._make(corpus, rows[0][-1])
-            self._write(_ADD.format(table=_table(corpus)), rows)
+            columns = [[*column] for column in zip(*rows, strict=True)]
+            self._asked(_ADD.format(table=_table(corpus)), columns)
 
         yield self.timed(ADD, items, work)
 
@@ -169,11 +175,11 @@ class PgVector(Target):
 
         def work() -> Sizes:
             known = "SELECT tablename FROM pg_tables WHERE tablename LIKE 'mcs_items_%'"
-            names = [row[0].removeprefix("mcs_items_") for row in self.connection.execute(known)]
+            names = [row[0].removeprefix("mcs_items_") for row in self._asked(known)]
             counted = {}
             for name in names:
                 count = sql.SQL("SELECT count(*) FROM {}").format(_table(name))
-                ((counted[name],),) = self.connection.execute(count)
+                ((counted[name],),) = self._asked(count)
             return Sizes(counted)
 
         return self.timed("sizes", None, work)
@@ -186,9 +192,22 @@ class PgVector(Target):
             self._vectors.keep(text, vector)
         return bytes(vector).decode()
 
-    def _write(self, statement: Any, rows: Sequence[tuple[Any, ...]]) -> None:
-        with self.connection.transaction(), self.connection.cursor() as cursor:
-            cursor.executemany(statement, rows)
+    def _asked(self, statement: Any, values: Any = None) -> list[tuple[Any, ...]]:
+        """The rows of a statement, which is a transaction of its own.
+
+        One that is cut, at the end of a run, leaves its connection amid an answer: nobody may use
+        that again.
+        """
+        if self.connection.closed:
+            self.connection = _opened()
+        try:
+            cursor = self.connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+        except Exception:
+            raise
+        except BaseException:
+            self.close()
+            raise
 
     def _make(self, corpus: str, vector: str) -> None:
         table, index = _table(corpus), sql.Identifier(f"mcs_index_{corpus}")
@@ -209,6 +228,10 @@ class PgVector(Target):
             for statement in statements:
                 self.connection.execute(statement)
         self._made.add(name)
+
+
+def _text(metadata: Any) -> str:
+    return msgspec.json.encode(metadata).decode()
 
 
 def _opened() -> psycopg.Connection[Any]:

@@ -122,7 +122,7 @@ class LynseDb:
 
 
 class PgVector:
-    """PostgreSQL of a wheel, asked by SQL that looks at every row."""
+    """PostgreSQL of a wheel, asked by SQL."""
 
     name, memory_size = "pgvector", 200
     target = "mcstress.targets.pgvector:PgVector"
@@ -147,7 +147,6 @@ class PgVector:
         import psycopg
 
         with psycopg.connect(os.environ["TARGET_PGVECTOR"]) as connection:
-            connection.execute("SET enable_indexscan = off")
             return connection.execute(statement, values).fetchall()
 
     def count(self, corpus):
