@@ -21,7 +21,7 @@ def whole(second, kind, seed):
     return places(second, kind, seed).tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS, RATES, st.integers(0, 10**6), st.sampled_from(["poisson", "constant"]),
        st.lists(st.integers(0, 9), min_size=1, max_size=8))  # fmt: skip
 def test_any_number_of_processes_has_the_same_arrivals_each_once(seed, rate, number, kind, users):
@@ -60,7 +60,7 @@ def test_counts_are_poisson_and_places_uniform():
     assert min(gaps) >= 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0.05, 300), st.integers(1, 40))
 def test_constant_arrivals_have_equal_gaps_across_seconds(rate, seconds):
     plan = Plan(Rate(rate, rate))

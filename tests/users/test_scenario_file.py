@@ -341,7 +341,7 @@ LEAVES = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_whatever_stands_in_a_file_is_taken_or_refused_in_words(data):
     """Replace, add or remove something anywhere: a scenario or a FaultError, nothing else."""

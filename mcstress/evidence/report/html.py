@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+from bokeh.document import Document
 from bokeh.embed import components
 from bokeh.model import Model
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -136,11 +137,26 @@ def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
     ]
     if not found:
         return Markup(), {}
-    script, divs = components([model for _, _, model in found])
+    models = [model for _, _, model in found]
+    script, divs = embedded(models)
     places: dict[str, list[Drawn]] = {}
     for (key, caption, _), div in zip(found, divs, strict=True):
         places.setdefault(key, []).append(Drawn(_trusted(div), caption))
     return _trusted(script), places
+
+
+def embedded(models: list[Model]) -> tuple[str, list[str]]:
+    """The script that draws ``models`` in a page, and each one's place there.
+
+    All are in one document of Bokeh's before they are looked through: Bokeh would look through all
+    those before with each that it adds.
+    """
+    document = Document()
+    with document.models.freeze():
+        for model in models:
+            document.add_root(model)
+    script, divs = components(models)
+    return script, [*divs]
 
 
 def _trusted(text: str) -> Markup:
