@@ -11,12 +11,18 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from mcstress.arrival_settings import ArrivalSettings, arrivals_of
+from mcstress.arrival_settings import (
+    ArrivalSettings,
+    arrivals_of,
+    refuse_without_schedule,
+    with_own_checks,
+)
 from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, mail_of, with_timeline
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
+from mcstress.mix_settings import mix_of
 from mcstress.option_values import (
     at_least,
     base_url,
@@ -28,7 +34,6 @@ from mcstress.option_values import (
 )
 from mcstress.phase_selection import choose_phases
 from mcstress.rest import read_rest
-from mcstress.schedule_checks import own_checks, refuse_without_schedule
 from mcstress.services.byte_size import parse_size
 from mcstress.services.embedded.faults import LLM_FAULTS, Faults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
@@ -96,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts
     stack_faults: Faults
     arrivals: ArrivalSettings | None = None
+    mix: dict[str, float] = {}
     clock: ClockSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
@@ -201,13 +207,16 @@ def read_settings(
     if clock is not None:
         scenario = with_timeline(scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
+    mix = mix_of(options, scenario)
     target = read_named_target(options.target, host)
     tokens = parse_allowed(options.target_token)
     llm = read_llm(options, target, tokens)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
-        phases=choose_phases(
+        mix=mix,
+        phases=[*mix]
+        or choose_phases(
             getattr(options, "tags", None) or [], getattr(options, "exclude_tags", None) or []
         ),
         checks=_checks(scenario, options.check),
@@ -256,7 +265,7 @@ def read_settings(
         check_timeline(clock, scenario, settings.phases)
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
-    own = own_checks(settings.checks, settings.arrivals, settings.clock)
+    own = with_own_checks(settings.checks, settings.arrivals, by_clock=settings.clock is not None)
     return structs.replace(settings, checks=own)
 
 
@@ -292,7 +301,7 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
                 f"{settings.scenario.name}, expected one that says what fits"
             )
         else:
-            refuse_without_schedule(check, settings.arrivals, settings.clock)
+            refuse_without_schedule(check, settings.arrivals, by_clock=settings.clock is not None)
 
 
 def _refuse_field(check: Check, scenario: Scenario) -> None:
