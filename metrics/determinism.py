@@ -35,8 +35,20 @@ from mcstress.metrics.tally import Tally
 
 RANGES = (
     Range(">=", 0.95, "healthy", "the same query gets the same {items}"),
-    Range(">=", 0.80, "acceptable", "most {items} come back, some change"),
-    Range(">=", 0.0, "unstable", "the same query gets other {items}"),
+    Range(
+        ">=",
+        0.80,
+        "acceptable",
+        "most {items} come back, some change",
+        "ties, or an approximate search, change some places of a list",
+    ),
+    Range(
+        ">=",
+        0.0,
+        "unstable",
+        "the same query gets other {items}",
+        "replicas that differ, an index that changes, or a search that begins at random",
+    ),
 )
 
 

@@ -81,12 +81,16 @@ PerQuestion = Mapping[str, Mapping[Unit, Mean]]
 
 
 class Range(msgspec.Struct, frozen=True):
-    """The values that ``operator`` and ``limit`` admit, in a word and in a sentence's words."""
+    """The values that ``operator`` and ``limit`` admit, in a word and in a sentence's words.
+
+    ``suggests`` says what such a value lets one think of; empty where the meaning says it all.
+    """
 
     operator: str
     limit: float
     word: str
     meaning: str
+    suggests: str = ""
 
 
 class MetricName(msgspec.Struct, frozen=True):

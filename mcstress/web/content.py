@@ -19,11 +19,13 @@ from mcstress.web.series import all_series
 
 SECTIONS = (
     "checks",
+    "relevance",
     "diversity",
     "determinism",
     "learning",
     "freshness",
     "swap_and_inbox",
+    "against_rest",
     "further",
     "arrivals",
     "clock",
@@ -33,7 +35,7 @@ SECTIONS = (
 )
 """The sections of the report that the page has too; plots show the others."""
 
-FACTS = ("Ran", "Services", "Evidence", "Traces")
+FACTS = ("Scenario", "Ran", "Services", "Evidence", "Traces")
 
 Content = dict[str, Any]
 
@@ -49,7 +51,9 @@ def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
         "verdict": _cell(seen.verdict) if seen and snapshot.stage == "finished" else None,
         "cards": [_card(section) for section in seen.sections if section.headline] if seen else [],
         "facts": _facts(seen) if seen else [],
-        "sections": [_section(one) for one in seen.sections if one.key in SECTIONS] if seen else [],
+        "sections": [_section(one) for one in seen.sections if one.is_shown and one.key in SECTIONS]
+        if seen
+        else [],
         "series": all_series(document or RunDocument(), going_on=going_on),
         "reports": [_report(run) for run in reversed(finished)],
     }
@@ -101,6 +105,7 @@ def _section(section: Section) -> Content:
         "title": section.title,
         "question": section.question,
         "answer": _cell(section.answer) if section.answer else None,
+        "lead": section.lead,
         "tables": [_table(table) for table in section.tables],
         "notes": section.notes,
     }

@@ -61,7 +61,14 @@ def rows(document: RunDocument | None) -> list[Row]:
     if document is None:
         return []
     verdict = Row(part="Verdict", figure=document.verdict, reading=verdict_line(document))
-    return [verdict, *_checks(document), *_figures(document), *_completeness(document.completeness)]
+    scenario = Row(part="Scenario", figure=document.asked.title or document.asked.name)
+    return [
+        verdict,
+        scenario,
+        *_checks(document),
+        *_figures(document),
+        *_completeness(document.completeness),
+    ]
 
 
 def as_csv(table: Sequence[Row]) -> str:

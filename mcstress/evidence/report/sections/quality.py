@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcstress.evidence.report import readings, words
-from mcstress.evidence.report.readings import badness, healthy, reading, worst
+from mcstress.evidence.report.readings import badness, healthy, reading, scale, worst
 from mcstress.evidence.report.section import Headline, Section, Table, figures, plain_rows
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.names import METRICS
@@ -38,6 +38,8 @@ def diversity(document: RunDocument) -> Section:
             *_trio_note(nouns, same),
             *_chance_note(nouns, same, different),
             *_empty_note(same, different),
+            scale(document, f"{_SAME_ROLE}.mean_jaccard", "Same {role}"),
+            scale(document, f"{_DIFFERENT_ROLES}.mean_jaccard", "Different {roles}"),
         ],
     )
 
@@ -133,6 +135,7 @@ def determinism(document: RunDocument) -> Section:
             _ASKED_AGAIN,
             *_adjusted_note(document.words, figure),
             *_changed_note(figure),
+            scale(document, key, "Mean Jaccard"),
         ],
     )
 
@@ -218,8 +221,20 @@ def learning(document: RunDocument) -> Section:
             Table(_ARM_COLUMNS, [*arms.values()]),
             _memory(document) if alone else Table(_LIFT_COLUMNS, lifts),
         ],
-        notes=[*label, _ASKED_AGAIN, _ALONE_NOTE if alone else _LIFT_NOTE],
+        notes=[
+            *label,
+            _ASKED_AGAIN,
+            _ALONE_NOTE if alone else _LIFT_NOTE,
+            *_scales(document, chosen),
+        ],
     )
+
+
+def _scales(document: RunDocument, kinds: list[str]) -> list[str]:
+    """What a rate at top-1 with the memory lets one think of."""
+    return [
+        scale(document, f"handover.{kind}.top1_rate", _KINDS[kind].capitalize()) for kind in kinds
+    ]
 
 
 def _memory(document: RunDocument) -> Table:
