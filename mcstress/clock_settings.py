@@ -76,6 +76,7 @@ def _alone(option: str, found: str) -> UsageError:
 def _refuse_other_modes(options: Namespace) -> None:
     reasons = {
         "--arrival-rate": ("", "a run has one schedule"),
+        "--find-capacity": ("False", "a search tries rates"),
         "--rounds": ("0", "a round is from one baseline of the timeline to the next"),
         "--think-time": ("0", "the timeline says when events begin"),
         "--reference": ("0", "all begin at hour 0"),

@@ -260,8 +260,11 @@ class RunController(RunSession):
         def send(worker: str, seconds: list[Granted], in_s: float) -> None:
             self.notify(run, worker, messages.Grant(run.run.uid, seconds, in_s, trios))
 
+        if run.capacity is not None:
+            run.capacity.look(run, offering)
         offering.grant(shares_of(run), send)
         run.write_offered()
+        self._end_where_done(run)
 
     def _run_clock(self, run: RunState, clock: ScenarioClock) -> None:
         """Let appointments begin from when everybody has a seat until the end is decided."""
@@ -347,10 +350,12 @@ class RunController(RunSession):
         is_complete = run.stage is RunStage.RUNNING and not run.solo_phase.waiting
         rounds_done = is_complete and run.seats.all_done()
         is_ending = run.stage >= RunStage.STOPPING
-        if is_ending or not (rounds_done or self._everyone_left(run)):
+        found = run.capacity is not None and run.capacity.is_over
+        if is_ending or not (rounds_done or found or self._everyone_left(run)):
             return
         done = "rounds done" if run.clock is None else ENDED_BY_CLOCK
-        self._end(run, done if rounds_done else "all workers left")
+        others = "the search for the capacity is over" if found else "all workers left"
+        self._end(run, done if rounds_done else others)
 
     def _end(self, run: RunState, why: str) -> None:
         """Stop the test, which ends the process where it is headless."""

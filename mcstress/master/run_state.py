@@ -16,6 +16,8 @@ from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.load.arrivals import Arrivals
+from mcstress.load.schedule import TrialPlan
+from mcstress.master.capacity_trials import CapacityTrials
 from mcstress.master.mail_blocks import MailBlocks
 from mcstress.master.offering import Offering
 from mcstress.master.partners import HandoverPartners
@@ -71,8 +73,12 @@ class RunState:
         )
         self.solo_phase = SoloPhase(settings.reference_s, _questions(run))
         self.offering: Offering | None = None
+        self.capacity: CapacityTrials | None = None
         if (asked := settings.arrivals) is not None:
-            self.offering = Offering(asked.rate, asked.kind, run.seed)
+            plan = TrialPlan(asked.rate) if asked.find_capacity else None
+            self.offering = Offering(asked.rate, asked.kind, run.seed, plan)
+            if plan is not None:
+                self.capacity = CapacityTrials(asked.rate.to_per_s, plan)
         self.clock: ScenarioClock | None = None
         if run.clock is not None and settings.clock is not None:
             self.clock = ScenarioClock(run, run.clock, settings.clock.max_wait_s)
@@ -149,6 +155,8 @@ class RunState:
             self.user_errors += delta.user_errors
             self.worker_faults.update(delta.own_faults)
             self.unserved.take_in(delta.unserved)
+            if self.capacity is not None:
+                self.capacity.note(delta.loop)
             if self.clock is not None:
                 self.clock.take(part.name, delta.appointments)
 
