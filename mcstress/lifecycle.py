@@ -31,6 +31,7 @@ from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import release
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
 from mcstress.export.exporter import Exporter
+from mcstress.generator_cost import said_of_rate
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
@@ -42,7 +43,13 @@ from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.report_place import FinishedRuns
 from mcstress.master.run_state import RunState
 from mcstress.master.stages import RunStage
-from mcstress.master.start import begin_run, check_claim, tokens_not_sent, writes
+from mcstress.master.start import (
+    begin_run,
+    check_claim,
+    said_of_mail,
+    tokens_not_sent,
+    writes,
+)
 from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
@@ -173,19 +180,13 @@ class Lifecycle:
             logger.warning(writes(run.run, system.target))
             if not settings.llm.url and not settings.llm.absent:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
-        if (mail := settings.mail) is not None and mail.left_out:
-            logger.warning(
-                "--inbox %s: %d messages left out, %d can be read: %s",
-                mail.source,
-                mail.left_out,
-                len(mail.messages),
-                "; ".join(mail.faults),
-            )
         users, classes = self.runner.target_user_count, self.environment.user_classes
         if said := incomplete(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
+        processes = getattr(self.runner, "worker_count", 1)  # a local runner has none
+        run.said += said_of_rate(settings, system.gateway_url, processes)
         run.said += said_of_run_time(settings.clock, run.run.clock, self._run_time)
-        for said in (*run.said, *tokens_not_sent(settings)):
+        for said in (*said_of_mail(settings), *run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
         if self.quitting:  # a signal came while all this was made ready
             run.segment.close()

@@ -98,6 +98,20 @@ def add_options(parser: LocustArgumentParser) -> None:
         help="with --arrival-rate: poisson (by chance) or constant (evenly)",
     )
     add(
+        "--mix",
+        metavar="KIND=WEIGHT,...",
+        default="",
+        help="with --arrival-rate: single requests by weight in place of the phases, e.g. "
+        "search=90,record=5,add=5",
+    )
+    add(
+        "--find-capacity",
+        action="store_true",
+        default=False,
+        help="find the highest rate at which every check holds: from --arrival-rate (or 5/s) up, "
+        "half as much again each time; ends by itself",
+    )
+    add(
         "--max-wait",
         type=float,
         metavar="S",

@@ -11,12 +11,18 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from mcstress.arrival_settings import ArrivalSettings, arrivals_of
-from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, with_timeline
+from mcstress.arrival_settings import (
+    ArrivalSettings,
+    arrivals_of,
+    refuse_without_schedule,
+    with_own_checks,
+)
+from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, mail_of, with_timeline
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
+from mcstress.mix_settings import mix_of
 from mcstress.option_values import (
     at_least,
     base_url,
@@ -41,7 +47,7 @@ from mcstress.target_options import LlmChoice, read_llm, read_named_target
 from mcstress.tracing.otlp.settings import METRICS, TRACES, Signal, load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.at_rest import RestLists
-from mcstress.users.mail import MailSource, read_mail
+from mcstress.users.mail import MailSource
 from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
@@ -51,8 +57,6 @@ from mcstress.web.names import Authority, allowed_hosts
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
-NONE_MISSED = parse_check("arrivals.missed == 0")
-NONE_MISSED_BY_CLOCK = parse_check("appointments.missed == 0")
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -97,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts
     stack_faults: Faults
     arrivals: ArrivalSettings | None = None
+    mix: dict[str, float] = {}
     clock: ClockSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
@@ -202,13 +207,16 @@ def read_settings(
     if clock is not None:
         scenario = with_timeline(scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
+    mix = mix_of(options, scenario)
     target = read_named_target(options.target, host)
     tokens = parse_allowed(options.target_token)
     llm = read_llm(options, target, tokens)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
-        phases=choose_phases(
+        mix=mix,
+        phases=[*mix]
+        or choose_phases(
             getattr(options, "tags", None) or [], getattr(options, "exclude_tags", None) or []
         ),
         checks=_checks(scenario, options.check),
@@ -247,7 +255,7 @@ def read_settings(
         target_name=target,
         target_tokens=tokens,
         memory_size=at_least(0, "--memory-size", options.memory_size),
-        mail=_mail(options.inbox, scenario),
+        mail=mail_of(options, scenario, clock),
         inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, llm.url),
         arrivals=arrivals_of(options),
@@ -257,16 +265,8 @@ def read_settings(
         check_timeline(clock, scenario, settings.phases)
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
-    return _with_own_checks(settings)
-
-
-def _with_own_checks(settings: Settings) -> Settings:
-    """With what each run by a schedule is checked for, unless its figure is checked already."""
-    named = {check.metric for check in settings.checks}
-    own = NONE_MISSED if settings.clock is None else NONE_MISSED_BY_CLOCK
-    if (settings.arrivals is None and settings.clock is None) or own.metric in named:
-        return settings
-    return structs.replace(settings, checks=[*settings.checks, own])
+    own = with_own_checks(settings.checks, settings.arrivals, by_clock=settings.clock is not None)
+    return structs.replace(settings, checks=own)
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
@@ -301,25 +301,7 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
                 f"{settings.scenario.name}, expected one that says what fits"
             )
         else:
-            _refuse_without_schedule(check, settings)
-
-
-def _refuse_without_schedule(check: Check, settings: Settings) -> None:
-    """Response and lateness are of both schedules, arrivals of one, appointments of the other."""
-    name, closed = check.metric, settings.arrivals is None
-    needs = {
-        "arrivals.": ("--arrival-rate", closed),
-        "appointments.": ("--clock", settings.clock is None),
-        "latency.response.": ("--arrival-rate nor --clock", closed and settings.clock is None),
-        "latency.lateness.": ("--arrival-rate nor --clock", closed and settings.clock is None),
-    }
-    for beginning, (lacking, is_lacking) in needs.items():
-        if name.startswith(beginning) and is_lacking:
-            no = "neither" if " nor " in lacking else "no"
-            raise UsageError(
-                f"check {check.text!r}: found {no} {lacking}, expected one: this figure needs a "
-                "schedule"
-            )
+            refuse_without_schedule(check, settings.arrivals, by_clock=settings.clock is not None)
 
 
 def _refuse_field(check: Check, scenario: Scenario) -> None:
@@ -362,13 +344,6 @@ def _top_k(value: Any, scenario: Scenario) -> int:
             f"{scenario.record_rank}"
         )
     return top_k
-
-
-def _mail(given: str, scenario: Scenario) -> MailSource | None:
-    """Mail from outside, from the option or else the scenario; None where neither names any."""
-    path = given or scenario.inbox.source
-    place = "--inbox" if given else f"scenario {scenario.name}, inbox.source"
-    return read_mail(Path(path), scenario.inbox.priority, place) if path else None
 
 
 def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> Faults:

@@ -41,6 +41,30 @@ class OfferedSecond(msgspec.Struct, frozen=True, array_like=True):
     ] = 1.0
 
 
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One rate of a search for the capacity, held for some seconds and judged by its own events."""
+
+    number: Annotated[int, msgspec.Meta(ge=1, le=10**6, description="from 1, repeats too")]
+    rate_per_s: Annotated[float, msgspec.Meta(gt=0, description="arrivals a second")]
+    begins: Annotated[int, msgspec.Meta(ge=0, le=2**40, description="its first Unix second")]
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=2**40, description="how long it was offered")]
+    held: Annotated[
+        bool | None, msgspec.Meta(description="whether all checks held; null: not judged")
+    ] = None
+    why: Annotated[str, msgspec.Meta(description="what did not hold, in words")] = ""
+    check: Annotated[str, msgspec.Meta(description="the first check that did not hold")] = ""
+    by: Annotated[
+        Literal["", "service", "pool", "generator", "mix"],
+        msgspec.Meta(description="what ended it: the service, the pool of users, the generator"),
+    ] = ""
+    requests_per_s: Annotated[
+        float | None, msgspec.Meta(description="requests by seconds; null: none")
+    ] = None
+    mix: Annotated[
+        dict[str, float], msgspec.Meta(description="share of each phase in its events")
+    ] = {}
+
+
 class ArrivalTotals(msgspec.Struct, kw_only=True):
     """What became of all arrivals: ``offered`` is the sum of the others."""
 
@@ -76,7 +100,8 @@ class Unserved(Tally[tuple[int, int, Fate, int]]):
 class Offered(msgspec.Struct, frozen=True):
     """All that is known of a run's schedule beside its events; ``totals`` None: there was none.
 
-    ``appointments`` and their totals are those of a run by the clock.
+    ``appointments`` and their totals are those of a run by the clock, ``trials`` those of a search
+    for the capacity.
     """
 
     seconds: Sequence[OfferedSecond] = ()
@@ -84,6 +109,7 @@ class Offered(msgspec.Struct, frozen=True):
     totals: ArrivalTotals | None = None
     appointments: Sequence[Appointment] = ()
     appointment_totals: AppointmentTotals | None = None
+    trials: Sequence[Trial] = ()
 
 
 def total(rows: Rows, fate: Fate) -> int:

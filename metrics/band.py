@@ -1,4 +1,4 @@
-"""A band of load, of concurrent users or of an offered rate, and all figures within it."""
+"""A band of load, of users, of an offered rate or of one trial, and all figures within it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ from mcstress.metrics.unparseable import Unparseable
 RATES = 10**10
 """Bands from here on are of an offered rate: this, and its lowest in thousandths a second."""
 
+TRIALS = 10**11
+"""Bands from here on are of one trial of a search for the capacity: this, and its number."""
+
 _STEPS = (100, 150, 220, 330, 470, 680)
 RATE_EDGES: list[int] = [step * 10**power for power in range(8) for step in _STEPS]
 """The lowest rate of each band, in thousandths a second: 0.1, 0.15, 0.22, …, each half more."""
@@ -54,10 +57,12 @@ def rate_band(per_s: float) -> int:
 
 
 def load_band(event: Event) -> int:
-    """The band of an event: by its offered rate, or where nothing offered one by its users."""
+    """The band of an event: by trial or offered rate, or where nothing offered one by its users."""
     scheduled = event.scheduled
     if scheduled is UNSET or scheduled.hour is not None:
         return band_of(event.users)
+    if scheduled.trial is not UNSET:
+        return TRIALS + scheduled.trial
     return rate_band(scheduled.offered_per_s)
 
 

@@ -134,6 +134,10 @@ class Scheduled(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=Tr
     since_baseline_h: Annotated[
         float | None, msgspec.Meta(description="hours of the scenario since its baseline was due")
     ] = None
+    trial: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=10**6)] | msgspec.UnsetType,
+        msgspec.Meta(description="of a search for the capacity: its number"),
+    ] = msgspec.UNSET
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):

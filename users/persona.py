@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 import gevent
+import psutil
 from gevent import Greenlet
 from gevent.pool import Group
 from locust import events, task
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import MasterRunner
 
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.locust_compat import StoppableUser, with_any_tag
@@ -19,7 +22,7 @@ from mcstress.users.session import enter, has_listeners
 
 IDLE_S = 3600.0
 PAUSE_S = 0.5
-"""Before a coordinator that lost its seat, or never got one, asks again."""
+"""Before a coordinator that had nothing to do, lost its seat or never got one, asks again."""
 
 
 class CoordinatorUser(StoppableUser):
@@ -54,9 +57,10 @@ class CoordinatorUser(StoppableUser):
                 gevent.sleep(IDLE_S)
             return
         coordinator = self.coordinator = self.coordinator or enter(self)
-        pacer = coordinator.context.pacer
+        pacer, made = coordinator.context.pacer, False
         try:
             for make_event in pacer.tasks(coordinator):
+                made = True
                 if (slot := pacer.take(self)) is None:
                     self._finish(coordinator)
                     return
@@ -69,6 +73,10 @@ class CoordinatorUser(StoppableUser):
             self._go_on(coordinator)
             raise
         self._go_on(coordinator)
+        if not (made or self._idle):
+            # Of the chosen phases none asks anything of this persona: it must not ask all the time.
+            with self.interruptible():
+                gevent.sleep(PAUSE_S)
 
     def _go_on(self, coordinator: Coordinator) -> None:
         """To the next round, to another seat, or to idle for good."""
@@ -112,7 +120,20 @@ def refuse_without_listeners(environment: Environment, **_: Any) -> None:
             f"mcstress: locustfile: found {', '.join(kinds)} and no call of install(), expected "
             "both: from mcstress import install; install()\n"
         )
+        if isinstance(environment.runner, MasterRunner):
+            _end_forked_workers()
         raise SystemExit(EXIT_USAGE)
+
+
+def _end_forked_workers() -> None:
+    """End what Locust has forked for ``--processes``, which is all that a master has by now.
+
+    Locust asks them to stop and waits: one that does not yet reach its master, and has caught what
+    it was asked with, tries to for five minutes.
+    """
+    for worker in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
 
 
 class AliceUser(CoordinatorUser):

@@ -76,7 +76,8 @@ class Run(msgspec.Struct, frozen=True):
     the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
     gateway. ``truth``: the grades of a question's ids, by ``question_id``; ``rest``: its
     list at rest (``--rest``). ``reference``: the first trio is alone at the beginning, and goes
-    through all wordings, one a round. ``clock``: the pace of the scenario's timeline, where that
+    through all wordings, one a round. ``mix``: the weights of single requests in place of phases,
+    by their events' names. ``clock``: the pace of the scenario's timeline, where that
     says when events begin. ``memory_size``: how many pairs each namespace of the first
     ``memory_trios`` trios was filled with. The setups are what every worker makes its target and
     its LLM's client from; ``llm_api`` None: there is no LLM.
@@ -103,6 +104,7 @@ class Run(msgspec.Struct, frozen=True):
     rest: RestLists = {}
     mail: MailFacts | None = None
     reference: bool = False
+    mix: dict[str, float] = {}
     clock: ClockPace | None = None
     memory_size: int = 0
     memory_trios: int = 0

@@ -87,6 +87,7 @@ def counted_again(run: RunFile) -> RunDocument:
         with_state=True,
         offered=run.offered(),
         unserved=run.unserved(),
+        trials=run.trials(),
         appointments=run.appointments(),
     )
 

@@ -24,6 +24,7 @@ from mcstress.cluster.dropped import quoted
 from mcstress.load.schedule import Granted
 from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
+from mcstress.master.mail_blocks import MailByClock
 from mcstress.master.offering import LOOK_S as OFFER_S
 from mcstress.master.offering import Offering, shares_of
 from mcstress.master.progress import Progress
@@ -260,8 +261,11 @@ class RunController(RunSession):
         def send(worker: str, seconds: list[Granted], in_s: float) -> None:
             self.notify(run, worker, messages.Grant(run.run.uid, seconds, in_s, trios))
 
+        if run.capacity is not None:
+            run.capacity.look(run, offering)
         offering.grant(shares_of(run), send)
         run.write_offered()
+        self._end_where_done(run)
 
     def _run_clock(self, run: RunState, clock: ScenarioClock) -> None:
         """Let appointments begin from when everybody has a seat until the end is decided."""
@@ -277,11 +281,15 @@ class RunController(RunSession):
         if clock.hour_0_s is None and run.stage is RunStage.RUNNING and _all_sit(run):
             clock.begin()
             run.write_hour_0()
+            if isinstance(run.mail, MailByClock):
+                run.mail.deal(run.seats.places(run.run.scenario.personas))
         if (grant := clock.grant()) is None:
             return
+        mail = clock.hand_out(run.mail, run.seats) if isinstance(run.mail, MailByClock) else {}
         for part in run.registry.parts.values():
             if part.drained is None and not part.lost:
-                self.notify(run, part.name, messages.ClockGrant(run.run.uid, *grant))
+                its = mail.get(part.name, [])
+                self.notify(run, part.name, messages.ClockGrant(run.run.uid, *grant, its))
         if clock.is_over:
             self._end(run, ENDED_BY_CLOCK)
 
@@ -347,10 +355,12 @@ class RunController(RunSession):
         is_complete = run.stage is RunStage.RUNNING and not run.solo_phase.waiting
         rounds_done = is_complete and run.seats.all_done()
         is_ending = run.stage >= RunStage.STOPPING
-        if is_ending or not (rounds_done or self._everyone_left(run)):
+        found = run.capacity is not None and run.capacity.is_over
+        if is_ending or not (rounds_done or found or self._everyone_left(run)):
             return
         done = "rounds done" if run.clock is None else ENDED_BY_CLOCK
-        self._end(run, done if rounds_done else "all workers left")
+        others = "the search for the capacity is over" if found else "all workers left"
+        self._end(run, done if rounds_done else others)
 
     def _end(self, run: RunState, why: str) -> None:
         """Stop the test, which ends the process where it is headless."""

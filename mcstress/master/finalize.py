@@ -214,6 +214,7 @@ def document_of_run(
         now_s=CLOCK.now_s(),
         offered=() if run.offering is None else run.offering.seconds_so_far(),
         unserved=run.unserved.rows(),
+        trials=() if run.capacity is None else run.capacity.trials,
         appointments=() if run.clock is None else run.clock.rows,
     )
 

@@ -16,7 +16,9 @@ from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.load.arrivals import Arrivals
-from mcstress.master.mail_blocks import MailBlocks
+from mcstress.load.schedule import TrialPlan
+from mcstress.master.capacity_trials import CapacityTrials
+from mcstress.master.mail_blocks import MailBlocks, MailByClock
 from mcstress.master.offering import Offering
 from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
@@ -33,6 +35,7 @@ from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
 from mcstress.tracing.counts import counts_of
 from mcstress.truth_check import said_of_truth
+from mcstress.users.appointments import Timetable
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -60,9 +63,13 @@ class RunState:
         self.ended_s: float | None = None
         self.seats = SeatPool(in_step=run.rounds == 0)
         self.headcount = Headcount()
-        self.mail = (
-            MailBlocks(settings.mail, repeat=settings.inbox_repeat) if settings.mail else None
-        )
+        self.mail: MailBlocks | None = None
+        if settings.mail is not None:
+            self.mail = (
+                MailBlocks(settings.mail, repeat=settings.inbox_repeat)
+                if run.clock is None
+                else MailByClock(settings.mail, Timetable.of(run))
+            )
         self.partners = HandoverPartners(
             run.scenario.handovers,
             self.seats,
@@ -71,8 +78,12 @@ class RunState:
         )
         self.solo_phase = SoloPhase(settings.reference_s, _questions(run))
         self.offering: Offering | None = None
+        self.capacity: CapacityTrials | None = None
         if (asked := settings.arrivals) is not None:
-            self.offering = Offering(asked.rate, asked.kind, run.seed)
+            plan = TrialPlan(asked.rate) if asked.find_capacity else None
+            self.offering = Offering(asked.rate, asked.kind, run.seed, plan)
+            if plan is not None:
+                self.capacity = CapacityTrials(asked.rate.to_per_s, plan)
         self.clock: ScenarioClock | None = None
         if run.clock is not None and settings.clock is not None:
             self.clock = ScenarioClock(run, run.clock, settings.clock.max_wait_s)
@@ -149,6 +160,8 @@ class RunState:
             self.user_errors += delta.user_errors
             self.worker_faults.update(delta.own_faults)
             self.unserved.take_in(delta.unserved)
+            if self.capacity is not None:
+                self.capacity.note(delta.loop)
             if self.clock is not None:
                 self.clock.take(part.name, delta.appointments)
 

@@ -35,6 +35,7 @@ from mcstress.master.solo_phase import MOST_TIMES
 from mcstress.master.worker_registry import LOCAL
 from mcstress.metrics.appointments import Row as Appointment
 from mcstress.metrics.arrivals import Row
+from mcstress.metrics.phase import add_mix
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.process.loop_lag import LoopLag
@@ -89,6 +90,8 @@ class WorkerRun:
         self.mailbox = Mailbox(lambda: channel.send(TakeMail(welcome.run.uid)))
         self.polls = FreshnessPolls()
         run = welcome.run
+        if run.mix:
+            add_mix()
         self.target = target
         self.rules = Rules(run.scenario)
         self.at_rest = self._lists_at_rest()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, kstest, poisson
 
-from mcstress.load.schedule import Plan, Rate, Second, dealt, places
+from mcstress.load.schedule import Plan, Rate, Second, TrialPlan, dealt, places
 
 SEEDS = st.integers(0, 2**32)
 RATES = st.floats(0.01, 400)
@@ -101,3 +101,14 @@ def test_the_schedule_is_what_it_was():
     """A run asked for again has the same arrivals, with another numpy too."""
     found = whole(Second(3, 5.0, 15.0), "poisson", 42)
     assert [round(place, 6) for place in found] == [0.169944, 0.252389, 0.838955, 0.895507]
+
+
+def test_trials_have_their_seconds_and_nothing_in_between():
+    plan = TrialPlan(Rate(5, 5))
+    assert plan.second(0) is None
+    plan.begin(1, 20, 3, 2)
+    found = [plan.second(number) for number in range(8)]
+    assert found[3:5] == [Second(3, 20, 0, 1), Second(4, 20, 20, 1)]
+    assert [*found[:3], *found[5:]] == [None] * 6
+    plan.begin(2, 30, 9, 1)
+    assert [plan.second(number) for number in (8, 9, 10)] == [None, Second(9, 30, 0, 2), None]

@@ -78,7 +78,7 @@ def test_every_name_operator_and_number_parses(name, compared, number, space):
             "freshnes.qqqqqqqqqqqqqqqqqqqqqqqqq",
             "known in freshness: freshness.resumes",
         ),
-        ("qqq > 1", "qqq", "known groups: appointments, arrivals, availability"),
+        ("qqq > 1", "qqq", "known groups: appointments, arrivals, availability, capacity"),
         ("determinism.mean_jaccard => 0.95", "=>", "one of < <= > >= == !="),
         ("determinism.mean_jaccard = 1", "=", "one of < <= > >= == !="),
         ("determinism.mean_jaccard 0.95", "0.95", "one of < <= > >= == !="),
@@ -238,7 +238,9 @@ def test_the_worst_verdict_is_the_runs(verdicts, expected):
     assert overall(outcomes) == expected
 
 
-OF_A_SCHEDULE = ("arrivals.", "appointments.", "latency.response.", "latency.lateness.")
+OF_A_SCHEDULE = (
+    "arrivals.", "appointments.", "capacity.", "latency.response.", "latency.lateness.",
+)  # fmt: skip
 """No made run has one: test_response.py looks at these."""
 
 

@@ -27,7 +27,7 @@ from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
 from mcstress.metrics.appointments import Row as Appointment
 from mcstress.metrics.appointments import Rows as Appointments
-from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Unserved
+from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Trial, Unserved
 from mcstress.metrics.event import Event, decoder
 
 ENDING = ".events.jsonl"
@@ -78,6 +78,10 @@ class RunFile(Protocol):
 
     def unserved(self) -> Rows:
         """Arrivals of the schedule that never began."""
+        ...
+
+    def trials(self) -> list[Trial]:
+        """Those of a search for the capacity; empty without one."""
         ...
 
     def appointments(self) -> Appointments:
@@ -163,6 +167,10 @@ class History:
             unserved.take_in(msgspec.convert(record["rows"], list[Row]))
         return unserved.rows()
 
+    def trials(self) -> list[Trial]:
+        """Those that were judged."""
+        return [msgspec.convert(record["trial"], Trial) for record in self.records("trial")]
+
     def appointments(self) -> Appointments:
         """What each process told."""
         told = (row for record in self.records("appointments") for row in record["rows"])
@@ -229,6 +237,10 @@ class Document:
     def unserved(self) -> Rows:
         """Likewise."""
         return self.document.unserved or []
+
+    def trials(self) -> list[Trial]:
+        """Likewise."""
+        return self.document.trials or []
 
     def appointments(self) -> Appointments:
         """Likewise."""
