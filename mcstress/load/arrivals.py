@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from mcstress.users.persona import CoordinatorUser
 
 TOGETHER_S = 0.0005
-"""Arrivals that come within so little of one another are let go together: at 10,000 a second a
-timer for each would cost more than all the rest of the pacer."""
+"""Arrivals that come within so little of one another are let go together, up to so much late: a
+timer of its own for each would wake the process as often as there are arrivals."""
 LOOK_S = 0.1
 """So often at least it is looked for arrivals that have waited too long."""
 MS = 1000

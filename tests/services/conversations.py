@@ -1,7 +1,7 @@
 """What the shipped targets' systems are sent, and answer, by target and operation.
 
-Chroma and LynseDB as their servers answered, the others as their documentation has it. ``{}`` in a
-path are the names of corpora; the vector is [1,0].
+Written by hand after their documentation: they hold what is sent. What real servers of Chroma and
+LynseDB answered is in ``recorded/``. ``{}`` in a path are the names of corpora, the vector [1,0].
 """
 
 from __future__ import annotations
