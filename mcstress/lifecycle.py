@@ -45,10 +45,10 @@ from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.settings import Settings, read_settings
-from mcstress.system_under_test import SystemUnderTest, prepare
+from mcstress.system_under_test import SystemUnderTest, started_system
 from mcstress.truth_check import said_of_truth
 from mcstress.users.persona_check import check_personas, host_of
-from mcstress.users.persona_classes import in_step, incomplete, missing
+from mcstress.users.persona_classes import in_step, incomplete_trio, missing
 from mcstress.worker.worker import Worker
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
@@ -128,12 +128,12 @@ class Lifecycle:
         check_asked(asked, processes=processes, local=self.worker is not None)
 
     def prepare(self, settings: Settings) -> SystemUnderTest:
-        """Check everything, and make the ground ready before the first user; raises UsageError."""
+        """Check everything and start what was not given, before any user; raises UsageError."""
         if self.system is None or self.system.settings != settings:
             self.leave()
             check_claim(settings)
             said_of_truth(settings)  # what it refuses, before services are started
-            self.system = prepare(settings)
+            self.system = started_system(settings)
         return self.system
 
     def on_test_start(self, **_: Any) -> None:
@@ -167,7 +167,7 @@ class Lifecycle:
                 "; ".join(mail.faults),
             )
         users, classes = self.runner.target_user_count, self.environment.user_classes
-        if said := incomplete(users, classes, settings.scenario):
+        if said := incomplete_trio(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
         for said in (*run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)

@@ -28,7 +28,7 @@ from mcstress.option_values import (
 from mcstress.phase_selection import choose_phases
 from mcstress.rest import read_rest
 from mcstress.services.byte_size import parse_size
-from mcstress.services.embedded.faults import LLM_FAULTS, Faults, names_of, parse_faults
+from mcstress.services.embedded.faults import LLM_FAULTS, InjectedFaults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.bearer_token import TokenHosts, token_hosts
 from mcstress.services.llm.clients import CLIENTS, Api
@@ -97,7 +97,7 @@ class Settings(msgspec.Struct, frozen=True):
     mask: MaskLevel
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
-    stack_faults: Faults
+    stack_faults: InjectedFaults
     arrivals: ArrivalSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
@@ -356,7 +356,7 @@ def _api(option: str, value: Any) -> Api | None:
     raise UsageError(f"{option}: found {value!r}, expected {' or '.join(CLIENTS)}")
 
 
-def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> Faults:
+def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> InjectedFaults:
     """Those of the embedded stack. A service of the user's own cannot be given any."""
     faults = parse_faults(texts, "--stack-fault")
     for option, given in (("--host", host), ("--target", target)):

@@ -15,7 +15,7 @@ from mcstress.metrics.tally import Tally
 
 Fate = Literal["missed", "cut"]
 
-Row = tuple[
+ArrivalRow = tuple[
     Annotated[int, msgspec.Meta(ge=0, le=2**40, description="Unix second of its intended time")],
     Annotated[
         int, msgspec.Meta(ge=0, le=2**53, description="thousandths of an arrival a second then")
@@ -24,7 +24,7 @@ Row = tuple[
     Annotated[int, msgspec.Meta(ge=0, le=2**53, description="ms that it had waited, rounded down")],
     Annotated[int, msgspec.Meta(ge=1, le=2**53, description="how many such arrivals")],
 ]
-Rows = Sequence[Row]
+ArrivalRows = Sequence[ArrivalRow]
 THOUSAND = 1000
 
 
@@ -61,11 +61,11 @@ class Unserved(Tally[tuple[int, int, Fate, int]]):
         """Count arrivals."""
         self[second, round(offered_per_s * THOUSAND), fate, int(waited_ms)] += number
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ArrivalRow]:
         """As files and messages have them, ascending."""
         return [(*key, count) for key, count in sorted(self.items())]
 
-    def take_in(self, rows: Iterable[Row]) -> None:
+    def take_in(self, rows: Iterable[ArrivalRow]) -> None:
         """Count what ``rows`` tell."""
         for second, rate, fate, waited_ms, number in rows:
             self[second, rate, fate, waited_ms] += number
@@ -75,10 +75,10 @@ class Offered(msgspec.Struct, frozen=True):
     """All that is known of a run's schedule beside its events; ``totals`` None: there was none."""
 
     seconds: Sequence[OfferedSecond] = ()
-    unserved: Rows = ()
+    unserved: ArrivalRows = ()
     totals: ArrivalTotals | None = None
 
 
-def total(rows: Rows, fate: Fate) -> int:
+def total(rows: ArrivalRows, fate: Fate) -> int:
     """How many arrivals had this fate."""
     return sum(row[4] for row in rows if row[2] == fate)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from msgspec import UNSET
 
-from mcstress.metrics.arrivals import Row
+from mcstress.metrics.arrivals import ArrivalRow
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
 from mcstress.metrics.event import Event
@@ -39,7 +39,7 @@ EDGES: list[int] = [mantissa * 10**power for power in range(8) for mantissa in (
 """The lowest number of users of each band: 1, 2, 5, 10, 20, 50, …"""
 
 Add = Callable[[Event, Seen], None]
-Kind = TypeVar("Kind", bound=Metric)
+MetricKind = TypeVar("MetricKind", bound=Metric)
 
 
 def band_of(users: int) -> int:
@@ -80,8 +80,8 @@ class Band:
             for phase in metric.hears:
                 self.listeners.setdefault(phase, []).append(metric.add)
 
-    def _of(self, kind: type[Kind]) -> Kind:
-        return cast("Kind", self.metrics[kind.key])
+    def _of(self, kind: type[MetricKind]) -> MetricKind:
+        return cast("MetricKind", self.metrics[kind.key])
 
     def merge(self, other: Band) -> None:
         """Add all that ``other`` holds."""
@@ -122,7 +122,7 @@ class Band:
                 section |= found
         return sections
 
-    def latency_section(self, unserved: Sequence[Row] = ()) -> dict[str, Any]:
+    def latency_section(self, unserved: Sequence[ArrivalRow] = ()) -> dict[str, Any]:
         """What stands under ``latency``; ``unserved``: arrivals of its load that never began."""
         return {**self.latency.result(), **self.responses.summaries(unserved)}
 

@@ -87,7 +87,7 @@ class KindCounts(Accumulator):
                 arm.add(NO_UNIT, UNKNOWN, int(at == TOP1), int(at != ABSENT))
 
 
-class Handover(Metric):
+class HandoverFigures(Metric):
     """Both kinds of handover."""
 
     key = section = "handover"

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, total
+from mcstress.metrics.arrivals import ArrivalRow, Offered, OfferedSecond, total
 from mcstress.metrics.band import EDGES, RATES, Band, Bands, rate_band
 from mcstress.metrics.users_timeline import UsersTimeline
 
@@ -57,7 +57,7 @@ def _of_rates(
     seconds: dict[int, list[OfferedSecond]] = {}
     for second in offered.seconds:
         seconds.setdefault(rate_band(second.rate_per_s), []).append(second)
-    unserved: dict[int, list[Row]] = {}
+    unserved: dict[int, list[ArrivalRow]] = {}
     for row in offered.unserved:
         unserved.setdefault(rate_band(row[1] / 1000), []).append(row)
     lasted = {band: sum(second.lasted_s for second in its) for band, its in seconds.items()}

@@ -26,12 +26,12 @@ TOO_FEW = (
     f"not judged, with too few questions or under {100 * PLANNED_SHARE:g} % of the planned samples"
 )
 
-Entry = Mapping[str, Any]
-Entries = Sequence[Entry]
-Calm = Mapping[int, Entry]
+BandEntry = Mapping[str, Any]
+Entries = Sequence[BandEntry]
+Calm = Mapping[int, BandEntry]
 """A band's figures outside of silences, by its lowest number of users (calm.py)."""
 
-Held = Sequence[tuple[Entry, bool | None]]
+Held = Sequence[tuple[BandEntry, bool | None]]
 
 
 def healthy_checks() -> list[Check]:
@@ -45,7 +45,7 @@ def load_curve_reading(
     curve: Entries,
     checks: Sequence[Check],
     most_users: int | None = None,
-    calm: Mapping[int, Entry] = {},
+    calm: Mapping[int, BandEntry] = {},
     silences: Sequence[Silence] = (),
 ) -> str:
     """One sentence: which checks do not hold, and at what load; or that all do.
@@ -124,7 +124,7 @@ def _leaves(check: Check) -> str:
     return f"{_label(check.metric)} {LEAVES[check.operator].format(t=check.threshold)}"
 
 
-def _is_calm(calm: Calm, entry: Entry, check: Check) -> bool:
+def _is_calm(calm: Calm, entry: BandEntry, check: Check) -> bool:
     """Whether nothing shows that a band is bad outside of silences, which it had."""
     figures = calm.get(entry["users_from"])
     if figures is None or not is_known(check.metric):
@@ -132,7 +132,7 @@ def _is_calm(calm: Calm, entry: Entry, check: Check) -> bool:
     return _holds(figures, check) is not False
 
 
-def _holds(entry: Entry, check: Check) -> bool | None:
+def _holds(entry: BandEntry, check: Check) -> bool | None:
     """Whether a band passes; None where it has too few questions or samples to say."""
     results = {"metrics": entry, "latency": entry["latency"]}
     value = find(results, check.metric)
@@ -150,7 +150,7 @@ def _holds(entry: Entry, check: Check) -> bool | None:
     return OPERATORS[check.operator](value, check.threshold)
 
 
-def _span(first: Entry, last: Entry) -> str:
+def _span(first: BandEntry, last: BandEntry) -> str:
     low, high = first["users_from"], last["users_to"]
     return f"{low} users" if low == high else f"{low} to {high} users"
 

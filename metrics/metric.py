@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from mcstress.metrics.arrivals import ArrivalTotals, Row
+from mcstress.metrics.arrivals import ArrivalRow, ArrivalTotals
 from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
@@ -191,7 +191,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     steps: Histograms = msgspec.field(default_factory=Histograms)
     failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
     whole: WholeRun | None = None
-    unserved: Sequence[Row] = ()
+    unserved: Sequence[ArrivalRow] = ()
 
 
 class PlannedRound(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
 from mcstress.metrics.events import Events
 from mcstress.metrics.freshness import Freshness
-from mcstress.metrics.handover import Handover
+from mcstress.metrics.handover import HandoverFigures
 from mcstress.metrics.inbox import Inbox
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.metric import Metric
@@ -21,7 +21,7 @@ from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rank_correlation import RankCorrelation
 from mcstress.metrics.relevance_metric import Relevance, RelevanceByTruth
 from mcstress.metrics.response import Response
-from mcstress.metrics.swap import Swap
+from mcstress.metrics.swap import SwapFigures
 from mcstress.metrics.unparseable import Unparseable
 
 OURS: tuple[type[Metric], ...] = (
@@ -30,9 +30,9 @@ OURS: tuple[type[Metric], ...] = (
     Diversity,
     Determinism,
     AgainstRest,
-    Handover,
+    HandoverFigures,
     Freshness,
-    Swap,
+    SwapFigures,
     Inbox,
     Unparseable,
     Errors,

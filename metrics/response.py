@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mcstress.metrics.arrivals import Row
+from mcstress.metrics.arrivals import ArrivalRow
 from mcstress.metrics.event import Event
 from mcstress.metrics.histogram import Histogram, Histograms, censored_summary
 from mcstress.metrics.latency import percentile_names
@@ -66,7 +66,7 @@ class Response(Metric):
         parts = (self.ended.get(phase), self.cut.get(phase))
         return sum(histogram.count for histogram in parts if histogram is not None)
 
-    def summaries(self, unserved: Sequence[Row] = ()) -> dict[str, Any]:
+    def summaries(self, unserved: Sequence[ArrivalRow] = ()) -> dict[str, Any]:
         """``response`` by phase and ``lateness`` by part; empty where there was no schedule."""
         if not self.late and not unserved:
             return {}
@@ -90,7 +90,7 @@ class Response(Metric):
 
 
 def _spread(
-    unserved: Sequence[Row], begun: dict[str, int]
+    unserved: Sequence[ArrivalRow], begun: dict[str, int]
 ) -> Iterator[tuple[float, dict[str, int]]]:
     """What never began, by its wait in ms: how many of it each phase is given, in whole numbers.
 

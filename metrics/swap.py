@@ -32,7 +32,7 @@ RANGES = (
 )
 
 
-class Swap(Metric):
+class SwapFigures(Metric):
     """``pairs``: shared, union of the rejected list and the one after it.
 
     ``after``: by question, the lists after a rejection, and how many rejected hits returned.

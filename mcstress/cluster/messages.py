@@ -2,8 +2,8 @@
 
 A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, AtRest, TakeMail, Delta,
             Drained, Piece, Traced
-The master: Welcome, Granted, Grant, Partner, Published, ReferenceOver, Spawned, MailBlock, Move,
-            Revoked, Users, Drain, SendPiece, Trace, Dismissed
+The master: Welcome, SeatGranted, Grant, Partner, Published, ReferenceOver, Spawned, MailBlock,
+            Move, Revoked, Users, Drain, SendPiece, Trace, Dismissed
 Either:     Refused
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
@@ -17,9 +17,8 @@ from typing import Annotated, Any
 import msgspec
 
 from mcstress.load.arrivals import Arrivals
-from mcstress.load.schedule import Counts
-from mcstress.load.schedule import Granted as GrantedSecond
-from mcstress.metrics.arrivals import Row
+from mcstress.load.schedule import ArrivalCounts, GrantedSecond
+from mcstress.metrics.arrivals import ArrivalRow
 from mcstress.process.loop_lag import LoopSecond
 from mcstress.tracing.trace import MaskLevel
 from mcstress.users.at_rest import RestLists
@@ -104,7 +103,7 @@ class SeatRequest(msgspec.Struct, frozen=True):
     ticket: int
 
 
-class Granted(msgspec.Struct, frozen=True):
+class SeatGranted(msgspec.Struct, frozen=True):
     """The seat for a ticket."""
 
     ticket: int
@@ -248,8 +247,8 @@ class Delta(msgspec.Struct, frozen=True):
     sent_s: float = 0.0
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
-    arrivals: Counts | None = None
-    unserved: list[Row] = []
+    arrivals: ArrivalCounts | None = None
+    unserved: list[ArrivalRow] = []
     loop: list[LoopSecond] = []
 
 

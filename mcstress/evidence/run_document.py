@@ -15,8 +15,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
-from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection
-from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, Rows
+from mcstress.evidence.document_parts import AskedScenario, Completeness, Integrity, RunSection
+from mcstress.metrics.arrivals import ArrivalRow, ArrivalRows, Offered, OfferedSecond
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
@@ -27,7 +27,7 @@ from mcstress.metrics.results import (
     FigureReading,
     FigureSection,
     HeatMap,
-    Latencies,
+    LatencySummaries,
     LoadBand,
     Timeline,
     says,
@@ -42,7 +42,7 @@ MOST_SATURATED = 0.01
 """Of the seconds: so few move no 95th percentile by much."""
 MOST_CLOCK_ERROR_S = 3600.0
 """A worker that says more says nothing of its clock."""
-Second = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
+UnixSecond = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
 UserNumber = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 Json = dict[str, Any]
 """A JSON object as it lies in a file: of any keys."""
@@ -89,14 +89,14 @@ class RunDocument(msgspec.Struct, kw_only=True):
     faults: Annotated[dict[str, int], says("oddities that were counted and not mended")] = {}
     readings: Annotated[dict[str, FigureReading], says("figures in words, by their names")] = {}
     users: Annotated[
-        Sequence[tuple[Second, UserNumber]], says("concurrent users by Unix second, ascending")
+        Sequence[tuple[UnixSecond, UserNumber]], says("concurrent users by Unix second, ascending")
     ] = []
     offered: Annotated[
         list[OfferedSecond] | UnsetType,
         says("a schedule by second: Unix second, rate, arrivals, how much of it was in the run"),
     ] = UNSET
     unserved: Annotated[
-        list[Row] | UnsetType,
+        list[ArrivalRow] | UnsetType,
         says("arrivals that never began: Unix second, rate in thousandths, fate, ms, number"),
     ] = UNSET
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
@@ -109,9 +109,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
     integrity: Annotated[Integrity | UnsetType, says("digests of this document's parts")] = UNSET
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> AskedScenario:
         """What reports read of the scenario."""
-        return Asked.of(self.scenario)
+        return AskedScenario.of(self.scenario)
 
     @property
     def words(self) -> Words:
@@ -120,9 +120,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
         return STAFFING if named is None else msgspec.convert(named, Words)
 
     @property
-    def speed(self) -> Latencies:
+    def speed(self) -> LatencySummaries:
         """``latency``, typed."""
-        return Latencies.of(self.latency)
+        return LatencySummaries.of(self.latency)
 
     @property
     def silences(self) -> list[Silence]:
@@ -157,7 +157,7 @@ def build(
     with_state: bool = False,
     now_s: float | None = None,
     offered: Sequence[OfferedSecond] = (),
-    unserved: Rows = (),
+    unserved: ArrivalRows = (),
 ) -> RunDocument:
     """The document of a run that ended or still goes on; its checks judge what is there.
 
@@ -177,7 +177,7 @@ def build(
         selected_phases=run.phases,
         left_out=run.left_out,
         complete=completeness.complete,
-        there_are=Asked.of(scenario).questions(),
+        there_are=AskedScenario.of(scenario).questions(),
         starved=_starved(completeness),
     )
     document = msgspec.convert(results, RunDocument)

@@ -28,7 +28,7 @@ from mcstress.master.report_place import write, write_again
 from mcstress.master.run_info import describe
 from mcstress.master.run_state import RunState, cells
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.intervals import prepare
+from mcstress.metrics.intervals import import_scipy
 from mcstress.services.clock import CLOCK
 
 
@@ -69,7 +69,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     segments = gather(controller, run)
     history = in_thread(lambda: read_back(run))
     figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
-    in_thread(prepare)
+    in_thread(import_scipy)
     found = [*_found(run, history), *miscounted]
     kept = 0 if history is None else len(history.order)
 

@@ -10,7 +10,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from mcstress.load.schedule import Counts, Granted, Kind, Places, Plan, Rate, Share, dealt
+from mcstress.load.schedule import (
+    ArrivalCounts,
+    ArrivalKind,
+    ArrivalRate,
+    GrantedSecond,
+    Places,
+    Plan,
+    Share,
+    dealt,
+)
 from mcstress.metrics.arrivals import ArrivalTotals, OfferedSecond
 from mcstress.services.clock import CLOCK
 
@@ -23,7 +32,7 @@ AHEAD_S = 3
 """So many seconds are granted ahead; a rate that is changed is changed as much later."""
 LOOK_S = 0.25
 
-Send = Callable[[str, list[Granted], float], None]
+Send = Callable[[str, list[GrantedSecond], float], None]
 """Tells a worker of its seconds, the first of which begins in so many seconds."""
 
 logger = logging.getLogger(__name__)
@@ -32,7 +41,7 @@ logger = logging.getLogger(__name__)
 class Offering:
     """One run's schedule, from its second 0 on. ``seconds`` are those that were granted."""
 
-    def __init__(self, rate: Rate, kind: Kind, seed: int) -> None:
+    def __init__(self, rate: ArrivalRate, kind: ArrivalKind, seed: int) -> None:
         self.plan = Plan(rate)
         self.kind, self.seed = kind, seed
         self.seconds: list[OfferedSecond] = []
@@ -55,7 +64,7 @@ class Offering:
             "second 0 of the schedule is in %.1f s: %s", self.begin_s - now_s, self.plan.rate
         )
 
-    def change_to(self, rate: Rate) -> None:
+    def change_to(self, rate: ArrivalRate) -> None:
         """Another rate, from the first second that is not granted yet; the same changes nothing."""
         if rate == self.plan.rate:
             return
@@ -80,7 +89,7 @@ class Offering:
             self._next = int(at_s)
         seconds = []
         while self._next <= at_s + AHEAD_S:
-            seconds.append(Granted(self.plan.second(self._next), shares))
+            seconds.append(GrantedSecond(self.plan.second(self._next), shares))
             self._note(seconds[-1])
             self._next += 1
         if not seconds:
@@ -90,7 +99,7 @@ class Offering:
             if users:
                 send(name, seconds, in_s)
 
-    def _note(self, granted: Granted) -> None:
+    def _note(self, granted: GrantedSecond) -> None:
         assert self.begin_s is not None
         begins_s = self.begin_s + granted.second.number
         everyone = granted.shares if any(n for _, n in granted.shares) else (("", 1),)
@@ -156,7 +165,7 @@ def totals_of(
     did not tell of unknown. What was granted to one that left early, and never reached it, was
     not offered: nobody was there.
     """
-    sums = Counts()
+    sums = ArrivalCounts()
     unknown = 0
     for part in parts:
         told = part.arrivals

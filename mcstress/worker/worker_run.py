@@ -31,7 +31,7 @@ from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
 from mcstress.master.solo_phase import MOST_TIMES
 from mcstress.master.worker_registry import LOCAL
-from mcstress.metrics.arrivals import Row
+from mcstress.metrics.arrivals import ArrivalRow
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.process.loop_lag import LoopLag
@@ -343,7 +343,7 @@ class WorkerRun:
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
 
-    def _unserved(self) -> list[Row]:
+    def _unserved(self) -> list[ArrivalRow]:
         """Arrivals that never began since the last delta: kept as evidence, and told."""
         rows = [] if self.arrivals is None else self.arrivals.take_unserved().rows()
         if rows:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcstress.services.embedded.demand import Demand, read_demand
+from mcstress.services.embedded.demand import ReadDemand, read_demand
 from mcstress.services.embedded.judge import (
     NO_ROLE_ASKED,
     NO_ROLE_FOUND,
@@ -30,7 +30,7 @@ def lexicon():
 
 
 def test_an_email_is_read_for_what_it_asks(lexicon):
-    assert read_demand(EMAIL, lexicon) == Demand(
+    assert read_demand(EMAIL, lexicon) == ReadDemand(
         role="forklift operator",
         count=5,
         location="Milwaukee, WI",

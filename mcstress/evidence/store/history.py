@@ -25,7 +25,7 @@ from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
 from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
-from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Unserved
+from mcstress.metrics.arrivals import ArrivalRow, ArrivalRows, OfferedSecond, Unserved
 from mcstress.metrics.event import Event, decoder
 
 ENDING = ".events.jsonl"
@@ -74,7 +74,7 @@ class RunFile(Protocol):
         """What a schedule offered, second by second; empty without one."""
         ...
 
-    def unserved(self) -> Rows:
+    def unserved(self) -> ArrivalRows:
         """Arrivals of the schedule that never began."""
         ...
 
@@ -150,11 +150,11 @@ class History:
         told = (second for record in self.records("offered") for second in record["seconds"])
         return sorted(msgspec.convert(list(told), list[OfferedSecond]), key=lambda one: one.time)
 
-    def unserved(self) -> Rows:
+    def unserved(self) -> ArrivalRows:
         """What each process gave up."""
         unserved = Unserved()
         for record in self.records("unserved"):
-            unserved.take_in(msgspec.convert(record["rows"], list[Row]))
+            unserved.take_in(msgspec.convert(record["rows"], list[ArrivalRow]))
         return unserved.rows()
 
     def states(self) -> Iterator[Json]:
@@ -215,7 +215,7 @@ class Document:
         """The schedule's seconds, as the head has them."""
         return self.document.offered or []
 
-    def unserved(self) -> Rows:
+    def unserved(self) -> ArrivalRows:
         """Likewise."""
         return self.document.unserved or []
 
