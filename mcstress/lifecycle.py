@@ -33,6 +33,7 @@ from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
 from mcstress.master.finalize import finish
+from mcstress.master.memory_fill import fill_memory
 from mcstress.master.notify import notify, summary
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
@@ -127,13 +128,22 @@ class Lifecycle:
         processes = option(self.environment, "processes")
         check_asked(asked, processes=processes, local=self.worker is not None)
 
-    def prepare(self, settings: Settings) -> SystemUnderTest:
-        """Check everything and start what was not given, before any user; raises UsageError."""
+    def prepare(self, settings: Settings, users: int | None = None) -> SystemUnderTest:
+        """Check everything, and start what was not given, before any user; raises UsageError.
+
+        A memory is filled for ``users``, by default as many as the options say.
+        """
         if self.system is None or self.system.settings != settings:
             self.leave()
             check_claim(settings)
             said_of_truth(settings)  # what it refuses, before services are started
-            self.system = started_system(settings)
+            self.system = system = started_system(settings)
+            users = users or option(self.environment, "num_users") or 1
+            try:
+                system.memory_trios = fill_memory(settings, system, users)
+            except BaseException:
+                self.leave()
+                raise
         return self.system
 
     def on_test_start(self, **_: Any) -> None:
@@ -156,7 +166,7 @@ class Lifecycle:
         run = begin_run(settings, system, "local" if self.worker else "distributed")
         if settings.keeps_what_is_written:
             logger.warning(writes(run.run, system.target))
-            if not settings.llm_url:
+            if not settings.llm.url and not settings.llm.absent:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
         if (mail := settings.mail) is not None and mail.left_out:
             logger.warning(

@@ -11,6 +11,10 @@ DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
 """A band of the load curve needs ten seconds of its own."""
 MAX_WAIT_S = 10.0
+USUAL_MODEL, USUAL_LLM_TIMEOUT_S = "qwen2.5", 120.0
+"""The model and its time-out where the options are not given; a target's file may say others."""
+EMBEDDED = "embedded"
+"""``--llm-host embedded``: the built-in rules, where a target is named too."""
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
 
 
@@ -43,12 +47,13 @@ def add_options(parser: LocustArgumentParser) -> None:
         "--llm-host",
         metavar="URL",
         default="",
-        help="the LLM's base URL; empty: the built-in rules",
+        help="the LLM's base URL; empty: the built-in rules, but with --target, where they are "
+        f"{EMBEDDED}",
     )
     add(
         "--llm-model",
         metavar="NAME",
-        default="qwen2.5",
+        default=USUAL_MODEL,
         help="the model that parses and judges messages",
     )
     add_scenario(parser)
@@ -126,6 +131,14 @@ def _add_hidden(add: Any) -> None:
         help="a variable that a target's file may name beside TARGET_…, and the host it may go to",
     )
     add(
+        "--memory-size",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=1000,
+        help="other answers that a memory asked by itself is filled with first, per namespace",
+    )
+    add(
         "--llm-api",
         hidden=True,
         metavar="NAME",
@@ -196,7 +209,7 @@ def _add_hidden(add: Any) -> None:
         hidden=True,
         type=float,
         metavar="S",
-        default=120.0,
+        default=USUAL_LLM_TIMEOUT_S,
         help="seconds to wait for one answer of the LLM",
     )
     add(

@@ -22,7 +22,6 @@ from mcstress.option_values import (
     seconds,
     seconds_from_to,
     share,
-    text_of,
     whole,
 )
 from mcstress.phase_selection import choose_phases
@@ -31,12 +30,12 @@ from mcstress.services.byte_size import parse_size
 from mcstress.services.embedded.faults import LLM_FAULTS, InjectedFaults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.bearer_token import TokenHosts, token_hosts
-from mcstress.services.llm.clients import CLIENTS, Api
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import TargetSetup
-from mcstress.services.target_class import TargetName, read_target
+from mcstress.services.target_class import TargetName
 from mcstress.services.toml.secrets import Allowed, parse_allowed
+from mcstress.target_options import LlmChoice, read_llm, read_named_target
 from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
@@ -70,10 +69,7 @@ class Settings(msgspec.Struct, frozen=True):
     checks: list[Check]
     gateway_url: str
     target: str
-    llm_url: str
-    llm_api: Api | None
-    llm_max_tokens: int
-    llm_model: str
+    llm: LlmChoice
     rounds: int
     seed: int
     top_k: int
@@ -85,7 +81,6 @@ class Settings(msgspec.Struct, frozen=True):
     evidence: str
     playbook_prefix: str
     timeout_s: float
-    llm_timeout_s: float
     max_answer_bytes: int
     wait_deadline_s: float
     llm_parallel: int
@@ -104,6 +99,7 @@ class Settings(msgspec.Struct, frozen=True):
     rest: RestLists = {}
     target_name: TargetName = TargetName()
     target_tokens: tuple[Allowed, ...] = ()
+    memory_size: int = 0
     mail: MailSource | None = None
     inbox_repeat: bool = False
 
@@ -126,16 +122,19 @@ class Settings(msgspec.Struct, frozen=True):
             tokens=self.target_tokens,
         )
 
-    def llm_setup(self, url: str, model: ModelFacts) -> ModelSetup:
+    def llm_setup(self, url: str, model: ModelFacts | None) -> ModelSetup:
         """What the language model's client is made from, for what was found at ``url``."""
+        if model is None:
+            return ModelSetup(url="", model="")
         return model_setup_of(
             self.scenario,
             url=url,
             # Ollama knows more names of a model than it lists.
-            model=self.llm_model if model.api == "ollama" else model.name,
+            model=self.llm.model if model.api == "ollama" else model.name,
             seed=self.seed,
-            max_tokens=self.llm_max_tokens,
-            timeout_s=self.llm_timeout_s,
+            max_tokens=self.llm.max_tokens,
+            timeout_s=self.llm.timeout_s,
+            token=self.llm.token,
             max_answer_bytes=self.max_answer_bytes,
             token_hosts=self.token_hosts,
             rules=model.rule_based,
@@ -148,6 +147,10 @@ _OPTIONS = {
     "checks": "--check",
     "gateway_url": "--host",
     "llm_url": "--llm-host",
+    "llm_place": "--llm-host",
+    "llm_absent": "--llm-host",
+    "llm_timeout_s": "--llm-timeout",
+    "llm_token": "--target",
     "think_from_s": "--think-time",
     "think_to_s": "--think-time",
     "reference_s": "--reference",
@@ -167,13 +170,21 @@ _OPTIONS = {
 
 def options_that_differ(one: Settings, other: Settings) -> list[str]:
     """The options, each once, whose values differ between two runs' settings."""
+    others = _flat(other)
     return list(
         dict.fromkeys(
             _OPTIONS.get(name, f"--{name.replace('_', '-')}")
-            for name in Settings.__struct_fields__
-            if getattr(one, name) != getattr(other, name)
+            for name, value in _flat(one).items()
+            if value != others[name]
         )
     )
+
+
+def _flat(settings: Settings) -> dict[str, Any]:
+    """The settings by name, those of the language model with ``llm_`` before them."""
+    values = structs.asdict(settings)
+    llm: LlmChoice = values.pop("llm")
+    return values | {f"llm_{name}": value for name, value in structs.asdict(llm).items()}
 
 
 def read_settings(
@@ -185,7 +196,9 @@ def read_settings(
     """
     scenario = load_scenario(options.scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
-    target = _target(options.target, host)
+    target = read_named_target(options.target, host)
+    tokens = parse_allowed(options.target_token)
+    llm = read_llm(options, target, tokens)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
@@ -195,10 +208,7 @@ def read_settings(
         checks=_checks(scenario, options.check),
         gateway_url=base_url("--host", host),
         target=target.name,
-        llm_url=base_url("--llm-host", options.llm_host),
-        llm_api=_api("--llm-api", options.llm_api),
-        llm_max_tokens=at_least(0, "--llm-max-tokens", options.llm_max_tokens),
-        llm_model=text_of("--llm-model", options.llm_model),
+        llm=llm,
         rounds=at_least(0, "--rounds", options.rounds),
         seed=whole("--seed", options.seed),
         top_k=_top_k(options.top_k, scenario),
@@ -210,7 +220,6 @@ def read_settings(
         evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,
         timeout_s=seconds("--timeout", options.timeout),
-        llm_timeout_s=seconds("--llm-timeout", options.llm_timeout),
         max_answer_bytes=parse_size(options.max_answer, "--max-answer", *ANSWER_BYTES),
         wait_deadline_s=seconds("--wait-deadline", options.wait_deadline),
         llm_parallel=at_least(1, "--llm-parallel", options.llm_parallel),
@@ -221,17 +230,18 @@ def read_settings(
         trace_sample=share("--trace-sample", options.trace_sample),
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
-        token_hosts=hosts or token_hosts(host, options.llm_host),
+        token_hosts=hosts or token_hosts(host, llm.url),
         truth=read_truth(Path(options.truth), scenario) if options.truth else Truth(),
         rest_path=options.rest,
         rest=read_rest(Path(options.rest), scenario, _top_k(options.top_k, scenario))
         if options.rest
         else {},
         target_name=target,
-        target_tokens=parse_allowed(options.target_token),
+        target_tokens=tokens,
+        memory_size=at_least(0, "--memory-size", options.memory_size),
         mail=_mail(options.inbox, scenario),
         inbox_repeat=bool(options.inbox_repeat),
-        stack_faults=_stack_faults(options.stack_fault, host, options.target, options.llm_host),
+        stack_faults=_stack_faults(options.stack_fault, host, options.target, llm.url),
         arrivals=arrivals_of(options),
     )
     _refuse_other_encodings(settings)
@@ -249,7 +259,7 @@ def _with_own_checks(settings: Settings) -> Settings:
 
 def _refuse_other_encodings(settings: Settings) -> None:
     """Texts become part of reports and messages, which are UTF-8; a path may be any bytes."""
-    for name, value in structs.asdict(settings).items():
+    for name, value in _flat(settings).items():
         if not isinstance(value, str | Path):
             continue
         try:
@@ -327,33 +337,11 @@ def _top_k(value: Any, scenario: Scenario) -> int:
     return top_k
 
 
-def _target(name: str, host: str | None) -> TargetName:
-    """A target that is there, and that takes a host where one is given."""
-    target = read_target(name)
-    kind = target.kind()
-    if name and host and not kind.takes_host:
-        what = 'file has no url = "{host}"' if target.file else "class takes none"
-        raise UsageError(
-            f"--target {name}: found --host {clip(host)} beside it, and the {what}; "
-            "expected one of the two"
-        )
-    return target
-
-
 def _mail(given: str, scenario: Scenario) -> MailSource | None:
     """Mail from outside, from the option or else the scenario; None where neither names any."""
     path = given or scenario.inbox.source
     place = "--inbox" if given else f"scenario {scenario.name}, inbox.source"
     return read_mail(Path(path), scenario.inbox.priority, place) if path else None
-
-
-def _api(option: str, value: Any) -> Api | None:
-    if not value:
-        return None
-    for api in CLIENTS:
-        if value == api:
-            return api
-    raise UsageError(f"{option}: found {value!r}, expected {' or '.join(CLIENTS)}")
 
 
 def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> InjectedFaults:

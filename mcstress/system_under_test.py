@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -12,7 +13,7 @@ from mcstress.first_search import said_of_relevance
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.proxies import unused_proxy
-from mcstress.services.llm.clients import API_NAMES
+from mcstress.services.llm.clients import API_NAMES, NO_MODEL
 from mcstress.services.preflight import (
     ModelFacts,
     check_gateway,
@@ -26,6 +27,7 @@ from mcstress.services.target_class import OPTION, make_target
 from mcstress.settings import Settings
 from mcstress.users.scenarios.load import corpus_paths
 
+DEFAULT_PREFIX = "playbook_"
 BUILT_IN_MODEL = "qwen2.5"
 """The embedded LLM is no language model; it answers to the default's name."""
 
@@ -50,16 +52,34 @@ class SystemUnderTest(msgspec.Struct):
     """Where the services are, and what they said of themselves.
 
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
-    it. ``said``: what a first search shows that a user must know before the load.
+    it. ``model`` None: a target was named, and no LLM. ``said``: what a first search shows that a
+    user must know before the load. ``uid`` is the run's. ``memory_trios``: those whose memories
+    were filled for it.
     """
 
     settings: Settings
     gateway_url: str
     llm_url: str
     target: TargetFacts
-    model: ModelFacts
+    model: ModelFacts | None
     stack: EmbeddedStack | None = None
     said: list[str] = []
+    uid: str = msgspec.field(default_factory=lambda: uuid4().hex)
+    memory_trios: int = 0
+
+    @property
+    def own_prefix(self) -> str:
+        """What keeps apart what two runs write into a system that outlives them; else nothing."""
+        return f"{self.uid[:8]}_" if self.settings.keeps_what_is_written else ""
+
+    @property
+    def playbook_prefix(self) -> str:
+        """How the names of the run's namespaces begin."""
+        return self.settings.playbook_prefix or DEFAULT_PREFIX + self.own_prefix
+
+    def skipped_phases(self) -> dict[str, str]:
+        """The phases that are left out, each with the reason."""
+        return skipped_phases(self.settings, self.target.capabilities)
 
     def leave(self) -> None:
         """Stop what was started."""
@@ -72,26 +92,28 @@ def started_system(settings: Settings) -> SystemUnderTest:
 
     Raises ServiceRefusalError for the first that is missing or wrong; nothing is left running then.
     """
-    if unused := unused_proxy([settings.gateway_url, settings.llm_url]):
+    if unused := unused_proxy([settings.gateway_url, settings.llm.url]):
         logger.warning(unused)
     for warning in settings.target_name.warnings():
         logger.warning(warning)
-    url, llm_url = settings.gateway_url, settings.llm_url
+    url, llm_url = settings.gateway_url, settings.llm.url
     target = look_at_target(settings, url) if settings.keeps_what_is_written else None
     model = look_at_llm(settings, llm_url) if llm_url else None
-    stack = start_stack(settings) if target is None or model is None else None
+    wants_rules = model is None and not settings.llm.absent
+    stack = start_stack(settings) if target is None or wants_rules else None
     try:
         if stack is not None:
             url = url or ("" if settings.target else stack.url)
-            llm_url = llm_url or stack.llm_url
+            llm_url = llm_url or (stack.llm_url if wants_rules else "")
         target = target or look_at_target(settings, url)
-        model = model or look_at_llm(settings, llm_url)
+        if wants_rules:
+            model = look_at_llm(settings, llm_url)
         said = said_of_relevance(settings, url)
     except BaseException:
         if stack is not None:
             stack.stop()
         raise
-    if settings.llm_url:
+    if settings.llm.url and model is not None:
         logger.info("API of the LLM: %s", API_NAMES[model.api])
     return SystemUnderTest(settings, url, llm_url, target, model, stack, said)
 
@@ -128,8 +150,9 @@ def _facts(settings: Settings, target: Target) -> TargetFacts:
     place = f"{OPTION} {settings.target}"
     can = target.capabilities()
     _refuse_failed(place, target.probe())
-    if not [phase for phase in settings.phases if phase not in can.skipped_phases()]:
-        reasons = ", ".join(sorted({*can.skipped_phases().values()}))
+    skipped = skipped_phases(settings, can)
+    if all(phase in skipped for phase in settings.phases):
+        reasons = ", ".join(sorted({skipped[phase] for phase in settings.phases}))
         raise UsageError(f"{place}: found no phase left to run, for {reasons}")
     title = title_of(settings)
     notes = tuple(target.notes()) if isinstance(target, Target) else ()
@@ -147,6 +170,17 @@ def _facts(settings: Settings, target: Target) -> TargetFacts:
     return TargetFacts(sizes.corpora, sizes.roles, can, title, notes)
 
 
+def skipped_phases(settings: Settings, can: Capabilities) -> dict[str, str]:
+    """The phases that are left out, each with the reason: what the target cannot, and the LLM."""
+    skipped = can.skipped_phases()
+    if settings.llm.absent:
+        asking = ["inbox"]
+        if settings.scenario.paraphrases_by == "llm":
+            asking.append("handover_paraphrase")
+        skipped = dict.fromkeys(asking, NO_MODEL) | skipped
+    return skipped
+
+
 def title_of(settings: Settings) -> str:
     """What reports call the target."""
     kind = settings.target_name.kind()
@@ -162,12 +196,15 @@ def look_at_llm(settings: Settings, url: str) -> ModelFacts:
     """Whether the LLM has the model. Raises ServiceRefusalError."""
     try:
         # The embedded stack speaks Ollama's API, whatever is asked of another.
-        api = settings.llm_api if settings.llm_url else "ollama"
-        return check_llm(url, settings.llm_model, hosts=settings.token_hosts, api=api)
+        llm = settings.llm
+        api = llm.api if llm.url else "ollama"
+        return check_llm(
+            url, llm.model, llm.place, hosts=settings.token_hosts, api=api, token=llm.token
+        )
     except ServiceRefusalError:
-        if settings.llm_url:
+        if settings.llm.url:
             raise
         raise ServiceRefusalError(
-            f"--llm-model: found {clip(settings.llm_model)}, and no --llm-host; expected the host "
+            f"--llm-model: found {clip(settings.llm.model)}, and no --llm-host; expected the host "
             f"that has it, or {BUILT_IN_MODEL}, the name that the built-in rules answer to"
         ) from None

@@ -58,6 +58,17 @@ class Inserts(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ids: Annotated[list[str], msgspec.Meta(description="of the list, those added since")]
 
 
+class MemoryAsked(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A search of the memory alone, in one namespace."""
+
+    namespace: Annotated[str, msgspec.Meta(description="the one that was asked")]
+    records: Annotated[
+        int | None,
+        msgspec.Meta(description="what it was told, filler included; null: not known"),
+    ]
+    leaks: Annotated[int, msgspec.Meta(description="hits that another namespace was told")]
+
+
 class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """One call to a service as the evidence keeps it.
 
@@ -129,6 +140,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     ``other_values``: what its hits have, where none has a value, or a field, that a rule asks for.
     ``truth``: how its hits are graded where a file says so (``--truth``).
     ``rest_overlap``: the share of a baseline's list that its question's at rest has.
+    ``memory``: that the list is of the memory alone, which some targets are asked by itself.
     ``users`` is the number of concurrent users
     when the event ended. ``variant`` is the wording of the demands
     that the trio uses: trios of one variant ask the same questions. ``paired_seq`` is the event (on
@@ -180,6 +192,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     inserts: Inserts | None = None
     truth: Graded | None = None
     rest_overlap: float | None = None
+    memory: MemoryAsked | None = None
     users: int = 0
     outcome: Outcome = "ok"
     error: str | None = None

@@ -4,7 +4,8 @@ Bob asks alice's queries with alice's memory and, as a control, without it. Rate
 questions of each question's mean, higher is better. Lift: the mean over questions of hits at top-1
 with the memory less those without, by pairs of both arms of a query; its test McNemar's exact one
 over the signs of the questions' differences. Intervals and test: by_question.py. A rate counts
-every query of its own arm that succeeded; lift needs both arms of a query.
+every query of its own arm that succeeded; lift needs both arms of a query. Where the memory is
+asked by itself, the control asks it in a namespace that was not told, and there is no lift.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mcstress.metrics.event import ARMS, Event
 from mcstress.metrics.metric import (
     COUNT,
     NO_UNIT,
+    NOT_MEASURED,
     RATE,
     UNKNOWN,
     FigureGroup,
@@ -50,6 +52,7 @@ LABELS = {VERBATIM: "same wording", PARAPHRASE: "paraphrased"}
 AT_TOP1, IN_LIST = range(2)
 """The figures of a question in one arm, 0 or 1 each time."""
 
+_ALONE = "the memory is asked by itself, and there is no search to compare it with"
 _OLDER_KEYS = ("arms", "pairs", "attempted", "reported")
 
 
@@ -59,7 +62,8 @@ class KindCounts(Accumulator):
     ``memory`` and ``control``: by question, where the answer stood in that arm. ``lifts``: by
     question, its difference at top-1 between the arms. ``arms``: arm, place. ``pairs``: place with
     memory, in the control. ``attempted``: by arm, queries that were not cut off. ``reported``: what
-    the service says it boosted and injected in the memory arm, by word.
+    the service says it boosted and injected in the memory arm, by word. ``alone``: controls that
+    asked a memory by itself, and are no search to compare with.
     """
 
     def __init__(self) -> None:
@@ -70,6 +74,18 @@ class KindCounts(Accumulator):
         self.pairs: Tally[tuple[int, int]] = Tally()
         self.attempted: Tally[tuple[str]] = Tally()
         self.reported: Tally[tuple[str]] = Tally()
+        self.alone: Tally[tuple[()]] = Tally()
+
+    def add_control(self, event: Event, seen: Seen, at: int) -> None:
+        """Count a control whose answer stood at ``at``, and its pair with the memory arm."""
+        at_top1 = int(at == TOP1)
+        self.control.add(seen.unit, seen.question, at_top1, int(at != ABSENT))
+        if event.memory is not None:
+            self.alone[()] += 1
+        elif seen.before is not None:
+            before = seen.before.place or TOP1
+            self.pairs[before, at] += 1
+            self.lifts.add(seen.unit, seen.question, int(before == TOP1) - at_top1)
 
     def restore_older(self, name: str, row: Sequence[Any]) -> None:
         """Add a row that an older version counted without its question."""
@@ -125,11 +141,7 @@ class HandoverFigures(Metric):
         at_top1 = int(at == TOP1)
         seen.handover[arm, at_top1] += 1
         if arm == "control":
-            kind.control.add(seen.unit, seen.question, at_top1, int(at != ABSENT))
-            if seen.before is not None:
-                before = seen.before.place or TOP1
-                kind.pairs[before, at] += 1
-                kind.lifts.add(seen.unit, seen.question, int(before == TOP1) - at_top1)
+            kind.add_control(event, seen, at)
             return
         kind.memory.add(seen.unit, seen.question, at_top1, int(at != ABSENT))
         if seen.say is not None:
@@ -171,6 +183,7 @@ def _result(kind: KindCounts, planned: int) -> dict[str, Any]:
         "planned": max(planned, attempted),
         **_arm(kind, "control", "control_"),
         **_lift(kind),
+        **({NOT_MEASURED: _ALONE} if kind.alone else {}),
         "reported_boosted": kind.reported[("boosted",)],
         "reported_injected": kind.reported[("injected",)],
     }

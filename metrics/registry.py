@@ -16,6 +16,7 @@ from mcstress.metrics.freshness import Freshness
 from mcstress.metrics.handover import HandoverFigures
 from mcstress.metrics.inbox import Inbox
 from mcstress.metrics.latency import Latency
+from mcstress.metrics.memory import Memory
 from mcstress.metrics.metric import Metric
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rank_correlation import RankCorrelation
@@ -31,6 +32,7 @@ OURS: tuple[type[Metric], ...] = (
     Determinism,
     AgainstRest,
     HandoverFigures,
+    Memory,
     Freshness,
     SwapFigures,
     Inbox,

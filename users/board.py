@@ -14,13 +14,17 @@ Absence = Literal["skipped", "unmet"]
 
 
 class Recordings(msgspec.Struct, frozen=True):
-    """What a seat recorded in a round: its namespace, and the recorded hit of each role."""
+    """What a seat recorded in a round: its namespace, and the recorded hit of each role.
+
+    ``records``: all that the namespace was told until then, filler included.
+    """
 
     persona: str
     trio: int
     round: int
     namespace: str
     answers: dict[str, Item]
+    records: int | None = None
 
 
 class HandoverBoard:

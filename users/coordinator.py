@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcstress.load.pacer import Pacer, Slot
-from mcstress.metrics.event import Event, Hit
+from mcstress.metrics.event import Event, Hit, Item
 from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
@@ -140,6 +140,7 @@ class Coordinator:
         self.gives = not TAKING_OVER.isdisjoint(self.run.phases) and any(
             handover.from_persona == seat.persona for handover in self.run.scenario.handovers
         )
+        self.told: set[tuple[str, Item]] = set()
         self.baselines: dict[str, int] = {}
         self.baselines_began_s: dict[str, float] = {}
         self._rounds = self.run.rounds_of(seat.trio)
@@ -150,6 +151,18 @@ class Coordinator:
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext
+
+    @property
+    def records(self) -> int:
+        """What its namespace was told until now, filler included."""
+        run, seat = self.run, self.seat
+        is_filled = seat.generation == 1 and seat.trio <= run.memory_trios
+        return run.memory_size * is_filled + len(self.told)
+
+    @property
+    def answers_told(self) -> set[Item] | None:
+        """What it recorded; None where its namespace may hold what an earlier run did."""
+        return {answer for _, answer in self.told} if self.run.owns_namespaces else None
 
     def begin_round(self) -> None:
         """Take the round's wording, forget the last one's baselines, tell the master of it."""

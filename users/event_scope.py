@@ -10,11 +10,21 @@ from typing import Any, Self, TypeVar
 from locust.exception import StopUser
 from msgspec import UNSET
 
-from mcstress.metrics.event import POLL, Event, Item, Outcome, Scheduled, StepRecord, worded
+from mcstress.metrics.event import (
+    POLL,
+    Event,
+    Item,
+    MemoryAsked,
+    Outcome,
+    Scheduled,
+    StepRecord,
+    worded,
+)
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step, cut_step
 from mcstress.services.target import Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator
+from mcstress.users.memory import leaks
 from mcstress.users.relevance import DemandRules
 
 Taken = TypeVar("Taken", bound=Step[Any])
@@ -156,24 +166,25 @@ class EventScope:
         metadata: bool = False,
         rules: DemandRules | None = None,
         look: str | None = None,
+        records: int | None = None,
     ) -> Found | None:
         """Search, with the memory of that namespace or by retrieval only; None where it failed.
 
-        A target without a memory searches plainly. The event takes its list from here; an event has
-        one search. Of ``rejected`` the ids go out. By ``rules`` it says how well each hit fits.
-        ``look`` is the step's name where it is a look for something new, which goes over a new
-        connection.
+        A target without a memory searches plainly, and one whose memory is asked by itself is asked
+        for that. The event takes its list from here; an event has one search. Of ``rejected`` the
+        ids go out. By ``rules`` it says how well each hit fits. ``look`` is the step's name where
+        it is a look for something new, which goes over a new connection. ``records``: what the
+        namespace was told, as far as that is known.
         """
         coordinator, event = self.coordinator, self.event
         corpora = corpora or coordinator.run.scenario.corpora
         search = Search(query, corpora, event.k, metadata=metadata, new_connection=bool(look))
         if rules is not None:
             search.metadata, search.fields = True, rules.fields
-        ask = coordinator.target.search
         if memory is not None and coordinator.can.record:
             search.memory, search.role = memory, role
-            if coordinator.can.recall:
-                ask = coordinator.target.recall
+        alone = search.memory if coordinator.can.recall else None
+        ask = coordinator.target.search if alone is None else coordinator.target.recall
         if rejected is not None:
             event.rejected = search.rejected = rejected
             search.exclude = event.exclude_ids = [*dict.fromkeys(one.id for one in rejected)]
@@ -189,6 +200,9 @@ class EventScope:
             event.boosted, event.injected = found.boosted, found.injected
             if rules is not None:
                 rules.judge(found, event)
+            if alone is not None:
+                told = coordinator.answers_told if alone == coordinator.namespace else None
+                event.memory = MemoryAsked(alone, records, leaks(found.hits, alone, told))
         return found
 
     def record(self, query: str, answer_id: str, answer_corpus: str, role: str) -> bool:
@@ -196,7 +210,9 @@ class EventScope:
         coordinator = self.coordinator
         if not coordinator.can.record:
             return False
-        recording = Recording(query, Item(answer_id, answer_corpus), coordinator.namespace, role)
+        answer = Item(answer_id, answer_corpus)
+        recording = Recording(query, answer, coordinator.namespace, role)
+        coordinator.told.add((query, answer))  # what fails may have been taken all the same
         return self.take(coordinator.target.record(recording, self.trace)).error is None
 
     def add(self, item: NewItem) -> bool:

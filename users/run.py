@@ -56,8 +56,9 @@ class Run(msgspec.Struct, frozen=True):
     the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
     gateway. ``truth``: the grades of a question's ids, by ``question_id``; ``rest``: its
     list at rest (``--rest``). ``reference``: the first trio is alone at the beginning, and goes
-    through all wordings, one a round. The setups are what every worker makes its target and its
-    LLM's client from.
+    through all wordings, one a round. ``memory_size``: how many pairs each namespace of the first
+    ``memory_trios`` trios was filled with. The setups are what every worker makes its target and
+    its LLM's client from; ``llm_api`` None: there is no LLM.
     """
 
     uid: str
@@ -76,11 +77,18 @@ class Run(msgspec.Struct, frozen=True):
     think_to_s: float
     trace_sample: float = 1.0
     target: str = ""
-    llm_api: Api = "ollama"
+    llm_api: Api | None = "ollama"
     truth: dict[str, QuestionTruth] = {}
     rest: RestLists = {}
     mail: MailFacts | None = None
     reference: bool = False
+    memory_size: int = 0
+    memory_trios: int = 0
+
+    @property
+    def owns_namespaces(self) -> bool:
+        """Whether they are the run's own by their names, so that no other wrote into them."""
+        return self.uid[:8] in self.playbook_prefix
 
     def _is_reference(self, trio: int) -> bool:
         return self.reference and trio == 1

@@ -11,11 +11,13 @@ from locust import User
 from locust.env import Environment
 from locust.event import EventHook
 
+from mcstress.errors import UsageError
 from mcstress.metrics.event import OWN_FAULT
 from mcstress.services.http.bearer_token import (
     GATEWAY_TOKEN,
     LLM_TOKEN,
     origin_of,
+    token_of,
     withheld,
 )
 from mcstress.services.step import Step
@@ -105,10 +107,13 @@ def withheld_of(run: Run) -> list[str]:
 
     Raises UsageError where this process's own environment holds a token or a host that is none.
     """
+    token = run.llm_setup.token
+    if token != LLM_TOKEN and not token_of(token):
+        raise UsageError(f"llm.token: found no environment variable {token}, expected it to be set")
     hosts, urls = run.target_setup.token_hosts, (run.target_setup.url, run.llm_setup.url)
     return [
         said
-        for token, url in zip((GATEWAY_TOKEN, LLM_TOKEN), urls, strict=True)
+        for token, url in zip((GATEWAY_TOKEN, run.llm_setup.token), urls, strict=True)
         if url and (said := withheld(token, url, hosts)) and origin_of(url) in hosts.of(token)
     ]
 

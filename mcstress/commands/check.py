@@ -20,11 +20,16 @@ from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.plugin import register
 from mcstress.process.file_limit import check_asked, raise_nofile_limit
 from mcstress.process.ports import check_ports
-from mcstress.services.llm.clients import API_NAMES
+from mcstress.services.llm.clients import API_NAMES, NO_MODEL
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import Capabilities
 from mcstress.settings import Settings, read_settings
-from mcstress.system_under_test import look_at_llm, look_at_target, start_stack
+from mcstress.system_under_test import (
+    look_at_llm,
+    look_at_target,
+    skipped_phases,
+    start_stack,
+)
 from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
 from mcstress.tracing.otlp.settings import load_otlp
@@ -141,13 +146,15 @@ def _input(settings: Settings) -> Iterator[Finding]:
 
 def _services(settings: Settings, *, probing: bool | None) -> Iterator[Finding]:
     """Those that were given at once; the embedded stack takes some seconds to start."""
-    url, llm_url = settings.gateway_url, settings.llm_url
+    url, llm_url = settings.gateway_url, settings.llm.url
     own = settings.keeps_what_is_written
     if own:
         yield from _target(settings, url, probing=probing is not False)
     if llm_url:
         yield from _llm(settings, llm_url, probing=probing is not False)
-    if own and llm_url:
+    if settings.llm.absent:
+        yield Finding("ok", f"LLM: {NO_MODEL}: {_without_llm(settings)}")
+    if own and (llm_url or settings.llm.absent):
         return
     try:
         stack = start_stack(settings)
@@ -199,13 +206,20 @@ def _llm(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:
         yield probe.chat(settings, url, model)
 
 
+def _without_llm(settings: Settings) -> str:
+    """Which of the chosen phases are left out for want of a language model."""
+    skipped = skipped_phases(settings, Capabilities())
+    left_out = [phase for phase in settings.phases if skipped.get(phase) == NO_MODEL]
+    return f"{', '.join(left_out) or 'no phase'} left out; --llm-host or [llm] names one"
+
+
 def _looked(settings: Settings, model: ModelFacts) -> Finding:
     """Which model answers, and by which API."""
     if not model.rule_based:
         api = API_NAMES[model.api]
-        return Finding("ok", f"LLM {settings.llm_url}: {model.name} is there, by {api}")
-    text = f"LLM {settings.llm_url or 'built in'}: rules, no language model ({model.name})"
-    if settings.keeps_what_is_written and not settings.llm_url:
+        return Finding("ok", f"LLM {settings.llm.url}: {model.name} is there, by {api}")
+    text = f"LLM {settings.llm.url or 'built in'}: rules, no language model ({model.name})"
+    if settings.keeps_what_is_written and not settings.llm.url:
         unlike = "no --llm-host is given, so that rules parse and rate your results"
         return Finding("warn", f"{text}; {unlike}")
     return Finding("ok", text)

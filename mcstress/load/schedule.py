@@ -85,7 +85,7 @@ class ArrivalCounts(msgspec.Struct):
     withdrawn: int = 0
 
 
-class Plan:
+class RatePlan:
     """A run's rate over time. A change holds from its second on; those before stay as they are."""
 
     def __init__(self, rate: ArrivalRate) -> None:

@@ -16,7 +16,7 @@ from mcstress.load.schedule import (
     ArrivalRate,
     GrantedSecond,
     Places,
-    Plan,
+    RatePlan,
     Share,
     dealt,
 )
@@ -42,7 +42,7 @@ class Offering:
     """One run's schedule, from its second 0 on. ``seconds`` are those that were granted."""
 
     def __init__(self, rate: ArrivalRate, kind: ArrivalKind, seed: int) -> None:
-        self.plan = Plan(rate)
+        self.plan = RatePlan(rate)
         self.kind, self.seed = kind, seed
         self.seconds: list[OfferedSecond] = []
         self.passed = 0

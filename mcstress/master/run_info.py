@@ -14,12 +14,13 @@ from mcstress.evidence.document_parts import (
     Service,
 )
 from mcstress.metrics.event import utc
-from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN, withheld
 from mcstress.services.llm.clients import API_NAMES
 from mcstress.users.run import Seat
 
 if TYPE_CHECKING:
     from mcstress.master.run_state import RunState
+    from mcstress.services.preflight import ModelFacts
     from mcstress.settings import Settings
     from mcstress.system_under_test import SystemUnderTest
 
@@ -62,9 +63,7 @@ def describe(run: RunState) -> RunSection:
 
 def services(system: SystemUnderTest) -> list[Service]:
     """Each service: where it is, and whether it is the real thing."""
-    given, model = system.settings, system.model
-    answers = f"built-in rules, no language model; they answer to the name {model.name}"
-    note = answers if model.rule_based else f"model {model.name}, {API_NAMES[model.api]}"
+    given = system.settings
     return [
         Service(
             name=system.target.title if given.target else "gateway",
@@ -79,18 +78,25 @@ def services(system: SystemUnderTest) -> list[Service]:
                 )
             ),
         ),
-        Service(
-            name="LLM",
-            url=given.llm_url,
-            embedded=not given.llm_url,
-            note=", ".join(filter(None, (note, _without_token(LLM_TOKEN, given.llm_url, given)))),
-        ),
+        *([] if system.model is None else [_llm(given, system.model)]),
     ]
+
+
+def _llm(given: Settings, model: ModelFacts) -> Service:
+    answers = f"built-in rules, no language model; they answer to the name {model.name}"
+    note = answers if model.rule_based else f"model {model.name}, {API_NAMES[model.api]}"
+    not_sent = _without_token(given.llm.token, given.llm.url, given)
+    return Service(
+        name="LLM",
+        url=given.llm.url,
+        embedded=not given.llm.url,
+        note=", ".join(filter(None, (note, not_sent))),
+    )
 
 
 def left_out(run: RunState) -> dict[str, str]:
     """The chosen phases that the target cannot take part in, each with the reason."""
-    skipped = run.system.target.capabilities.skipped_phases()
+    skipped = run.system.skipped_phases()
     return {phase: skipped[phase] for phase in run.settings.phases if phase in skipped}
 
 
@@ -125,7 +131,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "variants": len(run.run.scenario.variants),
         "think_time_s": [given.think_from_s, given.think_to_s],
         "timeout_s": given.timeout_s,
-        "llm_timeout_s": given.llm_timeout_s,
+        "llm_timeout_s": given.llm.timeout_s,
         "max_answer_bytes": given.max_answer_bytes,
         "wait_deadline_s": given.wait_deadline_s,
         "llm_parallel": given.llm_parallel,
@@ -135,6 +141,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "stack_faults": given.stack_faults.text,
         "truth": given.truth.path,
         "rest": given.rest_path,
+        "memory_size": given.memory_size,
     }
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from uuid import uuid4
+
+import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import claim, release
+from mcstress.master.memory_fill import checks_of
 from mcstress.master.run_state import RunState
-from mcstress.services.http.bearer_token import GATEWAY_TOKEN, LLM_TOKEN, withheld
+from mcstress.services.http.bearer_token import GATEWAY_TOKEN, withheld
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest, TargetFacts
 from mcstress.users.run import MailFacts, Run
-
-DEFAULT_PREFIX = "playbook_"
 
 
 def check_claim(settings: Settings) -> None:
@@ -33,15 +33,14 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
     Raises UsageError where the report folder cannot be written.
     """
     paths = claim(settings.report_dir, settings.run_id or None)
-    uid = uuid4().hex
-    own = f"{uid[:8]}_" if settings.keeps_what_is_written else ""
-    skipped = system.target.capabilities.skipped_phases()
+    own = system.own_prefix
+    skipped = system.skipped_phases()
     run = Run(
-        uid=uid,
+        uid=system.uid,
         label=paths.run_id,
         target=settings.target,
         target_setup=settings.target_setup(system.gateway_url),
-        llm_api=system.model.api,
+        llm_api=system.model.api if system.model else None,
         llm_setup=settings.llm_setup(system.llm_url, system.model),
         scenario=settings.scenario,
         truth=settings.truth.questions,
@@ -52,14 +51,16 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         rounds=settings.rounds,
         seed=settings.seed,
         top_k=settings.top_k,
-        # A stranger's system keeps what a run writes: the run's own id keeps two runs apart there.
-        playbook_prefix=settings.playbook_prefix or DEFAULT_PREFIX + own,
+        playbook_prefix=system.playbook_prefix,
         fresh_prefix="f-" + own.replace("_", "-"),
         wait_deadline_s=settings.wait_deadline_s,
         think_from_s=settings.think_from_s,
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
+        memory_size=settings.memory_size,
+        memory_trios=system.memory_trios,
     )
+    settings = msgspec.structs.replace(settings, checks=checks_of(settings, system))
     return RunState(settings, run, system, paths, mode)
 
 
@@ -71,7 +72,7 @@ def _mail_facts(settings: Settings) -> MailFacts | None:
 
 def tokens_not_sent(settings: Settings) -> list[str]:
     """A line for each token that there is and that the service of this run does not get."""
-    pairs = ((GATEWAY_TOKEN, settings.gateway_url), (LLM_TOKEN, settings.llm_url))
+    pairs = ((GATEWAY_TOKEN, settings.gateway_url), (settings.llm.token, settings.llm.url))
     hosts = settings.token_hosts
     return [said for token, url in pairs if url and (said := withheld(token, url, hosts))]
 

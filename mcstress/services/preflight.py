@@ -96,13 +96,15 @@ def check_llm(
     *,
     hosts: TokenHosts = NOWHERE,
     api: Api | None = None,
+    token: str = LLM_TOKEN,
 ) -> ModelFacts:
     """The model that the server at ``url`` takes ``model`` for, in any case, with its tag or not.
 
     ``api`` None: Ollama's, or OpenAI's where the server does not know Ollama's list of models.
+    ``token`` is the variable that holds its token.
     """
     where = f"{place} {parse_base_url(url, place)}"
-    models = list_models(url, where, hosts, api)
+    models = list_models(url, where, hosts, token, api)
     found = models.find(model)
     if found is None:
         hint = f". Install it with: ollama pull {clip(model)}" if models.api == "ollama" else ""
@@ -113,36 +115,36 @@ def check_llm(
     return ModelFacts(found, rule_based=models.families[found] == "rules", api=models.api)
 
 
-def list_models(url: str, where: str, hosts: TokenHosts, api: Api | None) -> Models:
+def list_models(url: str, where: str, hosts: TokenHosts, token: str, api: Api | None) -> Models:
     """The server's models, by the one API or by the one of both that it speaks."""
     if api == "ollama":
-        return _ollamas(url, where, hosts)
+        return _ollamas(url, where, hosts, token)
     if api == "openai":
-        return _openais(url, where, hosts)
+        return _openais(url, where, hosts, token)
     try:
-        models = _ollamas(url, where, hosts)
+        models = _ollamas(url, where, hosts, token)
     except ServiceRefusalError as first:
         if isinstance(first.__cause__, TransportError):
             raise
         try:
-            return _openais(url, where, hosts)
+            return _openais(url, where, hosts, token)
         except ServiceRefusalError as second:
             raise ServiceRefusalError(
                 f"{first}; and by {API_NAMES['openai']}: {str(second).removeprefix(where + ': ')}"
             ) from second
-    return models if models.api == "ollama" else _openais(url, where, hosts)
+    return models if models.api == "ollama" else _openais(url, where, hosts, token)
 
 
-def _ollamas(url: str, where: str, hosts: TokenHosts) -> Models:
-    tags = fetch(url, where, ollama_schema.TAGS, LLM_TOKEN, ollama_schema.tags_decoder, hosts=hosts)
+def _ollamas(url: str, where: str, hosts: TokenHosts, token: str) -> Models:
+    tags = fetch(url, where, ollama_schema.TAGS, token, ollama_schema.tags_decoder, hosts=hosts)
     # llama.cpp's server knows Ollama's paths, and answers as OpenAI does.
     api: Api = "ollama" if tags.data is None else "openai"
     return Models(api, {model.name: model.family for model in tags.models})
 
 
-def _openais(url: str, where: str, hosts: TokenHosts) -> Models:
+def _openais(url: str, where: str, hosts: TokenHosts, token: str) -> Models:
     path = openai.path_at(url, openai.MODELS)
-    said = fetch(url, where, path, LLM_TOKEN, openai.models_decoder, hosts=hosts)
+    said = fetch(url, where, path, token, openai.models_decoder, hosts=hosts)
     return Models("openai", {model.id: None for model in said.data})
 
 

@@ -7,7 +7,7 @@ another is a class of a user's own (``--target module:Class``, docs/extending.md
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -203,6 +203,8 @@ class Target:
     """Whether ``--host`` may be given beside ``--target``; it is ``setup.url`` then."""
     can_exclude: ClassVar[bool] = True
     """Whether ``search`` heeds ``Search.exclude``."""
+    batch: ClassVar[int] = 1
+    """The most that ``add_all`` and ``record_all`` are given at once."""
 
     def __init__(self, setup: TargetSetup) -> None:
         self.setup = setup
@@ -250,6 +252,18 @@ class Target:
         A step that failed is the last one.
         """
         raise NotImplementedError
+
+    def add_all(self, items: Sequence[NewItem], trace: TraceContext) -> Iterator[Step[Any]]:
+        """Up to ``batch`` items of one corpus, before a run; override it where one call can."""
+        for item in items:
+            yield from self.add(item, trace)
+
+    def record_all(
+        self, recordings: Sequence[Recording], trace: TraceContext
+    ) -> Iterator[Step[Any]]:
+        """The same of recordings, of any namespaces."""
+        for recording in recordings:
+            yield self.record(recording, trace)
 
     def inbox(self, message: Message, trace: TraceContext) -> Step[Any]:
         """Step ``observerd.inbox.record``."""

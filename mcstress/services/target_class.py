@@ -16,7 +16,7 @@ from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 from mcstress.services.gateway.target import GatewayTarget
 from mcstress.services.target import Target, TargetSetup
-from mcstress.services.toml.file import read_file
+from mcstress.services.toml.file import LlmTable, read_file
 from mcstress.services.toml.plan import plan_of
 from mcstress.services.toml.target import toml_target
 
@@ -69,6 +69,10 @@ class TargetName(msgspec.Struct, frozen=True):
     def kind(self) -> type[Target]:
         """The class; UsageError where it is not there, or wrong."""
         return toml_target(self.file, self.text) if self.file else target_class(self.name)
+
+    def llm(self) -> LlmTable | None:
+        """``[llm]`` of the file; None where there is none."""
+        return plan_of(self.file, self.text).tables.llm if self.file else None
 
     def warnings(self) -> list[str]:
         """What in the file looks like a secret, a line each; the value itself is not shown."""

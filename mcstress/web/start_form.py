@@ -124,7 +124,8 @@ class StartForm:
                 self._refuse_changes(settings)
             else:
                 self._refuse_without_workers()
-                lifecycle.prepare(settings)
+                users = form.get("user_count", "")
+                lifecycle.prepare(settings, int(users) if users.isdecimal() else None)
         except UsageError as fault:
             return in_one_line(str(fault))
         return ""

@@ -148,7 +148,9 @@ def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, 
     (tmp_path / "bare.py").write_text(BARE)
     workers = forked(processes) if processes else ()
     target = f"{tmp_path / 'bare.py'}:Bare"
-    arguments = (*ROUND, *services[2:], *workers, "--target", target)
+    has_llm = bool(processes)
+    llm = services[2:] if has_llm else ()
+    arguments = (*ROUND, *llm, *workers, "--target", target)
     with LocustRun(
         "--headless",
         *arguments,
@@ -162,12 +164,15 @@ def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, 
     assert reasons["handover.paraphrase.top1_rate"] == "the target has no memory"
     assert reasons["freshness.visible_rate"] == "the target cannot add"
     assert reasons["swap.returned"] == "the target cannot exclude"
+    assert (reasons["inbox.parsed_rate"] == "there is no language model") != has_llm
+    assert ("LLM" in {one["name"] for one in document["run"]["services"]}) == has_llm
     assert {one["verdict"] for one in document["checks"]} == {"pass", "skipped"}
     assert code == 0
     by_phase = document["metrics"]["events"]["by_phase"]
     left_out = document["run"]["left_out"]
     assert {phase for phase, n in by_phase.items() if not n} == set(left_out)
-    assert set(left_out) == {"handover", "handover_paraphrase", "fresh_resume", "swap"}
+    asking = set() if has_llm else {"inbox"}
+    assert set(left_out) == {"handover", "handover_paraphrase", "fresh_resume", "swap"} | asking
     assert document["metrics"]["errors"]["failed"] == 0
     path = tmp_path / "reports" / "multi_coord_stress_001.json"
     command = [MCSTRESS, "report", str(path)]
@@ -250,3 +255,72 @@ def test_a_metric_of_ones_own_has_checks_figures_and_rows(tmp_path, services, pr
     assert document["load_curve"][0]["spread"] == expected
     markdown = (tmp_path / "reports" / "multi_coord_stress_001.md").read_text()
     assert f"| corpora in a list | {expected['mean_corpora']:.3f} |" in markdown
+
+
+MEMORY = """
+from mcstress import Target, install
+from mcstress import AliceUser, BobUser, CarolUser
+from mcstress.metrics.event import Hit
+from mcstress.services.target import Found
+
+class Memory(Target):
+    title = "a memory of its own"
+
+    def __init__(self, setup):
+        super().__init__(setup)
+        self.told = {}
+
+    def search(self, search, trace):
+        name = search.corpora[0]
+        hits = [Hit(f"{search.text}/{n}", name, n / 10) for n in range(search.k)]
+        return self.timed("matrix.search", search, lambda: Found(hits))
+
+    def record(self, recording, trace):
+        def work():
+            its = self.told.setdefault(recording.namespace, {})
+            its[recording.answer.corpus, recording.answer.id] = set(recording.text.split())
+        return self.timed("playbook.record", recording, work)
+
+    def recall(self, search, trace):
+        def work():
+            asked = set(search.text.split())
+            names = [one for one in self.told if "carol" in search.memory or one == search.memory]
+            near = {}
+            for name in names:
+                for item, words in self.told[name].items():
+                    near[item] = 1 - len(words & asked) / len(words | asked)
+            best = sorted(near, key=lambda item: (near[item], item))[: search.k]
+            return Found([Hit(id_, corpus, near[corpus, id_]) for corpus, id_ in best])
+        return self.timed("matrix.search", search, work)
+
+install()
+"""
+"""Its memory is asked by itself; whoever asks in carol's namespace is told what others were."""
+
+
+def test_a_memory_that_is_asked_by_itself_is_filled_first_and_its_leaks_fail_the_run(
+    tmp_path, services
+):
+    (tmp_path / "memory.py").write_text(MEMORY)
+    target = ("--target", f"{tmp_path / 'memory.py'}:Memory", "--memory-size", 200)
+    arguments = (*ROUND, *services[2:], *target)
+    code, document, output = outcome(tmp_path, tmp_path / "memory.py", *arguments)
+    assert "filling 2 namespaces with 200 pairs each (--memory-size)" in output
+    metrics, failed = document["metrics"], {
+        check["metric"] for check in document["checks"] if check["verdict"] == "fail"
+    }  # fmt: skip
+    assert (code, "memory.leaks" in failed) == (3, True)
+    verbatim, memory = metrics["handover"]["verbatim"], metrics["memory"]
+    assert (verbatim["top1_rate"], verbatim["control_top1_rate"]) == (1.0, 0.0)
+    assert verbatim["lift"] is None
+    asked = [event for event in document["events"] if event["memory"] is not None]
+    assert memory["asked"] == len(asked) > 0
+    leaking = {event["coordinator"] for event in asked if event["memory"]["leaks"]}
+    assert leaking == {"carol"}
+    told = [event["memory"]["records"] for event in asked if event["arm"] == "memory"]
+    assert set(told) == {204}, "filler, and what alice recorded in the round"
+    assert memory["chance_top1"] == pytest.approx(1 / 204)
+    assert memory["chance_top_k"] == pytest.approx(8 / 204)
+    markdown = (tmp_path / "reports" / "multi_coord_stress_001.md").read_text()
+    assert "| Records in a namespace | Chance, top-1 | Chance, top-K |" in markdown
+    assert "Lift:" not in markdown

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from mcstress.cluster.messages import Delta, Drained
-from mcstress.load.schedule import ArrivalCounts, ArrivalRate, Plan, places
+from mcstress.load.schedule import ArrivalCounts, ArrivalRate, RatePlan, places
 from mcstress.master import offering as module
 from mcstress.master.completeness import completeness
 from mcstress.master.offering import AHEAD_S, Offering, shares_of, totals_of
@@ -68,7 +68,7 @@ def test_all_workers_together_are_granted_what_the_schedule_says(clock):
     offering.grant(SHARES, Told())
     first = offering.seconds[0].time - 1002
     expected = {
-        n: len(places(Plan(ArrivalRate(10, 100, 10)).second(n), "poisson", 7))
+        n: len(places(RatePlan(ArrivalRate(10, 100, 10)).second(n), "poisson", 7))
         for n in range(first, first + len(offering.seconds))
     }
     assert [second.arrivals for second in offering.seconds] == [*expected.values()]

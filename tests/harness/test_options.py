@@ -7,6 +7,7 @@ import re
 from argparse import Namespace
 from pathlib import Path
 
+import msgspec
 import pytest
 from locust.argument_parser import LocustArgumentParser
 
@@ -15,8 +16,11 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.document import has_bodies
 from mcstress.master.start import check_claim
 from mcstress.options import add_options
+from mcstress.services.http.bearer_token import authorization
 from mcstress.services.preflight import ModelFacts
+from mcstress.services.target import Capabilities
 from mcstress.settings import read_settings
+from mcstress.system_under_test import skipped_phases
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "options.md"
 OFF = ("0", "", "False", "None")
@@ -65,6 +69,72 @@ def test_the_defaults_are_right():
     assert len(settings.phases) == 10
     assert (settings.top_k, settings.rounds, settings.seed) == (8, 0, 42)
     assert settings.max_answer_bytes == 8_000_000
+
+
+LLM_FILE = """
+[service.db]
+url = "http://127.0.0.1:9"
+[search]
+post = "/q/{corpus}"
+rows = ""
+id = "/id"
+[llm]
+url = "http://127.0.0.1:8/v1"
+model = "small"
+api = "openai"
+token = "TARGET_LLM"
+max_tokens = 300
+timeout = 60
+"""
+
+
+@pytest.fixture
+def target_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("TARGET_LLM", "sesame")
+    path = tmp_path / "my.toml"
+    path.write_text(LLM_FILE)
+    return path
+
+
+def test_the_language_model_is_that_of_the_targets_file(target_file):
+    llm = read_settings(options(target=str(target_file)), None).llm
+    assert (llm.url, llm.model, llm.api) == ("http://127.0.0.1:8/v1", "small", "openai")
+    assert (llm.token, llm.max_tokens, llm.timeout_s) == ("TARGET_LLM", 300, 60)
+    given = {"llm_model": "large", "llm_timeout": "5", "llm_max_tokens": 7, "llm_api": "ollama"}
+    llm = read_settings(options(target=str(target_file), **given), None).llm
+    assert (llm.model, llm.timeout_s, llm.max_tokens, llm.api) == ("large", 5, 7, "ollama")
+    llm = read_settings(options(target=str(target_file), llm_host="http://127.0.0.1:7"), None).llm
+    assert (llm.url, llm.model, llm.token) == ("http://127.0.0.1:7", "qwen2.5", "LLM_TOKEN")
+
+
+def test_the_token_of_the_files_language_model_goes_to_it_alone(target_file):
+    settings = read_settings(options(target=str(target_file)), None)
+    setup = settings.llm_setup(settings.llm.url, ModelFacts("small", rule_based=False))
+    sent = authorization(setup.token, setup.url, setup.token_hosts)
+    assert sent == {"Authorization": "Bearer sesame"}
+    assert authorization(setup.token, "http://127.0.0.1:7", setup.token_hosts) == {}
+
+
+def test_with_a_target_nothing_is_embedded_unless_it_is_named(target_file):
+    target_file.write_text(LLM_FILE.partition("[llm]")[0])
+    without = read_settings(options(target=str(target_file)), None)
+    assert without.llm.absent
+    assert not read_settings(options(target=str(target_file), llm_host="embedded"), None).llm.absent
+    assert not read_settings(options(), None).llm.absent
+    skipped = skipped_phases(without, Capabilities())
+    assert skipped == {"inbox": "there is no language model"}
+    by_llm = msgspec.structs.replace(without.scenario, paraphrases_by="llm")
+    skipped = skipped_phases(msgspec.structs.replace(without, scenario=by_llm), Capabilities())
+    assert set(skipped) == {"inbox", "handover_paraphrase"}
+
+
+def test_a_variable_that_the_files_language_model_may_not_have_is_refused(target_file):
+    target_file.write_text(LLM_FILE.replace("TARGET_LLM", "OTHER"))
+    with pytest.raises(UsageError, match=r"my.toml: llm.token: found OTHER, expected a variable"):
+        read_settings(options(target=str(target_file)), None)
+    target_file.write_text(LLM_FILE.replace("http://127.0.0.1:8/v1", "ollama"))
+    with pytest.raises(UsageError, match=r"my.toml: llm.url: found 'ollama'"):
+        read_settings(options(target=str(target_file)), None)
 
 
 def test_the_llm_may_take_longer_than_a_search():

@@ -6,6 +6,7 @@ import msgspec
 
 from mcstress.master.run_info import COORDINATORS_NAMED, describe, services, settings
 from mcstress.settings import Settings
+from mcstress.target_options import LlmChoice
 
 
 def with_settings(run, **changed):
@@ -54,7 +55,7 @@ def test_without_a_url_a_service_is_the_built_in_one(made_run):
     )
     assert llm.note == "built-in rules, no language model; they answer to the name m"
     url = "http://127.0.0.1:9"
-    gateway, llm = services(with_settings(made_run, gateway_url=url, llm_url=url))
+    gateway, llm = services(with_settings(made_run, gateway_url=url, llm=LlmChoice(url=url)))
     assert (gateway.url, gateway.embedded) == (url, False)
     assert (llm.url, llm.embedded) == (url, False)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, kstest, poisson
 
-from mcstress.load.schedule import ArrivalRate, Plan, ScheduleSecond, dealt, places
+from mcstress.load.schedule import ArrivalRate, RatePlan, ScheduleSecond, dealt, places
 
 SEEDS = st.integers(0, 2**32)
 RATES = st.floats(0.01, 400)
@@ -63,7 +63,7 @@ def test_counts_are_poisson_and_places_uniform():
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0.05, 300), st.integers(1, 40))
 def test_constant_arrivals_have_equal_gaps_across_seconds(rate, seconds):
-    plan = Plan(ArrivalRate(rate, rate))
+    plan = RatePlan(ArrivalRate(rate, rate))
     times = [
         number + place
         for number in range(seconds)
@@ -78,17 +78,17 @@ def test_a_ramp_offers_what_lies_under_its_line():
     ramp = ArrivalRate(10, 100, 60)
     assert ramp.up_to(60) == pytest.approx(3300)
     assert ramp.up_to(70) == pytest.approx(3300 + 1000)
-    plan = Plan(ramp)
+    plan = RatePlan(ramp)
     each = [plan.second(number) for number in range(60)]
     assert each[0].rate_per_s == pytest.approx(10.75)
     assert sum(one.rate_per_s for one in each) == pytest.approx(3300)
     made = sum(len(whole(one, "constant", 1)) for one in each)
     assert made == 3300
-    assert Plan(ArrivalRate(0, 100, 2.5)).second(2).rate_per_s == pytest.approx(125 - 80 + 50)
+    assert RatePlan(ArrivalRate(0, 100, 2.5)).second(2).rate_per_s == pytest.approx(125 - 80 + 50)
 
 
 def test_a_change_holds_for_later_seconds_only():
-    plan, changed = Plan(ArrivalRate(3, 3)), Plan(ArrivalRate(3, 3))
+    plan, changed = RatePlan(ArrivalRate(3, 3)), RatePlan(ArrivalRate(3, 3))
     before = [whole(plan.second(number), "poisson", 2) for number in range(10)]
     assert before == [whole(changed.second(number), "poisson", 2) for number in range(10)]
     changed.change(ArrivalRate(20, 20), 10)

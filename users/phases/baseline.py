@@ -19,9 +19,12 @@ def baseline(coordinator: Coordinator) -> Iterator[Task]:
     for demand in coordinator.contract.demands:
         yield partial(_search_and_record, coordinator, demand, answers)
     if coordinator.gives:
-        seat = coordinator.seat
+        seat, records = coordinator.seat, coordinator.records
         coordinator.context.publish(
-            Recordings(seat.persona, seat.trio, coordinator.round, coordinator.namespace, answers)
+            Recordings(
+                *(seat.persona, seat.trio, coordinator.round, coordinator.namespace),
+                *(answers, records),
+            )
         )
 
 

@@ -1,4 +1,8 @@
-"""Phases 4 and 4b: does bob find what alice learnt? Each query is also asked without memory."""
+"""Phases 4 and 4b: does bob find what alice learnt? Each query is also asked without memory.
+
+A memory that is asked by itself is asked twice: in alice's namespace, and in bob's own, which was
+not told.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +131,7 @@ def _ask_with_memory(
             asked.worded = True
             if query := asking.words(scope, demand):
                 asked.query, asked.question = query, scope.event.question
-                scope.search(query, memory=found.namespace, role=demand.role)
+                scope.search(query, memory=found.namespace, role=demand.role, records=found.records)
     asked.seq = scope.event.seq
 
 
@@ -145,7 +149,11 @@ def _ask_without(
         scope.event.arm, scope.event.paired_seq = "control", asked.seq
         scope.event.question = asked.question or scope.event.question
         _expect(scope, found, demand)
-        if query is not None:
+        if query is not None and coordinator.can.recall:
+            # In the asker's own namespace, which was not told.
+            own, records = coordinator.namespace, coordinator.records
+            scope.search(query, memory=own, role=demand.role, records=records)
+        elif query is not None:
             scope.search(query)
         elif asked.worded:
             scope.leave_out("skipped", NO_PARAPHRASE)

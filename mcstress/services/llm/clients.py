@@ -3,28 +3,64 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
-from mcstress.services.llm.language_model import ChatModel, LanguageModel, ModelSetup
+from mcstress.services.llm.language_model import (
+    ChatModel,
+    JudgedHit,
+    Judgement,
+    LanguageModel,
+    ModelSetup,
+    Paraphrase,
+)
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.llm.openai import OpenAI
+from mcstress.services.llm.parsed import ParsedDemand
 from mcstress.services.reading import read
+from mcstress.services.step import Step
+from mcstress.services.trace_context import TraceContext
 
 Api = Literal["ollama", "openai"]
 CLIENTS: dict[Api, type[ChatModel]] = {"ollama": Ollama, "openai": OpenAI}
 API_NAMES: dict[Api, str] = {"ollama": "Ollama's API", "openai": "OpenAI's API"}
 
+NO_MODEL = "there is no language model"
+"""Why what needs one is left out."""
+
 Decoded = TypeVar("Decoded")
 
 
+class NoLanguageModel:
+    """What a run without a language model has in its place; the phases that ask it are left out."""
+
+    def connect(self) -> Self:
+        """Nothing to connect to."""
+        return self
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def parse(self, message: str, trace: TraceContext) -> Step[ParsedDemand]:
+        """Asked by nobody."""
+        raise NotImplementedError(NO_MODEL)
+
+    def judge(self, message: str, hit: JudgedHit, trace: TraceContext) -> Step[Judgement]:
+        """Asked by nobody."""
+        raise NotImplementedError(NO_MODEL)
+
+    def paraphrase(self, query: str, trace: TraceContext) -> Step[Paraphrase]:
+        """Asked by nobody."""
+        raise NotImplementedError(NO_MODEL)
+
+
 def make_language_model(
-    api: Api, setup: ModelSetup, slots: AbstractContextManager[Any]
+    api: Api | None, setup: ModelSetup, slots: AbstractContextManager[Any]
 ) -> LanguageModel:
-    """The client of this process; ``slots`` caps its calls in flight."""
-    return CLIENTS[api](setup, slots)
+    """The client of this process; ``slots`` caps its calls in flight. ``api`` None: no model."""
+    return NoLanguageModel() if api is None else CLIENTS[api](setup, slots)
 
 
 class Cost(msgspec.Struct, frozen=True):

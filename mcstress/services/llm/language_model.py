@@ -79,7 +79,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
 
     ``max_tokens`` 0: the server's own limit. Times are in seconds. ``prompts`` and ``parse``, the
     fields that it is to read in a message, are the scenario's. ``rules``: built-in rules answer in
-    place of a model, and may decline to judge.
+    place of a model, and may decline to judge. ``token`` is the variable that holds its token.
     """
 
     url: str
@@ -92,6 +92,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
     prompts: Prompts = Prompts()
     parse: dict[str, FieldKind] = {}
     rules: bool = False
+    token: str = LLM_TOKEN
 
     def transport(self) -> Transport:
         """A connection, with the token where it belongs there."""
@@ -99,7 +100,7 @@ class ModelSetup(msgspec.Struct, frozen=True):
             self.url,
             connect_timeout_s=self.timeout_s,
             timeout_s=self.timeout_s,
-            headers=authorization(LLM_TOKEN, self.url, self.token_hosts),
+            headers=authorization(self.token, self.url, self.token_hosts),
             size_limit_bytes=self.max_answer_bytes,
         )
 

@@ -135,6 +135,17 @@ class RecordTable(WriteTable):
     collection: str | None = None
 
 
+class LlmTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """``[llm]``."""
+
+    url: Text
+    model: Text
+    api: Literal["ollama", "openai"] | None = None
+    token: Text | None = None
+    max_tokens: Annotated[int, Meta(ge=0)] = 0
+    timeout: Seconds | None = None
+
+
 class Tables(msgspec.Struct, kw_only=True):
     """A whole file. ``service`` has the services by name, the first is the default."""
 
@@ -152,6 +163,7 @@ class Tables(msgspec.Struct, kw_only=True):
     recall: RecallTable | None = None
     inbox: RequestTable | None = None
     ready: PollTable | None = None
+    llm: LlmTable | None = None
 
 
 OPERATIONS: dict[str, type[msgspec.Struct]] = {
@@ -167,6 +179,7 @@ OPERATIONS: dict[str, type[msgspec.Struct]] = {
     "recall": RecallTable,
     "inbox": RequestTable,
     "ready": PollTable,
+    "llm": LlmTable,
 }
 """The tables of a file beside the services'."""
 

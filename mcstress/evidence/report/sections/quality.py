@@ -181,6 +181,19 @@ _LIFT_NOTE = (
     "Lift: hits at top-1 with the memory less those without, on the same questions. By boost: the "
     "control's list held the answer too; by injection: it did not."
 )
+_MEMORY_COLUMNS = [
+    "Records in a namespace",
+    "Chance, top-1",
+    "Chance, top-K",
+    "Searches that leak",
+    "Leaks",
+    "Reading",
+]
+_ALONE_NOTE = (
+    "The memory is asked by itself: there is no search to compare it with, and no lift. The "
+    "control asks in a namespace that was not told. Chance: a random list of what the namespace "
+    "was told. A leak is a hit that another namespace was told."
+)
 
 
 def learning(document: RunDocument) -> Section:
@@ -188,8 +201,10 @@ def learning(document: RunDocument) -> Section:
     chosen = [kind for kind, phase in _PHASES.items() if phase in document.run.phases] or [*_KINDS]
     arms = {kind: _arms(document, kind) for kind in chosen}
     decisive = min(arms, key=lambda kind: badness(arms[kind][-1]))
-    lifts = [_lift(document, kind) for kind in chosen]
+    alone = bool(figures(document, "memory").get("asked"))
+    lifts = [] if alone else [_lift(document, kind) for kind in chosen]
     harmed = [row[-1] for row in lifts if row[-1].tone == "bad"]
+    leaking = [reading(document, "memory.leaks")] * alone
     label = _trio_note(
         document.words, figures(document, f"handover.{chosen[0]}"), "lift_ci95_label"
     )
@@ -197,11 +212,28 @@ def learning(document: RunDocument) -> Section:
         key="learning",
         title="Learning",
         question="Does a colleague find what was learnt?",
-        answer=worst(arms[decisive][-1], *harmed),
+        answer=worst(arms[decisive][-1], *harmed, *leaking),
         headline=_found(figures(document, f"handover.{decisive}")),
-        tables=[Table(_ARM_COLUMNS, [*arms.values()]), Table(_LIFT_COLUMNS, lifts)],
-        notes=[*label, _ASKED_AGAIN, _LIFT_NOTE],
+        tables=[
+            Table(_ARM_COLUMNS, [*arms.values()]),
+            _memory(document) if alone else Table(_LIFT_COLUMNS, lifts),
+        ],
+        notes=[*label, _ASKED_AGAIN, _ALONE_NOTE if alone else _LIFT_NOTE],
     )
+
+
+def _memory(document: RunDocument) -> Table:
+    """What chance gives of a memory that is asked by itself, and what leaks from it."""
+    figure = figures(document, "memory")
+    row = [
+        words.count(figure.get("records")),
+        words.chance(figure.get("chance_top1")),
+        words.chance(figure.get("chance_top_k")),
+        words.of(figure.get("leaking"), figure.get("asked")),
+        words.count(figure.get("leaks")),
+        reading(document, "memory.leaks"),
+    ]
+    return Table(_MEMORY_COLUMNS, [row])
 
 
 def _found(figure: FigureSection) -> Headline:
