@@ -17,7 +17,7 @@ from mcstress.metrics.handover import HandoverFigures
 from mcstress.metrics.inbox import Inbox
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.memory import Memory
-from mcstress.metrics.metric import Metric
+from mcstress.metrics.metric import REPORT_TABLES, Metric
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rank_correlation import RankCorrelation
 from mcstress.metrics.relevance_metric import Relevance, RelevanceByTruth
@@ -58,8 +58,8 @@ def metric(its: Its) -> Its:
     """Register a Metric of one's own: a decorator of its class, in a locustfile.
 
     Raises ValueError where its key is no key or is taken, where it hears a phase that is not known
-    (a phase of one's own is registered first), or where a figure is there already or outside its
-    section.
+    (a phase of one's own is registered first), or where a figure is there already, outside its
+    section, or of a table that the report does not have.
     """
     if not KEY.fullmatch(its.key):
         raise ValueError(
@@ -72,7 +72,13 @@ def metric(its: Its) -> Its:
             f"metric {its.key!r} hears {', '.join(unknown)}; known are {', '.join(PHASES)}"
         )
     taken = {one.name for other in REGISTRY.values() for one in other.names()}
-    for name in (one.name for one in its.names()):
+    for one in its.names():
+        name = one.name
+        if one.table not in REPORT_TABLES:
+            raise ValueError(
+                f"metric {its.key!r}: {name} is of table {one.table!r}; known are "
+                f"{', '.join(REPORT_TABLES)}"
+            )
         if not name.startswith(f"{its.section}."):
             raise ValueError(f"metric {its.key!r}: its figure {name} is not in {its.section}")
         if name in taken:
