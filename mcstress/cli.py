@@ -11,13 +11,23 @@ from typing import Any
 import click
 
 from mcstress.errors import UsageError
+from mcstress.evidence.report.writers import Assets
 from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.options import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPORT_DIR
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, MaskLevel
 
 EXIT_LEFT = 1
+
+
+ASSETS_OPTION = click.option(
+    "--assets",
+    type=click.Choice(ASSETS),
+    default=ASSETS[0],
+    show_default=True,
+    help="the charts' JavaScript: in each page, or in a file beside all of them",
+)
 
 
 class Group(click.Group):
@@ -48,16 +58,34 @@ def main() -> None:
     is_flag=True,
     help="skip lines that cannot be read; the verdict is then unknown",
 )
-def report(file: Path, *, skip_damaged: bool) -> None:
+@ASSETS_OPTION
+def report(file: Path, assets: Assets, *, skip_damaged: bool) -> None:
     """Make the report again, from a run's .events.jsonl or .json FILE; exits by the verdict."""
     from mcstress.commands.report import report_again  # noqa: PLC0415  (scipy and Bokeh load slowly)
 
     try:
-        verdict, told = report_again(file, skip_damaged=skip_damaged)
+        verdict, told = report_again(file, skip_damaged=skip_damaged, assets=assets)
     except OSError as fault:
         raise UsageError(f"{fault.filename or file}: {fault.strerror}; wrote no report") from fault
     click.echo(told)
     raise SystemExit(EXIT_CODES[verdict])
+
+
+@main.command()
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=DEFAULT_REPORT_DIR,
+)
+@ASSETS_OPTION
+def index(folder: Path, assets: Assets) -> None:
+    """Write index.html of a FOLDER of reports: each run, its verdict, its key figures over runs."""
+    from mcstress.evidence.report.folder_index import write_index  # noqa: PLC0415  (Bokeh loads slowly)
+
+    try:
+        click.echo(write_index(folder, assets))
+    except OSError as fault:
+        raise UsageError(f"{fault.filename or folder}: {fault.strerror}") from fault
 
 
 @main.command(epilog=f"Faults (docs/faults.md), several with commas:\n\n\b\n{explained()}")
@@ -122,6 +150,50 @@ def corpus(scenario: str, seed: int, out: Path, *, vectors: bool) -> None:
     from mcstress.commands.corpus import write_corpora  # noqa: PLC0415  (numpy's tables load slowly)
 
     for told in write_corpora(scenario, seed, out, vectors=vectors):
+        click.echo(told)
+
+
+@main.command()
+@click.option("--target", default="", help="where to: a shipped target, FILE.toml or module:Class")
+@click.option("--host", default="", help="the gateway; or the {host} of the target's file")
+@click.option("--target-token", multiple=True, metavar="NAME@HOST", help="as a run takes it")
+@click.option("--timeout", type=click.FloatRange(0.1, 3600), default=30, show_default=True)
+@click.option("--scenario", default="three_cities", show_default=True, help="a name or a file")
+@click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
+@click.option(
+    "--corpus",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="NAME.jsonl",
+    help="write the corpus of this file instead of the scenario's; repeatable",
+)
+@click.option(
+    "--memories",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="write N recordings instead of corpora",
+)
+@click.option(
+    "--tenants",
+    type=click.IntRange(1),
+    default=1,
+    metavar="T",
+    help="over how many namespaces they go",
+)
+@click.option("--truth", default="", metavar="FILE", help="write what exact search finds, too")
+@click.option("--again", is_flag=True, help="write again what was written before")
+def load(target_token: tuple[str, ...], corpus: tuple[Path, ...], **options: Any) -> None:
+    """Write a scenario's corpora, or many memories, into a target; what is there is left out."""
+    # Locust comes first: it patches ssl, which must not be in use by then.
+    import locust  # noqa: F401, PLC0415
+
+    from mcstress.commands.load import LoadRequest  # noqa: PLC0415
+    from mcstress.commands.load import load as load_target  # noqa: PLC0415
+
+    timeout_s = options.pop("timeout")
+    request = LoadRequest(files=corpus, tokens=target_token, timeout_s=timeout_s, **options)
+    for told in load_target(request):
         click.echo(told)
 
 
@@ -212,6 +284,25 @@ def check(options: tuple[str, ...]) -> None:
         failed |= finding.mark == "fail"
     if failed:
         raise SystemExit(EXIT_USAGE)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--within",
+    type=click.FloatRange(0, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="seconds since the last heartbeat",
+)
+def health(file: Path, within: float) -> None:
+    """Tell whether the process that has --heartbeat FILE is alive: exit code 0, else 1."""
+    from mcstress.process.heartbeat import read_heartbeat  # noqa: PLC0415  (imports Locust)
+
+    alive, told = read_heartbeat(file, within)
+    click.echo(told)
+    if not alive:
+        raise SystemExit(EXIT_LEFT)
 
 
 @main.command()

@@ -29,6 +29,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import release
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
+from mcstress.export.exporter import Exporter
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
@@ -61,6 +62,9 @@ logger = logging.getLogger(__name__)
 
 class Lifecycle:
     """One per environment. The master conducts, a worker takes part, a local runner does both."""
+
+    exporter: Exporter | None = None
+    """Where options ask for metrics out."""
 
     def __init__(self, environment: Environment, runner: Runner) -> None:
         self.environment = environment
@@ -186,6 +190,8 @@ class Lifecycle:
             release(run.paths)
             raise StopTest("the process ends; nothing was begun")
         controller.conduct(run, self._progress(settings))
+        if self.exporter is not None:
+            self.exporter.began(run)
         if self.worker is not None:
             self.worker.local_segment, self.worker.local_sinks = run.segment, run.traces.sinks
 
@@ -225,6 +231,7 @@ class Lifecycle:
         if isinstance(self.runner, MasterRunner):
             locust_compat.say_that_it_stops(self.runner)
         self.environment.process_exit_code = EXIT_USAGE
+        document = None
         try:
             drain(controller, run, self.environment.stop_timeout)
             document = finish(controller, run)
@@ -249,6 +256,8 @@ class Lifecycle:
                 last.callback(self._go_where_nobody_else_does)
                 last.callback(controller.rest)
                 last.callback(self.leave)
+                if self.exporter is not None:
+                    last.callback(self.exporter.ended, document)
                 last.callback(run.traces.let_go)
 
     def _tell(self, run: RunState, document: RunDocument) -> None:
@@ -284,6 +293,8 @@ class Lifecycle:
 
     def on_quit(self, **_: Any) -> None:
         """The last thing that a headless run prints."""
+        if self.exporter is not None:
+            self.exporter.close()
         _print(self._last_words)
         self._last_words = ""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+
+from mcstress.evidence.report.writers import Assets
 
 DEFAULT_REPORT_DIR = "reports/reality-tests"
 REFERENCE_S = 15.0
@@ -15,6 +17,7 @@ USUAL_MODEL, USUAL_LLM_TIMEOUT_S = "qwen2.5", 120.0
 """The model and its time-out where the options are not given; a target's file may say others."""
 EMBEDDED = "embedded"
 """``--llm-host embedded``: the built-in rules, where a target is named too."""
+ASSETS: tuple[Assets, ...] = get_args(Assets)
 DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
 
 
@@ -161,6 +164,13 @@ def _add_hidden(add: Any) -> None:
         help="folder for reports",
     )
     add(
+        "--report-assets",
+        hidden=True,
+        choices=ASSETS,
+        default=ASSETS[0],
+        help="the charts' JavaScript: inline, in each page, or shared, in one file beside all",
+    )
+    add(
         "--run-id",
         hidden=True,
         metavar="ID",
@@ -284,6 +294,30 @@ def _add_hidden(add: Any) -> None:
         metavar="URL",
         default="",
         help="traces to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
+        "--otlp-metrics",
+        hidden=True,
+        nargs="?",
+        const="env",
+        metavar="URL",
+        default="",
+        help="metrics to an OTLP/HTTP collector; without URL, where OTEL_EXPORTER_OTLP_* say",
+    )
+    add(
+        "--prometheus-port",
+        hidden=True,
+        type=int,
+        metavar="N",
+        default=0,
+        help="serve /metrics for Prometheus on this port; 0: do not",
+    )
+    add(
+        "--heartbeat",
+        hidden=True,
+        metavar="FILE",
+        default="",
+        help="file that this process touches every second, for mcstress health",
     )
     add(
         "--trace-sample",

@@ -15,9 +15,11 @@ from locust.runners import Runner
 from mcstress import locust_compat
 from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
+from mcstress.export.exporter import open_export
 from mcstress.lifecycle import Lifecycle
-from mcstress.options import DEFAULT_SCENARIO, add_options, add_scenario
+from mcstress.options import DEFAULT_SCENARIO, add_options, add_scenario, option
 from mcstress.process.file_limit import raise_nofile_limit
+from mcstress.process.heartbeat import beat
 from mcstress.process.parent_death import Descent
 from mcstress.process.ports import PortCheck
 from mcstress.process.tuning import disable_greenlet_tree, tolerate_encoding, tune_gc
@@ -75,6 +77,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     tune_gc(environment)
     lifecycle = Lifecycle(environment, runner)
     Interrupts(lifecycle)
+    beat(lifecycle, option(environment, "heartbeat"))
     if lifecycle.controller is None:
         lifecycle.is_set_up = True
         return lifecycle
@@ -87,6 +90,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
         lifecycle.leave()
         sys.stderr.write(f"mcstress: {fault}\n")
         raise SystemExit(EXIT_USAGE) from None
+    open_export(lifecycle, settings)
     if environment.web_ui is not None:
         from mcstress.web.install import open_web  # noqa: PLC0415  (Bokeh and scipy load slowly)
 

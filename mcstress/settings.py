@@ -13,6 +13,7 @@ from msgspec import structs
 
 from mcstress.arrival_settings import ArrivalSettings, arrivals_of
 from mcstress.errors import UsageError
+from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
 from mcstress.option_values import (
@@ -36,8 +37,7 @@ from mcstress.services.target import TargetSetup
 from mcstress.services.target_class import TargetName
 from mcstress.services.toml.secrets import Allowed, parse_allowed
 from mcstress.target_options import LlmChoice, read_llm, read_named_target
-from mcstress.tracing.otlp.settings import OPTION as OTLP_OPTION
-from mcstress.tracing.otlp.settings import load_otlp
+from mcstress.tracing.otlp.settings import METRICS, TRACES, Signal, load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.at_rest import RestLists
 from mcstress.users.mail import MailSource, read_mail
@@ -77,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True):
     think_to_s: float
     reference_s: float
     report_dir: Path
+    report_assets: Assets
     run_id: str
     evidence: str
     playbook_prefix: str
@@ -88,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True):
     json_progress: bool
     langfuse_env: Path
     otlp_traces: str
+    otlp_metrics: str
     trace_sample: float
     mask: MaskLevel
     web_allowed_hosts: list[Authority]
@@ -216,6 +218,7 @@ def read_settings(
         think_to_s=think_to_s,
         reference_s=from_zero("--reference", options.reference),
         report_dir=Path(options.report_dir),
+        report_assets=options.report_assets,
         run_id=options.run_id,
         evidence=_policy(options.evidence),
         playbook_prefix=options.playbook_prefix,
@@ -226,7 +229,8 @@ def read_settings(
         junit=options.junit,
         json_progress=bool(options.json_progress),
         langfuse_env=Path(options.langfuse_env),
-        otlp_traces=_collector(options),
+        otlp_traces=_collector(options, TRACES),
+        otlp_metrics=_collector(options, METRICS),
         trace_sample=share("--trace-sample", options.trace_sample),
         mask=_level("--mask", options.mask),
         web_allowed_hosts=allowed_hosts(options.web_allowed_host),
@@ -372,14 +376,14 @@ def _level(option: str, value: Any) -> MaskLevel:
     raise UsageError(f"{option}: found {value!r}, expected {', '.join(LEVELS)}")
 
 
-def _collector(options: Namespace) -> str:
-    """Where traces go over OTLP, as option and OpenTelemetry's variables say; empty: nowhere."""
-    given = options.otlp_traces or ""
+def _collector(options: Namespace, signal: Signal) -> str:
+    """Where a signal goes over OTLP, as option and variables say; empty: nowhere."""
+    given = vars(options)[f"otlp_{signal.name}"] or ""
     if not given:
         return ""
     if getattr(options, "otel", False):
         raise UsageError(
-            f"{OTLP_OPTION}: found Locust's own --otel with it, expected one of the two: "
-            "both trace the same requests"
+            f"{signal.option}: found Locust's own --otel with it, expected one of the two: "
+            f"both send {signal.name} of the same requests"
         )
-    return load_otlp(given, os.environ)[0].url
+    return load_otlp(given, os.environ, signal)[0].url

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mcstress.metrics.latency import STEP_PHASES
+from mcstress.metrics.latency import PART_PHASES, STEP_PHASES
 from mcstress.metrics.metric import MetricName
 from mcstress.metrics.names import metric_names
 from mcstress.metrics.phase import PHASES
@@ -30,7 +30,9 @@ def table() -> str:
     rows = [row for metric in metric_names() if (row := _row(metric))]
     head = "| figure | meaning | unit | samples | phases |\n|---|---|---|---|---|"
     steps, phases = (", ".join(f"`{name}`" for name in names) for names in (STEP_PHASES, PHASES))
-    return "\n".join([head, *rows, "", f"Steps: {steps}. Phases: {phases}.", ""])
+    parts = ", ".join(f"`{name}`" for name in PART_PHASES)
+    told = f"Steps: {steps}; `latency` also has their parts: {parts}. Phases: {phases}."
+    return "\n".join([head, *rows, "", told, ""])
 
 
 def _row(metric: MetricName) -> str | None:

@@ -76,7 +76,8 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ``resent``: the request went out twice, since the idle connection had been closed.
     ``request`` and ``response`` are kept with ``--evidence full`` only. ``unparseable``: why the
     LLM's answer, which came, could not be used. ``cut``: the end of the run came before an answer;
-    the latency is what had passed until then, and is in no percentile.
+    the latency is what had passed until then, and is in no percentile. ``parts``: the times of the
+    requests that it is made of by name, in ms, where it is not one alone.
     """
 
     name: str
@@ -89,6 +90,7 @@ class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     response: str | None = None
     unparseable: str | None = None
     cut: bool = False
+    parts: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Graded(msgspec.Struct, gc=False, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Self
 
 from mcstress.metrics.arrivals import ArrivalTotals, Offered
+from mcstress.metrics.band import Band
 from mcstress.metrics.calm import calm_bands
 from mcstress.metrics.check import Check
 from mcstress.metrics.event import Event
@@ -135,6 +136,11 @@ class Figures:
         """By figure and unit: the sum of its values, and their number. What compare pairs."""
         self._sums.settle()
         return self._sums.bands.joined().per_question()
+
+    def joined(self) -> Band:
+        """All bands as one: a copy, for those who need the counts behind the figures."""
+        self._sums.settle()
+        return self._sums.bands.joined()
 
     def glance(self) -> Results:
         """``metrics`` and ``latency`` over all bands only: a few ms, for a line of progress."""

@@ -118,6 +118,25 @@ class Histogram:
         middles = [_middle(bucket, counts.max_ns / 1e6) for bucket in buckets]
         return float(np.dot(counts.numbers, middles))
 
+    def up_to(self, edges: Sequence[int]) -> list[int]:
+        """How many of the latencies are below the lower edge of each bucket in ``edges``."""
+        counts = self._counts
+        if counts is None:
+            return [0 for _ in edges]
+        below = np.concatenate(([0], counts.numbers.cumsum()))
+        return [int(below[min(max(edge - counts.first, 0), len(below) - 1)]) for edge in edges]
+
+    def buckets(self) -> list[tuple[float, int]]:
+        """(middle in ms, count) of each bucket that holds any, ascending."""
+        counts = self._counts
+        if counts is None:
+            return []
+        used = counts.numbers.nonzero()[0]
+        return [
+            (_middle(int(bucket) + counts.first, counts.max_ns / 1e6), int(counts.numbers[bucket]))
+            for bucket in used
+        ]
+
     def percentile(self, thousandths: int) -> float | None:
         """The latency in ms that ``thousandths`` of the values do not exceed."""
         return _percentiles(self._counts, [thousandths])[0]

@@ -3,7 +3,8 @@
 A step's latency is the service's own time, whether it answered or failed: leaving out the steps
 that timed out would flatter. The wait for an LLM slot stands apart. A phase's is its events' from
 begin to end, waits included, but for those cut off; beside it stands the time of theirs that
-services took.
+services took. A step that a target makes of several requests has a figure, and its parts have:
+the slowest of those of one name, which go out at once.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ STEP_PHASES: dict[str, tuple[str, ...]] = {
 None: all phases, and those of a user's own, which may take any step, too.
 """
 
+PART_PHASES: dict[str, tuple[str, ...]] = {
+    "embed_query": (),
+    "store_query": (),
+    "record_time_to_done": ("baseline",),
+    "add_time_to_done": ("fresh_resume",),
+}
+"""The same for the parts of steps, which are in no count of steps."""
+
 OUR_PHASES = frozenset(PHASES)
 
 PERCENTILE_WORDS = {
@@ -42,15 +51,17 @@ PERCENTILE_WORDS = {
 }
 
 
-def steps_and_phases() -> Iterator[tuple[str, tuple[str, ...]]]:
+def steps_and_phases(
+    of: dict[str, tuple[str, ...]] = STEP_PHASES,
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Each step, and the phases that may take it: those of a user's own may take any."""
     own = tuple(name for name in PHASES if name not in OUR_PHASES)
-    for step, phases in STEP_PHASES.items():
+    for step, phases in of.items():
         yield step, (*phases, *own) if phases else tuple(PHASES)
 
 
 class Latency(Metric):
-    """Histograms by step, of the waits for an LLM slot by step, and of whole events by phase.
+    """Histograms by step and part, of the waits for an LLM slot, and of whole events by phase.
 
     ``phases_service``: what services took of those.
 
@@ -61,6 +72,7 @@ class Latency(Metric):
 
     def __init__(self) -> None:
         self.steps = Histograms()
+        self.parts = Histograms()
         self.queue = Histograms()
         self.phases = Histograms()
         self.phases_service = Histograms()
@@ -73,6 +85,9 @@ class Latency(Metric):
             if step.startswith("llm_"):
                 waits = f"wait of {step} for an LLM slot"
                 yield from percentile_names(f"latency.queue.{step}", waits, phases)
+        for part, phases in steps_and_phases(PART_PHASES):
+            whose = f"time of {part}, a part of steps of several requests"
+            yield from percentile_names(f"latency.{part}", whose, phases)
         for phase in PHASES:
             whole = f"latency of whole {phase} events"
             yield from percentile_names(f"latency.phases.{phase}", whole, (phase,))
@@ -86,10 +101,11 @@ class Latency(Metric):
         return total_ms / count if count else None
 
     def result(self, context: ResultContext | None = None) -> dict[str, Any]:
-        """{count, p50_ms, …} by step, by step in ``queue``, by phase in the other two."""
+        """{count, p50_ms, …} by step or part, by step in ``queue``, by phase in the other two."""
         del context
         return {
             **self.steps.summaries(),
+            **self.parts.summaries(),
             "queue": self.queue.summaries(),
             "phases": self.phases.summaries(),
             "phases_service": self.phases_service.summaries(),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from msgspec import UNSET
+
 from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlots
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
@@ -43,7 +45,7 @@ class SecondBucket(Seen):
     """Events by phase and outcome, latencies by name, and what else the timeline shows."""
 
     __slots__ = (
-        "_availability", "answered", "band", "events", "failed", "listeners", "phases",
+        "_availability", "answered", "band", "events", "failed", "listeners", "parts", "phases",
         "phases_service", "queue", "scheduled", "unanswered", "users_from",
     )  # fmt: skip
 
@@ -65,6 +67,7 @@ class SecondBucket(Seen):
         self.answered: defaultdict[str, Answered] = defaultdict(Answered)
         self.unanswered: Latencies = defaultdict(list)
         self.queue: Latencies = defaultdict(list)
+        self.parts: Latencies = defaultdict(list)
         self.phases: Latencies = defaultdict(list)
         self.phases_service: Latencies = defaultdict(list)
         self._availability = availability
@@ -82,7 +85,8 @@ class SecondBucket(Seen):
         self.events[phase, outcome] += 1
         for step in steps:
             name = step.name
-            if step.error is not None or step.cut or step.resent or name in MORE_THAN_TIMED:
+            other = step.error is not None or step.cut or step.resent or step.parts is not UNSET
+            if other or name in MORE_THAN_TIMED:
                 unsent += self._add_other(event, step)
                 continue
             answered = self.answered[name]
@@ -126,6 +130,8 @@ class SecondBucket(Seen):
             # Who has a rating has no answer that could not be used.
             if event.rating is None and not failed:
                 self.band.unparseable.add_step(event, step)
+        for part, latency_ms in (step.parts or {}).items():
+            self.parts[part].append(latency_ms)
         if step.resent:
             self.band.errors.resent[(name,)] += 1
 
@@ -157,6 +163,7 @@ class SecondBucket(Seen):
             slot.steps[name].add(counts)
         for kept, histograms in (
             (self.queue, latency.queue),
+            (self.parts, latency.parts),
             (self.phases, latency.phases),
             (self.phases_service, latency.phases_service),
         ):

@@ -21,7 +21,7 @@ from mcstress.metrics.event import (
     worded,
 )
 from mcstress.services.clock import CLOCK
-from mcstress.services.step import Step, cut_step
+from mcstress.services.step import Step, cut_step, part_times
 from mcstress.services.target import Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.memory import leaks
@@ -110,6 +110,8 @@ class EventScope:
             record = StepRecord(name, start, step.latency_ms, error, step.queue_ms, step.resent)
             if step.unparseable is not None:
                 record.unparseable = step.unparseable
+            if step.parts is not None:
+                record.parts = part_times(step.parts)
             records.append(record)
             if step.cut:
                 record.cut = True

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from mcstress.errors import UsageError
-from mcstress.services.corpus_file import ENDING, CorpusItem, write_corpus
+from mcstress.services.corpus_file import ENDING, CorpusItem, read_corpora, write_corpus
 from mcstress.services.embedded.system import CORPORA, build_matrix
 from mcstress.services.embedded.vocabulary import load_vocabulary
 from mcstress.services.embedded.workers import WorkerProfile, make_workers
-from mcstress.users.scenarios.load import load_scenario
+from mcstress.users.scenarios.load import corpus_paths, load_scenario
 from mcstress.users.scenarios.model import Scenario
 
 
@@ -22,7 +22,7 @@ def write_corpora(scenario_name: str, seed: int, out: Path, *, vectors: bool) ->
     Raises UsageError where the scenario is none, searches what is not made from a seed, or the
     folder cannot be written.
     """
-    corpora = seeded_corpora(load_scenario(scenario_name), seed)
+    corpora = corpora_of(scenario_name, load_scenario(scenario_name), seed)
     if vectors:
         corpora = {name: embedded(items, seed) for name, items in corpora.items()}
     try:
@@ -32,6 +32,17 @@ def write_corpora(scenario_name: str, seed: int, out: Path, *, vectors: bool) ->
     for name, items in corpora.items():
         path = out / f"{name}{ENDING}"
         yield f"{path}: {write_corpus(path, items):,} items"
+
+
+def corpora_of(
+    scenario_name: str, scenario: Scenario, seed: int
+) -> dict[str, Iterable[CorpusItem]]:
+    """The corpora that the scenario searches: those beside its file, or else the seed's."""
+    own = read_corpora(corpus_paths(scenario_name, scenario))
+    if own:
+        refuse_missing(scenario, own)
+        return {name: own[name] for name in scenario.corpora}
+    return seeded_corpora(scenario, seed)
 
 
 def seeded_corpora(scenario: Scenario, seed: int) -> dict[str, Iterable[CorpusItem]]:

@@ -12,7 +12,7 @@ import gevent
 
 from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import load_settings
-from mcstress.tracing.otlp.settings import OPTION, TRACES_ENDPOINT, load_otlp
+from mcstress.tracing.otlp.settings import OPTION, TRACES, load_otlp
 from mcstress.tracing.sink import SinkName
 from mcstress.tracing.spool.line import SpoolHead
 from mcstress.tracing.spool.replay import AnySettings, look_at_spool, replay
@@ -63,7 +63,7 @@ def _settings(spool: Path, head: SpoolHead, langfuse_env: Path, otlp_traces: str
     if not otlp_traces:
         raise UsageError(
             f"{spool}: found a spool for a collector (the run sent to {head.url}), expected "
-            f"{OPTION} with its URL, or {OPTION} env where {TRACES_ENDPOINT} has it"
+            f"{OPTION} with its URL, or {OPTION} env where {TRACES.endpoint} has it"
         )
     collector, warnings = load_otlp(otlp_traces, os.environ)
     for text in warnings:

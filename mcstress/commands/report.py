@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Completeness, CoordinatorNote, RunSection
 from mcstress.evidence.report.write import texts_of, write_report
+from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.run_document import RunDocument, build
 from mcstress.evidence.store.history import History, RunFile, blaming, events_of, read_run
 from mcstress.evidence.store.integrity import NO_DIGEST
@@ -27,7 +28,9 @@ NEEDED = ("run", "thresholds", "candidates")
 """The keys without which nothing can be counted again as it was."""
 
 
-def report_again(file: Path, *, skip_damaged: bool = False) -> tuple[str, str]:
+def report_again(
+    file: Path, *, skip_damaged: bool = False, assets: Assets = "inline"
+) -> tuple[str, str]:
     """Count all figures again and write the report beside ``file``: the verdict, and a line.
 
     Raises UsageError where ``file`` cannot be read, OSError where no report can be written. A
@@ -36,14 +39,14 @@ def report_again(file: Path, *, skip_damaged: bool = False) -> tuple[str, str]:
     run = read_run(file, skip_damaged=skip_damaged)
     with blaming(run):
         document = counted_again(run)
-    paths = _paths(file)
+    paths = _paths(file, assets)
     kept = ""
     if said := _says_more(paths.json, document.completeness):
         kept = f"; {paths.json} said that it {said}, and stays as it is"
-        paths = ReportPaths(paths.folder, f"{paths.run_id}-recount")
+        paths = ReportPaths(paths.folder, f"{paths.run_id}-recount", assets)
         document.run.evidence_path = str(paths.json)
     with blaming(run):  # before anything is written: a head of the wrong shape shows itself here
-        texts = texts_of(document)
+        texts = texts_of(document, assets)
     write_report(paths, document, run, texts, run.head)
     written = ", ".join(map(str, paths.reports.values()))
     told = f"{document.verdict}: {written}{kept}"
@@ -170,9 +173,9 @@ def _arrivals_cut_off(run: RunFile, begun: int) -> ArrivalTotals | UnsetType:
     )
 
 
-def _paths(file: Path) -> ReportPaths:
+def _paths(file: Path, assets: Assets) -> ReportPaths:
     for ending in ENDINGS:
         if file.name.endswith(ending):
             stem = file.name.removesuffix(ending)
-            return ReportPaths(file.parent, stem.removeprefix(f"{STEM}_").split(".")[0])
+            return ReportPaths(file.parent, stem.removeprefix(f"{STEM}_").split(".")[0], assets)
     raise UsageError(f"{file}: expected a file that ends in {' or '.join(ENDINGS)}")

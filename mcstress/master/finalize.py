@@ -24,7 +24,7 @@ from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
 from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
 from mcstress.master.expected_samples import plan
-from mcstress.master.report_place import write, write_again
+from mcstress.master.report_place import index, write, write_again
 from mcstress.master.run_info import describe
 from mcstress.master.run_state import RunState, cells
 from mcstress.metrics.figures import Figures
@@ -69,6 +69,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     segments = gather(controller, run)
     history = in_thread(lambda: read_back(run))
     figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
+    run.figures = figures  # whoever looks from now on sees what the report says
     in_thread(import_scipy)
     found = [*_found(run, history), *miscounted]
     kept = 0 if history is None else len(history.order)
@@ -85,6 +86,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
         document.completeness.notices = notices
         in_thread(lambda: write_again(run, document))
     controller.dismiss(run)
+    in_thread(lambda: index(run))
     if in_its_place and history is not None and not found:
         _remove(run, segments)
     return document

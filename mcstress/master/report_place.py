@@ -63,7 +63,7 @@ def _write_elsewhere(
     folder = None
     try:
         folder = Path(mkdtemp(prefix=f"{STEM}_{run.run.label}_"))
-        run.paths = ReportPaths(folder, own.run_id)
+        run.paths = ReportPaths(folder, own.run_id, own.assets)
         told = f"The report could not be written to {own.folder} ({fault}): {folder} has it"
         counted.notices = [*notices, told]
         document.run.evidence_path = str(run.paths.json)
@@ -97,3 +97,15 @@ def write_again(run: RunState, document: RunDocument) -> None:
         logger.error(  # noqa: TRY400  (likewise)
             "the report lacks what became of the traces: %s: %s", fault.filename, fault.strerror
         )
+
+
+def index(run: RunState) -> None:
+    """Bring ``index.html`` of the run's folder up to date; without room the old one stays."""
+    from mcstress.evidence.report.folder_index import write_index  # noqa: PLC0415  (Bokeh loads slowly)
+
+    if run.report_fault:
+        return
+    try:
+        write_index(run.paths.folder, run.paths.assets)
+    except OSError as fault:
+        logger.warning("no index of %s: %s", run.paths.folder, fault.strerror)

@@ -32,7 +32,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
 
     Raises UsageError where the report folder cannot be written.
     """
-    paths = claim(settings.report_dir, settings.run_id or None)
+    paths = claim(settings.report_dir, settings.run_id or None, settings.report_assets)
     own = system.own_prefix
     skipped = system.skipped_phases()
     run = Run(

@@ -53,6 +53,8 @@ def check_ports(options: Namespace) -> None:
         _check("--master-bind", options.master_bind_host, options.master_bind_port, renamed_by)
     if options.headful or not options.headless:
         _check("--web", options.web_host, options.web_port)
+    if port := getattr(options, "prometheus_port", 0):
+        _check("--prometheus", options.web_host, port, by="--web-host")
 
 
 def _only_shows(options: Namespace) -> bool:
@@ -67,17 +69,20 @@ def _check_way_to_the_master(options: Namespace) -> None:
         )
 
 
-def _check(option: str, host: str, port: int, renamed_by: str = "") -> None:
-    """Listen for a moment as Locust will; ``renamed_by`` are the options that name another port."""
-    where = f"{option}-port {port}"
+def _check(option: str, host: str, port: int, renamed_by: str = "", by: str = "") -> None:
+    """Listen for a moment as the process will.
+
+    ``renamed_by`` are the options that name another port, and ``by`` the one that names the host.
+    """
+    where, by = f"{option}-port {port}", by or f"{option}-host"
     if host not in EVERYWHERE:
-        where = f"{option}-host {host}, {where}"
+        where = f"{by} {host}, {where}"
     try:
-        _listen(host, port)
+        listen(host, port).close()
     except OverflowError:
         raise UsageError(f"{option}-port: found {port}, expected 0 to 65535") from None
     except socket.gaierror as fault:
-        raise UsageError(f"{option}-host: found {host!r}: {fault.strerror}") from None
+        raise UsageError(f"{by}: found {host!r}: {fault.strerror}") from None
     except OSError as fault:
         reason = os.strerror(fault.errno).lower() if fault.errno else str(fault)
         if fault.errno == errno.EADDRINUSE:
@@ -85,12 +90,11 @@ def _check(option: str, host: str, port: int, renamed_by: str = "") -> None:
         raise UsageError(f"{where}: {reason}") from None
 
 
-def _listen(host: str, port: int) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; everywhere means by IPv6 too, where this machine has it."""
     if host in EVERYWHERE and socket.has_dualstack_ipv6():
-        made = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    elif host in EVERYWHERE:
-        made = socket.create_server(("", port))
-    else:
-        ((family, *_), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        made = socket.create_server((host, port), family=family)
-    made.close()
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    if host in EVERYWHERE:
+        return socket.create_server(("", port))
+    ((family, *_), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return socket.create_server((host, port), family=family)

@@ -240,19 +240,26 @@ class Tracer:
     def _items(self, event: Event, steps: Sequence[Step[Any]]) -> list[Queued]:
         """What is kept of ``steps``; of those that are none, that they are lost.
 
-        The first that there is heads the event, the others hang under it.
+        The first that there is heads the event, the others hang under it, and a step's parts under
+        the step.
         """
         worker = self._worker
         items: list[Queued] = []
+        parts: list[Queued] = []
         head: str | None = None
         for step in steps:
             try:
                 items.append(TracedStep.of(event, step, worker, head))
                 head = step.span_id if head is None else head
+                if step.parts:
+                    parts += [
+                        TracedStep.of(event, part, worker, step.span_id) for part in step.parts
+                    ]
             except AttributeError as fault:
                 self._border.caught(fault)
         self._counts.drop(UNSERIALISABLE, len(steps) - len(items))
-        return items
+        self._counts.made += len(parts)
+        return items + parts if parts else items
 
     def _buffer(self, items: list[Queued]) -> None:
         """Append to the buffer of this greenlet; a full one moves on."""

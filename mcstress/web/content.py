@@ -13,8 +13,8 @@ from mcstress.evidence.report.writers import Form, forms
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.report_place import FinishedRun
 from mcstress.services.clock import CLOCK
+from mcstress.snapshots import Snapshot
 from mcstress.web.series import all_series
-from mcstress.web.snapshot import Snapshot
 
 SECTIONS = (
     "checks",

@@ -9,11 +9,11 @@ from locust.web import WebUI
 from mcstress.lifecycle import Lifecycle
 from mcstress.metrics.intervals import import_scipy
 from mcstress.settings import Settings
+from mcstress.snapshots import Snapshots
 from mcstress.web.access import Access
 from mcstress.web.locust_tab import add_link, add_tab
 from mcstress.web.names import OwnNames
 from mcstress.web.page import Page
-from mcstress.web.snapshot import Snapshots
 from mcstress.web.start_form import StartForm
 
 logger = logging.getLogger(__name__)

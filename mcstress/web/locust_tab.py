@@ -8,7 +8,7 @@ from flask import Response, json, request
 from locust.runners import STATE_RUNNING
 from locust.web import WebUI
 
-from mcstress.web.snapshot import Snapshots
+from mcstress.snapshots import Snapshots
 from mcstress.web.table import rows
 
 KEY = "coordination"

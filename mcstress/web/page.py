@@ -14,11 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from locust.web import WebUI
 
 from mcstress.evidence.report import html
+from mcstress.evidence.report.library import SHARED_NAME
 from mcstress.evidence.report.writers import forms
 from mcstress.master.report_place import FinishedRuns
+from mcstress.snapshots import Snapshots
 from mcstress.web.charts import empty_charts
 from mcstress.web.content import content
-from mcstress.web.snapshot import Snapshots
 from mcstress.web.table import as_csv, rows
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -99,6 +100,8 @@ class Page:
 
     def report(self, name: str) -> Response:
         """A report of a run that this process has finished: ``001.html``."""
+        if name == SHARED_NAME:  # what pages of --report-assets shared ask for beside them
+            return self.library()
         label, _, ending = name.partition(".")
         for run in self._finished.runs:
             if run.paths.run_id == label and (form := forms().get(ending)):

@@ -31,8 +31,8 @@ from mcstress.evidence.schema import schema
 from mcstress.evidence.store.history import read_run
 from mcstress.metrics.check import parse_check
 from mcstress.metrics.figures import Figures
+from mcstress.snapshots import Snapshot
 from mcstress.web.content import content
-from mcstress.web.snapshot import Snapshot
 from mcstress.web.table import rows
 
 CHECKOUT = Path(__file__).resolve().parents[2]

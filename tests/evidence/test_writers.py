@@ -14,9 +14,9 @@ from mcstress.evidence.store.paths import claim
 from mcstress.evidence.store.segment import Segment
 from mcstress.master.notify import summary
 from mcstress.master.report_place import FinishedRun
+from mcstress.snapshots import Snapshot
 from mcstress.web.content import content
 from mcstress.web.page import Page
-from mcstress.web.snapshot import Snapshot
 
 ENDING = "verdict.txt"
 EMPTY = typed({"run": {"run_id": "001"}})
@@ -25,7 +25,7 @@ EMPTY = typed({"run": {"run_id": "001"}})
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run whose report has one form more, and no plots: its paths, its document."""
-    shown = Writer("one word", "text/plain", lambda document: f"{document.verdict}\n")
+    shown = Writer("one word", "text/plain", lambda document, _: f"{document.verdict}\n")
     monkeypatch.setitem(writers.WRITERS, ENDING, shown)
     monkeypatch.delitem(writers.WRITERS, "html")
     paths = claim(tmp_path)
@@ -97,7 +97,7 @@ def test_people_are_told_of_it(run):
 
 @pytest.mark.parametrize("ending", WRITERS)
 def test_each_writer_makes_a_text_of_a_run_that_measured_nothing(ending):
-    assert "001" in WRITERS[ending].text(EMPTY)
+    assert "001" in WRITERS[ending].text(EMPTY, "inline")
 
 
 def test_the_pages_first_link_is_what_a_browser_shows_best(tmp_path):

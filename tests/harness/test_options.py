@@ -302,6 +302,18 @@ def test_a_collector_and_locusts_own_traces_are_refused_together():
     assert read(otlp_traces="", otel=True).otlp_traces == ""
     with pytest.raises(UsageError, match=r"^--otlp-traces: found Locust's own --otel with it, "):
         read(otlp_traces="http://127.0.0.1:2", otel=True)
+    with pytest.raises(UsageError, match=r"^--otlp-metrics: found Locust's own --otel with it, "):
+        read(otlp_metrics="http://127.0.0.1:2", otel=True)
+
+
+def test_metrics_go_nowhere_because_a_variable_is_there(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    assert read().otlp_metrics == ""
+    assert read(otlp_metrics="env").otlp_metrics == "http://127.0.0.1:1/v1/metrics"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://127.0.0.1:3/m")
+    assert read(otlp_metrics="env").otlp_metrics == "http://127.0.0.1:3/m"
+    with pytest.raises(UsageError, match=r"^--otlp-metrics: found 'c'"):
+        read(otlp_metrics="c")
 
 
 def test_a_collectors_headers_are_checked_before_the_run(monkeypatch):

@@ -49,6 +49,19 @@ def test_a_taken_port_is_named_with_its_option(taken):
     assert refusal("--headless", "--headful", "--web-port", taken) == web
 
 
+def test_a_taken_port_for_prometheus_is_named(taken):
+    asked = options(*HERE, "--headless")
+    asked.prometheus_port = taken
+    said = f"--web-host 127.0.0.1, --prometheus-port {taken}: address already in use; name another"
+    with pytest.raises(UsageError, match=said):
+        check_ports(asked)
+    asked.prometheus_port = 70_000
+    with pytest.raises(UsageError, match="--prometheus-port: found 70000, expected 0 to 65535"):
+        check_ports(asked)
+    asked.worker = True
+    check_ports(asked)
+
+
 def test_a_port_that_cannot_be_is_refused():
     assert refusal("--web-port", 70_000) == "--web-port: found 70000, expected 0 to 65535"
     assert refusal("--web-host", "no such host").startswith("--web-host: found 'no such host': ")

@@ -220,6 +220,28 @@ def test_the_wait_for_a_slot_stands_apart():
     assert latency["phases"]["inbox"]["max_ms"] == 40.0
 
 
+def test_the_parts_of_a_step_have_times_and_are_no_steps():
+    """The step's own time counts once; its parts stand beside it, those of a failed one too."""
+    seat = Seat()
+    parts = {"embed.query": 4.0, "store.query": 9.0}
+    steps = [
+        StepRecord("matrix.search", at(1), 13.0, parts=parts),
+        StepRecord("matrix.search", at(2), 4.0, "embed: closed", parts={"embed.query": 4.0}),
+        StepRecord("matrix.search", at(3), 1.0),
+    ]
+    results = result_of(*(seat.event("surge", steps=[step]) for step in steps))
+    latency = results["latency"]
+    counts = {name: latency[name].get("count") for name in latency}
+    assert counts == {
+        "matrix_search": 3, "embed_query": 2, "store_query": 1,
+        "queue": None, "phases": None, "phases_service": None,
+    }  # fmt: skip
+    assert (latency["embed_query"]["max_ms"], latency["store_query"]["max_ms"]) == (4.0, 9.0)
+    assert latency["matrix_search"]["max_ms"] == 13.0
+    assert results["metrics"]["errors"]["steps"] == 3
+    assert results["metrics"]["errors"]["failed"] == 1
+
+
 def test_trios_of_one_variant_are_one_unit():
     """Ten trios in two wordings have no more to say about other trios than two have."""
     for variants, label, trios in ((2, "within these trios", 2), (None, "over trios", 10)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcstress.errors import UsageError
-from mcstress.tracing.otlp.settings import DEFAULT_URL, FROM_VARIABLES, load_otlp
+from mcstress.tracing.otlp.settings import COLLECTOR, FROM_VARIABLES, TRACES, load_otlp
 
 SECRET = "s3cr3t"
 HEADERS = {"OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{SECRET}, x-team = a b"}
@@ -19,7 +19,7 @@ PARSED = (("authorization", f"Bearer {SECRET}"), ("x-team", "a b"))
         ("http://c:4318/", {}, "http://c:4318/"),
         ("https://c/otlp/v1/traces/", {}, "https://c/otlp/v1/traces"),
         ("http://c:4318", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://b"}, "http://c:4318/v1/traces"),
-        (FROM_VARIABLES, {}, DEFAULT_URL),
+        (FROM_VARIABLES, {}, COLLECTOR + TRACES.route),
         (FROM_VARIABLES, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://b:1"}, "http://b:1/v1/traces"),
         (
             FROM_VARIABLES,

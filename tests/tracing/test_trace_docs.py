@@ -31,11 +31,10 @@ def test_every_variable(name):
 @pytest.mark.parametrize(
     "name",
     [
-        collector.ENDPOINT,
-        collector.TRACES_ENDPOINT,
-        *collector.HEADERS,
-        *collector.PROTOCOL,
-        *collector.COMPRESSION,
+        *collector.TRACES.variables("ENDPOINT"),
+        *collector.TRACES.variables("HEADERS"),
+        *collector.TRACES.variables("PROTOCOL"),
+        *collector.TRACES.variables("COMPRESSION"),
     ],
 )
 def test_every_variable_of_a_collector(name):

@@ -57,6 +57,21 @@ def test_the_inbox_is_six_groups_of_four(standin, trace_to):
         assert {standin.observations[each.span_id]["parent"] for each in others} == {head.span_id}
 
 
+def test_the_parts_of_a_step_are_spans_under_it(standin, trace_to):
+    tracer = trace_to(standin.url)
+    head, whole = step("embed"), step("matrix.search")
+    whole.parts = [step("embed.query"), step("store.query"), step("store.query", error="closed")]
+    tracer.record(event("surge"), [head, whole])
+    counts = tracer.finish(10)
+    assert balanced(counts)
+    assert counts.made == 5
+    parents = {each.span_id: whole.span_id for each in whole.parts} | {whole.span_id: head.span_id}
+    assert {span: standin.observations[span]["parent"] for span in parents} == parents
+    named = [standin.observations[each.span_id]["name"] for each in whole.parts]
+    assert named == ["embed.query", "store.query", "store.query"]
+    assert standin.faults == []
+
+
 def test_the_parent_of_heads_is_in_the_trace_and_never_sent(newest, trace_to):
     tracer = trace_to(newest.url)
     inbox = record_round(tracer)

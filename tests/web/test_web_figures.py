@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from mcstress import snapshots as web_snapshot
 from mcstress.evidence.run_document import document_of
 from mcstress.metrics.names import METRICS
-from mcstress.web import snapshot as web_snapshot
+from mcstress.snapshots import LEAST_S, MOST_S, Snapshot, Snapshots
 from mcstress.web.charts import empty_charts
 from mcstress.web.content import content
 from mcstress.web.series import all_series, over_time
-from mcstress.web.snapshot import LEAST_S, MOST_S, Snapshot, Snapshots
 from mcstress.web.table import CSV_COLUMNS, as_csv, rows
 
 PARTS = [

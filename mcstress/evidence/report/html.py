@@ -14,18 +14,19 @@ from pathlib import Path
 import msgspec
 from bokeh.embed import components
 from bokeh.model import Model
-from bokeh.resources import Resources
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import words
+from mcstress.evidence.report.library import library_tag
 from mcstress.evidence.report.plots import quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Link, Verbatim
 from mcstress.evidence.report.view import view
+from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.results import ChangedReissue, NamedHit
 
@@ -97,15 +98,18 @@ class WorstReissue(msgspec.Struct, frozen=True):
     link: str
 
 
-def html(document: RunDocument, generated: datetime | None = None) -> str:
-    """The report of a document's head as a whole page."""
+def html(
+    document: RunDocument, generated: datetime | None = None, *, assets: Assets = "inline"
+) -> str:
+    """The report of a document's head as a whole page; ``assets``: where its library is."""
     report = view(document, generated)
     script, drawn = _drawn(document)
     return _template().render(
         report=report,
         plots=drawn,
         script=script,
-        library=_library() if script else "",
+        shared=assets == "shared",
+        library=library_tag(assets) if script else "",
         worst=[_worst(one, report.run) for one in document.worst_reissues],
         settings=[(key, str(value)) for key, value in report.run.settings.items()],
         versions=[*report.run.versions.items()],
@@ -127,11 +131,6 @@ def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
     for (key, caption, _), div in zip(found, divs, strict=True):
         places.setdefault(key, []).append(Drawn(_trusted(div), caption))
     return _trusted(script), places
-
-
-@cache
-def _library() -> Markup:
-    return _trusted(Resources(mode="inline", components=["bokeh"]).render_js())
 
 
 def _trusted(text: str) -> Markup:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mcstress.evidence.report.writers import WRITERS
+from mcstress.evidence.report.writers import WRITERS, Assets
 from mcstress.evidence.run_document import RunDocument, head_of
 from mcstress.evidence.store.atomic import write_text
 from mcstress.evidence.store.document import replace_head, write_document
@@ -18,9 +18,9 @@ Texts = dict[str, str]
 """The text of each writer, by the ending of its file."""
 
 
-def texts_of(document: RunDocument) -> Texts:
+def texts_of(document: RunDocument, assets: Assets = "inline") -> Texts:
     """What people are to read of ``document``."""
-    return {ending: writer.text(document) for ending, writer in WRITERS.items()}
+    return {ending: writer.text(document, assets) for ending, writer in WRITERS.items()}
 
 
 def write_report(
@@ -39,16 +39,20 @@ def write_report(
     order = TimeOrder(source) if isinstance(source, Sequence) else source.order
     head = head_of(document, stored)
     count = write_document(paths.json, head, order.raw_events(), order.workers)
-    _write_texts(paths, texts or texts_of(document))
+    _write_texts(paths, texts or texts_of(document, paths.assets))
     return count
 
 
 def update_head(paths: ReportPaths, document: RunDocument) -> None:
     """Write the reports anew with ``document``; the events in the JSON stay as they are."""
     replace_head(paths.json, head_of(document))
-    _write_texts(paths, texts_of(document))
+    _write_texts(paths, texts_of(document, paths.assets))
 
 
 def _write_texts(paths: ReportPaths, texts: Texts) -> None:
+    if paths.assets == "shared":
+        from mcstress.evidence.report.library import write_shared  # noqa: PLC0415  (see writers.py)
+
+        write_shared(paths.folder)
     for ending, text in texts.items():
         write_text(paths.report(ending), text)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
 from mcstress.evidence.run_document import RunDocument
+
+Assets = Literal["inline", "shared"]
+"""Where a page has Bokeh's JavaScript, 1.1 MB: ``inline`` in itself, so that it travels alone, or
+``shared`` with all pages of its folder, in a file beside them."""
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -19,20 +24,20 @@ class Form(msgspec.Struct, frozen=True):
 class Writer(Form, frozen=True):
     """A form for people to read; ``text`` makes a file of it, which is UTF-8."""
 
-    text: Callable[[RunDocument], str]
+    text: Callable[[RunDocument, Assets], str]
 
 
-def _markdown(document: RunDocument) -> str:
+def _markdown(document: RunDocument, _: Assets) -> str:
     from mcstress.evidence.report.markdown import markdown  # noqa: PLC0415  (see below)
 
     return markdown(document)
 
 
-def _html(document: RunDocument) -> str:
+def _html(document: RunDocument, assets: Assets) -> str:
     # Loading Bokeh takes a second: workers do without it, and a thread does not keep them waiting.
     from mcstress.evidence.report.html import html  # noqa: PLC0415  (see above)
 
-    return html(document)
+    return html(document, assets=assets)
 
 
 WRITERS: dict[str, Writer] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mcstress.errors import UsageError
-from mcstress.evidence.report.writers import DOCUMENT, forms
+from mcstress.evidence.report.writers import DOCUMENT, Assets, forms
 
 STEM = "multi_coord_stress"
 _NUMBERED = re.compile(rf"{STEM}_(\d+)\.")
@@ -18,10 +18,14 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class ReportPaths(msgspec.Struct, frozen=True):
-    """Where one run leaves its files. ``run_id`` is the number as text (``007``) or --run-id."""
+    """Where one run leaves its files. ``run_id`` is the number as text (``007``) or --run-id.
+
+    ``assets``: where its page has its library.
+    """
 
     folder: Path
     run_id: str
+    assets: Assets = "inline"
 
     @property
     def json(self) -> Path:
@@ -54,7 +58,7 @@ class ReportPaths(msgspec.Struct, frozen=True):
         return self.folder / f"{STEM}_{self.run_id}.{ending}"
 
 
-def claim(folder: Path, run_id: str | None = None) -> ReportPaths:
+def claim(folder: Path, run_id: str | None = None, assets: Assets = "inline") -> ReportPaths:
     """The paths of a new run, claimed by creating its empty events file.
 
     Two runs that claim at once get different numbers; nothing that is there is overwritten.
@@ -74,12 +78,13 @@ def claim(folder: Path, run_id: str | None = None) -> ReportPaths:
         ) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _claim_number(folder) if run_id is None else _claim_id(folder, run_id)
+        found = _claim_number(folder) if run_id is None else _claim_id(folder, run_id)
     except OSError as error:
         raise UsageError(
             f"--report-dir {folder}: cannot write there: {error.strerror}; "
             "expected a folder that this user may write to"
         ) from error
+    return msgspec.structs.replace(found, assets=assets)
 
 
 def release(paths: ReportPaths) -> None:

@@ -86,9 +86,14 @@ def forget(files: Iterable[Path]) -> None:
 
 def kept_at(seed: int) -> Path:
     """Where the file of ``seed`` is, or would be. RuntimeError where there is no home."""
+    return cache_folder() / f"embedded-{made_by()}-{seed}"
+
+
+def cache_folder() -> Path:
+    """Where is kept what can be made again. RuntimeError where there is no home."""
     root = os.environ.get("XDG_CACHE_HOME")
     folder = Path(root) if root and Path(root).is_absolute() else Path.home() / ".cache"
-    return folder / "mcstress" / f"embedded-{made_by()}-{seed}"
+    return folder / "mcstress"
 
 
 def made_by() -> str:

@@ -15,7 +15,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import clip
 from mcstress.services.step import Step, leave_cut, part_times
 from mcstress.services.target import TargetSetup
-from mcstress.services.toml.operation import Operation, document
+from mcstress.services.toml.operation import Operation, Outgoing, document
 from mcstress.services.toml.plan import Plan, PollPlan
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
 from mcstress.services.toml.service import Connections, Service
@@ -85,6 +85,19 @@ class Caller:
         """The step of one request."""
         connections = self._connections[request.service or self._default]
         return request.send(connections, values, trace, read=read, name=name)
+
+    def send_out(
+        self,
+        request: Operation,
+        out: Outgoing,
+        trace: TraceContext | None = None,
+        *,
+        read: Callable[[bytes], Answer] | None = None,
+        name: str = "",
+    ) -> Step[Answer]:
+        """The same of a request that is filled in."""
+        connections = self._connections[request.service or self._default]
+        return request.send_out(connections, out, trace, read=read, name=name)
 
     def sent(self, request: Operation, of: str, values: Values, pointer: Pointer | None) -> Any:
         """What ``pointer`` finds in the answer of a request that is in no figure.

@@ -122,9 +122,13 @@ class PollTable(RequestTable):
 
 
 class WriteTable(RequestTable):
-    """``[add]`` and ``[record]``. ``task`` points to what ``done`` asks for as ``{task}``."""
+    """``[add]`` and ``[record]``. ``task`` points to what ``done`` asks for as ``{task}``.
+
+    ``batch``: how many things one request may have before a run.
+    """
 
     item: Any = None
+    batch: Annotated[int, Meta(ge=1)] = 1
     task: str | None = None
     done: PollTable | None = None
 

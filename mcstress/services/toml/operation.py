@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ from mcstress.services.failure_reason import (
 from mcstress.services.http.request_head import JSON
 from mcstress.services.http.transport import Reply
 from mcstress.services.step import Step, leave_cut
+from mcstress.services.toml.columns import Columns
 from mcstress.services.toml.file import FileError, RequestTable
 from mcstress.services.toml.pointer import Pointer, PointerError
 from mcstress.services.toml.service import Connections
@@ -33,6 +34,7 @@ Read = Callable[[bytes], Answer]
 
 NDJSON = "application/x-ndjson"
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Outgoing(msgspec.Struct, gc=False):
@@ -100,7 +102,25 @@ class Operation:
         Without ``read`` any answer is fine that does not say that it is an error. A status of
         ``ok`` is no error, and has no answer.
         """
-        out = self.outgoing(values)
+        return self.send_out(connections, self.outgoing(values), trace, read=read, name=name)
+
+    def together(self, of_each: Sequence[Values], columns: Columns | None) -> Outgoing:
+        """One request of several things: their columns joined, the rest as the first has it."""
+        out = self.outgoing(of_each[0])
+        if columns is not None and self._body is not None:
+            out.body = _encode(columns.joined([self._body.value(one) for one in of_each]))
+        return out
+
+    def send_out(
+        self,
+        connections: Connections,
+        out: Outgoing,
+        trace: TraceContext | None = None,
+        *,
+        read: Read[Answer] | None = None,
+        name: str = "",
+    ) -> Step[Answer]:
+        """The same of a request that is filled in."""
         span_id = new_span_id()
         traceparent = trace.traceparent(span_id) if trace else None
         url = connections.base_url + out.path

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from mcstress.services.target import Capabilities
+from mcstress.services.toml.columns import Columns
 from mcstress.services.toml.file import (
     FileError,
     HitsTable,
@@ -90,11 +91,24 @@ class WritePlan:
             raise FileError(str(error)) from None
         if (self.item is not None) != ("items" in self.request.needs):
             raise FileError(f"{place}: found one of item and {{items}}, expected both or neither")
+        self.batch = table.batch
+        self.columns = self._columns(place, table) if table.batch > 1 and not self.item else None
         if self.done and "task" in self.done.request.needs and self.task is None:
             raise FileError(f"{place}.done: found {{task}}, expected {place}.task, its pointer")
         self.needs = frozenset(needs - {"items"})
         self.all_needs = self.needs | (self.done.request.needs if self.done else frozenset())
         self.reader = None if self.task is None else partial(_found, self.task)
+
+    def _columns(self, place: str, table: WriteTable) -> Columns:
+        if table.body is None or table.done is not None:
+            raise FileError(
+                f"{place}.batch: found {table.batch} and "
+                f"{'done' if table.done else 'no body'}, expected a body with lists"
+            )
+        try:
+            return Columns(table.body, f"{place}.body")
+        except TemplateError as error:
+            raise FileError(str(error)) from None
 
 
 def _found(pointer: Pointer, body: bytes) -> Any:
@@ -121,6 +135,7 @@ class Plan:
         self.add = WritePlan(self._at("add"), tables.add) if tables.add else None
         self.record = WritePlan(self._at("record"), tables.record) if tables.record else None
         self.ready = PollPlan(self._at("ready"), tables.ready) if tables.ready else None
+        self.batch = max([one.batch for one in (self.add, self.record) if one], default=1)
         self.vector = self._vector(tables)
         self.corpus_ids = self._corpus_ids(tables)
         self._read_size(tables)

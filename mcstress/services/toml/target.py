@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, ClassVar, Self, cast
@@ -35,6 +35,14 @@ from mcstress.services.toml.plan import HitsPlan, Plan, WritePlan, plan_of
 from mcstress.services.toml.service import Service
 from mcstress.services.toml.sizes import read_sizes
 from mcstress.services.toml.vectors import builtin_embedding, dimension_of
+from mcstress.services.toml.writing import (
+    batches,
+    item_values,
+    recorded_values,
+    together,
+    write_items,
+    write_recordings,
+)
 from mcstress.services.trace_context import TraceContext, new_span_id
 
 WIDER = "matrix.search_wider"
@@ -221,19 +229,7 @@ class TomlTarget(Target):
         """Step ``playbook.record``: remember an answer in a namespace."""
         plan = self.plan.record
         assert plan is not None
-        answer = recording.answer
-        values = {
-            "text": recording.text,
-            "namespace": recording.namespace,
-            "answer_id": answer.id,
-            "answer_corpus": answer.corpus,
-            "role": recording.role,
-            **self._host,
-        }
-        if "record_uuid" in plan.all_needs:
-            values["record_uuid"] = uuid_of(
-                recording.namespace, recording.text, answer.corpus, answer.id
-            )
+        answer, values = recording.answer, recorded_values(plan, recording, self._host)
         collection = self.plan.record_collection
         corpus = answer.corpus if collection is None else collection(values)
 
@@ -250,11 +246,24 @@ class TomlTarget(Target):
 
         return self._until_done(self.caller.whole(RECORD, recording, work), plan, values)
 
+    def record_all(
+        self, recordings: Sequence[Recording], trace: TraceContext
+    ) -> Iterator[Step[Any]]:
+        """As many at once as the file's ``batch`` says."""
+        plan = self.plan.record
+        assert plan is not None
+        if plan.batch == 1:
+            yield from super().record_all(recordings, trace)
+            return
+        for those in together(recordings, plan.batch):
+            of_each = [recorded_values(plan, one, self._host) for one in those]
+            yield write_recordings(self.caller, plan, those, of_each, trace)
+
     def add(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:
         """Step ``index.add``, after ``embed`` where a service makes the vector."""
         plan = self.plan.add
         assert plan is not None
-        values = self._item_values(plan, item)
+        values = item_values(plan, item, self._host)
         error = None
         try:
             if self.plan.embed is not None and plan.needs & {"vector", "dimension"}:
@@ -280,16 +289,16 @@ class TomlTarget(Target):
         step = self.caller.send(plan.request, values, trace, read=plan.reader, name=ADD)
         yield self._until_done(step, plan, values)
 
-    def _item_values(self, plan: WritePlan, item: NewItem) -> dict[str, Any]:
-        values = {
-            "text": item.text,
-            "id": item.id,
-            "metadata": item.metadata,
-            **self._host,
-        }
-        if "uuid" in plan.all_needs:
-            values["uuid"] = uuid_of(item.corpus, item.id)
-        return values
+    def add_all(self, items: Sequence[NewItem], trace: TraceContext) -> Iterator[Step[Any]]:
+        """As many at once as the file's ``batch`` says."""
+        plan = self.plan.add
+        assert plan is not None
+        if plan.batch == 1:
+            yield from super().add_all(items, trace)
+            return
+        for those in batches(items, plan.batch):
+            of_each = [item_values(plan, one, self._host) for one in those]
+            yield write_items(self.caller, plan, those, of_each, trace)
 
     def _until_done(self, step: Step[Any], plan: WritePlan, values: dict[str, Any]) -> Step[Any]:
         """``step``, which ends with the acceptance; whoever is told of it is told after it is done.
@@ -352,11 +361,6 @@ class TomlTarget(Target):
         return cast("Step[str]", step)
 
 
-def uuid_of(*names: str) -> str:
-    """A UUID (version 5) that depends on ``names`` alone: many stores take no other ids."""
-    return str(uuid5(NAMESPACE_URL, "/".join(names)))
-
-
 def _dimension(values: dict[str, Any]) -> int | None:
     vector = values.get("vector")
     return None if vector is None else dimension_of(vector)
@@ -370,6 +374,11 @@ def toml_target(path: str, text: str) -> type[TomlTarget]:
         type(
             "TomlTarget",
             (TomlTarget,),
-            {"plan": plan, "title": plan.title, "takes_host": plan.takes_host},
+            {
+                "plan": plan,
+                "title": plan.title,
+                "takes_host": plan.takes_host,
+                "batch": plan.batch,
+            },
         ),
     )

@@ -1,4 +1,4 @@
-"""Where a collector is and what lets us in: from ``--otlp-traces`` and OpenTelemetry's variables.
+"""Where a collector is and what lets us in: from ``--otlp-…`` and OpenTelemetry's variables.
 
 The option says whether; ``OTEL_EXPORTER_OTLP_*`` say where, and with which headers, and never
 whether. Headers may hold secrets: they belong to the endpoint that the variables name, or else to
@@ -22,17 +22,11 @@ if TYPE_CHECKING:
 
     from mcstress.tracing.http.reply import Peer
 
-OPTION = "--otlp-traces"
 FROM_VARIABLES = "env"
-"""What the option says without a URL: the variables say where."""
+"""What an option says without a URL: the variables say where."""
 _PREFIX = "OTEL_EXPORTER_OTLP"
 ENDPOINT = f"{_PREFIX}_ENDPOINT"
-TRACES_ENDPOINT = f"{_PREFIX}_TRACES_ENDPOINT"
-HEADERS = (f"{_PREFIX}_TRACES_HEADERS", f"{_PREFIX}_HEADERS")
-PROTOCOL = (f"{_PREFIX}_TRACES_PROTOCOL", f"{_PREFIX}_PROTOCOL")
-COMPRESSION = (f"{_PREFIX}_TRACES_COMPRESSION", f"{_PREFIX}_COMPRESSION")
-ROUTE = "/v1/traces"
-DEFAULT_URL = f"http://localhost:4318{ROUTE}"
+COLLECTOR = "http://localhost:4318"
 """Where the specification looks for a collector when nobody says where it is."""
 SPOKEN = "http/protobuf"
 
@@ -42,12 +36,40 @@ _SHORTEST_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """One of OpenTelemetry's signals: the option that asks for it, and the names of its own."""
+
+    option: str
+    name: str
+
+    @property
+    def route(self) -> str:
+        """Its path at a collector of which only the base is given."""
+        return f"/v1/{self.name}"
+
+    @property
+    def endpoint(self) -> str:
+        """The variable that names its endpoint alone."""
+        return self.variables("ENDPOINT")[0]
+
+    def variables(self, what: str) -> tuple[str, str]:
+        """Its own variable, and the one for all signals, which counts after it."""
+        return f"{_PREFIX}_{self.name.upper()}_{what}", f"{_PREFIX}_{what}"
+
+
+TRACES = Signal("--otlp-traces", "traces")
+METRICS = Signal("--otlp-metrics", "metrics")
+OPTION = TRACES.option
+
+
+@dataclass(frozen=True, slots=True)
 class OtlpSettings:
     """A collector's address, and the headers that it gets with everything."""
 
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     gzip: bool = True
+    signal: Signal = TRACES
 
     @property
     def where(self) -> Where:
@@ -59,7 +81,7 @@ class OtlpSettings:
         """Who is called, and what a user is told to look at where that fails."""
         from mcstress.tracing.http.reply import Peer  # noqa: PLC0415  (httpx, which most runs do without)
 
-        return Peer("collector", self.url, OPTION, HEADERS[1])
+        return Peer("collector", self.url, self.signal.option, self.signal.variables("HEADERS")[1])
 
     def redact(self, text: str) -> str:
         """``text`` without the values of headers, in whatever words a server echoes them."""
@@ -70,7 +92,9 @@ class OtlpSettings:
         return text
 
 
-def load_otlp(given: str, environ: Mapping[str, str]) -> tuple[OtlpSettings, tuple[str, ...]]:
+def load_otlp(
+    given: str, environ: Mapping[str, str], signal: Signal = TRACES
+) -> tuple[OtlpSettings, tuple[str, ...]]:
     """The settings of a run that asked for OTLP by ``given``, and what the user should be told.
 
     Raises
@@ -78,28 +102,29 @@ def load_otlp(given: str, environ: Mapping[str, str]) -> tuple[OtlpSettings, tup
     UsageError
         A URL, or a variable, that nothing can be sent with. No value of a header is in it.
     """
-    variable, named = _named(environ)
+    variable, named = _named(environ, signal)
     if given != FROM_VARIABLES:
-        url = _url(given, OPTION, ROUTE)
+        url = _url(given, signal.option, signal.route)
     else:
-        url = named or DEFAULT_URL
-        _refuse_other_protocols(environ)
-    variable_of_headers, headers = _headers(environ)
+        url = named or f"{COLLECTOR}{signal.route}"
+        _refuse_other_protocols(environ, signal)
+    variable_of_headers, headers = _headers(environ, signal)
+    gzip = _gzip(environ, signal)
     if headers and named and origin_of(url) != origin_of(named):
         told = (
             f"{variable_of_headers} was not sent to {origin_of(url)}: it belongs to "
             f"{origin_of(named)}, which {variable} names"
         )
-        return OtlpSettings(url, gzip=_gzip(environ)), (told,)
-    return OtlpSettings(url, headers, _gzip(environ)), ()
+        return OtlpSettings(url, gzip=gzip, signal=signal), (told,)
+    return OtlpSettings(url, headers, gzip, signal), ()
 
 
-def _named(environ: Mapping[str, str]) -> tuple[str, str]:
+def _named(environ: Mapping[str, str], signal: Signal) -> tuple[str, str]:
     """The variable that names an endpoint, and the URL that this means; else two empty texts."""
-    if text := environ.get(TRACES_ENDPOINT, "").strip():
-        return TRACES_ENDPOINT, _url(text, TRACES_ENDPOINT, "/")
+    if text := environ.get(signal.endpoint, "").strip():
+        return signal.endpoint, _url(text, signal.endpoint, "/")
     if text := environ.get(ENDPOINT, "").strip():
-        return ENDPOINT, str(parse_base_url(text, ENDPOINT)) + ROUTE
+        return ENDPOINT, str(parse_base_url(text, ENDPOINT)) + signal.route
     return "", ""
 
 
@@ -111,22 +136,22 @@ def _url(text: str, place: str, route: str) -> str:
     return f"{base}/" if text.rstrip().endswith("/") else f"{base}{route}"
 
 
-def _refuse_other_protocols(environ: Mapping[str, str]) -> None:
-    variable, protocol = _first(PROTOCOL, environ)
+def _refuse_other_protocols(environ: Mapping[str, str], signal: Signal) -> None:
+    variable, protocol = _first(signal.variables("PROTOCOL"), environ)
     if protocol not in ("", SPOKEN):
         raise UsageError(f"{variable}: found {protocol!r}, expected {SPOKEN}")
 
 
-def _gzip(environ: Mapping[str, str]) -> bool:
-    variable, compression = _first(COMPRESSION, environ)
+def _gzip(environ: Mapping[str, str], signal: Signal) -> bool:
+    variable, compression = _first(signal.variables("COMPRESSION"), environ)
     if compression not in ("", "gzip", "none"):
         raise UsageError(f"{variable}: found {compression!r}, expected gzip or none")
     return compression != "none"
 
 
-def _headers(environ: Mapping[str, str]) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _headers(environ: Mapping[str, str], signal: Signal) -> tuple[str, tuple[tuple[str, str], ...]]:
     """The variable that has headers, and those: ``key=value`` by commas, percent-encoded."""
-    variable, text = _first(HEADERS, environ)
+    variable, text = _first(signal.variables("HEADERS"), environ)
     headers = []
     for number, pair in enumerate(filter(str.strip, text.split(",")), start=1):
         name, is_pair, value = pair.partition("=")

@@ -29,7 +29,8 @@ STEPS = (
     "embed",
     "index.add",
 )
-_BY_KEY = {step.replace(".", "_"): step for step in STEPS}
+PARTS = ("embed.query", "store.query", "record.time_to_done", "add.time_to_done")
+_BY_KEY = {step.replace(".", "_"): step for step in (*STEPS, *PARTS)}
 PERCENTILES = {
     "p50_ms": "p50",
     "p90_ms": "p90",
@@ -42,6 +43,10 @@ _COLUMNS = ["count", *PERCENTILES.values()]
 _PERCENTILE_NOTE = (
     "Each percentile is at most 0.25 % off; one that the count cannot carry is not printed. Failed "
     "steps count with the time that they took."
+)
+_PART_NOTE = (
+    "{parts}: parts of steps that the target makes of several requests; their time is in that of "
+    "the steps, but for what follows a write (time_to_done)."
 )
 _MOST_REASONS = 20
 _A_HIT_TWICE = "results: a hit twice in one list, such as id "
@@ -80,8 +85,14 @@ def latency(document: RunDocument) -> Section:
         question="How fast is it?",
         headline=_headline(figure),
         tables=tables,
-        notes=[_PERCENTILE_NOTE],
+        notes=[_PERCENTILE_NOTE, *_of_parts(figure)],
     )
+
+
+def _of_parts(latency: LatencySummaries) -> list[str]:
+    """What the rows of parts are, where there are any."""
+    found = [part for part in PARTS if part.replace(".", "_") in latency.steps]
+    return [_PART_NOTE.format(parts=words.sentence_list(found))] if found else []
 
 
 def _headline(latency: LatencySummaries) -> Headline | None:

@@ -1,0 +1,123 @@
+"""Looks at the run that is on for Prometheus and for a collector, and keeps the last look.
+
+Best effort: whatever goes wrong here is said, and harms no run. The figures are worked out no more
+often than the live page would (snapshots.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import gevent
+
+from mcstress.export.families import Family, Reading, families
+from mcstress.options import option
+from mcstress.services.clock import CLOCK
+from mcstress.tracing.otlp.settings import METRICS, OtlpSettings, load_otlp
+
+if TYPE_CHECKING:
+    from mcstress.evidence.run_document import RunDocument
+    from mcstress.export.otlp import MetricsSender
+    from mcstress.export.prometheus import MetricsServer
+    from mcstress.lifecycle import Lifecycle
+    from mcstress.master.run_state import RunState
+    from mcstress.settings import Settings
+    from mcstress.snapshots import Snapshots
+
+EVERY_S = 10.0
+"""Between two sendings, as collectors are used to."""
+
+logger = logging.getLogger(__name__)
+
+
+class Exporter:
+    """One per master or local runner. ``began`` and ``ended`` are called once for each run."""
+
+    def __init__(self, snapshots: Snapshots, otlp: OtlpSettings | None = None) -> None:
+        self._snapshots = snapshots
+        self._otlp = otlp
+        self._run: RunState | None = None
+        self._reading: Reading | None = None
+        self._number = 0
+        self._sender: MetricsSender | None = None
+        self._pusher: gevent.Greenlet[..., None] | None = None
+        self.server: MetricsServer | None = None
+
+    def serve(self, host: str, port: int) -> None:
+        """Serve Prometheus from now on."""
+        from mcstress.export.prometheus import MetricsServer  # noqa: PLC0415  (loaded where it is asked for)
+
+        self.server = MetricsServer(host, port, self.families)
+
+    def families(self) -> list[Family]:
+        """What there is to export now."""
+        return families(self.reading())
+
+    def reading(self) -> Reading | None:
+        """The run that is on, or else the end of the last one."""
+        run = self._run
+        if run is not None:
+            snapshot = self._snapshots.newest()
+            if snapshot.number != self._number and snapshot.document is not None:
+                self._number = snapshot.number
+                self._reading = Reading(snapshot.document, run.figures.joined(), active=True)
+        return self._reading
+
+    def began(self, run: RunState) -> None:
+        """A run is on from now on."""
+        self._run = run
+        if self._otlp is None:
+            return
+        # The SDK is loaded here: --processes has forked by now.
+        from mcstress.export.otlp import MetricsSender  # noqa: PLC0415
+
+        self._sender = MetricsSender(self._otlp)
+        self._pusher = gevent.spawn(self._push_forever, self._sender)
+
+    def ended(self, document: RunDocument | None) -> None:
+        """The run is over; without a document, what was seen last remains."""
+        run, self._run = self._run, None
+        if run is not None and document is not None:
+            self._reading = Reading(document, run.figures.joined(), active=False)
+        if self._pusher is not None:
+            self._pusher.kill()
+        sender, self._sender, self._pusher = self._sender, None, None
+        if sender is not None:
+            if self._reading is not None and not sender.send(self._reading, CLOCK.now_s()):
+                logger.error("--otlp-metrics: the last values of the run did not arrive")
+            sender.close()
+
+    def close(self) -> None:
+        """The process ends."""
+        if self.server is not None:
+            self.server.close()
+
+    def _push_forever(self, sender: MetricsSender) -> None:
+        while True:
+            gevent.sleep(EVERY_S)
+            try:
+                reading = self.reading()
+            except Exception:  # the border: a look that goes wrong is not the last
+                logger.exception("--otlp-metrics: a look at the run failed")
+                continue
+            if reading is not None:
+                sender.send(reading, CLOCK.now_s())
+
+
+def open_export(lifecycle: Lifecycle, settings: Settings) -> None:
+    """Give ``lifecycle`` an Exporter where options ask for one."""
+    port = option(lifecycle.environment, "prometheus_port")
+    if not port and not settings.otlp_metrics:
+        return
+    from mcstress.snapshots import Snapshots  # noqa: PLC0415  (it imports the lifecycle)
+
+    otlp = None
+    if settings.otlp_metrics:
+        otlp, warnings = load_otlp(settings.otlp_metrics, os.environ, METRICS)
+        for said in warnings:
+            logger.warning("%s", said)
+    lifecycle.exporter = Exporter(Snapshots(lifecycle), otlp)
+    if port:
+        lifecycle.exporter.serve(option(lifecycle.environment, "web_host") or "", port)
