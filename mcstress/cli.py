@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,10 @@ from mcstress.options import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPORT_DIR
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, MaskLevel
+
+if TYPE_CHECKING:
+    from mcstress.evidence.compare.comparison import Comparison
+    from mcstress.evidence.store.history import RunFile
 
 EXIT_LEFT = 1
 
@@ -244,9 +248,17 @@ class TwoSides(click.Command):
     is_flag=True,
     help="exit code 5 where B is proven worse, 4 where that cannot be judged",
 )
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path), help="also write a page with charts"
+)
 @click.pass_context
 def compare(
-    ctx: click.Context, a: tuple[Path, ...], form: str, *, fail_on_regression: bool
+    ctx: click.Context,
+    a: tuple[Path, ...],
+    form: str,
+    page: Path | None,
+    *,
+    fail_on_regression: bool,
 ) -> None:
     """Compare two sets of runs."""
     from mcstress.evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
@@ -259,8 +271,21 @@ def compare(
             reading.enter_context(blaming(run))
         found = comparison.compare(*runs)
     click.echo(getattr(render, form)(found), nl=False)
+    if page is not None:
+        _write_page(page, found, runs)
     if fail_on_regression:
         raise SystemExit(COMPARED[found.outcome])
+
+
+def _write_page(page: Path, found: Comparison, runs: tuple[list[RunFile], list[RunFile]]) -> None:
+    from mcstress.evidence.compare.page import html  # noqa: PLC0415  (Bokeh loads slowly)
+    from mcstress.evidence.store.atomic import write_text  # noqa: PLC0415  (with it)
+
+    sides = ([run.document for run in side] for side in runs)
+    try:
+        write_text(page, html(found, *sides))
+    except OSError as fault:
+        raise UsageError(f"--html {page}: {fault.strerror}") from fault
 
 
 @main.command(

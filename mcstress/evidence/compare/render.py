@@ -20,11 +20,11 @@ from mcstress.evidence.report.markdown import code, escape
 from mcstress.metrics.metric import COUNT
 from mcstress.metrics.names import METRICS
 
-_COLUMNS = (
+COLUMNS = (
     "Figure", "A", "B", "Change", "95 % interval", "", "p", "Mann\u2013Whitney p",
     "Paired change", "95 % interval", "Questions",
 )  # fmt: skip
-_LEFT = ("Figure", "")
+LEFT = ("Figure", "")
 _WIDTH = 240
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
@@ -32,19 +32,19 @@ _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 def text(comparison: Comparison) -> str:
     """The comparison for a terminal, without colours."""
     table = Table(box=None, pad_edge=False, header_style="")
-    for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in _LEFT else "right")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in LEFT else "right")
     for figure in comparison.figures:
-        table.add_row(*(Text(cell) for cell in _row(figure)))
+        table.add_row(*(Text(cell) for cell in row(figure)))
     out = StringIO()
     Console(file=out, width=_WIDTH, no_color=True).print(table)
     lines = (line.rstrip() for line in out.getvalue().splitlines())
-    return "\n".join([*_heading(comparison), "", *lines, "", *_remarks(comparison)]) + "\n"
+    return "\n".join([*_heading(comparison), "", *lines, "", *remarks(comparison)]) + "\n"
 
 
 def markdown(comparison: Comparison) -> str:
     """The comparison as GitHub's Markdown."""
-    rows = [_row(figure) for figure in comparison.figures]
+    rows = [row(figure) for figure in comparison.figures]
     return "\n".join(
         [
             "# Comparison",
@@ -54,14 +54,14 @@ def markdown(comparison: Comparison) -> str:
             *(f"- {escape(line)}" for line in _lost(comparison)),
             *(
                 f"- {escape(told)}: {', '.join(map(code, files))}"
-                for told, files in _sides(comparison)
+                for told, files in sides(comparison)
             ),
             "",
-            f"| {' | '.join(_COLUMNS)} |",
-            f"| {' | '.join('---' if one in _LEFT else '---:' for one in _COLUMNS)} |",
-            *(f"| {' | '.join([code(row[0]), *map(escape, row[1:])])} |" for row in rows),
+            f"| {' | '.join(COLUMNS)} |",
+            f"| {' | '.join('---' if one in LEFT else '---:' for one in COLUMNS)} |",
+            *(f"| {' | '.join([code(cells[0]), *map(escape, cells[1:])])} |" for cells in rows),
             "",
-            *(f"- {escape(remark)}" for remark in _remarks(comparison)),
+            *(f"- {escape(remark)}" for remark in remarks(comparison)),
             "",
         ]
     )
@@ -98,15 +98,16 @@ def summary(comparison: Comparison) -> str:
 
 
 def _heading(comparison: Comparison) -> list[str]:
-    sides = [f"{told}: {', '.join(files)}" for told, files in _sides(comparison)]
-    return [summary(comparison), *_lost(comparison), *sides]
+    told = [f"{said}: {', '.join(files)}" for said, files in sides(comparison)]
+    return [summary(comparison), *_lost(comparison), *told]
 
 
 def _lost(comparison: Comparison) -> list[str]:
     return [f"Check {one.check}: {one.said}." for one in comparison.lost_checks]
 
 
-def _sides(comparison: Comparison) -> list[tuple[str, list[str]]]:
+def sides(comparison: Comparison) -> list[tuple[str, list[str]]]:
+    """Each side with its verdict in words, and its files."""
     return [
         (f"A, {_verdict(comparison.a_verdict)}", comparison.a),
         (f"B, {_verdict(comparison.b_verdict)}", comparison.b),
@@ -127,7 +128,8 @@ def _verdict(side: SideVerdict) -> str:
     return said + (f"; failed: {', '.join(failed)}" if failed else "")
 
 
-def _remarks(comparison: Comparison) -> list[str]:
+def remarks(comparison: Comparison) -> list[str]:
+    """Warnings, notes, and what the columns mean, in sentences."""
     return [
         *(f"Warning: {warning}." for warning in comparison.warnings),
         *comparison.notes,
@@ -157,7 +159,8 @@ _REMARKS = (
 )
 
 
-def _row(figure: Figure) -> list[str]:
+def row(figure: Figure) -> list[str]:
+    """A figure's cells, in the order of COLUMNS."""
     pairs = figure.paired
     return [
         figure.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -56,13 +57,13 @@ def chart(height: int | None = 280, **options: Any) -> figure:
     return plot
 
 
-def log_ticks(axis: Axis) -> None:
-    """Ticks of a logarithmic axis at 1 and 3, written as plain numbers.
+def log_ticks(axis: Axis, steps: Sequence[int] = (1, 3)) -> None:
+    """Ticks of a logarithmic axis at ``steps`` of each decade, written as plain numbers.
 
     Bokeh's own are linear over less than two decades; at 1, 2 and 5 they collide in a small plot.
     """
     decades = range(-3, 7)
-    axis.ticker = FixedTicker(ticks=[step * 10.0**decade for decade in decades for step in (1, 3)])
+    axis.ticker = FixedTicker(ticks=[step * 10.0**decade for decade in decades for step in steps])
     axis.formatter = NumeralTickFormatter(format="0,0.[000]")
 
 
