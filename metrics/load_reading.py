@@ -8,7 +8,7 @@ from typing import Any
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.calm import is_known
 from mcstress.metrics.check import Check, parse_check
-from mcstress.metrics.metric import COUNT, OPERATORS
+from mcstress.metrics.metric import COUNT, NOT_MEASURED, OPERATORS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.rate_reading import rate_reading
 from mcstress.metrics.readings import ranges
@@ -63,7 +63,11 @@ def load_curve_reading(
         curve = [{**entry, "users_to": min(entry["users_to"], most_users)} for entry in curve]
     are_asked, checks = bool(checks), [check for check in checks if _is_of_a_band(check)]
     named = {check.metric for check in checks}
-    readings = [its for its in healthy_checks() if _is_of_a_band(its) and its.metric not in named]
+    readings = [
+        its
+        for its in healthy_checks()
+        if _is_of_a_band(its) and its.metric not in named and _was_measured(curve, its)
+    ]
     judged = {
         check: [(entry, _holds(entry, check)) for entry in curve] for check in [*checks, *readings]
     }
@@ -90,6 +94,12 @@ def _is_of_a_band(check: Check) -> bool:
     """Whether a band can pass or fail it: a run's least number of something is not a band's."""
     counted = METRICS[check.metric].unit == COUNT and check.operator in (">", ">=")
     return not counted and not check.metric.startswith(("faults.", "availability.", "arrivals."))
+
+
+def _was_measured(curve: Entries, check: Check) -> bool:
+    """Whether its section says nowhere that it could not be: what nobody asked for goes unsaid."""
+    section = check.metric.partition(".")[0]
+    return any((entry.get(section) or {}).get(NOT_MEASURED) is None for entry in curve)
 
 
 def _unjudged(check: Check, held: Held) -> str:
