@@ -21,7 +21,7 @@ run: $(STAMP)
 	$(BIN)/locust --headless -u 24 -r 0.75 -t 40s --stop-timeout 5 --think-time 0.1-0.5 --only-summary
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 # Coverage and false alarms of intervals and tests, in tables: a few minutes.
 simulate: $(STAMP)

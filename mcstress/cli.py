@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from itertools import chain
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mcstress.commands.two_sides import TwoSides
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
@@ -201,41 +203,6 @@ def load(target_token: tuple[str, ...], corpus: tuple[Path, ...], **options: Any
         click.echo(told)
 
 
-class TwoSides(click.Command):
-    """Takes ``A… -- B…``: the parser would drop the ``--`` that stands between the sides.
-
-    Options may stand before, between and after the files. A second ``--`` ends them: what follows
-    it are files, whatever their names begin with.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the files that follow the first ``--`` as the B side."""
-        if "--" in args:
-            cut = args.index("--")
-            args, rest = args[:cut], args[cut + 1 :]
-            end = rest.index("--") if "--" in rest else len(rest)
-            options, files = self._told_apart(rest[:end])
-            args, ctx.obj = [*args, *options], [*files, *rest[end + 1 :]]
-        return super().parse_args(ctx, args)
-
-    def _told_apart(self, args: list[str]) -> tuple[list[str], list[str]]:
-        """Options, each with its value, and files."""
-        valued = {
-            name
-            for parameter in self.params
-            if isinstance(parameter, click.Option) and not parameter.is_flag
-            for name in parameter.opts
-        }
-        options: list[str] = []
-        files: list[str] = []
-        rest = iter(args)
-        for arg in rest:
-            (options if arg.startswith("-") else files).append(arg)
-            if arg in valued:
-                options += [value for value in [next(rest, None)] if value is not None]
-        return options, files
-
-
 @main.command(
     cls=TwoSides,
     options_metavar="[OPTIONS]",
@@ -309,6 +276,35 @@ def check(options: tuple[str, ...]) -> None:
         failed |= finding.mark == "fail"
     if failed:
         raise SystemExit(EXIT_USAGE)
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def run(options: tuple[str, ...]) -> None:
+    """Run a test as locust --headless does; without options, 40 s on the built-in server."""
+    import locust  # noqa: F401, PLC0415  (it patches ssl, which must not be in use by then)
+
+    from mcstress.commands.run import command_line, options_text  # noqa: PLC0415  (with it)
+
+    if {"-h", "--help"} & set(options):
+        click.echo("Usage: mcstress run [OPTIONS]\n")
+        click.echo(options_text(), nl=False)
+        return
+    line = command_line(options)
+    os.execv(line[0], line)  # noqa: S606  (the exit code, the signals and the terminal are Locust's)
+
+
+@main.command()
+def options() -> None:
+    """Show our options of a run in groups, with their defaults: locust --help cannot."""
+    import locust  # noqa: F401, PLC0415  (it patches ssl, which must not be in use by then)
+
+    from mcstress.commands.run import options_text  # noqa: PLC0415  (with it)
+
+    click.echo(options_text(), nl=False)
 
 
 @main.command()

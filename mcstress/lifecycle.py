@@ -24,12 +24,14 @@ from locust.runners import (
 )
 
 from mcstress import locust_compat
+from mcstress.clock_settings import said_of_run_time
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import release
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
 from mcstress.export.exporter import Exporter
+from mcstress.generator_cost import said_of_rate
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
@@ -41,7 +43,13 @@ from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.report_place import FinishedRuns
 from mcstress.master.run_state import RunState
 from mcstress.master.stages import RunStage
-from mcstress.master.start import begin_run, check_claim, tokens_not_sent, writes
+from mcstress.master.start import (
+    begin_run,
+    check_claim,
+    said_of_mail,
+    tokens_not_sent,
+    writes,
+)
 from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
@@ -172,18 +180,13 @@ class Lifecycle:
             logger.warning(writes(run.run, system.target))
             if not settings.llm.url and not settings.llm.absent:
                 logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
-        if (mail := settings.mail) is not None and mail.left_out:
-            logger.warning(
-                "--inbox %s: %d messages left out, %d can be read: %s",
-                mail.source,
-                mail.left_out,
-                len(mail.messages),
-                "; ".join(mail.faults),
-            )
         users, classes = self.runner.target_user_count, self.environment.user_classes
         if said := incomplete_trio(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
-        for said in (*run.said, *tokens_not_sent(settings)):
+        processes = getattr(self.runner, "worker_count", 1)  # a local runner has none
+        run.said += said_of_rate(settings, system.gateway_url, processes)
+        run.said += said_of_run_time(settings.clock, run.run.clock, self._run_time)
+        for said in (*said_of_mail(settings), *run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
         if self.quitting:  # a signal came while all this was made ready
             run.segment.close()
@@ -197,7 +200,11 @@ class Lifecycle:
 
     def _progress(self, settings: Settings) -> Progress:
         display = open_display(json_progress=settings.json_progress, headless=self._headless)
-        return Progress(display, option(self.environment, "run_time"))
+        return Progress(display, self._run_time)
+
+    @property
+    def _run_time(self) -> Any:
+        return option(self.environment, "run_time")
 
     def _refuse(self, fault: UsageError) -> None:
         logger.error("the run was refused: %s", fault)
@@ -208,8 +215,9 @@ class Lifecycle:
         """On the master the whole end, while its message loop is alive and no worker is let go."""
         if self.controller is not None and (run := self.controller.current) is not None:
             self.controller.look_for_absent(run)
-            if run.offering is not None:
-                run.offering.end()
+            for schedule in (run.offering, run.clock):
+                if schedule is not None:
+                    schedule.end()
         if self.worker is not None:
             self.worker.stop_offering()
         if self.worker is None:

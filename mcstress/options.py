@@ -98,11 +98,40 @@ def add_options(parser: LocustArgumentParser) -> None:
         help="with --arrival-rate: poisson (by chance) or constant (evenly)",
     )
     add(
+        "--mix",
+        metavar="KIND=WEIGHT,...",
+        default="",
+        help="with --arrival-rate: single requests by weight in place of the phases, e.g. "
+        "search=90,record=5,add=5",
+    )
+    add(
+        "--find-capacity",
+        action="store_true",
+        default=False,
+        help="find the highest rate at which every check holds: from --arrival-rate (or 5/s) up, "
+        "half as much again each time; ends by itself",
+    )
+    add(
         "--max-wait",
         type=float,
         metavar="S",
         default=MAX_WAIT_S,
-        help="with --arrival-rate: an event that no user has begun after so many seconds is missed",
+        help="with --arrival-rate or --clock: what no user has begun after so many seconds is "
+        "missed",
+    )
+    add(
+        "--clock",
+        metavar="HOURS",
+        default="",
+        help="events begin by the scenario's timeline, which takes so many hours, e.g. 48; "
+        "empty: no clock",
+    )
+    add(
+        "--time-scale",
+        metavar="X",
+        default="",
+        help="with --clock: how many times as fast as real time; empty: 3600, or what your LLM "
+        "keeps up with",
     )
     add(
         "--reference",
@@ -190,6 +219,12 @@ def _add_hidden(add: Any) -> None:
         metavar="TEXT",
         default="",
         help="prefix of playbook namespaces; empty: playbook_, with --host playbook_<run>_",
+    )
+    add(
+        "--overload",
+        hidden=True,
+        action="store_true",
+        help="with --clock: run though there is more to do than there is time for",
     )
     add(
         "--stack-fault",

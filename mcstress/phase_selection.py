@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from mcstress.errors import UsageError
-from mcstress.metrics.phase import PHASES, Phase
+from mcstress.metrics.phase import MIX_NAMES, PHASES, Phase
 
 
 def choose_phases(tags: Iterable[str], exclude_tags: Iterable[str]) -> list[str]:
@@ -19,7 +19,7 @@ def choose_phases(tags: Iterable[str], exclude_tags: Iterable[str]) -> list[str]
     for option, words in (("--tags", chosen), ("--exclude-tags", excluded)):
         for word in sorted(words - known_tags()):
             raise UsageError(_unknown(option, word))
-    wanted = {name for name, phase in PHASES.items() if not chosen or _names(phase) & chosen}
+    wanted = {name for name, phase in _of_rounds().items() if not chosen or _names(phase) & chosen}
     wanted |= {need for name in wanted for need in PHASES[name].needs}
     gone = {name for name, phase in PHASES.items() if _names(phase) & excluded}
     left = [name for name in PHASES if name in wanted - gone and not gone & {*PHASES[name].needs}]
@@ -30,7 +30,12 @@ def choose_phases(tags: Iterable[str], exclude_tags: Iterable[str]) -> list[str]
 
 def known_tags() -> set[str]:
     """Every word that chooses a phase."""
-    return {word for phase in PHASES.values() for word in _names(phase)}
+    return {word for phase in _of_rounds().values() for word in _names(phase)}
+
+
+def _of_rounds() -> dict[str, Phase]:
+    """All phases but those of ``--mix``."""
+    return {name: phase for name, phase in PHASES.items() if name not in MIX_NAMES}
 
 
 def _names(phase: Phase) -> set[str]:

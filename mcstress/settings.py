@@ -11,11 +11,18 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from mcstress.arrival_settings import ArrivalSettings, arrivals_of
+from mcstress.arrival_settings import (
+    ArrivalSettings,
+    arrivals_of,
+    refuse_without_schedule,
+    with_own_checks,
+)
+from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, with_timeline
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
+from mcstress.mix_settings import mix_of
 from mcstress.option_values import (
     at_least,
     base_url,
@@ -50,8 +57,6 @@ from mcstress.web.names import Authority, allowed_hosts
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
-OF_A_SCHEDULE = ("arrivals.", "latency.response.", "latency.lateness.")
-NONE_MISSED = parse_check("arrivals.missed == 0")
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -96,6 +101,8 @@ class Settings(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts
     stack_faults: InjectedFaults
     arrivals: ArrivalSettings | None = None
+    mix: dict[str, float] = {}
+    clock: ClockSettings | None = None
     truth: Truth = Truth()
     rest_path: str = ""
     rest: RestLists = {}
@@ -196,15 +203,20 @@ def read_settings(
 
     ``hosts`` are the services that tokens belong to; None: those that the options name.
     """
-    scenario = load_scenario(options.scenario)
+    scenario, clock = load_scenario(options.scenario), clock_of(options)
+    if clock is not None:
+        scenario = with_timeline(scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
+    mix = mix_of(options, scenario)
     target = read_named_target(options.target, host)
     tokens = parse_allowed(options.target_token)
     llm = read_llm(options, target, tokens)
     settings = Settings(
         scenario=scenario,
         scenario_source=options.scenario,
-        phases=choose_phases(
+        mix=mix,
+        phases=[*mix]
+        or choose_phases(
             getattr(options, "tags", None) or [], getattr(options, "exclude_tags", None) or []
         ),
         checks=_checks(scenario, options.check),
@@ -247,18 +259,14 @@ def read_settings(
         inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, llm.url),
         arrivals=arrivals_of(options),
+        clock=clock,
     )
+    if clock is not None:
+        check_timeline(clock, scenario, settings.phases)
     _refuse_other_encodings(settings)
     _refuse_checks_of_nothing(settings)
-    return _with_own_checks(settings)
-
-
-def _with_own_checks(settings: Settings) -> Settings:
-    """With what each run by a schedule is checked for, unless its figure is checked already."""
-    named = {check.metric for check in settings.checks}
-    if settings.arrivals is None or NONE_MISSED.metric in named:
-        return settings
-    return structs.replace(settings, checks=[*settings.checks, NONE_MISSED])
+    own = with_own_checks(settings.checks, settings.arrivals, by_clock=settings.clock is not None)
+    return structs.replace(settings, checks=own)
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
@@ -292,11 +300,8 @@ def _refuse_checks_of_nothing(settings: Settings) -> None:
                 f"check {check.text!r}: found no [[relevance]] in the scenario "
                 f"{settings.scenario.name}, expected one that says what fits"
             )
-        elif check.metric.startswith(OF_A_SCHEDULE) and settings.arrivals is None:
-            raise UsageError(
-                f"check {check.text!r}: found no --arrival-rate, expected one: this "
-                "figure needs a schedule"
-            )
+        else:
+            refuse_without_schedule(check, settings.arrivals, by_clock=settings.clock is not None)
 
 
 def _refuse_field(check: Check, scenario: Scenario) -> None:

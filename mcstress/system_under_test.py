@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import msgspec
 
+from mcstress.busy_share import BusyShare, busy_share, said_of_busy
 from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.first_search import said_of_relevance
 from mcstress.services.embedded.process import EmbeddedStack
@@ -54,7 +55,7 @@ class SystemUnderTest(msgspec.Struct):
     ``stack`` is the embedded stack where one of them is embedded; it serves one run and ends with
     it. ``model`` None: a target was named, and no LLM. ``said``: what a first search shows that a
     user must know before the load. ``uid`` is the run's. ``memory_trios``: those whose memories
-    were filled for it.
+    were filled for it. ``busy``: whether a clock leaves time for all that is to be done.
     """
 
     settings: Settings
@@ -64,6 +65,7 @@ class SystemUnderTest(msgspec.Struct):
     model: ModelFacts | None
     stack: EmbeddedStack | None = None
     said: list[str] = []
+    busy: BusyShare = BusyShare()
     uid: str = msgspec.field(default_factory=lambda: uuid4().hex)
     memory_trios: int = 0
 
@@ -108,14 +110,17 @@ def started_system(settings: Settings) -> SystemUnderTest:
         target = target or look_at_target(settings, url)
         if wants_rules:
             model = look_at_llm(settings, llm_url)
-        said = said_of_relevance(settings, url)
+        said, busy = said_of_relevance(settings, url), BusyShare()
+        if settings.clock is not None:
+            busy = busy_share(settings, settings.clock, url, llm_url, model)
+            said = [*said, *said_of_busy(busy, settings.clock)]
     except BaseException:
         if stack is not None:
             stack.stop()
         raise
     if settings.llm.url and model is not None:
         logger.info("API of the LLM: %s", API_NAMES[model.api])
-    return SystemUnderTest(settings, url, llm_url, target, model, stack, said)
+    return SystemUnderTest(settings, url, llm_url, target, model, stack, said, busy)
 
 
 def start_stack(settings: Settings) -> EmbeddedStack:

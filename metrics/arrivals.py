@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from mcstress.metrics.appointments import AppointmentTotals
+from mcstress.metrics.appointments import Row as Appointment
 from mcstress.metrics.tally import Tally
 
 Fate = Literal["missed", "cut"]
 
-ArrivalRow = tuple[
+Row = tuple[
     Annotated[int, msgspec.Meta(ge=0, le=2**40, description="Unix second of its intended time")],
     Annotated[
         int, msgspec.Meta(ge=0, le=2**53, description="thousandths of an arrival a second then")
@@ -24,7 +26,7 @@ ArrivalRow = tuple[
     Annotated[int, msgspec.Meta(ge=0, le=2**53, description="ms that it had waited, rounded down")],
     Annotated[int, msgspec.Meta(ge=1, le=2**53, description="how many such arrivals")],
 ]
-ArrivalRows = Sequence[ArrivalRow]
+Rows = Sequence[Row]
 THOUSAND = 1000
 
 
@@ -37,6 +39,30 @@ class OfferedSecond(msgspec.Struct, frozen=True, array_like=True):
     lasted_s: Annotated[
         float, msgspec.Meta(gt=0, le=1, description="how long of it was before the end")
     ] = 1.0
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One rate of a search for the capacity, held for some seconds and judged by its own events."""
+
+    number: Annotated[int, msgspec.Meta(ge=1, le=10**6, description="from 1, repeats too")]
+    rate_per_s: Annotated[float, msgspec.Meta(gt=0, description="arrivals a second")]
+    begins: Annotated[int, msgspec.Meta(ge=0, le=2**40, description="its first Unix second")]
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=2**40, description="how long it was offered")]
+    held: Annotated[
+        bool | None, msgspec.Meta(description="whether all checks held; null: not judged")
+    ] = None
+    why: Annotated[str, msgspec.Meta(description="what did not hold, in words")] = ""
+    check: Annotated[str, msgspec.Meta(description="the first check that did not hold")] = ""
+    by: Annotated[
+        Literal["", "service", "pool", "generator", "mix"],
+        msgspec.Meta(description="what ended it: the service, the pool of users, the generator"),
+    ] = ""
+    requests_per_s: Annotated[
+        float | None, msgspec.Meta(description="requests by seconds; null: none")
+    ] = None
+    mix: Annotated[
+        dict[str, float], msgspec.Meta(description="share of each phase in its events")
+    ] = {}
 
 
 class ArrivalTotals(msgspec.Struct, kw_only=True):
@@ -61,24 +87,31 @@ class Unserved(Tally[tuple[int, int, Fate, int]]):
         """Count arrivals."""
         self[second, round(offered_per_s * THOUSAND), fate, int(waited_ms)] += number
 
-    def rows(self) -> list[ArrivalRow]:
+    def rows(self) -> list[Row]:
         """As files and messages have them, ascending."""
         return [(*key, count) for key, count in sorted(self.items())]
 
-    def take_in(self, rows: Iterable[ArrivalRow]) -> None:
+    def take_in(self, rows: Iterable[Row]) -> None:
         """Count what ``rows`` tell."""
         for second, rate, fate, waited_ms, number in rows:
             self[second, rate, fate, waited_ms] += number
 
 
 class Offered(msgspec.Struct, frozen=True):
-    """All that is known of a run's schedule beside its events; ``totals`` None: there was none."""
+    """All that is known of a run's schedule beside its events; ``totals`` None: there was none.
+
+    ``appointments`` and their totals are those of a run by the clock, ``trials`` those of a search
+    for the capacity.
+    """
 
     seconds: Sequence[OfferedSecond] = ()
-    unserved: ArrivalRows = ()
+    unserved: Rows = ()
     totals: ArrivalTotals | None = None
+    appointments: Sequence[Appointment] = ()
+    appointment_totals: AppointmentTotals | None = None
+    trials: Sequence[Trial] = ()
 
 
-def total(rows: ArrivalRows, fate: Fate) -> int:
+def total(rows: Rows, fate: Fate) -> int:
     """How many arrivals had this fate."""
     return sum(row[4] for row in rows if row[2] == fate)

@@ -69,8 +69,10 @@ def _of_service(
     longest = (
         f"longest time in which the {service} was asked and nothing succeeded; lower is better"
     )
-    yield of("rate", RATE, rate, measured=over)
-    yield of("longest_silence_s", SECONDS, longest, measured=over, ranges=ranges)
+    of_time = f"time in which the {service} was not silent"
+    yield of("rate", RATE, rate, measured=over, label=of_time)
+    silence = f"longest silence of the {service}, s"
+    yield of("longest_silence_s", SECONDS, longest, measured=over, ranges=ranges, label=silence)
     yield of("silent_s", SECONDS, f"time in which the {service} was silent")
     yield of("silence_count", COUNT, f"silences of the {service}, of 1 s or more")
     yield of("slots", COUNT, f"slots in which a request to the {service} was in flight")

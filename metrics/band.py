@@ -1,4 +1,4 @@
-"""A band of load, of concurrent users or of an offered rate, and all figures within it."""
+"""A band of load, of users, of an offered rate or of one trial, and all figures within it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, TypeVar, cast
 
 from msgspec import UNSET
 
-from mcstress.metrics.arrivals import ArrivalRow
+from mcstress.metrics.appointments import Rows as Appointments
+from mcstress.metrics.arrivals import Row
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
 from mcstress.metrics.event import Event
@@ -30,6 +31,9 @@ from mcstress.metrics.unparseable import Unparseable
 
 RATES = 10**10
 """Bands from here on are of an offered rate: this, and its lowest in thousandths a second."""
+
+TRIALS = 10**11
+"""Bands from here on are of one trial of a search for the capacity: this, and its number."""
 
 _STEPS = (100, 150, 220, 330, 470, 680)
 RATE_EDGES: list[int] = [step * 10**power for power in range(8) for step in _STEPS]
@@ -53,10 +57,13 @@ def rate_band(per_s: float) -> int:
 
 
 def load_band(event: Event) -> int:
-    """The band of an event: by its offered rate, or without a schedule by its users."""
-    if event.scheduled is UNSET:
+    """The band of an event: by trial or offered rate, or where nothing offered one by its users."""
+    scheduled = event.scheduled
+    if scheduled is UNSET or scheduled.hour is not None:
         return band_of(event.users)
-    return rate_band(event.scheduled.offered_per_s)
+    if scheduled.trial is not UNSET:
+        return TRIALS + scheduled.trial
+    return rate_band(scheduled.offered_per_s)
 
 
 class Band:
@@ -122,9 +129,14 @@ class Band:
                 section |= found
         return sections
 
-    def latency_section(self, unserved: Sequence[ArrivalRow] = ()) -> dict[str, Any]:
-        """What stands under ``latency``; ``unserved``: arrivals of its load that never began."""
-        return {**self.latency.result(), **self.responses.summaries(unserved)}
+    def latency_section(
+        self, unserved: Sequence[Row] = (), appointments: Appointments = ()
+    ) -> dict[str, Any]:
+        """What stands under ``latency``; ``unserved``: arrivals of its load that never began.
+
+        ``appointments``: what became of those of a run by the clock.
+        """
+        return {**self.latency.result(), **self.responses.summaries(unserved, appointments)}
 
     def per_question(self) -> dict[str, dict[Unit, Mean]]:
         """By figure and unit: what its values add up to; of figures that are compared so."""

@@ -173,16 +173,23 @@ def _seen(check: Check, results: Mapping[str, Any], there_are: Mapping[str, int]
 
 
 def _at_least(name: str, results: Mapping[str, Any]) -> float | None:
-    """What a percentile is at least that falls among what never ended."""
+    """What is at least so much: a percentile among what never ended, a capacity not found."""
     section, _, leaf = name.rpartition(".")
-    found = find(results, f"{section}.at_least_ms")
-    return found.get(leaf) if isinstance(found, Mapping) else None
+    for key in ("at_least_ms", "at_least"):
+        if isinstance(found := find(results, f"{section}.{key}"), Mapping):
+            at_least: float | None = found.get(leaf)
+            return at_least
+    return None
 
 
 def _without_value(check: Check, seen: Measured, metric: MetricName) -> CheckOutcome:
     """Judge what is at least so much, where that is known: nothing shows that it is less."""
     if seen.at_least is None:
         return _outcome(check, "unknown", _no_figure(metric, seen), seen)
+    if metric.unit != "ms":
+        held = check.operator in (">", ">=") and seen.at_least >= check.threshold
+        reason = f"at least {figure(seen.at_least, metric.unit)} ({seen.counted()})"
+        return _outcome(check, "pass" if held else "unknown", reason, seen)
     reason = f"{beyond(seen.at_least)} ({seen.counted()}): it falls among what never ended"
     if check.operator in ("<", "<=", "=="):
         return _outcome(check, "fail", reason, seen)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import UNSET
+
 from mcstress.metrics import jaccard
 from mcstress.metrics.by_question import NANO, ByQuestion
 from mcstress.metrics.event import Event
@@ -36,8 +38,20 @@ TABLE = "determinism"
 
 RANGES = (
     Range(">=", 0.95, "healthy", "the same query gets the same {items}"),
-    Range(">=", 0.80, "acceptable", "most {items} come back, some change"),
-    Range(">=", 0.0, "unstable", "the same query gets other {items}"),
+    Range(
+        ">=",
+        0.80,
+        "acceptable",
+        "most {items} come back, some change",
+        "ties, or an approximate search, change some places of a list",
+    ),
+    Range(
+        ">=",
+        0.0,
+        "unstable",
+        "the same query gets other {items}",
+        "replicas that differ, an index that changes, or a search that begins at random",
+    ),
 )
 
 
@@ -53,7 +67,8 @@ class Determinism(Metric):
 
     ``counted``: "identical" pairs, and those of the same "top1". ``changed``: shared, union of the
     pairs whose corpora changed in between. ``attempted``: reissues that were not cut off.
-    ``adjusted``: the pairs without what the run added in between.
+    ``adjusted``: the pairs without what the run added in between. ``aged``: by the clock, pairs by
+    hours since the baseline was due, shared, union.
     """
 
     key = section = "determinism"
@@ -65,6 +80,7 @@ class Determinism(Metric):
         self.changed: Tally[tuple[int, int]] = Tally()
         self.attempted: Tally[tuple[()]] = Tally()
         self.adjusted: Tally[tuple[()]] = Tally()
+        self.aged: Tally[tuple[int, int, int]] = Tally()
 
     @classmethod
     def names(cls) -> Iterator[MetricName]:
@@ -125,6 +141,8 @@ class Determinism(Metric):
             return
         if pair.adjusted:
             self.adjusted[()] += 1
+        if event.scheduled is not UNSET and (age := event.scheduled.since_baseline_h) is not None:
+            self.aged[round(age), shared, union] += 1
         rbo_nano = NANO if identical else pair.rbo_nano
         same, top1, both = int(identical), int(pair.top1), shared + union
         alike = PARTS if identical else round(PARTS * shared / union)
@@ -160,6 +178,7 @@ class Determinism(Metric):
         """The figure's section; identical means the same ids in the same order."""
         asked = self.asked
         rate = asked.rate()
+        by_age = {"by_age": self._by_age()} if self.aged else {}
         overlap, rbo = asked.rate(OVERLAPS, PARTS), asked.rate(RBOS, NANO)
         return {
             **over_questions(asked, JACCARDS, "mean_jaccard", "ci95", PARTS),
@@ -176,4 +195,15 @@ class Determinism(Metric):
             "adjusted_pairs": self.adjusted[()],
             "changed_corpora_pairs": sum(self.changed.values()),
             "changed_corpora_mean_jaccard": jaccard.mean(self.changed),
+            **by_age,
         }
+
+    def _by_age(self) -> list[dict[str, Any]]:
+        """The pairs by hours of the scenario since their baseline, rounded; ascending."""
+        pairs: dict[int, Tally[tuple[int, int]]] = {}
+        for (hours, shared, union), number in self.aged.items():
+            pairs.setdefault(hours, Tally())[shared, union] += number
+        return [
+            {"hours": hours, "pairs": its.total(), "mean_jaccard": jaccard.mean(its)}
+            for hours, its in sorted(pairs.items())
+        ]

@@ -57,13 +57,37 @@ FIGURES = (SAME_ROLE, DIFFERENT_ROLES)
 RANGES = {
     SAME_ROLE: (
         Range("<", 0.30, "healthy", "one {role} gets different {items} in different {contracts}"),
-        Range("<=", 0.50, "high", "{contracts} share more {items} than they should"),
-        Range("<=", 1.0, "cycling", "the same {items} whatever the {contract}"),
+        Range(
+            "<=",
+            0.50,
+            "high",
+            "{contracts} share more {items} than they should",
+            "what sets one {contract} apart counts little in the search",
+        ),
+        Range(
+            "<=",
+            1.0,
+            "cycling",
+            "the same {items} whatever the {contract}",
+            "a cache, a filter or an embedding leaves the {contract} out",
+        ),
     ),
     DIFFERENT_ROLES: (
         Range("<", 0.10, "healthy", "different {roles} get different {items}"),
-        Range("<=", 0.50, "high", "{roles} share more {items} than they should"),
-        Range("<=", 1.0, "cycling", "the same {items} whatever the {role}"),
+        Range(
+            "<=",
+            0.50,
+            "high",
+            "{roles} share more {items} than they should",
+            "the {role} counts little in the search",
+        ),
+        Range(
+            "<=",
+            1.0,
+            "cycling",
+            "the same {items} whatever the {role}",
+            "the query itself is left out: a cache, or vectors that are all alike",
+        ),
     ),
 }
 WHOSE = {SAME_ROLE: "one role in two contracts", DIFFERENT_ROLES: "two roles in one contract"}

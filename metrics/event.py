@@ -111,8 +111,8 @@ class Scheduled(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=Tr
     intended: Annotated[Instant, msgspec.Meta(description="when it was to begin, UTC")]
     offered_per_s: Annotated[
         float,
-        msgspec.Meta(description="arrivals a second then, over all workers"),
-    ]
+        msgspec.Meta(description="arrivals a second then, over all workers; 0 by the clock"),
+    ] = 0.0
     generator_ms: Annotated[
         float, msgspec.Meta(description="wait while a user was idle: the load generator's own")
     ] = 0.0
@@ -122,6 +122,22 @@ class Scheduled(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=Tr
     response_ms: Annotated[
         float | None, msgspec.Meta(description="from the intended time to the event's end")
     ] = None
+    before_ms: Annotated[
+        float, msgspec.Meta(description="what earlier events of its appointment took")
+    ] = 0.0
+    hour: Annotated[
+        float | None, msgspec.Meta(description="by the clock: hours of the scenario, from 0 on")
+    ] = None
+    appointment: Annotated[
+        int | None, msgspec.Meta(description="its appointment: the number of its coordinator's")
+    ] = None
+    since_baseline_h: Annotated[
+        float | None, msgspec.Meta(description="hours of the scenario since its baseline was due")
+    ] = None
+    trial: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=10**6)] | msgspec.UnsetType,
+        msgspec.Meta(description="of a search for the capacity: its number"),
+    ] = msgspec.UNSET
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):

@@ -14,12 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
-from mcstress.metrics.arrivals import ArrivalTotals, Offered
+from mcstress.metrics.arrivals import Offered, Trial
 from mcstress.metrics.band import Band
 from mcstress.metrics.calm import calm_bands
+from mcstress.metrics.capacity import capacity_reading
 from mcstress.metrics.check import Check
 from mcstress.metrics.event import Event
-from mcstress.metrics.load_curve import load_curve
+from mcstress.metrics.load_curve import load_curve, trial_entry
 from mcstress.metrics.load_reading import load_curve_reading
 from mcstress.metrics.metric import FAULTS, Mean, Say, Unit, WholeRun
 from mcstress.metrics.observer import Observer
@@ -172,15 +173,15 @@ class Figures:
         users = UsersTimeline(users_timeline, span)
         curve = load_curve(sums.bands, self.k, users, candidates, offered)
         span = span or RunSpan(*(sums.availability.extent() or (0.0, 0.0)))
-        whole = self._whole(span, offered.totals)
+        whole = self._whole(span, offered)
         calm = calm_bands(curve, sums.timeline, users, whole.silences)
         results = {
             "metrics": total.result(self.k, planned or {}, candidates, whole),
-            "latency": total.latency_section(offered.unserved),
+            "latency": total.latency_section(offered.unserved, offered.appointments),
             "load_curve": curve,
-            "load_curve_reading": load_curve_reading(
-                curve, checks or (), users.most, calm, whole.silences
-            ),
+            "load_curve_reading": capacity_reading(offered.trials)
+            if offered.trials
+            else load_curve_reading(curve, checks or (), users.most, calm, whole.silences),
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),
             "timeline": sums.timeline.result(users),
@@ -189,7 +190,14 @@ class Figures:
         }
         return {**results, "readings": readings(results)}
 
-    def _whole(self, span: RunSpan, arrivals: ArrivalTotals | None) -> WholeRun:
+    def trial(
+        self, trial: Trial, offered: Offered, candidates: Mapping[str, int] | None
+    ) -> dict[str, Any]:
+        """The load curve's entry of one trial of a search for the capacity."""
+        self._sums.settle()
+        return trial_entry(self._sums.bands, self.k, candidates, offered, trial)
+
+    def _whole(self, span: RunSpan, offered: Offered) -> WholeRun:
         """What the run as a whole has, and no band of it; the sums are settled."""
         timeline, availability = self._sums.timeline, self._sums.availability
         width = 1 << timeline.doublings
@@ -201,5 +209,7 @@ class Figures:
             run_s=span.seconds,
             availability=availability.result(span.begin_s, span.end_s, span.clock_error_s),
             blocks=in_blocks(slots, width, span.begin_s, span.end_s),
-            arrivals=arrivals,
+            arrivals=offered.totals,
+            trials=offered.trials,
+            appointments=offered.appointment_totals,
         )

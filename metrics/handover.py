@@ -41,12 +41,30 @@ KINDS = {"handover": VERBATIM, "handover_paraphrase": PARAPHRASE}
 
 RANGES = {
     VERBATIM: (
-        Range(">=", 0.95, "healthy", "a colleague finds what was learnt"),
-        Range(">=", 0.0, "low", "colleagues do not always find the recorded answer"),
+        Range(
+            ">=",
+            0.95,
+            "healthy",
+            "a colleague finds what was learnt",
+            "near 1.0 is the trivial case: the query meets its own record",
+        ),
+        Range(
+            ">=",
+            0.0,
+            "low",
+            "colleagues do not always find the recorded answer",
+            "records get lost, come late, or are filtered away",
+        ),
     ),
     PARAPHRASE: (
         Range(">=", 0.5, "healthy", "what was learnt is found in other words too"),
-        Range(">=", 0.0, "low", "what was learnt is found in its own words only"),
+        Range(
+            ">=",
+            0.0,
+            "low",
+            "what was learnt is found in its own words only",
+            "near 0.0 other words are too far from the recorded query for it to be brought in",
+        ),
     ),
 }
 LABELS = {VERBATIM: "same wording", PARAPHRASE: "paraphrased"}

@@ -2,17 +2,17 @@
 
 An event belongs to the band of the users there were when it ended, or where a schedule asked for it
 to that of the rate offered then; a pair to its later event's. A band of under 10 s joins the one
-below.
+below. In a search for the capacity each trial is a band of its own.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from mcstress.metrics.arrivals import ArrivalRow, Offered, OfferedSecond, total
-from mcstress.metrics.band import EDGES, RATES, Band, Bands, rate_band
+from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, Trial, total
+from mcstress.metrics.band import EDGES, RATES, TRIALS, Band, Bands, rate_band
 from mcstress.metrics.users_timeline import UsersTimeline
 
 SHORTEST_BAND_S = 10
@@ -48,7 +48,23 @@ def load_curve(
         for members in _groups(sorted(band for band in bands if band < RATES), seconds)
         for joined in [_joined(bands, members)]
     ]
+    if offered.trials:
+        return curve + [trial_entry(bands, k, candidates, offered, one) for one in offered.trials]
     return curve + _of_rates(bands, k, candidates, offered)
+
+
+def trial_entry(
+    bands: Bands, k: int, candidates: Mapping[str, int] | None, offered: Offered, trial: Trial
+) -> dict[str, Any]:
+    """The entry of one trial; ``trial`` is its number, ``held`` what became of it."""
+    span = range(trial.begins, trial.begins + trial.seconds)
+    number = TRIALS + trial.number
+    its = [second for second in offered.seconds if second.time in span]
+    never = [row for row in offered.unserved if row[0] in span]
+    told = {"trial": trial.number, "held": trial.held, "why": trial.why, "mix": trial.mix}
+    band = bands[number] if number in bands else Band()
+    offers = _Offers([trial.rate_per_s], its, never, float(trial.seconds))
+    return told | _rate_entry(band, k, candidates, offers)
 
 
 def _of_rates(
@@ -57,11 +73,11 @@ def _of_rates(
     seconds: dict[int, list[OfferedSecond]] = {}
     for second in offered.seconds:
         seconds.setdefault(rate_band(second.rate_per_s), []).append(second)
-    unserved: dict[int, list[ArrivalRow]] = {}
+    unserved: dict[int, list[Row]] = {}
     for row in offered.unserved:
         unserved.setdefault(rate_band(row[1] / 1000), []).append(row)
     lasted = {band: sum(second.lasted_s for second in its) for band, its in seconds.items()}
-    there = sorted({*(band for band in bands if band >= RATES), *unserved})
+    there = sorted({*(band for band in bands if RATES <= band < TRIALS), *unserved})
     curve = []
     for members in _groups(there, lasted or None):
         joined = _joined(bands, members)
@@ -69,22 +85,37 @@ def _of_rates(
         never = [row for band in members for row in unserved.get(band, ())]
         duration_s = _duration(lasted, members) if its else None
         rates = [second.rate_per_s for second in its] or [(band - RATES) / 1000 for band in members]
-        curve.append(
-            {
-                "users_from": 0,
-                "users_to": 0,
-                "offered_from": min(rates),
-                "offered_to": max(rates),
-                "offered_per_s": pace(sum(second.arrivals for second in its), duration_s),
-                "done_per_s": pace(joined.responses.events, duration_s),
-                "missed": total(never, "missed"),
-                "mean_event_ms": joined.latency.mean_event_ms(),
-                **_pace(joined, duration_s),
-                **joined.result(k, {}, candidates),
-                "latency": joined.latency_section(never),
-            }
-        )
+        offers = _Offers(rates, its, never, duration_s)
+        curve.append(_rate_entry(joined, k, candidates, offers))
     return curve
+
+
+class _Offers(NamedTuple):
+    """What was offered to a band: its rates and seconds, and what of it never began."""
+
+    rates: list[float]
+    seconds: list[OfferedSecond]
+    never: list[Row]
+    lasted_s: float | None
+
+
+def _rate_entry(
+    band: Band, k: int, candidates: Mapping[str, int] | None, offers: _Offers
+) -> dict[str, Any]:
+    rates, its, never, duration_s = offers
+    return {
+        "users_from": 0,
+        "users_to": 0,
+        "offered_from": min(rates),
+        "offered_to": max(rates),
+        "offered_per_s": pace(sum(second.arrivals for second in its), duration_s),
+        "done_per_s": pace(band.responses.events, duration_s),
+        "missed": total(never, "missed"),
+        "mean_event_ms": band.latency.mean_event_ms(),
+        **_pace(band, duration_s),
+        **band.result(k, {}, candidates),
+        "latency": band.latency_section(never),
+    }
 
 
 def _groups(edges: list[int], seconds: Mapping[int, float] | None) -> list[list[int]]:

@@ -22,6 +22,9 @@ LEAVES = {
     "!=": "is {t:g}",
 }
 
+OF_A_RUN = ("faults.", "availability.", "arrivals.", "capacity.")
+"""Figures that only a whole run has."""
+
 TOO_FEW = (
     f"not judged, with too few questions or under {100 * PLANNED_SHARE:g} % of the planned samples"
 )
@@ -57,19 +60,20 @@ def load_curve_reading(
     if not curve:
         return "Nothing was measured."
     if rates := [entry for entry in curve if "offered_from" in entry]:
-        of_bands = [check for check in checks or healthy_checks() if _is_of_a_band(check)]
-        return rate_reading(rates, of_bands, _holds, _leaves, most_users)
+        of_bands = [check for check in checks or healthy_checks() if is_of_a_band(check)]
+        return rate_reading(rates, of_bands, band_holds, leaves, most_users)
     if most_users:
         curve = [{**entry, "users_to": min(entry["users_to"], most_users)} for entry in curve]
-    are_asked, checks = bool(checks), [check for check in checks if _is_of_a_band(check)]
+    are_asked, checks = bool(checks), [check for check in checks if is_of_a_band(check)]
     named = {check.metric for check in checks}
     readings = [
         its
         for its in healthy_checks()
-        if _is_of_a_band(its) and its.metric not in named and _was_measured(curve, its)
+        if is_of_a_band(its) and its.metric not in named and _was_measured(curve, its)
     ]
     judged = {
-        check: [(entry, _holds(entry, check)) for entry in curve] for check in [*checks, *readings]
+        check: [(entry, band_holds(entry, check)) for entry in curve]
+        for check in [*checks, *readings]
     }
     outside = {check: _outside(check, held, calm, silences) for check, held in judged.items()}
     said = [told for check in (checks if are_asked else readings) if (told := outside[check])]
@@ -90,10 +94,12 @@ def load_curve_reading(
     return f"{'; '.join(said)} ({tried}).{also}"
 
 
-def _is_of_a_band(check: Check) -> bool:
+def is_of_a_band(check: Check) -> bool:
     """Whether a band can pass or fail it: a run's least number of something is not a band's."""
     counted = METRICS[check.metric].unit == COUNT and check.operator in (">", ">=")
-    return not counted and not check.metric.startswith(("faults.", "availability.", "arrivals."))
+    return not counted and not check.metric.startswith(
+        ("faults.", "availability.", "arrivals.", "capacity.")
+    )
 
 
 def _was_measured(curve: Entries, check: Check) -> bool:
@@ -112,7 +118,7 @@ def _unjudged(check: Check, held: Held) -> str:
 
 
 def _outside(check: Check, held: Held, calm: Calm, silences: Sequence[Silence]) -> str | None:
-    leaves = _leaves(check)
+    words = leaves(check)
     judged = [(entry, holds) for entry, holds in held if holds is not None]
     outside = [entry for entry, holds in judged if not holds]
     if not outside:
@@ -120,16 +126,16 @@ def _outside(check: Check, held: Held, calm: Calm, silences: Sequence[Silence]) 
     blamed = [entry for entry in outside if not _is_calm(calm, entry, check)]
     if not blamed:
         when = ", ".join(map(str, silences))
-        return f"{leaves} only around times when nothing succeeded ({when}), whatever the users"
+        return f"{words} only around times when nothing succeeded ({when}), whatever the users"
     outside = blamed
     if len(outside) == len(judged):
-        return f"{leaves} at every load {'tried' if len(judged) == len(held) else 'judged'}"
+        return f"{words} at every load {'tried' if len(judged) == len(held) else 'judged'}"
     if [entry for entry, _ in judged[-len(outside) :]] == outside:
-        return f"{leaves} from {outside[0]['users_from']} users on"
-    return f"{leaves} at " + " and ".join(_span(entry, entry) for entry in outside)
+        return f"{words} from {outside[0]['users_from']} users on"
+    return f"{words} at " + " and ".join(_span(entry, entry) for entry in outside)
 
 
-def _leaves(check: Check) -> str:
+def leaves(check: Check) -> str:
     """``determinism falls below 0.95``."""
     return f"{_label(check.metric)} {LEAVES[check.operator].format(t=check.threshold)}"
 
@@ -139,10 +145,10 @@ def _is_calm(calm: Calm, entry: BandEntry, check: Check) -> bool:
     figures = calm.get(entry["users_from"])
     if figures is None or not is_known(check.metric):
         return False
-    return _holds(figures, check) is not False
+    return band_holds(figures, check) is not False
 
 
-def _holds(entry: BandEntry, check: Check) -> bool | None:
+def band_holds(entry: BandEntry, check: Check) -> bool | None:
     """Whether a band passes; None where it has too few questions or samples to say."""
     results = {"metrics": entry, "latency": entry["latency"]}
     value = find(results, check.metric)

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from mcstress.metrics.arrivals import ArrivalRow, ArrivalTotals
+from mcstress.metrics.appointments import AppointmentTotals
+from mcstress.metrics.arrivals import ArrivalTotals, Row, Trial
 from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
@@ -97,12 +98,16 @@ PerQuestion = Mapping[str, Mapping[Unit, Mean]]
 
 
 class Range(msgspec.Struct, frozen=True):
-    """The values that ``operator`` and ``limit`` admit, in a word and in a sentence's words."""
+    """The values that ``operator`` and ``limit`` admit, in a word and in a sentence's words.
+
+    ``suggests`` says what such a value lets one think of; empty where the meaning says it all.
+    """
 
     operator: str
     limit: float
     word: str
     meaning: str
+    suggests: str = ""
 
 
 class MetricName(msgspec.Struct, frozen=True):
@@ -187,13 +192,16 @@ class WholeRun(msgspec.Struct, frozen=True):
     """What a run as a whole has, and no band of it.
 
     ``availability`` by service; ``blocks`` are failed steps and steps by block (within_run.py);
-    ``arrivals``: None without a schedule.
+    ``arrivals``: None without a schedule; ``appointments``: None without a clock; ``trials`` are
+    those of a search for the capacity.
     """
 
     run_s: float
     availability: Mapping[str, ServiceFigures]
     blocks: Sequence[tuple[int, int]]
     arrivals: ArrivalTotals | None = None
+    trials: Sequence[Trial] = ()
+    appointments: AppointmentTotals | None = None
 
     @property
     def silences(self) -> Sequence[Silence]:
@@ -217,7 +225,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     steps: Histograms = msgspec.field(default_factory=Histograms)
     failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
     whole: WholeRun | None = None
-    unserved: Sequence[ArrivalRow] = ()
+    unserved: Sequence[Row] = ()
 
 
 class PlannedRound(msgspec.Struct, frozen=True):

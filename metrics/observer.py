@@ -83,7 +83,7 @@ class Observer:
             add(event, moment)
 
     def _reissue(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
-        before = self._pairing.recall(event, "baseline")
+        before = self._pairing.baseline_of(event)
         moment.hits, moment.before, moment.place = hits, before, None
         for add in moment.listeners["reissue"]:
             add(event, moment)

@@ -88,8 +88,12 @@ class Remembered(msgspec.Struct, gc=False):
     place: int | None
     _pair: Pair | None = None
 
+    def part(self) -> None:
+        """Another counterpart comes."""
+        self._pair = None
+
     def against(self, event: Event, hits: list[Hit]) -> Pair:
-        """The pair with the list of ``event``, its one counterpart; made once for all metrics."""
+        """The pair with the list of ``event``, its counterpart; made once for all metrics."""
         pair = self._pair
         if pair is None:
             before, after, inserts = self.corpus_sizes, event.corpus_sizes, event.inserts
@@ -113,6 +117,21 @@ class Pairing:
         """Keep an event of ``cell`` for its counterpart."""
         remembered = Remembered(event.phase, cell, ids, event.corpus_sizes, place)
         self._of(event)[event.seq] = remembered
+
+    def baseline_of(self, event: Event) -> Remembered | None:
+        """The baseline that a reissue is paired with; each that comes before the next baseline.
+
+        Events of older versions name none: it is the one of their cell.
+        """
+        seat = self._of(event)
+        if event.paired_seq is not None:
+            found = seat.get(event.paired_seq)
+        else:
+            its = (one for one in seat.values() if one.cell == event.cell)
+            found = next((one for one in its if one.phase == "baseline"), None)
+        if found is not None:
+            found.part()
+        return found
 
     def recall(self, event: Event, phase: str) -> Remembered | None:
         """The counterpart of ``event``, an event of ``phase``, once.

@@ -67,3 +67,13 @@ for _phase in (
     Phase("reissue", "6", "reissue", "reissue", ("baseline",)),
 ):
     add_phase(_phase)
+
+MIX = tuple(Phase(f"mix_{kind}", "7", f"mix {kind}", kind) for kind in ("search", "record", "add"))
+"""What ``--mix`` has events of. No round has them: ``add_mix`` is called where a run does."""
+MIX_NAMES = frozenset(phase.name for phase in MIX)
+
+
+def add_mix() -> None:
+    """Make the phases of ``--mix`` known; twice is once."""
+    for phase in MIX:
+        PHASES.setdefault(phase.name, phase)

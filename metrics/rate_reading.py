@@ -54,17 +54,24 @@ def rate_reading(
 def pool_reading(curve: Sequence[BandEntry], users: int | None) -> str:
     """Whether all users were busy while the service was as fast as ever; empty where not."""
     for entry in curve:
-        mean_ms, offered = entry["mean_event_ms"], entry["offered_per_s"]
-        if not users or mean_ms is None or offered is None or not _waited(entry, mean_ms):
-            continue
-        busy = offered * mean_ms / 1000
-        if busy >= USED_UP * users and _as_fast(entry, curve[0]):
+        if needed := used_up(entry, curve[0], users or 0):
             return (
-                f"The pool of {users:,} users was used up at {offered:.3g}/s; about "
-                f"{max(ceil(busy * SPARE), users + 1):,} are needed (rate times mean event time): "
+                f"The pool of {users:,} users was used up at {entry['offered_per_s']:.3g}/s; about "
+                f"{needed:,} are needed (rate times mean event time): "
                 "what the service can do is not known beyond that."
             )
     return ""
+
+
+def used_up(entry: BandEntry, lowest: BandEntry, users: int) -> int:
+    """How many users a band needed, where all were busy and the service as fast as ever; else 0."""
+    mean_ms, offered = entry["mean_event_ms"], entry["offered_per_s"]
+    if not users or mean_ms is None or offered is None or not _waited(entry, mean_ms):
+        return 0
+    busy = float(offered * mean_ms) / 1000
+    if busy < USED_UP * users or not _as_fast(entry, lowest):
+        return 0
+    return max(ceil(busy * SPARE), users + 1)
 
 
 def _broken(entry: BandEntry, checks: Sequence[Check], holds: Holds, leaves: Leaves) -> str:

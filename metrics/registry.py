@@ -6,8 +6,9 @@ import re
 from typing import TypeVar
 
 from mcstress.metrics.against_rest import AgainstRest
-from mcstress.metrics.arrival_figures import ArrivalFigures
+from mcstress.metrics.arrival_figures import AppointmentFigures, ArrivalFigures
 from mcstress.metrics.availability_figures import AvailabilityFigures
+from mcstress.metrics.capacity import CapacityFigures
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
@@ -41,6 +42,8 @@ OURS: tuple[type[Metric], ...] = (
     AvailabilityFigures,
     Events,
     ArrivalFigures,
+    CapacityFigures,
+    AppointmentFigures,
     Latency,
     Response,
     RankCorrelation,

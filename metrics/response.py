@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mcstress.metrics.arrivals import ArrivalRow
+from mcstress.metrics.appointments import Rows as Appointments
+from mcstress.metrics.appointments import responses
+from mcstress.metrics.arrivals import Row
 from mcstress.metrics.event import Event
 from mcstress.metrics.histogram import Histogram, Histograms, censored_summary
 from mcstress.metrics.latency import percentile_names
@@ -66,9 +68,14 @@ class Response(Metric):
         parts = (self.ended.get(phase), self.cut.get(phase))
         return sum(histogram.count for histogram in parts if histogram is not None)
 
-    def summaries(self, unserved: Sequence[ArrivalRow] = ()) -> dict[str, Any]:
+    def summaries(
+        self, unserved: Sequence[Row] = (), appointments: Appointments = ()
+    ) -> dict[str, Any]:
         """``response`` by phase and ``lateness`` by part; empty where there was no schedule."""
-        if not self.late and not unserved:
+        if appointments:
+            found = responses(appointments)
+            return {**found, "lateness": {**self.late.summaries(), **found["lateness"]}}
+        if not self.events and not unserved:
             return {}
         never = Histogram()
         for *_, waited_ms, number in unserved:
@@ -90,7 +97,7 @@ class Response(Metric):
 
 
 def _spread(
-    unserved: Sequence[ArrivalRow], begun: dict[str, int]
+    unserved: Sequence[Row], begun: dict[str, int]
 ) -> Iterator[tuple[float, dict[str, int]]]:
     """What never began, by its wait in ms: how many of it each phase is given, in whole numbers.
 
@@ -136,10 +143,15 @@ class ScheduledTimes:
     def add(self, event: Event, *, answered: bool) -> None:
         """Note the times of an event that a schedule asked for.
 
-        ``answered``: all that it asked went out. One that asked nothing has no response.
+        ``answered``: all that it asked went out. One that asked nothing has no response. By the
+        clock, whole appointments have one (appointments.py), and not their events.
         """
         scheduled = event.scheduled
         if not scheduled:
+            return
+        if scheduled.hour is not None:
+            if answered:
+                self.own_cap.append(sum(step.queue_ms for step in event.steps))
             return
         self.generator.append(scheduled.generator_ms)
         self.queue.append(scheduled.queue_ms)
@@ -151,7 +163,8 @@ class ScheduledTimes:
     def settle(self, responses: Response) -> None:
         """Bring all into the histograms."""
         for part in PARTS:
-            responses.late[part].record(*getattr(self, part))
+            if times := getattr(self, part):
+                responses.late[part].record(*times)
         for kept, histograms in ((self.ended, responses.ended), (self.cut, responses.cut)):
             for phase in {phase for phase, _ in kept}:
                 histograms[phase].record(*(ms for of, ms in kept if of == phase))

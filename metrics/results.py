@@ -66,7 +66,8 @@ class LatencySummaries(msgspec.Struct, frozen=True):
 class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
     """A band of load. ``seconds`` and pace are None where users were not counted.
 
-    One of an offered rate has users of 0 and ``offered_from``, else None.
+    One of an offered rate has users of 0 and ``offered_from``, else None. ``trial``: its number in
+    a search for the capacity, with whether it ``held``, and ``why`` not.
 
     ``figures`` are the sections that ``metrics`` has too, of this band alone.
     """
@@ -80,6 +81,9 @@ class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
     offered_per_s: float | None = None
     done_per_s: float | None = None
     missed: int = 0
+    trial: int = 0
+    held: bool | None = None
+    why: str = ""
     latency: LatencySummaries
     figures: FigureSection
 
@@ -93,7 +97,7 @@ class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
 
 _OF_A_BAND = (
     "users_from", "users_to", "seconds", "requests_per_s", "offered_from", "offered_to",
-    "offered_per_s", "done_per_s", "missed",
+    "offered_per_s", "done_per_s", "missed", "trial", "held", "why",
 )  # fmt: skip
 
 

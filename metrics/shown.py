@@ -7,7 +7,7 @@ threshold of 0.95 has as many digits as tell the two apart. Counts are whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import floor, inf
 
 from mcstress.metrics.metric import COUNT
 
@@ -16,6 +16,10 @@ MOST_DIGITS = 17
 MINUS = "\u2212"
 ENDS = (-1.0, 0.0, 1.0)
 """What no value is rounded to that is not there."""
+
+MINUTES, HOURS = 60, 24
+SLACK = 1e-6
+"""Of a minute: a whole one is not taken for the one before."""
 
 Claim = tuple[str, float, float]
 """A text, and the range of values that a reader takes it for: its ends are not in it."""
@@ -53,6 +57,13 @@ def beyond(at_least_ms: float) -> str:
     if at_least_ms >= 1000:  # noqa: PLR2004  (a second)
         return f"> {at_least_ms / 1000:.3g} s"
     return f"> {milliseconds(at_least_ms)} ms"
+
+
+def shown_hour(hours: float) -> str:
+    """An hour of the scenario's clock: ``day 2, 09:12`` is hour 33.2."""
+    minutes = floor(hours * MINUTES + SLACK)
+    day, minute = divmod(minutes, MINUTES * HOURS)
+    return f"day {day + 1}, {minute // MINUTES:02}:{minute % MINUTES:02}"
 
 
 def percent(value: float) -> str:

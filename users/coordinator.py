@@ -12,6 +12,7 @@ from mcstress.services.llm.language_model import LanguageModel
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
+from mcstress.users.appointments import Appointment
 from mcstress.users.at_rest import ListsAtRest
 from mcstress.users.board import HandoverBoard, Recordings
 from mcstress.users.mail import Mail
@@ -148,6 +149,8 @@ class Coordinator:
         """With ``--rounds``. A part of a round that comes before the first one is not counted."""
         self.slot: Slot | None = None
         """What its next event begins in, where a schedule says when."""
+        self.appointment: Appointment | None = None
+        """What it is at, by the scenario's clock; None without one."""
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext
@@ -184,6 +187,23 @@ class Coordinator:
         newest = [board.newest(giver, self.seat.trio) for giver in self._givers]
         self.round = max(self.round, *newest, 0)
         return False
+
+    @property
+    def partner_round(self) -> int:
+        """The colleague's round that it takes over: its own, or by the clock the latest then."""
+        one = self.appointment
+        return self.round if one is None or not one.asks_round else one.asks_round
+
+    @property
+    def occasion(self) -> str:
+        """What tells what it adds now from all that it adds else: its round and appointment."""
+        one = self.appointment
+        return str(self.round) if one is None else f"{self.round}-{one.number}"
+
+    def has_come(self, number: int) -> bool:
+        """Whether its message or resume of that number is there: by the clock each has its time."""
+        one = self.appointment
+        return one is None or one.item in (0, number)
 
     def think_s(self) -> float:
         """Seconds to wait before the next event."""
@@ -240,7 +260,7 @@ class Coordinator:
         mine = [resume for resume in self.variant.resumes if resume.persona == seat.persona]
         # A system that keeps what earlier runs added must not know their namesakes: the prefix is
         # the run's own there.
-        whose = (self.run.fresh_prefix, seat.trio, seat.persona, self.round)
+        whose = (self.run.fresh_prefix, seat.trio, seat.persona, self.occasion)
         return [
             resume.of(names.by(self.run.draw("name", *whose, number)))
             for number, resume in enumerate(mine)

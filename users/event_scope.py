@@ -130,7 +130,7 @@ class EventScope:
 
     def _respond(self, scheduled: Scheduled) -> None:
         """Whoever waited for the event since its intended time has the response now."""
-        late_ms = scheduled.generator_ms + scheduled.queue_ms
+        late_ms = scheduled.generator_ms + scheduled.queue_ms + scheduled.before_ms
         scheduled.response_ms = late_ms + (perf_counter() - self._began) * 1000
 
     def _leave_by(self, kind: type[BaseException], fault: BaseException | None) -> None:

@@ -28,7 +28,7 @@ def reaches_searches(run: Run) -> bool:
 
 def resume_id(coordinator: Coordinator, number: int, now_s: float) -> str:
     """The id of the coordinator's new resume of that number in its round."""
-    named = f"{coordinator.run.fresh_prefix}{coordinator.name}-{coordinator.round}-{number}"
+    named = f"{coordinator.run.fresh_prefix}{coordinator.name}-{coordinator.occasion}-{number}"
     return f"{named}{BETWEEN}{int(now_s * MS)}" if reaches_searches(coordinator.run) else named
 
 

@@ -19,7 +19,7 @@ from mcstress.users.session import enter, has_listeners
 
 IDLE_S = 3600.0
 PAUSE_S = 0.5
-"""Before a coordinator that lost its seat, or never got one, asks again."""
+"""Before a coordinator that had nothing to do, lost its seat or never got one, asks again."""
 
 
 class CoordinatorUser(StoppableUser):
@@ -54,9 +54,10 @@ class CoordinatorUser(StoppableUser):
                 gevent.sleep(IDLE_S)
             return
         coordinator = self.coordinator = self.coordinator or enter(self)
-        pacer = coordinator.context.pacer
+        pacer, made = coordinator.context.pacer, False
         try:
             for make_event in pacer.tasks(coordinator):
+                made = True
                 if (slot := pacer.take(self)) is None:
                     self._finish(coordinator)
                     return
@@ -69,6 +70,10 @@ class CoordinatorUser(StoppableUser):
             self._go_on(coordinator)
             raise
         self._go_on(coordinator)
+        if not (made or self._idle):
+            # Of the chosen phases none asks anything of this persona: it must not ask all the time.
+            with self.interruptible():
+                gevent.sleep(PAUSE_S)
 
     def _go_on(self, coordinator: Coordinator) -> None:
         """To the next round, to another seat, or to idle for good."""

@@ -14,6 +14,14 @@ from mcstress.users.at_rest import RestLists
 from mcstress.users.scenarios.model import Scenario, Variant
 from mcstress.users.truth import QuestionTruth
 
+SECONDS_AN_HOUR = 3600
+
+
+def drawn(seed: int, *what: object) -> int:
+    """A number in [0, 2**64) that depends on ``seed`` and ``what`` alone."""
+    key = "/".join(map(str, (seed, *what)))
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+
 
 class Seat(msgspec.Struct, frozen=True):
     """(persona, trio), leased. ``generation`` counts the leases of a seat in a run, from 1.
@@ -49,6 +57,18 @@ class MailFacts(msgspec.Struct, frozen=True):
     repeat: bool = False
 
 
+class ClockPace(msgspec.Struct, frozen=True):
+    """The scenario's clock: so many ``hours``, at ``time_scale`` times real speed."""
+
+    hours: float
+    time_scale: float
+
+    @property
+    def lasts_s(self) -> float:
+        """How long it takes in seconds of real time."""
+        return self.hours * SECONDS_AN_HOUR / self.time_scale
+
+
 class Run(msgspec.Struct, frozen=True):
     """Made once, by the master or the local runner, and sent to every worker.
 
@@ -56,7 +76,9 @@ class Run(msgspec.Struct, frozen=True):
     the scenario's unless an option says otherwise. ``target`` is ``--target``, empty for the
     gateway. ``truth``: the grades of a question's ids, by ``question_id``; ``rest``: its
     list at rest (``--rest``). ``reference``: the first trio is alone at the beginning, and goes
-    through all wordings, one a round. ``memory_size``: how many pairs each namespace of the first
+    through all wordings, one a round. ``mix``: the weights of single requests in place of phases,
+    by their events' names. ``clock``: the pace of the scenario's timeline, where that
+    says when events begin. ``memory_size``: how many pairs each namespace of the first
     ``memory_trios`` trios was filled with. The setups are what every worker makes its target and
     its LLM's client from; ``llm_api`` None: there is no LLM.
     """
@@ -82,6 +104,8 @@ class Run(msgspec.Struct, frozen=True):
     rest: RestLists = {}
     mail: MailFacts | None = None
     reference: bool = False
+    mix: dict[str, float] = {}
+    clock: ClockPace | None = None
     memory_size: int = 0
     memory_trios: int = 0
 
@@ -109,8 +133,7 @@ class Run(msgspec.Struct, frozen=True):
 
         All that is random in a run comes from here, never from a generator that users share.
         """
-        key = "/".join(map(str, (self.seed, *what)))
-        return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+        return drawn(self.seed, *what)
 
 
 def model_setup_of(scenario: Scenario, **others: Any) -> ModelSetup:

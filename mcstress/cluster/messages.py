@@ -2,8 +2,8 @@
 
 A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, AtRest, TakeMail, Delta,
             Drained, Piece, Traced
-The master: Welcome, SeatGranted, Grant, Partner, Published, ReferenceOver, Spawned, MailBlock,
-            Move, Revoked, Users, Drain, SendPiece, Trace, Dismissed
+The master: Welcome, SeatGranted, Grant, ClockGrant, Partner, Published, ReferenceOver, Spawned,
+            MailBlock, Move, Revoked, Users, Drain, SendPiece, Trace, Dismissed
 Either:     Refused
 
 Locust delivers in order for one worker, without acknowledgement. On a local runner the listener is
@@ -18,7 +18,8 @@ import msgspec
 
 from mcstress.load.arrivals import Arrivals
 from mcstress.load.schedule import ArrivalCounts, GrantedSecond
-from mcstress.metrics.arrivals import ArrivalRow
+from mcstress.metrics.appointments import Row as Appointment
+from mcstress.metrics.arrivals import Row
 from mcstress.process.loop_lag import LoopSecond
 from mcstress.tracing.trace import MaskLevel
 from mcstress.users.at_rest import RestLists
@@ -72,7 +73,8 @@ class Welcome(msgspec.Struct, frozen=True):
     """The run, and what the worker needs to keep evidence and traces of it.
 
     ``otlp_traces`` is the collector's URL; its headers each process has from its environment.
-    ``arrivals``: how to treat those of a schedule; None where users begin events by themselves.
+    ``arrivals``: how to treat those of a schedule; ``max_wait_s``: after which an appointment of
+    the clock is missed. None where users begin events by themselves.
     ``at_rest``: what the reference found, once it is over.
     """
 
@@ -89,6 +91,7 @@ class Welcome(msgspec.Struct, frozen=True):
     corpora_poll_s: float
     corpus_sizes: dict[str, int]
     arrivals: Arrivals | None = None
+    max_wait_s: float | None = None
     version: str = ""
     protocol: str = ""
     trip: RoundTrip | None = None
@@ -121,6 +124,17 @@ class Grant(msgspec.Struct, frozen=True):
     seconds: list[GrantedSecond]
     in_s: float
     trios: int
+
+
+class ClockGrant(msgspec.Struct, frozen=True):
+    """Hour 0 of the scenario's clock is in so many seconds, or was.
+
+    Appointments before ``up_to_ms``, a few seconds ahead, may begin.
+    """
+
+    run_uid: str
+    hour_0_in_s: float
+    up_to_ms: Count
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -229,7 +243,8 @@ class Delta(msgspec.Struct, frozen=True):
     ``own_faults`` are the worker's, from the beginning on: what it could not do. ``sent_s``: its
     clock's time; ``clock_offset_s``: the master's less its own, wrong by ``clock_error_s``, as its
     times may be, at most. ``arrivals``: what became of all that the process was granted;
-    ``unserved`` those that never began, and ``loop`` the process's seconds, since the last delta.
+    ``unserved`` those that never began, ``appointments`` those of the clock that are over, and
+    ``loop`` the process's seconds, since the last delta.
     """
 
     run_uid: str
@@ -248,7 +263,8 @@ class Delta(msgspec.Struct, frozen=True):
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
     arrivals: ArrivalCounts | None = None
-    unserved: list[ArrivalRow] = []
+    unserved: list[Row] = []
+    appointments: list[Appointment] = []
     loop: list[LoopSecond] = []
 
 

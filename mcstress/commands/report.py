@@ -20,7 +20,9 @@ from mcstress.evidence.store.integrity import NO_DIGEST
 from mcstress.evidence.store.paths import STEM, ReportPaths
 from mcstress.master.finalize import recount
 from mcstress.master.run_info import COORDINATORS_NAMED
+from mcstress.metrics.appointments import totals
 from mcstress.metrics.arrivals import ArrivalTotals, total
+from mcstress.metrics.event import utc
 from mcstress.metrics.figures import Figures
 
 ENDINGS = (".events.jsonl", ".json")
@@ -71,6 +73,8 @@ def counted_again(run: RunFile) -> RunDocument:
     if not run.has_ended:
         before = _cut_off(run, figures.events, by_worker.total())
         before.arrivals = _arrivals_cut_off(run, figures.scheduled)
+        if stored.run.clock is not UNSET:
+            before.appointments = totals(run.appointments())
     return build(
         msgspec.structs.replace(stored.run) if run.has_ended else _as_seen(run, users),
         stored.scenario,
@@ -83,6 +87,8 @@ def counted_again(run: RunFile) -> RunDocument:
         with_state=True,
         offered=run.offered(),
         unserved=run.unserved(),
+        trials=run.trials(),
+        appointments=run.appointments(),
     )
 
 
@@ -128,8 +134,12 @@ def _as_seen(run: RunFile, users: list[tuple[int, int]]) -> RunSection:
             seen.setdefault(event.coordinator, event.namespace)
         lasted = timedelta(milliseconds=event.lasted_ms or event.latency_ms)
         ended = max(ended or event.time, event.time + lasted)
+    section = run.document.run
+    if section.clock is not UNSET and isinstance(run, History):
+        began = next((utc(record["time"]) for record in run.records("hour_0")), None)
+        section.clock = msgspec.structs.replace(section.clock, hour_0=began)
     return msgspec.structs.replace(
-        run.document.run,
+        section,
         ended=ended,
         stopped_by="cut off",
         peak_users=max((number for _, number in users), default=0),

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.evidence.store.lines_digest import Stated
 from mcstress.evidence.store.policy import keeps_all
+from mcstress.metrics.appointments import AppointmentTotals
 from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.metrics.metric import PlannedRound
 from mcstress.metrics.registry import REGISTRY
@@ -45,6 +46,25 @@ class CapabilityNote(msgspec.Struct, kw_only=True):
     effect: Annotated[str, says("what follows where it cannot")] = ""
 
 
+class ClockNote(msgspec.Struct, kw_only=True):
+    """The scenario's clock of a run, in which its timeline says when events begin."""
+
+    hours: Annotated[float, says("how many hours of the scenario it takes")]
+    time_scale: Annotated[float, says("how many times as fast as real time")]
+    start: Annotated[str, says("the scenario's day of hour 0")]
+    zone: Annotated[str, says("the time zone whose midnight is hour 0")]
+    hour_0: Annotated[datetime | None, says("when hour 0 was, UTC; null: it never began")] = None
+    busy: Annotated[
+        dict[str, float], says("share of its time that each persona has something to do")
+    ] = {}
+
+    def hour_of(self, unix_s: float) -> float | None:
+        """The hour of the scenario at a Unix time; None where the clock never began."""
+        if self.hour_0 is None:
+            return None
+        return (unix_s - self.hour_0.timestamp()) * self.time_scale / 3600
+
+
 class RunSection(msgspec.Struct, kw_only=True):
     """One run. Times are UTC; texts that are unknown are empty, lists too."""
 
@@ -58,6 +78,7 @@ class RunSection(msgspec.Struct, kw_only=True):
     k: Annotated[int, says("length of the lists that were asked for")] = 0
     seed: Annotated[int, says("what all random choices were drawn from")] = 0
     rounds: Annotated[int, says("rounds of each coordinator; 0: until stopped")] = 0
+    clock: Annotated[ClockNote | UnsetType, says("the scenario's clock, where one was on")] = UNSET
     phases: Annotated[list[str], says("the phases that were chosen")] = []
     left_out: Annotated[
         dict[str, str], says("phases that the target cannot take part in, and why")
@@ -327,6 +348,9 @@ class Completeness(msgspec.Struct, kw_only=True):
     workers: Annotated[list[WorkerPart], says("each worker's part")] = []
     arrivals: Annotated[
         ArrivalTotals | UnsetType, says("what became of a schedule's arrivals; none without one")
+    ] = UNSET
+    appointments: Annotated[
+        AppointmentTotals | UnsetType, says("what became of a clock's appointments; none without")
     ] = UNSET
     user_errors: Annotated[int | UnsetType | None, says("exceptions in users' code")] = UNSET
     tracing: Annotated[Tracing, says("what became of the traces")] = msgspec.field(

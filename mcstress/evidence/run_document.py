@@ -8,6 +8,7 @@ JSON Schema (``python -m mcstress.evidence.schema``) and the order of keys follo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,12 +17,16 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import AskedScenario, Completeness, Integrity, RunSection
-from mcstress.metrics.arrivals import ArrivalRow, ArrivalRows, Offered, OfferedSecond
+from mcstress.metrics.appointments import Row, Rows, in_order
+from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial
+from mcstress.metrics.arrivals import Row as Unserved
+from mcstress.metrics.arrivals import Rows as UnservedRows
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.names import find
+from mcstress.metrics.phase import MIX_NAMES, add_mix
 from mcstress.metrics.results import (
     ChangedReissue,
     FigureReading,
@@ -33,6 +38,7 @@ from mcstress.metrics.results import (
     says,
 )
 from mcstress.metrics.shown import percent
+from mcstress.metrics.trial_judgement import evaluate_search
 from mcstress.metrics.users_timeline import RunSpan
 from mcstress.metrics.wording import STAFFING, Words
 
@@ -96,8 +102,15 @@ class RunDocument(msgspec.Struct, kw_only=True):
         says("a schedule by second: Unix second, rate, arrivals, how much of it was in the run"),
     ] = UNSET
     unserved: Annotated[
-        list[ArrivalRow] | UnsetType,
+        list[Unserved] | UnsetType,
         says("arrivals that never began: Unix second, rate in thousandths, fate, ms, number"),
+    ] = UNSET
+    trials: Annotated[
+        list[Trial] | UnsetType, says("of a search for the capacity, in their order")
+    ] = UNSET
+    appointments: Annotated[
+        list[Row] | UnsetType,
+        says("by the clock: ms since hour 0, whose, number, phase, fate, waits and response in ms"),
     ] = UNSET
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
     candidates: Annotated[
@@ -157,21 +170,34 @@ def build(
     with_state: bool = False,
     now_s: float | None = None,
     offered: Sequence[OfferedSecond] = (),
-    unserved: ArrivalRows = (),
+    unserved: UnservedRows = (),
+    trials: Sequence[Trial] = (),
+    appointments: Rows = (),
 ) -> RunDocument:
     """The document of a run that ended or still goes on; its checks judge what is there.
 
     ``now_s``: the Unix time up to which one that goes on was seen. ``offered`` and ``unserved``:
-    what a schedule offered, and what of it never began.
+    what a schedule offered, and what of it never began; ``trials``: those of a search for the
+    capacity; ``appointments``: what became of those of a run by the clock.
 
     ``with_state`` puts the metrics' own state into it where not every event is kept: a report
     cannot be made again without. See ``Figures.result`` for the others.
     """
     span = span_of(run, completeness, now_s)
     totals = completeness.arrivals
-    schedule = Offered(offered, unserved, None if totals is UNSET else totals)
+    by_clock = completeness.appointments
+    appointments = in_order(appointments)
+    schedule = Offered(
+        offered,
+        unserved,
+        None if totals is UNSET else totals,
+        appointments,
+        None if by_clock is UNSET else by_clock,
+        trials,
+    )
     results = figures.result(users, planned, candidates, thresholds, span, offered=schedule)
-    checks = evaluate(
+    judge = partial(evaluate_search, trials=trials) if trials else evaluate
+    checks = judge(
         thresholds,
         results,
         selected_phases=run.phases,
@@ -187,6 +213,10 @@ def build(
     document.candidates = candidates
     if schedule.totals is not None:
         document.offered, document.unserved = [*offered], [*unserved]
+    if trials:
+        document.trials = [*trials]
+    if schedule.appointment_totals is not None:
+        document.appointments = appointments
     _speak_of(document)
     if with_state and not run.keeps_all:
         document.state = figures.state()
@@ -237,6 +267,8 @@ def document_of(path: Path, head: Mapping[str, Any]) -> RunDocument:
             getattr(document, part)
     except (msgspec.ValidationError, AttributeError) as error:
         raise UsageError(f"{path}: {error}; expected the head of a run") from error
+    if not MIX_NAMES.isdisjoint(document.run.phases):
+        add_mix()
     if not 0 <= document.run.k <= MOST_K:
         k = _short(document.run.k)
         raise UsageError(f"{path}: run.k is {k}; expected at most {MOST_K:,}")

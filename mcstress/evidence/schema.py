@@ -103,6 +103,10 @@ def _band(latency: Json) -> Json:
                 "offered_per_s": {"description": "arrivals by seconds", **pace},
                 "done_per_s": {"description": "events of the schedule by seconds", **pace},
                 "missed": {"description": "arrivals that nobody took in time", **users},
+                "trial": {"description": "its number in a search for the capacity", **users},
+                "held": {"description": "whether all checks held", "type": ["boolean", "null"]},
+                "why": {"description": "what did not hold, in words", "type": "string"},
+                "mix": {"description": "share of each phase in its events", "type": "object"},
                 "mean_event_ms": {"description": "from begin to end", **pace},
                 "latency": latency,
             }

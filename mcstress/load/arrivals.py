@@ -16,6 +16,7 @@ import gevent
 import msgspec
 from gevent.event import Event as Signal
 from gevent.hub import Waiter
+from msgspec import UNSET, UnsetType
 
 from mcstress.load.pacer import Slot
 from mcstress.load.round_places import phases_from
@@ -24,6 +25,7 @@ from mcstress.metrics.arrivals import Fate, Unserved
 from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
+from mcstress.users.phases.mix import mixed
 
 if TYPE_CHECKING:
     from mcstress.users.coordinator import Coordinator
@@ -47,6 +49,7 @@ class Arrival(NamedTuple):
 
     due_s: float
     offered_per_s: float
+    trial: int | UnsetType = UNSET
 
 
 class ArrivalsPacer:
@@ -83,6 +86,7 @@ class ArrivalsPacer:
             self._greenlet = gevent.spawn(self._release)
         for granted in seconds:
             begins_s, rate = self._begin_s + granted.second.number, granted.second.rate_per_s
+            trial = granted.second.trial or UNSET
             mine = dict(
                 dealt(granted.second, self._arrivals.kind, self._arrivals.seed, granted.shares)
             ).get(self._worker)
@@ -92,7 +96,7 @@ class ArrivalsPacer:
             if self._ended:
                 self.counts.withdrawn += len(mine)
             else:
-                self._coming.extend(Arrival(begins_s + place, rate) for place in mine.tolist())
+                self._coming.extend(Arrival(begins_s + at, rate, trial) for at in mine.tolist())
         self._announced.set()
         self._news.set()
 
@@ -112,6 +116,9 @@ class ArrivalsPacer:
         if len(phases) < len(coordinator.run.phases):
             coordinator.last_round += 1  # this part of a round is not one of --rounds
         coordinator.begin_round()
+        if coordinator.run.mix:
+            yield from mixed(coordinator)
+            return
         for phase in phases:
             for make_event in PHASE_FUNCTIONS[phase](coordinator):
                 if asks_nothing(make_event):
@@ -217,6 +224,7 @@ class ArrivalsPacer:
                 offered_per_s=arrival.offered_per_s,
                 generator_ms=late_ms if is_own else 0.0,
                 queue_ms=0.0 if is_own else late_ms,
+                trial=arrival.trial,
             ),
         )
         if user.coordinator is not None:

@@ -10,29 +10,17 @@ from __future__ import annotations
 from itertools import accumulate
 
 from mcstress.metrics.phase import PHASES
+from mcstress.users.appointments import events_of
 from mcstress.users.run import Run
 
 
 def events_of_a_trio(run: Run) -> dict[str, int]:
-    """About how many events a trio has in each phase of a round; one where nobody can say."""
+    """About how many events a trio has in each phase of a round."""
     scenario, variant = run.scenario, run.scenario.variants[0]
-    demands = sum(len(contract.demands) for contract in variant.contracts)
-    handed_over = sum(
-        2 * len(variant.contract(handover.contract).demands) for handover in scenario.handovers
-    )
-    known = {
-        "baseline": demands,
-        "fresh_resume": len(variant.resumes),
-        "inbox": len(variant.inbox),
-        "surge": demands,
-        "swap": 2 * len(scenario.swaps),
-        "merge": sum(len(merge.contracts) * len(merge.roles) for merge in scenario.merges),
-        "handover": handed_over,
-        "handover_paraphrase": handed_over,
-        "split": sum(len(share.roles) for share in scenario.splits),
-        "reissue": demands,
+    return {
+        phase: sum(events_of(scenario, variant, persona, phase) for persona in scenario.personas)
+        for phase in run.phases
     }
-    return {phase: known.get(phase, 1) for phase in run.phases}
 
 
 def phases_from(run: Run, trio: int, trios: int) -> list[str]:

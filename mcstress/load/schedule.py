@@ -56,12 +56,14 @@ class ArrivalRate(msgspec.Struct, frozen=True):
 class ScheduleSecond(msgspec.Struct, frozen=True):
     """One second of a schedule: the ``number``-th from 0.
 
-    ``rate_per_s``: arrivals that are expected in it; ``before``: in all seconds before it.
+    ``rate_per_s``: arrivals that are expected in it; ``before``: in all seconds before it, or of
+    its trial. ``trial``: its number in a search for the capacity, else 0.
     """
 
     number: int
     rate_per_s: float
     before: float
+    trial: int = 0
 
 
 class GrantedSecond(msgspec.Struct, frozen=True):
@@ -96,11 +98,31 @@ class RatePlan:
         self._before += self.rate.up_to(second - self._begin)
         self._begin, self.rate = second, rate
 
-    def second(self, number: int) -> ScheduleSecond:
-        """A second from the last change on."""
+    def second(self, number: int) -> ScheduleSecond | None:
+        """A second from the last change on; None where nothing is to be offered in it."""
         at = number - self._begin
         before, after = self.rate.up_to(at), self.rate.up_to(at + 1)
         return ScheduleSecond(number, after - before, self._before + before)
+
+
+class TrialPlan(RatePlan):
+    """One rate after the other, each for some seconds, and nothing in between."""
+
+    def __init__(self, rate: ArrivalRate) -> None:
+        super().__init__(rate)
+        self._trial, self._seconds = 0, 0
+
+    def begin(self, trial: int, per_s: float, second: int, seconds: int) -> None:
+        """From ``second`` on, which is not yet planned, ``per_s`` are offered for ``seconds``."""
+        self.rate, self._begin = ArrivalRate(per_s, per_s), second
+        self._trial, self._seconds = trial, seconds
+
+    def second(self, number: int) -> ScheduleSecond | None:
+        """A second of the last trial that was begun; None after it."""
+        at = number - self._begin
+        if not 0 <= at < self._seconds:
+            return None
+        return ScheduleSecond(number, self.rate.to_per_s, self.rate.to_per_s * at, self._trial)
 
 
 def places(second: ScheduleSecond, kind: ArrivalKind, seed: int) -> Places:

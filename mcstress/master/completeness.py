@@ -20,6 +20,7 @@ from mcstress.evidence.document_parts import (
 )
 from mcstress.master.offering import totals_of
 from mcstress.master.run_state import RunState
+from mcstress.master.scenario_clock import appointment_totals
 from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.process.clock_watch import notices
@@ -45,6 +46,7 @@ def completeness(
     faults = [*_faults(run, parts, events_merged, events_kept), *lacking, *found]
     counted = _counted(run, parts, faults)
     counted.arrivals = arrivals
+    _count_appointments(run, parts, counted)
     counted.events_merged, counted.events_kept = events_merged, events_kept
     counted.tracing.read_back = run.read_back.get(LANGFUSE)
     counted.tracing.read_back_within_s = READ_BACK_WITHIN_S
@@ -61,6 +63,7 @@ def completeness_so_far(run: RunState, events_merged: int, scheduled: int = 0) -
     arrivals, lacking = _arrivals(run, parts, scheduled, over=False)
     counted = _counted(run, parts, [*faults, *lacking, *_broken_down(run)])
     counted.arrivals = arrivals
+    _count_appointments(run, parts, counted)
     counted.events_merged = events_merged
     for part, told in zip(parts, counted.workers, strict=True):
         told.lost = part.lost
@@ -80,6 +83,17 @@ def _arrivals(
     if passed := run.offering.passed:
         faults.append(f"{passed:,} seconds of the schedule were never offered: the master was busy")
     return totals, faults
+
+
+def _count_appointments(run: RunState, parts: list[WorkerState], counted: Completeness) -> None:
+    """Say what became of the clock's; one of which that is not known makes it incomplete."""
+    if run.clock is None:
+        return
+    totals = counted.appointments = appointment_totals(run.clock, parts, run.clock.rows)
+    if totals.unknown:
+        told = f"{totals.unknown:,} of {totals.offered:,} appointments"
+        counted.faults.append(f"what became of {told} is unknown")
+        counted.complete = False
 
 
 def _counted(run: RunState, parts: list[WorkerState], faults: list[str]) -> Completeness:

@@ -28,6 +28,8 @@ from mcstress.master.offering import LOOK_S as OFFER_S
 from mcstress.master.offering import Offering, shares_of
 from mcstress.master.progress import Progress
 from mcstress.master.run_state import ImpossibleError, RunState
+from mcstress.master.scenario_clock import TICK_S as CLOCK_S
+from mcstress.master.scenario_clock import ScenarioClock
 from mcstress.master.seat_assignment import SeatAssignment
 from mcstress.master.session import RunSession, Speaker
 from mcstress.master.spawn_tracker import SpawnTracker
@@ -38,6 +40,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.tracing.counts import counts_of
 from mcstress.worker.segment_file import refused
 
+ENDED_BY_CLOCK = "the clock has ended"
 TICK_S = 1.0
 OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
 SILENT_S = 3.0
@@ -83,6 +86,8 @@ class RunController(RunSession):
         self._offerer = None
         if run.offering is not None:
             self._offerer = gevent.spawn(self._offer_forever, run, run.offering)
+        elif run.clock is not None:
+            self._offerer = gevent.spawn(self._run_clock, run, run.clock)
 
     def dismiss(self, run: RunState) -> None:
         """Let all workers go that have a part in the run; twice is once."""
@@ -255,8 +260,33 @@ class RunController(RunSession):
         def send(worker: str, seconds: list[GrantedSecond], in_s: float) -> None:
             self.notify(run, worker, messages.Grant(run.run.uid, seconds, in_s, trios))
 
+        if run.capacity is not None:
+            run.capacity.look(run, offering)
         offering.grant(shares_of(run), send)
         run.write_offered()
+        self._end_where_done(run)
+
+    def _run_clock(self, run: RunState, clock: ScenarioClock) -> None:
+        """Let appointments begin from when everybody has a seat until the end is decided."""
+        while run.stage < RunStage.STOPPING and self.runner.state not in OVER:
+            self._best_effort(run, self._grant_clock)
+            gevent.sleep(CLOCK_S)
+        clock.end()
+
+    def _grant_clock(self, run: RunState) -> None:
+        clock = run.clock
+        if clock is None:
+            return
+        if clock.hour_0_s is None and run.stage is RunStage.RUNNING and _all_sit(run):
+            clock.begin()
+            run.write_hour_0()
+        if (grant := clock.grant()) is None:
+            return
+        for part in run.registry.parts.values():
+            if part.drained is None and not part.lost:
+                self.notify(run, part.name, messages.ClockGrant(run.run.uid, *grant))
+        if clock.is_over:
+            self._end(run, ENDED_BY_CLOCK)
 
     def _tick_forever(self) -> None:
         while True:
@@ -320,12 +350,20 @@ class RunController(RunSession):
         is_complete = run.stage is RunStage.RUNNING and not run.solo_phase.waiting
         rounds_done = is_complete and run.seats.all_done()
         is_ending = run.stage >= RunStage.STOPPING
-        if is_ending or not (rounds_done or self._everyone_left(run)):
+        found = run.capacity is not None and run.capacity.is_over
+        if is_ending or not (rounds_done or found or self._everyone_left(run)):
             return
+        done = "rounds done" if run.clock is None else ENDED_BY_CLOCK
+        others = "the search for the capacity is over" if found else "all workers left"
+        self._end(run, done if rounds_done else others)
+
+    def _end(self, run: RunState, why: str) -> None:
+        """Stop the test, which ends the process where it is headless."""
         run.go(RunStage.STOPPING)
-        if run.offering is not None:
-            run.offering.end()
-        run.stopped_by = "rounds done" if rounds_done else "all workers left"
+        for schedule in (run.offering, run.clock):
+            if schedule is not None:
+                schedule.end()
+        run.stopped_by = why
         is_headless = option(self.environment, "headless")
         # Not on a user's greenlet nor in the receive loop: both are stopped by what follows.
         gevent.spawn(self.runner.quit if is_headless else self.runner.stop)

@@ -192,6 +192,8 @@ def _counted_again(run: RunState, history: History) -> Figures:
         by_worker[record["worker"]] = max(by_worker[record["worker"]], record["events_made"])
     for part in run.registry.lost():
         part.events_told = max(part.events_told, by_worker[part.name])
+    if run.clock is not None:
+        run.clock.rows = [*history.appointments()]
     return counted
 
 
@@ -212,6 +214,8 @@ def document_of_run(
         now_s=CLOCK.now_s(),
         offered=() if run.offering is None else run.offering.seconds_so_far(),
         unserved=run.unserved.rows(),
+        trials=() if run.capacity is None else run.capacity.trials,
+        appointments=() if run.clock is None else run.clock.rows,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from math import ceil
 from typing import TYPE_CHECKING
 
 from mcstress.load.schedule import (
@@ -31,6 +32,8 @@ BEGINS_IN_S = 2.0
 AHEAD_S = 3
 """So many seconds are granted ahead; a rate that is changed is changed as much later."""
 LOOK_S = 0.25
+SOON_S = 0.5
+"""What grants take to reach all workers, at most, where nothing is wrong."""
 
 Send = Callable[[str, list[GrantedSecond], float], None]
 """Tells a worker of its seconds, the first of which begins in so many seconds."""
@@ -41,8 +44,10 @@ logger = logging.getLogger(__name__)
 class Offering:
     """One run's schedule, from its second 0 on. ``seconds`` are those that were granted."""
 
-    def __init__(self, rate: ArrivalRate, kind: ArrivalKind, seed: int) -> None:
-        self.plan = RatePlan(rate)
+    def __init__(
+        self, rate: ArrivalRate, kind: ArrivalKind, seed: int, plan: RatePlan | None = None
+    ) -> None:
+        self.plan = plan or RatePlan(rate)
         self.kind, self.seed = kind, seed
         self.seconds: list[OfferedSecond] = []
         self.passed = 0
@@ -73,23 +78,43 @@ class Offering:
 
     @property
     def rate_per_s(self) -> float | None:
-        """What is offered now; None before second 0 and after the end."""
-        if self.begin_s is None or self._end_s is not None or not self.seconds:
-            return None
+        """What is offered now, 0 in a pause; None before second 0 and after the end."""
         now = int(CLOCK.now_s())
-        return next((s.rate_per_s for s in reversed(self.seconds) if s.time <= now), None)
+        if self._end_s is not None or not self.seconds or now < self.seconds[0].time:
+            return None
+        return next((s.rate_per_s for s in reversed(self.seconds) if s.time == now), 0.0)
+
+    def next_second(self) -> int:
+        """The first that is not granted yet and begins half a second from now at least.
+
+        Called in a pause: what goes by meanwhile was not to be offered.
+        """
+        assert self.begin_s is not None
+        self._next = max(self._next, ceil(CLOCK.now_s() - self.begin_s + SOON_S))
+        return self._next
+
+    def waiting(self, parts: Iterable[WorkerState]) -> int:
+        """Arrivals that were granted and of which workers that are there said nothing yet."""
+        return sum(
+            self.dealt_to(part.name) - (told.begun + told.missed + told.cut + told.withdrawn)
+            for part in parts
+            if not part.lost and part.drained is None
+            for told in [part.arrivals]
+        )
 
     def grant(self, shares: tuple[Share, ...], send: Send) -> None:
         """Grant what is to be granted by now, to those who have users in the pool."""
         if self.begin_s is None or self._end_s is not None:
             return
         at_s = CLOCK.now_s() - self.begin_s
+        if self.plan.second(self._next) is None:
+            return
         if self._next < at_s - 1:  # those seconds are over: their arrivals would all be late
             self.passed += int(at_s) - self._next
             self._next = int(at_s)
         seconds = []
-        while self._next <= at_s + AHEAD_S:
-            seconds.append(GrantedSecond(self.plan.second(self._next), shares))
+        while self._next <= at_s + AHEAD_S and (second := self.plan.second(self._next)):
+            seconds.append(GrantedSecond(second, shares))
             self._note(seconds[-1])
             self._next += 1
         if not seconds:

@@ -15,11 +15,15 @@ class HandoverPartners:
     """Keeps what was recorded until the partner that takes over has gone past it.
 
     Where there are ``rounds``, a partner that comes late begins with the first, and all are kept
-    for it; else it joins its trio in the round that the trio has reached.
+    for it; else it joins its trio in the round that the trio has reached. ``keeps_all``: by the
+    clock, in which a round is a day, an earlier one is asked for too.
     """
 
-    def __init__(self, handovers: list[Handover], seats: SeatPool, rounds: int) -> None:
+    def __init__(
+        self, handovers: list[Handover], seats: SeatPool, rounds: int, *, keeps_all: bool = False
+    ) -> None:
         self._seats = seats
+        self._keeps_all = keeps_all
         self._kept_unasked = rounds or ROUNDS_KEPT_UNASKED
         self._takers: dict[str, set[str]] = {}
         self._givers: dict[str, set[str]] = {}
@@ -47,7 +51,7 @@ class HandoverPartners:
         leases = [self._seats.at(taker, recordings.trio) for taker in takers]
         reached = [lease.round for lease in leases if lease is not None]
         oldest = min(reached, default=recordings.round - self._kept_unasked + 1)
-        for past in [known for known in rounds if known < oldest]:
+        for past in [] if self._keeps_all else [known for known in rounds if known < oldest]:
             del rounds[past]
         return sorted({lease.worker for lease in leases if lease is not None})
 

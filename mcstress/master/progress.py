@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 class Glance(msgspec.Struct):
     """The figures that matter while a run goes on. What has no samples yet is None.
 
-    The last one of a run has its totals: its length, steps by that, the most users, the last round.
+    ``clock``: the scenario's time, where its clock is on. The last one of a run has its totals: its
+    length, steps by that, the most users, the last round.
     """
 
     elapsed_s: float
@@ -41,6 +42,7 @@ class Glance(msgspec.Struct):
     failed: int
     left_s: float | None = None
     evidence_fault: str | None = None
+    clock: str | None = None
 
 
 class Display(Protocol):
@@ -151,6 +153,7 @@ class Progress:
             failed=metrics["errors"]["failed"],
             left_s=left_s if left_s is None else round(left_s, 1),
             evidence_fault=next(iter(evidence_faults(run)), None),
+            clock=(run.clock.time_of_day or None) if run.clock else None,
         )
 
     def _pace_per_s(self, steps: int) -> float:
@@ -168,6 +171,7 @@ def words(glance: Glance) -> str:
     """The line as people read it."""
     parts: list[Any] = [
         f"NOT WRITTEN: {glance.evidence_fault}" if glance.evidence_fault else None,
+        glance.clock,
         glance.phase or "starting",
         f"round {glance.round}",
         f"{glance.events:,} events",

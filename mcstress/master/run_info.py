@@ -7,8 +7,11 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET, UnsetType
+
 from mcstress.evidence.document_parts import (
     CapabilityNote,
+    ClockNote,
     CoordinatorNote,
     RunSection,
     Service,
@@ -43,6 +46,7 @@ def describe(run: RunState) -> RunSection:
         k=shared.top_k,
         seed=shared.seed,
         rounds=shared.rounds,
+        clock=_clock(run),
         phases=shared.phases,
         left_out=left_out(run),
         capabilities=_capabilities(run),
@@ -58,6 +62,22 @@ def describe(run: RunState) -> RunSection:
         evidence_path=str(run.paths.json),
         trace_url=run.traces.url,
         user_errors=sorted({*run.user_errors}),
+    )
+
+
+def _clock(run: RunState) -> ClockNote | UnsetType:
+    """The scenario's clock, where one is on."""
+    if (clock := run.run.clock) is None:
+        return UNSET
+    scenario = run.run.scenario
+    began_s = None if run.clock is None else run.clock.hour_0_s
+    return ClockNote(
+        hours=clock.hours,
+        time_scale=clock.time_scale,
+        start=scenario.start.isoformat(),
+        zone=scenario.zone,
+        hour_0=None if began_s is None else utc(began_s),
+        busy=run.system.busy.shares(clock.time_scale),
     )
 
 

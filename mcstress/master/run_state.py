@@ -16,10 +16,13 @@ from mcstress.evidence.store.paths import ReportPaths
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.load.arrivals import Arrivals
+from mcstress.load.schedule import TrialPlan
+from mcstress.master.capacity_trials import CapacityTrials
 from mcstress.master.mail_blocks import MailBlocks
 from mcstress.master.offering import Offering
 from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
+from mcstress.master.scenario_clock import ScenarioClock
 from mcstress.master.seat_pool import Headcount, SeatPool
 from mcstress.master.solo_phase import SoloPhase
 from mcstress.master.stages import RUN_CHANGES, RunStage, changed
@@ -62,11 +65,23 @@ class RunState:
         self.mail = (
             MailBlocks(settings.mail, repeat=settings.inbox_repeat) if settings.mail else None
         )
-        self.partners = HandoverPartners(run.scenario.handovers, self.seats, run.rounds_of(1))
+        self.partners = HandoverPartners(
+            run.scenario.handovers,
+            self.seats,
+            run.rounds_of(1),
+            keeps_all=run.clock is not None,
+        )
         self.solo_phase = SoloPhase(settings.reference_s, _questions(run))
         self.offering: Offering | None = None
+        self.capacity: CapacityTrials | None = None
         if (asked := settings.arrivals) is not None:
-            self.offering = Offering(asked.rate, asked.kind, run.seed)
+            plan = TrialPlan(asked.rate) if asked.find_capacity else None
+            self.offering = Offering(asked.rate, asked.kind, run.seed, plan)
+            if plan is not None:
+                self.capacity = CapacityTrials(asked.rate.to_per_s, plan)
+        self.clock: ScenarioClock | None = None
+        if run.clock is not None and settings.clock is not None:
+            self.clock = ScenarioClock(run, run.clock, settings.clock.max_wait_s)
         self._offered_written = 0
         self.unserved = Unserved()
         self.registry = WorkerRegistry()
@@ -126,6 +141,7 @@ class RunState:
             arrivals=None
             if (asked := settings.arrivals) is None
             else Arrivals(asked.kind, self.run.seed, asked.max_wait_s),
+            max_wait_s=settings.clock.max_wait_s if settings.clock else None,
             version=own_version(),
             protocol=own_protocol(),
             at_rest=self.solo_phase.lists if self.solo_phase.is_over else None,
@@ -139,6 +155,10 @@ class RunState:
             self.user_errors += delta.user_errors
             self.worker_faults.update(delta.own_faults)
             self.unserved.take_in(delta.unserved)
+            if self.capacity is not None:
+                self.capacity.note(delta.loop)
+            if self.clock is not None:
+                self.clock.take(part.name, delta.appointments)
 
     def _figures(self, delta: Delta, part: WorkerState) -> Figures:
         """The figures of a delta, which hold as many events as it says that were made since."""
@@ -190,6 +210,12 @@ class RunState:
         seconds = self.offering.seconds[self._offered_written :]
         self._offered_written = len(self.offering.seconds)
         self.segment.record({"record": "offered", "seconds": msgspec.to_builtins(seconds)})
+
+    def write_hour_0(self) -> None:
+        """Write down when the clock began: the first line could not know it."""
+        if self.clock is not None:
+            self.segment.record({"record": "hour_0", "time": self.clock.hour_0_s})
+            self.segment.flush()
 
     def write_user_counts(self) -> None:
         """Write down the second that was noted last."""

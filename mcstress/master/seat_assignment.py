@@ -82,6 +82,8 @@ class SeatAssignment:
         if run.stage >= RunStage.STOPPING:
             return
         seat = run.seats.lease(lease.persona, part.name)
+        if run.clock is not None:
+            run.clock.seated(seat, part.name)
         users = self._session.living(run)
         run.record_user_count(users)
         self._session.notify(run, part.name, messages.SeatGranted(lease.ticket, seat, users))
@@ -110,6 +112,8 @@ class SeatAssignment:
 
     def _free(self, run: RunState, seat: Seat) -> None:
         if run.seats.release(seat):
+            if run.clock is not None:
+                run.clock.freed(seat)
             self._tell_takers(run, seat)
 
     def _on_begin_round(self, begun: messages.BeginRound, sender: str) -> None:
@@ -150,8 +154,11 @@ class SeatAssignment:
             self._free(run, seat)
 
     def compact_trios(self, run: RunState) -> None:
-        """After many have left, bring those who stayed together in whole trios again."""
-        if run.run.rounds > 0 or run.stage is not RunStage.RUNNING:
+        """After many have left, bring those who stayed together in whole trios again.
+
+        By the clock no seat moves: each has its own appointments.
+        """
+        if run.run.rounds > 0 or run.clock is not None or run.stage is not RunStage.RUNNING:
             return
         for seat in run.seats.strays():
             lease = run.seats.holder(seat)

@@ -11,6 +11,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import claim, release
 from mcstress.master.memory_fill import checks_of
 from mcstress.master.run_state import RunState
+from mcstress.mix_settings import refuse_what_target_cannot
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, withheld
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest, TargetFacts
@@ -32,6 +33,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
 
     Raises UsageError where the report folder cannot be written.
     """
+    refuse_what_target_cannot(settings.mix, system.target.capabilities)
     paths = claim(settings.report_dir, settings.run_id or None, settings.report_assets)
     own = system.own_prefix
     skipped = system.skipped_phases()
@@ -48,6 +50,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         mail=_mail_facts(settings),
         reference=settings.reference_s > 0,
         phases=[phase for phase in settings.phases if phase not in skipped],
+        mix=settings.mix,
         rounds=settings.rounds,
         seed=settings.seed,
         top_k=settings.top_k,
@@ -57,6 +60,7 @@ def begin_run(settings: Settings, system: SystemUnderTest, mode: str) -> RunStat
         think_from_s=settings.think_from_s,
         think_to_s=settings.think_to_s,
         trace_sample=settings.trace_sample,
+        clock=settings.clock.pace(system.busy.default_scale) if settings.clock else None,
         memory_size=settings.memory_size,
         memory_trios=system.memory_trios,
     )
@@ -68,6 +72,18 @@ def _mail_facts(settings: Settings) -> MailFacts | None:
     if (mail := settings.mail) is None:
         return None
     return MailFacts(mail.source, len(mail.messages), settings.inbox_repeat)
+
+
+def said_of_mail(settings: Settings) -> list[str]:
+    """A line where mail from outside could not all be read."""
+    mail = settings.mail
+    if mail is None or not mail.left_out:
+        return []
+    said = (
+        f"--inbox {mail.source}: {mail.left_out} messages left out, {len(mail.messages)} can be "
+        f"read: {'; '.join(mail.faults)}"
+    )
+    return [said]
 
 
 def tokens_not_sent(settings: Settings) -> list[str]:

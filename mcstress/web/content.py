@@ -12,26 +12,30 @@ from mcstress.evidence.report.view import View, view
 from mcstress.evidence.report.writers import Form, forms
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.report_place import FinishedRun
+from mcstress.metrics.shown import shown_hour
 from mcstress.services.clock import CLOCK
 from mcstress.snapshots import Snapshot
 from mcstress.web.series import all_series
 
 SECTIONS = (
     "checks",
+    "relevance",
     "diversity",
     "determinism",
     "learning",
     "freshness",
     "swap_and_inbox",
+    "against_rest",
     "further",
     "arrivals",
+    "clock",
     "availability",
     "errors",
     "completeness",
 )
 """The sections of the report that the page has too; plots show the others."""
 
-FACTS = ("Ran", "Services", "Evidence", "Traces")
+FACTS = ("Scenario", "Ran", "Services", "Evidence", "Traces")
 
 Content = dict[str, Any]
 
@@ -47,7 +51,9 @@ def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
         "verdict": _cell(seen.verdict) if seen and snapshot.stage == "finished" else None,
         "cards": [_card(section) for section in seen.sections if section.headline] if seen else [],
         "facts": _facts(seen) if seen else [],
-        "sections": [_section(one) for one in seen.sections if one.key in SECTIONS] if seen else [],
+        "sections": [_section(one) for one in seen.sections if one.is_shown and one.key in SECTIONS]
+        if seen
+        else [],
         "series": all_series(document or RunDocument(), going_on=going_on),
         "reports": [_report(run) for run in reversed(finished)],
     }
@@ -64,7 +70,16 @@ def _headline(snapshot: Snapshot, seen: View | None) -> str:
     events = words.count(snapshot.document.figure("events.total"))
     began = seen.run.started
     lasted = words.duration(CLOCK.now_s() - began.timestamp() if began else 0.0)
-    return f"{name}, running for {lasted}: {events} events so far"
+    return f"{name}, running for {lasted}{_time_of_day(seen)}: {events} events so far"
+
+
+def _time_of_day(seen: View) -> str:
+    """``, day 2, 09:12`` by the scenario's clock; nothing without one, or before it begins."""
+    note = seen.run.clock
+    hour = note.hour_of(CLOCK.now_s()) if note else None
+    if not note or hour is None or hour < 0:
+        return ""
+    return f", {shown_hour(min(hour, note.hours))} of the clock"
 
 
 def _facts(seen: View) -> list[dict[str, Any]]:
@@ -90,6 +105,7 @@ def _section(section: Section) -> Content:
         "title": section.title,
         "question": section.question,
         "answer": _cell(section.answer) if section.answer else None,
+        "lead": section.lead,
         "tables": [_table(table) for table in section.tables],
         "notes": section.notes,
     }

@@ -202,7 +202,7 @@ class StartForm:
         if run is None:
             return
         asked, was = settings.arrivals, run.settings.arrivals
-        if asked is not None and was is not None:
+        if asked is not None and was is not None and not was.find_capacity:
             unchanged = msgspec.structs.replace(asked, rate=was.rate)
             settings = msgspec.structs.replace(settings, arrivals=unchanged)
         if settings == run.settings:

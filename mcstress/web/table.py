@@ -61,7 +61,14 @@ def rows(document: RunDocument | None) -> list[FigureRow]:
     if document is None:
         return []
     verdict = FigureRow(part="Verdict", figure=document.verdict, reading=verdict_line(document))
-    return [verdict, *_checks(document), *_figures(document), *_completeness(document.completeness)]
+    scenario = FigureRow(part="Scenario", figure=document.asked.title or document.asked.name)
+    return [
+        verdict,
+        scenario,
+        *_checks(document),
+        *_figures(document),
+        *_completeness(document.completeness),
+    ]
 
 
 def as_csv(table: Sequence[FigureRow]) -> str:

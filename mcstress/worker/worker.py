@@ -76,6 +76,7 @@ class Worker:
         channel.listen(messages.Welcome, self._on_welcome)
         channel.listen(messages.SeatGranted, self._on_granted)
         channel.listen(messages.Grant, self._on_grant)
+        channel.listen(messages.ClockGrant, self._on_grant)
         channel.listen(messages.Move, self._on_move)
         channel.listen(messages.Revoked, self._on_revoked)
         channel.listen(messages.Partner, self._on_partner)
@@ -201,15 +202,21 @@ class Worker:
             self._run.recorder.users = granted.users
             self._run.granted(granted.ticket, granted.seat)
 
-    def _on_grant(self, grant: messages.Grant, _: str) -> None:
+    def _on_grant(self, grant: messages.Grant | messages.ClockGrant, _: str) -> None:
         run = self._run
-        if run is not None and run.run.uid == grant.run_uid and run.arrivals is not None:
+        if run is None or run.run.uid != grant.run_uid:
+            return
+        if isinstance(grant, messages.ClockGrant):
+            if run.by_clock is not None:
+                run.by_clock.grant(grant.hour_0_in_s, grant.up_to_ms)
+        elif run.arrivals is not None:
             run.arrivals.grant(grant.seconds, grant.in_s, grant.trios)
 
     def stop_offering(self) -> None:
-        """The end of the run has come: no arrival of a schedule begins any more."""
-        if self._run is not None and self._run.arrivals is not None:
-            self._run.arrivals.end()
+        """The end of the run has come: nothing of a schedule or clock begins any more."""
+        for pacer in () if self._run is None else (self._run.arrivals, self._run.by_clock):
+            if pacer is not None:
+                pacer.end()
 
     def _on_move(self, move: messages.Move, _: str) -> None:
         if self._run is not None:

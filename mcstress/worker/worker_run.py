@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from itertools import count
 from typing import NoReturn
 
@@ -27,11 +28,14 @@ from mcstress.cluster.messages import (
 )
 from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
 from mcstress.load.arrivals import ArrivalsPacer
+from mcstress.load.clock import ClockPacer
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
 from mcstress.master.solo_phase import MOST_TIMES
 from mcstress.master.worker_registry import LOCAL
-from mcstress.metrics.arrivals import ArrivalRow
+from mcstress.metrics.appointments import Row as Appointment
+from mcstress.metrics.arrivals import Row
+from mcstress.metrics.phase import add_mix
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.process.loop_lag import LoopLag
@@ -71,17 +75,23 @@ class WorkerRun:
         self.boot = boot
         self.recorder = recorder
         self.arrivals: ArrivalsPacer | None = None
+        self.by_clock: ClockPacer | None = None
         self.loop_lag = LoopLag()
         if welcome.arrivals is not None:
             self.arrivals = ArrivalsPacer(
                 welcome.arrivals, welcome.worker, closed_first=welcome.reference_s > 0
             )
+        elif welcome.run.clock is not None:
+            self.by_clock = ClockPacer(welcome.run.clock, welcome.max_wait_s or math.inf)
+        self.pacer: Pacer = self.arrivals or self.by_clock or ClosedPacer()
+        if self.arrivals or self.by_clock:
             self.loop_lag.start()
-        self.pacer: Pacer = self.arrivals or ClosedPacer()
         self.board = HandoverBoard()
         self.mailbox = Mailbox(lambda: channel.send(TakeMail(welcome.run.uid)))
         self.polls = FreshnessPolls()
         run = welcome.run
+        if run.mix:
+            add_mix()
         self.target = target
         self.rules = Rules(run.scenario)
         self.at_rest = self._lists_at_rest()
@@ -339,15 +349,25 @@ class WorkerRun:
             if self.arrivals is None
             else msgspec.structs.replace(self.arrivals.counts),
             unserved=self._unserved(),
+            appointments=self._appointments(),
             loop=self.loop_lag.take(),
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
 
-    def _unserved(self) -> list[ArrivalRow]:
+    def _unserved(self) -> list[Row]:
         """Arrivals that never began since the last delta: kept as evidence, and told."""
         rows = [] if self.arrivals is None else self.arrivals.take_unserved().rows()
         if rows:
             self.recorder.segment.record({"record": "unserved", "rows": rows})
+            self.recorder.segment.flush()
+        return rows
+
+    def _appointments(self) -> list[Appointment]:
+        """Those of the clock that are over since the last delta: kept as evidence, and told."""
+        rows = [] if self.by_clock is None else self.by_clock.take_rows()
+        if rows:
+            told = msgspec.to_builtins(rows)
+            self.recorder.segment.record({"record": "appointments", "rows": told})
             self.recorder.segment.flush()
         return rows
 

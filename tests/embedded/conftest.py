@@ -14,13 +14,6 @@ from mcstress.services.embedded.vocabulary import load_vocabulary
 SEED = 42
 
 
-def pytest_collection_modifyitems(items):
-    """Keep these tests on one worker of xdist: they share what takes seconds to build."""
-    for item in items:
-        if "tests/embedded/" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("embedded"))
-
-
 @pytest.fixture(scope="session")
 def vocabulary():
     return load_vocabulary()

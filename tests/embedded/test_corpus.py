@@ -60,7 +60,7 @@ def test_two_builds_find_the_same_by_the_graph(matrix, vocabulary, queries):
         assert first.search(query, 8) == second.search(query, 8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     size=st.integers(0, 60),
     seed=st.integers(0, 9),

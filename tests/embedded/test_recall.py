@@ -85,7 +85,7 @@ memories = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     retrieved=st.dictionaries(names, distances),
     remembered=st.lists(memories, max_size=6),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 from endtoend.deployments import Deployment
-from endtoend.locust_run import CHECKOUT, until
+from endtoend.locust_run import mcstress, until
 from standin.modes import STEPS
 from standin.process import Standin
 
@@ -84,8 +82,7 @@ def check_nothing_is_double(document: dict) -> None:
 def report_again(report_dir: Path, ending: str = "events.jsonl") -> dict:
     """What ``mcstress report`` makes of the run that is there."""
     file = report_dir / f"multi_coord_stress_001.{ending}"
-    command = [str(Path(sys.executable).with_name("mcstress")), "report", str(file)]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    done = mcstress("report", file)
     assert not done.stderr
     document = json.loads((report_dir / "multi_coord_stress_001.json").read_text())
     assert done.returncode == EXIT_CODES[document["verdict"]]

@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
+from tempfile import TemporaryFile
 from typing import Self
 
-from endtoend.warm_start import WarmProcess
+from endtoend.warm_start import MCSTRESS, WarmProcess
 from free_ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -22,7 +24,8 @@ class LocustRun:
     """One ``locust`` process. Use as a context: whatever it started ends with it.
 
     ``within`` is a command that runs it in other surroundings, such as ``unshare``. ``cold`` is an
-    interpreter of its own; else it is forked from one that has imported the libraries already.
+    interpreter of its own; else it is forked from one that has imported the libraries already, and
+    its page has plots only where they are ``drawn`` (warm_start.py).
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class LocustRun:
         within: tuple[str, ...] = (),
         locustfile: Path = CHECKOUT / "locustfile.py",
         cold: bool = False,
+        drawn: bool = False,
         **environment: str,
     ) -> None:
         self.report_dir = report_dir
@@ -50,7 +54,10 @@ class LocustRun:
                 env=env,
             )
         else:
-            self.process = WarmProcess(command, cwd=CHECKOUT, stdout=self._log.fileno(), env=env)
+            log = self._log.fileno()
+            self.process = WarmProcess(
+                command, drawn=drawn, cwd=CHECKOUT, outputs=(log, log), env=env
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -93,6 +100,18 @@ def run_locust(*arguments: object, report_dir: Path, timeout_s: float = 120, **e
         code = run.wait(timeout_s)
         path = report_dir / "multi_coord_stress_001.json"
         return code, json.loads(path.read_text()) if path.exists() else None, run.output
+
+
+def mcstress(*arguments: object, cwd: Path = CHECKOUT, **env: str) -> CompletedProcess[str]:
+    """The command ``mcstress``, run to its end."""
+    command = [*map(str, arguments)]
+    with TemporaryFile("w+") as said, TemporaryFile("w+") as faults:
+        outputs = said.fileno(), faults.fileno()
+        how = {"program": MCSTRESS, "cwd": cwd, "env": {**os.environ, **env}}
+        code = WarmProcess(command, outputs=outputs, **how).wait()
+        said.seek(0)
+        faults.seek(0)
+        return CompletedProcess(command, code, said.read(), faults.read())
 
 
 def until(condition: Callable[[], object], timeout_s: float = 60, what: str = "") -> object:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
-from endtoend.locust_run import CHECKOUT, run_locust
+from endtoend.locust_run import CHECKOUT, mcstress, run_locust
 from free_ports import free_port
 from standin.process import Standin
 from tcp.raw_server import RawServer
-
-MCSTRESS = str(Path(sys.executable).with_name("mcstress"))
 
 
 def refusal(*arguments: object, tmp_path: Path) -> str:
@@ -34,16 +31,9 @@ def refusal(*arguments: object, tmp_path: Path) -> str:
     return said
 
 
-def check(*arguments: object, cwd: Path = CHECKOUT) -> subprocess.CompletedProcess[str]:
+def check(*arguments: object, cwd: Path = CHECKOUT) -> CompletedProcess[str]:
     """``mcstress check``, run to its end."""
-    return subprocess.run(
-        [MCSTRESS, "check", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return mcstress("check", *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
-from endtoend.locust_run import CHECKOUT, LocustRun, forked, steps_and_looks, until
+from endtoend.locust_run import CHECKOUT, LocustRun, forked, mcstress, steps_and_looks, until
 from free_ports import free_port
 from standin.process import Standin
 
 EXAMPLES = CHECKOUT / "examples"
-MCSTRESS = Path(sys.executable).with_name("mcstress")
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +55,7 @@ def test_its_report_can_be_made_again_without_its_locustfile(tmp_path, services)
     assert code == 0, output
     assert document["metrics"]["events"]["by_phase"]["spot_check"] == 3
     path = tmp_path / "reports" / "multi_coord_stress_001.json"
-    command = [MCSTRESS, "report", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = mcstress("report", path)
     assert done.returncode == 0, done.stdout + done.stderr
     again = json.loads(path.read_text())
     assert again["metrics"] == document["metrics"]
@@ -175,16 +170,14 @@ def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, 
     assert set(left_out) == {"handover", "handover_paraphrase", "fresh_resume", "swap"} | asking
     assert document["metrics"]["errors"]["failed"] == 0
     path = tmp_path / "reports" / "multi_coord_stress_001.json"
-    command = [MCSTRESS, "report", str(path)]
-    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    again = mcstress("report", path)
     assert again.returncode == 0, again.stdout + again.stderr
     assert json.loads(path.read_text())["checks"] == document["checks"]
 
 
 def test_check_prints_what_a_target_can(tmp_path, services):
-    command = [MCSTRESS, "check", "-f", EXAMPLES / "own_target.py"]
     options = ["--target", STORE, *services[2:], "--report-dir", tmp_path]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    done = mcstress("check", "-f", EXAMPLES / "own_target.py", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "target vector store in this process: ethereal_workers (2,000), wor" in done.stdout
     assert "target can record answers: yes" in done.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from endtoend.accounts import LOOKS
 from endtoend.locust_run import run_locust
+from recomputation.document import differences
 from standin.expected import EXPECTED
 from standin.process import Standin
 
@@ -43,6 +44,7 @@ def test_one_round_has_the_figures_of_arithmetic(mode, tmp_path):
     assert unknown == expected.unknown
     assert code == expected.exit_code, output
     assert document["completeness"]["complete"]
+    assert differences(document) == []
 
 
 def test_an_llm_that_answers_prose_fails_the_check_that_asks_for_it(tmp_path):

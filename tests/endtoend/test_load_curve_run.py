@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from endtoend.locust_run import run_locust
+from recomputation.document import differences
 from standin.process import Standin
 
 
@@ -17,6 +18,7 @@ def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
             report_dir=tmp_path / "reports",
         )
     assert document, output
+    assert differences(document) == []
     _holds_all_wordings_at_rest(document)
     alone, crowded = document["load_curve"][0], document["load_curve"][-1]
     assert alone["users_from"] < 10 <= crowded["users_from"]

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 from endtoend.deployments import DEPLOYMENTS, apart, local
+from recomputation.document import differences
 from standin.process import Standin
 
 SAME = ("diversity", "determinism", "handover", "freshness", "swap", "inbox", "errors")
@@ -45,6 +46,8 @@ def test_the_figures_are_those_of_one_process(mode, documents):
         assert without_times(one) == without_times(other), figure
     assert document["heat_map"] == documents["local"]["heat_map"]
     assert checks_of(document) == checks_of(documents["local"])
+    assert document["metrics"]["availability"]["rate"] == 1.0
+    assert differences(document) == []
 
 
 def checks_of(document: dict) -> list[dict]:

@@ -63,7 +63,10 @@ def test_it_is_shown_nowhere(tmp_path, evidence):
         arguments = ("--headless", "-u", 3, "-r", 3, "--rounds", 1, "--langfuse-env", env_file)
         services = ("--host", gateway.url, "--llm-host", standin.url)
         code, document, output = run_locust(
-            *arguments, *services, "--evidence", evidence, report_dir=reports, GATEWAY_TOKEN=TOKEN
+            *(*arguments, *services, "--evidence", evidence),
+            report_dir=reports,
+            drawn=True,
+            GATEWAY_TOKEN=TOKEN,
         )
         assert gateway.requests[0].headers["authorization"] == HEADER
     assert code in (3, 4), output

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import stat
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from datetime import datetime
@@ -14,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from endtoend.langfuse_process import Langfuse, check_accounts
-from endtoend.locust_run import CHECKOUT, LocustRun, until
+from endtoend.locust_run import LocustRun, mcstress, until
 from endtoend.timeless import checks, metrics
 from standin.process import Standin
 
@@ -230,21 +227,18 @@ def test_the_command_replays_and_says_so(days, tmp_path):
             (tmp_path / name).write_bytes(source.read_bytes())
         langfuse.behave("status", status=401)
         command = ("replay", *(tmp_path / name for name in names), "--langfuse-env", env_file)
-        code, said = mcstress(*command)
+        code, said = outcome(*command)
         assert code == 1, said
         assert "0 delivered" in said
         assert "left in the spool" in said
         langfuse.behave("ok")
-        code, said = mcstress(*command)
+        code, said = outcome(*command)
         assert code == 0, said
         assert len(langfuse.state()["observations"]) == STEPS
         for secret in langfuse.secrets:
             assert secret not in said
 
 
-def mcstress(*arguments):
-    command = [str(Path(sys.executable).with_name("mcstress")), *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False
-    )
+def outcome(*arguments):
+    done = mcstress(*arguments)
     return done.returncode, done.stdout + done.stderr

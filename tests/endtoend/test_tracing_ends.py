@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from endtoend.accounts import steps_kept
 from endtoend.deployments import Deployment, apart, local, processes
 from endtoend.langfuse_process import Langfuse, check_accounts
 from endtoend.locust_run import until
@@ -127,7 +128,7 @@ def orphaned(stack, url, folder):
     arguments = ("--host", url, "--llm-host", url, "--langfuse-env", langfuse.env_file(folder))
     run = stack.enter_context(apart(folder / "reports", *RUN, *arguments, workers=1))
     spool = folder / "reports" / "multi_coord_stress_001.worker-0.spool.jsonl"
-    until(spool.exists, what="a spool")
+    until(lambda: spool.exists() and steps_kept(run) > AT_LEAST, what="a spool, and steps")
     run.master.send(signal.SIGKILL)
     run.workers[0].send(signal.SIGTERM)
     return run

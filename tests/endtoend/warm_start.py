@@ -1,11 +1,11 @@
-"""Locust in a process of its own, forked from one that has imported the libraries already.
+"""Locust or ``mcstress`` in a process of its own, forked from one that has imported all already.
 
-Importing Locust, Flask and numpy costs more CPU than most tests' runs: one second of each of some
-two hundred processes. Here a *forge* imports them once; every start forks it. The fork has the
-arguments, environment, folder and descriptors that it would have been started with, is the leader
-of a session of its own, imports this project anew and ends as an interpreter does. What it shares
-with its siblings is the seed of Python's hashes: tests that hold processes against one another
-start them cold.
+Importing Locust, Flask, numpy, Bokeh and this project costs more CPU than most tests' runs: one
+and a half seconds of each of some two hundred processes. Here a *forge* imports them once; every
+start forks it. The fork has the arguments, environment, folder and descriptors that it would have
+been started with, is the leader of a session of its own, loads its locustfile and ends as an
+interpreter does. What it shares with its siblings is the seed of Python's hashes: tests that hold
+processes against one another start them cold.
 
 As a program this is the forge.
 """
@@ -40,20 +40,45 @@ LIBRARIES = (
     ),
     *("httptools", "xxhash", "dotenv", "fractions", "xml.etree.ElementTree"),
     *("rich.console", "rich.live", "rich.file_proxy"),
+    *("scipy.special", "jinja2", "bokeh.embed", "bokeh.plotting", "bokeh.resources"),
 )
-"""What is imported once, in this order: Locust first, for its monkey-patching. Not this project."""
+"""What is imported once, in this order: Locust first, for its monkey-patching."""
+
+PROJECT = (
+    *("mcstress.plugin", "mcstress.evidence.report.writers", "mcstress.web.install"),
+    *("mcstress.cli", "mcstress.commands.check", "mcstress.commands.report"),
+)
+"""What of this project runs and commands import at their start or at their end."""
+
+
+LOCUST, MCSTRESS = "locust", "mcstress"
+"""Programs: ``python -m locust`` and the command ``mcstress``, which imports Locust as well."""
 
 
 class WarmProcess:
-    """Stands for ``subprocess.Popen`` of ``python -m locust`` where a test needs pid, end, code."""
+    """Stands for ``subprocess.Popen`` of a program where a test needs pid, end and exit code.
+
+    ``outputs`` are the descriptors of its standard output and error. Where it is not ``drawn``, the
+    plots of its report are made but not put into the page: Bokeh writing them down is half of what
+    a short run costs.
+    """
 
     def __init__(
-        self, arguments: list[str], *, cwd: Path, stdout: int, env: Mapping[str, str]
+        self,
+        arguments: list[str],
+        *,
+        program: str = LOCUST,
+        drawn: bool = False,
+        cwd: Path,
+        outputs: tuple[int, int],
+        env: Mapping[str, str],
     ) -> None:
         self._told, theirs = socket.socketpair()
+        task = {"program": program, "drawn": drawn, "arguments": arguments}
+        task |= {"cwd": str(cwd), "env": dict(env)}
         with theirs, open(os.devnull, "rb") as nothing:  # noqa: PTH123  (a descriptor is wanted)
-            task = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": dict(env)})
-            hand_over(forge(), task, [theirs.fileno(), nothing.fileno(), stdout])
+            descriptors = [theirs.fileno(), nothing.fileno(), *outputs]
+            hand_over(forge(), json.dumps(task), descriptors)
         self._lines = self._told.makefile("r")
         self.pid = int(self._lines.readline())
         self.args = arguments
@@ -118,7 +143,7 @@ def hand_over(way: socket.socket, task: str, descriptors: list[int]) -> None:
 def serve(way: socket.socket) -> Callable[[], Any] | None:
     """Fork for every task. Returns in each fork what it is to do, and None at the end."""
     while True:
-        head, descriptors, _, _ = socket.recv_fds(way, 8, 3)
+        head, descriptors, _, _ = socket.recv_fds(way, 8, 4)
         if len(head) < 8:
             reap()
             return None
@@ -153,22 +178,32 @@ def reap() -> None:
 def prepared(task: dict[str, Any], descriptors: list[int]) -> Callable[[], Any]:
     """Be the process that was asked for; what its program is."""
     import gevent
-    import locust.main as program
+    import locust.main
 
-    told, nothing, output = descriptors
+    from mcstress import cli
+    from mcstress.evidence.report import html
+
+    told, nothing, *outputs = descriptors
     os.setsid()
     os.write(told, b"%d\n" % os.getpid())
-    for number, descriptor in enumerate((nothing, output, output)):
+    for number, descriptor in enumerate((nothing, *outputs)):
         os.dup2(descriptor, number)
     for descriptor in descriptors:
         os.close(descriptor)
     os.chdir(task["cwd"])
     os.environ.clear()
     os.environ.update(task["env"])
-    sys.path[0] = task["cwd"]  # as with python -m
-    sys.argv = [str(Path(program.__file__).with_name("__main__.py")), *task["arguments"]]
+    if task["program"] == LOCUST:
+        sys.path[0] = task["cwd"]  # as with python -m
+        script, program = Path(locust.main.__file__).with_name("__main__.py"), locust.main.main
+    else:
+        script, program = Path(sys.executable).with_name(MCSTRESS), cli.main
+        sys.path[0] = str(script.parent)
+    sys.argv = [str(script), *task["arguments"]]
+    if not task["drawn"]:
+        html.embedded = lambda models: ("", ["" for _ in models])
     gevent.reinit()  # the loop that Locust's import has made is the forge's
-    return program.main
+    return program
 
 
 def main() -> None:
@@ -176,7 +211,7 @@ def main() -> None:
     way = socket.socket(fileno=int(sys.argv[1]))  # before gevent patches it
     way.setblocking(True)  # the tests' gevent made it otherwise
     sys.path[0] = ""  # nothing of the tests' folder is to be found by its name
-    for library in LIBRARIES:
+    for library in LIBRARIES + PROJECT:
         importlib.import_module(library)
     gc.freeze()
     work = serve(way)

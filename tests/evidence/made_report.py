@@ -156,12 +156,13 @@ def head_of(events, checks=CHECKS, **changes):
     return json_of(made_document(figures, events, checks)) | changes
 
 
-def made_document(figures, events, checks=CHECKS):
-    """The document of a run that made ``events``."""
+def made_document(figures, events, checks=CHECKS, run=None, clock_error_s=None):
+    """The document of a run that made ``events``; ``run`` is its section, where it is another."""
     made = len(events)
     none = TraceCount(made=0, sampled_out=0, delivered=0, spooled=0, dropped={})
+    worker = WorkerPart(name="local", events=made, clock_error_s=clock_error_s)
     return build(
-        run_section(),
+        run or run_section(),
         {
             "name": "three_cities",
             "variants": [{"contracts": [{"name": name} for name in CONTRACTS.values()]}],
@@ -172,7 +173,7 @@ def made_document(figures, events, checks=CHECKS):
             events_made=made,
             events_merged=made,
             events_kept=made,
-            workers=[WorkerPart(name="local", events=made)],
+            workers=[worker],
             user_errors=0,
             tracing=Tracing(
                 made=made, sampled_out=0, delivered=made, spooled=0, dropped={}, scores=none,
@@ -181,7 +182,10 @@ def made_document(figures, events, checks=CHECKS):
         ),
         thresholds=[parse_check(check) for check in checks],
         users=[
-            (second, 3) for second in range(int(START_S), int(events[-1].time.timestamp()) + 1)
+            (second, 3)
+            for second in range(
+                int(events[0].time.timestamp()), int(events[-1].time.timestamp()) + 1
+            )
         ],
         planned={},
         candidates=None,

@@ -28,6 +28,7 @@ ALL = RunDocument(
     ),
     checks=[check(verdict) for verdict in ("pass", "fail", "unknown", "skipped", "fail")],
     verdict="fail",
+    scenario={"title": "Three cities", "name": "three_cities"},
 )
 
 
@@ -45,19 +46,20 @@ def test_junit_has_a_case_for_each_check():
         "timestamp": "2026-09-21T12:00:00",
         "time": "95.500",
     }
-    *cases, said = suite
+    properties, *cases, said = suite
+    assert properties[0].attrib == {"name": "scenario", "value": "Three cities"}
     outcomes = [[child.tag for child in case] for case in cases]
     assert outcomes == [[], ["failure"], ["error"], ["skipped"], ["failure"]]
     assert said.text == verdict_line(ALL)
-    assert suite[1].get("name") == "determinism.mean_jaccard >= 0.95"
-    assert suite[1][0].get("message") == FAILED
-    assert suite[2][0].get("message") == "determinism.mean_jaccard >= 0.95: 0.910 (12 questions)"
+    assert cases[1].get("name") == "determinism.mean_jaccard >= 0.95"
+    assert cases[1][0].get("message") == FAILED
+    assert cases[2][0].get("message") == "determinism.mean_jaccard >= 0.95: 0.910 (12 questions)"
 
 
 def test_junit_takes_any_text():
     hostile = 'a < b & "c" \x00\x1b\ud800 ]]> é\n'
     suite = ET.fromstring(junit(RunDocument(checks=[check("fail", hostile, hostile)])))[0]
-    assert suite[0].get("name") == 'a < b & "c" \ufffd\ufffd\ufffd ]]> é\n'
+    assert suite[1].get("name") == 'a < b & "c" \ufffd\ufffd\ufffd ]]> é\n'
 
 
 def test_junit_goes_where_it_was_asked_to(tmp_path):

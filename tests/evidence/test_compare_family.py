@@ -49,7 +49,7 @@ def by_brute_force(figures):
     return [found[at] for at in range(len(figures))]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.data())
 def test_it_steps_down_as_brute_force_does(data):
     a, b = data.draw(st.sampled_from([(2, 2), (3, 2), (3, 4), (4, 4)]))

@@ -9,7 +9,7 @@ from math import exp, inf, log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -28,7 +28,6 @@ RUNS = (4, 4)
 values = st.lists(st.floats(0.5, 500), min_size=2, max_size=9)
 
 
-@settings(deadline=None)
 @given(values, values)
 def test_it_is_scipys_welch_test_on_logarithms(a, b):
     before, after = np.log(a), np.log(b)

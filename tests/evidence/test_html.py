@@ -17,7 +17,7 @@ GENERATED = datetime(2026, 9, 21, 12, 2, tzinfo=UTC)
 READY = "() => window.Bokeh && Bokeh.documents.length && Bokeh.documents.every(one => one.is_idle)"
 SCRIPTS = re.compile(r"(<script\b[^>]*>).*?(</script>)", re.DOTALL)
 BOKEH_IDS = re.compile(r'(?:id|data-root-id)="[^"]+"|p\d{4,}')
-PLOT_COUNT = sum(map(len, PLOTS.values()))
+PLOT_COUNT = sum(len(plots) for section, plots in PLOTS.items() if section != "clock")
 
 
 def skeleton(page):

@@ -143,13 +143,25 @@ def cells_of(line):
     return line.replace("\u00a0", " ").split("|") if line.startswith("| `") else []
 
 
+def test_one_question_that_is_asked_forty_times_proves_nothing():
+    """One of four is helped by the memory in each of forty rounds: one witness, not forty."""
+    head = head_of(MadeRun(1, found=0.25, sticky=True).events(trios=1, rounds=40))
+    found = head["metrics"]["handover"]["verbatim"]
+    assert (found["memory_only"], found["control_only"], found["pair_questions"]) == (40, 0, 4)
+    assert found["mcnemar_p"] == 1.0
+    assert found["lift_ci95"][0] < 0 < found["lift_ci95"][1]
+    part = shown(head).split("## Learning")[1].split("\n## ")[0]
+    assert "not enough data to credit the memory (p = 1.000, n = 4)" in part
+    assert "the memory is what finds them" not in part.split("paraphrased")[0]
+
+
 def test_empty_lists_are_not_called_the_same_people():
     events = MadeRun().events(trios=2, rounds=2)
     for event in events:
         if event.phase == "baseline":
             event.top_k = []
     part = shown(head_of(events)).split("## Diversity")[1].split("\n## ")[0]
-    assert "cycling" not in part
+    assert "the same people" not in part
     same, different = "nothing found: 36 of 36 pairs", "nothing found: 72 of 72 pairs"
     assert (part.count(same), part.count(different)) == (2, 1)  # the answer, and each row
 

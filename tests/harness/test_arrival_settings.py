@@ -8,6 +8,7 @@ from mcstress.arrival_settings import arrivals_of
 from mcstress.commands.check import parse
 from mcstress.errors import UsageError
 from mcstress.load.schedule import ArrivalRate
+from mcstress.settings import read_settings
 
 
 def asked(*arguments):
@@ -32,6 +33,16 @@ def test_a_rate_is_read(arguments, rate):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "rate"),
+    [([], 5), (["--arrival-rate", "30"], 30), (["--arrival-rate", "3e-1"], 0.3)],
+)
+def test_a_search_for_the_capacity_begins_at_one_rate(arguments, rate):
+    found = asked("--find-capacity", *arguments)
+    assert found.rate == ArrivalRate(rate, rate)
+    assert found.find_capacity
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--arrival-rate", "many"], "--arrival-rate: found 'many', expected events a second"),
@@ -44,9 +55,35 @@ def test_a_rate_is_read(arguments, rate):
         (["--arrivals", "constant"], "--arrivals: found constant and no --arrival-rate"),
         (["--arrival-rate", "5", "--max-wait", "0"], "--max-wait: found 0.0, expected seconds"),
         (["--arrival-rate", "5", "--arrivals", "often"], "--arrivals: found 'often', expected"),
+        (["--find-capacity", "--arrival-rate", "1-9", "-t", "9"], "found --arrival-rate '1-9'"),
+        (["--find-capacity", "--rounds", "2"], "--find-capacity: found --rounds 2, expected no"),
+        (["--find-capacity", "--think-time", "1"], "--think-time: found '1' with --arrival-rate"),
     ],
 )
 def test_what_is_no_schedule_is_refused(arguments, said):
     with pytest.raises(UsageError) as refused:
         asked(*arguments)
     assert said in str(refused.value)
+
+
+def of_checks(*arguments):
+    return [check.text for check in read_settings(parse(list(arguments)), None).checks]
+
+
+def test_a_search_is_checked_for_its_end_unless_another_check_names_the_capacity():
+    own = of_checks("--find-capacity", "--check", "errors.rate < 0.01")
+    assert own == ["errors.rate < 0.01", "arrivals.missed == 0", "capacity.first_broken > 0"]
+    named = of_checks("--find-capacity", "--check", "capacity.events_per_s > 90")
+    assert named == ["capacity.events_per_s > 90", "arrivals.missed == 0"]
+
+
+def test_a_check_of_the_capacity_needs_a_search():
+    with pytest.raises(UsageError, match="found no --find-capacity, expected one"):
+        of_checks("--arrival-rate", "5", "--check", "capacity.events_per_s > 90")
+
+
+def test_a_run_has_one_schedule():
+    with pytest.raises(UsageError, match="--find-capacity: found True with --clock"):
+        of_checks("--find-capacity", "--clock", "48")
+    with pytest.raises(UsageError, match="--mix: found 'add=1' and neither --arrival-rate nor"):
+        of_checks("--mix", "add=1", "--clock", "48")

@@ -278,9 +278,7 @@ def _nobody_is_waited_for(monkeypatch):
 def test_no_order_of_what_happens_is_a_wrong_change():
     run_state_machine_as_test(
         Life,
-        settings=how(
-            max_examples=80, stateful_step_count=30, deadline=None, phases=[Phase.generate]
-        ),
+        settings=how(max_examples=80, stateful_step_count=30, phases=[Phase.generate]),
     )
 
 

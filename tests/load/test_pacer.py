@@ -170,6 +170,16 @@ def test_who_is_done_does_not_ask_again_and_again(trio, monkeypatch):
     assert len(asked) == 2, "its round, and the one in which it idles"
 
 
+def test_who_has_nothing_to_do_does_not_go_from_round_to_round_all_the_time(trio, monkeypatch):
+    """The chosen phases ask nothing of it, and its rounds have no end."""
+    for name in PHASES:
+        monkeypatch.setitem(phases.PHASE_FUNCTIONS, name, lambda _: iter(()))
+    context, looks = Context(ClosedPacer(), rounds=0), [1]
+    context.rounds_done = looks  # until it was looked at so often
+    trio(context, [AliceUser], lambda: looks.append(1) or len(looks) > 50)
+    assert 1 <= len(context.begun) <= 3
+
+
 def test_a_round_ends_where_the_seat_is_no_longer_the_users():
     context = Context(ClosedPacer())
     me = SimpleNamespace(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, kstest, poisson
 
-from mcstress.load.schedule import ArrivalRate, RatePlan, ScheduleSecond, dealt, places
+from mcstress.load.schedule import ArrivalRate, RatePlan, ScheduleSecond, TrialPlan, dealt, places
 
 SEEDS = st.integers(0, 2**32)
 RATES = st.floats(0.01, 400)
@@ -21,7 +21,7 @@ def whole(second, kind, seed):
     return places(second, kind, seed).tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SEEDS, RATES, st.integers(0, 10**6), st.sampled_from(["poisson", "constant"]),
        st.lists(st.integers(0, 9), min_size=1, max_size=8))  # fmt: skip
 def test_any_number_of_processes_has_the_same_arrivals_each_once(seed, rate, number, kind, users):
@@ -60,7 +60,7 @@ def test_counts_are_poisson_and_places_uniform():
     assert min(gaps) >= 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0.05, 300), st.integers(1, 40))
 def test_constant_arrivals_have_equal_gaps_across_seconds(rate, seconds):
     plan = RatePlan(ArrivalRate(rate, rate))
@@ -101,3 +101,18 @@ def test_the_schedule_is_what_it_was():
     """A run asked for again has the same arrivals, with another numpy too."""
     found = whole(ScheduleSecond(3, 5.0, 15.0), "poisson", 42)
     assert [round(place, 6) for place in found] == [0.169944, 0.252389, 0.838955, 0.895507]
+
+
+def test_trials_have_their_seconds_and_nothing_in_between():
+    plan = TrialPlan(ArrivalRate(5, 5))
+    assert plan.second(0) is None
+    plan.begin(1, 20, 3, 2)
+    found = [plan.second(number) for number in range(8)]
+    assert found[3:5] == [ScheduleSecond(3, 20, 0, 1), ScheduleSecond(4, 20, 20, 1)]
+    assert [*found[:3], *found[5:]] == [None] * 6
+    plan.begin(2, 30, 9, 1)
+    assert [plan.second(number) for number in (8, 9, 10)] == [
+        None,
+        ScheduleSecond(9, 30, 0, 2),
+        None,
+    ]

@@ -8,6 +8,8 @@ from random import Random
 from statistics import median_low
 from typing import NamedTuple
 
+from mcstress.metrics.event import Event, StepRecord, utc
+
 BEGIN = 1_700_000_000.04
 """When each run begins: not at the edge of a slot."""
 REFUSAL_S = 0.03
@@ -89,13 +91,44 @@ class Loop(NamedTuple):
         return end, random.random() >= self.failing
 
 
-def asked_within(steps: list[Step], outage: Outage, run_s: float) -> float:
-    """For how long of an outage somebody asked: from the first moment in flight to the last."""
+def events_of(loop, seed=1, users=None):
+    """The events of a run: a search each, by the users of its moment."""
+    made = []
+    for number, step in enumerate(sorted(loop.played(seed)), 1):
+        record = StepRecord("matrix.search", utc(step.begin), (step.end - step.begin) * 1000)
+        record.cut = step.cut
+        if not step.ok and not step.cut:
+            record.error = "503 Service Unavailable"
+        made.append(
+            Event(
+                seq=number, worker="local", time=record.time, round=1, trio=1, phase="surge",
+                coordinator="alice", k=8, top_k=[], found=None, steps=[record],
+                users=loop.users if users is None else users(step),
+                outcome="cut" if step.cut else "ok" if step.ok else "failed",
+                latency_ms=0 if step.cut else record.latency_ms,
+            )
+        )  # fmt: skip
+    return made
+
+
+def later(loop: Loop, by_s: float) -> Loop:
+    """The same, its outages so many seconds later: at other places within a slot."""
+    outages = tuple(o._replace(begin=o.begin + by_s, end=o.end + by_s) for o in loop.outages)
+    return loop._replace(outages=outages)
+
+
+def asked_edges(steps: list[Step], outage: Outage, run_s: float) -> tuple[float, float]:
+    """The first and the last moment of an outage in which a step was in flight.
+
+    A step that the end of the run cut is none of them unless it took longer than the cap's least.
+    """
     begin, end = BEGIN + outage.begin, BEGIN + min(outage.end, run_s)
-    hit = [step for step in steps if step.end >= begin and step.begin < end]
-    if not hit:
-        return 0.0
-    return min(max(s.end for s in hit), end) - max(min(s.begin for s in hit), begin)
+    hit = [
+        step
+        for step in steps
+        if step.end >= begin and step.begin < end and not (step.cut and step.end - step.begin <= 1)
+    ]
+    return max(min(s.begin for s in hit), begin), min(max(s.end for s in hit), end)
 
 
 def silences(steps: list[Step], begin: float, end: float, wide: int = 1):

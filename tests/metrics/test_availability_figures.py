@@ -9,15 +9,16 @@ from collections import Counter
 from random import Random
 
 import pytest
-from outages import BEGIN, Loop, Outage, around, asked_within, silences
+from outages import BEGIN, Loop, Outage, around, asked_edges, events_of, silences
 
 from mcstress.metrics.checks import evaluate, parse_check
-from mcstress.metrics.event import Event, StepRecord, utc
+from mcstress.metrics.event import StepRecord
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.users_timeline import RunSpan, UsersTimeline
 from mcstress.users.scenarios.load import load_scenario
 
 K = 8
+SLOT_S = 0.1 + 1e-6
 CHECKS = [
     parse_check(one.check, one.needs)
     for one in load_scenario("three_cities").thresholds
@@ -45,29 +46,9 @@ DEAD = {
     "from the start": Loop(outages=(Outage(0, 8),)),
     "few users": Loop(users=2, outages=(Outage(20, 30),)),
     "slow and dead": Loop(users=10, latency=around(0.6), outages=(Outage(20, 40),)),
-    "timeouts": Loop(timeout_s=5, outages=(Outage(20, 40),)),
+    "timeouts": Loop(timeout_s=5, outages=(Outage(20, 38),)),
     "twice": Loop(outages=(Outage(10, 14), Outage(30, 40, refuse=True))),
 }
-
-
-def events_of(loop, seed=1, users=None):
-    """The events of a run: a search each, by the users of its moment."""
-    made = []
-    for number, step in enumerate(sorted(loop.played(seed)), 1):
-        record = StepRecord("matrix.search", utc(step.begin), (step.end - step.begin) * 1000)
-        record.cut = step.cut
-        if not step.ok and not step.cut:
-            record.error = "503 Service Unavailable"
-        made.append(
-            Event(
-                seq=number, worker="local", time=record.time, round=1, trio=1, phase="surge",
-                coordinator="alice", k=K, top_k=[], found=None, steps=[record],
-                users=loop.users if users is None else users(step),
-                outcome="cut" if step.cut else "ok" if step.ok else "failed",
-                latency_ms=0 if step.cut else record.latency_ms,
-            )
-        )  # fmt: skip
-    return made
 
 
 def counted(events, workers=1):
@@ -110,8 +91,11 @@ def test_an_outage_is_found_to_a_slot_and_fails_the_checks(case):
     results = result_of(loop, events)
     found = results["metrics"]["availability"]
     steps = loop.played()
-    truth = max(asked_within(steps, outage, loop.run_s) for outage in loop.outages)
-    assert found["longest_silence_s"] == pytest.approx(truth, abs=0.25)
+    edges = [asked_edges(steps, outage, loop.run_s) for outage in loop.outages]
+    begins, ends = zip(*edges, strict=True)
+    silent = found["silences"]
+    assert [one["begin"] for one in silent] == pytest.approx(begins, abs=SLOT_S)
+    assert [one["begin"] + one["seconds"] for one in silent] == pytest.approx(ends, abs=SLOT_S)
     expected, slots = silences(steps, BEGIN, BEGIN + loop.run_s)
     assert [one["begin"] for one in found["silences"]] == pytest.approx([b for b, _ in expected])
     assert [one["seconds"] for one in found["silences"]] == pytest.approx([s for _, s in expected])

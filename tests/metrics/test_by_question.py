@@ -9,7 +9,7 @@ from math import sqrt
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -59,7 +59,6 @@ def jackknifed(means, low, high, lowest):
     return max(min(low, float(mean) - half), lowest), min(max(high, float(mean) + half), 1.0)
 
 
-@settings(deadline=None)
 @given(hits)
 def test_a_rate_is_the_mean_over_questions_of_each_questions_mean(samples):
     found, means = counted(samples).rate(), exact_means(samples)
@@ -73,7 +72,6 @@ def test_a_rate_is_the_mean_over_questions_of_each_questions_mean(samples):
     assert not found.sampled
 
 
-@settings(deadline=None)
 @given(differences)
 def test_a_lift_counts_each_questions_mean_difference_once(samples):
     found, means = counted(samples).lift(), exact_means(samples)
@@ -108,7 +106,6 @@ def test_a_question_that_is_asked_more_often_weighs_no_more():
     assert counted(asked).rate().value == 0.5
 
 
-@settings(deadline=None)
 @given(st.lists(
     st.tuples(unit_and_question, st.integers(-NANO, NANO), st.integers(0, 1)), max_size=60,
 ), st.randoms())  # fmt: skip
@@ -186,7 +183,6 @@ def test_how_many_questions_settle_a_check(operator, threshold, needed):
     assert questions_needed(operator, threshold) == needed
 
 
-@settings(deadline=None)
 @given(st.sampled_from([">", ">=", "<", "<="]), st.integers(1, 19), st.integers(0, 20))
 def test_as_many_are_needed_as_by_trying_each_number(operator, threshold, mean):
     threshold, mean = threshold / 20, mean / 20

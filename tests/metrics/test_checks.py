@@ -79,7 +79,7 @@ def test_every_name_operator_and_number_parses(name, compared, number, space):
             "freshnes.qqqqqqqqqqqqqqqqqqqqqqqqq",
             "known in freshness: freshness.resumes",
         ),
-        ("qqq > 1", "qqq", "known groups: arrivals, availability, determinism, diversity"),
+        ("qqq > 1", "qqq", "known groups: appointments, arrivals, availability, capacity"),
         ("determinism.mean_jaccard => 0.95", "=>", "one of < <= > >= == !="),
         ("determinism.mean_jaccard = 1", "=", "one of < <= > >= == !="),
         ("determinism.mean_jaccard 0.95", "0.95", "one of < <= > >= == !="),
@@ -241,6 +241,8 @@ def test_the_worst_verdict_is_the_runs(verdicts, expected):
 
 OF_OTHER_RUNS = (
     "arrivals.",
+    "appointments.",
+    "capacity.",
     "latency.response.",
     "latency.lateness.",
     "memory.",

@@ -8,7 +8,7 @@ from math import log2
 
 import pytest
 import pytrec_eval
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcstress.metrics.relevance import (
@@ -50,7 +50,6 @@ def by_definition(gains, k):
     return fitting, Fraction(int(bool(gains) and gains[0] > 0)), got / best
 
 
-@settings(deadline=None)
 @given(st.lists(gain, max_size=12), st.integers(1, 10))
 def test_gains_are_summed_as_defined(gains, k):
     precision, _, mean = by_definition(gains, k)
@@ -58,7 +57,6 @@ def test_gains_are_summed_as_defined(gains, k):
     assert mean_gain_at_k(gains, k) == pytest.approx(float(mean), abs=1e-12)
 
 
-@settings(deadline=None)
 @given(lists)
 def test_rates_are_means_over_questions_of_each_questions_mean(rows):
     made, values = ByRule(), {}
@@ -92,7 +90,6 @@ def test_an_empty_list_counts_and_no_list_does_not():
     assert [rate.value for rate in made.rates().values()] == [0.0, 0.0, 0.0]
 
 
-@settings(deadline=None)
 @given(lists, st.randoms())
 def test_parts_add_up_to_the_same_bits_in_any_order(rows, random):
     whole, parts = ByRule(), [ByRule() for _ in range(3)]
@@ -107,7 +104,6 @@ def test_parts_add_up_to_the_same_bits_in_any_order(rows, random):
     assert merged.rates() == whole.rates()
 
 
-@settings(deadline=None)
 @given(ids, grades, st.sampled_from([1, 3, 5, 10]))
 def test_truth_is_trec_evals(listed, graded, k):
     found = {

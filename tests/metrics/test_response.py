@@ -45,7 +45,7 @@ def rows(*waits, fate="missed", rate=50.0):
 TIMES = st.lists(st.floats(0.01, 20_000), min_size=1, max_size=80)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example(ended=[9526.0], missed=[9493], cut=[])
 @given(
     TIMES, st.lists(st.integers(1, 10_000), max_size=40), st.lists(st.floats(1, 9_000), max_size=5)
@@ -103,7 +103,7 @@ def test_what_never_began_is_spread_over_phases_by_their_share():
     assert found["all"]["count"] == 99
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(1, 40), min_size=1, max_size=len(PHASES)),
     st.lists(st.integers(1, 50), min_size=1, max_size=30),

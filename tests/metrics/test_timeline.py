@@ -7,7 +7,7 @@ from collections import defaultdict
 import brute
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_run import K, MadeRun, users_timeline
 
@@ -26,7 +26,6 @@ def of(some) -> TimelineCounts:
     return timeline
 
 
-@settings(deadline=None)
 @given(seconds, st.data())
 def test_width_and_slots_follow_from_first_and_last_alone(some, data):
     timeline = of(some)

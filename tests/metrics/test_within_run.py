@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import sqrt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -16,7 +16,6 @@ from mcstress.metrics.within_run import BLOCKS, in_blocks, within_run
 block = st.integers(0, 90).flatmap(lambda steps: st.tuples(st.integers(0, steps), st.just(steps)))
 
 
-@settings(deadline=None)
 @given(st.lists(block, min_size=BLOCKS, max_size=BLOCKS))
 def test_it_is_the_hull_of_wilson_and_the_ratios_jackknife(blocks):
     found = within_run(blocks, 200.0, None)

@@ -71,7 +71,7 @@ def test_every_shape_is_blanked_and_nothing_around_it(token, shape):
     assert not [each for each in traces(token) if each in blanked]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(token=VISIBLE, before=st.text(max_size=5), after=st.text(max_size=5))
 def test_any_token_in_any_shape(token, before, after):
     for shape in SHAPES.values():

@@ -135,7 +135,7 @@ def test_any_bytes_give_a_reply_or_a_transport_error(noise, data):
     assert isinstance(outcome, Reply) or outcome.isprintable()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_the_same_over_a_socket(data):
     sent = data.draw(valid_answers())
@@ -148,7 +148,7 @@ def test_the_same_over_a_socket(data):
         transport.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.one_of(st.binary(max_size=400), damaged()))
 def test_any_bytes_over_a_socket(noise):
     with RawServer(lambda _: [noise, CLOSE]) as server, gevent.Timeout(5):

@@ -21,12 +21,12 @@ def run(fresh="workers"):
 
 
 def id_at(second):
-    return resume_id(SimpleNamespace(run=run(), name="alice-2", round=3), 1, second)
+    return resume_id(SimpleNamespace(run=run(), name="alice-2", occasion="3"), 1, second)
 
 
 def test_an_id_says_when_it_was_added_where_searches_find_it():
     assert id_at(1000.5) == "f-ab-alice-2-3-1-t1000500"
-    coordinator = SimpleNamespace(run=run("fresh"), name="alice-2", round=3)
+    coordinator = SimpleNamespace(run=run("fresh"), name="alice-2", occasion="3")
     assert resume_id(coordinator, 1, 1000.5) == "f-ab-alice-2-3-1"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from mcstress.metrics.wording import Words
 from mcstress.services.llm.parsed import FieldKind
+from mcstress.users.scenarios import clock_model
 from mcstress.users.scenarios import model as scenario
 from mcstress.users.scenarios import schema as scenario_keys
 from mcstress.users.scenarios.expand import words_of
@@ -31,6 +32,10 @@ SECTIONS = {
     scenario.Handover: "### `[[swaps]]`",
     scenario.SplitShare: "### `[[swaps]]`",
     scenario.RelevanceRule: "### `[[relevance]]`",
+    clock_model.TimelineEntry: "### `[[timeline]]`",
+    clock_model.ArrivalSource: "### `[[arrivals]]`",
+    clock_model.Burst: "### `[[arrivals]]`",
+    clock_model.Shift: "### `[[shifts]]`",
     scenario.Threshold: "### `[[thresholds]]`",
     scenario_keys.FileVariant: "### `[[variants]]`",
     scenario_keys.FileSite: "### `[[variants.contracts]]`",

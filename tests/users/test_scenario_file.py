@@ -104,6 +104,72 @@ contract = "north"
 
 
 @pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        ('start = "soon"', 'start: found "soon", expected a date'),
+        ('zone = "Mars/Base"', 'zone: found "Mars/Base", expected an IANA time zone'),
+        ('zone = "America"', 'zone: found "America", expected an IANA time zone'),
+        ('zone = "../etc"', 'zone: found "../etc", expected an IANA time zone'),
+        (
+            'shifts = [{ persona = "ann", zone = "Europe/Brelin", from = 8, to = 17 }]',
+            'shifts.#1..zone: found "Europe/Brelin", .*did you mean "Europe/Berlin"',
+        ),
+        (
+            'shifts = [{ persona = "bea", zone = "UTC", from = 8, to = 17 }]',
+            'shifts.#1..persona: found "bea", expected one of the personas: ann, ben',
+        ),
+        (
+            'shifts = [{ persona = "ann", zone = "UTC", from = 8, to = 25 }]',
+            "shifts.#1..to: found 25, expected a number, at most 24",
+        ),
+        ('shifts = [{ persona = "ann", zone = "UTC", from = 8, to = 8 }]', "to: found 8, expected"),
+        ('timeline = [{ hour = -1, phase = "surge" }]', "timeline.#1..hour: found -1, expected a"),
+        ('timeline = [{ hour = "9", phase = "surge" }]', 'timeline.#1..hour: found "9", expected'),
+        (
+            'timeline = [{ hour = 1, phase = "surge", personas = ["al"] }]',
+            'timeline.#1..personas.#1.: found "al", expected one of the personas',
+        ),
+        (
+            'timeline = [{ hour = 1, phase = "surge", every = 0 }]',
+            "timeline.#1..every: found 0, expected a number, above 0",
+        ),
+        (
+            'timeline = [{ hour = 1, phase = "surge", until = 9 }]',
+            "timeline.#1..until: found 9 and no every, expected both or none",
+        ),
+        (
+            'timeline = [{ hour = 5, phase = "surge", every = 1, until = 2 }]',
+            "timeline.#1..until: found 2, expected at least its hour, 5",
+        ),
+        ('arrivals = [{ phase = "surge", per_day = 4 }]', 'arrivals.#1..phase: found "surge"'),
+        ('arrivals = [{ phase = "inbox" }]', "arrivals.#1.: found neither per_day nor bursts"),
+        (
+            'arrivals = [{ phase = "inbox", per_day = 4, profile = [1, 2] }]',
+            "arrivals.#1..profile: found a list of 2, expected at least 24 entries",
+        ),
+        (
+            f'arrivals = [{{ phase = "inbox", per_day = 4, profile = {[1] * 25} }}]',
+            "arrivals.#1..profile: found a list of 25, expected at most 24 entries",
+        ),
+        (
+            'arrivals = [{ phase = "fresh_resume", per_day = 4, by = { sms = 1 } }]',
+            "arrivals.#1..by: found weights for fresh_resume, expected them for inbox alone",
+        ),
+        (
+            'arrivals = [{ phase = "inbox", per_day = 4, by = { letter = 1 } }]',
+            'arrivals.#1..by: found "letter", expected one of the channels and priorities',
+        ),
+        (
+            'arrivals = [{ phase = "inbox", per_day = 4, by = { sms = 0, email = 0 } }]',
+            "arrivals.#1..by: found weights that leave no message of variants.#1.",
+        ),
+    ],
+)
+def test_a_clock_that_is_wrong_is_told(said, new, expected):
+    assert re.match(f".*{expected}", said("top_k = 4", f"top_k = 4\n{new}"))
+
+
+@pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         ("top_k = 4", "", "top_k: the key is missing; found only title, record_rank"),
@@ -275,7 +341,7 @@ LEAVES = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_whatever_stands_in_a_file_is_taken_or_refused_in_words(data):
     """Replace, add or remove something anywhere: a scenario or a FaultError, nothing else."""

@@ -25,10 +25,12 @@ PARTS = [
     "Determinism",
     "Stability",
     "Handover",
+    "Memory",
     "Freshness",
     "Swap",
     "Inbox",
     "Errors",
+    "Availability",
 ]
 GOLDEN = Path(__file__).parents[1] / "evidence" / "golden_head.json"
 
@@ -95,7 +97,7 @@ def test_the_csv_file_can_be_read_back(document):
 def test_the_page_is_told_all_of_the_report(document, stage):
     told = msgspec.json.decode(msgspec.json.encode(content(Snapshot(1, stage, document), [])))
     assert len(told["cards"]) == 5
-    assert [one["title"] for one in told["sections"]][:2] == ["Checks", "Diversity"]
+    assert [one["title"] for one in told["sections"]][:3] == ["Checks", "Relevance", "Diversity"]
     link = {"href": "https://langfuse.example/project/p1/sessions/0123456789abcdef"}
     assert link.items() <= told["facts"][-1]["parts"][0].items()
     assert (told["verdict"] is not None) == (stage == "finished")

@@ -29,6 +29,7 @@ class WebRun(LocustRun):
         self.client = httpx.Client(base_url=self.url, timeout=60)
         options: list[object] = ["--web-host", "127.0.0.1", "--web-port", port]
         options += ["--web-base-path", base_path] if base_path else []
+        env = {"drawn": True} | env
         super().__init__(*options, *arguments, report_dir=folder / "reports", **env)
 
     def __enter__(self) -> Self:

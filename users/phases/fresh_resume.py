@@ -23,7 +23,8 @@ from mcstress.users.scenarios.model import Resume
 def fresh_resume(coordinator: Coordinator) -> Iterator[Task]:
     """One event for each resume that the coordinator gets."""
     for number, resume in enumerate(coordinator.resumes(), start=1):
-        yield partial(_add_and_search, coordinator, number, resume)
+        if coordinator.has_come(number):
+            yield partial(_add_and_search, coordinator, number, resume)
 
 
 def _add_and_search(coordinator: Coordinator, number: int, resume: Resume) -> None:

@@ -100,7 +100,7 @@ def _recordings(coordinator: Coordinator, asking: Asking) -> Recordings | Absenc
             return coordinator.context.board.wait(
                 handover_.from_persona,
                 coordinator.seat.trio,
-                coordinator.round,
+                coordinator.partner_round,
                 coordinator.run.wait_deadline_s,
             )
     except BaseException:

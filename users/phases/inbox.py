@@ -36,7 +36,8 @@ def inbox(coordinator: Coordinator) -> Iterator[Task]:
     ]
     if coordinator.run.mail is None:
         for number, message in enumerate(mine, start=1):
-            yield partial(_handle, coordinator, number, message)
+            if coordinator.has_come(number):
+                yield partial(_handle, coordinator, number, message)
         return
     for number in range(1, max(len(mine), 1) + 1):
         with coordinator.interruptible():

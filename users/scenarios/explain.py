@@ -7,8 +7,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from mcstress.users.scenarios.clock_model import PLAIN_NAME
 from mcstress.users.scenarios.fault import describe, entry, suggestion
-from mcstress.users.scenarios.model import NOT_EMPTY, PLAIN_NAME
+from mcstress.users.scenarios.model import NOT_EMPTY
 
 _KINDS = {
     "int": "a whole number",
@@ -16,8 +17,10 @@ _KINDS = {
     "str": "text",
     "bool": "true or false",
     "array": "a list",
+    "date": "a date, such as 2026-03-02",
     "object": "a table",
     "int | null": "a whole number",
+    "float | null": "a number",
     "str | null": "text",
     "array | null": "a list",
     "object | null": "a table",
@@ -93,15 +96,19 @@ class _Walk:
         if text.startswith("Invalid enum value"):
             known = get_args(self.kind)
             return f"expected one of {', '.join(known)}{suggestion(self.value, known)}"
+        # What it says of a text that is no date has no type in it.
+        text = text.replace("Invalid RFC3339 encoded date", "Expected `date`")
         parts = re.fullmatch(r"Expected `(.+?)`(.*)", text, re.DOTALL)
         if parts is None:
             return f"expected otherwise: {text}"
         kind, rest = parts.groups()
         if "matching regex" in rest:
             return f"expected {_MATCHED[rest.removeprefix(' matching regex ')]}"
-        if rest.startswith(" of length >= "):
-            return f"expected at least {rest.rsplit(maxsplit=1)[-1]} {_UNITS[kind]}"
+        if length := re.match(r" of length ([<>])= (\d+)", rest):
+            how = "at least" if length[1] == ">" else "at most"
+            return f"expected {how} {length[2]} {_UNITS[kind]}"
         limit = rest.replace(" >= ", ", at least ").replace(" <= ", ", at most ")
+        limit = limit.replace(" > ", ", above ")
         return f"expected {_KINDS.get(kind, kind)}{limit.partition(', got')[0]}"
 
 

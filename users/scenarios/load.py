@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from mcstress.users.scenarios.explain import explain
 from mcstress.users.scenarios.fault import FaultError, entry, suggestion
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.scenarios.schema import ScenarioFile
+from mcstress.users.scenarios.validate_clock import clock_faults
 from mcstress.users.scenarios.validate_messages import reading_faults
 from mcstress.users.scenarios.validate_names import name_faults
 from mcstress.users.scenarios.validate_relevance import relevance_faults
@@ -34,7 +36,7 @@ def load_scenario(name_or_file: str, folder: Path = FOLDER) -> Scenario:
     """
     path = _path(name_or_file, folder)
     try:
-        scenario = scenario_of(path.stem, _parsed(_text(path)))
+        scenario = _scenario(path.stem, _text(path))
     except FaultError as fault:
         raise UsageError(f"{path}: {fault}") from None
     if not scenario.inbox.source:
@@ -42,6 +44,12 @@ def load_scenario(name_or_file: str, folder: Path = FOLDER) -> Scenario:
     source = str(path.parent / scenario.inbox.source)
     inbox = msgspec.structs.replace(scenario.inbox, source=source)
     return msgspec.structs.replace(scenario, inbox=inbox)
+
+
+@lru_cache(maxsize=8)
+def _scenario(name: str, text: str) -> Scenario:
+    """The scenario in a file's text, read once: a process asks for its own several times."""
+    return scenario_of(name, _parsed(text))
 
 
 def corpus_paths(name_or_file: str, scenario: Scenario, folder: Path = FOLDER) -> list[Path]:
@@ -66,6 +74,7 @@ def scenario_of(name: str, raw: dict[str, Any]) -> Scenario:
     _refuse(name_faults(file))
     _refuse(variant_faults(file))
     _refuse(reading_faults(file))
+    _refuse(clock_faults(file))
     scenario = spelt_out(name, file)
     _refuse(repeated_faults(scenario))
     _refuse(relevance_faults(scenario))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -11,9 +12,15 @@ from msgspec import Meta
 from mcstress.metrics.event import question_key
 from mcstress.metrics.wording import Words
 from mcstress.services.llm.parsed import FieldKind, Prompts
+from mcstress.users.scenarios.clock_model import (
+    PLAIN_NAME,
+    START,
+    ArrivalSource,
+    Shift,
+    TimelineEntry,
+)
 
 NOT_EMPTY = r"\S"
-PLAIN_NAME = r"^[a-z][a-z0-9]*\Z"
 
 Text = Annotated[str, Meta(pattern=NOT_EMPTY)]
 """Text that says something."""
@@ -299,6 +306,11 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parse: dict[str, FieldKind] = {}
     templates: Templates = Templates()
     corpus_files: list[str] = []
+    start: date = START
+    zone: str = "UTC"
+    timeline: list[TimelineEntry] = []
+    arrivals: list[ArrivalSource] = []
+    shifts: list[Shift] = []
 
     def variant_of(self, trio: int) -> Variant:
         """The wording that ``trio`` (counted from 1) uses."""

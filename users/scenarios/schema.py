@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec import Meta
 
 from mcstress.metrics.wording import Words
 from mcstress.services.llm.parsed import FieldKind, Prompts
+from mcstress.users.scenarios.clock_model import START, ArrivalSource, Shift, TimelineEntry
 from mcstress.users.scenarios.model import (
     Count,
     Handover,
@@ -100,3 +102,8 @@ class ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parse: dict[str, FieldKind] = {}
     templates: Templates = Templates()
     corpus_files: list[Text] = []
+    start: date = START
+    zone: Text = "UTC"
+    timeline: list[TimelineEntry] = []
+    arrivals: list[ArrivalSource] = []
+    shifts: list[Shift] = []

@@ -39,7 +39,10 @@ LONGEST = 100
 """Characters of a value in a message."""
 
 _ASKED_KEYS = ("name", "title", "variants", "thresholds", "top_k", "words")
-_NEWER_KEYS = ("prompts", "parse", "templates", "corpus_files")
+_NEWER_KEYS = (
+    "prompts", "parse", "templates", "corpus_files", "start", "zone", "timeline", "arrivals",
+    "shifts",
+)  # fmt: skip
 
 _MUST_BE_ALIKE: dict[str, Callable[[RunDocument], Any]] = {
     "scenario": lambda document: document.scenario.get("name"),

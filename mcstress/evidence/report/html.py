@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+from bokeh.document import Document
 from bokeh.embed import components
 from bokeh.model import Model
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -20,7 +21,7 @@ from markupsafe import Markup
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import words
 from mcstress.evidence.report.library import library_tag
-from mcstress.evidence.report.plots import quality, speed
+from mcstress.evidence.report.plots import clock, quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.readings import Reading
@@ -59,6 +60,16 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
     ),
     "learning": (Plot(quality.handover, "Hits at top-1 by arm, with their 95 % intervals."),),
     "freshness": (Plot(quality.freshness, "New {new_items} found, with their 95 % intervals."),),
+    "clock": (
+        Plot(
+            clock.timeline,
+            "Appointments by the time they were due: the darker, the more; red: not all were done.",
+        ),
+        Plot(
+            clock.by_hour,
+            "Response of the appointments due in each hour, with determinism and users then.",
+        ),
+    ),
     "latency": (
         Plot(speed.by_step, "Percentiles of each step; the line reaches to the largest latency."),
         Plot(
@@ -126,11 +137,26 @@ def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
     ]
     if not found:
         return Markup(), {}
-    script, divs = components([model for _, _, model in found])
+    models = [model for _, _, model in found]
+    script, divs = embedded(models)
     places: dict[str, list[Drawn]] = {}
     for (key, caption, _), div in zip(found, divs, strict=True):
         places.setdefault(key, []).append(Drawn(_trusted(div), caption))
     return _trusted(script), places
+
+
+def embedded(models: list[Model]) -> tuple[str, list[str]]:
+    """The script that draws ``models`` in a page, and each one's place there.
+
+    All are in one document of Bokeh's before they are looked through: Bokeh would look through all
+    those before with each that it adds.
+    """
+    document = Document()
+    with document.models.freeze():
+        for model in models:
+            document.add_root(model)
+    script, divs = components(models)
+    return script, [*divs]
 
 
 def _trusted(text: str) -> Markup:

@@ -29,7 +29,7 @@ def write_junit(path: Path, document: RunDocument) -> None:
 
 
 def junit(document: RunDocument) -> bytes:
-    """One suite with a test case for each check."""
+    """One suite with a test case for each check; its property ``scenario`` is the title."""
     run, checks = document.run, document.checks
     verdicts = Counter(check.verdict for check in checks)
     suite = Element(
@@ -43,6 +43,9 @@ def junit(document: RunDocument) -> bytes:
     if run.started and run.ended:
         suite.set("timestamp", run.started.replace(tzinfo=None).isoformat(timespec="seconds"))
         suite.set("time", f"{(run.ended - run.started).total_seconds():.3f}")
+    asked = document.asked
+    scenario = SubElement(SubElement(suite, "properties"), "property", name="scenario")
+    scenario.set("value", _text(asked.title or asked.name))
     for check in checks:
         case = SubElement(suite, "testcase", classname=SUITE, name=_text(check.check))
         if outcome := _OUTCOMES.get(check.verdict):

@@ -12,6 +12,7 @@ import msgspec
 from mcstress.evidence.report import words
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.intervals import ALPHA
+from mcstress.metrics.names import METRICS
 
 Tone = Literal["good", "fair", "bad", "none"]
 
@@ -49,10 +50,29 @@ def healthy(document: RunDocument, name: str) -> str:
     found = document.readings.get(name)
     if found is None:
         return ""
-    limit = found.healthy
+    return f" (healthy {_limit(found.healthy)})".replace(" ", NO_BREAK).replace(NO_BREAK, " ", 1)
+
+
+def scale(document: RunDocument, name: str, what: str) -> str:
+    """All ranges of the figure at ``name``, and what a value in each of them suggests.
+
+    ``what`` is how the report calls the figure, at the beginning of a sentence.
+    """
+    ranges = METRICS[name].ranges
+    outer = ranges[-1]
+    beyond = "above" if outer.operator.startswith("<") else "below"
+    limits = [_limit(f"{one.operator} {one.limit:g}") for one in ranges[:-1]]
+    parts = [
+        f"{limit} {one.word}{f' ({one.suggests})' if one.suggests else ''}"
+        for limit, one in zip([*limits, f"{beyond} {ranges[-2].limit:g}"], ranges, strict=True)
+    ]
+    return document.words.fill(f"{what}: {'; '.join(parts)}.")
+
+
+def _limit(text: str) -> str:
     for operator, sign in _SIGNS.items():
-        limit = limit.replace(operator, sign)
-    return f" (healthy {limit})".replace(" ", NO_BREAK).replace(NO_BREAK, " ", 1)
+        text = text.replace(operator, sign)
+    return text
 
 
 def lift(difference: float | None, p: float | None, questions: int) -> Reading:

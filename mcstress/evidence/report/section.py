@@ -70,6 +70,11 @@ class Section(msgspec.Struct, kw_only=True):
     commands: list[Command] = []
     notes: list[str] = []
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether it has anything to say; a report leaves out what has not."""
+        return bool(self.tables or self.notes or self.lead)
+
 
 def _is_figure(cell: Any) -> bool:
     return type(cell) is str and (not cell or _FIGURE.match(cell) is not None)

@@ -20,6 +20,7 @@ from mcstress.evidence.report.sections import (
     trust,
 )
 from mcstress.evidence.report.sections.arrivals import arrivals
+from mcstress.evidence.report.sections.clock import clock
 from mcstress.evidence.report.sections.messages import swap_and_inbox
 from mcstress.evidence.report.sections.relevance import against_rest, relevance
 from mcstress.evidence.report.sections.trust import target
@@ -64,6 +65,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             *against_rest(document),
             *quality.further(document),
             *arrivals(document),
+            *clock(document),
             speed.latency(document),
             load.load(document),
             *over_time.over_time(document),

@@ -25,7 +25,9 @@ from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
 from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
-from mcstress.metrics.arrivals import ArrivalRow, ArrivalRows, OfferedSecond, Unserved
+from mcstress.metrics.appointments import Row as Appointment
+from mcstress.metrics.appointments import Rows as Appointments
+from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Trial, Unserved
 from mcstress.metrics.event import Event, decoder
 
 ENDING = ".events.jsonl"
@@ -74,8 +76,16 @@ class RunFile(Protocol):
         """What a schedule offered, second by second; empty without one."""
         ...
 
-    def unserved(self) -> ArrivalRows:
+    def unserved(self) -> Rows:
         """Arrivals of the schedule that never began."""
+        ...
+
+    def trials(self) -> list[Trial]:
+        """Those of a search for the capacity; empty without one."""
+        ...
+
+    def appointments(self) -> Appointments:
+        """What became of those of a run by the clock."""
         ...
 
     def states(self) -> Iterator[Json]:
@@ -150,12 +160,21 @@ class History:
         told = (second for record in self.records("offered") for second in record["seconds"])
         return sorted(msgspec.convert(list(told), list[OfferedSecond]), key=lambda one: one.time)
 
-    def unserved(self) -> ArrivalRows:
+    def unserved(self) -> Rows:
         """What each process gave up."""
         unserved = Unserved()
         for record in self.records("unserved"):
-            unserved.take_in(msgspec.convert(record["rows"], list[ArrivalRow]))
+            unserved.take_in(msgspec.convert(record["rows"], list[Row]))
         return unserved.rows()
+
+    def trials(self) -> list[Trial]:
+        """Those that were judged."""
+        return [msgspec.convert(record["trial"], Trial) for record in self.records("trial")]
+
+    def appointments(self) -> Appointments:
+        """What each process told."""
+        told = (row for record in self.records("appointments") for row in record["rows"])
+        return msgspec.convert(list(told), list[Appointment])
 
     def states(self) -> Iterator[Json]:
         """The deltas of the metrics' state."""
@@ -215,9 +234,17 @@ class Document:
         """The schedule's seconds, as the head has them."""
         return self.document.offered or []
 
-    def unserved(self) -> ArrivalRows:
+    def unserved(self) -> Rows:
         """Likewise."""
         return self.document.unserved or []
+
+    def trials(self) -> list[Trial]:
+        """Likewise."""
+        return self.document.trials or []
+
+    def appointments(self) -> Appointments:
+        """Likewise."""
+        return self.document.appointments or []
 
     def states(self) -> Iterator[Json]:
         """The metrics' state, where the head has it."""

@@ -48,10 +48,11 @@ function table({ columns, numeric, rows }) {
     element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body)));
 }
 
-function section({ title, question, answer, tables, notes }) {
+function section({ title, question, answer, lead, tables, notes }) {
   const asked = element("p", {}, element("span", { class: "question" }, question), " ",
     answer && element("span", { class: "answer" }, cell(answer)));
   return element("section", {}, element("h2", {}, title), question ? asked : null,
+    lead ? element("p", {}, element("b", {}, lead)) : null,
     ...tables.filter((one) => one.rows.length).map(table),
     notes.length ? element("ul", { class: "notes" }, ...notes.map((note) => element("li", {}, note)))
       : null);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcstress.evidence.report import words
+from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Section, Table
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.results import FigureSection, LoadBand, Percentiles
@@ -36,6 +37,7 @@ def load(document: RunDocument) -> Section:
         question="Does quality hold under load?",
         tables=[
             *_rates(rates),
+            *_trials([band for band in rates if band.trial]),
             Table([name, *_SPEED], [_speed(band) for band in bands]),
             Table([name, *map(nouns.fill, _QUALITY)], [_quality(band) for band in bands]),
             Table([name, *_LEARNING], [_learning(band) for band in bands]),
@@ -66,10 +68,24 @@ def _rates(bands: list[LoadBand]) -> list[Table]:
     return [Table(_RATES, rows)] if rows else []
 
 
+def _trials(bands: list[LoadBand]) -> list[Table]:
+    """What became of each rate of a search for the capacity; none without one."""
+    rows = [[load_of(band), _outcome(band)] for band in bands]
+    return [Table(["Trial", "Outcome"], rows)] if rows else []
+
+
+def _outcome(band: LoadBand) -> Reading:
+    if band.held is None:
+        return Reading("not judged: the run ended first", "none")
+    return Reading("held", "good") if band.held else Reading(band.why, "bad")
+
+
 def load_of(band: LoadBand) -> str:
-    """``50 to 99`` users, ``10 to 14.9/s``."""
+    """``50 to 99`` users, ``10 to 14.9/s``, ``3: 11.2/s`` of a trial."""
     if band.offered_from is not None and band.offered_to is not None:
         low_per_s, high_per_s = f"{band.offered_from:.3g}", f"{band.offered_to:.3g}/s"
+        if band.trial:
+            return f"{band.trial}: {high_per_s}"
         return high_per_s if high_per_s == f"{low_per_s}/s" else f"{low_per_s} to {high_per_s}"
     low, high = band.users_from, band.users_to
     return words.count(low) if low == high else f"{words.count(low)} to {words.count(high)}"

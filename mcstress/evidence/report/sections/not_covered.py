@@ -9,7 +9,7 @@ from mcstress.evidence.report import words
 from mcstress.evidence.report.section import Section, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import UNSENT_STEPS
-from mcstress.metrics.phase import PHASES
+from mcstress.metrics.phase import MIX_NAMES, PHASES
 
 RULE_BASED = "no language model"
 NOT_SENT = "not sent"
@@ -31,14 +31,20 @@ def not_covered(document: RunDocument) -> Section:
             *_reach(document),
             *_generator(run),
             *_kept(run),
-            *([] if document.completeness.arrivals else [_NO_SCHEDULE]),
+            *([] if _has_schedule(document) else [_NO_SCHEDULE]),
         ],
     )
 
 
+def _has_schedule(document: RunDocument) -> bool:
+    counted = document.completeness
+    return bool(counted.arrivals or counted.appointments)
+
+
 def _phases(document: RunDocument) -> list[str]:
     run, nouns = document.run, document.words
-    left_out = [nouns.phase(name) for name in PHASES if run.phases and name not in run.phases]
+    of_rounds = [name for name in PHASES if name not in MIX_NAMES]
+    left_out = [nouns.phase(name) for name in of_rounds if run.phases and name not in run.phases]
     ran = figures(document, "events.by_phase")
     idle = [nouns.phase(name) for name in run.phases if not ran.get(name)]
     notes = [f"Phases not chosen: {words.sentence_list(left_out)}."] if left_out else []

@@ -13,6 +13,7 @@ from mcstress.metrics.availability import LLM, Silence
 from mcstress.metrics.event import utc
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.results import FigureSection, SlotLatency, TimelineSlot
+from mcstress.metrics.shown import shown_hour
 
 _COLUMNS = ["Service", "Available", "Longest silence s", "Silences", "Silent s", "Asked s"]
 _AXIS = ["From", "Users", "Steps/s", "Failed", "Search p95 ms", "Determinism"]
@@ -106,8 +107,11 @@ def over_time(document: RunDocument) -> list[Section]:
     timeline = document.time_axis
     silences = document.silences
     columns = [*_AXIS, "Silent s"] if silences else _AXIS
-    rows = [_slot(slot, timeline.slot_s, silences) for slot in timeline.slots]
-    notes = [f"Times are UTC; a row is what began within {words.duration(timeline.slot_s)}."]
+    rows = [
+        [_from(slot, document), *_slot(slot, timeline.slot_s, silences)] for slot in timeline.slots
+    ]
+    clock = "the scenario's" if document.run.clock else "UTC"
+    notes = [f"Times are {clock}; a row is what began within {words.duration(timeline.slot_s)}."]
     section = Section(
         key="over_time",
         title="Over time",
@@ -118,10 +122,18 @@ def over_time(document: RunDocument) -> list[Section]:
     return [section] if rows else []
 
 
+def _from(slot: TimelineSlot, document: RunDocument) -> str:
+    """When a slot began, by the scenario's clock where there is one."""
+    note = document.run.clock
+    if not note:
+        return f"{utc(slot.time):%H:%M:%S}"
+    hour = note.hour_of(slot.time)
+    return "before hour 0" if hour is None or hour < 0 else shown_hour(hour)
+
+
 def _slot(slot: TimelineSlot, width_s: int, silences: list[Silence]) -> list[str]:
     search = slot.latency.get(SEARCH, SlotLatency())
     row = [
-        f"{utc(slot.time):%H:%M:%S}",
         words.NONE if slot.users is None else f"{slot.users:,.3g}",
         words.per_second(pace(slot.steps, slot.seconds)),
         words.count(slot.failed),

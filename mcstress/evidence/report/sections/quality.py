@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from mcstress.evidence.report import readings, words
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
-from mcstress.evidence.report.readings import badness, reading, worst
-from mcstress.evidence.report.section import Headline, Section, figures
+from mcstress.evidence.report.readings import badness, reading, scale, worst
+from mcstress.evidence.report.section import Headline, Section, Table, figures
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.handover import LABELS
 from mcstress.metrics.metric import FURTHER
 from mcstress.metrics.results import FigureSection
 from mcstress.metrics.wording import Words
@@ -42,6 +43,8 @@ def diversity(document: RunDocument) -> Section:
             *_trio_note(nouns, same),
             *_chance_note(nouns, same, different),
             *_empty_note(same, different),
+            scale(document, f"{_SAME_ROLE}.mean_jaccard", "Same {role}"),
+            scale(document, f"{_DIFFERENT_ROLES}.mean_jaccard", "Different {roles}"),
         ],
     )
 
@@ -117,6 +120,7 @@ def determinism(document: RunDocument) -> Section:
             _ASKED_AGAIN,
             *_adjusted_note(document.words, figure),
             *_changed_note(figure),
+            scale(document, "determinism.mean_jaccard", "Mean Jaccard"),
         ],
     )
 
@@ -148,6 +152,21 @@ _LIFT_NOTE = (
 )
 
 
+_MEMORY_COLUMNS = [
+    "Records in a namespace",
+    "Chance, top-1",
+    "Chance, top-K",
+    "Searches that leak",
+    "Leaks",
+    "Reading",
+]
+_ALONE_NOTE = (
+    "The memory is asked by itself: there is no search to compare it with, and no lift. The "
+    "control asks in a namespace that was not told. Chance: a random list of what the namespace "
+    "was told. A leak is a hit that another namespace was told."
+)
+
+
 def learning(document: RunDocument) -> Section:
     """What a colleague found of what was recorded, with the memory and without."""
     chosen = [kind for kind, phase in _KINDS.items() if phase in document.run.phases] or [*_KINDS]
@@ -158,24 +177,51 @@ def learning(document: RunDocument) -> Section:
         for kind in chosen
     }
     decisive = min(found, key=lambda kind: badness(found[kind]))
-    harmed = [one for one in credit.values() if one.tone == "bad"]
+    alone = bool(figures(document, "memory").get("asked"))
+    harmed = [] if alone else [one for one in credit.values() if one.tone == "bad"]
+    leaking = [reading(document, "memory.leaks")] * alone
+    lifts = {f"handover.{kind}.lift": one for kind, one in credit.items()}
     label = _trio_note(document.words, by_kind[chosen[0]], "lift_ci95_label")
     return Section(
         key="learning",
         title="Learning",
         question="Does a colleague find what was learnt?",
-        answer=worst(found[decisive], *harmed),
+        answer=worst(found[decisive], *harmed, *leaking),
         headline=_headline(by_kind[decisive], "top1_rate", "ci95"),
         tables=[
             figure_table(
                 document, _ARMS, {f"handover.{kind}.top1_rate": one for kind, one in found.items()}
             ),
-            figure_table(
-                document, _LIFT, {f"handover.{kind}.lift": one for kind, one in credit.items()}
-            ),
+            _memory(document) if alone else figure_table(document, _LIFT, lifts),
         ],
-        notes=[*label, _ASKED_AGAIN, _LIFT_NOTE],
+        notes=[
+            *label,
+            _ASKED_AGAIN,
+            _ALONE_NOTE if alone else _LIFT_NOTE,
+            *_scales(document, chosen),
+        ],
     )
+
+
+def _scales(document: RunDocument, kinds: list[str]) -> list[str]:
+    """What a rate at top-1 with the memory lets one think of."""
+    return [
+        scale(document, f"handover.{kind}.top1_rate", LABELS[kind].capitalize()) for kind in kinds
+    ]
+
+
+def _memory(document: RunDocument) -> Table:
+    """What chance gives of a memory that is asked by itself, and what leaks from it."""
+    figure = figures(document, "memory")
+    row = [
+        words.count(figure.get("records")),
+        words.chance(figure.get("chance_top1")),
+        words.chance(figure.get("chance_top_k")),
+        words.of(figure.get("leaking"), figure.get("asked")),
+        words.count(figure.get("leaks")),
+        reading(document, "memory.leaks"),
+    ]
+    return Table(_MEMORY_COLUMNS, [row])
 
 
 def _credit(figure: FigureSection) -> readings.Reading:

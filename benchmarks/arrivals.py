@@ -1,0 +1,138 @@
+"""What the pacer of arrivals costs an event, and 10,000 arrivals a second from one process.
+
+The pacer alone: users that do nothing with their events, in this process. ``taken``: arrivals wait,
+and a busy user takes the next; ``woken``: a user is idle when an arrival is due, and is woken. The
+closed pacer beside it has Locust's own wait of no seconds between two events.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter, process_time
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+from locust import User, constant
+from locust.env import Environment
+from locust.user.task import LOCUST_STATE_RUNNING
+
+from benchmarks.locust_load import SEARCHING, fixed_services, load
+from benchmarks.row import Row
+from mcstress.load.arrivals import Arrivals, ArrivalsPacer
+from mcstress.load.closed import ClosedPacer
+from mcstress.load.schedule import ArrivalRate, GrantedSecond, RatePlan
+from mcstress.locust_compat import StoppableUser
+from mcstress.users.run import Seat
+
+PER_S = 10_000
+EVENTS = 50_000
+USERS = 50
+TURNS = 3
+A_RUN_S = 20
+
+
+class Idle(StoppableUser):
+    """A user that does nothing."""
+
+    abstract = True
+    wait_time = constant(0)
+
+    def __init__(self) -> None:
+        User.__init__(self, Environment())
+        self._state = LOCUST_STATE_RUNNING
+        self.coordinator: Any = SimpleNamespace(slot=None, seat=Seat("alice", 1))
+
+    def wait(self) -> None:
+        """As its task set does, which it has none of."""
+        gevent.sleep(self.wait_time())
+
+
+def run() -> list[Row]:
+    """The pacer alone, then a whole run."""
+    costs: dict[str, list[float]] = {"closed": [], "taken": [], "woken": []}
+    for _ in range(TURNS):
+        costs["closed"].append(_closed_us())
+        costs["taken"].append(_taken_us())
+        costs["woken"].append(_woken_us())
+    least = {name: min(each) for name, each in costs.items()}
+    rows = [Row("pacer, closed", least["closed"], "us an event")]
+    rows += [
+        Row(f"pacer, arrivals, {name}", least[name], "us an event", least[name] / least["closed"],
+            "closed")
+        for name in ("taken", "woken")
+    ]  # fmt: skip
+    return rows + _run()
+
+
+def _closed_us() -> float:
+    pacer, user = ClosedPacer(), Idle()
+    begin_s = process_time()
+    for _ in range(EVENTS):
+        slot = pacer.take(user)  # type: ignore[arg-type]  # no coordinator's user: it has what is asked
+        assert slot is not None
+        pacer.finished(slot)
+    return (process_time() - begin_s) / EVENTS * 1e6
+
+
+def _taken_us() -> float:
+    """All are due already."""
+    pacer, user = _pacer(), Idle()
+    pacer.grant(_seconds(EVENTS, 1), -1.0, 1)
+    begin_s = process_time()
+    for _ in range(EVENTS):
+        pacer.take(user)  # type: ignore[arg-type]  # see above
+    spent_s = process_time() - begin_s
+    pacer.end()
+    return spent_s / EVENTS * 1e6
+
+
+def _woken_us() -> float:
+    pacer = _pacer()
+    users = [gevent.spawn(_take_all, pacer, Idle()) for _ in range(USERS)]
+    gevent.sleep(0)
+    seconds = EVENTS // PER_S
+    begin_s, end_s = process_time(), perf_counter() + seconds
+    pacer.grant(_seconds(PER_S, seconds), 0.0, 1)
+    gevent.sleep(end_s - perf_counter())
+    spent_s = process_time() - begin_s
+    pacer.end()
+    gevent.killall(users)
+    return spent_s / max(pacer.counts.begun, 1) * 1e6
+
+
+def _take_all(pacer: ArrivalsPacer, user: Idle) -> None:
+    while pacer.take(user) is not None:  # type: ignore[arg-type]  # see above
+        pass
+
+
+def _pacer() -> ArrivalsPacer:
+    return ArrivalsPacer(Arrivals("poisson", 42, 3600.0), "local")
+
+
+def _seconds(per_s: int, number: int) -> list[GrantedSecond]:
+    plan = RatePlan(ArrivalRate(per_s, per_s))
+    found = (plan.second(second) for second in range(number))
+    return [GrantedSecond(second, (("local", 1),)) for second in found if second is not None]
+
+
+def _run() -> list[Row]:
+    """A whole run at 10,000 a second, against services that cost next to nothing."""
+    with fixed_services() as url:
+        asked = ("-u", 200, "-r", 200, "--arrival-rate", PER_S, *SEARCHING)
+        made = load(url, *asked, seconds=A_RUN_S)
+    document = made.document
+    arrivals = document["completeness"]["arrivals"]
+    late = document["latency"]["lateness"]
+    watched = sum(one["seconds_watched"] for one in document["completeness"]["workers"])
+    starved = sum(one["seconds_saturated"] for one in document["completeness"]["workers"])
+    of = f"{PER_S:,}/s offered by one process"
+    return [
+        Row(f"{of}: offered", arrivals["offered"], "arrivals"),
+        Row(f"{of}: begun", arrivals["begun"], "events", arrivals["begun"] / arrivals["offered"],
+            "offered"),
+        Row(f"{of}: CPU of the process", made.busiest * 100, "% of a core"),
+        Row(f"{of}: generator lateness p99", late["generator"]["p99_ms"], "ms"),
+        Row(f"{of}: queue lateness p99", late["queue"]["p99_ms"], "ms"),
+        Row(f"{of}: seconds in which it did not keep up", starved, "s", starved / max(watched, 1),
+            "all"),
+    ]  # fmt: skip

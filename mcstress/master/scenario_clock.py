@@ -1,0 +1,142 @@
+"""The master's part of a run by the clock: when hour 0 is, and up to when appointments may begin.
+
+A worker works its seats' appointments out by itself. What it is let begin lies a few seconds ahead:
+less than it takes until a silent worker's seats are given to others, so that one that wakes again
+doubles nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from mcstress.master.offering import BEGINS_IN_S
+from mcstress.master.worker_registry import WorkerState
+from mcstress.metrics.appointments import AppointmentTotals, Row, totals
+from mcstress.metrics.shown import shown_hour
+from mcstress.services.clock import CLOCK
+from mcstress.users.appointments import HOUR_MS, Timetable, appointments
+from mcstress.users.run import ClockPace, Run, Seat
+
+AHEAD_S = 3.0
+TICK_S = 0.5
+MS = 1000
+
+logger = logging.getLogger(__name__)
+
+
+class Sitting(msgspec.Struct):
+    """A worker's user on a seat: since when, in scenario ms."""
+
+    worker: str
+    from_ms: float
+
+
+class ScenarioClock:
+    """One run's. ``rows``: what workers told of appointments that are over, by worker."""
+
+    def __init__(self, run: Run, pace: ClockPace, max_wait_s: float) -> None:
+        self.pace = pace
+        self.hour_0_s: float | None = None
+        self.rows: list[Row] = []
+        self.told: Counter[str] = Counter()
+        self._table = Timetable.of(run)
+        self._max_wait_s = max_wait_s
+        self._ended_s: float | None = None
+        self._sitting: dict[Seat, Sitting] = {}
+        self._due: Counter[str] = Counter()
+
+    def begin(self) -> None:
+        """Hour 0 is soon: a whole Unix second, as slots of timelines are."""
+        now_s = CLOCK.now_s()
+        self.hour_0_s = float(round(now_s + BEGINS_IN_S))
+        logger.info(
+            "hour 0 of the clock is in %.1f s; its %g hours take %g s",
+            self.hour_0_s - now_s,
+            self.pace.hours,
+            self.pace.lasts_s,
+        )
+
+    @property
+    def _now_s(self) -> float:
+        return CLOCK.now_s() if self._ended_s is None else self._ended_s
+
+    def hour_at(self, unix_s: float) -> float:
+        """The scenario's hour at a Unix time; before hour 0 it is negative."""
+        began_s = unix_s + BEGINS_IN_S if self.hour_0_s is None else self.hour_0_s
+        return (unix_s - began_s) * self.pace.time_scale * MS / HOUR_MS
+
+    @property
+    def _now_ms(self) -> float:
+        return self.hour_at(self._now_s) * HOUR_MS
+
+    @property
+    def time_of_day(self) -> str:
+        """``day 2, 09:12``; empty before hour 0."""
+        hour = self.hour_at(self._now_s)
+        return shown_hour(min(hour, self.pace.hours)) if hour >= 0 else ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what was in time at the clock's end must be over by now."""
+        if self.hour_0_s is None:
+            return False
+        return CLOCK.now_s() > self.hour_0_s + self.pace.lasts_s + self._max_wait_s
+
+    def grant(self) -> tuple[float, int] | None:
+        """In how many seconds hour 0 is, and up to when appointments may begin; None before."""
+        if self.hour_0_s is None or self._ended_s is not None:
+            return None
+        ahead_ms = self.hour_at(CLOCK.now_s() + AHEAD_S) * HOUR_MS
+        return self.hour_0_s - CLOCK.now_s(), max(round(ahead_ms), 0)
+
+    def end(self) -> None:
+        """Nothing begins any more; twice is once."""
+        if self._ended_s is None:
+            self._ended_s = CLOCK.now_s()
+
+    def seated(self, seat: Seat, worker: str) -> None:
+        """A worker's user has the seat from now on."""
+        self._sitting[seat] = Sitting(worker, self._now_ms)
+
+    def freed(self, seat: Seat) -> None:
+        """Nobody has it any more."""
+        if (sitting := self._sitting.pop(seat, None)) is not None:
+            self._due[sitting.worker] += self._due_since(seat, sitting)
+
+    def _due_since(self, seat: Seat, sitting: Sitting) -> int:
+        """How many of its appointments came since it was taken, until now."""
+        times = [one.at_ms for one in appointments(self._table, seat.persona, seat.trio)]
+        until_ms = min(self._now_ms, self._table.end_ms)
+        return max(bisect_right(times, until_ms) - bisect_right(times, sitting.from_ms), 0)
+
+    def take(self, worker: str, rows: Iterable[Row]) -> None:
+        """What a worker told."""
+        rows = [*rows]
+        self.rows += rows
+        self.told[worker] += len(rows)
+
+    def due_of(self, worker: str) -> int:
+        """How many appointments came while users of the worker had their seats."""
+        return self._due[worker] + sum(
+            self._due_since(seat, sitting)
+            for seat, sitting in self._sitting.items()
+            if sitting.worker == worker
+        )
+
+
+def appointment_totals(
+    clock: ScenarioClock, parts: Iterable[WorkerState], rows: list[Row]
+) -> AppointmentTotals:
+    """What became of all appointments; ``rows``: what was told, or is in the files of the run.
+
+    What a lost worker did not tell, and has not written down, is unknown.
+    """
+    lost = [part.name for part in parts if part.lost]
+    unknown = sum(max(clock.due_of(name) - clock.told[name], 0) for name in lost)
+    found = max(len(rows) - clock.told.total(), 0)  # a lost worker's file may hold more
+    return totals(rows, max(unknown - found, 0))
