@@ -21,6 +21,7 @@ from benchmarks.row import Row
 
 MODULES = (
     "step",
+    "target",
     "event_cost",
     "users",
     "workers",

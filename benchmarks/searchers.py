@@ -14,6 +14,9 @@ from mcstress.services.gateway.client import SEARCH, GatewayClient
 from mcstress.services.gateway.schema import SearchRequest, encode
 from mcstress.services.http.stream import tls_context
 from mcstress.services.http.transport import Transport
+from mcstress.services.target import MemoryLimits, Target, TargetSetup
+from mcstress.services.target import Search as Wanted
+from mcstress.services.target_class import make_target, read_target
 from mcstress.services.trace_context import TraceContext
 from mcstress.users.session import Reporter
 
@@ -30,6 +33,10 @@ REQUEST = SearchRequest(
     query_role="warehouse worker",
 )
 BODY = encode(REQUEST)
+WANTED = Wanted(
+    REQUEST.query_text, REQUEST.corpora, 8, memory="playbook_alice", role=REQUEST.query_role
+)
+"""The same in the test's own words."""
 HEADERS = {"Content-Type": "application/json", "traceparent": TRACE.traceparent("1" * 16)}
 
 SearchCall = Callable[[], object]
@@ -84,6 +91,29 @@ def geventhttpclient_client(url: str, _: Environment) -> SearchCall:
     return lambda: client.post(SEARCH.path, body=BODY, headers=HEADERS).read()
 
 
+def by_target(name: str) -> MakeSearch:
+    """The same search, as a coordinator asks it of a target: by its class, or by its file."""
+
+    def make(url: str, _: Environment) -> Search:
+        if name not in _targets:
+            read = read_target(name)
+            setup = TargetSetup(
+                url=url,
+                corpora=tuple(REQUEST.corpora),
+                memory=MemoryLimits(3, 0.5, 0.3),
+                file=read.file,
+                text=read.text,
+            )
+            _targets[name] = make_target(name, setup)
+        target = _targets[name].connect()
+        return lambda: target.search(WANTED, TRACE)
+
+    return make
+
+
+_targets: dict[str, Target] = {}
+"""One a process, as in a run."""
+
 FAST_HTTP_USER = "FastHttpUser, answer thrown away"
 
 SEARCHERS: dict[str, tuple[MakeSearch, int]] = {
@@ -96,3 +126,10 @@ SEARCHERS: dict[str, tuple[MakeSearch, int]] = {
     "HttpUser": (http_user, 6),
 }
 """By name: how each user gets its client, and how many requests it makes in a turn."""
+
+BY_CLASS = "search by the gateway's class"
+TARGETS: dict[str, tuple[MakeSearch, int]] = {
+    BY_CLASS: (by_target(""), 40),
+    "search by a TOML file, text": (by_target("embedded"), 40),
+}
+"""The same by the two roads to a target."""

@@ -19,7 +19,7 @@ import gevent
 from locust.env import Environment
 
 from benchmarks.coordinating import coordinators
-from benchmarks.searchers import SEARCHERS, SearchCall
+from benchmarks.searchers import SEARCHERS, TARGETS, SearchCall
 from mcstress.process.tuning import tune_gc
 
 USERS = 50
@@ -75,7 +75,7 @@ def made(url: str, name: str, folder: Path) -> Turn:
         tune_gc(environment)
         searches, requests = coordinators(url, environment, folder, USERS), ALL_IN_REQUESTS
     else:
-        make, requests = SEARCHERS[name]
+        make, requests = (SEARCHERS | TARGETS)[name]
         searches = [make(url, environment) for _ in range(USERS)]
     for search in searches:
         search()

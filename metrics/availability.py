@@ -57,6 +57,7 @@ FEWEST_OF_A_KIND = 10
 could have hung through the one outage there was."""
 
 Slots = NDArray[np.bool_]
+Times = NDArray[np.float64]
 
 CHUNK_BITS = 9
 CHUNK = 1 << CHUNK_BITS
@@ -262,10 +263,10 @@ class ServiceSlots(Accumulator):
             self.cut[edge].mark(first, last)
 
     def add_answers(
-        self, kind: str, begins_s: Sequence[float], latencies_ms: Sequence[float]
+        self, kind: str, begins_s: Sequence[float] | Times, latencies_ms: Sequence[float]
     ) -> None:
         """Count successes called ``kind``; those that share an edge and a span are marked once."""
-        begins = np.array(begins_s)
+        begins = np.asarray(begins_s, np.float64)
         ends = begins + np.array(latencies_ms) / 1000
         edges = np.searchsorted(_EDGES, ends - begins).tolist()
         firsts, lasts = (

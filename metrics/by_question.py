@@ -28,6 +28,9 @@ from mcstress.metrics.metric import OPERATORS
 KEPT = 10_000
 """Of more different questions, as many are kept: half a point of interval at worst is enough."""
 
+WAITING = 1_000
+"""Different samples (question and values) that are counted before they are added up."""
+
 NANO = 1_000_000_000
 """The scale of values that are not whole: they are summed in billionths, as integers."""
 
@@ -87,28 +90,47 @@ class ByQuestion:
         self.samples = 0
         self._figures = figures
         self._rows: dict[Key, list[int]] = {}
+        self._waiting: dict[tuple[int, str, tuple[int, ...]], int] = {}
 
     def add(self, unit: int, question: str, *values: int) -> None:
-        """Count a sample of ``question``."""
+        """Count a sample of ``question``; a system that is steady gives the same values again."""
         self.samples += 1
-        row = self._rows.get((unit, question))
-        if row is None:
-            self._insert((unit, question), [1, *values])
+        sample, waiting = (unit, question, values), self._waiting
+        if sample in waiting:
+            waiting[sample] += 1
             return
-        row[0] += 1
-        for figure, value in enumerate(values, 1):
-            row[figure] += value
+        if len(values) != self._figures:
+            raise ValueError(f"{len(values)} values of a question; {self._figures} are counted")
+        waiting[sample] = 1
+        if len(waiting) > WAITING:
+            self._settle()
 
-    def _insert(self, key: Key, row: list[int]) -> None:
-        if len(row) != 1 + self._figures:
-            raise ValueError(f"{len(row) - 1} values of a question; {self._figures} are counted")
-        self._rows[key] = row
-        if len(self._rows) > 2 * KEPT:
-            self._prune()
+    def _settle(self) -> None:
+        """Add up the samples that wait."""
+        waiting, self._waiting = self._waiting, {}
+        for (unit, question, values), count in waiting.items():
+            self._add_row((unit, question), [count, *(count * value for value in values)])
+
+    def _add_row(self, key: Key, row: list[int]) -> None:
+        """Add a question's number of samples and sums."""
+        mine = self._rows.get(key)
+        if mine is None:
+            self._rows[key] = row
+            if len(self._rows) > 2 * KEPT:
+                self._keep_smallest()
+            return
+        for place, number in enumerate(row):
+            mine[place] += number
 
     def _prune(self) -> None:
+        """Add up what waits, and forget what is too much: readers come after."""
+        if self._waiting:
+            self._settle()
         if len(self._rows) > KEPT:
-            self._rows = dict(nsmallest(KEPT, self._rows.items(), key=_by_checksum))
+            self._keep_smallest()
+
+    def _keep_smallest(self) -> None:
+        self._rows = dict(nsmallest(KEPT, self._rows.items(), key=_by_checksum))
 
     def __len__(self) -> int:
         """How many different questions are kept."""
@@ -169,13 +191,9 @@ class ByQuestion:
     def merge(self, other: ByQuestion) -> None:
         """Add ``other``'s sums to these."""
         self.samples += other.samples
+        other._prune()
         for key, row in other._rows.items():
-            mine = self._rows.get(key)
-            if mine is None:
-                self._insert(key, list(row))
-                continue
-            for place, number in enumerate(row):
-                mine[place] += number
+            self._add_row(key, list(row))
 
     def state(self) -> dict[str, Any]:
         """``rows``: [unit, question, samples, sum, …], sorted. Empty where nothing was added."""
@@ -187,7 +205,12 @@ class ByQuestion:
         """Add what ``state()`` gave."""
         other = ByQuestion(self._figures)
         other.samples = state["samples"]
-        other._rows = {(unit, question): row for unit, question, *row in state["rows"]}
+        for unit, question, *row in state["rows"]:
+            if len(row) != 1 + self._figures:
+                raise ValueError(
+                    f"{len(row) - 1} values of a question; {self._figures} are counted"
+                )
+            other._rows[unit, question] = row
         self.merge(other)
 
 

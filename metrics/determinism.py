@@ -56,6 +56,7 @@ RANGES = (
 
 
 JACCARDS, IDENTICALS, TOP1S, OVERLAPS, RBOS = range(5)
+_IDENTICAL, _TOP1 = ("identical",), ("top1",)
 """The figures of a question: identical and top-1 are 0 or 1, RBOs in billionths."""
 
 PARTS = 720_720_000_000
@@ -129,11 +130,10 @@ class Determinism(Metric):
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a reissue against its baseline."""
-        self.attempted[()] += 1
-        before, hits = seen.before, seen.hits
-        if before is None or hits is None:
+        self.attempted[()] = self.attempted.get((), 0) + 1
+        pair = seen.pair
+        if pair is None:
             return
-        pair = before.against(event, hits)
         shared, union, identical = pair.shared, pair.union, pair.identical
         if pair.changed:
             self.changed[shared, union] += 1
@@ -149,12 +149,13 @@ class Determinism(Metric):
         overlap = PARTS if identical else round(2 * PARTS * shared / both)
         self.asked.add(seen.unit, seen.question, alike, same, top1, overlap, rbo_nano)
         if identical:
-            self.counted[("identical",)] += 1
+            self.counted[_IDENTICAL] = self.counted.get(_IDENTICAL, 0) + 1
         if top1:
-            self.counted[("top1",)] += 1
+            self.counted[_TOP1] = self.counted.get(_TOP1, 0) + 1
         if seen.say is not None:
             seen.say(event, "determinism", pair.jaccard)
-        seen.determinism[shared, union] += 1
+        sizes = shared, union
+        seen.determinism[sizes] = seen.determinism.get(sizes, 0) + 1
         if not identical:
             seen.worst.add(event, (shared, union), rbo_nano, (pair.baseline, pair.reissue))
 

@@ -19,7 +19,7 @@ from mcstress.metrics.arrivals import ArrivalTotals, Row, Trial
 from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
-from mcstress.metrics.pairing import Remembered
+from mcstress.metrics.pairing import Ids, Pair, Remembered
 from mcstress.metrics.tally import Accumulator, Tally
 from mcstress.metrics.worst import WorstReissues
 
@@ -246,17 +246,18 @@ class Seen:
 
     One object serves all events of a second: what it holds of an event is good during ``add`` only.
 
-    ``hits`` has no repeats. ``before`` is what the event is compared with: a reissue's baseline,
-    the memory arm of a control, the first query of a swap. ``place``: where the hit that was
-    expected stands (rates.py). ``question``: what was asked (question.py), and ``unit`` who asks:
-    a trio, or the trios of one wording. ``say`` hears of single events. ``faults``, ``worst`` and,
-    for the timeline, ``determinism`` (shared, union) and ``handover`` (arm, hit at top-1) are kept
-    beside the figures.
+    ``hits`` has no repeats; ``ids`` are their identities in baselines, reissues and swaps, and None
+    elsewhere. ``before`` is what the event is compared with: a reissue's baseline, the memory arm
+    of a control, the first query of a swap; ``pair``: a reissue with its baseline. ``place``: where
+    the hit that was expected stands (rates.py). ``question``: what was asked (question.py), and
+    ``unit`` who asks: a trio, or the trios of one wording. ``say`` hears of single events.
+    ``faults``, ``worst`` and, for the timeline, ``determinism`` (shared, union) and ``handover``
+    (arm, hit at top-1) are kept beside the figures.
     """
 
     __slots__ = (
-        "before", "determinism", "faults", "handover", "hits", "place", "question", "say", "unit",
-        "worst",
+        "before", "determinism", "faults", "handover", "hits", "ids", "pair", "place", "question",
+        "say", "unit", "worst",
     )  # fmt: skip
 
     def __init__(
@@ -266,7 +267,9 @@ class Seen:
         say: Say | None = None,
     ) -> None:
         self.hits: Hits = None
+        self.ids: Ids | None = None
         self.before: Remembered | None = None
+        self.pair: Pair | None = None
         self.place: int | None = None
         self.question = UNKNOWN
         self.unit = NO_UNIT

@@ -7,12 +7,16 @@ once, and then added to the band's histograms, to the timeline's and to the serv
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
+from itertools import repeat
+from operator import sub
 
+import numpy as np
 from msgspec import UNSET
 
-from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlots
+from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlots, Times
 from mcstress.metrics.band import Band
-from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
+from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord, utc
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import Counts
 from mcstress.metrics.metric import Faults, Say, Seen
@@ -29,28 +33,39 @@ MORE_THAN_TIMED = LOOK_STEPS | LLM_STEPS
 
 
 class Answered:
-    """The steps of one name that a service answered: their begins in Unix seconds, and latencies.
+    """The steps of one name that a service answered: their begins, and latencies.
 
     Once their latencies are with those of the steps that failed, ``latencies_ms`` has these too.
     """
 
-    __slots__ = ("begins_s", "latencies_ms")
+    __slots__ = ("begins", "latencies_ms")
 
     def __init__(self) -> None:
-        self.begins_s: list[float] = []
+        self.begins: list[datetime] = []
         self.latencies_ms: list[float] = []
+
+
+class Lasted:
+    """The events of one phase: how long each lasted, waits included, and the services' part."""
+
+    __slots__ = ("lasted_ms", "service_ms")
+
+    def __init__(self) -> None:
+        self.lasted_ms: list[float] = []
+        self.service_ms: list[float] = []
 
 
 class SecondBucket(Seen):
     """Events by phase and outcome, latencies by name, and what else the timeline shows."""
 
     __slots__ = (
-        "_availability", "answered", "band", "events", "failed", "listeners", "parts", "phases",
-        "phases_service", "queue", "scheduled", "unanswered", "users_from",
+        "_availability", "_begin", "_second", "answered", "band", "events", "failed", "listeners",
+        "parts", "phases", "queue", "scheduled", "unanswered", "users_from",
     )  # fmt: skip
 
     def __init__(
         self,
+        second: int,
         users_from: int,
         band: Band,
         *,
@@ -60,6 +75,7 @@ class SecondBucket(Seen):
         say: Say | None,
     ) -> None:
         super().__init__(faults, worst, say)
+        self._second, self._begin = second, utc(second)
         self.users_from = users_from
         self.band = band
         self.listeners = band.listeners
@@ -68,8 +84,7 @@ class SecondBucket(Seen):
         self.unanswered: Latencies = defaultdict(list)
         self.queue: Latencies = defaultdict(list)
         self.parts: Latencies = defaultdict(list)
-        self.phases: Latencies = defaultdict(list)
-        self.phases_service: Latencies = defaultdict(list)
+        self.phases: defaultdict[str, Lasted] = defaultdict(Lasted)
         self._availability = availability
         self.failed = 0
         self.scheduled: ScheduledTimes | None = None
@@ -82,7 +97,7 @@ class SecondBucket(Seen):
         alone.
         """
         phase, outcome, steps, unsent = event.phase, event.outcome, event.steps, 0
-        self.events[phase, outcome] += 1
+        self.events[phase, outcome] = self.events.get((phase, outcome), 0) + 1
         for step in steps:
             name = step.name
             other = step.error is not None or step.cut or step.resent or step.parts is not UNSET
@@ -90,12 +105,13 @@ class SecondBucket(Seen):
                 unsent += self._add_other(event, step)
                 continue
             answered = self.answered[name]
-            answered.begins_s.append(step.time.timestamp())
+            answered.begins.append(step.time)
             answered.latencies_ms.append(step.latency_ms)
         if steps and not unsent and outcome != "cut":
             latency_ms, lasted_ms = event.latency_ms, event.lasted_ms
-            self.phases[phase].append(latency_ms if lasted_ms is None else lasted_ms)
-            self.phases_service[phase].append(latency_ms)
+            lasted = self.phases[phase]
+            lasted.lasted_ms.append(latency_ms if lasted_ms is None else lasted_ms)
+            lasted.service_ms.append(latency_ms)
         return unsent
 
     def _add_other(self, event: Event, step: StepRecord) -> int:
@@ -114,7 +130,7 @@ class SecondBucket(Seen):
             end_s = begin_s + latency_ms / 1000
             self._service_of(name).add(begin_s, end_s, ok=False, cut=step.cut)
         else:
-            self.answered[name].begins_s.append(begin_s)
+            self.answered[name].begins.append(step.time)
             self.answered[name].latencies_ms.append(latency_ms)
         if not step.cut:
             self._add_uncut(event, step)
@@ -149,23 +165,29 @@ class SecondBucket(Seen):
             self.faults[("repeated_ids",)] += 1
         self.band.errors.add_step(name, error)
 
+    def _unix_s(self, times: list[datetime]) -> Times:
+        """``times`` in Unix seconds, as each one's ``timestamp()``, in a third of the time."""
+        since = np.array(list(map(sub, times, repeat(self._begin))), "timedelta64[us]")
+        return (since.astype(np.int64) + self._second * 1_000_000) / 1e6
+
     def settle(self, slot: SlotCounts) -> None:
         """Add all that was kept to the band and to the timeline's slot."""
         latency = self.band.latency
         for name, answered in self.answered.items():
             service = self._service_of(name)
-            service.add_answers(name, answered.begins_s, answered.latencies_ms)
+            service.add_answers(name, self._unix_s(answered.begins), answered.latencies_ms)
         for name, latencies in self.unanswered.items():
             self.answered[name].latencies_ms += latencies
         for name, answered in self.answered.items():
             counts = Counts.of(answered.latencies_ms)
             latency.steps[name].add(counts)
             slot.steps[name].add(counts)
+        for phase, lasted in self.phases.items():
+            latency.phases[phase].add(Counts.of(lasted.lasted_ms))
+            latency.phases_service[phase].add(Counts.of(lasted.service_ms))
         for kept, histograms in (
             (self.queue, latency.queue),
             (self.parts, latency.parts),
-            (self.phases, latency.phases),
-            (self.phases_service, latency.phases_service),
         ):
             for name, latencies in kept.items():
                 histograms[name].add(Counts.of(latencies))

@@ -11,8 +11,8 @@ from mcstress.metrics.handover import KINDS
 from mcstress.metrics.identity import identities
 from mcstress.metrics.metric import UNSENT_STEPS, Faults, Hits
 from mcstress.metrics.moment import SecondBucket
-from mcstress.metrics.pairing import Pairing, compact
-from mcstress.metrics.question import Questions, unit_of
+from mcstress.metrics.pairing import Pairing
+from mcstress.metrics.question import Questions
 from mcstress.metrics.rates import place
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.rounds import Listed
@@ -20,6 +20,9 @@ from mcstress.metrics.sums import Accumulators
 from mcstress.metrics.worst import time_us
 
 Observe = Callable[[Event, Hits, SecondBucket], None]
+
+COMPARED = frozenset({"baseline", "reissue", "swap"})
+"""The phases whose lists are compared with one another, hit by hit."""
 
 
 class Observer:
@@ -48,22 +51,33 @@ class Observer:
         if event.scheduled is not UNSET:
             moment.add_scheduled(event, unsent)
         moment.question = event.question or self._question_of(event)
-        moment.unit = unit_of(event)
+        # ``unit_of`` and ``listed``, without a call.
+        moment.unit = event.trio if event.variant is None else event.variant
         if event.outcome == "cut":
             return
-        hits = None if event.found is None else event.top_k  # ``listed``, without a call
-        if hits is not None and not len(hits) == event.k == len({hit.id for hit in hits}):
-            hits = _distinct(event, hits, sums.faults)
-        phase = event.phase
+        hits, phase, who = event.top_k, event.phase, None
+        if event.found is None:
+            hits = None
+        elif hits is not None:
+            # Those that are compared need identities, of which as many differ as there are hits.
+            if phase in COMPARED:
+                who = tuple(identities(hits))
+                different = len(set(who))
+            else:
+                different = len({hit.id for hit in hits})
+            if not len(hits) == event.k == different:
+                hits = _distinct(event, hits, sums.faults)
+                who = who and tuple(identities(hits))
+        moment.ids = who
         if phase == "baseline":
-            self._baseline(event, hits, moment, sums)
+            self._baseline(event, moment, sums)
         observe = self._by_phase.get(phase)
         if observe is not None:
             observe(event, hits, moment)
 
-    def _baseline(self, event: Event, hits: Hits, moment: SecondBucket, sums: Accumulators) -> None:
+    def _baseline(self, event: Event, moment: SecondBucket, sums: Accumulators) -> None:
         """Baselines of all workers are paired with one another: Diversity hears of the pairs."""
-        cell, kept = event.cell, None if hits is None else compact(hits)
+        cell, kept = event.cell, moment.ids
         if kept is not None:
             self._pairing.remember(event, cell, kept)
         sizes = event.corpus_sizes
@@ -83,8 +97,9 @@ class Observer:
             add(event, moment)
 
     def _reissue(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
-        before = self._pairing.baseline_of(event)
+        before, ids = self._pairing.baseline_of(event), moment.ids
         moment.hits, moment.before, moment.place = hits, before, None
+        moment.pair = None if before is None or ids is None else before.against(event, ids)
         for add in moment.listeners["reissue"]:
             add(event, moment)
 
@@ -110,10 +125,10 @@ class Observer:
     def _swap(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
         """The counterpart of a second query, which rejects a list, is the first."""
         moment.hits, moment.before, moment.place = hits, None, None
-        if hits is not None and event.exclude_ids is not None:
+        if moment.ids is not None and event.exclude_ids is not None:
             moment.before = self._pairing.recall(event, "swap")
-        elif hits is not None:
-            self._pairing.remember(event, event.cell, compact(hits))
+        elif moment.ids is not None:
+            self._pairing.remember(event, event.cell, moment.ids)
         for add in moment.listeners["swap"]:
             add(event, moment)
 

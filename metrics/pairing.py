@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from mcstress.metrics import jaccard
-from mcstress.metrics.event import CellKey, Event, Hit, Inserts
-from mcstress.metrics.identity import identities, identity
+from mcstress.metrics.event import CellKey, Event, Inserts
+from mcstress.metrics.identity import identity
 from mcstress.metrics.rank_overlap import rank_biased_overlap
 
 Ids = tuple[str, ...]
@@ -86,25 +86,15 @@ class Remembered(msgspec.Struct, gc=False):
     ids: Ids
     corpus_sizes: dict[str, int] | None
     place: int | None
-    _pair: Pair | None = None
 
-    def part(self) -> None:
-        """Another counterpart comes."""
-        self._pair = None
-
-    def against(self, event: Event, hits: list[Hit]) -> Pair:
-        """The pair with the list of ``event``, its counterpart; made once for all metrics."""
-        pair = self._pair
-        if pair is None:
-            before, after, inserts = self.corpus_sizes, event.corpus_sizes, event.inserts
-            changed = before is not None and after is not None and before != after
-            ids = tuple(identities(hits))
-            if inserts is None:
-                pair = self._pair = Pair(self.ids, ids, changed)
-            else:
-                changed = changed and _changed_beside(inserts, before or {}, after or {})
-                pair = self._pair = _without(inserts, self.ids, ids, changed)
-        return pair
+    def against(self, event: Event, ids: Ids) -> Pair:
+        """The pair with the list of ``event``, its one counterpart."""
+        before, after, inserts = self.corpus_sizes, event.corpus_sizes, event.inserts
+        changed = before is not None and after is not None and before != after
+        if inserts is None:
+            return Pair(self.ids, ids, changed)
+        changed = changed and _changed_beside(inserts, before or {}, after or {})
+        return _without(inserts, self.ids, ids, changed)
 
 
 class Pairing:
@@ -125,13 +115,9 @@ class Pairing:
         """
         seat = self._of(event)
         if event.paired_seq is not None:
-            found = seat.get(event.paired_seq)
-        else:
-            its = (one for one in seat.values() if one.cell == event.cell)
-            found = next((one for one in its if one.phase == "baseline"), None)
-        if found is not None:
-            found.part()
-        return found
+            return seat.get(event.paired_seq)
+        its = (one for one in seat.values() if one.cell == event.cell)
+        return next((one for one in its if one.phase == "baseline"), None)
 
     def recall(self, event: Event, phase: str) -> Remembered | None:
         """The counterpart of ``event``, an event of ``phase``, once.
@@ -152,8 +138,3 @@ class Pairing:
         if held is None or held[0] != event.round:
             held = self._seats[key] = (event.round, {})
         return held[1]
-
-
-def compact(hits: list[Hit]) -> Ids:
-    """The identities of ``hits`` as they are kept: of equal strings from many answers, one."""
-    return tuple(identities(hits))

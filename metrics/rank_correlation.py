@@ -56,13 +56,13 @@ class RankCorrelation(Metric):
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a reissue against its baseline."""
-        if seen.before is None or seen.hits is None:
-            return
-        pair = seen.before.against(event, seen.hits)
-        if pair.changed or pair.shared < FEWEST:
+        del event
+        pair = seen.pair
+        if pair is None or pair.changed or pair.shared < FEWEST:
             return
         turned = 0 if pair.identical else discordant(pair.baseline, pair.reissue)[1]
-        self.orders[pair.shared, turned] += 1
+        order = pair.shared, turned
+        self.orders[order] = self.orders.get(order, 0) + 1
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figures, beside determinism's."""

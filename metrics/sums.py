@@ -51,6 +51,7 @@ class Accumulators:
         moment = self._moments.get((band, second))
         if moment is None:
             moment = self._moments[band, second] = SecondBucket(
+                second,
                 band,
                 self.bands[band],
                 faults=self.faults,

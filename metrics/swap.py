@@ -92,8 +92,8 @@ class SwapFigures(Metric):
         self.after.add(seen.unit, seen.question, came_back)
         if came_back:
             self.returned[()] += came_back
-        if before is not None:
-            self.pairs[jaccard.overlap(frozenset(before.ids), identities(hits))] += 1
+        if before is not None and seen.ids is not None:
+            self.pairs[jaccard.overlap(frozenset(before.ids), seen.ids)] += 1
 
     def per_question(self) -> PerQuestion:
         """How many rejected hits returned in a list, by question."""

@@ -10,7 +10,8 @@ TallyKey = TypeVar("TallyKey", bound=tuple[Any, ...])
 class Tally(dict[TallyKey, int]):
     """How often each key (a tuple of strings and integers) was seen; 0 for others.
 
-    Not a ``Counter``, whose items take twice as long to set.
+    Not a ``Counter``, whose items take twice as long to set. In what runs for every event it is
+    read by ``get``: brackets take four times as long with any subclass of dict.
     """
 
     def __missing__(self, key: TallyKey) -> int:

@@ -50,13 +50,13 @@ class EventScope:
         number: int | None = None,
     ) -> None:
         self.coordinator = coordinator
-        self.trace = coordinator.trace(phase)
+        self.trace = trace = coordinator.trace(phase)
         self.steps: list[Step[Any]] = []
-        self._began = perf_counter()
+        self._began = began = perf_counter()
         self._is_kept_open = False
         self._by: type[BaseException] | None = None
         self.event = Event(
-            time=_at(CLOCK.anchor_s + self._began, UTC),
+            time=_at(CLOCK.anchor_s + began, UTC),
             round=coordinator.round,
             trio=coordinator.seat.trio,
             variant=coordinator.variant.number,
@@ -70,7 +70,7 @@ class EventScope:
             k=coordinator.run.top_k,
             top_k=[],
             found=None,
-            trace_id=self.trace.trace_id,
+            trace_id=trace.trace_id,
         )
         if coordinator.slot is not None:
             self.event.scheduled, coordinator.slot = coordinator.slot.scheduled, None
@@ -106,18 +106,15 @@ class EventScope:
         steps, self.steps = self.steps, []
         records, latency_ms, failed = [], 0.0, None
         for step in steps:
-            name, error, start = step.name, step.error, _at(step.start_s, UTC)
-            record = StepRecord(name, start, step.latency_ms, error, step.queue_ms, step.resent)
-            if step.unparseable is not None:
-                record.unparseable = step.unparseable
-            if step.parts is not None:
-                record.parts = part_times(step.parts)
+            name, error, took_ms = step.name, step.error, step.latency_ms
+            start = _at(step.start_s, UTC)
+            record = StepRecord(name, start, took_ms, error, step.queue_ms, step.resent)
             records.append(record)
-            if step.cut:
-                record.cut = True
-            if step.cut or name == POLL:
+            if step.answer is None or step.parts is not None:
+                _note_rare(step, record)
+            if name == POLL or record.cut:
                 continue
-            latency_ms += step.latency_ms
+            latency_ms += took_ms
             if error is not None and failed is None:
                 failed = f"{name}: {error}"
         if failed is not None and self._by is None:
@@ -195,11 +192,14 @@ class EventScope:
         step = ask(search, self.trace)
         if look is not None:
             step.name = look
-        found = self.take(step).answer
+        self.steps.append(step)
+        coordinator.report(step)
+        found = step.answer
         if found is not None:
             event.top_k, event.found = found.hits, len(found.hits)
             event.per_corpus_counts = found.per_corpus_counts
-            event.boosted, event.injected = found.boosted, found.injected
+            if found.boosted is not None or found.injected is not None:
+                event.boosted, event.injected = found.boosted, found.injected
             if rules is not None:
                 rules.judge(found, event)
             if alone is not None:
@@ -229,6 +229,13 @@ class EventScope:
         self.steps.append(step)
         self.coordinator.report(step)
         return step
+
+
+def _note_rare(step: Step[Any], record: StepRecord) -> None:
+    """Note what steps have that were not simply answered: one that was has none of it."""
+    record.unparseable, record.cut = step.unparseable, step.cut
+    if step.parts is not None:
+        record.parts = part_times(step.parts)
 
 
 def search_by_memory(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 import gevent
+import psutil
 from gevent import Greenlet
 from gevent.pool import Group
 from locust import events, task
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import MasterRunner
 
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.locust_compat import StoppableUser, with_any_tag
@@ -117,7 +120,20 @@ def refuse_without_listeners(environment: Environment, **_: Any) -> None:
             f"mcstress: locustfile: found {', '.join(kinds)} and no call of install(), expected "
             "both: from mcstress import install; install()\n"
         )
+        if isinstance(environment.runner, MasterRunner):
+            _end_forked_workers()
         raise SystemExit(EXIT_USAGE)
+
+
+def _end_forked_workers() -> None:
+    """End what Locust has forked for ``--processes``, which is all that a master has by now.
+
+    Locust asks them to stop and waits: one that does not yet reach its master, and has caught what
+    it was asked with, tries to for five minutes.
+    """
+    for worker in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
 
 
 class AliceUser(CoordinatorUser):

@@ -102,7 +102,8 @@ def make_parser() -> ArgumentParser:
     parser.add_argument(
         "--probe",
         action=BooleanOptionalAction,
-        help="send one search and one chat; default: only to the services whose host is given",
+        help="send one search and one chat, of a target's file one request of each operation, "
+        "which writes; default: one search and one chat to the services whose host is given",
     )
     return parser
 
@@ -149,7 +150,7 @@ def _services(settings: Settings, *, probing: bool | None) -> Iterator[Finding]:
     url, llm_url = settings.gateway_url, settings.llm.url
     own = settings.keeps_what_is_written
     if own:
-        yield from _target(settings, url, probing=probing is not False)
+        yield from _target(settings, url, probing=probing is not False, whole=bool(probing))
     if llm_url:
         yield from _llm(settings, llm_url, probing=probing is not False)
     if settings.llm.absent:
@@ -170,11 +171,22 @@ def _services(settings: Settings, *, probing: bool | None) -> Iterator[Finding]:
         stack.stop()
 
 
-def _target(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]:
+def _target(
+    settings: Settings, url: str, *, probing: bool, whole: bool = False
+) -> Iterator[Finding]:
+    """The target; a file's operations are each tried where the ``whole`` of it is asked for.
+
+    Then a look that finds it wanting ends nothing: the probe shows why.
+    """
+    whole = whole and bool(settings.target_name.file)
+    if settings.target_name.file:
+        yield from probe.secrets(settings, url)
     try:
         facts = look_at_target(settings, url)
     except UsageError as fault:
         yield Finding("fail", str(fault))
+        if whole:
+            yield from probe.each_operation(settings, url)
         return
     sizes = sorted(facts.corpus_sizes.items())
     corpora = ", ".join(f"{name} ({size:,})" for name, size in sizes) or "corpora not known"
@@ -184,7 +196,9 @@ def _target(settings: Settings, url: str, *, probing: bool) -> Iterator[Finding]
     else:
         where = settings.gateway_url or "built in, not your system"
         yield Finding("ok", f"gateway {where}: {corpora}")
-    if probing:
+    if whole:
+        yield from probe.each_operation(settings, url)
+    elif probing:
         yield probe.search(settings, url)
 
 

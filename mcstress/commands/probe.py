@@ -1,19 +1,25 @@
 """One search and one chat, as a run would send them: what ``mcstress check`` shows of a service.
 
-Neither writes anything: the search asks no playbook, and the message goes to the LLM alone.
+Neither writes anything: the search asks no playbook, and the message goes to the LLM alone. With
+``--probe`` and a target's file each of its operations is tried; that writes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from typing import Literal
 
 import msgspec
 
+from mcstress.errors import UsageError
 from mcstress.first_search import SHOWN_CHARACTERS, first_search, untraced
 from mcstress.services.failure_reason import clip
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.preflight import ModelFacts
+from mcstress.services.target_class import make_target
+from mcstress.services.toml.probe import Probe, destinations
+from mcstress.services.toml.target import TomlTarget
 from mcstress.settings import Settings
 from mcstress.users.scenarios.expand import inbox_query
 
@@ -38,6 +44,30 @@ def search(settings: Settings, url: str) -> Finding:
         return Finding("warn", f"{asked}: relevance: {first.missing}")
     told = f"the first is {clip(hits[0].id)} of {clip(hits[0].corpus)}"
     return Finding("ok", f"{asked}: {len(hits)} hits, {told}, {step.latency_ms:.0f} ms")
+
+
+def each_operation(settings: Settings, url: str) -> Iterator[Finding]:
+    """One request of each operation of a target's file; what is written is marked, and listed."""
+    demand = settings.scenario.variants[0].contracts[0].demands[0]
+    try:
+        target = make_target(settings.target, settings.target_setup(url))
+    except UsageError:
+        return  # told by the look at the target
+    assert isinstance(target, TomlTarget)
+    with closing(target):
+        for one in Probe(target, demand.query, demand.role, settings.top_k).run():
+            yield Finding(one.mark, one.text)
+
+
+def secrets(settings: Settings, url: str) -> Iterator[Finding]:
+    """Where each variable of a target's file goes; nothing is sent."""
+    try:
+        target = make_target(settings.target, settings.target_setup(url))
+    except UsageError:
+        return  # told by the look at the target
+    with closing(target):
+        for told in destinations(target) if isinstance(target, TomlTarget) else ():
+            yield Finding("ok", f"secret: {told}")
 
 
 def chat(settings: Settings, url: str, model: ModelFacts) -> Finding:

@@ -24,6 +24,48 @@ CAME_LATER = ("time_axis",)
 _REF = "#/$defs/{name}"
 _NUMBER = ["number", "null"]
 _PAIR = {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+_WORDS = ["string", "null"]
+
+
+def _rows(told: str, **columns: str) -> Json:
+    """A list of objects; ``columns`` are the descriptions of their keys."""
+    properties = {name: {"description": meaning} for name, meaning in columns.items()}
+    return {"description": told, "type": "array", "items": _object(properties)}
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "properties": properties}
+
+
+_UNMEASURED = {"description": "why this was not measured; null where it was", "type": _WORDS}
+_POOL = {"description": "what the lists behind chance are drawn from", "type": _WORDS}
+_REASONS = {"step": "its name", "reason": "in the service's words", "count": "how often"}
+_SILENCES = _rows("the first twenty", begin="in Unix seconds", seconds="its length")
+NO_FIGURES = {
+    "relevance.not_measured": _UNMEASURED,
+    "relevance.found_values": {
+        "description": "the commonest values of hits, where they are none that demands ask for",
+        "type": "array",
+        "items": {"type": "string"},
+    },
+    "relevance.worst": _rows(
+        "the questions with the least mean gain",
+        unit="the wording, or the trio that has one of its own",
+        question="its key",
+        lists="how often it was asked",
+        precision_at_k="mean over its lists",
+        mean_gain_at_k="mean over its lists",
+    ),
+    "diversity.same_role_across_contracts.chance_pool": _POOL,
+    "diversity.different_roles_within_contract.chance_pool": _POOL,
+    "inbox.not_measured": _UNMEASURED,
+    "memory.not_measured": _UNMEASURED,
+    "llm.by_reason": _rows("why answers of the LLM could not be used", **_REASONS),
+    "errors.by_reason": _rows("why steps failed", **_REASONS),
+    "availability.silences": _SILENCES,
+    "availability.llm.silences": _SILENCES,
+}
+"""What stands among figures and is none, by its path."""
 
 
 def schema() -> Json:
@@ -68,6 +110,11 @@ def _by_section() -> dict[str, Any]:
             *path, leaf = metric.interval.split(".")
             told = f"95 % interval of {metric.name}"
             _section(root, path)[leaf] = {"description": told, **_PAIR}
+            whose = f"whose values the interval of {metric.name} is for, where it says so"
+            _section(root, path)[f"{leaf}_label"] = {"description": whose, "type": _WORDS}
+    for place, told_of in NO_FIGURES.items():
+        *path, leaf = place.split(".")
+        _section(root, path)[leaf] = told_of
     return root
 
 
@@ -77,10 +124,6 @@ def _section(root: Json, path: list[str]) -> Json:
     for key in path:
         properties = properties.setdefault(key, _object({}))["properties"]
     return properties
-
-
-def _object(properties: Json) -> Json:
-    return {"type": "object", "properties": properties}
 
 
 def _figure(metric: MetricName) -> Json:

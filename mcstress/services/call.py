@@ -99,7 +99,10 @@ def _read(
         words = error_member(reply.body)
         return None, words and said_fault(reply, words)
     try:
-        answer = read(endpoint.decoder, reply.body)
+        try:
+            answer = endpoint.decoder.decode(reply.body)
+        except msgspec.DecodeError:
+            answer = read(endpoint.decoder, reply.body)
     except DECODE_ERRORS as error:
         return None, decode_fault(reply, error)
     if said := getattr(answer, "error", None):

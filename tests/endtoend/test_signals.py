@@ -12,8 +12,7 @@ from endtoend.accounts import calls, go_on, steps_of
 from endtoend.deployments import HEADLESS, Deployment, apart, local, processes
 from endtoend.locust_run import until
 from free_ports import free_port
-from locust.rpc import Message
-from locust.rpc.zmqrpc import Client
+from harness.stranger import Stranger
 from standin.process import Standin
 
 from mcstress.exit_codes import EXIT_CODES
@@ -56,12 +55,11 @@ def test_a_strangers_message_changes_nothing_of_it(tmp_path):
             deployment.start_master(*HEADLESS, "--loglevel", "DEBUG", *services, workers=1)
             master = deployment.master
             until(lambda: "Waiting for workers" in master.output)  # noqa: B023  (at once)
-            stranger = Client("127.0.0.1", deployment.port, "stranger")
-            stranger.send(Message("heartbeat", {"state": "running"}, "stranger"))
-            until(lambda: "dropped a message" in master.output)  # noqa: B023
-            master.send(signal_)
-            assert master.wait(20) == 128 + signal_, master.output
-            stranger.close(linger=0)
+            with Stranger(deployment.port) as stranger:
+                stranger.say("heartbeat", {"state": "running"})
+                until(lambda: "dropped a message" in master.output)  # noqa: B023
+                master.send(signal_)
+                assert master.wait(20) == 128 + signal_, master.output
 
 
 @pytest.mark.parametrize("how", [HEADLESS, ("--autostart", *WEB)], ids=["headless", "autostart"])

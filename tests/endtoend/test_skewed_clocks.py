@@ -42,9 +42,9 @@ def skewed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def silenced(tmp_path_factory):
-    """A run on a service that hangs for four seconds."""
+    """A run on a service that hangs for four seconds, 20 s after the search before the load."""
     with FaultyStacks() as stacks:
-        return run_of(tmp_path_factory.mktemp("silenced"), stacks.url("outage=4+4"), "14s")
+        return run_of(tmp_path_factory.mktemp("silenced"), stacks.url("outage=20+4"), "32s")
 
 
 @pytest.mark.slow

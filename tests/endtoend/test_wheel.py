@@ -122,16 +122,22 @@ def make_project(folder, wheel, python):
     return folder
 
 
-@pytest.fixture(scope="module", params=range(len(interpreters())))
-def project(request, wheel, tmp_path_factory):
-    """A project for each Python."""
-    return make_project(tmp_path_factory.mktemp("project"), wheel, interpreters()[request.param])
-
-
 @pytest.fixture(scope="module")
-def first_project(wheel, tmp_path_factory):
-    """A project for the Python that runs the tests."""
-    return make_project(tmp_path_factory.mktemp("first"), wheel, sys.executable)
+def project_of(wheel, tmp_path_factory):
+    """What makes the project of a Python, once: installing costs less than compiling it all."""
+    return cache(lambda python: make_project(tmp_path_factory.mktemp("project"), wheel, python))
+
+
+@pytest.fixture(params=range(len(interpreters())))
+def project(request, project_of):
+    """A project for each Python."""
+    return project_of(interpreters()[request.param])
+
+
+@pytest.fixture
+def first_project(project_of):
+    """The project of the Python that runs the tests."""
+    return project_of(sys.executable)
 
 
 def run(project, script, *arguments):

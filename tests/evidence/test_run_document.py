@@ -242,6 +242,25 @@ def test_every_key_has_its_description():
     assert figure["description"].startswith("reissues against their baselines")
 
 
+def unexplained(found, part, path=""):
+    """The keys of ``found`` that a part of the schema says nothing of."""
+    if isinstance(found, list):
+        for one in found:
+            yield from unexplained(one, part.get("items", {}), path)
+    elif isinstance(found, dict) and "properties" in part:
+        for key, value in found.items():
+            if key in part["properties"]:
+                yield from unexplained(value, part["properties"][key], f"{path}.{key}")
+            else:
+                yield f"{path}.{key}"
+
+
+def test_every_key_among_the_figures_is_explained(document):
+    explained = schema()["$defs"]["Figures"]
+    for made in (head_of(document), json.loads(SAMPLE.read_bytes())):
+        assert {*unexplained(made["metrics"], explained)} == set()
+
+
 def test_a_module_prints_the_schema():
     command = [sys.executable, "-m", "mcstress.evidence.schema"]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout

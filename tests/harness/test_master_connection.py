@@ -24,7 +24,8 @@ class Line:
     def __init__(self):
         self._port = free_port()
         self.begin()
-        self.runner = SimpleNamespace(client=Client("127.0.0.1", self._port, "worker"))
+        self._clients = [Client("127.0.0.1", self._port, "worker")]
+        self.runner = SimpleNamespace(client=self._clients[0])
         self.lost = Event()
         self.connection = MasterConnection(self.runner, self.lost.set)
         self.speak()
@@ -47,10 +48,18 @@ class Line:
 
     def end(self):
         self._master.close(linger=0)
+        self._master.socket.context.term()
+
+    def connect_anew(self, name):
+        """Have another socket of Locust's in place of the one that there is."""
+        self.runner.client.close(linger=0)
+        self._clients.append(Client("127.0.0.1", self._port, name))
+        self.runner.client = self._clients[-1]
 
     def close(self):
         self.connection.close()
-        self.runner.client.close(linger=0)
+        for client in self._clients:
+            client.socket.context.destroy(linger=0)
         self.end()
 
 
@@ -92,9 +101,8 @@ def test_one_that_comes_back_later_is_there_again(line):
 
 
 def test_a_new_socket_of_locusts_is_watched_too(line):
-    line.runner.client.close(linger=0)
     # One of the same name would be refused while the master has yet to miss the old one.
-    line.runner.client = Client("127.0.0.1", line._port, "worker again")
+    line.connect_anew("worker again")
     line.speak()
     assert not line.lost.wait(2 * LOOK_S * LOOKS)
     line.end()

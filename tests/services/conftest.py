@@ -4,9 +4,12 @@ import contextlib
 
 import gevent
 import pytest
+from toml_files import served
 
 from mcstress.services.gateway.client import GatewayClient
 from mcstress.services.http.transport import Transport
+
+__all__ = ["served"]
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ class LinesDigest:
         self.lines += 1
         self._sum += xxh3_128_intdigest(line)
 
-    def add_all(self, lines: Iterable[bytes]) -> None:
+    def add_all(self, lines: Iterable[bytes | memoryview]) -> None:
         """Count ``lines``."""
         digests = list(map(xxh3_128_intdigest, lines))
         self.lines += len(digests)

@@ -42,7 +42,7 @@ class Segment:
         self.tally = FileTally()
         self._gone = False
         self._waiting = bytearray()
-        self._half_line = b""
+        self._half_line = bytearray()
         self._has_untallied_records = False
         self._descriptor = _open_empty(path, private=private)
         self.record(first_record)
@@ -121,23 +121,27 @@ class Segment:
                 self.error = self.error or f"{self.path}: {error.strerror}"
                 return
             self.bytes_written += written
-            with memoryview(self._waiting)[:written] as taken:
-                self._add_to_tally(bytes(taken))
-            del self._waiting[:written]
+            if written < len(self._waiting):
+                taken = self._waiting[:written]
+                del self._waiting[:written]
+            else:  # all of it, without a copy
+                taken, self._waiting = self._waiting, bytearray()
+            self._add_to_tally(taken)
         self._has_untallied_records = False
 
-    def _add_to_tally(self, written: bytes) -> None:
+    def _add_to_tally(self, written: bytearray) -> None:
         """Tally the whole lines among what was written; half a line waits for its end."""
-        written = self._half_line + written
-        lines, at = [], 0
+        if self._half_line:
+            written = self._half_line + written
+        lines, at, view = [], 0, memoryview(written)
         # ``split`` looks at one byte after the other, ``find`` at many: half of all that it costs.
         while (end := written.find(b"\n", at)) >= 0:
-            lines.append(written[at:end])
+            lines.append(view[at:end])
             at = end + 1
         self._half_line = written[at:]
         if self._has_untallied_records:
-            self.tally.records.add_all(line for line in lines if line.startswith(RECORD))
-            lines = [line for line in lines if not line.startswith(RECORD)]
+            self.tally.records.add_all(line for line in lines if _is_record(line))
+            lines = [line for line in lines if not _is_record(line)]
         self.tally.events.add_all(lines)
 
     def _look_for_file(self) -> None:
@@ -171,6 +175,10 @@ class Segment:
     def _has_room(self) -> bool:
         self._write()
         return len(self._waiting) < HELD_BYTES
+
+
+def _is_record(line: memoryview) -> bool:
+    return line[: len(RECORD)] == RECORD
 
 
 def _open_empty(path: Path, *, private: bool) -> int:

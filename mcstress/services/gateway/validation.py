@@ -25,8 +25,10 @@ def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
     if len({hit.id for hit in results}) < len(results) and (twice := first_twice(results)):
         begin, end = HIT_TWICE
         return f'{begin}"{clip(twice.id)}" of corpus "{clip(twice.corpus)}"{end}'
-    boosted, injected = answer.playbook_boosted or 0, answer.playbook_injected or 0
-    return count_fault(request, answer) if boosted > request.k or injected > request.k else None
+    boosted, injected = answer.playbook_boosted, answer.playbook_injected
+    if (boosted and boosted > request.k) or (injected and injected > request.k):
+        return count_fault(request, answer)
+    return None
 
 
 def count_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:

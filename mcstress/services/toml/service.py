@@ -46,6 +46,11 @@ class Service:
         self._headers = self._made_headers()
         _check_ca(place, table.ca)
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return origin_of(self.url)
+
     def variables(self) -> list[tuple[str, str]]:
         """The keys that name variables, and the variables."""
         given = (("token", self._table.token), ("password", self._table.password))
@@ -170,15 +175,6 @@ def url_of(place: str, table: ServiceTable, host: str) -> str:
             raise UsageError(f'{place}.url: found "{text}" and no --host, expected one')
         text = text.replace(HOST, host)
     return str(parse_base_url(text, f"{place}.url"))
-
-
-def destinations(services: dict[str, Service]) -> list[str]:
-    """``variable → origin`` for each secret that goes out."""
-    return [
-        f"{variable} → {origin_of(service.url)}"
-        for service in services.values()
-        for _, variable in service.variables()
-    ]
 
 
 def _file_of(setup: TargetSetup, name: str | None) -> Path | None:

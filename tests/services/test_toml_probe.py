@@ -1,0 +1,139 @@
+"""A probe tries each operation of a target's file, and finds what a run would trip over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from tcp.raw_server import RawServer, answer
+
+from mcstress.services.target import TargetSetup
+from mcstress.services.toml.probe import MARK, Probe
+from mcstress.services.toml.target import toml_target
+
+EXAMPLE = (Path(__file__).parents[2] / "examples" / "small_service.toml").read_text()
+DELETE = '[delete]\npost = "/drop"\nbody = { shelf = "{corpus}", id = "{id}" }\n'
+INBOX = '[inbox]\npost = "/mail"\nbody = { from = "{sender}", text = "{body}" }\n'
+READY = '[ready]\npost = "/count"\nbody = { shelf = "a" }\npointer = "/count"\nvalue = 2\n'
+
+
+class Shelves:
+    """The example's service, with ``faults``: what a store may do wrong."""
+
+    def __init__(self, *faults):
+        self.faults = set(faults)
+        doc = {"text": "two cooks", "about": {"role": "cook"}}
+        self.shelves = {"a": [{"id": f"a{n}", **doc} for n in range(2)]}
+
+    def __call__(self, request):
+        asked = request.json()
+        shelf = self.shelves.setdefault(asked.get("shelf"), [])
+        said = getattr(self, request.path[1:])(asked, shelf)
+        return [said if isinstance(said, bytes) else answer(said)]
+
+    def count(self, _, shelf):
+        return {"count": len(shelf)}
+
+    def put(self, asked, shelf):
+        doc, known = asked["doc"], [one for one in shelf if one["id"] == asked["doc"]["id"]]
+        if known and "refuses" in self.faults:
+            return answer({"error": "known id"}, "409 Conflict")
+        if not known or "twice" in self.faults:
+            is_new = asked["shelf"] == "fresh"
+            if not (is_new and "blind" in self.faults):
+                shelf.append(doc)
+        if known and "twice" in self.faults:
+            shelf[-1] = {**doc, "id": f"{doc['id']}-2"}
+        return {}
+
+    def find(self, asked, shelf):
+        if "leaks" in self.faults and asked["shelf"].startswith(MARK):
+            shelf = [doc for name, its in self.shelves.items() if MARK in name for doc in its]
+        without = () if "keeps" in self.faults else asked.get("without") or ()
+        docs = [doc for doc in shelf if doc["id"] not in without]
+        found = [{"doc": doc, "score": 1 - n / 10} for n, doc in enumerate(docs[: asked["n"]])]
+        return {"found": found[::-1] if "unordered" in self.faults else found}
+
+    def drop(self, asked, shelf):
+        shelf[:] = [doc for doc in shelf if doc["id"] != asked["id"]]
+        return {}
+
+    def mail(self, asked, _):
+        return {"accepted": asked}
+
+
+def probed(shelves, text=EXAMPLE):
+    """What the probe says of ``shelves``, by a file."""
+    with RawServer(shelves) as server:
+        text = text.replace("http://127.0.0.1:18500", server.url)
+        setup = TargetSetup(corpora=("a",), fresh_corpus="fresh", timeout_s=2)
+        target = toml_target("my.toml", text)(setup)
+        with contextlib.closing(target):
+            return [*Probe(target, "two cooks", "cook", 8).run()]
+
+
+def test_each_operation_is_shown_with_what_its_pointers_found():
+    shelves = Shelves()
+    said = probed(shelves, EXAMPLE + DELETE + INBOX + READY)
+    assert {one.mark for one in said} == {"ok"}
+    names = [one.text.split(":")[0] for one in said if "HTTP" in one.text]
+    assert names == ["ready", "size", "search", "record", "recall", "add", "delete", "inbox"]
+    shown = {one.text.split(":")[0]: one.text.splitlines() for one in said if "HTTP" in one.text}
+    first, sent, got, *pointers = shown["search"]
+    assert first.startswith("search: POST http://127.0.0.1:")
+    assert "/find: HTTP 200, " in first
+    asked = {"shelf": "a", "q": "two cooks", "n": 8, "without": []}
+    assert json.loads(sent.strip().removeprefix("sent ")) == asked
+    assert '"score": 1.0' in got
+    rows, *inner = (one.strip() for one in pointers)
+    assert rows.startswith(
+        'rows /found finds a list of 2: [{"doc":{"id":"a0","text":"two cooks","a'
+    )
+    assert inner == [
+        'id /found/0/doc/id finds "a0"',
+        "score /found/0/score finds 1.0",
+        'metadata /found/0/doc/about finds {"role":"cook"}',
+    ]
+    told = [one.text for one in said if "HTTP" not in one.text]
+    assert told[0].startswith("record: the answer comes back, 0.0 s after")
+    assert told[1].startswith("add: a search sees it 0.0 s after")
+    assert told[2].startswith(f"left behind: a recording in the namespace {MARK}_")
+    assert told[2].endswith(", a message in the inbox")
+    assert shelves.shelves["fresh"] == [], "what was added is deleted"
+    recorded = [its for name, its in shelves.shelves.items() if name and name.startswith(MARK)]
+    assert sorted(map(len, recorded)) == [0, 1], "the namespace, and another one that was asked"
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("refuses", "fail record: the same once more fails: HTTP 409: known id; each round recor"),
+        ("twice", "warn record: the same twice makes two entries; expected {record_uuid}"),
+        ("leaks", "fail recall: the answer comes back in another {namespace}, too"),
+        ("keeps", "fail search: {exclude_ids} had a0, and it came back"),
+        ("unordered", "warn search: hits came unordered; they are ordered by their distance"),
+    ],
+)
+def test_what_a_store_does_wrong_is_found(fault, says):
+    said = [f"{one.mark} {one.text}" for one in probed(Shelves(fault))]
+    assert [one for one in said if one.startswith(says)], said
+
+
+def test_what_is_added_and_not_seen_is_said(monkeypatch):
+    monkeypatch.setattr("mcstress.services.toml.probe.SEEN_WITHIN_S", 0.3)
+    said = [f"{one.mark} {one.text}" for one in probed(Shelves("blind"))]
+    assert "warn add: a search of fresh does not see what was added in 10 s" in said
+
+
+def test_a_pointer_that_finds_nothing_is_shown_with_what_is_there():
+    text = EXAMPLE.replace('id = "/doc/id"', 'id = "/doc/key"')
+    said = probed(Shelves(), text)
+    search = next(one for one in said if one.text.startswith("search: POST"))
+    assert search.mark == "warn"
+    nothing = "id /found/0/doc/key finds nothing: /found/0/doc/key: no such key in /found/0/doc;"
+    assert nothing in search.text
+    assert "there are: id, text, about" in search.text
+    failed = [one.text for one in said if one.mark == "fail"]
+    assert failed[0] == "search a: /doc/key: no such key in /doc; there are: id, text, about"
