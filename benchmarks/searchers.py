@@ -94,7 +94,7 @@ def geventhttpclient_client(url: str, _: Environment) -> SearchCall:
 def by_target(name: str) -> MakeSearch:
     """The same search, as a coordinator asks it of a target: by its class, or by its file."""
 
-    def make(url: str, _: Environment) -> Search:
+    def make(url: str, _: Environment) -> SearchCall:
         if name not in _targets:
             read = read_target(name)
             setup = TargetSetup(
