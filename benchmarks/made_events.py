@@ -7,7 +7,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from mcstress.metrics.event import Event, Hit, Item, StepRecord, decoder, encoder, utc
+from mcstress.metrics.event import (
+    Event,
+    Hit,
+    Item,
+    StepRecord,
+    decoder,
+    encoder,
+    question_key,
+    utc,
+)
 
 K = 8
 START_S = 1_760_000_000.0
@@ -101,7 +110,10 @@ def _event(random: Random, lists: _Lists, seat: _Seat, phase: str, number: int) 
         role=f"role {cell if cell < 3 else persona}",
         query=f"{phase} {cell}",
         k=K,
+        question=question_key(phase, trio % 20, persona, cell),
         top_k=hits,
+        found=len(hits),
+        gains=[1.0 - rank / 16 for rank in range(K)] if phase == "baseline" else None,
         per_corpus_counts={"workers": K},
         corpus_sizes={"workers": 5000, "ethereal_workers": 10_000},
         expected=hits[1].id if handover or phase == "fresh_resume" else None,

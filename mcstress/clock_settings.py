@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ from mcstress.metrics.shown import shown_hour
 from mcstress.option_values import real, seconds
 from mcstress.options import DEFAULT_SCENARIO
 from mcstress.users.appointments import HANDOVERS, events_of
+from mcstress.users.mail import MailSource, read_mail
+from mcstress.users.mail_dates import within_the_clock
 from mcstress.users.run import SECONDS_AN_HOUR, ClockPace
 from mcstress.users.scenarios.clock_model import TimelineEntry
 from mcstress.users.scenarios.fault import entry, unknown
@@ -151,6 +154,28 @@ def _is_before(one: TimelineEntry, item: TimelineEntry, persona: str) -> bool:
     """Whether it is a baseline of the persona whose spread is over when ``item`` begins."""
     its = one.phase == "baseline" and (not one.personas or persona in one.personas)
     return its and one.hour + one.spread / MINUTES <= item.hour
+
+
+def mail_of(
+    options: Namespace, scenario: Scenario, clock: ClockSettings | None
+) -> MailSource | None:
+    """Mail from outside, from the option or else the scenario; None where neither names any.
+
+    By the clock each message comes at its date: what is of another time is left out.
+    """
+    path = options.inbox or scenario.inbox.source
+    if not path:
+        return None
+    place = "--inbox" if options.inbox else f"scenario {scenario.name}, inbox.source"
+    source = read_mail(Path(path), scenario.inbox.priority, place)
+    if clock is None:
+        return source
+    if options.inbox_repeat:
+        raise UsageError(
+            "--inbox-repeat: found it with --clock, expected one of the two: each message comes at "
+            "its date"
+        )
+    return within_the_clock(source, scenario, clock.hours)
 
 
 def said_of_run_time(

@@ -17,7 +17,7 @@ from mcstress.arrival_settings import (
     refuse_without_schedule,
     with_own_checks,
 )
-from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, with_timeline
+from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, mail_of, with_timeline
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
@@ -47,7 +47,7 @@ from mcstress.target_options import LlmChoice, read_llm, read_named_target
 from mcstress.tracing.otlp.settings import METRICS, TRACES, Signal, load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
 from mcstress.users.at_rest import RestLists
-from mcstress.users.mail import MailSource, read_mail
+from mcstress.users.mail import MailSource
 from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
@@ -255,7 +255,7 @@ def read_settings(
         target_name=target,
         target_tokens=tokens,
         memory_size=at_least(0, "--memory-size", options.memory_size),
-        mail=_mail(options.inbox, scenario),
+        mail=mail_of(options, scenario, clock),
         inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, llm.url),
         arrivals=arrivals_of(options),
@@ -344,13 +344,6 @@ def _top_k(value: Any, scenario: Scenario) -> int:
             f"{scenario.record_rank}"
         )
     return top_k
-
-
-def _mail(given: str, scenario: Scenario) -> MailSource | None:
-    """Mail from outside, from the option or else the scenario; None where neither names any."""
-    path = given or scenario.inbox.source
-    place = "--inbox" if given else f"scenario {scenario.name}, inbox.source"
-    return read_mail(Path(path), scenario.inbox.priority, place) if path else None
 
 
 def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> Faults:

@@ -32,6 +32,8 @@ PLANNED_MS = 2 * MINUTE_MS
 """What one event is planned to take a coordinator: how far apart those are that waited for a shift.
 """
 _OF_64_BITS = 2.0**-64
+FIRST_MAIL = 1_000_000
+"""The number of the first message from outside; those of a timetable are below."""
 HANDOVERS = ("handover", "handover_paraphrase")
 _NEVER_MS = 2**62
 _MOST = 1_000_000
@@ -124,6 +126,23 @@ def appointments(table: Timetable, persona: str, trio: int) -> list[Appointment]
     return made
 
 
+def mail_times(table: Timetable, persona: str, dated: Iterable[tuple[int, bool]]) -> Iterator[int]:
+    """When mail from outside is due: what comes outside of the persona's shifts waits for the next.
+
+    ``dated``: its scenario ms, ascending, and whether it is urgent, which does not wait. Beyond the
+    end of the clock for what no shift is left for.
+    """
+    shifts, free_ms = _Shifts(table, persona), 0
+    for at_ms, urgent in dated:
+        begins_ms = None if urgent else shifts.next_begin(at_ms)
+        if begins_ms is None:
+            yield at_ms
+            continue
+        due_ms = max(begins_ms, free_ms)
+        free_ms = due_ms + PLANNED_MS
+        yield due_ms
+
+
 def _begins(placed: Iterable[tuple[int, Wanted]]) -> list[int]:
     return [at_ms for at_ms, wanted in placed if wanted.phase == "baseline"]
 
@@ -179,6 +198,8 @@ def _timeline(table: Timetable, persona: str, trio: int) -> Iterator[Wanted]:
     scenario, end_ms = table.scenario, table.end_ms
     variant = scenario.variant_of(trio)
     for index, item in enumerate(scenario.timeline):
+        if item.phase == "inbox" and table.has_mail:
+            continue
         if item.phase not in table.phases or (item.personas and persona not in item.personas):
             continue
         events = events_of(scenario, variant, persona, item.phase)

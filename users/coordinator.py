@@ -151,6 +151,8 @@ class Coordinator:
         """What its next event begins in, where a schedule says when."""
         self.appointment: Appointment | None = None
         """What it is at, by the scenario's clock; None without one."""
+        self.dated_mail: Mail | None = None
+        """The message from outside that its appointment is for."""
         self._thoughts = 0
         self._trace_of: tuple[str, int] | None = None
         self._trace: TraceContext

@@ -138,6 +138,7 @@ class Rules:
         self._decode = _decoder(self.fields)
         self._asked: dict[tuple[int, bool, tuple[str, ...]], FieldDemand] = {}
         self._known: set[tuple[int, str]] = set()
+        self._knows: dict[bytes, bool] = {}
         self._of: dict[tuple[int, str, str], DemandRules] = {}
         for variant in scenario.variants:
             for contract in variant.contracts:
@@ -190,11 +191,17 @@ class Rules:
 
     def knows(self, metadata: Any) -> bool:
         """Whether a hit has a value that some demand of the scenario asks for."""
-        return any(
-            (at, text) in self._known
-            for at, value in self._read([metadata])
-            for text in _texts(value)
-        )
+        read = _json(metadata)
+        known = self._knows.get(read)
+        if known is None:
+            if len(self._knows) >= KEPT:
+                self._knows.clear()
+            known = self._knows[read] = any(
+                (at, text) in self._known
+                for at, value in self._read([metadata])
+                for text in _texts(value)
+            )
+        return known
 
     def shown(self, hits: Iterable[Any]) -> list[str]:
         """The first different values, each with its field."""

@@ -26,6 +26,7 @@ from mcstress.tracing.trace import MaskLevel
 from mcstress.users.at_rest import RestLists
 from mcstress.users.board import Recordings
 from mcstress.users.mail import Mail
+from mcstress.users.mail_dates import DueMail
 from mcstress.users.run import Run, Seat
 
 PIECE_BYTES = 1 << 20
@@ -130,12 +131,14 @@ class Grant(msgspec.Struct, frozen=True):
 class ClockGrant(msgspec.Struct, frozen=True):
     """Hour 0 of the scenario's clock is in so many seconds, or was.
 
-    Appointments before ``up_to_ms``, a few seconds ahead, may begin.
+    Appointments before ``up_to_ms``, a few seconds ahead, may begin. ``mail`` is nearly due, for
+    the process's own seats: each message once.
     """
 
     run_uid: str
     hour_0_in_s: float
     up_to_ms: Count
+    mail: list[DueMail] = []
 
 
 class Release(msgspec.Struct, frozen=True):

@@ -8,11 +8,10 @@ to what was its own before its seats were given to others, and to nothing else.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import gevent
 import msgspec
 from gevent.event import Event as Signal
 
@@ -22,6 +21,8 @@ from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
 from mcstress.users.appointments import HANDOVERS, HOUR_MS, Appointment, Timetable, appointments
 from mcstress.users.board import Recordings
+from mcstress.users.mail import Mail
+from mcstress.users.mail_dates import DueMail
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
 from mcstress.users.run import ClockPace, Seat
 
@@ -51,13 +52,24 @@ class Begun(msgspec.Struct, gc=False):
 class SeatDay:
     """What is left of a seat's appointments, and the one that is on.
 
+    ``mail``: messages from outside, by their appointment's number. ``news`` wakes its user.
     ``has_baseline``: whether the seat's holder has begun the baseline that later ones need.
     """
 
     def __init__(self, coming: list[Appointment]) -> None:
         self.coming = deque(coming)
+        self.mail: dict[int, Mail] = {}
+        self.news = Signal()
         self.on: Begun | None = None
         self.has_baseline = False
+
+    def put(self, due: DueMail) -> None:
+        """Take a message from outside in, at its time."""
+        self.mail[due.number] = due.mail
+        later = next((n for n, one in enumerate(self.coming) if one.at_ms > due.at_ms), None)
+        self.coming.insert(len(self.coming) if later is None else later, _of_mail(due))
+        news, self.news = self.news, Signal()
+        news.set()
 
 
 class ClockPacer:
@@ -70,16 +82,31 @@ class ClockPacer:
         self._up_to_ms = 0
         self._granted = Signal()
         self._days: dict[Seat, SeatDay] = {}
+        self._mail_waits: dict[tuple[str, int], list[DueMail]] = {}
         self._rows: list[Row] = []
         self._ended = False
 
-    def grant(self, hour_0_in_s: float, up_to_ms: int) -> None:
-        """Hour 0 is in so many seconds (or was); what is due before ``up_to_ms`` may begin."""
+    def grant(self, hour_0_in_s: float, up_to_ms: int, mail: Sequence[DueMail] = ()) -> None:
+        """Hour 0 is in so many seconds (or was); what is due before ``up_to_ms`` may begin.
+
+        ``mail`` is for seats of this process.
+        """
         if self._hour_0_s is None:
             self._hour_0_s = perf_counter() + hour_0_in_s
         self._up_to_ms = max(self._up_to_ms, up_to_ms)
+        for due in mail:
+            self._put(due)
         granted, self._granted = self._granted, Signal()
         granted.set()
+
+    def _put(self, due: DueMail) -> None:
+        """A message that is nearly due; where its seat's user is not there yet, it waits for it."""
+        its = (day for seat, day in self._days.items() if (seat.persona, seat.trio) == due.place)
+        day = next(its, None)
+        if day is None:
+            self._mail_waits.setdefault(due.place, []).append(due)
+        else:
+            day.put(due)
 
     def tasks(self, coordinator: Coordinator) -> Iterator[Task]:
         """What the seat has to do until the clock ends, each in its time."""
@@ -140,6 +167,10 @@ class ClockPacer:
     def end(self) -> None:
         """Nothing begins any more; each user's appointments are given up when it leaves."""
         self._ended = True
+        for due in (due for its in self._mail_waits.values() for due in its):
+            now_s, name = perf_counter(), Seat(*due.place).name
+            self._note(name, Begun(_of_mail(due), now_s, now_s, was_idle=False), "cut")
+        self._mail_waits.clear()
         granted, self._granted = self._granted, Signal()
         granted.set()
 
@@ -157,6 +188,8 @@ class ClockPacer:
             now_ms = self._now_ms()
             day = SeatDay([one for one in coming if one.at_ms >= now_ms])
             self._days[seat] = day
+            for due in self._mail_waits.pop((seat.persona, seat.trio), ()):
+                day.put(due)
             begun = [one.round for one in coming if one.phase == "baseline" and one.at_ms < now_ms]
             if begun:
                 _say_that_nothing_is_recorded(coordinator, max(begun))
@@ -192,7 +225,7 @@ class ClockPacer:
             wait_s = min(due_s, ends_s) - now_s
             with coordinator.interruptible():
                 if wait_s > 0:
-                    gevent.sleep(wait_s)
+                    day.news.wait(wait_s)
                 else:
                     self._granted.wait()  # the master has not let it begin yet
         return None
@@ -211,9 +244,10 @@ class ClockPacer:
             day.has_baseline = fate is None
             if fate is not None:
                 _say_that_nothing_is_recorded(coordinator, one.round)
+        coordinator.dated_mail = day.mail.pop(one.number, None)
         if fate is None:
             day.on, coordinator.appointment = begun, one
-            coordinator.round = one.round
+            coordinator.round = one.round or coordinator.round
             return True
         self._note(coordinator.name, begun, fate)
         return False
@@ -256,6 +290,11 @@ class ClockPacer:
         self._rows.append(
             Row(one.at_ms, name, one.number, one.phase, fate, generator_ms, queue_ms, response_ms)
         )
+
+
+def _of_mail(due: DueMail) -> Appointment:
+    """The appointment of a message; its round is the one that its coordinator is in then."""
+    return Appointment(due.number, due.at_ms, "inbox", 0)
 
 
 def _needs_its_own(one: Appointment, seat: Seat) -> bool:

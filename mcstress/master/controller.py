@@ -24,6 +24,7 @@ from mcstress.cluster.dropped import quoted
 from mcstress.load.schedule import Granted
 from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
+from mcstress.master.mail_blocks import MailByClock
 from mcstress.master.offering import LOOK_S as OFFER_S
 from mcstress.master.offering import Offering, shares_of
 from mcstress.master.progress import Progress
@@ -280,11 +281,15 @@ class RunController(RunSession):
         if clock.hour_0_s is None and run.stage is RunStage.RUNNING and _all_sit(run):
             clock.begin()
             run.write_hour_0()
+            if isinstance(run.mail, MailByClock):
+                run.mail.deal(run.seats.places(run.run.scenario.personas))
         if (grant := clock.grant()) is None:
             return
+        mail = clock.hand_out(run.mail, run.seats) if isinstance(run.mail, MailByClock) else {}
         for part in run.registry.parts.values():
             if part.drained is None and not part.lost:
-                self.notify(run, part.name, messages.ClockGrant(run.run.uid, *grant))
+                its = mail.get(part.name, [])
+                self.notify(run, part.name, messages.ClockGrant(run.run.uid, *grant, its))
         if clock.is_over:
             self._end(run, ENDED_BY_CLOCK)
 

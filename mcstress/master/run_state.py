@@ -18,7 +18,7 @@ from mcstress.evidence.store.segment import Segment
 from mcstress.load.arrivals import Arrivals
 from mcstress.load.schedule import TrialPlan
 from mcstress.master.capacity_trials import CapacityTrials
-from mcstress.master.mail_blocks import MailBlocks
+from mcstress.master.mail_blocks import MailBlocks, MailByClock
 from mcstress.master.offering import Offering
 from mcstress.master.partners import HandoverPartners
 from mcstress.master.run_info import describe
@@ -35,6 +35,7 @@ from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
 from mcstress.tracing.counts import counts_of
 from mcstress.truth_check import said_of_truth
+from mcstress.users.appointments import Timetable
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
@@ -62,9 +63,13 @@ class RunState:
         self.ended_s: float | None = None
         self.seats = SeatPool(in_step=run.rounds == 0)
         self.headcount = Headcount()
-        self.mail = (
-            MailBlocks(settings.mail, repeat=settings.inbox_repeat) if settings.mail else None
-        )
+        self.mail: MailBlocks | None = None
+        if settings.mail is not None:
+            self.mail = (
+                MailBlocks(settings.mail, repeat=settings.inbox_repeat)
+                if run.clock is None
+                else MailByClock(settings.mail, Timetable.of(run))
+            )
         self.partners = HandoverPartners(
             run.scenario.handovers,
             self.seats,

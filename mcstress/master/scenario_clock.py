@@ -14,7 +14,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from mcstress.master.mail_blocks import HandedOut, MailByClock
 from mcstress.master.offering import BEGINS_IN_S
+from mcstress.master.seat_pool import SeatPool
 from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.appointments import AppointmentTotals, Row, totals
 from mcstress.metrics.shown import shown_hour
@@ -24,6 +26,7 @@ from mcstress.users.run import ClockPace, Run, Seat
 
 AHEAD_S = 3.0
 TICK_S = 0.5
+MASTER = "the master"
 MS = 1000
 
 logger = logging.getLogger(__name__)
@@ -119,6 +122,27 @@ class ScenarioClock:
         rows = [*rows]
         self.rows += rows
         self.told[worker] += len(rows)
+
+    def hand_out(self, mail: MailByClock, seats: SeatPool) -> HandedOut:
+        """Mail that is nearly due, by worker. What nobody was there for in time is missed."""
+
+        def holder(persona: str, trio: int) -> str | None:
+            lease = seats.at(persona, trio)
+            return None if lease is None else lease.worker
+
+        ahead_ms = self.hour_at(CLOCK.now_s() + AHEAD_S) * HOUR_MS
+        found = mail.hand_out(ahead_ms, holder)
+        for worker, its in found.items():
+            self._due[worker] += len(its)
+        waited_ms = self._max_wait_s * MS
+        too_late_ms = self.hour_at(CLOCK.now_s() - self._max_wait_s) * HOUR_MS
+        for one in mail.unclaimed(too_late_ms):
+            name = Seat(one.persona, one.trio).name
+            self.rows.append(
+                Row(one.at_ms, name, one.number, "inbox", "missed", 0.0, waited_ms, waited_ms)
+            )
+            self.told[MASTER] += 1
+        return found
 
     def due_of(self, worker: str) -> int:
         """How many appointments came while users of the worker had their seats."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
@@ -118,6 +119,10 @@ class SeatPool:
     def leases(self) -> list[Lease]:
         """Every living coordinator's."""
         return list(self._leases.values())
+
+    def places(self, personas: Sequence[str]) -> list[Place]:
+        """The seats that are held, trio by trio, the personas in their order."""
+        return sorted(self._leases, key=lambda place: (place[1], personas.index(place[0])))
 
     def ever_held(self) -> dict[str, int]:
         """How many seats of each persona were ever leased, for what the run should have done."""

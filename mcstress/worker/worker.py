@@ -206,10 +206,9 @@ class Worker:
         run = self._run
         if run is None or run.run.uid != grant.run_uid:
             return
-        if isinstance(grant, messages.ClockGrant):
-            if run.by_clock is not None:
-                run.by_clock.grant(grant.hour_0_in_s, grant.up_to_ms)
-        elif run.arrivals is not None:
+        if isinstance(grant, messages.ClockGrant) and run.by_clock is not None:
+            run.by_clock.grant(grant.hour_0_in_s, grant.up_to_ms, grant.mail)
+        elif isinstance(grant, messages.Grant) and run.arrivals is not None:
             run.arrivals.grant(grant.seconds, grant.in_s, grant.trios)
 
     def stop_offering(self) -> None:

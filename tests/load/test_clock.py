@@ -18,7 +18,9 @@ from mcstress.load.clock import ClockPacer
 from mcstress.locust_compat import StoppableUser
 from mcstress.services.clock import CLOCK
 from mcstress.users import phases
-from mcstress.users.appointments import HOUR_MS, Timetable, appointments
+from mcstress.users.appointments import FIRST_MAIL, HOUR_MS, Timetable, appointments
+from mcstress.users.mail import Mail
+from mcstress.users.mail_dates import DueMail
 from mcstress.users.phases.registry import Silent
 from mcstress.users.run import ClockPace, Seat
 from mcstress.users.scenarios.clock_model import TimelineEntry
@@ -265,6 +267,35 @@ def test_a_task_that_raised_is_cut_and_the_seat_goes_on_with_the_next(clocked):
     join(greenlet)
     assert its.fates() == [(1, "surge", "cut"), (3, "baseline", "done")]
     assert [round_ for _, round_, *_ in its.done] == [1, 1]
+
+
+def mail(number, hour, trio=1, persona="alice"):
+    sent = Mail("email", "a@x.example", "", f"need {number}", "medium", key=str(number))
+    return DueMail(persona, trio, FIRST_MAIL + number, int(hour * HOUR_MS), sent)
+
+
+def test_mail_comes_at_its_date_also_to_a_user_that_sleeps_until_later(clocked, monkeypatch):
+    its = clocked((1, "baseline"), (9, "surge"))
+    handled = []
+
+    def inbox(me):
+        yield lambda: handled.append((me.round, me.dated_mail.body))
+
+    monkeypatch.setitem(phases.PHASE_FUNCTIONS, "inbox", inbox)
+    me = its.coordinator()
+    _, greenlet = its.live(me)
+    its.pacer.grant(0.02, ALWAYS, [mail(1, 0.5)])  # before its user has begun its day
+    until(lambda: len(its.done) == 2)
+    its.begin()
+    its.pacer.grant(0.0, ALWAYS, [mail(2, 4), mail(3, 3), mail(4, 3, trio=2)])
+    join(greenlet)
+    assert handled == [(1, "need 1"), (1, "need 3"), (1, "need 2")]
+    assert its.fates() == [
+        (1, "baseline", "done"), (9, "surge", "done"), (0.5, "inbox", "done"),
+        (4, "inbox", "done"), (3, "inbox", "done"),
+    ]  # fmt: skip
+    its.pacer.end()
+    assert its.fates() == [(3, "inbox", "cut")], "of a seat that nobody came to"
 
 
 def test_all_that_came_is_told_once_whatever_became_of_it(clocked):

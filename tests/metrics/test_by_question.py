@@ -36,6 +36,25 @@ def counted(samples, figures=1):
     return made
 
 
+@given(st.lists(st.tuples(unit_and_question, st.integers(-9, 9), st.integers(0, 9))), st.data())
+def test_samples_that_wait_are_in_every_sum(samples, data):
+    """Whatever is read in between, and however few may wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(by_question, "WAITING", data.draw(st.integers(0, 5)))
+        made = ByQuestion(2)
+        for (unit, question), first, second in samples:
+            made.add(unit, question, first, second)
+            if data.draw(st.booleans()):
+                len(made)
+        expected = {}
+        for key, first, second in samples:
+            number, left, right = expected.get(key, (0, 0, 0))
+            expected[key] = number + 1, left + first, right + second
+        assert [(key, n, sums) for key, n, sums in made.rows()] == [
+            (key, n, sums) for key, (n, *sums) in sorted(expected.items())
+        ]
+
+
 def exact_means(samples):
     """Each question's mean as a fraction, by (unit, question)."""
     grouped = groupby(sorted(samples), key=lambda sample: sample[0])

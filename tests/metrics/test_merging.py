@@ -121,6 +121,18 @@ def test_without_cells_the_figures_are_the_same():
     )
 
 
+def test_what_is_merged_has_relevance_masks_and_questions():
+    """Or the tests above would say nothing of them."""
+    for seed, events in RUNS.items():
+        state = whole(events).state()
+        assert {"quick", "failed", "latencies"} <= {*state["availability"]["gateway"]} or seed == 1
+        one = state["bands"]
+        kept = {key for band in one.values() for key in band}
+        assert {"relevance", "relevance_by_truth", "against_rest", "determinism"} <= kept
+        assert all(band["relevance"]["by_rule"]["lists"]["rows"] for band in one.values())
+        assert expected(seed, None)[1]["readings"]
+
+
 def test_a_state_is_read_back_whole():
     for events in RUNS.values():
         for figures in (whole(events), whole(events, folds=False)):

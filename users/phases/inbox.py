@@ -27,7 +27,7 @@ def inbox(coordinator: Coordinator) -> Iterator[Task]:
     """One event for each of the coordinator's messages; the scenario has the most urgent first.
 
     With mail from outside there are as many a round as the scenario has for the coordinator, at
-    least one, as long as there are any.
+    least one, as long as there are any; by the clock each comes at its date.
     """
     mine = [
         message
@@ -38,6 +38,10 @@ def inbox(coordinator: Coordinator) -> Iterator[Task]:
         for number, message in enumerate(mine, start=1):
             if coordinator.has_come(number):
                 yield partial(_handle, coordinator, number, message)
+        return
+    if coordinator.run.clock is not None:
+        if (dated := coordinator.dated_mail) is not None:
+            yield partial(_handle_mail, coordinator, 1, dated)
         return
     for number in range(1, max(len(mine), 1) + 1):
         with coordinator.interruptible():

@@ -158,7 +158,7 @@ def _too_weak(by_run: Sequence[Figure], values: Values, runs: tuple[int, int]) -
             needed = _needed([figure], by_run, values)
             found.append(
                 f"{_against(runs)} cannot prove that {figure.name} changed by a factor of 2, since "
-                f"runs of one side differ by {spread:.0%}; {needed} would"
+                f"runs of one side differ by {100 * spread:.0f} %; {needed} would"
             )
     return found
 

@@ -12,6 +12,8 @@ from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
 
 SEARCH = Endpoint("matrix.search", "/v1/matrix/search", wire.search_decoder, validity.search_fault)
+SEARCH_DESCRIBED = Endpoint(SEARCH.name, SEARCH.path, wire.described_decoder, validity.search_fault)
+"""With the metadata of its hits: to read them a second time would cost as much as the first."""
 RECORD: Endpoint[wire.RecordRequest, wire.RecordAnswer] = Endpoint(
     "playbook.record", "/v1/matrix/playbooks/record", wire.record_decoder
 )
@@ -45,6 +47,12 @@ class GatewayClient:
     def search(self, request: wire.SearchRequest, trace: TraceContext) -> Step[wire.SearchAnswer]:
         """Step ``matrix.search``: the nearest of the corpora."""
         return call(self._transport, SEARCH, request, trace)
+
+    def search_described(
+        self, request: wire.SearchRequest, trace: TraceContext
+    ) -> Step[wire.DescribedAnswer]:
+        """Step ``matrix.search``, with the metadata of the hits."""
+        return call(self._transport, SEARCH_DESCRIBED, request, trace)
 
     def record(self, request: wire.RecordRequest, trace: TraceContext) -> Step[wire.RecordAnswer]:
         """Step ``playbook.record``: remember an answer in a playbook corpus."""

@@ -77,16 +77,16 @@ class JudgedAnswer(msgspec.Struct):
     results: list[JudgedHit]
 
 
-class HitMetadata(msgspec.Struct, gc=False):
-    """A hit's metadata as it came."""
+class DescribedHit(Hit, frozen=True, gc=False):
+    """A hit with its metadata as it came."""
 
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class MetadataAnswer(msgspec.Struct, gc=False):
-    """The answer to a search, read once more for the metadata of its hits alone."""
+class DescribedAnswer(SearchAnswer, gc=False):
+    """The answer to a search whose hits' metadata is looked at, too."""
 
-    results: list[HitMetadata]
+    results: list[DescribedHit]  # type: ignore[assignment]  # read only, and each is a Hit
 
 
 class RecordRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -203,7 +203,7 @@ class HealthAnswer(ServiceAnswer):
 
 search_decoder = msgspec.json.Decoder(SearchAnswer)
 judged_decoder = msgspec.json.Decoder(JudgedAnswer)
-metadata_decoder = msgspec.json.Decoder(MetadataAnswer)
+described_decoder = msgspec.json.Decoder(DescribedAnswer)
 record_decoder = msgspec.json.Decoder(RecordAnswer)
 inbox_decoder = msgspec.json.Decoder(InboxAnswer)
 embed_decoder = msgspec.json.Decoder(EmbedAnswer)

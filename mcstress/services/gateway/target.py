@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from copy import copy
 from typing import Any, Self, cast
 
+from mcstress.metrics.event import Hit
 from mcstress.services.gateway import schema as wire
 from mcstress.services.gateway.client import GatewayClient
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, authorization
@@ -75,7 +76,10 @@ class GatewayTarget(Target):
             request.exclude_ids = search.exclude
         if search.new_connection:
             self._gateway.close()
-        step: Step[Any] = self._gateway.search(request, trace)
+        # Named fields alone are read with the hits; a judge sees all, read once more.
+        described = search.metadata and bool(search.fields)
+        ask = self._gateway.search_described if described else self._gateway.search
+        step: Step[Any] = ask(request, trace)
         answer = step.answer
         if answer is not None:
             step.answer = Found(
@@ -84,8 +88,11 @@ class GatewayTarget(Target):
                 answer.playbook_boosted,
                 answer.playbook_injected,
             )
-            if search.metadata:
-                step.answer.metadata = _metadata(step.response, plain=bool(search.fields))
+            if described:
+                step.answer.hits = [Hit(one.id, one.corpus, one.distance) for one in answer.results]
+                step.answer.metadata = [one.metadata for one in answer.results]
+            elif search.metadata:
+                step.answer.metadata = _metadata(step.response)
         return step
 
     def record(self, recording: Recording, trace: TraceContext) -> Step[wire.RecordAnswer]:
@@ -161,10 +168,8 @@ class VectorIndices:
             logger.warning("the vector index %s could not be made: %s", name, error)
 
 
-def _metadata(body: bytes, *, plain: bool) -> list[Any]:
-    """The metadata of each hit, unread, from a search's answer; ``plain``: null as it came."""
-    if plain:
-        return [hit.metadata for hit in read(wire.metadata_decoder, body).results]
+def _metadata(body: bytes) -> list[Any]:
+    """The metadata of each hit, unread, from a search's answer."""
     return [hit.metadata for hit in read(wire.judged_decoder, body).results]
 
 
