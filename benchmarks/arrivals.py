@@ -1,8 +1,8 @@
 """What the pacer of arrivals costs an event, and 10,000 arrivals a second from one process.
 
 The pacer alone: users that do nothing with their events, in this process. ``taken``: arrivals wait,
-and a busy user takes the next; ``woken``: a user is idle when an arrival is due, and is woken. The
-closed pacer beside it has Locust's own wait of no seconds between two events.
+and a busy user takes the next; ``woken``: a user is idle when an arrival is due, and is woken, as
+after a think time in a closed run, which stands beside it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import gevent
-from locust import User, constant
+from locust import User
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
 
@@ -35,7 +35,7 @@ class Idle(StoppableUser):
     """A user that does nothing."""
 
     abstract = True
-    wait_time = constant(0)
+    pause_s = 0.0
 
     def __init__(self) -> None:
         User.__init__(self, Environment())
@@ -44,23 +44,31 @@ class Idle(StoppableUser):
 
     def wait(self) -> None:
         """As its task set does, which it has none of."""
-        gevent.sleep(self.wait_time())
+        gevent.sleep(self.pause_s)
 
 
 def run() -> list[Row]:
     """The pacer alone, then a whole run."""
-    costs: dict[str, list[float]] = {"closed": [], "taken": [], "woken": []}
+    costs: dict[str, list[float]] = {"closed": [], "thinks": [], "taken": [], "woken": []}
     for _ in range(TURNS):
         costs["closed"].append(_closed_us())
+        costs["thinks"].append(_thinks_us())
         costs["taken"].append(_taken_us())
         costs["woken"].append(_woken_us())
     least = {name: min(each) for name, each in costs.items()}
-    rows = [Row("pacer, closed", least["closed"], "us an event")]
+    rows = [Row("pacer, closed, no think time", least["closed"], "us an event")]
     rows += [
-        Row(f"pacer, arrivals, {name}", least[name], "us an event", least[name] / least["closed"],
-            "closed")
-        for name in ("taken", "woken")
-    ]  # fmt: skip
+        Row(
+            "pacer, arrivals, taken",
+            least["taken"],
+            "us an event",
+            least["taken"] / least["closed"],
+            "closed, no think time",
+        )
+    ]
+    rows += [Row("pacer, closed, think time", least["thinks"], "us an event")]
+    rows += [Row("pacer, arrivals, woken", least["woken"], "us an event",
+                 least["woken"] / least["thinks"], "closed, think time")]  # fmt: skip
     return rows + _run()
 
 
@@ -72,6 +80,26 @@ def _closed_us() -> float:
         assert slot is not None
         pacer.finished(slot)
     return (process_time() - begin_s) / EVENTS * 1e6
+
+
+def _thinks_us() -> float:
+    """As many users and events a second as ``_woken_us`` has."""
+    pacer, done = ClosedPacer(), [0]
+
+    def live(user: Idle) -> None:
+        while (slot := pacer.take(user)) is not None:  # type: ignore[arg-type]  # see above
+            done[0] += 1
+            pacer.finished(slot)
+
+    users = [Idle() for _ in range(USERS)]
+    for user in users:
+        user.pause_s = USERS / PER_S
+    greenlets = [gevent.spawn(live, user) for user in users]
+    begin_s = process_time()
+    gevent.sleep(EVENTS / PER_S)
+    spent_s = process_time() - begin_s
+    gevent.killall(greenlets)
+    return spent_s / done[0] * 1e6
 
 
 def _taken_us() -> float:

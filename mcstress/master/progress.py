@@ -42,6 +42,7 @@ class Glance(msgspec.Struct):
     failed: int
     left_s: float | None = None
     evidence_fault: str | None = None
+    offered_per_s: float | None = None
     clock: str | None = None
 
 
@@ -153,6 +154,7 @@ class Progress:
             failed=metrics["errors"]["failed"],
             left_s=left_s if left_s is None else round(left_s, 1),
             evidence_fault=next(iter(evidence_faults(run)), None),
+            offered_per_s=_offered_per_s(run),
             clock=(run.clock.time_of_day or None) if run.clock else None,
         )
 
@@ -160,6 +162,12 @@ class Progress:
         now_s = time.monotonic()
         (before_s, steps_before), self._last = self._last, (now_s, steps)
         return round((steps - steps_before) / max(now_s - before_s, 0.001), 1)
+
+
+def _offered_per_s(run: RunState) -> float | None:
+    """What a schedule offers now, rounded; None without one."""
+    rate = None if run.offering is None else run.offering.rate_per_s
+    return None if rate is None else round(rate, 3)
 
 
 def furthest(by_phase: dict[str, int]) -> str | None:
@@ -176,6 +184,7 @@ def words(glance: Glance) -> str:
         f"round {glance.round}",
         f"{glance.events:,} events",
         f"{glance.users:,} users",
+        None if glance.offered_per_s is None else f"{glance.offered_per_s:.3g}/s offered",
         None if glance.requests_per_s is None else f"{glance.requests_per_s:,.0f} req/s",
         None if glance.p95_ms is None else f"p95 {milliseconds(glance.p95_ms)} ms",
         None if glance.determinism is None else f"determinism {shown(glance.determinism)}",

@@ -99,6 +99,8 @@ def _metadata(done: Done) -> dict[str, str]:
     if (scheduled := done.scheduled) is not None:
         metadata["intended"] = scheduled.intended.isoformat()
         metadata["lateness_ms"] = f"{scheduled.generator_ms + scheduled.queue_ms:.3f}"
+        if scheduled.hour is not None:
+            metadata["scenario_hour"] = f"{scheduled.hour:.3f}"
     return metadata
 
 

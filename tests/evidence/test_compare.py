@@ -330,3 +330,25 @@ def test_a_run_that_stands_twice_is_warned_of():
     file = made(1)
     found = compare([file, file], [made(2)])
     assert any("a run is no witness of itself" in warning for warning in found.warnings)
+
+
+def test_runs_by_a_schedule_are_compared_by_response_lateness_and_what_was_done():
+    def by_schedule(p95_ms, begun):
+        latency = {
+            "response": {"all": {"count": 99, "p50_ms": p95_ms / 2, "p95_ms": p95_ms}},
+            "lateness": {"queue": {"count": 99, "p50_ms": 1.0, "p95_ms": p95_ms / 4}},
+        }
+        run = MadeFile(latency=latency)
+        run.head["metrics"] = {
+            "arrivals": {"offered": 100, "begun": begun},
+            "capacity": {"events_per_s": 1000 / p95_ms},
+        }
+        return run
+
+    compared = compare([by_schedule(20.0, 100)], [by_schedule(40.0, 80)])
+    found = {one.name: one for one in compared.figures}
+    assert found["latency.response.all.p95_ms"].change == pytest.approx(1)
+    assert found["latency.lateness.queue.p95_ms"].change == pytest.approx(1)
+    assert found["arrivals.begun / arrivals.offered"].change == pytest.approx(-0.2)
+    assert found["capacity.events_per_s"].change == pytest.approx(-0.5)
+    assert found["capacity.events_per_s"].better == "higher"

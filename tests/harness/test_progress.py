@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from mcstress.master.progress import Progress
+from mcstress.master.progress import Progress, words
 from mcstress.master.seat_pool import SeatPool
 from mcstress.master.worker_registry import WorkerRegistry
 from mcstress.metrics.figures import Figures
@@ -15,8 +15,9 @@ class Gone:
 
     shown = 0
 
-    def show(self, _):
+    def show(self, glance):
         self.shown += 1
+        self.glance = glance
         raise BrokenPipeError(32, "Broken pipe")
 
     def close(self):
@@ -32,8 +33,11 @@ def test_a_display_that_is_gone_is_asked_once():
         seats=SeatPool(),
         registry=WorkerRegistry(),
         segment=SimpleNamespace(error=None),
+        offering=SimpleNamespace(rate_per_s=40.00049),
+        clock=None,
     )
     for _ in range(3):
         progress.tick(run)
     progress.close()
     assert display.shown == 1
+    assert words(display.glance).split(" · ")[3:5] == ["0 users", "40/s offered"]

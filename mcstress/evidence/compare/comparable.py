@@ -57,6 +57,9 @@ _SHOULD_BE_ALIKE: dict[str, Callable[[RunSection], Any]] = {
     "rounds": lambda run: run.rounds,
     "phases": lambda run: sorted(run.phases),
     "workers": lambda run: run.workers,
+    "clock": lambda run: (
+        f"{run.clock.hours:g} hours at {run.clock.time_scale:g}" if run.clock else "none"
+    ),
     "think time": lambda run: run.settings.get("think_time_s"),
     "LLM calls in parallel": lambda run: run.settings.get("llm_parallel"),
 }

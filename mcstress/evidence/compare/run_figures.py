@@ -15,6 +15,10 @@ SEARCH_P95 = "latency.matrix_search.p95_ms"
 STEPS_PER_S = "steps_per_s"
 """No figure of the report, which has the pace by band only: all steps by the run's seconds."""
 
+DONE_SHARE = "arrivals.begun / arrivals.offered"
+"""No figure of the report, which has the two."""
+CAPACITY = ("capacity.events_per_s", "capacity.requests_per_s")
+
 
 class RunFigures:
     """The figures of ``run``; ``is_exact`` where they are of all its events.
@@ -37,12 +41,21 @@ class RunFigures:
         """The run's own figure."""
         if name == STEPS_PER_S:
             return self._steps_per_s()
+        if name == DONE_SHARE:
+            begun, offered = self.value("arrivals.begun"), self.value("arrivals.offered")
+            return begun / offered if begun is not None and offered else None
         found: float | None = find(self._results, name)
         return found
 
     def steps(self) -> list[str]:
         """The names of the steps that have latencies."""
         return [*self.run.document.speed.steps]
+
+    def of_schedule(self) -> list[str]:
+        """The paths of response and lateness, where a schedule said when events begin."""
+        speed = self.run.document.speed
+        waits = [f"latency.lateness.{part}" for part in speed.lateness]
+        return [*(f"latency.response.{phase}" for phase in speed.responses), *waits]
 
     def means(self, name: str) -> Means:
         """The mean of each question."""

@@ -9,7 +9,14 @@ from typing import Literal
 
 from mcstress.evidence.compare.figure import Better, Figure, Paired
 from mcstress.evidence.compare.paired import paired_test
-from mcstress.evidence.compare.run_figures import SEARCH_P95, STEPS_PER_S, Means, RunFigures
+from mcstress.evidence.compare.run_figures import (
+    CAPACITY,
+    DONE_SHARE,
+    SEARCH_P95,
+    STEPS_PER_S,
+    Means,
+    RunFigures,
+)
 from mcstress.evidence.compare.speed import FEWEST_RUNS, speed_test, welch
 from mcstress.evidence.store.history import RunFile
 from mcstress.metrics.names import METRICS
@@ -47,7 +54,11 @@ class Sides:
         """Those that both sides have: what is judged comes first. ``paired``: by question too."""
         steps = dict.fromkeys(step for run in (*self.a, *self.b) for step in run.steps())
         speed = [f"latency.{step}.{leaf}" for step in steps for leaf in _PERCENTILES]
-        names = dict.fromkeys([*self.primary, *self.quality, *speed])
+        of_schedule = dict.fromkeys(
+            path for run in (*self.a, *self.b) for path in run.of_schedule()
+        )
+        speed += [f"{path}.{leaf}" for path in of_schedule for leaf in _PERCENTILES]
+        names = dict.fromkeys([*self.primary, *self.quality, *speed, *CAPACITY, DONE_SHARE])
         found = (self._figure(name, paired=paired) for name in names)
         return [figure for figure in found if figure is not None]
 
@@ -112,6 +123,8 @@ class Sides:
             return "higher" if METRICS[name].better == "higher" else "lower"
         if name in ALWAYS_PRIMARY:
             return ALWAYS_PRIMARY[name]
+        if name in (*CAPACITY, DONE_SHARE):
+            return "higher"
         return "lower" if self._checks.get(name, "<") in _LOWER_CHECKS else "higher"
 
     def _paired(self, name: str, *, tested: bool) -> Paired | None:
@@ -134,7 +147,9 @@ class Sides:
 
 def is_relative(name: str) -> bool:
     """Whether a figure is compared by ratio: times and paces are, shares and counts are not."""
-    return name == STEPS_PER_S or (name.startswith("latency.") and name.endswith("_ms"))
+    return name in (STEPS_PER_S, *CAPACITY) or (
+        name.startswith("latency.") and name.endswith("_ms")
+    )
 
 
 def _mean(values: Sequence[float], *, relative: bool) -> float:
