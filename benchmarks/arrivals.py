@@ -20,7 +20,7 @@ from benchmarks.locust_load import SEARCHING, fixed_services, load
 from benchmarks.row import Row
 from mcstress.load.arrivals import Arrivals, ArrivalsPacer
 from mcstress.load.closed import ClosedPacer
-from mcstress.load.schedule import Granted, Plan, Rate
+from mcstress.load.schedule import ArrivalRate, GrantedSecond, RatePlan
 from mcstress.locust_compat import StoppableUser
 from mcstress.users.run import Seat
 
@@ -137,10 +137,10 @@ def _pacer() -> ArrivalsPacer:
     return ArrivalsPacer(Arrivals("poisson", 42, 3600.0), "local")
 
 
-def _seconds(per_s: int, number: int) -> list[Granted]:
-    plan = Plan(Rate(per_s, per_s))
+def _seconds(per_s: int, number: int) -> list[GrantedSecond]:
+    plan = RatePlan(ArrivalRate(per_s, per_s))
     found = (plan.second(second) for second in range(number))
-    return [Granted(second, (("local", 1),)) for second in found if second is not None]
+    return [GrantedSecond(second, (("local", 1),)) for second in found if second is not None]
 
 
 def _run() -> list[Row]:

@@ -17,7 +17,7 @@ from benchmarks.made_events import PER_SECOND, K, made_events
 from benchmarks.row import Row
 from mcstress.metrics.event import decoder, encoder
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.intervals import prepare
+from mcstress.metrics.intervals import import_scipy
 
 EVENTS = 30_000
 TURNS = 5
@@ -27,7 +27,7 @@ DECODING = "decoding the event"
 def run() -> list[Row]:
     """CPU per event on a worker, on its master and in a local run; and of a look at all of it."""
     lines = [encoder.encode(event) for event in made_events(EVENTS)]
-    prepare()
+    import_scipy()
     turns: dict[Callable[[list[bytes]], object], list[float]] = {
         work: [] for work in (_decode, _worker, _local)
     }

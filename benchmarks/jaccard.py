@@ -11,7 +11,7 @@ from benchmarks.row import Row
 from mcstress.metrics.band import Bands
 from mcstress.metrics.diversity import FIGURES, figure_of
 from mcstress.metrics.event import CellKey
-from mcstress.metrics.intervals import prepare
+from mcstress.metrics.intervals import import_scipy
 from mcstress.metrics.metric import Faults, ResultContext
 from mcstress.metrics.rounds import Listed, Rounds
 
@@ -68,7 +68,7 @@ class Folded:
 
 def run() -> list[Row]:
     """Time per baseline list, chunks of whole rounds in turns; and that the means agree."""
-    prepare()
+    import_scipy()
     rows: list[Row] = []
     for size in SIZES:
         folded, exact, ours_s, exact_s = Folded(), Exact(), 0.0, 0.0

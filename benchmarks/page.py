@@ -42,13 +42,13 @@ LOOKED_AT, TURNS = 20_000, 20
 TURN_S = 4.0
 POLL_S = 2.0
 PORT = 8931
-Look = Callable[[], Callable[[], object]]
+LookCall = Callable[[], Callable[[], object]]
 """Opens the page in one way; what it returns closes it."""
 
 CLOSED, ASKED, DRAWN = "closed", "open, asked for by a program", "open in a Chromium beside it"
 
 
-class Turn(NamedTuple):
+class PageTurn(NamedTuple):
     """What was seen while somebody, or nobody, looked."""
 
     requests_per_s: float
@@ -61,7 +61,7 @@ def run() -> list[Row]:
         folder = stack.enter_context(TemporaryDirectory())
         standin = stack.enter_context(Standin())
         locust = stack.enter_context(started(standin.url, folder))
-        looks: dict[str, Look] = {CLOSED: nobody, ASKED: program}
+        looks: dict[str, LookCall] = {CLOSED: nobody, ASKED: program}
         if shutil.which("chromium"):
             browsing = stack.enter_context(Browsing())
             browsing.fresh()
@@ -73,12 +73,12 @@ def run() -> list[Row]:
     return [*(row for name in looks for row in rows(name, blocks)), a_look()]
 
 
-def order(looks: dict[str, Look], number: int) -> list[str]:
+def order(looks: dict[str, LookCall], number: int) -> list[str]:
     """Forwards and backwards in turn, so that a drift hits all alike."""
     return [*looks] if number % 2 == 0 else [*looks][::-1]
 
 
-def rows(name: str, blocks: list[dict[str, Turn]]) -> list[Row]:
+def rows(name: str, blocks: list[dict[str, PageTurn]]) -> list[Row]:
     """Medians over the blocks, and of the ratios within each."""
     pace = median(block[name].requests_per_s for block in blocks)
     cost = median(block[name].cpu_us for block in blocks)
@@ -134,7 +134,7 @@ def asked() -> bytes:
     return b""
 
 
-def measured(look: Look, standin: Standin, locust: psutil.Process) -> Turn:
+def measured(look: LookCall, standin: Standin, locust: psutil.Process) -> PageTurn:
     """One turn."""
     close = look()
     began = (time.perf_counter(), requests(standin), cpu_s(locust))
@@ -142,7 +142,7 @@ def measured(look: Look, standin: Standin, locust: psutil.Process) -> Turn:
     ended = (time.perf_counter(), requests(standin), cpu_s(locust))
     close()
     seconds, count, cpu = (end - start for start, end in zip(began, ended, strict=True))
-    return Turn(count / seconds, 1e6 * cpu / count)
+    return PageTurn(count / seconds, 1e6 * cpu / count)
 
 
 def requests(standin: Standin) -> int:

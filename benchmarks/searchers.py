@@ -39,8 +39,8 @@ WANTED = Wanted(
 """The same in the test's own words."""
 HEADERS = {"Content-Type": "application/json", "traceparent": TRACE.traceparent("1" * 16)}
 
-Search = Callable[[], object]
-MakeSearch = Callable[[str, Environment], Search]
+SearchCall = Callable[[], object]
+MakeSearch = Callable[[str, Environment], SearchCall]
 
 
 def transport_to(url: str) -> Transport:
@@ -48,44 +48,44 @@ def transport_to(url: str) -> Transport:
     return Transport(url, connect_timeout_s=10, timeout_s=30)
 
 
-def our_step(url: str, environment: Environment) -> Search:
+def our_step(url: str, environment: Environment) -> SearchCall:
     """A ``matrix.search`` step: sent, received, decoded, checked, and told to Locust."""
     user = locust.User(environment)
     gateway, report = GatewayClient(transport_to(url)), Reporter(environment, user)
     return lambda: report(gateway.search(REQUEST, TRACE))
 
 
-def our_step_untold(url: str, _: Environment) -> Search:
+def our_step_untold(url: str, _: Environment) -> SearchCall:
     """The same without Locust's request event."""
     gateway = GatewayClient(transport_to(url))
     return lambda: gateway.search(REQUEST, TRACE)
 
 
-def our_transport(url: str, _: Environment) -> Search:
+def our_transport(url: str, _: Environment) -> SearchCall:
     """The transport alone: bytes out, bytes in."""
     transport = transport_to(url)
     return lambda: transport.post(SEARCH.path, BODY, HEADERS["traceparent"])
 
 
-def fast_http_user(url: str, environment: Environment) -> Search:
+def fast_http_user(url: str, environment: Environment) -> SearchCall:
     """Locust's FastHttpUser, which throws the answer away."""
     client = type("Fast", (FastHttpUser,), {"host": url})(environment).client
     return lambda: client.post(SEARCH.path, data=BODY, headers=HEADERS)
 
 
-def http_user(url: str, environment: Environment) -> Search:
+def http_user(url: str, environment: Environment) -> SearchCall:
     """Locust's HttpUser, which throws the answer away."""
     client = type("Slow", (HttpUser,), {"host": url})(environment).client
     return lambda: client.post(SEARCH.path, data=BODY, headers=HEADERS)
 
 
-def httpx_client(url: str, _: Environment) -> Search:
+def httpx_client(url: str, _: Environment) -> SearchCall:
     """An httpx.Client of the user's own, with the SSL context of all; nobody is told."""
     client = httpx.Client(base_url=url, verify=tls_context())
     return lambda: client.post(SEARCH.path, content=BODY, headers=HEADERS)
 
 
-def geventhttpclient_client(url: str, _: Environment) -> Search:
+def geventhttpclient_client(url: str, _: Environment) -> SearchCall:
     """A geventhttpclient of the user's own; nobody is told."""
     client = HTTPClient.from_url(url, concurrency=1)
     return lambda: client.post(SEARCH.path, body=BODY, headers=HEADERS).read()
@@ -94,7 +94,7 @@ def geventhttpclient_client(url: str, _: Environment) -> Search:
 def by_target(name: str) -> MakeSearch:
     """The same search, as a coordinator asks it of a target: by its class, or by its file."""
 
-    def make(url: str, _: Environment) -> Search:
+    def make(url: str, _: Environment) -> SearchCall:
         if name not in _targets:
             read = read_target(name)
             setup = TargetSetup(

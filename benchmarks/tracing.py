@@ -29,8 +29,8 @@ from benchmarks.row import Row
 from benchmarks.searchers import BODY
 from benchmarks.step import fixed_server
 from benchmarks.tracing_arms import (
-    Arm,
-    Trace,
+    TraceCall,
+    TracedArm,
     arms,
     made,
     official_sdk,
@@ -61,7 +61,7 @@ DELIVERY = "one step, delivered"
 SDK_CALL = "one step, on the user's greenlet, official SDK"
 
 
-class Cost(NamedTuple):
+class TracingCost(NamedTuple):
     """What a turn gave: µs of one event, and how late a ticking greenlet was at its p99."""
 
     wall_us: float
@@ -76,7 +76,7 @@ class Bench:
         environment = Environment()
         environment.create_local_runner()
         folder.mkdir()
-        self._trace: Trace | None = None
+        self._trace: TraceCall | None = None
         self._events = coordinators(url, environment, folder, USERS)
         coordination_hook(environment).add_listener(self._on_event)
         for event in self._events:
@@ -86,7 +86,7 @@ class Bench:
         if self._trace is not None:
             self._trace(event, steps)
 
-    def turn(self, arm: Arm, per_s: float | None = None) -> Cost:
+    def turn(self, arm: TracedArm, per_s: float | None = None) -> TracingCost:
         """One turn of ``arm``: at full speed, or at ``per_s`` events of all users together."""
         each = EVENTS_EACH if per_s is None else int(per_s * PACED_S / USERS)
         pause_s = 0.0 if per_s is None else USERS / per_s
@@ -103,7 +103,7 @@ class Bench:
                 settle()
                 cpu_s = time.process_time() - cpu_s
         events = each * USERS
-        return Cost(wall_s / events * 1e6, cpu_s / events * 1e6, quantile(late_ms, 0.99))
+        return TracingCost(wall_s / events * 1e6, cpu_s / events * 1e6, quantile(late_ms, 0.99))
 
 
 def _user(event: Callable[[], object], number: int, begin_s: float, pause_s: float) -> None:
@@ -163,7 +163,9 @@ def users_rows(folder: Path) -> Iterator[Row]:
         yield Row(f"{PACED_PER_S:,} per s, lateness p99: {name}", late, "ms")
 
 
-def _rows(what: str, names: list[str], turns: list[list[Cost]], figure: str) -> Iterator[Row]:
+def _rows(
+    what: str, names: list[str], turns: list[list[TracingCost]], figure: str
+) -> Iterator[Row]:
     """The best turn of each arm, which neighbours disturbed least, and its ratio to the first."""
     best = [min(getattr(turn[number], figure) for turn in turns) for number in range(len(names))]
     for name, value in zip(names, best, strict=True):

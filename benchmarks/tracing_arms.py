@@ -24,8 +24,8 @@ from mcstress.tracing.langfuse.tracer import LangfuseTracer
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.trace import TraceRun
 
-Trace = Callable[[Event, Sequence[Step[Any]]], None]
-Arm = Callable[[], AbstractContextManager[tuple[Trace | None, Callable[[], object]]]]
+TraceCall = Callable[[Event, Sequence[Step[Any]]], None]
+TracedArm = Callable[[], AbstractContextManager[tuple[TraceCall | None, Callable[[], object]]]]
 """A way to trace, for one turn: what takes an event, and what waits until all that is to be done
 with what it took has been done."""
 
@@ -69,7 +69,7 @@ def tracer_to(url: str, folder: Path, name: str, limits: Limits | None = None) -
     return tracer
 
 
-def official_sdk(url: str, name: str) -> tuple[Langfuse, Trace]:
+def official_sdk(url: str, name: str) -> tuple[Langfuse, TraceCall]:
     """The SDK's client, and an event's steps as observations the way its documentation has it.
 
     It keeps one client per public key, so ``name`` makes another.
@@ -91,7 +91,7 @@ def official_sdk(url: str, name: str) -> tuple[Langfuse, Trace]:
 
 
 @contextmanager
-def arms(folder: Path) -> Iterator[dict[str, Arm]]:
+def arms(folder: Path) -> Iterator[dict[str, TracedArm]]:
     """Every arm by its name."""
     with stand_in() as up, stand_in("hang") as hanging, stand_in() as sdk:
         client, trace = official_sdk(sdk, "users")
@@ -106,7 +106,7 @@ def arms(folder: Path) -> Iterator[dict[str, Arm]]:
 
 
 @contextmanager
-def _ours(url: str, folder: Path, crowd: int) -> Iterator[tuple[Trace, Callable[[], object]]]:
+def _ours(url: str, folder: Path, crowd: int) -> Iterator[tuple[TraceCall, Callable[[], object]]]:
     """Our tracer, with ``crowd`` events that nobody takes."""
     tracer = tracer_to(url, folder, "turn", SMALL if crowd else None)
 

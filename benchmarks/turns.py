@@ -19,7 +19,7 @@ import gevent
 from locust.env import Environment
 
 from benchmarks.coordinating import coordinators
-from benchmarks.searchers import SEARCHERS, TARGETS, Search
+from benchmarks.searchers import SEARCHERS, TARGETS, SearchCall
 from mcstress.process.tuning import tune_gc
 
 USERS = 50
@@ -50,10 +50,10 @@ def turns_of(url: str, name: str) -> Iterator[Turn]:
             asked.close()  # its turns end there, and it tidies up
 
 
-def search_turn(searches: list[Search], requests: int) -> Turn:
+def search_turn(searches: list[SearchCall], requests: int) -> Turn:
     """CPU µs per request where every user makes ``requests`` of them, all users at once."""
 
-    def user(search: Search) -> None:
+    def user(search: SearchCall) -> None:
         for _ in range(requests):
             search()
 

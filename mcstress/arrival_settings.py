@@ -11,7 +11,7 @@ import msgspec
 from locust.util.timespan import parse_timespan
 
 from mcstress.errors import UsageError
-from mcstress.load.schedule import KINDS, Kind, Rate
+from mcstress.load.schedule import KINDS, ArrivalKind, ArrivalRate
 from mcstress.metrics.checks import Check, parse_check
 from mcstress.option_values import seconds, whole
 from mcstress.options import MAX_WAIT_S
@@ -30,8 +30,8 @@ _RATE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER}))?")
 class ArrivalSettings(msgspec.Struct, frozen=True):
     """The schedule that was asked for; ``find_capacity``: a search, from ``rate`` on."""
 
-    rate: Rate
-    kind: Kind
+    rate: ArrivalRate
+    kind: ArrivalKind
     max_wait_s: float
     find_capacity: bool = False
 
@@ -114,7 +114,7 @@ def refuse_without_schedule(check: Check, asked: ArrivalSettings | None, *, by_c
             )
 
 
-def _rate(text: str, run_time: Any) -> Rate:
+def _rate(text: str, run_time: Any) -> ArrivalRate:
     match = _RATE.fullmatch(text)
     ends = [float(end) for end in match.groups() if end] if match else []
     if not ends or max(ends) <= 0 or not all(map(isfinite, ends)):
@@ -125,14 +125,14 @@ def _rate(text: str, run_time: Any) -> Rate:
         raise UsageError(f"--arrival-rate: found {text!r}, expected at most {MOST_PER_S:,.0f}")
     first, last = ends[0], ends[-1]
     if len(ends) == 1:
-        return Rate(last, last)
+        return ArrivalRate(last, last)
     over_s = run_time_of(run_time)
     if over_s <= 0:
         raise UsageError(
             f"--arrival-rate: found {text!r} without -t, expected a run time: the rate goes from "
             "one to the other in it"
         )
-    return Rate(first, last, over_s)
+    return ArrivalRate(first, last, over_s)
 
 
 def run_time_of(run_time: Any) -> float:
@@ -145,7 +145,7 @@ def run_time_of(run_time: Any) -> float:
     return float(run_time or 0)
 
 
-def _kind(text: Any) -> Kind:
+def _kind(text: Any) -> ArrivalKind:
     for kind in KINDS:
         if text == kind:
             return kind

@@ -14,7 +14,7 @@ from time import process_time
 import msgspec
 
 from mcstress.first_search import untraced
-from mcstress.load.schedule import Rate
+from mcstress.load.schedule import ArrivalRate
 from mcstress.metrics.event import Event, Scheduled, StepRecord, utc
 from mcstress.metrics.figures import Figures
 from mcstress.services.target import Found, Search
@@ -40,7 +40,7 @@ def said_of_rate(settings: Settings, url: str, processes: int) -> list[str]:
     return [] if cost_s is None else _said(asked.rate, cost_s, max(processes, 1))
 
 
-def _said(rate: Rate, cost_s: float, processes: int) -> list[str]:
+def _said(rate: ArrivalRate, cost_s: float, processes: int) -> list[str]:
     highest, each = max(rate.from_per_s, rate.to_per_s), MOST_SHARE / cost_s
     if highest <= each * processes:
         return []

@@ -47,18 +47,18 @@ from mcstress.master.start import (
     begin_run,
     check_claim,
     said_of_mail,
+    said_of_own_system,
     tokens_not_sent,
-    writes,
 )
 from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.settings import Settings, read_settings
-from mcstress.system_under_test import SystemUnderTest, prepare
+from mcstress.system_under_test import SystemUnderTest, started_system
 from mcstress.truth_check import said_of_truth
 from mcstress.users.persona_check import check_personas, host_of
-from mcstress.users.persona_classes import in_step, incomplete, missing
+from mcstress.users.persona_classes import in_step, incomplete_trio, missing
 from mcstress.worker.worker import Worker
 
 BUSY = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP)
@@ -141,7 +141,7 @@ class Lifecycle:
         check_asked(asked, processes=processes, local=self.worker is not None)
 
     def prepare(self, settings: Settings, users: int | None = None) -> SystemUnderTest:
-        """Check everything, and make the ground ready before the first user; raises UsageError.
+        """Check everything, and start what was not given, before any user; raises UsageError.
 
         A memory is filled for ``users``, by default as many as the options say.
         """
@@ -149,7 +149,7 @@ class Lifecycle:
             self.leave()
             check_claim(settings)
             said_of_truth(settings)  # what it refuses, before services are started
-            self.system = system = prepare(settings)
+            self.system = system = started_system(settings)
             users = users or option(self.environment, "num_users") or 1
             try:
                 system.memory_trios = fill_memory(settings, system, users)
@@ -176,17 +176,14 @@ class Lifecycle:
         settings = self.settings()
         system = self.prepare(settings)
         run = begin_run(settings, system, "local" if self.worker else "distributed")
-        if settings.keeps_what_is_written:
-            logger.warning(writes(run.run, system.target))
-            if not settings.llm.url and not settings.llm.absent:
-                logger.warning("no --llm-host is given: built-in rules parse and rate, no LLM")
         users, classes = self.runner.target_user_count, self.environment.user_classes
-        if said := incomplete(users, classes, settings.scenario):
+        if said := incomplete_trio(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
         processes = getattr(self.runner, "worker_count", 1)  # a local runner has none
         run.said += said_of_rate(settings, system.gateway_url, processes)
         run.said += said_of_run_time(settings.clock, run.run.clock, self._run_time)
-        for said in (*said_of_mail(settings), *run.said, *tokens_not_sent(settings)):
+        own = said_of_own_system(settings, run.run, system.target)
+        for said in (*own, *said_of_mail(settings), *run.said, *tokens_not_sent(settings)):
             logger.warning("%s", said)
         if self.quitting:  # a signal came while all this was made ready
             run.segment.close()

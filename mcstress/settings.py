@@ -35,7 +35,7 @@ from mcstress.option_values import (
 from mcstress.phase_selection import choose_phases
 from mcstress.rest import read_rest
 from mcstress.services.byte_size import parse_size
-from mcstress.services.embedded.faults import LLM_FAULTS, Faults, names_of, parse_faults
+from mcstress.services.embedded.faults import LLM_FAULTS, InjectedFaults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.bearer_token import TokenHosts, token_hosts
 from mcstress.services.llm.language_model import ModelSetup
@@ -99,7 +99,7 @@ class Settings(msgspec.Struct, frozen=True):
     mask: MaskLevel
     web_allowed_hosts: list[Authority]
     token_hosts: TokenHosts
-    stack_faults: Faults
+    stack_faults: InjectedFaults
     arrivals: ArrivalSettings | None = None
     mix: dict[str, float] = {}
     clock: ClockSettings | None = None
@@ -346,7 +346,7 @@ def _top_k(value: Any, scenario: Scenario) -> int:
     return top_k
 
 
-def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> Faults:
+def _stack_faults(texts: list[str] | None, host: Any, target: Any, llm_host: Any) -> InjectedFaults:
     """Those of the embedded stack. A service of the user's own cannot be given any."""
     faults = parse_faults(texts, "--stack-fault")
     for option, given in (("--host", host), ("--target", target)):

@@ -89,7 +89,7 @@ class SystemUnderTest(msgspec.Struct):
             self.stack.stop()
 
 
-def prepare(settings: Settings) -> SystemUnderTest:
+def started_system(settings: Settings) -> SystemUnderTest:
     """Check every service that was given, then start the embedded stack for those that were not.
 
     Raises ServiceRefusalError for the first that is missing or wrong; nothing is left running then.

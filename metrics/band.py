@@ -43,7 +43,7 @@ EDGES: list[int] = [mantissa * 10**power for power in range(8) for mantissa in (
 """The lowest number of users of each band: 1, 2, 5, 10, 20, 50, …"""
 
 Add = Callable[[Event, Seen], None]
-Kind = TypeVar("Kind", bound=Metric)
+MetricKind = TypeVar("MetricKind", bound=Metric)
 
 
 def band_of(users: int) -> int:
@@ -87,8 +87,8 @@ class Band:
             for phase in metric.hears:
                 self.listeners.setdefault(phase, []).append(metric.add)
 
-    def _of(self, kind: type[Kind]) -> Kind:
-        return cast("Kind", self.metrics[kind.key])
+    def _of(self, kind: type[MetricKind]) -> MetricKind:
+        return cast("MetricKind", self.metrics[kind.key])
 
     def merge(self, other: Band) -> None:
         """Add all that ``other`` holds."""

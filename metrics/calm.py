@@ -24,7 +24,7 @@ KNOWN = ("errors.rate", "errors.failed", "latency.", "determinism.mean_jaccard")
 UNKNOWN = ("latency.queue", "latency.phases", "latency.response", "latency.lateness")
 """And of the figures that are not, all the same."""
 
-Entry = Mapping[str, Any]
+BandEntry = Mapping[str, Any]
 
 
 def is_known(figure: str) -> bool:
@@ -33,11 +33,11 @@ def is_known(figure: str) -> bool:
 
 
 def calm_bands(
-    curve: Sequence[Entry],
+    curve: Sequence[BandEntry],
     timeline: TimelineCounts,
     users: UsersTimeline,
     silences: Sequence[Silence],
-) -> dict[int, Entry]:
+) -> dict[int, BandEntry]:
     """By the lowest users of each entry of ``curve``: its figures; empty without a silence."""
     if not silences:
         return {}
@@ -59,7 +59,7 @@ def _touched(begin: float, width: float, silences: Sequence[Silence]) -> bool:
     )
 
 
-def _entry_of(curve: Sequence[Entry], users: float | None) -> Entry | None:
+def _entry_of(curve: Sequence[BandEntry], users: float | None) -> BandEntry | None:
     """The entry whose band ``users`` are of."""
     if not users:
         return None
@@ -67,7 +67,7 @@ def _entry_of(curve: Sequence[Entry], users: float | None) -> Entry | None:
     return next((one for one in curve if one["users_from"] <= band <= one["users_to"]), None)
 
 
-def _figures(slot: SlotCounts) -> Entry:
+def _figures(slot: SlotCounts) -> BandEntry:
     steps, failed = slot.asked(), slot.failed[()]
     return {
         "errors": {"steps": steps, "failed": failed, "rate": rate(failed, steps)},

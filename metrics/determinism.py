@@ -33,6 +33,9 @@ from mcstress.metrics.metric import (
 from mcstress.metrics.rates import over_questions
 from mcstress.metrics.tally import Tally
 
+TABLE = "determinism"
+"""The report's table of reissues."""
+
 RANGES = (
     Range(">=", 0.95, "healthy", "the same query gets the same {items}"),
     Range(
@@ -91,6 +94,9 @@ class Determinism(Metric):
             "ci95",
             ranges=RANGES,
             label="Jaccard of reissue and baseline",
+            table=TABLE,
+            row="mean Jaccard",
+            counts=("pairs", "planned"),
             better="higher",
         )
         yield of("pairs", COUNT, "reissues compared with their baseline")
@@ -99,15 +105,17 @@ class Determinism(Metric):
         yield of("trios", COUNT, "trios with lists of their own; those of one variant count once")
         yield of("identical", COUNT, "identical reissues")
         identical = "reissues with the same hits in the same order"
-        yield of("identical_rate", RATE, identical, "identical_ci95", label="identical lists")
+        yield of("identical_rate", RATE, identical, "identical_ci95", label="identical lists",
+                 table=TABLE, row="identical lists", counts=("identical", "pairs"))  # fmt: skip
         yield of("top1", COUNT, "reissues that agree at top-1")
         top1 = "reissues with the same hit at top-1"
-        yield of("top1_rate", RATE, top1, "top1_ci95", label="same id at top-1")
+        yield of("top1_rate", RATE, top1, "top1_ci95", label="same id at top-1",
+                 table=TABLE, row="same top-1", counts=("top1", "pairs"))  # fmt: skip
         overlap = "mean share of a list that the other has too"
-        yield of("mean_overlap_at_k", RATE, overlap, row="mean overlap@k")
+        yield of("mean_overlap_at_k", RATE, overlap, table=TABLE, row="mean overlap@k")
         rbo = "mean rank-biased overlap, p = 0.9, extrapolated"
-        row = "mean RBO (p = 0.9)"
-        yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap", row=row)
+        yield of("mean_rbo", "RBO, 0 to 1", rbo, label="rank-biased overlap",
+                 table=TABLE, row="mean RBO (p = 0.9)")  # fmt: skip
         adjusted = "pairs whose later list was judged without what this run added in between"
         yield of("adjusted_pairs", COUNT, adjusted)
         changed = "changed_corpora_pairs"

@@ -17,6 +17,7 @@ from mcstress.metrics.diversity_interval import interval
 from mcstress.metrics.event import CellKey
 from mcstress.metrics.jaccard import Sum, sums_by_group
 from mcstress.metrics.metric import (
+    BY_CHANCE,
     COUNT,
     JACCARD,
     UNKNOWN,
@@ -90,6 +91,12 @@ RANGES = {
     ),
 }
 WHOSE = {SAME_ROLE: "one role in two contracts", DIFFERENT_ROLES: "two roles in one contract"}
+TABLE = "diversity"
+ROWS = {
+    SAME_ROLE: "same {role} in different {contracts}",
+    DIFFERENT_ROLES: "different {roles} in the same {contract}",
+}
+"""Table and rows of the report."""
 LABELS = {
     SAME_ROLE: "Jaccard of one {role}, two {contracts}",
     DIFFERENT_ROLES: "Jaccard of two {roles}, one {contract}",
@@ -146,14 +153,20 @@ class Diversity(Metric):
                 ranges=RANGES[figure],
                 label=LABELS[figure],
                 better="lower",
+                table=TABLE,
+                row=ROWS[figure],
+                column="Mean Jaccard",
             )
             yield of("pairs", COUNT, f"pairs of lists of {whose}, within a trio and a round")
             yield of("planned", COUNT, "pairs that were attempted or planned")
             trios = "trios with lists of their own; those of one variant count once"
             yield of("trios", COUNT, trios)
-            yield of("sharing_pairs", COUNT, "pairs that share anyone")
+            yield of("sharing_pairs", COUNT, "pairs that share anyone", table=TABLE,
+                     row=ROWS[figure], column="Pairs with {items} in common",
+                     counts=("sharing_pairs", "pairs"))  # fmt: skip
             yield of("empty_pairs", COUNT, "pairs of two empty lists, which are alike")
-            yield of("chance", JACCARD, "what random lists from the same pool would have")
+            yield of("chance", BY_CHANCE, "what random lists from the same pool would have",
+                     table=TABLE, row=ROWS[figure], column="Expected by chance")  # fmt: skip
 
     @classmethod
     def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:

@@ -27,7 +27,7 @@ from mcstress.metrics.observer import Observer
 from mcstress.metrics.readings import readings
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.sums import Accumulators
-from mcstress.metrics.users_timeline import Rows, RunSpan, UsersTimeline
+from mcstress.metrics.users_timeline import RunSpan, TimelineRows, UsersTimeline
 from mcstress.metrics.within_run import in_blocks
 
 Results = dict[str, Any]
@@ -151,7 +151,7 @@ class Figures:
 
     def result(
         self,
-        users_timeline: Rows | None = None,
+        users_timeline: TimelineRows | None = None,
         planned: Mapping[str, int] | None = None,
         candidates: Mapping[str, int] | None = None,
         checks: Sequence[Check] | None = None,

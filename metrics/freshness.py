@@ -22,6 +22,7 @@ from mcstress.metrics.metric import (
     COUNT,
     NO_UNIT,
     RATE,
+    SECONDS,
     UNKNOWN,
     FigureGroup,
     Metric,
@@ -43,6 +44,13 @@ RANGES = (
     Range(">=", 0.95, "healthy", "new {new_items} are found within 10 s"),
     Range(">=", 0.0, "low", "not every new {new_item} is found within 10 s"),
 )
+TABLE = "freshness"
+"""The report's table of what was found."""
+TIMES = (
+    ("top_k", "in the top-K", "in the top-K"),
+    ("top1", "at top-1", "at top-1 when first seen"),
+)
+"""Which time, its row in the report, and what it says."""
 PERCENTILES = {"p50": 50, "p95": 95}
 WHOLE = 100
 MS = 1000
@@ -82,9 +90,11 @@ class Freshness(Metric):
         yield of("resumes", COUNT, "new resumes whose first look had a list")
         yield of("questions", COUNT, "different texts among them, whatever the name")
         yield of("planned", COUNT, "new resumes that were attempted or planned")
+        yield from _visible()
         yield of("top1", COUNT, "new resumes that the first look found at top-1")
         at_top1 = "new resumes that the first look found at top-1; higher is better"
-        yield of("top1_rate", RATE, at_top1, "top1_ci95", label="new {new_items} at once at top-1")
+        yield of("top1_rate", RATE, at_top1, "top1_ci95", label="new {new_items} at once at top-1",
+                 table=TABLE, row="at once, at top-1", counts=("top1", "resumes"))  # fmt: skip
         yield of("top_k", COUNT, "new resumes that the first look found in the top-K")
         yield of(
             "top_k_rate",
@@ -92,9 +102,11 @@ class Freshness(Metric):
             "new resumes that the first look found in the top-K; higher is better",
             "ci95",
             label="new {new_items} at once in the top-K",
+            table=TABLE,
+            row="at once, in the top-K",
+            counts=("top_k", "resumes"),
             better="higher",
         )
-        yield from _visible()
 
     @classmethod
     def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:
@@ -187,6 +199,7 @@ class Freshness(Metric):
 
 
 PARTS = {"search": LOOK, "poll": POLL}
+LOOK_ROWS = {"search": "at once (freshness.search)", "poll": "again (freshness.poll)"}
 LATENCIES = {"p50_ms": "median", "p95_ms": "95th percentile"}
 
 
@@ -232,15 +245,21 @@ def _visible() -> Iterator[MetricName]:
         "visible_ci95",
         ranges=RANGES,
         label="new {new_items} seen within 10 s",
+        table=TABLE,
+        row="seen within 10 s",
+        counts=("visible", "judged"),
         better="higher",
     )
-    for where, words in (("top_k", "in the top-K"), ("top1", "at top-1 when first seen")):
+    for where, row, words in TIMES:
         for name, hundredths in PERCENTILES.items():
             meaning = f"seconds by which {hundredths} % of new resumes were {words}"
-            yield of(f"time_to_{where}_s.{name}", "s", f"{meaning}; lower is better")
+            yield of(f"time_to_{where}_s.{name}", SECONDS, f"{meaning}; lower is better",
+                     table="freshness_times", row=row, column=name)  # fmt: skip
     for part, step in PARTS.items():
         of = FigureGroup(f"freshness.{part}", Freshness.hears, "count", None).name
-        yield of("count", COUNT, f"{step} steps")
-        yield of("failed", COUNT, f"{step} steps that failed")
+        at: dict[str, Any] = {"table": "freshness_looks", "row": LOOK_ROWS[part]}
+        yield of("count", COUNT, f"{step} steps", **at, column="Count")
+        yield of("failed", COUNT, f"{step} steps that failed", **at, column="Failed")
         for leaf, word in LATENCIES.items():
-            yield of(leaf, "ms", f"{word} of the latency of {step} steps; lower is better")
+            meaning = f"{word} of the latency of {step} steps; lower is better"
+            yield of(leaf, "ms", meaning, **at, column=leaf.replace("_", " "))

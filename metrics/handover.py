@@ -17,8 +17,10 @@ from mcstress.metrics.by_question import ByQuestion
 from mcstress.metrics.event import ARMS, Event
 from mcstress.metrics.metric import (
     COUNT,
+    DIFFERENCE,
     NO_UNIT,
     NOT_MEASURED,
+    PROBABILITY,
     RATE,
     UNKNOWN,
     FigureGroup,
@@ -66,6 +68,9 @@ RANGES = {
     ),
 }
 LABELS = {VERBATIM: "same wording", PARAPHRASE: "paraphrased"}
+
+BY_BOOST = "hits at top-1 that the control's list holds too"
+BY_INJECTION = "hits at top-1 that the control's list does not hold"
 
 AT_TOP1, IN_LIST = range(2)
 """The figures of a question in one arm, 0 or 1 each time."""
@@ -121,7 +126,7 @@ class KindCounts(Accumulator):
                 arm.add(NO_UNIT, UNKNOWN, int(at == TOP1), int(at != ABSENT))
 
 
-class Handover(Metric):
+class HandoverFigures(Metric):
     """Both kinds of handover."""
 
     key = section = "handover"
@@ -251,15 +256,17 @@ def _names(kind: str, phase: str) -> Iterator[MetricName]:
     lift = "top-1 rate with memory less that without, over questions; higher is better"
     yield of("planned", COUNT, "queries that were attempted or planned", samples="queries")
     label = f"{LABELS[kind]}: lift"
-    yield of("lift", "difference of shares, -1 to 1", lift, "lift_ci95", label=label)
-    yield of("mcnemar_p", "probability", "exact McNemar test of the questions' differences")
+    at: dict[str, Any] = {"table": "lift", "row": LABELS[kind]}
+    yield of("lift", DIFFERENCE, lift, "lift_ci95", label=label, **at, column="Lift")
+    exact = "exact McNemar test of the questions' differences"
+    yield of("mcnemar_p", PROBABILITY, exact, **at, column="McNemar p")
     yield of("pairs", COUNT, "queries that succeeded in both arms")
     yield of("both", COUNT, "pairs with the answer at top-1 in both arms")
     yield of("memory_only", COUNT, "pairs with the answer at top-1 with memory only")
     yield of("control_only", COUNT, "pairs with the answer at top-1 without memory only")
     yield of("neither", COUNT, "pairs with the answer at top-1 in no arm")
-    yield of("by_boost", COUNT, "hits at top-1 that the control's list holds too")
-    yield of("by_injection", COUNT, "hits at top-1 that the control's list does not hold")
+    yield of("by_boost", COUNT, BY_BOOST, **at, column="Ranked higher by memory")
+    yield of("by_injection", COUNT, BY_INJECTION, **at, column="Added by memory")
     yield of("pair_questions", COUNT, "different questions among the pairs")
     yield of("better_questions", COUNT, "questions that the memory answered more often")
     yield of("worse_questions", COUNT, "questions that the memory answered less often")
@@ -284,6 +291,12 @@ def _arm_names(kind: str, phase: str, prefix: str, arm: str) -> Iterator[MetricN
     yield of(queries, COUNT, f"queries that succeeded, {arm}")
     yield of(questions, COUNT, f"different questions among them, {arm}")
     yield of(f"{prefix}top1", COUNT, at_top1)
-    yield of(f"{prefix}top1_rate", RATE, at_top1, f"{prefix}ci95", label=f"{label}, top-1", **more)
+    place: dict[str, Any] = {"table": "handover", "row": LABELS[kind]}
+    column = "Control" if prefix else "With memory"
+    yield of(f"{prefix}top1_rate", RATE, at_top1, f"{prefix}ci95", label=f"{label}, top-1",
+             counts=(f"{prefix}top1", queries), column=f"{column}, top-1", **place,
+             **more)  # fmt: skip
     yield of(f"{prefix}top_k", COUNT, in_list)
-    yield of(f"{prefix}top_k_rate", RATE, in_list, f"{prefix}top_k_ci95", label=f"{label}, top-K")
+    in_report = {} if prefix else {**place, "column": f"{column}, top-K"}
+    yield of(f"{prefix}top_k_rate", RATE, in_list, f"{prefix}top_k_ci95", label=f"{label}, top-K",
+             counts=(f"{prefix}top_k", queries), **in_report)  # fmt: skip

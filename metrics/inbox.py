@@ -21,6 +21,7 @@ from mcstress.metrics.metric import (
     NO_UNIT,
     NOT_MEASURED,
     RATE,
+    RATING,
     UNKNOWN,
     FigureGroup,
     Metric,
@@ -32,6 +33,7 @@ from mcstress.metrics.metric import (
     Seen,
 )
 from mcstress.metrics.rates import over_questions, rate
+from mcstress.metrics.swap import SWAP_AND_INBOX
 from mcstress.metrics.tally import Tally
 
 FIELDS = ("role", "count", "location", "certs", "skills", "shift")
@@ -96,7 +98,8 @@ class Inbox(Metric):
             "messages that the observer took",
             "messages that the LLM made a demand of",
         )
-        yield of("accepted", COUNT, accepted, label="messages accepted")
+        yield of("accepted", COUNT, accepted, label="messages accepted", table=SWAP_AND_INBOX,
+                 row="messages accepted", counts=("accepted", "planned"))  # fmt: skip
         yield of("parsed", COUNT, parsed, label="demands parsed")
         unparseable = "messages whose parse was not what was asked for"
         yield of("unparseable", COUNT, unparseable, label="unparseable")
@@ -112,6 +115,9 @@ class Inbox(Metric):
             questions="inbox.parse_questions",
             ranges=PARSED_RANGES,
             label="demands parsed, of those asked for",
+            table=SWAP_AND_INBOX,
+            row="demands parsed",
+            counts=("parsed", "parses"),
         )
         yield from _accuracy()
         for rating in RATINGS:
@@ -129,15 +135,20 @@ class Inbox(Metric):
             "rated_ci95",
             ranges=PARSED_RANGES,
             label="hits rated, of those asked for",
+            table=SWAP_AND_INBOX,
+            row="hits rated",
+            counts=("rated", "judged"),
         )
         yield of(
             "mean_rating",
-            "rating, 1 to 5",
+            RATING,
             "mean rating of the top hit; higher is better",
             samples="rated",
             questions="inbox.questions",
             ranges=RATING_RANGES,
             label="judge's mean rating, 1 to 5",
+            table=SWAP_AND_INBOX,
+            row="judge's mean rating, 1 to 5",
             better="higher",
             span=float(RATINGS[-1] - RATINGS[0]),
         )
@@ -277,6 +288,9 @@ def _accuracy() -> Iterator[MetricName]:
         "accuracy_ci95",
         ranges=ACCURACY_RANGES,
         label="expected fields that came",
+        table=SWAP_AND_INBOX,
+        row="expected fields that came",
+        counts=("came_fields", "expected_fields"),
     )
     for name in FIELDS:
         yield from _of_field(name)

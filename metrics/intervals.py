@@ -57,7 +57,7 @@ def mcnemar_p(memory_only: int, control_only: int) -> float:
     return min(1.0, 2 * float(bdtr(min(memory_only, control_only), discordant, 0.5)))
 
 
-def prepare() -> None:
+def import_scipy() -> None:
     """Import scipy now, for who looks at results during a run: it must not fall into that."""
     t_quantile(1)
     mcnemar_p(1, 0)

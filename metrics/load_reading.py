@@ -8,7 +8,7 @@ from typing import Any
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.calm import is_known
 from mcstress.metrics.check import Check, parse_check
-from mcstress.metrics.metric import COUNT, OPERATORS
+from mcstress.metrics.metric import COUNT, NOT_MEASURED, OPERATORS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
 from mcstress.metrics.rate_reading import rate_reading
 from mcstress.metrics.readings import ranges
@@ -29,12 +29,12 @@ TOO_FEW = (
     f"not judged, with too few questions or under {100 * PLANNED_SHARE:g} % of the planned samples"
 )
 
-Entry = Mapping[str, Any]
-Entries = Sequence[Entry]
-Calm = Mapping[int, Entry]
+BandEntry = Mapping[str, Any]
+Entries = Sequence[BandEntry]
+Calm = Mapping[int, BandEntry]
 """A band's figures outside of silences, by its lowest number of users (calm.py)."""
 
-Held = Sequence[tuple[Entry, bool | None]]
+Held = Sequence[tuple[BandEntry, bool | None]]
 
 
 def healthy_checks() -> list[Check]:
@@ -48,7 +48,7 @@ def load_curve_reading(
     curve: Entries,
     checks: Sequence[Check],
     most_users: int | None = None,
-    calm: Mapping[int, Entry] = {},
+    calm: Mapping[int, BandEntry] = {},
     silences: Sequence[Silence] = (),
 ) -> str:
     """One sentence: which checks do not hold, and at what load; or that all do.
@@ -66,7 +66,11 @@ def load_curve_reading(
         curve = [{**entry, "users_to": min(entry["users_to"], most_users)} for entry in curve]
     are_asked, checks = bool(checks), [check for check in checks if is_of_a_band(check)]
     named = {check.metric for check in checks}
-    readings = [its for its in healthy_checks() if is_of_a_band(its) and its.metric not in named]
+    readings = [
+        its
+        for its in healthy_checks()
+        if is_of_a_band(its) and its.metric not in named and _was_measured(curve, its)
+    ]
     judged = {
         check: [(entry, band_holds(entry, check)) for entry in curve]
         for check in [*checks, *readings]
@@ -96,6 +100,12 @@ def is_of_a_band(check: Check) -> bool:
     return not counted and not check.metric.startswith(
         ("faults.", "availability.", "arrivals.", "capacity.")
     )
+
+
+def _was_measured(curve: Entries, check: Check) -> bool:
+    """Whether its section says nowhere that it could not be: what nobody asked for goes unsaid."""
+    section = check.metric.partition(".")[0]
+    return any((entry.get(section) or {}).get(NOT_MEASURED) is None for entry in curve)
 
 
 def _unjudged(check: Check, held: Held) -> str:
@@ -130,7 +140,7 @@ def leaves(check: Check) -> str:
     return f"{_label(check.metric)} {LEAVES[check.operator].format(t=check.threshold)}"
 
 
-def _is_calm(calm: Calm, entry: Entry, check: Check) -> bool:
+def _is_calm(calm: Calm, entry: BandEntry, check: Check) -> bool:
     """Whether nothing shows that a band is bad outside of silences, which it had."""
     figures = calm.get(entry["users_from"])
     if figures is None or not is_known(check.metric):
@@ -138,7 +148,7 @@ def _is_calm(calm: Calm, entry: Entry, check: Check) -> bool:
     return band_holds(figures, check) is not False
 
 
-def band_holds(entry: Entry, check: Check) -> bool | None:
+def band_holds(entry: BandEntry, check: Check) -> bool | None:
     """Whether a band passes; None where it has too few questions or samples to say."""
     results = {"metrics": entry, "latency": entry["latency"]}
     value = find(results, check.metric)
@@ -156,7 +166,7 @@ def band_holds(entry: Entry, check: Check) -> bool | None:
     return OPERATORS[check.operator](value, check.threshold)
 
 
-def _span(first: Entry, last: Entry) -> str:
+def _span(first: BandEntry, last: BandEntry) -> str:
     low, high = first["users_from"], last["users_to"]
     return f"{low} users" if low == high else f"{low} to {high} users"
 

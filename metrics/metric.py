@@ -24,6 +24,8 @@ from mcstress.metrics.tally import Accumulator, Tally
 from mcstress.metrics.worst import WorstReissues
 
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
+BY_CHANCE, DIFFERENCE = "Jaccard by chance, 0 to 1", "difference of shares, -1 to 1"
+PROBABILITY, RATING, SECONDS = "probability", "rating, 1 to 5", "s"
 
 BESIDE_METRICS = ("latency", "faults")
 """Sections that stand beside ``metrics`` in a run's JSON, not in it."""
@@ -38,6 +40,21 @@ UNKNOWN = ""
 """The question of what an older version counted without one."""
 
 UNSENT_STEPS = "unsent_steps"
+
+REPORT_TABLES = (
+    "relevance",
+    "relevance_by_truth",
+    "diversity",
+    "determinism",
+    "handover",
+    "lift",
+    "freshness",
+    "freshness_times",
+    "freshness_looks",
+    "swap_and_inbox",
+    FURTHER := "further",
+)
+"""The tables of the report that figures can name; the last has what names none."""
 
 FAULTS = {
     "repeated_ids": "lists that held a hit (corpus and id) twice: refused, or counted once",
@@ -101,8 +118,10 @@ class MetricName(msgspec.Struct, frozen=True):
 
     ``phases`` are those that it comes from: a check of it is skipped where none was chosen.
     ``ranges`` are tried in order, the first is the healthy one. ``label`` is its name in the web
-    UI's table, ``row`` that in the report, where it is a plain row of its section's table or of
-    "Further figures"; without, it is not there. ``better`` and ``span``, the largest difference
+    UI's table. In the report it stands in ``row`` of ``table`` (one of REPORT_TABLES),
+    under ``column`` (without, that of values); without a row, nowhere.
+    ``counts``: the two figures whose "3 of 4" stands beside it, or is the cell of a count.
+    ``better`` and ``span``, the largest difference
     there can be (0: as many as K), are for figures that are compared by question. ``measured``
     names the figure that says over how many seconds it was measured.
     """
@@ -117,7 +136,10 @@ class MetricName(msgspec.Struct, frozen=True):
     questions: str | None = None
     ranges: tuple[Range, ...] = ()
     label: str = ""
+    table: str = FURTHER
     row: str = ""
+    column: str = ""
+    counts: tuple[str, ...] = ()
     better: Literal["higher", "lower", ""] = ""
     span: float = 1.0
     measured: str = ""
@@ -142,12 +164,16 @@ class FigureGroup(msgspec.Struct, frozen=True):
         meaning: str,
         interval: str | None = None,
         samples: str | None = None,
+        *,
+        counts: tuple[str, ...] = (),
         **more: Any,
     ) -> MetricName:
         """The figure at ``leaf``; the other leaves are of this section too.
 
         ``more`` are further fields of a MetricName, as ``ranges`` or ``label``.
         """
+        if counts:
+            more["counts"] = tuple(f"{self.path}.{one}" for one in counts)
         if self.questions and unit != COUNT:
             more.setdefault("questions", f"{self.path}.{self.questions}")
         return MetricName(

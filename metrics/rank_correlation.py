@@ -15,6 +15,7 @@ from itertools import combinations
 from math import comb, fsum
 from typing import Any
 
+from mcstress.metrics.determinism import TABLE
 from mcstress.metrics.event import Event
 from mcstress.metrics.metric import COUNT, FigureGroup, Metric, MetricName, ResultContext, Seen
 from mcstress.metrics.tally import Tally
@@ -49,7 +50,8 @@ class RankCorrelation(Metric):
         of = FigureGroup("determinism", cls.hears, "kendall_pairs").name
         meaning = "mean Kendall's tau of the hits that both lists have; higher is better"
         row = "mean Kendall's tau"
-        yield of("kendall_tau", "tau, -1 to 1", meaning, label="Kendall's tau", row=row)
+        yield of("kendall_tau", "tau, -1 to 1", meaning, label="Kendall's tau",
+                 table=TABLE, row=row)  # fmt: skip
         yield of("kendall_pairs", COUNT, "reissues that share two hits or more with their baseline")
 
     def add(self, event: Event, seen: Seen) -> None:

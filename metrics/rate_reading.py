@@ -20,13 +20,17 @@ HELD_BY = 1.5
 """A search that takes so much longer than at the lowest rate is the service's doing."""
 SPARE = 1.25
 
-Entry = Mapping[str, Any]
-Holds = Callable[[Entry, Check], bool | None]
+BandEntry = Mapping[str, Any]
+Holds = Callable[[BandEntry, Check], bool | None]
 Leaves = Callable[[Check], str]
 
 
 def rate_reading(
-    curve: Sequence[Entry], checks: Sequence[Check], holds: Holds, leaves: Leaves, users: int | None
+    curve: Sequence[BandEntry],
+    checks: Sequence[Check],
+    holds: Holds,
+    leaves: Leaves,
+    users: int | None,
 ) -> str:
     """``curve``: the entries of offered rates, ascending; ``leaves``: a failure in words."""
     broken = [_broken(entry, checks, holds, leaves) for entry in curve]
@@ -47,7 +51,7 @@ def rate_reading(
     return f"{said} ({tried})." + (f" {pool}" if pool else "")
 
 
-def pool_reading(curve: Sequence[Entry], users: int | None) -> str:
+def pool_reading(curve: Sequence[BandEntry], users: int | None) -> str:
     """Whether all users were busy while the service was as fast as ever; empty where not."""
     for entry in curve:
         if needed := used_up(entry, curve[0], users or 0):
@@ -59,7 +63,7 @@ def pool_reading(curve: Sequence[Entry], users: int | None) -> str:
     return ""
 
 
-def used_up(entry: Entry, lowest: Entry, users: int) -> int:
+def used_up(entry: BandEntry, lowest: BandEntry, users: int) -> int:
     """How many users a band needed, where all were busy and the service as fast as ever; else 0."""
     mean_ms, offered = entry["mean_event_ms"], entry["offered_per_s"]
     if not users or mean_ms is None or offered is None or not _waited(entry, mean_ms):
@@ -70,7 +74,7 @@ def used_up(entry: Entry, lowest: Entry, users: int) -> int:
     return max(ceil(busy * SPARE), users + 1)
 
 
-def _broken(entry: Entry, checks: Sequence[Check], holds: Holds, leaves: Leaves) -> str:
+def _broken(entry: BandEntry, checks: Sequence[Check], holds: Holds, leaves: Leaves) -> str:
     """What did not hold in the band; empty where all did."""
     said = [leaves(check) for check in checks if holds(entry, check) is False]
     if entry["missed"]:
@@ -78,18 +82,18 @@ def _broken(entry: Entry, checks: Sequence[Check], holds: Holds, leaves: Leaves)
     return ", ".join(said)
 
 
-def _waited(entry: Entry, mean_ms: float) -> bool:
+def _waited(entry: BandEntry, mean_ms: float) -> bool:
     """Whether arrivals waited for a user, a twentieth of them for longer than an event takes."""
     queue = entry["latency"].get("lateness", {}).get("queue", {})
     return bool(entry["missed"]) or (queue.get("p95_ms") or 0) > mean_ms
 
 
-def _as_fast(entry: Entry, lowest: Entry) -> bool:
+def _as_fast(entry: BandEntry, lowest: BandEntry) -> bool:
     before, now = (one["latency"].get("matrix_search", {}).get("p50_ms") for one in (lowest, entry))
     return before is None or now is None or now <= HELD_BY * before
 
 
-def _rate(entry: Entry) -> str:
+def _rate(entry: BandEntry) -> str:
     return _span(entry["offered_from"], entry["offered_to"])
 
 

@@ -14,16 +14,16 @@ from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
 from mcstress.metrics.events import Events
 from mcstress.metrics.freshness import Freshness
-from mcstress.metrics.handover import Handover
+from mcstress.metrics.handover import HandoverFigures
 from mcstress.metrics.inbox import Inbox
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.memory import Memory
-from mcstress.metrics.metric import Metric
+from mcstress.metrics.metric import REPORT_TABLES, Metric
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rank_correlation import RankCorrelation
 from mcstress.metrics.relevance_metric import Relevance, RelevanceByTruth
 from mcstress.metrics.response import Response
-from mcstress.metrics.swap import Swap
+from mcstress.metrics.swap import SwapFigures
 from mcstress.metrics.unparseable import Unparseable
 
 OURS: tuple[type[Metric], ...] = (
@@ -32,10 +32,10 @@ OURS: tuple[type[Metric], ...] = (
     Diversity,
     Determinism,
     AgainstRest,
-    Handover,
+    HandoverFigures,
     Memory,
     Freshness,
-    Swap,
+    SwapFigures,
     Inbox,
     Unparseable,
     Errors,
@@ -61,8 +61,8 @@ def metric(its: Its) -> Its:
     """Register a Metric of one's own: a decorator of its class, in a locustfile.
 
     Raises ValueError where its key is no key or is taken, where it hears a phase that is not known
-    (a phase of one's own is registered first), or where a figure is there already or outside its
-    section.
+    (a phase of one's own is registered first), or where a figure is there already, outside its
+    section, or of a table that the report does not have.
     """
     if not KEY.fullmatch(its.key):
         raise ValueError(
@@ -75,7 +75,13 @@ def metric(its: Its) -> Its:
             f"metric {its.key!r} hears {', '.join(unknown)}; known are {', '.join(PHASES)}"
         )
     taken = {one.name for other in REGISTRY.values() for one in other.names()}
-    for name in (one.name for one in its.names()):
+    for one in its.names():
+        name = one.name
+        if one.table not in REPORT_TABLES:
+            raise ValueError(
+                f"metric {its.key!r}: {name} is of table {one.table!r}; known are "
+                f"{', '.join(REPORT_TABLES)}"
+            )
         if not name.startswith(f"{its.section}."):
             raise ValueError(f"metric {its.key!r}: its figure {name} is not in {its.section}")
         if name in taken:

@@ -31,6 +31,9 @@ from mcstress.metrics.metric import (
 from mcstress.metrics.relevance import ByRule, ByTruth
 from mcstress.metrics.tally import Tally
 
+BY_TRUTH = "relevance_by_truth"
+"""The report's table of what a file of relevant ids says."""
+
 WORST = 5
 """Questions that a report names, those that found least first."""
 SHOWN = 5
@@ -76,6 +79,8 @@ class Relevance(Metric):
             "ci95",
             ranges=OF_PRECISION,
             label="hits that fit",
+            table="relevance",
+            row="hits that fit (precision@K)",
             better="higher",
         )
         yield of(
@@ -84,6 +89,8 @@ class Relevance(Metric):
             "lists whose first hit fits; mean over questions; higher is better",
             "top1_ci95",
             label="first hits that fit",
+            table="relevance",
+            row="first hits that fit",
             better="higher",
         )
         yield of(
@@ -94,6 +101,8 @@ class Relevance(Metric):
             "mean_gain_ci95",
             ranges=OF_GAIN,
             label="mean gain",
+            table="relevance",
+            row="mean gain@K",
             better="higher",
         )
         yield of("lists", COUNT, "baseline lists whose hits were judged")
@@ -221,11 +230,12 @@ class RelevanceByTruth(Metric):
         ndcg = "grades, early ones weighing most, by those of the best list; mean over questions"
         mrr = "one by the rank of the first relevant id; mean over questions"
         yield of("recall_at_k", RATE, f"{recall}; higher is better", "recall_ci95", better="higher",
-                 label="recall@K by truth")  # fmt: skip
+                 label="recall@K by truth", table=BY_TRUTH, row="recall@K")  # fmt: skip
         yield of("ndcg_at_k", RATE, f"{ndcg}; higher is better", "ndcg_ci95", better="higher",
-                 label="nDCG@K by truth")  # fmt: skip
+                 label="nDCG@K by truth", table=BY_TRUTH, row="nDCG@K")  # fmt: skip
         yield of("mrr", RATE, f"{mrr}; higher is better", "mrr_ci95", better="higher",
-                 label="reciprocal rank by truth")  # fmt: skip
+                 label="reciprocal rank by truth", table=BY_TRUTH,
+                 row="reciprocal rank (MRR)")  # fmt: skip
         yield of("graded_lists", COUNT, "baseline lists of questions that the truth has ids for")
         yield of("graded_questions", COUNT, "different questions among them")
         yield of("relevant_ids", COUNT, "ids that are relevant to these questions by the truth")

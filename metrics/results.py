@@ -41,7 +41,7 @@ class Percentiles(msgspec.Struct, kw_only=True):
     at_least_ms: dict[str, float] = {}
 
 
-class Latencies(msgspec.Struct, frozen=True):
+class LatencySummaries(msgspec.Struct, frozen=True):
     """Latencies by step, waits for an LLM slot by step, and those of whole events by phase.
 
     ``phases_service``: what services took of whole events. ``responses`` by phase, and ``lateness``
@@ -84,14 +84,14 @@ class LoadBand(msgspec.Struct, frozen=True, kw_only=True):
     trial: int = 0
     held: bool | None = None
     why: str = ""
-    latency: Latencies
+    latency: LatencySummaries
     figures: FigureSection
 
     @classmethod
     def of(cls, entry: FigureSection) -> Self:
         """An entry of ``load_curve``. Raises msgspec.ValidationError where it is none."""
         pace = {key: entry[key] for key in _OF_A_BAND if key in entry}
-        latency = Latencies.of(entry.get("latency", {}))
+        latency = LatencySummaries.of(entry.get("latency", {}))
         return msgspec.convert({**pace, "latency": latency, "figures": entry}, cls)
 
 

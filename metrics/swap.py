@@ -26,13 +26,16 @@ from mcstress.metrics.metric import (
 )
 from mcstress.metrics.tally import Tally
 
+SWAP_AND_INBOX = "swap_and_inbox"
+"""The report's table of rejected lists and of messages."""
+
 RANGES = (
     Range("==", 0, "healthy", "nobody who was rejected returns"),
     Range(">", 0, "ignored", "{items} that were rejected return"),
 )
 
 
-class Swap(Metric):
+class SwapFigures(Metric):
     """``pairs``: shared, union of the rejected list and the one after it.
 
     ``after``: by question, the lists after a rejection, and how many rejected hits returned.
@@ -52,7 +55,8 @@ class Swap(Metric):
     def names(cls) -> Iterator[MetricName]:
         """The figures of the section."""
         of = FigureGroup("swap", cls.hears, "swaps").name
-        yield of("swaps", COUNT, "lists that came after a rejection")
+        yield of("swaps", COUNT, "lists that came after a rejection", table=SWAP_AND_INBOX,
+                 row="swaps completed", counts=("swaps", "planned"))  # fmt: skip
         yield of("questions", COUNT, "different queries among them")
         yield of("planned", COUNT, "swaps that were attempted or planned")
         yield of(
@@ -61,13 +65,16 @@ class Swap(Metric):
             "rejected hits (corpus and id) that came back; 0 is right",
             ranges=RANGES,
             label="rejected ids that returned",
+            table=SWAP_AND_INBOX,
+            row="rejected {items} that came back",
             questions="swap.questions",
             better="lower",
             span=0.0,
         )
         yield of("pairs", COUNT, "rejected lists compared with the ones after")
         both = "the rejected list against the one after; lower is better"
-        yield of("mean_jaccard", JACCARD, both, "ci95", "pairs")
+        yield of("mean_jaccard", JACCARD, both, "ci95", "pairs",
+                 table=SWAP_AND_INBOX, row="Jaccard with the rejected list")  # fmt: skip
 
     @classmethod
     def planned(cls, one_round: PlannedRound) -> Mapping[str, int]:

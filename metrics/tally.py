@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any, Self, TypeVar
 
-Key = TypeVar("Key", bound=tuple[Any, ...])
+TallyKey = TypeVar("TallyKey", bound=tuple[Any, ...])
 
 
-class Tally(dict[Key, int]):
+class Tally(dict[TallyKey, int]):
     """How often each key (a tuple of strings and integers) was seen; 0 for others.
 
     Not a ``Counter``, whose items take twice as long to set. In what runs for every event it is
     read by ``get``: brackets take four times as long with any subclass of dict.
     """
 
-    def __missing__(self, key: Key) -> int:
+    def __missing__(self, key: TallyKey) -> int:
         return 0
 
     def total(self) -> int:
         """How often any key was seen."""
         return sum(self.values())
 
-    def merge(self, other: Tally[Key]) -> None:
+    def merge(self, other: Tally[TallyKey]) -> None:
         """Add ``other``'s counts to these."""
         for key, count in other.items():
             self[key] += count

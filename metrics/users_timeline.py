@@ -10,7 +10,7 @@ import numpy as np
 
 from mcstress.metrics.band import EDGES
 
-Rows = Sequence[Sequence[int]]
+TimelineRows = Sequence[Sequence[int]]
 """[unix second, users], ascending, about once a second."""
 
 
@@ -37,7 +37,7 @@ class UsersTimeline:
     ``span``; without, the last lasts for a second.
     """
 
-    def __init__(self, rows: Rows | None, span: RunSpan | None = None) -> None:
+    def __init__(self, rows: TimelineRows | None, span: RunSpan | None = None) -> None:
         table = np.fromiter(chain.from_iterable(rows or ()), np.int64).reshape(-1, 2)
         table = table[np.argsort(table[:, 0], kind="stable")]
         self._users = table[:, 1]

@@ -33,7 +33,7 @@ class ListsAtRest:
         """Note in ``event`` how alike its list and the one at rest are; it may be that one."""
         at_rest = self._lists.get(question)
         if at_rest is not None:
-            event.rest_overlap = overlap(event, at_rest)
+            event.rest_overlap = overlap_at_rest(event, at_rest)
         elif self._tell is not None:
             self._lists[question] = listed = list_of(event)
             self._tell({question: listed})
@@ -44,7 +44,7 @@ def list_of(event: Event) -> list[str]:
     return [f"{hit.corpus}:{hit.id}" for hit in event.top_k or ()]
 
 
-def overlap(event: Event, at_rest: list[str]) -> float:
+def overlap_at_rest(event: Event, at_rest: list[str]) -> float:
     """The mean share of the one list that the other has too; two empty ones are alike."""
     listed = set(list_of(event))
     both = len(listed) + len(at_rest)

@@ -66,7 +66,7 @@ def missing(names: Iterable[str], classes: Iterable[type[Any]]) -> list[type[Any
     return [class_of(name.removesuffix(ENDING).lower()) for name in lacking]
 
 
-def incomplete(users: int, classes: Iterable[type[Any]], scenario: Scenario) -> str:
+def incomplete_trio(users: int, classes: Iterable[type[Any]], scenario: Scenario) -> str:
     """What to say of so many users where they make no whole groups; empty where they do.
 
     Nothing is said where Locust does not deal them out evenly: classes may have weights of their

@@ -27,7 +27,7 @@ SHOWN_CHARACTERS = 60
 KEPT = 256
 """Hits whose gain for a demand is kept, and values of a field that were looked at."""
 
-Values = Sequence[Any]
+FieldValues = Sequence[Any]
 """A hit's values of the rules' fields, each as JSON, in their order; UNSET where it lacks one."""
 
 
@@ -113,7 +113,7 @@ class DemandRules:
         gain = self._gains[metadata] = None if values is None else self._gain(values)
         return gain
 
-    def _gain(self, values: Values) -> float:
+    def _gain(self, values: FieldValues) -> float:
         """The share of the weights that hold, to four decimals."""
         got = 0.0
         for at, asked, weight, must in self._conditions:
@@ -163,10 +163,10 @@ class Rules:
                 asked = self._asked.setdefault((at, holds, words), FieldDemand(words, holds=holds))
                 yield Condition(at, asked, rule.weight, rule.must)
 
-    def values_of(self, metadata: bytes) -> Values | None:
+    def values_of(self, metadata: bytes) -> FieldValues | None:
         """A hit's values of the rules' fields; None where it has none of them."""
         try:
-            values: Values = astuple(self._decode(metadata))
+            values: FieldValues = astuple(self._decode(metadata))
         except msgspec.DecodeError:
             return None
         if values[0] is UNSET and all(value is UNSET for value in values):

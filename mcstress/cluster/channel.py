@@ -22,8 +22,8 @@ BUNDLE = "mcstress.Bundle"
 NOT_OURS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises where content is no message: no msgpack, other types, nested too deep."""
 
-Said = TypeVar("Said", bound=msgspec.Struct)
-Handler = Callable[[Said, str], None]
+AnyMessage = TypeVar("AnyMessage", bound=msgspec.Struct)
+Handler = Callable[[AnyMessage, str], None]
 Bundle = list[tuple[str, bytes]]
 """Messages by their kind, in the order in which they were sent."""
 
@@ -79,7 +79,9 @@ class Channel:
             gevent.spawn_later(SOON_S, self._send_bundle_now, to)
         bundle.append((kind_of(type(message)), msgspec.msgpack.encode(message)))
 
-    def listen(self, kind: type[Said], handler: Handler[Said], *, concurrent: bool = False) -> None:
+    def listen(
+        self, kind: type[AnyMessage], handler: Handler[AnyMessage], *, concurrent: bool = False
+    ) -> None:
         """Call ``handler(message, sender)``. One that is not concurrent must never wait."""
         decoder, name = msgspec.msgpack.Decoder(kind), kind_of(kind)
 

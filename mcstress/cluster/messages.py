@@ -2,7 +2,7 @@
 
 A worker:   Greeting, Hello, Lease, Release, BeginRound, Done, Publish, AtRest, TakeMail, Delta,
             Drained, Piece, Traced
-The master: Welcome, Granted, Grant, ClockGrant, Partner, Published, ReferenceOver, Spawned,
+The master: Welcome, SeatGranted, Grant, ClockGrant, Partner, Published, ReferenceOver, Spawned,
             MailBlock, Move, Revoked, Users, Drain, SendPiece, Trace, Dismissed
 Either:     Refused
 
@@ -17,8 +17,7 @@ from typing import Annotated, Any
 import msgspec
 
 from mcstress.load.arrivals import Arrivals
-from mcstress.load.schedule import Counts
-from mcstress.load.schedule import Granted as GrantedSecond
+from mcstress.load.schedule import ArrivalCounts, GrantedSecond
 from mcstress.metrics.appointments import Row as Appointment
 from mcstress.metrics.arrivals import Row
 from mcstress.process.loop_lag import LoopSecond
@@ -108,7 +107,7 @@ class SeatRequest(msgspec.Struct, frozen=True):
     ticket: int
 
 
-class Granted(msgspec.Struct, frozen=True):
+class SeatGranted(msgspec.Struct, frozen=True):
     """The seat for a ticket."""
 
     ticket: int
@@ -266,7 +265,7 @@ class Delta(msgspec.Struct, frozen=True):
     sent_s: float = 0.0
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
-    arrivals: Counts | None = None
+    arrivals: ArrivalCounts | None = None
     unserved: list[Row] = []
     appointments: list[Appointment] = []
     loop: list[LoopSecond] = []

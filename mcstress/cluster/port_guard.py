@@ -25,7 +25,7 @@ LONGEST_ID = 320
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Number = Annotated[float, msgspec.Meta(ge=0, le=2.0**53)]
-Counts = dict[str, Count]
+CountsByName = dict[str, Count]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 logger = logging.getLogger(__name__)
@@ -67,12 +67,12 @@ class _Stats(msgspec.Struct):
     stats: list[_Entry]
     stats_total: _Entry
     errors: dict[str, _Error]
-    user_classes_count: Counts
+    user_classes_count: CountsByName
     user_count: Count
 
 
 class _Spawned(msgspec.Struct):
-    user_classes_count: Counts
+    user_classes_count: CountsByName
     user_count: Count
 
 

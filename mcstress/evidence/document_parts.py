@@ -159,7 +159,7 @@ class AskedHandover(msgspec.Struct):
     contract: str = ""
 
 
-class Asked(msgspec.Struct):
+class AskedScenario(msgspec.Struct):
     """What reports read of a scenario; the document has all of it."""
 
     name: str = ""
@@ -200,7 +200,7 @@ class Asked(msgspec.Struct):
         return {path: number for one in planned for path, number in one.items() if number}
 
     @classmethod
-    def of(cls, scenario: Mapping[str, Any]) -> Asked:
+    def of(cls, scenario: Mapping[str, Any]) -> AskedScenario:
         """Raises msgspec.ValidationError where it is no scenario."""
         return msgspec.convert(scenario, cls)
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
-from mcstress.evidence.document_parts import Asked, Completeness, Integrity, RunSection
+from mcstress.evidence.document_parts import AskedScenario, Completeness, Integrity, RunSection
 from mcstress.metrics.appointments import Row, Rows, in_order
 from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial
 from mcstress.metrics.arrivals import Row as Unserved
@@ -32,7 +32,7 @@ from mcstress.metrics.results import (
     FigureReading,
     FigureSection,
     HeatMap,
-    Latencies,
+    LatencySummaries,
     LoadBand,
     Timeline,
     says,
@@ -48,7 +48,7 @@ MOST_SATURATED = 0.01
 """Of the seconds: so few move no 95th percentile by much."""
 MOST_CLOCK_ERROR_S = 3600.0
 """A worker that says more says nothing of its clock."""
-Second = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
+UnixSecond = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
 UserNumber = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 Json = dict[str, Any]
 """A JSON object as it lies in a file: of any keys."""
@@ -95,7 +95,7 @@ class RunDocument(msgspec.Struct, kw_only=True):
     faults: Annotated[dict[str, int], says("oddities that were counted and not mended")] = {}
     readings: Annotated[dict[str, FigureReading], says("figures in words, by their names")] = {}
     users: Annotated[
-        Sequence[tuple[Second, UserNumber]], says("concurrent users by Unix second, ascending")
+        Sequence[tuple[UnixSecond, UserNumber]], says("concurrent users by Unix second, ascending")
     ] = []
     offered: Annotated[
         list[OfferedSecond] | UnsetType,
@@ -122,9 +122,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
     integrity: Annotated[Integrity | UnsetType, says("digests of this document's parts")] = UNSET
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> AskedScenario:
         """What reports read of the scenario."""
-        return Asked.of(self.scenario)
+        return AskedScenario.of(self.scenario)
 
     @property
     def words(self) -> Words:
@@ -133,9 +133,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
         return STAFFING if named is None else msgspec.convert(named, Words)
 
     @property
-    def speed(self) -> Latencies:
+    def speed(self) -> LatencySummaries:
         """``latency``, typed."""
-        return Latencies.of(self.latency)
+        return LatencySummaries.of(self.latency)
 
     @property
     def silences(self) -> list[Silence]:
@@ -203,7 +203,7 @@ def build(
         selected_phases=run.phases,
         left_out=run.left_out,
         complete=completeness.complete,
-        there_are=Asked.of(scenario).questions(),
+        there_are=AskedScenario.of(scenario).questions(),
         starved=_starved(completeness),
     )
     document = msgspec.convert(results, RunDocument)

@@ -20,7 +20,7 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.load.pacer import Slot
 from mcstress.load.round_places import phases_from
-from mcstress.load.schedule import Counts, Granted, Kind, dealt
+from mcstress.load.schedule import ArrivalCounts, ArrivalKind, GrantedSecond, dealt
 from mcstress.metrics.arrivals import Fate, Unserved
 from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
@@ -42,7 +42,7 @@ MS = 1000
 class Arrivals(msgspec.Struct, frozen=True):
     """How a process is to treat arrivals: the schedule's kind and seed, and the longest wait."""
 
-    kind: Kind
+    kind: ArrivalKind
     seed: int
     max_wait_s: float
 
@@ -63,7 +63,7 @@ class ArrivalsPacer:
     """
 
     def __init__(self, arrivals: Arrivals, worker: str, *, closed_first: bool = False) -> None:
-        self.counts = Counts()
+        self.counts = ArrivalCounts()
         self.unserved = Unserved()
         self._arrivals = arrivals
         self._worker = worker
@@ -81,7 +81,7 @@ class ArrivalsPacer:
         self._last_taken_s = 0.0
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
-    def grant(self, seconds: Sequence[Granted], in_s: float, trios: int) -> None:
+    def grant(self, seconds: Sequence[GrantedSecond], in_s: float, trios: int) -> None:
         """These seconds may begin, the first of them ``in_s`` seconds from now."""
         if self._greenlet is None:
             self._begin_s = perf_counter() + in_s - seconds[0].second.number

@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["poisson", "constant"]
-KINDS: tuple[Kind, ...] = ("poisson", "constant")
+ArrivalKind = Literal["poisson", "constant"]
+KINDS: tuple[ArrivalKind, ...] = ("poisson", "constant")
 
 Share = tuple[str, int]
 """A process's name, and how many of its users are in the pool."""
@@ -31,7 +31,7 @@ _TO_UNIT = 2.0**-53
 _SPARE = 20
 
 
-class Rate(msgspec.Struct, frozen=True):
+class ArrivalRate(msgspec.Struct, frozen=True):
     """Arrivals a second: evenly from ``from_per_s`` to ``to_per_s`` in ``over_s``, then that."""
 
     from_per_s: float
@@ -53,7 +53,7 @@ class Rate(msgspec.Struct, frozen=True):
         return f"{self.to_per_s:g}/s"
 
 
-class Second(msgspec.Struct, frozen=True):
+class ScheduleSecond(msgspec.Struct, frozen=True):
     """One second of a schedule: the ``number``-th from 0.
 
     ``rate_per_s``: arrivals that are expected in it; ``before``: in all seconds before it, or of
@@ -66,14 +66,14 @@ class Second(msgspec.Struct, frozen=True):
     trial: int = 0
 
 
-class Granted(msgspec.Struct, frozen=True):
+class GrantedSecond(msgspec.Struct, frozen=True):
     """A second that may begin, and who has how many of the users that take its arrivals."""
 
-    second: Second
+    second: ScheduleSecond
     shares: tuple[Share, ...]
 
 
-class Counts(msgspec.Struct):
+class ArrivalCounts(msgspec.Struct):
     """What became of the arrivals that one process was granted.
 
     ``missed``: nobody took them within the longest wait. ``cut``: they waited when the run ended.
@@ -87,52 +87,52 @@ class Counts(msgspec.Struct):
     withdrawn: int = 0
 
 
-class Plan:
+class RatePlan:
     """A run's rate over time. A change holds from its second on; those before stay as they are."""
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: ArrivalRate) -> None:
         self._begin, self._before, self.rate = 0, 0.0, rate
 
-    def change(self, rate: Rate, second: int) -> None:
+    def change(self, rate: ArrivalRate, second: int) -> None:
         """From ``second`` on, which is not yet planned, the rate is another."""
         self._before += self.rate.up_to(second - self._begin)
         self._begin, self.rate = second, rate
 
-    def second(self, number: int) -> Second | None:
+    def second(self, number: int) -> ScheduleSecond | None:
         """A second from the last change on; None where nothing is to be offered in it."""
         at = number - self._begin
         before, after = self.rate.up_to(at), self.rate.up_to(at + 1)
-        return Second(number, after - before, self._before + before)
+        return ScheduleSecond(number, after - before, self._before + before)
 
 
-class TrialPlan(Plan):
+class TrialPlan(RatePlan):
     """One rate after the other, each for some seconds, and nothing in between."""
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: ArrivalRate) -> None:
         super().__init__(rate)
         self._trial, self._seconds = 0, 0
 
     def begin(self, trial: int, per_s: float, second: int, seconds: int) -> None:
         """From ``second`` on, which is not yet planned, ``per_s`` are offered for ``seconds``."""
-        self.rate, self._begin = Rate(per_s, per_s), second
+        self.rate, self._begin = ArrivalRate(per_s, per_s), second
         self._trial, self._seconds = trial, seconds
 
-    def second(self, number: int) -> Second | None:
+    def second(self, number: int) -> ScheduleSecond | None:
         """A second of the last trial that was begun; None after it."""
         at = number - self._begin
         if not 0 <= at < self._seconds:
             return None
-        return Second(number, self.rate.to_per_s, self.rate.to_per_s * at, self._trial)
+        return ScheduleSecond(number, self.rate.to_per_s, self.rate.to_per_s * at, self._trial)
 
 
-def places(second: Second, kind: Kind, seed: int) -> Places:
+def places(second: ScheduleSecond, kind: ArrivalKind, seed: int) -> Places:
     """When the arrivals of ``second`` come."""
     if second.rate_per_s <= 0:
         return np.empty(0)
     return _evenly(second) if kind == "constant" else _by_chance(second, seed)
 
 
-def _evenly(second: Second) -> Places:
+def _evenly(second: ScheduleSecond) -> Places:
     """Arrival n comes where n + 1/2 are expected before it: so many a second, none at its edge."""
     first = np.ceil(second.before - 0.5)
     numbers = np.arange(first, second.before + second.rate_per_s - 0.5)
@@ -140,7 +140,7 @@ def _evenly(second: Second) -> Places:
     return found[(found >= 0) & (found < 1)]
 
 
-def _by_chance(second: Second, seed: int) -> Places:
+def _by_chance(second: ScheduleSecond, seed: int) -> Places:
     rate = second.rate_per_s
     stream = np.random.Philox(key=_hashed(seed, second.number, 16))
     piece = int(rate + 6 * sqrt(rate)) + _SPARE
@@ -155,7 +155,7 @@ def _by_chance(second: Second, seed: int) -> Places:
 
 
 def dealt(
-    second: Second, kind: Kind, seed: int, shares: Sequence[Share]
+    second: ScheduleSecond, kind: ArrivalKind, seed: int, shares: Sequence[Share]
 ) -> list[tuple[str, Places]]:
     """The arrivals of ``second`` by process, dealt over all users in turn; none without users.
 

@@ -21,7 +21,7 @@ from locust.runners import (
 from mcstress.cluster import messages
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import quoted
-from mcstress.load.schedule import Granted
+from mcstress.load.schedule import GrantedSecond
 from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
 from mcstress.master.mail_blocks import MailByClock
@@ -258,7 +258,7 @@ class RunController(RunSession):
             offering.begin()
         trios = max((lease.seat.trio for lease in run.seats.leases()), default=0)
 
-        def send(worker: str, seconds: list[Granted], in_s: float) -> None:
+        def send(worker: str, seconds: list[GrantedSecond], in_s: float) -> None:
             self.notify(run, worker, messages.Grant(run.run.uid, seconds, in_s, trios))
 
         if run.capacity is not None:

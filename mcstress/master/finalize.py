@@ -28,7 +28,7 @@ from mcstress.master.report_place import index, write, write_again
 from mcstress.master.run_info import describe
 from mcstress.master.run_state import RunState, cells
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.intervals import prepare
+from mcstress.metrics.intervals import import_scipy
 from mcstress.services.clock import CLOCK
 
 
@@ -70,7 +70,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     history = in_thread(lambda: read_back(run))
     figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
     run.figures = figures  # whoever looks from now on sees what the report says
-    in_thread(prepare)
+    in_thread(import_scipy)
     found = [*_found(run, history), *miscounted]
     kept = 0 if history is None else len(history.order)
 

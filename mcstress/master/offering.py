@@ -11,7 +11,16 @@ from collections.abc import Callable, Iterable
 from math import ceil
 from typing import TYPE_CHECKING
 
-from mcstress.load.schedule import Counts, Granted, Kind, Places, Plan, Rate, Share, dealt
+from mcstress.load.schedule import (
+    ArrivalCounts,
+    ArrivalKind,
+    ArrivalRate,
+    GrantedSecond,
+    Places,
+    RatePlan,
+    Share,
+    dealt,
+)
 from mcstress.metrics.arrivals import ArrivalTotals, OfferedSecond
 from mcstress.services.clock import CLOCK
 
@@ -26,7 +35,7 @@ LOOK_S = 0.25
 SOON_S = 0.5
 """What grants take to reach all workers, at most, where nothing is wrong."""
 
-Send = Callable[[str, list[Granted], float], None]
+Send = Callable[[str, list[GrantedSecond], float], None]
 """Tells a worker of its seconds, the first of which begins in so many seconds."""
 
 logger = logging.getLogger(__name__)
@@ -35,8 +44,10 @@ logger = logging.getLogger(__name__)
 class Offering:
     """One run's schedule, from its second 0 on. ``seconds`` are those that were granted."""
 
-    def __init__(self, rate: Rate, kind: Kind, seed: int, plan: Plan | None = None) -> None:
-        self.plan = plan or Plan(rate)
+    def __init__(
+        self, rate: ArrivalRate, kind: ArrivalKind, seed: int, plan: RatePlan | None = None
+    ) -> None:
+        self.plan = plan or RatePlan(rate)
         self.kind, self.seed = kind, seed
         self.seconds: list[OfferedSecond] = []
         self.passed = 0
@@ -58,7 +69,7 @@ class Offering:
             "second 0 of the schedule is in %.1f s: %s", self.begin_s - now_s, self.plan.rate
         )
 
-    def change_to(self, rate: Rate) -> None:
+    def change_to(self, rate: ArrivalRate) -> None:
         """Another rate, from the first second that is not granted yet; the same changes nothing."""
         if rate == self.plan.rate:
             return
@@ -103,7 +114,7 @@ class Offering:
             self._next = int(at_s)
         seconds = []
         while self._next <= at_s + AHEAD_S and (second := self.plan.second(self._next)):
-            seconds.append(Granted(second, shares))
+            seconds.append(GrantedSecond(second, shares))
             self._note(seconds[-1])
             self._next += 1
         if not seconds:
@@ -113,7 +124,7 @@ class Offering:
             if users:
                 send(name, seconds, in_s)
 
-    def _note(self, granted: Granted) -> None:
+    def _note(self, granted: GrantedSecond) -> None:
         assert self.begin_s is not None
         begins_s = self.begin_s + granted.second.number
         everyone = granted.shares if any(n for _, n in granted.shares) else (("", 1),)
@@ -179,7 +190,7 @@ def totals_of(
     did not tell of unknown. What was granted to one that left early, and never reached it, was
     not offered: nobody was there.
     """
-    sums = Counts()
+    sums = ArrivalCounts()
     unknown = 0
     for part in parts:
         told = part.arrivals

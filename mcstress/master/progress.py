@@ -14,7 +14,7 @@ from rich.text import Text
 
 from mcstress.master.completeness import evidence_faults
 from mcstress.master.run_state import RunState
-from mcstress.metrics.intervals import prepare
+from mcstress.metrics.intervals import import_scipy
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.shown import milliseconds, shown
@@ -98,7 +98,7 @@ class Progress:
     def __init__(self, display: Display | None, run_time_s: float | None) -> None:
         self._display = display
         if display is not None:
-            prepare()
+            import_scipy()
         self._run_time_s = run_time_s
         self._last = (time.monotonic(), 0)
 

@@ -86,7 +86,7 @@ class SeatAssignment:
             run.clock.seated(seat, part.name)
         users = self._session.living(run)
         run.record_user_count(users)
-        self._session.notify(run, part.name, messages.Granted(lease.ticket, seat, users))
+        self._session.notify(run, part.name, messages.SeatGranted(lease.ticket, seat, users))
         for giver in run.partners.givers_of(seat):
             self._session.notify(run, part.name, self._partner(run, giver, seat.trio))
         for recordings in run.partners.recordings_for(seat):

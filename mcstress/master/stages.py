@@ -64,14 +64,16 @@ WORKER_CHANGES: Mapping[WorkerStage, frozenset[WorkerStage]] = {
     WorkerStage.TRACED: frozenset(),
 }
 
-Stage = TypeVar("Stage", bound=IntEnum)
+StageEnum = TypeVar("StageEnum", bound=IntEnum)
 
 
 class WrongChangeError(Exception):
     """A run or a worker was to go where it cannot go from where it stands."""
 
 
-def changed(whose: str, now: Stage, to: Stage, allowed: Mapping[Stage, frozenset[Stage]]) -> Stage:
+def changed(
+    whose: str, now: StageEnum, to: StageEnum, allowed: Mapping[StageEnum, frozenset[StageEnum]]
+) -> StageEnum:
     """The stage ``to``; raises WrongChangeError where it is not ``allowed`` after ``now``."""
     if to not in allowed[now]:
         expected = ", ".join(each.name for each in sorted(allowed[now])) or "no change any more"

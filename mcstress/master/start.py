@@ -93,6 +93,16 @@ def tokens_not_sent(settings: Settings) -> list[str]:
     return [said for token, url in pairs if url and (said := withheld(token, url, hosts))]
 
 
+def said_of_own_system(settings: Settings, run: Run, target: TargetFacts) -> list[str]:
+    """What a user's own system keeps of a run, and who rates what it finds; else nothing."""
+    if not settings.keeps_what_is_written:
+        return []
+    told = [writes(run, target)]
+    if not settings.llm.url and not settings.llm.absent:
+        told.append("no --llm-host is given: built-in rules parse and rate, no LLM")
+    return told
+
+
 def writes(run: Run, target: TargetFacts) -> str:
     """One line that says what the run will leave in the system under test."""
     scenario, can = run.scenario, target.capabilities

@@ -8,7 +8,7 @@ import msgspec
 from gevent.lock import RLock
 
 from mcstress.cluster.messages import Delta, Drained, RoundTrip
-from mcstress.load.schedule import Counts
+from mcstress.load.schedule import ArrivalCounts
 from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
 from mcstress.tracing.counts import ProcessCounts, counts_of
 
@@ -54,7 +54,7 @@ class WorkerState(msgspec.Struct):
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
     left_early: bool = False
-    arrivals: Counts = msgspec.field(default_factory=Counts)
+    arrivals: ArrivalCounts = msgspec.field(default_factory=ArrivalCounts)
     seconds_watched: int = 0
     seconds_saturated: int = 0
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """No worker counts further, and every reader of JSON has whole numbers up to there."""
 
 SpoolPath = Annotated[str, msgspec.Meta(max_length=4096)]
@@ -22,11 +22,11 @@ SpoolPath = Annotated[str, msgspec.Meta(max_length=4096)]
 class FateCounts(msgspec.Struct):
     """Numbers of one kind of thing. ``delivered``: the server said so. ``dropped`` by reason."""
 
-    made: Number = 0
-    sampled_out: Number = 0
-    delivered: Number = 0
-    spooled: Number = 0
-    dropped: dict[str, Number] = {}
+    made: Count = 0
+    sampled_out: Count = 0
+    delivered: Count = 0
+    spooled: Count = 0
+    dropped: dict[str, Count] = {}
 
     @property
     def pending(self) -> int:

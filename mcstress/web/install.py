@@ -7,7 +7,7 @@ import logging
 from locust.web import WebUI
 
 from mcstress.lifecycle import Lifecycle
-from mcstress.metrics.intervals import prepare
+from mcstress.metrics.intervals import import_scipy
 from mcstress.settings import Settings
 from mcstress.snapshots import Snapshots
 from mcstress.web.access import Access
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 def open_web(lifecycle: Lifecycle, web_ui: WebUI, settings: Settings) -> None:
     """Called before the web server starts. What loads slowly is loaded now, not during a run."""
-    prepare()
+    import_scipy()
     assert web_ui.app is not None
     Access(OwnNames(settings.web_allowed_hosts, web_ui.host)).guard(web_ui.app)
     snapshots = Snapshots(lifecycle)

@@ -21,7 +21,7 @@ from mcstress.tracing.sink import LANGFUSE
 CSV_COLUMNS = ["part", "figure", "name", "value", "ci95_low", "ci95_high", "samples", "reading"]
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class FigureRow(msgspec.Struct, frozen=True, kw_only=True):
     """One figure; ``name`` is empty where checks know it by none."""
 
     part: str
@@ -56,12 +56,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def rows(document: RunDocument | None) -> list[Row]:
+def rows(document: RunDocument | None) -> list[FigureRow]:
     """Verdict, checks, figures, completeness; empty where there is no run."""
     if document is None:
         return []
-    verdict = Row(part="Verdict", figure=document.verdict, reading=verdict_line(document))
-    scenario = Row(part="Scenario", figure=document.asked.title or document.asked.name)
+    verdict = FigureRow(part="Verdict", figure=document.verdict, reading=verdict_line(document))
+    scenario = FigureRow(part="Scenario", figure=document.asked.title or document.asked.name)
     return [
         verdict,
         scenario,
@@ -71,7 +71,7 @@ def rows(document: RunDocument | None) -> list[Row]:
     ]
 
 
-def as_csv(table: Sequence[Row]) -> str:
+def as_csv(table: Sequence[FigureRow]) -> str:
     """The rows as a CSV file with a header, values unrounded."""
     text = StringIO()
     writer = csv.writer(text)
@@ -83,9 +83,9 @@ def as_csv(table: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _checks(document: RunDocument) -> Iterator[Row]:
+def _checks(document: RunDocument) -> Iterator[FigureRow]:
     for check in document.checks:
-        yield Row(
+        yield FigureRow(
             part="Checks",
             figure=check.check,
             name=check.metric,
@@ -97,12 +97,12 @@ def _checks(document: RunDocument) -> Iterator[Row]:
         )
 
 
-def _figures(document: RunDocument) -> Iterator[Row]:
+def _figures(document: RunDocument) -> Iterator[FigureRow]:
     for name, metric in METRICS.items():
         if not metric.label:
             continue
         read = document.readings.get(name)
-        yield Row(
+        yield FigureRow(
             part=name.partition(".")[0].capitalize(),
             figure=document.words.fill(metric.label),
             name=name,
@@ -113,7 +113,7 @@ def _figures(document: RunDocument) -> Iterator[Row]:
         )
 
 
-def _completeness(counted: Completeness) -> Iterator[Row]:
+def _completeness(counted: Completeness) -> Iterator[FigureRow]:
     yield _counted("events made", counted.counts.get("events_made"))
     yield _counted("events in the figures", counted.counts.get("events_merged"))
     tracing = counted.tracing
@@ -129,7 +129,7 @@ def _completeness(counted: Completeness) -> Iterator[Row]:
         yield _counted("notice", reading=notice)
 
 
-def _traced(sink: SinkTracing, reading: str) -> Iterator[Row]:
+def _traced(sink: SinkTracing, reading: str) -> Iterator[FigureRow]:
     """What became of the observations for a sink; Langfuse needs no name."""
     which = "" if sink.sink == LANGFUSE else f"{sink.title} "
     shown, delivered = sink.visible, sink.delivered or 0
@@ -147,5 +147,5 @@ def _traced(sink: SinkTracing, reading: str) -> Iterator[Row]:
     yield _counted(f"{which}trace observations dropped", sum(dropped.values()), reasons)
 
 
-def _counted(figure: str, value: int | None = None, reading: str = "") -> Row:
-    return Row(part="Completeness", figure=figure, value=value, reading=reading)
+def _counted(figure: str, value: int | None = None, reading: str = "") -> FigureRow:
+    return FigureRow(part="Completeness", figure=figure, value=value, reading=reading)

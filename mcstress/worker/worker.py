@@ -74,7 +74,7 @@ class Worker:
             channel.on_unreadable = self._on_unreadable
             channel.send(handshake.greeting())
         channel.listen(messages.Welcome, self._on_welcome)
-        channel.listen(messages.Granted, self._on_granted)
+        channel.listen(messages.SeatGranted, self._on_granted)
         channel.listen(messages.Grant, self._on_grant)
         channel.listen(messages.ClockGrant, self._on_grant)
         channel.listen(messages.Move, self._on_move)
@@ -197,7 +197,7 @@ class Worker:
         if self._run is not None:
             self._run.recorder.on_event(event, steps)
 
-    def _on_granted(self, granted: messages.Granted, _: str) -> None:
+    def _on_granted(self, granted: messages.SeatGranted, _: str) -> None:
         if self._run is not None:
             self._run.recorder.users = granted.users
             self._run.granted(granted.ticket, granted.seat)

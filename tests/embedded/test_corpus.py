@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcstress.services.embedded.corpus import LARGEST_EXACT, Corpus, IndexedItem
+from mcstress.services.embedded.corpus import LARGEST_EXACT, CorpusIndex, IndexedItem
 from mcstress.services.embedded.system import CORPORA
 from mcstress.services.embedded.workers import make_workers
 
@@ -24,7 +24,7 @@ def items(count, prefix="i", role=None):
 
 
 def filled(vectors):
-    corpus = Corpus("made", vectors.shape[1])
+    corpus = CorpusIndex("made", vectors.shape[1])
     corpus.add(items(len(vectors)), vectors)
     return corpus
 
@@ -83,7 +83,7 @@ def test_a_small_corpus_is_searched_exactly(size, seed, count, excluded):
 
 def test_equal_distances_come_by_id():
     vector = units(1)
-    corpus = Corpus("made", DIMENSION)
+    corpus = CorpusIndex("made", DIMENSION)
     for number in (3, 1, 2):
         corpus.add([IndexedItem(f"same-{number}", msgspec.Raw(b"{}"))], vector)
     assert [hit.id for hit in corpus.search(vector[0], 8)] == ["same-1", "same-2", "same-3"]
@@ -103,7 +103,7 @@ def test_an_id_added_again_is_replaced():
 
 def test_what_is_added_is_found_whether_few_are_there_or_many():
     vectors = units(LARGEST_EXACT + 1500, dimension=64)
-    corpus = Corpus("made", 64)
+    corpus = CorpusIndex("made", 64)
     missed = []
     for number, item in enumerate(items(len(vectors))):
         corpus.add([item], vectors[number : number + 1])

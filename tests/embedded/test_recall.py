@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mcstress.services.embedded.bodies import SearchBody
 from mcstress.services.embedded.corpus import CorpusHit
-from mcstress.services.embedded.playbook import Play, Playbook, Recollection
+from mcstress.services.embedded.playbook import Play, PlaybookIndex, Recollection
 from mcstress.services.embedded.recall import RecallRules, apply_memory
 
 A, B = ("workers", "a"), ("workers", "b")
@@ -117,7 +117,7 @@ def test_any_list_is_what_wire_md_says(retrieved, remembered, role):
 
 def test_the_nearest_plays_come_first_and_the_last_score_counts():
     vectors = np.eye(20, dtype=np.float32)
-    playbook = Playbook(20)
+    playbook = PlaybookIndex(20)
     for number in range(20):
         playbook.record(Play(f"query {number}", "a", "workers", 0.5), vectors[number])
     playbook.record(Play("query 17", "a", "workers", 0.9, "welder"), vectors[17])

@@ -2,11 +2,11 @@
 
 import pytest
 
-from mcstress.services.embedded.demand import Demand, read_demand
+from mcstress.services.embedded.demand import ReadDemand, read_demand
 from mcstress.services.embedded.judge import (
     NO_ROLE_ASKED,
     NO_ROLE_FOUND,
-    JudgedHit,
+    HitToRate,
     RatingRequest,
     judge,
     question_decoder,
@@ -30,7 +30,7 @@ def lexicon():
 
 
 def test_an_email_is_read_for_what_it_asks(lexicon):
-    assert read_demand(EMAIL, lexicon) == Demand(
+    assert read_demand(EMAIL, lexicon) == ReadDemand(
         role="forklift operator",
         count=5,
         location="Milwaukee, WI",
@@ -98,7 +98,7 @@ FITTING = {
     ],
 )
 def test_ratings_follow_what_is_missing(lexicon, metadata, rating):
-    judgement = judge(RatingRequest(EMAIL, JudgedHit(metadata)), lexicon)
+    judgement = judge(RatingRequest(EMAIL, HitToRate(metadata)), lexicon)
     assert judgement.rating == rating
     assert judgement.reason.endswith(".")
 
@@ -112,17 +112,17 @@ def test_a_hit_of_which_nothing_is_known_is_not_rated(lexicon, metadata):
 
 
 def test_a_hit_of_a_role_that_nobody_asked_for_is_rated_lowest(lexicon):
-    hit = JudgedHit({"role": "warehouse worker", "city": "Ulm"})
+    hit = HitToRate({"role": "warehouse worker", "city": "Ulm"})
     assert judge(RatingRequest("We need 2 painters in Racine, WI.", hit), lexicon).rating == 1
 
 
 def test_a_reason_names_what_is_missing(lexicon):
-    judgement = judge(RatingRequest(EMAIL, JudgedHit(FITTING | {"city": "Racine"})), lexicon)
+    judgement = judge(RatingRequest(EMAIL, HitToRate(FITTING | {"city": "Racine"})), lexicon)
     assert judgement.reason == "A forklift operator; missing Milwaukee."
 
 
 def test_a_message_without_a_role_is_not_rated_and_says_so(lexicon):
-    assert judge(RatingRequest("Hello?", JudgedHit(FITTING)), lexicon) == NO_ROLE_ASKED
+    assert judge(RatingRequest("Hello?", HitToRate(FITTING)), lexicon) == NO_ROLE_ASKED
 
 
 QUERY = "Need 12 warehouse workers in Milwaukee, WI for the day shift, OSHA 10, order picking"

@@ -14,7 +14,13 @@ import pytest
 from mcstress.errors import UsageError
 from mcstress.services.embedded import faulty
 from mcstress.services.embedded.bodies import SearchBody
-from mcstress.services.embedded.faults import FAULTS, Faults, Outage, explained, parse_faults
+from mcstress.services.embedded.faults import (
+    FAULTS,
+    InjectedFaults,
+    Outage,
+    explained,
+    parse_faults,
+)
 from mcstress.services.embedded.playbook import Play
 from mcstress.services.embedded.workers import make_workers
 
@@ -77,7 +83,7 @@ def true_ids(matrix, stored, query):
 def test_names_and_values_are_read():
     texts = ["noise=1, recall=.25", "outage=10+5refuse,replica_lag_s=3"]
     faults = parse_faults(texts, "--fault")
-    assert faults == Faults(
+    assert faults == InjectedFaults(
         noise=1.0,
         recall=0.25,
         outage=Outage(10.0, 5.0, refuses=True),

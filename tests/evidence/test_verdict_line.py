@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from mcstress.evidence.document_parts import Asked, Completeness, RunSection, Service
+from mcstress.evidence.document_parts import AskedScenario, Completeness, RunSection, Service
 from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import evaluate, overall, parse_check
@@ -36,7 +36,7 @@ def document_of(*checks, results=RESULTS, phases=tuple(PHASES), **fields):
         results,
         selected_phases=phases,
         complete=True,
-        there_are=Asked.of(THREE_CITIES).questions(),
+        there_are=AskedScenario.of(THREE_CITIES).questions(),
     )
     return RunDocument(checks=outcomes, verdict=overall(outcomes), **fields)
 
@@ -46,14 +46,14 @@ SWAP = "swap.returned == 0"
 
 
 def test_the_scenario_has_so_many_questions():
-    assert Asked.of(THREE_CITIES).questions() | {"inbox": 0} == {
+    assert AskedScenario.of(THREE_CITIES).questions() | {"inbox": 0} == {
         "determinism": 96, "handover.verbatim": 32, "handover.paraphrase": 32, "freshness": 24,
         "swap": 8, "inbox": 0, "relevance": 96, "diversity.same_role_across_contracts": 72,
         "diversity.different_roles_within_contract": 144,
     }  # fmt: skip
-    by_llm = Asked.of(THREE_CITIES | {"paraphrases_by": "llm"}).questions()
+    by_llm = AskedScenario.of(THREE_CITIES | {"paraphrases_by": "llm"}).questions()
     assert "handover.paraphrase" not in by_llm
-    assert Asked().questions() == {}
+    assert AskedScenario().questions() == {}
 
 
 def test_a_pass_says_how_sure_it_is_and_what_the_scenario_cannot_settle():

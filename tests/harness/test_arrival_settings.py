@@ -7,7 +7,7 @@ import pytest
 from mcstress.arrival_settings import arrivals_of
 from mcstress.commands.check import parse
 from mcstress.errors import UsageError
-from mcstress.load.schedule import Rate
+from mcstress.load.schedule import ArrivalRate
 from mcstress.settings import read_settings
 
 
@@ -22,10 +22,10 @@ def test_without_a_rate_the_model_is_closed():
 @pytest.mark.parametrize(
     ("arguments", "rate"),
     [
-        (["--arrival-rate", "50"], Rate(50, 50)),
-        (["--arrival-rate", "0.5"], Rate(0.5, 0.5)),
-        (["--arrival-rate", "10-100", "-t", "1m30s"], Rate(10, 100, 90)),
-        (["--arrival-rate", "10 - 1e2", "-t", "60"], Rate(10, 100, 60)),
+        (["--arrival-rate", "50"], ArrivalRate(50, 50)),
+        (["--arrival-rate", "0.5"], ArrivalRate(0.5, 0.5)),
+        (["--arrival-rate", "10-100", "-t", "1m30s"], ArrivalRate(10, 100, 90)),
+        (["--arrival-rate", "10 - 1e2", "-t", "60"], ArrivalRate(10, 100, 60)),
     ],
 )
 def test_a_rate_is_read(arguments, rate):
@@ -38,7 +38,7 @@ def test_a_rate_is_read(arguments, rate):
 )
 def test_a_search_for_the_capacity_begins_at_one_rate(arguments, rate):
     found = asked("--find-capacity", *arguments)
-    assert found.rate == Rate(rate, rate)
+    assert found.rate == ArrivalRate(rate, rate)
     assert found.find_capacity
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mcstress.cluster.messages import Delta
-from mcstress.load.schedule import Counts, Rate, TrialPlan
+from mcstress.load.schedule import ArrivalCounts, ArrivalRate, TrialPlan
 from mcstress.master import capacity_trials, offering
 from mcstress.master.capacity_trials import COUNTED_WITHIN_S, RECOVERS_WITHIN_S, CapacityTrials
 from mcstress.metrics.check import parse_check
@@ -41,10 +41,10 @@ class Search:
         self.clock = Clock()
         for module in (capacity_trials, offering):
             monkeypatch.setattr(module, "CLOCK", self.clock)
-        plan = TrialPlan(Rate(rate, rate))
+        plan = TrialPlan(ArrivalRate(rate, rate))
         run.settings = SimpleNamespace(checks=[parse_check("latency.response.all.p95_ms < 100")])
         run.seats = Seats(SimpleNamespace(seat=Seat(name, 1)) for name in ("alice", "bob", "carol"))
-        run.offering = offering.Offering(Rate(rate, rate), "constant", 1, plan)
+        run.offering = offering.Offering(ArrivalRate(rate, rate), "constant", 1, plan)
         run.capacity = self.trials = CapacityTrials(rate, plan)
         self.run, self.part = run, run.registry.enter("a", "client", "boot")
         self.granted, self.begun, self.events, self.deltas = [], 0, 0, 0
@@ -73,7 +73,7 @@ class Search:
             ))  # fmt: skip
         self.deltas += 1
         self.part.takes(Delta("u", "a", "boot", self.deltas, self.events, [], {}, {},
-                              arrivals=Counts(dealt, begun), loop=list(loop)))  # fmt: skip
+                              arrivals=ArrivalCounts(dealt, begun), loop=list(loop)))  # fmt: skip
         self.trials.note(loop)
 
     def over(self):

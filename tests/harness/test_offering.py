@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from mcstress.cluster.messages import Delta, Drained
-from mcstress.load.schedule import Counts, Plan, Rate, places
+from mcstress.load.schedule import ArrivalCounts, ArrivalRate, RatePlan, places
 from mcstress.master import offering as module
 from mcstress.master.completeness import completeness
 from mcstress.master.offering import AHEAD_S, Offering, shares_of, totals_of
@@ -46,7 +46,7 @@ class Told:
 
 
 def test_seconds_are_granted_at_most_so_far_ahead_and_each_once(clock):
-    offering, told = Offering(Rate(20, 20), "poisson", 42), Told()
+    offering, told = Offering(ArrivalRate(20, 20), "poisson", 42), Told()
     offering.grant(SHARES, told)
     assert told.seconds["a"] == [], "before the schedule begins"
     clock.now = 1000.3
@@ -62,13 +62,13 @@ def test_seconds_are_granted_at_most_so_far_ahead_and_each_once(clock):
 
 
 def test_all_workers_together_are_granted_what_the_schedule_says(clock):
-    offering = Offering(Rate(10, 100, 10), "poisson", 7)
+    offering = Offering(ArrivalRate(10, 100, 10), "poisson", 7)
     offering.begin()
     clock.now += 12
     offering.grant(SHARES, Told())
     first = offering.seconds[0].time - 1002
     expected = {
-        n: len(places(Plan(Rate(10, 100, 10)).second(n), "poisson", 7))
+        n: len(places(RatePlan(ArrivalRate(10, 100, 10)).second(n), "poisson", 7))
         for n in range(first, first + len(offering.seconds))
     }
     assert [second.arrivals for second in offering.seconds] == [*expected.values()]
@@ -76,7 +76,7 @@ def test_all_workers_together_are_granted_what_the_schedule_says(clock):
 
 
 def test_a_master_that_was_too_busy_offers_no_seconds_that_are_over(clock):
-    offering, told = Offering(Rate(20, 20), "constant", 42), Told()
+    offering, told = Offering(ArrivalRate(20, 20), "constant", 42), Told()
     offering.begin()
     clock.now = 1002.0
     offering.grant(SHARES, told)
@@ -88,13 +88,13 @@ def test_a_master_that_was_too_busy_offers_no_seconds_that_are_over(clock):
 
 
 def test_a_rate_that_is_changed_changes_later_seconds_only(clock):
-    offering = Offering(Rate(20, 20), "constant", 42)
+    offering = Offering(ArrivalRate(20, 20), "constant", 42)
     offering.begin()
     clock.now = 1002.0
     offering.grant(SHARES, Told())
-    offering.change_to(Rate(20, 20))
+    offering.change_to(ArrivalRate(20, 20))
     assert offering.plan.second(4).before == 80, "the same changes nothing"
-    offering.change_to(Rate(50, 50))
+    offering.change_to(ArrivalRate(50, 50))
     assert offering.rate_per_s == 20
     clock.now = 1006.5
     offering.grant(SHARES, Told())
@@ -103,7 +103,7 @@ def test_a_rate_that_is_changed_changes_later_seconds_only(clock):
 
 
 def test_seconds_without_users_are_missed_by_nobody_in_particular(clock):
-    offering = Offering(Rate(20, 20), "constant", 42)
+    offering = Offering(ArrivalRate(20, 20), "constant", 42)
     offering.begin()
     clock.now = 1002.0
     offering.grant((), Told())
@@ -115,7 +115,7 @@ def test_seconds_without_users_are_missed_by_nobody_in_particular(clock):
 
 
 def test_what_comes_after_the_end_was_not_offered(clock):
-    offering = Offering(Rate(20, 20), "constant", 42)
+    offering = Offering(ArrivalRate(20, 20), "constant", 42)
     offering.begin()
     clock.now = 1002.0
     offering.grant(SHARES, Told())
@@ -139,7 +139,7 @@ def handed_over(part, counts):
 @pytest.fixture
 def parts(made_run, clock):
     """Two workers of a run by a schedule that was granted four seconds of 20, and has ended."""
-    made_run.offering = Offering(Rate(20, 20), "constant", 42)
+    made_run.offering = Offering(ArrivalRate(20, 20), "constant", 42)
     made_run.offering.begin()
     clock.now = 1002.0
     made_run.offering.grant(SHARES, Told())
@@ -151,7 +151,7 @@ def parts(made_run, clock):
 def test_every_arrival_of_workers_that_handed_over_is_known(made_run, parts):
     dealt = {part.name: made_run.offering.dealt_to(part.name) for part in parts}
     for part in parts:
-        handed_over(part, Counts(dealt[part.name], dealt[part.name] - 13, 2, 1, 10))
+        handed_over(part, ArrivalCounts(dealt[part.name], dealt[part.name] - 13, 2, 1, 10))
     found = completeness(made_run, 0, 0, scheduled=54)
     assert found.faults == []
     totals = found.arrivals
@@ -166,8 +166,8 @@ def test_what_a_lost_worker_did_not_tell_is_unknown_and_so_is_the_verdict(made_r
     a, b = parts
     due = made_run.offering.due_of("b")
     dealt = made_run.offering.dealt_to("a")
-    handed_over(a, Counts(dealt, made_run.offering.due_of("a"), 0, 0, dealt - 33))
-    b.takes(Delta("u", "b", "boot", 1, 0, [], {}, {}, arrivals=Counts(due, 11, 1, 0, 0)))
+    handed_over(a, ArrivalCounts(dealt, made_run.offering.due_of("a"), 0, 0, dealt - 33))
+    b.takes(Delta("u", "b", "boot", 1, 0, [], {}, {}, arrivals=ArrivalCounts(due, 11, 1, 0, 0)))
     b.lose()
     found = completeness(made_run, 0, 0, scheduled=0)
     totals = found.arrivals
@@ -185,8 +185,8 @@ def test_what_a_lost_worker_did_not_tell_is_unknown_and_so_is_the_verdict(made_r
 
 def test_who_left_before_the_end_leaves_nothing_unknown(made_run, parts):
     a, b = parts
-    handed_over(a, Counts(made_run.offering.dealt_to("a"), made_run.offering.dealt_to("a")))
-    handed_over(b, Counts(20, 15, 0, 0, 5))
+    handed_over(a, ArrivalCounts(made_run.offering.dealt_to("a"), made_run.offering.dealt_to("a")))
+    handed_over(b, ArrivalCounts(20, 15, 0, 0, 5))
     b.left_early = True
     totals = totals_of(made_run.offering, parts, 0, over=True)
     assert totals.unknown == 0

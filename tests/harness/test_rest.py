@@ -9,7 +9,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.document import write_document
 from mcstress.metrics.event import Event, Hit, encoder, utc
 from mcstress.rest import read_rest
-from mcstress.users.at_rest import overlap
+from mcstress.users.at_rest import overlap_at_rest
 from mcstress.users.scenarios.load import load_scenario
 
 SCENARIO = load_scenario("three_cities")
@@ -62,8 +62,10 @@ def test_a_questions_list_is_the_one_with_the_fewest_users(written):
     [("ab", "ba", 1), ("ab", "bc", 0.5), ("abc", "a", 0.5), ("", "", 1), ("a", "", 0)],
 )
 def test_the_overlap_is_the_mean_share_of_a_list_that_the_other_has(ids, at_rest, share):
-    assert overlap(baseline(ids), [f"workers:{one}" for one in at_rest]) == share
-    assert overlap(baseline(ids), [f"others:{one}" for one in at_rest]) == float(not ids + at_rest)
+    assert overlap_at_rest(baseline(ids), [f"workers:{one}" for one in at_rest]) == share
+    assert overlap_at_rest(baseline(ids), [f"others:{one}" for one in at_rest]) == float(
+        not ids + at_rest
+    )
 
 
 def test_a_run_that_cannot_be_compared_is_refused(written, tmp_path):

@@ -35,7 +35,8 @@ class Assigning:
             messages.SeatRequest(self.run.run.uid, persona, ticket), f"client-{worker}"
         )
         return next(
-            (m.seat for _, m in reversed(self.channel.sent) if type(m) is messages.Granted), None
+            (m.seat for _, m in reversed(self.channel.sent) if type(m) is messages.SeatGranted),
+            None,
         )
 
     def hear(self, kind, seat, worker, *more):
@@ -52,8 +53,8 @@ def assigning(made_run):
 
 def test_a_lease_is_granted_with_its_ticket(assigning):
     assert assigning.lease("alice", "a", ticket=7) == Seat("alice", 1)
-    assert assigning.told(messages.Granted) == [
-        ("client-a", messages.Granted(7, Seat("alice", 1), 1))
+    assert assigning.told(messages.SeatGranted) == [
+        ("client-a", messages.SeatGranted(7, Seat("alice", 1), 1))
     ]
     assert assigning.arrived == 1
 
@@ -144,14 +145,14 @@ def test_all_workers_hear_what_the_reference_got_before_others_get_a_seat(assign
     part = run.registry.parts["b"]
     assert run.welcome(part).at_rest is None
     assigning.seats.admit(run)
-    assert len(assigning.told(messages.Granted)) == 1
+    assert len(assigning.told(messages.SeatGranted)) == 1
     now[0] += 15
     assigning.channel.sent.clear()
     assigning.seats.admit(run)
     over = (None, messages.ReferenceOver({"q": ["w:1"]}))
     kinds = [type(message) for _, message in assigning.channel.sent]
     assert assigning.channel.sent[0] == over
-    assert kinds.index(messages.Granted) > 0
+    assert kinds.index(messages.SeatGranted) > 0
     assert run.welcome(part).at_rest == {"q": ["w:1"]}
     assigning.seats.admit(run)
     assert assigning.told(messages.ReferenceOver) == [over]

@@ -14,7 +14,7 @@ from test_pacer import Context
 from mcstress.load import round_places
 from mcstress.load.arrivals import Arrivals, ArrivalsPacer
 from mcstress.load.round_places import events_of_a_trio, phases_from
-from mcstress.load.schedule import Granted, Plan, Rate
+from mcstress.load.schedule import ArrivalRate, GrantedSecond, RatePlan
 from mcstress.locust_compat import StoppableUser
 from mcstress.services.clock import CLOCK
 from mcstress.users import phases
@@ -35,8 +35,8 @@ class User(StoppableUser):
 
 
 def seconds(rate, numbers, shares=(("local", 1),)):
-    plan = Plan(Rate(rate, rate))
-    return [Granted(plan.second(number), shares) for number in numbers]
+    plan = RatePlan(ArrivalRate(rate, rate))
+    return [GrantedSecond(plan.second(number), shares) for number in numbers]
 
 
 def pacer(max_wait_s=10.0, kind="constant"):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, kstest, poisson
 
-from mcstress.load.schedule import Plan, Rate, Second, TrialPlan, dealt, places
+from mcstress.load.schedule import ArrivalRate, RatePlan, ScheduleSecond, TrialPlan, dealt, places
 
 SEEDS = st.integers(0, 2**32)
 RATES = st.floats(0.01, 400)
@@ -25,7 +25,7 @@ def whole(second, kind, seed):
 @given(SEEDS, RATES, st.integers(0, 10**6), st.sampled_from(["poisson", "constant"]),
        st.lists(st.integers(0, 9), min_size=1, max_size=8))  # fmt: skip
 def test_any_number_of_processes_has_the_same_arrivals_each_once(seed, rate, number, kind, users):
-    second = Second(number, rate, rate * number)
+    second = ScheduleSecond(number, rate, rate * number)
     shares = [(f"worker-{place}", count) for place, count in enumerate(users)]
     parts = [part.tolist() for _, part in dealt(second, kind, seed, shares)]
     alone = dict(dealt(second, kind, seed, [("local", 1)]))["local"].tolist()
@@ -42,14 +42,14 @@ def test_nine_users_on_two_workers_get_five_and_four_ninths():
     shares = [("a", 5), ("b", 4), ("c", 0)]
     totals = dict.fromkeys("abc", 0)
     for number in range(2000):
-        for name, part in dealt(Second(number, 4.5, 4.5 * number), "constant", 1, shares):
+        for name, part in dealt(ScheduleSecond(number, 4.5, 4.5 * number), "constant", 1, shares):
             totals[name] += len(part)
     assert totals == {"a": 5000, "b": 4000, "c": 0}
 
 
 def test_counts_are_poisson_and_places_uniform():
     rate, seconds = 7.5, 4000
-    drawn = [whole(Second(number, rate, 0.0), "poisson", 11) for number in range(seconds)]
+    drawn = [whole(ScheduleSecond(number, rate, 0.0), "poisson", 11) for number in range(seconds)]
     counts = np.bincount([len(one) for one in drawn], minlength=25)
     expected = seconds * poisson.pmf(np.arange(25), rate)
     often = expected >= 5
@@ -63,7 +63,7 @@ def test_counts_are_poisson_and_places_uniform():
 @settings(max_examples=40)
 @given(st.floats(0.05, 300), st.integers(1, 40))
 def test_constant_arrivals_have_equal_gaps_across_seconds(rate, seconds):
-    plan = Plan(Rate(rate, rate))
+    plan = RatePlan(ArrivalRate(rate, rate))
     times = [
         number + place
         for number in range(seconds)
@@ -75,40 +75,44 @@ def test_constant_arrivals_have_equal_gaps_across_seconds(rate, seconds):
 
 
 def test_a_ramp_offers_what_lies_under_its_line():
-    ramp = Rate(10, 100, 60)
+    ramp = ArrivalRate(10, 100, 60)
     assert ramp.up_to(60) == pytest.approx(3300)
     assert ramp.up_to(70) == pytest.approx(3300 + 1000)
-    plan = Plan(ramp)
+    plan = RatePlan(ramp)
     each = [plan.second(number) for number in range(60)]
     assert each[0].rate_per_s == pytest.approx(10.75)
     assert sum(one.rate_per_s for one in each) == pytest.approx(3300)
     made = sum(len(whole(one, "constant", 1)) for one in each)
     assert made == 3300
-    assert Plan(Rate(0, 100, 2.5)).second(2).rate_per_s == pytest.approx(125 - 80 + 50)
+    assert RatePlan(ArrivalRate(0, 100, 2.5)).second(2).rate_per_s == pytest.approx(125 - 80 + 50)
 
 
 def test_a_change_holds_for_later_seconds_only():
-    plan, changed = Plan(Rate(3, 3)), Plan(Rate(3, 3))
+    plan, changed = RatePlan(ArrivalRate(3, 3)), RatePlan(ArrivalRate(3, 3))
     before = [whole(plan.second(number), "poisson", 2) for number in range(10)]
     assert before == [whole(changed.second(number), "poisson", 2) for number in range(10)]
-    changed.change(Rate(20, 20), 10)
-    assert changed.second(10) == Second(10, 20, 30)
+    changed.change(ArrivalRate(20, 20), 10)
+    assert changed.second(10) == ScheduleSecond(10, 20, 30)
     after = [len(whole(changed.second(number), "constant", 2)) for number in range(10, 15)]
     assert after == [20] * 5
 
 
 def test_the_schedule_is_what_it_was():
     """A run asked for again has the same arrivals, with another numpy too."""
-    found = whole(Second(3, 5.0, 15.0), "poisson", 42)
+    found = whole(ScheduleSecond(3, 5.0, 15.0), "poisson", 42)
     assert [round(place, 6) for place in found] == [0.169944, 0.252389, 0.838955, 0.895507]
 
 
 def test_trials_have_their_seconds_and_nothing_in_between():
-    plan = TrialPlan(Rate(5, 5))
+    plan = TrialPlan(ArrivalRate(5, 5))
     assert plan.second(0) is None
     plan.begin(1, 20, 3, 2)
     found = [plan.second(number) for number in range(8)]
-    assert found[3:5] == [Second(3, 20, 0, 1), Second(4, 20, 20, 1)]
+    assert found[3:5] == [ScheduleSecond(3, 20, 0, 1), ScheduleSecond(4, 20, 20, 1)]
     assert [*found[:3], *found[5:]] == [None] * 6
     plan.begin(2, 30, 9, 1)
-    assert [plan.second(number) for number in (8, 9, 10)] == [None, Second(9, 30, 0, 2), None]
+    assert [plan.second(number) for number in (8, 9, 10)] == [
+        None,
+        ScheduleSecond(9, 30, 0, 2),
+        None,
+    ]

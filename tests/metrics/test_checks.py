@@ -13,6 +13,7 @@ from made_run import K, MadeRun, users_timeline
 from mcstress.metrics.by_question import questions_needed
 from mcstress.metrics.checks import CheckSyntaxError, evaluate, line, overall, parse_check
 from mcstress.metrics.figures import Figures
+from mcstress.metrics.latency import PART_PHASES
 from mcstress.metrics.names import METRICS, find, metric_names
 from mcstress.metrics.phase import PHASES
 
@@ -238,13 +239,16 @@ def test_the_worst_verdict_is_the_runs(verdicts, expected):
     assert overall(outcomes) == expected
 
 
-OF_A_SCHEDULE = (
-    "arrivals.", "appointments.", "capacity.", "latency.response.", "latency.lateness.",
-)  # fmt: skip
-"""No made run has one: test_response.py looks at these."""
-OF_A_TARGET = ("memory.", "time_to_done", "embed_query", "store_query")
-"""Of a memory that is asked by itself, and of steps of several requests: test_memory_figures.py and
-test_edges.py look at these."""
+OF_OTHER_RUNS = (
+    "arrivals.",
+    "appointments.",
+    "capacity.",
+    "latency.response.",
+    "latency.lateness.",
+    "memory.",
+    *(f"latency.{part}." for part in PART_PHASES),
+)
+"""No made run has a schedule, a memory alone or parts of steps: their own tests look at these."""
 
 
 def numeric_leaves(part, path=""):
@@ -266,8 +270,8 @@ def test_the_table_names_every_figure_of_a_result_and_no_other():
     never = {name for name in METRICS if "llm_paraphrase" in name}
     # Of resumes that are not first when they are seen, a time to top-1 is not known.
     few = {name for name in METRICS if name.endswith(("p999_ms", "time_to_top1_s.p95"))}
-    never |= {name for name in METRICS if name.startswith(OF_A_SCHEDULE)}
-    never |= {name for name in METRICS if any(part in name for part in OF_A_TARGET)} - leaves
+    never |= {name for name in METRICS if name.startswith(OF_OTHER_RUNS)}
+    leaves -= never  # a memory that nobody asks has counts, of 0
     assert leaves - set(METRICS) == set()
     assert set(METRICS) - leaves - few == never - few
 
@@ -284,7 +288,6 @@ def test_every_figure_has_samples_that_are_a_count_and_a_meaning():
         if metric.interval:
             low, high = find(results, metric.interval)
             assert low <= find(results, metric.name) <= high
-        elsewhere = any(part in metric.name for part in ("llm_paraphrase", *OF_A_TARGET))
-        if not elsewhere and not metric.name.startswith(OF_A_SCHEDULE):
+        if "llm_paraphrase" not in metric.name and not metric.name.startswith(OF_OTHER_RUNS):
             assert find(results, metric.samples) > 0
     assert len({metric.name for metric in metric_names()}) == len(metric_names())

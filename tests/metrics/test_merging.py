@@ -181,11 +181,11 @@ def test_only_who_works_out_results_imports_scipy():
     code = """
 import sys
 from mcstress.metrics.figures import Figures
-from mcstress.metrics.intervals import prepare
+from mcstress.metrics.intervals import import_scipy
 Figures(8, folds=False).take().state()
 Figures(8)
 assert "scipy" not in sys.modules
-prepare()
+import_scipy()
 assert "scipy.special" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -8,7 +8,7 @@ from locust import User
 
 from mcstress.users.persona import AliceUser, BobUser, CarolUser, CoordinatorUser
 from mcstress.users.persona_check import check_personas
-from mcstress.users.persona_classes import class_of, in_step, incomplete, missing, put_classes
+from mcstress.users.persona_classes import class_of, in_step, incomplete_trio, missing, put_classes
 from mcstress.users.scenarios.load import load_scenario
 
 
@@ -79,7 +79,7 @@ def test_a_worker_makes_what_its_master_starts():
     ],
 )
 def test_users_that_make_no_whole_groups_are_told_of(users, classes, said):
-    told = incomplete(users, classes, played("ann", "ben"))
+    told = incomplete_trio(users, classes, played("ann", "ben"))
     assert said in told
     assert bool(told) == bool(said)
 

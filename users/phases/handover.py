@@ -18,7 +18,7 @@ from mcstress.users.event_scope import EventScope
 from mcstress.users.phases.registry import Silent, Task
 from mcstress.users.scenarios.model import Demand, Handover
 
-Words = Callable[[EventScope, Demand], str | None]
+Rewording = Callable[[EventScope, Demand], str | None]
 """The words for a demand; None where they could not be had."""
 
 REASONS: dict[Absence, str] = {
@@ -34,7 +34,7 @@ class Asking(msgspec.Struct, frozen=True):
 
     phase: str
     handover: Handover
-    words: Words
+    words: Rewording
 
 
 class MemoryArm(msgspec.Struct):
@@ -75,7 +75,7 @@ def _by_llm(scope: EventScope, demand: Demand) -> str | None:
     return step.answer.paraphrase
 
 
-def _take_over(coordinator: Coordinator, phase: str, words: Words) -> Iterator[Task]:
+def _take_over(coordinator: Coordinator, phase: str, words: Rewording) -> Iterator[Task]:
     for handover_ in coordinator.run.scenario.handovers:
         if handover_.to_persona != coordinator.seat.persona:
             continue

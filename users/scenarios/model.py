@@ -39,7 +39,7 @@ Field = str | int | list[str]
 NAME = "{name}"
 PRIORITIES: tuple[Priority, ...] = ("urgent", "high", "medium", "low")
 
-Asked = tuple[str, str, str | None, str | None, int | None]
+QuestionOf = tuple[str, str, str | None, str | None, int | None]
 """Phase, persona, contract, role, and the number of a message or a resume."""
 KEYS_KEPT = 4096
 """Keys of a variant's questions: of three personas' ten phases there are a hundred."""
@@ -257,7 +257,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
         return QuestionKeys(self)
 
 
-class QuestionKeys(dict[Asked, str]):
+class QuestionKeys(dict[QuestionOf, str]):
     """The key of what is asked (metrics/question.py): a message, a resume, or a demand.
 
     Made once for each, since every event has one.
@@ -267,7 +267,7 @@ class QuestionKeys(dict[Asked, str]):
         super().__init__()
         self._variant = variant
 
-    def __missing__(self, asked: Asked) -> str:
+    def __missing__(self, asked: QuestionOf) -> str:
         if len(self) >= KEYS_KEPT:
             self.clear()
         phase, persona, contract, role, number = asked

@@ -94,7 +94,7 @@ def unsent_steps(run: RunFile) -> int:
     return run.document.faults.get(UNSENT_STEPS, 0)
 
 
-def incomplete(run: RunFile) -> bool:
+def is_incomplete(run: RunFile) -> bool:
     """Whether something of the run is missing, or it was cut off."""
     return not run.document.completeness.complete
 
@@ -129,7 +129,7 @@ def _service(service: Service) -> str:
 
 def _lacking(run: RunFile) -> list[str]:
     found = []
-    if incomplete(run):
+    if is_incomplete(run):
         faults = run.document.completeness.faults
         reason = next(iter(faults), "it does not say that it is complete")
         found.append(f"{run.path} is incomplete: {reason}")

@@ -13,7 +13,7 @@ import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.evidence.compare.comparable import (
-    incomplete,
+    is_incomplete,
     refuse_unlike,
     repeated,
     same_seed,
@@ -26,7 +26,7 @@ from mcstress.evidence.compare.sides import Sides
 from mcstress.evidence.compare.verdicts import LostCheck, SideVerdict, lost_checks, side_verdict
 from mcstress.evidence.store.history import RunFile
 
-Outcome = Literal["regression", "unknown", "none"]
+ComparisonOutcome = Literal["regression", "unknown", "none"]
 
 
 class Comparison(msgspec.Struct, kw_only=True):
@@ -61,7 +61,7 @@ class Comparison(msgspec.Struct, kw_only=True):
         return [*worse, *self.gone, *(one.check for one in self.lost_checks if one.certain)]
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ComparisonOutcome:
         """What ``--fail-on-regression`` goes by. No regression is said where all was judged."""
         if self.damaged or self.unsent:
             return "unknown"
@@ -86,7 +86,7 @@ def compare(a: Sequence[RunFile], b: Sequence[RunFile]) -> Comparison:
         for figure in figures
     }
     unproven = judge(figures, values, (len(a), len(b)))
-    unproven += [f"{run.path} is incomplete" for run in runs if incomplete(run)]
+    unproven += [f"{run.path} is incomplete" for run in runs if is_incomplete(run)]
     unproven += repeated(runs)
     if unknown := sides.unknown():
         unproven.append(f"of B only a sample of events is known, without {', '.join(unknown)}")

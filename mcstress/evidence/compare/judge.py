@@ -34,7 +34,7 @@ COUNT_FLOOR = 0.5
 OTHER_FLOOR = 0.05
 """Of ratings and seconds."""
 
-Values = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+SideValues = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 """Each figure's values by run, of either side; of those that are compared by ratio, above 0."""
 
 
@@ -45,7 +45,7 @@ class Levels(msgspec.Struct, frozen=True):
     questions: float
 
 
-def judge(figures: Sequence[Figure], values: Values, runs: tuple[int, int]) -> list[str]:
+def judge(figures: Sequence[Figure], values: SideValues, runs: tuple[int, int]) -> list[str]:
     """Set how each primary figure is judged, its ``p`` and ``verdict``; say what is unproven."""
     primary = [figure for figure in figures if figure.primary]
     levels = _levels(primary, runs)
@@ -63,7 +63,7 @@ def judge(figures: Sequence[Figure], values: Values, runs: tuple[int, int]) -> l
     return [*_too_few(rest, by_run, values, runs), *_too_weak(by_run, values, runs)]
 
 
-def reach(figure: Figure, by_run: Sequence[Figure], values: Values) -> float:
+def reach(figure: Figure, by_run: Sequence[Figure], values: SideValues) -> float:
     """The ratio that is found in 80 % of comparisons, of a figure that is compared by ratio."""
     before, after = values[figure.name]
     spread = _spread(before, after)
@@ -107,7 +107,7 @@ def _pairs_of(figure: Figure) -> Paired:
     return figure.paired
 
 
-def _judge_by_run(figures: Sequence[Figure], values: Values, level: float) -> None:
+def _judge_by_run(figures: Sequence[Figure], values: SideValues, level: float) -> None:
     tested = [_run_figure(figure, *values[figure.name]) for figure in figures]
     for figure, p in zip(figures, family_p(tested), strict=True):
         figure.judged_by = "runs"
@@ -130,7 +130,7 @@ def _run_figure(figure: Figure, a: Sequence[float], b: Sequence[float]) -> RunFi
 
 
 def _too_few(
-    rest: Sequence[Figure], by_run: Sequence[Figure], values: Values, runs: tuple[int, int]
+    rest: Sequence[Figure], by_run: Sequence[Figure], values: SideValues, runs: tuple[int, int]
 ) -> list[str]:
     """What nothing could be proven of."""
     holey = [figure for figure in rest if (figure.n_a, figure.n_b) != runs]
@@ -147,7 +147,7 @@ def _too_few(
     return found
 
 
-def _too_weak(by_run: Sequence[Figure], values: Values, runs: tuple[int, int]) -> list[str]:
+def _too_weak(by_run: Sequence[Figure], values: SideValues, runs: tuple[int, int]) -> list[str]:
     """Of which speed not even a doubling would be found."""
     found = []
     for figure in by_run:
@@ -163,7 +163,7 @@ def _too_weak(by_run: Sequence[Figure], values: Values, runs: tuple[int, int]) -
     return found
 
 
-def _needed(speeds: Sequence[Figure], family_: Sequence[Figure], values: Values) -> str:
+def _needed(speeds: Sequence[Figure], family_: Sequence[Figure], values: SideValues) -> str:
     """How many runs a side would prove something, and a doubling of ``speeds``."""
     fewest = next(n for n in range(2, 10) if family.least_p(n, n) <= RUNS_SHARE)
     spreads = [spread for one in speeds if (spread := _spread(*values[one.name])) is not None]

@@ -88,7 +88,7 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
 }
 
 
-Hits = list[NamedHit | str]
+NamedHits = list[NamedHit | str]
 
 
 class Drawn(msgspec.Struct, frozen=True):

@@ -7,12 +7,9 @@ from typing import Any
 
 import msgspec
 
-from mcstress.evidence.report import words
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import FigureSection
-from mcstress.metrics.shown import figure
 
 _FIGURE = re.compile(r"(?:< )?[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|\u2013$")
 
@@ -89,30 +86,3 @@ def figures(document: RunDocument, path: str) -> FigureSection:
     for key in path.split("."):
         found = found.get(key) or {}
     return found
-
-
-def plain_rows(document: RunDocument, section: str) -> list[list[str]]:
-    """Name, value, interval and samples of the section's figures that are plain rows of a table.
-
-    A document of an older version, or of one without a metric, lacks some: those have no row.
-    """
-    rows = []
-    shown = [
-        (name, metric)
-        for name, metric in METRICS.items()
-        if metric.row and name.startswith(f"{section}.")
-    ]
-    for name, metric in shown:
-        samples = document.figure(metric.samples)
-        if samples is not None:
-            value = document.figure(name)
-            ci95 = document.figure(metric.interval) if metric.interval else None
-            rows.append(
-                [
-                    metric.row,
-                    words.NONE if value is None else figure(value, metric.unit),
-                    words.interval(ci95) if ci95 else "",
-                    words.count(samples),
-                ]
-            )
-    return rows

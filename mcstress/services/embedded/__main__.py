@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcstress.errors import UsageError
-from mcstress.services.embedded.faults import NO_FAULTS, Faults, parse_faults
+from mcstress.services.embedded.faults import NO_FAULTS, InjectedFaults, parse_faults
 from mcstress.services.embedded.lifeline import Announcement, Lifeline, line
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def serve(
     data_dir: Path | None = None,
     seed: int = 42,
     *,
-    faults: Faults = NO_FAULTS,
+    faults: InjectedFaults = NO_FAULTS,
     announce: Callable[[str], None] = click.echo,
     corpora: Sequence[Path] = (),
 ) -> None:

@@ -45,7 +45,7 @@ class Built(msgspec.Struct, frozen=True):
         return Embedding({term: row for row, term in enumerate(self.terms)}, weights, table)
 
 
-def load(seed: int) -> Built | None:
+def load_built(seed: int) -> Built | None:
     """What was kept for ``seed``; None where there is nothing, or nothing that can be used."""
     try:
         kept = kept_at(seed).read_bytes()

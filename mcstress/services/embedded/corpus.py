@@ -48,7 +48,7 @@ class CorpusHit(msgspec.Struct, frozen=True, order=True, gc=False):
     metadata: msgspec.Raw
 
 
-class Corpus:
+class CorpusIndex:
     """Items by id, and their index. Called from one thread only.
 
     Vectors have length 1 and are kept in half precision: distances are right to about 0.001. It

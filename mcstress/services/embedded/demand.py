@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, Mention, plain
+from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, Mention, plain_words
 
 NUMBER_WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
@@ -29,7 +29,7 @@ NUMBER_WITHIN = 200
 """Characters before a title: looked for farther, the time would grow with the text's square."""
 
 
-class Demand(msgspec.Struct, frozen=True):
+class ReadDemand(msgspec.Struct, frozen=True):
     """What is asked for; empty where nothing was found."""
 
     role: str
@@ -40,15 +40,15 @@ class Demand(msgspec.Struct, frozen=True):
     shift: str
 
 
-def read_demand(text: str, lexicon: Lexicon) -> Demand:
+def read_demand(text: str, lexicon: Lexicon) -> ReadDemand:
     """The demand in ``text``."""
     text = text[:LONGEST_READ]
-    words = plain(text)
+    words = plain_words(text)
     role, count, rest = read_role(words, lexicon)
     certs = lexicon.certs.mentions(rest)
     rest = blanked(rest, certs)
     shifts = lexicon.shifts.mentions(rest)
-    return Demand(
+    return ReadDemand(
         role=role,
         count=count,
         location=read_location(text, words, lexicon),

@@ -34,7 +34,7 @@ class Outage(msgspec.Struct, frozen=True):
         return self.begin_s + self.length_s
 
 
-class Faults(msgspec.Struct, frozen=True, kw_only=True):
+class InjectedFaults(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with a stack; the defaults are a stack without faults.
 
     All but ``replica_lag_s``, ``outage`` and ``slow_ms`` are shares, 0 to 1. ``text`` is the
@@ -136,10 +136,10 @@ FAULTS = {
 LLM_FAULTS = frozenset(("unparseable", "echo_paraphrase"))
 """Those of the built-in LLM; the others are the gateway's."""
 
-NO_FAULTS = Faults()
+NO_FAULTS = InjectedFaults()
 
 
-def parse_faults(texts: Iterable[str] | None, option: str) -> Faults:
+def parse_faults(texts: Iterable[str] | None, option: str) -> InjectedFaults:
     """``NAME=VALUE,…``, from one text or several. Raises UsageError that names ``option``."""
     given: dict[str, Any] = {}
     parts = [part.strip() for text in texts or [] for part in text.split(",")]
@@ -158,10 +158,10 @@ def parse_faults(texts: Iterable[str] | None, option: str) -> Faults:
         except ValueError:
             found = repr(value) if equals else "no value"
             raise UsageError(f"{option}: {name}: found {found}, expected {kind.expected}") from None
-    return Faults(**given, text=",".join("".join(part.split()) for part in parts))
+    return InjectedFaults(**given, text=",".join("".join(part.split()) for part in parts))
 
 
-def names_of(faults: Faults) -> list[str]:
+def names_of(faults: InjectedFaults) -> list[str]:
     """The names of the faults that were asked for, as they were given."""
     return [part.partition("=")[0] for part in faults.text.split(",") if part]
 

@@ -1,4 +1,4 @@
-"""The embedded stack with faults: the same parts, each spoilt as ``Faults`` says.
+"""The embedded stack with faults: the same parts, each spoilt as ``InjectedFaults`` says.
 
 Nothing here is used by a stack without faults. What is random comes from a hash of the seed, the
 fault and the request, never from the order of arrival, so that a run can be repeated; only
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from mcstress.services.embedded import corpus
     from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
-    from mcstress.services.embedded.corpus import Corpus, CorpusHit, IndexedItem, Vector
-    from mcstress.services.embedded.faults import Faults, Outage
+    from mcstress.services.embedded.corpus import CorpusHit, CorpusIndex, IndexedItem, Vector
+    from mcstress.services.embedded.faults import InjectedFaults, Outage
     from mcstress.services.embedded.playbook import Play
 
 FAR = 20
@@ -77,7 +77,7 @@ class Dice:
 class FaultyMatrix(MatrixEngine):
     """``sound`` as it would be with ``faults``; ``sound`` itself is not to be used any more."""
 
-    def __init__(self, sound: MatrixEngine, faults: Faults, seed: int) -> None:
+    def __init__(self, sound: MatrixEngine, faults: InjectedFaults, seed: int) -> None:
         super().__init__(sound.embedding, list(sound.corpora.values()))
         self._faults = faults
         self._dice = Dice(seed)
@@ -122,7 +122,7 @@ class FaultyMatrix(MatrixEngine):
         return answer
 
     def nearest(
-        self, corpus: Corpus, vector: Vector, count: int, body: SearchBody
+        self, corpus: CorpusIndex, vector: Vector, count: int, body: SearchBody
     ) -> list[CorpusHit]:
         """What is found in ``corpus``, as these faults have it."""
         excluded = body.exclude_ids
@@ -189,7 +189,7 @@ class FaultyMatrix(MatrixEngine):
 class FaultyChat(Chat):
     """The built-in LLM, which says prose or echoes."""
 
-    def __init__(self, faults: Faults, seed: int) -> None:
+    def __init__(self, faults: InjectedFaults, seed: int) -> None:
         super().__init__()
         self._faults = faults
         self._dice = Dice(seed)
@@ -207,7 +207,7 @@ class FaultyChat(Chat):
 class FaultyApp:
     """``app``, whose gateway is slow and out of service as ``faults`` say; the LLM is neither."""
 
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+    def __init__(self, app: ASGIApp, faults: InjectedFaults) -> None:
         self._app = app
         self._outage = faults.outage
         self._slow_s = faults.slow_ms / 1000

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mcstress.services.embedded.demand import Demand, read_demand
-from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, plain
+from mcstress.services.embedded.demand import ReadDemand, read_demand
+from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ALL, ONE_MISSING, ROLE_ONLY, RELATED, NOTHING = 5, 4, 3, 2, 1
 
 
-class Judgement(msgspec.Struct, frozen=True):
+class RuleRating(msgspec.Struct, frozen=True):
     """``rating`` 1 to 5, and one sentence that says why."""
 
     rating: int
@@ -33,7 +33,7 @@ NO_ROLE_ASKED = Cannot("the message names no role that the built-in rules know")
 NO_ROLE_FOUND = Cannot("the hit names no role that the built-in rules know")
 
 
-class JudgedHit(msgspec.Struct):
+class HitToRate(msgspec.Struct):
     metadata: Any = None
 
 
@@ -41,13 +41,13 @@ class RatingRequest(msgspec.Struct):
     """The message's own words, and the first hit of the search."""
 
     body: str
-    hit: JudgedHit
+    hit: HitToRate
 
 
 question_decoder = msgspec.json.Decoder(RatingRequest)
 
 
-def judge(question: RatingRequest, lexicon: Lexicon) -> Judgement | Cannot:
+def judge(question: RatingRequest, lexicon: Lexicon) -> RuleRating | Cannot:
     """5: all met; 4: one thing missing; 3: the role fits; 2: something does; 1: nothing does.
 
     A message or a hit of another vocabulary is not rated: 1 would say that the search is bad.
@@ -55,18 +55,18 @@ def judge(question: RatingRequest, lexicon: Lexicon) -> Judgement | Cannot:
     demand = read_demand(question.body, lexicon)
     if not demand.role:
         return NO_ROLE_ASKED
-    worker = plain(" , ".join(words_of(question.hit.metadata))[:LONGEST_READ])
+    worker = plain_words(" , ".join(words_of(question.hit.metadata))[:LONGEST_READ])
     if not (stands_in(demand.role, worker) or any(lexicon.roles.names(worker))):
         return NO_ROLE_FOUND
     met, missing = compare(demand, worker, lexicon)
     if demand.role in missing:
         rating = RELATED if met else NOTHING
-        return Judgement(rating, f"Not a {demand.role}{listed('; fits', met)}.")
+        return RuleRating(rating, f"Not a {demand.role}{listed('; fits', met)}.")
     rating = {0: ALL, 1: ONE_MISSING}.get(len(missing), ROLE_ONLY)
-    return Judgement(rating, f"A {demand.role}{listed('; missing', missing) or ', all met'}.")
+    return RuleRating(rating, f"A {demand.role}{listed('; missing', missing) or ', all met'}.")
 
 
-def compare(demand: Demand, worker: str, lexicon: Lexicon) -> tuple[list[str], list[str]]:
+def compare(demand: ReadDemand, worker: str, lexicon: Lexicon) -> tuple[list[str], list[str]]:
     """What of ``demand`` the words about the worker mention in any wording, and what not."""
     books = (lexicon.roles, lexicon.certs, lexicon.skills, lexicon.shifts)
     mentioned = {name for book in books for name in book.names(worker)}
@@ -78,8 +78,8 @@ def compare(demand: Demand, worker: str, lexicon: Lexicon) -> tuple[list[str], l
 
 
 def stands_in(thing: str, words: str) -> bool:
-    """Whether ``words``, which are ``plain``, hold ``thing`` as words of its own."""
-    return re.search(rf"(?<!\w){re.escape(plain(thing))}(?!\w)", words) is not None
+    """Whether ``words``, which are ``plain_words``, hold ``thing`` as words of its own."""
+    return re.search(rf"(?<!\w){re.escape(plain_words(thing))}(?!\w)", words) is not None
 
 
 def words_of(metadata: object) -> Iterator[str]:

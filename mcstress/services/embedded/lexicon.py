@@ -29,13 +29,13 @@ class Phrasebook:
         """``wordings`` gives (wording, name); where two things share one, the first has it."""
         self._names: dict[str, str] = {}
         for wording, name in wordings:
-            self._names.setdefault(plain(wording), name)
+            self._names.setdefault(plain_words(wording), name)
         longest_first = sorted(self._names, key=lambda wording: (-len(wording), wording))
         choices = "|".join(re.escape(wording) for wording in longest_first)
         self._pattern = re.compile(rf"(?<![a-z0-9])(?:{choices})(?=(?:e?s)?(?![a-z0-9]))")
 
     def mentions(self, text: str) -> list[Mention]:
-        """All mentions in ``text``, which is ``plain``, in their order; plurals count."""
+        """All mentions in ``text``, which is ``plain_words``, in their order; plurals count."""
         return [
             Mention(self._names[found.group()], found.group(), found.start(), found.end())
             for found in self._pattern.finditer(text)
@@ -77,10 +77,10 @@ class Lexicon:
 
     def others(self, wording: str) -> list[str]:
         """The other wordings of what ``wording``, one of ``all_wordings``, means."""
-        return self._others[plain(wording)]
+        return self._others[plain_words(wording)]
 
 
-def plain(text: str) -> str:
+def plain_words(text: str) -> str:
     """``text`` in lower case, with blanks for hyphens and line ends; no longer, no shorter."""
     return "".join(" " if letter in "-\n\t" else letter.lower()[:1] for letter in text)
 
@@ -94,7 +94,7 @@ def other_wordings(vocabulary: Vocabulary) -> dict[str, list[str]]:
     others: dict[str, list[str]] = {}
     for group in groups:
         for wording in group:
-            others.setdefault(plain(wording), [other for other in group if other != wording])
+            others.setdefault(plain_words(wording), [other for other in group if other != wording])
     return others
 
 

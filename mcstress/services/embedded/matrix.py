@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
-from mcstress.services.embedded.corpus import Corpus, CorpusHit
+from mcstress.services.embedded.corpus import CorpusHit, CorpusIndex
 from mcstress.services.embedded.http import RefusalError
-from mcstress.services.embedded.playbook import Play, Playbook
+from mcstress.services.embedded.playbook import Play, PlaybookIndex
 from mcstress.services.embedded.recall import Recalled, RecallRules, Who, apply_memory
 
 if TYPE_CHECKING:
@@ -28,16 +28,16 @@ class MatrixEngine:
     It is called from one thread only, which is what makes adding while others search safe.
     """
 
-    def __init__(self, embedding: Embedding, corpora: list[Corpus]) -> None:
+    def __init__(self, embedding: Embedding, corpora: list[CorpusIndex]) -> None:
         self.embedding = embedding
         self.corpora = {corpus.name: corpus for corpus in corpora}
-        self._playbooks: dict[str, Playbook] = {}
+        self._playbooks: dict[str, PlaybookIndex] = {}
 
     def record(self, namespace: str, play: Play) -> None:
         """Remember ``play`` in ``namespace``, which begins with its first play."""
         playbook = self._playbooks.get(namespace)
         if playbook is None:
-            playbook = self._playbooks[namespace] = Playbook(self.embedding.dimension)
+            playbook = self._playbooks[namespace] = PlaybookIndex(self.embedding.dimension)
         playbook.record(play, self.embedding.encode(play.query_text))
 
     def search(self, body: SearchBody) -> SearchAnswer:
@@ -62,7 +62,7 @@ class MatrixEngine:
         self.corpora[name].add(items, vectors)
 
     def nearest(
-        self, corpus: Corpus, vector: Vector, count: int, body: SearchBody
+        self, corpus: CorpusIndex, vector: Vector, count: int, body: SearchBody
     ) -> list[CorpusHit]:
         """The ``count`` nearest of one corpus, without those that ``body`` excludes."""
         return corpus.search(vector, count, body.exclude_ids)
@@ -87,7 +87,7 @@ class MatrixEngine:
         item = corpus.item(play.answer_id) if corpus else None
         return item.metadata if item else NO_METADATA
 
-    def _corpus(self, name: str) -> Corpus:
+    def _corpus(self, name: str) -> CorpusIndex:
         corpus = self.corpora.get(name)
         if corpus is None:
             raise RefusalError(BAD_GATEWAY, f'corpus "{name}" does not exist')

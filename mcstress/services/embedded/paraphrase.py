@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, plain
+from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, plain_words
 
 if TYPE_CHECKING:
     from mcstress.services.embedded.lexicon import Mention
@@ -19,7 +19,7 @@ def paraphrase(query: str, lexicon: Lexicon, seed: int) -> str:
     random = Random(f"{seed}/{query}")
     parts: list[str] = []
     end = 0
-    for mention in lexicon.all_wordings.mentions(plain(query[:LONGEST_READ])):
+    for mention in lexicon.all_wordings.mentions(plain_words(query[:LONGEST_READ])):
         parts += [query[end : mention.start], other_words(mention, lexicon, random)]
         end = mention.end
     return "".join([*parts, query[end:]])

@@ -36,7 +36,7 @@ class Recollection(msgspec.Struct, frozen=True):
     play: Play
 
 
-class Playbook:
+class PlaybookIndex:
     """One namespace. Its queries are few and searched exactly."""
 
     def __init__(self, dimension: int) -> None:

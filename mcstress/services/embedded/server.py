@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from mcstress.services.embedded.faults import Faults
+    from mcstress.services.embedded.faults import InjectedFaults
     from mcstress.services.embedded.matrix import MatrixEngine
 
 BACKLOG = 4096
@@ -49,7 +49,7 @@ def run_server(
     data_dir: Path | None,
     seed: int,
     *,
-    faults: Faults,
+    faults: InjectedFaults,
     announce: Callable[[str], None],
     corpora: Sequence[Path] = (),
 ) -> None:
@@ -86,7 +86,7 @@ def sound_app(matrix: MatrixEngine, store: Store) -> ASGIApp:
     return make_app(matrix, store)
 
 
-def faulty_app(sound: MatrixEngine, store: Store, faults: Faults, seed: int) -> ASGIApp:
+def faulty_app(sound: MatrixEngine, store: Store, faults: InjectedFaults, seed: int) -> ASGIApp:
     """The same with ``faults``; what was forgotten or lost stays so after a restart."""
     from mcstress.services.embedded import faulty  # noqa: PLC0415  # not for a stack without faults
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mcstress.services.embedded.built import Built, keep, load
-from mcstress.services.embedded.corpus import Corpus, IndexedItem
+from mcstress.services.embedded.built import Built, keep, load_built
+from mcstress.services.embedded.corpus import CorpusIndex, IndexedItem
 from mcstress.services.embedded.embedding import DIMENSION, fit_any, fit_embedding
 from mcstress.services.embedded.items import item_of as stored_as
 from mcstress.services.embedded.items import restored_item
@@ -31,13 +31,13 @@ def build_matrix(vocabulary: Vocabulary, seed: int) -> MatrixEngine:
     Built once on a machine, and taken from there later: a third of a second instead of two.
     """
     workers = [make_workers(vocabulary, seed, prefix, count) for _name, prefix, count in CORPORA]
-    built = load(seed)
+    built = load_built(seed)
     if built is None:
         built = build(workers)
         keep(seed, built)
     # Also what was built just now: a graph that grows later grows alike in either case.
     corpora = [
-        Corpus(name, DIMENSION, list(map(item_of, members)), graph)
+        CorpusIndex(name, DIMENSION, list(map(item_of, members)), graph)
         for (name, _prefix, _count), members, graph in zip(
             CORPORA, workers, built.graphs, strict=True
         )
@@ -53,7 +53,7 @@ def matrix_of(corpora: Mapping[str, Sequence[CorpusItem]]) -> MatrixEngine:
     embedding, vectors = fit_any([item.text for items in corpora.values() for item in items])
     made = []
     for name, items in corpora.items():
-        corpus = Corpus(name, DIMENSION)
+        corpus = CorpusIndex(name, DIMENSION)
         corpus.add([stored_as(one.id, one.metadata) for one in items], vectors[: len(items)])
         vectors = vectors[len(items) :]
         made.append(corpus)
@@ -65,7 +65,7 @@ def build(workers: list[list[WorkerProfile]]) -> Built:
     embedding, vectors = fit_embedding([worker.text for corpus in workers for worker in corpus])
     graphs = []
     for members in workers:
-        corpus = Corpus("", DIMENSION)
+        corpus = CorpusIndex("", DIMENSION)
         corpus.add(list(map(item_of, members)), vectors[: len(members)])
         vectors = vectors[len(members) :]
         graphs.append(corpus.graph())
@@ -81,7 +81,7 @@ def item_of(worker: WorkerProfile) -> IndexedItem:
 def restore(matrix: MatrixEngine, store: Store) -> None:
     """Give ``matrix`` back what ``store`` has kept."""
     for name in store.indexes():
-        matrix.corpora[name] = Corpus(name, DIMENSION)
+        matrix.corpora[name] = CorpusIndex(name, DIMENSION)
     for name, stored in store.items():
         item, vector = restored_item(stored)
         matrix.add(name, [item], vector)

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from mcstress.services.embedded import bodies
 from mcstress.services.embedded.bodies import BAD_REQUEST, decode
-from mcstress.services.embedded.corpus import Corpus
+from mcstress.services.embedded.corpus import CorpusIndex
 from mcstress.services.embedded.http import LARGEST_ITEMS_BYTES, RefusalError, answer, read_body
 from mcstress.services.embedded.items import checked_items, stored_items
 from mcstress.services.embedded.store import Store
@@ -65,7 +65,7 @@ class Vectors:
             )
         if body.name in self.matrix.corpora:
             raise RefusalError(CONFLICT, f'index "{body.name}" is there already')
-        self.matrix.corpora[body.name] = Corpus(body.name, self.dimension)
+        self.matrix.corpora[body.name] = CorpusIndex(body.name, self.dimension)
         await self.store.run(Store.save_index, body.name)
         return answer({"name": body.name, "dimension": self.dimension}, CREATED)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from mcstress.services.embedded.vocabulary import Cert, City, Region, Role, Shift, Vocabulary
 
-Item = TypeVar("Item")
+Drawn = TypeVar("Drawn")
 
 EMPLOYERS = ("Logistics", "Supply", "Staffing", "Works", "Industries", "Services", "Partners")
 MOST_YEARS = 25
@@ -41,14 +41,14 @@ class WorkerProfile(msgspec.Struct, frozen=True):
     text: str
 
 
-class Lot(Generic[Item]):
+class Lot(Generic[Drawn]):
     """Draws from items in proportion to their shares."""
 
-    def __init__(self, shares: list[tuple[Item, float]]) -> None:
+    def __init__(self, shares: list[tuple[Drawn, float]]) -> None:
         self.items = [item for item, _ in shares]
         self.cumulated = list(accumulate(share for _, share in shares))
 
-    def draw(self, random: Random) -> Item:
+    def draw(self, random: Random) -> Drawn:
         return random.choices(self.items, cum_weights=self.cumulated)[0]
 
 
@@ -98,7 +98,7 @@ class Recruiter:
         ]
         return WorkerProfile(worker_id, profile, " ".join(sentences))
 
-    def _some(self, items: list[Item], least: int, most: int) -> list[Item]:
+    def _some(self, items: list[Drawn], least: int, most: int) -> list[Drawn]:
         return self.random.sample(items, self.random.randint(least, most))
 
     def _headline(self, profile: Profile, role: Role, region: Region, city: City) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from mcstress.services.embedded.built import load
+from mcstress.services.embedded.built import load_built
 from mcstress.services.embedded.embedding import Embedding
 from mcstress.services.embedded.system import build_matrix
 from mcstress.services.embedded.vocabulary import load_vocabulary
@@ -41,7 +41,7 @@ class KeptVectors:
 @lru_cache(maxsize=1)
 def builtin_embedding(seed: int) -> Embedding:
     """The harness's own LSA, as the embedded stack of ``seed`` has it."""
-    built = load(seed)
+    built = load_built(seed)
     if built is not None:
         return built.embedding()
     return build_matrix(load_vocabulary(), seed).embedding

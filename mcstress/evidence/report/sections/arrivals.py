@@ -13,7 +13,7 @@ from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.response import ALL
-from mcstress.metrics.results import Latencies, Percentiles
+from mcstress.metrics.results import LatencySummaries, Percentiles
 
 _SHOWN = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99", "max_ms": "max"}
 _BESIDE = ["p50_ms", "p95_ms", "p99_ms"]
@@ -73,7 +73,7 @@ def _answer(totals: ArrivalTotals) -> Reading:
     return Reading("yes: nothing waited too long", "good")
 
 
-def _headline(speed: Latencies) -> Headline | None:
+def _headline(speed: LatencySummaries) -> Headline | None:
     summary = speed.responses.get(ALL)
     if summary is None:
         return None
@@ -87,7 +87,7 @@ def _fates(totals: ArrivalTotals) -> list[list[Any]]:
     return [[text, words.count(getattr(totals, key))] for key, text in _FATES.items()]
 
 
-def _beside(speed: Latencies) -> list[list[Any]]:
+def _beside(speed: LatencySummaries) -> list[list[Any]]:
     """All, then each phase; the services' time of all is in no figure."""
     named = [ALL, *(name for name in (*PHASES, *speed.responses) if name in speed.responses)]
     return [
@@ -108,7 +108,7 @@ def _services(summary: Percentiles | None) -> list[str]:
     return [words.percentile(summary, key) for key in _BESIDE]
 
 
-def _waits(speed: Latencies) -> list[list[Any]]:
+def _waits(speed: LatencySummaries) -> list[list[Any]]:
     return [
         [
             text,

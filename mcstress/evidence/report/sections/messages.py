@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mcstress.evidence.report import readings, words
-from mcstress.evidence.report.readings import healthy, reading
-from mcstress.evidence.report.section import Section, Table, figures
-from mcstress.evidence.report.sections.quality import rate
+from mcstress.evidence.report.figure_table import FigureTable, figure_table
+from mcstress.evidence.report.readings import reading
+from mcstress.evidence.report.section import Section, figures
 from mcstress.evidence.report.sections.speed import reason_table, rest_note
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import NOT_MEASURED
 from mcstress.metrics.results import FigureSection
-from mcstress.metrics.shown import shown
+from mcstress.metrics.swap import SWAP_AND_INBOX
+
+_FIGURES = FigureTable(SWAP_AND_INBOX, "Figure")
 
 
 def swap_and_inbox(document: RunDocument) -> Section:
     """What became of rejected lists and of messages."""
-    phases = document.run.phases
-    rows = _swaps(document) if not phases or "swap" in phases else []
-    rows += _messages(document) if not phases or "inbox" in phases else []
     unusable = figures(document, "llm").get("by_reason", [])
-    tables = [Table(["Figure", "Value", "Reading"], rows)]
+    tables = [figure_table(document, _FIGURES, _understanding(document))]
     return Section(
         key="swap_and_inbox",
         title="Swap and inbox",
@@ -30,52 +27,17 @@ def swap_and_inbox(document: RunDocument) -> Section:
     )
 
 
-def _swaps(document: RunDocument) -> list[list[Any]]:
-    swap = figures(document, "swap")
-    rejected = document.words.fill("rejected {items} that came back") + healthy(
-        document, "swap.returned"
-    )
-    return [
-        [rejected, words.count(swap.get("returned")), reading(document, "swap.returned")],
-        ["Jaccard with the rejected list", words.score(swap.get("mean_jaccard")), ""],
-        ["swaps completed", words.of(swap.get("swaps"), swap.get("planned")), ""],
-    ]
-
-
-def _messages(document: RunDocument) -> list[list[Any]]:
+def _understanding(document: RunDocument) -> dict[str, readings.Reading]:
+    """What the LLM made of messages and hits, with what it did not: by figure."""
     inbox = figures(document, "inbox")
-    return [
-        ["messages accepted", words.of(inbox.get("accepted"), inbox.get("planned")), ""],
-        *_understanding(document, inbox),
-    ]
-
-
-def _understanding(document: RunDocument, inbox: FigureSection) -> list[list[Any]]:
-    """What the LLM made of messages and hits: how much could be used, and whether it was right."""
     parsed, fields, rated = "inbox.parsed_rate", "inbox.parse_accuracy", "inbox.rated_rate"
     mean = "inbox.mean_rating"
-    return [
-        [
-            "demands parsed" + healthy(document, parsed),
-            rate(inbox, "parsed", "parses", "parsed_rate", "parsed_ci95"),
-            _with(reading(document, parsed), _unparseable(inbox)),
-        ],
-        [
-            "expected fields that came" + healthy(document, fields),
-            rate(inbox, "came_fields", "expected_fields", "parse_accuracy", "accuracy_ci95"),
-            _with(reading(document, fields), _by_field(inbox)),
-        ],
-        [
-            "hits rated" + healthy(document, rated),
-            rate(inbox, "rated", "judged", "rated_rate", "rated_ci95"),
-            _with(_of_rating(document, rated), _unrated(inbox)),
-        ],
-        [
-            "judge's mean rating, 1 to 5" + healthy(document, mean),
-            _rating(inbox),
-            _with(_of_rating(document, mean), _ratings(inbox)),
-        ],
-    ]
+    return {
+        parsed: _with(reading(document, parsed), _unparseable(inbox)),
+        fields: _with(reading(document, fields), _by_field(inbox)),
+        rated: _with(_of_rating(document, rated), _unrated(inbox)),
+        mean: _with(_of_rating(document, mean), _ratings(inbox)),
+    }
 
 
 def _of_rating(document: RunDocument, name: str) -> readings.Reading:
@@ -106,11 +68,6 @@ def _unparseable(inbox: FigureSection) -> str:
     parts = {"unparseable": "unparseable", "parse_failed": "failed"}
     said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
     return words.sentence_list(said) if said else ""
-
-
-def _rating(inbox: FigureSection) -> str:
-    mean = inbox.get("mean_rating")
-    return words.NONE if mean is None else shown(mean, 2)
 
 
 def _ratings(inbox: FigureSection) -> str:

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mcstress.evidence.report import readings, words
-from mcstress.evidence.report.readings import badness, healthy, reading, scale, worst
-from mcstress.evidence.report.section import Headline, Section, Table, figures, plain_rows
+from mcstress.evidence.report.figure_table import FigureTable, figure_table
+from mcstress.evidence.report.readings import badness, reading, scale, worst
+from mcstress.evidence.report.section import Headline, Section, Table, figures
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.names import METRICS
+from mcstress.metrics.handover import LABELS
+from mcstress.metrics.metric import FURTHER
 from mcstress.metrics.results import FigureSection
 from mcstress.metrics.wording import Words
 
 _SAME_ROLE = "diversity.same_role_across_contracts"
 _DIFFERENT_ROLES = "diversity.different_roles_within_contract"
-_PAIR_COLUMNS = ["Pairs", "Mean Jaccard", "95 % interval", "Chance", "Share anyone", "Reading"]
 _ONE_SET_OF_TRIOS = "within these trios"
+_PAIRS = FigureTable("diversity", "Pairs", is_split=True)
 
 
 def diversity(document: RunDocument) -> Section:
     """Jaccard of baseline lists, by role across contracts and by contract across roles."""
-    same, different = figures(document, _SAME_ROLE), figures(document, _DIFFERENT_ROLES)
+    both = {path: figures(document, path) for path in (_SAME_ROLE, _DIFFERENT_ROLES)}
+    same, different = both.values()
     nouns = document.words
-    rows = [
-        _pairs(document, nouns.fill("same {role} in different {contracts}"), _SAME_ROLE),
-        _pairs(document, nouns.fill("different {roles} in the same {contract}"), _DIFFERENT_ROLES),
-    ]
-    decisive = min(rows, key=lambda row: badness(row[-1]))
+    said = {
+        path: _of_hits(figure) or reading(document, f"{path}.mean_jaccard")
+        for path, figure in both.items()
+    }
+    decisive = min(said, key=lambda path: badness(said[path]))
     return Section(
         key="diversity",
         title="Diversity",
         question=nouns.fill("Do different needs get different {items}?"),
-        answer=decisive[-1],
-        headline=Headline(decisive[1], decisive[2]),
-        tables=[Table(_PAIR_COLUMNS, rows)],
+        answer=said[decisive],
+        headline=_headline(both[decisive], "mean_jaccard", "ci95"),
+        tables=[
+            figure_table(
+                document, _PAIRS, {f"{path}.mean_jaccard": one for path, one in said.items()}
+            )
+        ],
         notes=[
             *_trio_note(nouns, same),
             *_chance_note(nouns, same, different),
@@ -44,16 +49,8 @@ def diversity(document: RunDocument) -> Section:
     )
 
 
-def _pairs(document: RunDocument, name: str, path: str) -> list[Any]:
-    figure, key = figures(document, path), f"{path}.mean_jaccard"
-    return [
-        name + healthy(document, key),
-        words.score(figure.get("mean_jaccard")),
-        words.interval(figure.get("ci95")),
-        words.chance(figure.get("chance")),
-        words.of(figure.get("sharing_pairs"), figure.get("pairs")),
-        _of_hits(figure) or reading(document, key),
-    ]
+def _headline(figure: FigureSection, name: str, ci95: str) -> Headline:
+    return Headline(words.score(figure.get(name)), words.interval(figure.get(ci95)))
 
 
 def _of_hits(figure: FigureSection) -> readings.Reading | None:
@@ -73,7 +70,8 @@ def _chance_note(nouns: Words, same: FigureSection, different: FigureSection) ->
     named = [nouns.fill(_POOLS.get(pool, str(pool))) for pool in pools if pool]
     if not named:
         return []
-    return [f"Chance: what random lists would share, drawn from: {words.sentence_list(named)}."]
+    pool = words.sentence_list(named)
+    return [f"Expected by chance: mean Jaccard of two random lists, drawn from: {pool}."]
 
 
 def _empty_note(same: FigureSection, different: FigureSection) -> list[str]:
@@ -104,50 +102,27 @@ _ASKED_AGAIN = (
 )
 
 
+_REISSUES = FigureTable("determinism", "Reissue against baseline", is_split=True, counted="Pairs")
+
+
 def determinism(document: RunDocument) -> Section:
     """Each reissued query against its own baseline."""
     figure = figures(document, "determinism")
-    key, pairs = "determinism.mean_jaccard", figure.get("pairs")
-    answer = reading(document, key)
-    rows: list[list[Any]] = [
-        [
-            "mean Jaccard" + healthy(document, key),
-            words.score(figure.get("mean_jaccard")),
-            words.interval(figure.get("ci95")),
-            words.of(pairs, figure.get("planned")),
-            answer,
-        ],
-        _share(figure, "identical lists", "identical"),
-        _share(figure, "same top-1", "top1"),
-        *([*row, ""] for row in plain_rows(document, "determinism")),
-    ]
     return Section(
         key="determinism",
         title="Determinism",
         question=document.words.fill("Does the same query get the same {items}?"),
-        answer=answer,
-        headline=Headline(rows[0][1], rows[0][2]),
-        tables=[
-            Table(["Reissue against baseline", "Value", "95 % interval", "Pairs", "Reading"], rows)
-        ],
+        answer=reading(document, "determinism.mean_jaccard"),
+        headline=_headline(figure, "mean_jaccard", "ci95"),
+        tables=[figure_table(document, _REISSUES)],
         notes=[
             *_trio_note(document.words, figure),
             _ASKED_AGAIN,
             *_adjusted_note(document.words, figure),
             *_changed_note(figure),
-            scale(document, key, "Mean Jaccard"),
+            scale(document, "determinism.mean_jaccard", "Mean Jaccard"),
         ],
     )
-
-
-def _share(figure: FigureSection, name: str, key: str) -> list[Any]:
-    return [
-        name,
-        words.score(figure.get(f"{key}_rate")),
-        words.interval(figure.get(f"{key}_ci95")),
-        words.of(figure.get(key), figure.get("pairs")),
-        "",
-    ]
 
 
 def _adjusted_note(nouns: Words, figure: FigureSection) -> list[str]:
@@ -168,22 +143,15 @@ def _changed_note(figure: FigureSection) -> list[str]:
     return [f"{pairs} counted apart, for the corpora changed in between: mean Jaccard {mean}."]
 
 
-_KINDS = {"verbatim": "same wording", "paraphrase": "paraphrased"}
-_PHASES = {"verbatim": "handover", "paraphrase": "handover_paraphrase"}
-_ARM_COLUMNS = ["Handover", "With memory, top-1", "Control, top-1", "With memory, top-K", "Reading"]
-_LIFT_COLUMNS = [
-    "Handover",
-    "Lift",
-    "95 % interval",
-    "McNemar p",
-    "By boost",
-    "By injection",
-    "Reading",
-]
+_KINDS = {"verbatim": "handover", "paraphrase": "handover_paraphrase"}
+_ARMS = FigureTable("handover", "Handover")
+_LIFT = FigureTable("lift", "Handover", is_split=True)
 _LIFT_NOTE = (
-    "Lift: hits at top-1 with the memory less those without, on the same questions. By boost: the "
-    "control's list held the answer too; by injection: it did not."
+    "Lift: hits at top-1 with the memory less those without, on the same questions. Ranked higher "
+    "by memory: the control's list held the answer too; added by memory: it did not."
 )
+
+
 _MEMORY_COLUMNS = [
     "Records in a namespace",
     "Chance, top-1",
@@ -201,25 +169,30 @@ _ALONE_NOTE = (
 
 def learning(document: RunDocument) -> Section:
     """What a colleague found of what was recorded, with the memory and without."""
-    chosen = [kind for kind, phase in _PHASES.items() if phase in document.run.phases] or [*_KINDS]
-    arms = {kind: _arms(document, kind) for kind in chosen}
-    decisive = min(arms, key=lambda kind: badness(arms[kind][-1]))
+    chosen = [kind for kind, phase in _KINDS.items() if phase in document.run.phases] or [*_KINDS]
+    by_kind = {kind: figures(document, f"handover.{kind}") for kind in chosen}
+    credit = {kind: _credit(figure) for kind, figure in by_kind.items()}
+    found = {
+        kind: readings.credited(reading(document, f"handover.{kind}.top1_rate"), credit[kind])
+        for kind in chosen
+    }
+    decisive = min(found, key=lambda kind: badness(found[kind]))
     alone = bool(figures(document, "memory").get("asked"))
-    lifts = [] if alone else [_lift(document, kind) for kind in chosen]
-    harmed = [row[-1] for row in lifts if row[-1].tone == "bad"]
+    harmed = [] if alone else [one for one in credit.values() if one.tone == "bad"]
     leaking = [reading(document, "memory.leaks")] * alone
-    label = _trio_note(
-        document.words, figures(document, f"handover.{chosen[0]}"), "lift_ci95_label"
-    )
+    lifts = {f"handover.{kind}.lift": one for kind, one in credit.items()}
+    label = _trio_note(document.words, by_kind[chosen[0]], "lift_ci95_label")
     return Section(
         key="learning",
         title="Learning",
         question="Does a colleague find what was learnt?",
-        answer=worst(arms[decisive][-1], *harmed, *leaking),
-        headline=_found(figures(document, f"handover.{decisive}")),
+        answer=worst(found[decisive], *harmed, *leaking),
+        headline=_headline(by_kind[decisive], "top1_rate", "ci95"),
         tables=[
-            Table(_ARM_COLUMNS, [*arms.values()]),
-            _memory(document) if alone else Table(_LIFT_COLUMNS, lifts),
+            figure_table(
+                document, _ARMS, {f"handover.{kind}.top1_rate": one for kind, one in found.items()}
+            ),
+            _memory(document) if alone else figure_table(document, _LIFT, lifts),
         ],
         notes=[
             *label,
@@ -233,7 +206,7 @@ def learning(document: RunDocument) -> Section:
 def _scales(document: RunDocument, kinds: list[str]) -> list[str]:
     """What a rate at top-1 with the memory lets one think of."""
     return [
-        scale(document, f"handover.{kind}.top1_rate", _KINDS[kind].capitalize()) for kind in kinds
+        scale(document, f"handover.{kind}.top1_rate", LABELS[kind].capitalize()) for kind in kinds
     ]
 
 
@@ -251,89 +224,26 @@ def _memory(document: RunDocument) -> Table:
     return Table(_MEMORY_COLUMNS, [row])
 
 
-def _found(figure: FigureSection) -> Headline:
-    """The rate that the reading beside it is of."""
-    return Headline(words.score(figure.get("top1_rate")), words.interval(figure.get("ci95")))
-
-
-def _arms(document: RunDocument, kind: str) -> list[Any]:
-    figure, key = figures(document, f"handover.{kind}"), f"handover.{kind}.top1_rate"
-    return [
-        _KINDS[kind] + healthy(document, key),
-        rate(figure, "top1", "queries", "top1_rate", "ci95"),
-        rate(figure, "control_top1", "control_queries", "control_top1_rate", "control_ci95"),
-        rate(figure, "top_k", "queries", "top_k_rate", "top_k_ci95"),
-        readings.credited(reading(document, key), _credit(figure)),
-    ]
-
-
-def rate(figure: FigureSection, hits: str, queries: str, rate: str, ci95: str) -> str:
-    if figure.get(rate) is None:
-        return words.NONE
-    counted = words.of(figure[hits], figure[queries])
-    asked = figure.get(queries.replace("queries", "questions").replace("resumes", "questions"))
-    if asked is not None and asked != figure[queries]:
-        counted += f", {words.plural(asked, 'question')}"
-    return f"{words.score(figure[rate])} {words.interval(figure[ci95])}, {counted}"
-
-
-def _lift(document: RunDocument, kind: str) -> list[Any]:
-    figure = figures(document, f"handover.{kind}")
-    return [
-        _KINDS[kind],
-        words.signed(figure.get("lift")),
-        words.interval(figure.get("lift_ci95"), signs=True),
-        words.p_value(figure.get("mcnemar_p")),
-        words.count(figure.get("by_boost")),
-        words.count(figure.get("by_injection")),
-        _credit(figure),
-    ]
-
-
 def _credit(figure: FigureSection) -> readings.Reading:
     questions = figure.get("pair_questions", figure.get("pairs", 0))
     return readings.lift(figure.get("lift"), figure.get("mcnemar_p"), questions)
 
 
+_FOUND = FigureTable("freshness", "New {new_items} found", "Rate, 95 % interval")
+_TIMES = FigureTable("freshness_times", "Seconds from the add until seen", has_reading=False)
+_LOOKS = FigureTable("freshness_looks", "Looks", has_reading=False)
+
+
 def freshness(document: RunDocument) -> Section:
     """New resumes, looked for at once and until they are seen."""
-    figure = figures(document, "freshness")
-    key, nouns = "freshness.visible_rate", document.words
-    visible = rate(figure, "visible", "judged", "visible_rate", "visible_ci95")
-    rows: list[list[Any]] = [
-        ["seen within 10 s" + healthy(document, key), visible, reading(document, key)],
-        ["at once, in the top-K", rate(figure, "top_k", "resumes", "top_k_rate", "ci95"), ""],
-        ["at once, at top-1", rate(figure, "top1", "resumes", "top1_rate", "top1_ci95"), ""],
-    ]
-    times = [
-        [name, *(_seconds(figure.get(path, {}).get(at)) for at in ("p50", "p95"))]
-        for name, path in (("in the top-K", "time_to_top_k_s"), ("at top-1", "time_to_top1_s"))
-    ]
-    looks = [
-        [
-            name,
-            words.count(part.get("count")),
-            words.count(part.get("failed")),
-            *(words.milliseconds(part.get(at)) for at in ("p50_ms", "p95_ms")),
-        ]
-        for name, part in (
-            ("at once (freshness.search)", figure.get("search", {})),
-            ("again (freshness.poll)", figure.get("poll", {})),
-        )
-    ]
+    figure, nouns = figures(document, "freshness"), document.words
     return Section(
         key="freshness",
         title="Freshness",
         question=nouns.fill("Are new {new_items} found?"),
-        answer=reading(document, key),
-        headline=Headline(
-            words.score(figure.get("visible_rate")), words.interval(figure.get("visible_ci95"))
-        ),
-        tables=[
-            Table([nouns.fill("New {new_items} found"), "Rate, 95 % interval", "Reading"], rows),
-            Table(["Seconds from the add until seen", "p50", "p95"], times),
-            Table(["Looks", "Count", "Failed", "p50", "p95"], looks),
-        ],
+        answer=reading(document, "freshness.visible_rate"),
+        headline=_headline(figure, "visible_rate", "visible_ci95"),
+        tables=[figure_table(document, table) for table in (_FOUND, _TIMES, _LOOKS)],
         notes=[_LOOKS_NOTE, *_unseen(nouns, figure)],
     )
 
@@ -342,10 +252,6 @@ _LOOKS_NOTE = (
     "The first look goes over a new connection; what it does not see is looked for again every "
     "0.25 s for 10 s. Looks are in no other figure of latency, pace or errors."
 )
-
-
-def _seconds(value: float | None) -> str:
-    return words.NONE if value is None else f"{value:.3f} s"
 
 
 def _unseen(nouns: Words, figure: FigureSection) -> list[str]:
@@ -358,14 +264,13 @@ def _unseen(nouns: Words, figure: FigureSection) -> list[str]:
     return [f"{words.sentence_list(said)}."] if said else []
 
 
-def further(document: RunDocument) -> list[Section]:
-    """The figures of metrics of a user's own, in a section of their own; none where there are none.
+_FURTHER = FigureTable(FURTHER, "Figure", is_split=True, counted="Samples", has_reading=False)
 
-    Those of a section that the report has are a row there.
+
+def further(document: RunDocument) -> list[Section]:
+    """The figures that name no table of another section; none where there are none.
+
+    A document that was made without a metric of a user's own lacks its figures.
     """
-    own = {name.partition(".")[0]: "" for name, metric in METRICS.items() if metric.row}
-    rows = [
-        row for section in own if section != "determinism" for row in plain_rows(document, section)
-    ]
-    table = Table(["Figure", "Value", "95 % interval", "Samples"], rows)
-    return [Section(key="further", title="Further figures", tables=[table])] if rows else []
+    table = figure_table(document, _FURTHER, only_measured=True)
+    return [Section(key="further", title="Further figures", tables=[table])] if table.rows else []

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from mcstress.evidence.report import readings, words
-from mcstress.evidence.report.readings import healthy, reading, worst
+from mcstress.evidence.report.figure_table import FigureTable, figure_table
+from mcstress.evidence.report.readings import reading, worst
 from mcstress.evidence.report.section import Headline, Section, Table, Verbatim, figures
 from mcstress.evidence.report.sections.load import load_of
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import NOT_MEASURED
+from mcstress.metrics.relevance_metric import BY_TRUTH
 from mcstress.metrics.results import FigureSection
 
-_COLUMNS = ["Relevance", "Mean over questions", "95 % interval", "Questions", "Reading"]
-_ROWS = {
-    "precision_at_k": ("hits that fit (precision@K)", "ci95"),
-    "top1_rate": ("first hits that fit", "top1_ci95"),
-    "mean_gain_at_k": ("mean gain@K", "mean_gain_ci95"),
-}
-_TRUTH_COLUMNS = ["By truth", "Mean over questions", "95 % interval", "Questions"]
-_TRUTH = {
-    "recall_at_k": ("recall@K", "recall_ci95"),
-    "ndcg_at_k": ("nDCG@K", "ndcg_ci95"),
-    "mrr": ("reciprocal rank (MRR)", "mrr_ci95"),
-}
+_BY_RULE = FigureTable(
+    "relevance",
+    "Relevance",
+    "Mean over questions",
+    is_split=True,
+    counted="Questions",
+    counts_questions=True,
+)
+_BY_TRUTH = msgspec.structs.replace(_BY_RULE, key=BY_TRUTH, head="By truth", has_reading=False)
 _WORST = ["Worst questions", "Wording", "Hits that fit", "Mean gain", "Lists"]
 _MEANING = (
     "A hit fits where it has what the scenario says that it must have ([[relevance]]); its gain is "
@@ -38,7 +39,9 @@ def relevance(document: RunDocument) -> Section:
     section = Section(
         key="relevance", title="Relevance", question="Is what is found what was asked for?"
     )
-    section.tables, section.notes = _by_truth(figure), _never_found(figure)
+    section.notes = _never_found(figure)
+    if figure.get("graded_lists"):
+        section.tables = [figure_table(document, _BY_TRUTH)]
     if reason := figure.get(NOT_MEASURED):
         section.answer = readings.Reading("not measured", "fair")
         section.lead = f"Relevance was not measured by rule: {reason}."
@@ -52,7 +55,7 @@ def relevance(document: RunDocument) -> Section:
     section.headline = Headline(
         words.score(figure.get("precision_at_k")), words.interval(figure.get("ci95"))
     )
-    section.tables.insert(0, Table(_COLUMNS, [_row(document, key) for key in _ROWS]))
+    section.tables.insert(0, figure_table(document, _BY_RULE))
     if questions := figure.get("worst"):
         section.tables.append(Table(_WORST, [_question(document, one) for one in questions]))
     section.notes = [_MEANING, *_left_out(figure), *section.notes]
@@ -121,22 +124,6 @@ def not_measured(document: RunDocument) -> str:
     return f"{words.sentence_list(names)} {'was' if len(names) == 1 else 'were'} not measured"
 
 
-def _by_truth(figure: FigureSection) -> list[Table]:
-    """Recall and its like, where a file said which ids are relevant."""
-    if not figure.get("graded_lists"):
-        return []
-    rows = [
-        [
-            name,
-            words.score(figure.get(key)),
-            words.interval(figure.get(ci95)),
-            words.count(figure.get("graded_questions")),
-        ]
-        for key, (name, ci95) in _TRUTH.items()
-    ]
-    return [Table(_TRUTH_COLUMNS, rows)]
-
-
 def _never_found(figure: FigureSection) -> list[str]:
     """What ids that no list had mean for recall: a missed hit, or an id that no corpus has."""
     never = figure.get("never_found")
@@ -149,19 +136,6 @@ def _never_found(figure: FigureSection) -> list[str]:
         "reach 1."
     )
     return [said]
-
-
-def _row(document: RunDocument, key: str) -> list[Any]:
-    figure, (name, ci95) = figures(document, "relevance"), _ROWS[key]
-    path = f"relevance.{key}"
-    has_ranges = path in document.readings
-    return [
-        name + (healthy(document, path) if has_ranges else ""),
-        words.score(figure.get(key)),
-        words.interval(figure.get(ci95)),
-        words.count(figure.get("questions")),
-        reading(document, path) if has_ranges else "",
-    ]
 
 
 def _called(document: RunDocument, question: str) -> str:

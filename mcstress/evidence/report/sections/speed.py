@@ -17,7 +17,7 @@ from mcstress.evidence.report.section import (
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.event import HIT_TWICE
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.results import FigureSection, Latencies, Percentiles
+from mcstress.metrics.results import FigureSection, LatencySummaries, Percentiles
 
 STEPS = (
     "matrix.search",
@@ -57,7 +57,7 @@ def step_name(key: str) -> str:
     return _BY_KEY.get(key, key)
 
 
-def steps_of(latency: Latencies) -> dict[str, Percentiles]:
+def steps_of(latency: LatencySummaries) -> dict[str, Percentiles]:
     """Summaries by step's name, in the order of STEPS, others after."""
     own = latency.steps
     order = {**dict.fromkeys(key for key in _BY_KEY if key in own), **dict.fromkeys(own)}
@@ -89,13 +89,13 @@ def latency(document: RunDocument) -> Section:
     )
 
 
-def _of_parts(latency: Latencies) -> list[str]:
+def _of_parts(latency: LatencySummaries) -> list[str]:
     """What the rows of parts are, where there are any."""
     found = [part for part in PARTS if part.replace(".", "_") in latency.steps]
     return [_PART_NOTE.format(parts=words.sentence_list(found))] if found else []
 
 
-def _headline(latency: Latencies) -> Headline | None:
+def _headline(latency: LatencySummaries) -> Headline | None:
     """The searches' 95th percentile, or the median where it is all that the count carries."""
     search = latency.steps.get("matrix_search")
     if search is None:
