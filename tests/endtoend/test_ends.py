@@ -83,7 +83,8 @@ def check(document: dict, deployment: Deployment, standin: Standin) -> None:
     assert counted["complete"], counted
     assert counted["events_made"] == counted["events_merged"] == len(document["events"])
     files = sorted(path.name for path in deployment.report_dir.iterdir())
-    assert files == [f"multi_coord_stress_001.{ending}" for ending in ("html", "json", "md")]
+    reports = [f"multi_coord_stress_001.{ending}" for ending in ("html", "json", "md")]
+    assert files == ["index.html", *reports]
     assert "Traceback" not in output, output
     for worker in deployment.workers:
         assert worker.wait(20) == 0, worker.output
