@@ -69,7 +69,8 @@ def check_one_lost(deployment: Deployment, standin: Standin) -> None:
     # Beside the report stays the file of the lost worker, for it could still be written to.
     left = {path.name for path in deployment.report_dir.iterdir()}
     own = f"multi_coord_stress_001.{lost[0]['name']}.events.jsonl"
-    assert left == {own, *(f"multi_coord_stress_001.{ending}" for ending in ("json", "md", "html"))}
+    reports = {f"multi_coord_stress_001.{ending}" for ending in ("json", "md", "html")}
+    assert left == {own, "index.html", *reports}
 
 
 def test_a_worker_that_froze_comes_back_with_new_seats_and_nothing_is_lost(tmp_path):

@@ -42,7 +42,7 @@ def test_it_passes_and_its_report_speaks_of_its_own_things(folder):
     assert "inbox" not in document["metrics"]["events"]["by_phase"] or (
         document["metrics"]["events"]["by_phase"]["inbox"] == 0
     )
-    (page,) = (folder / "sound").glob("*.html")
+    (page,) = (folder / "sound").glob("multi_coord_stress_*.html")
     text = re.sub(r"(?s)<(script|style|pre|code).*?</\1>|<[^>]+>", " ", page.read_text())
     markdown = page.with_suffix(".md").read_text()
     for told in (html.unescape(text), re.sub(r"`[^`]*`|(?s:```.*?```)", "", markdown)):
