@@ -34,7 +34,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "--scenario", "--rounds", "--seed", "--top-k", "--inbox", "--inbox-repeat",
     ),
     "How much load": (
-        "--think-time", "--arrival-rate", "--arrivals", "--max-wait", "--clock", "--time-scale",
+        "--think-time", "--arrival-rate", "--arrivals", "--max-wait", "--mix",
+        "--find-capacity", "--clock", "--time-scale",
         "--reference", "--llm-parallel", "--overload",
     ),
     "What is judged": ("--check", "--truth", "--rest"),
@@ -80,6 +81,7 @@ def _names_locustfile(options: Namespace) -> bool:
 def _says_load(options: Namespace) -> bool:
     said = (
         options.num_users, options.run_time, options.rounds, options.arrival_rate, options.clock,
+        options.find_capacity,
     )  # fmt: skip
     return options.worker or any(said)
 

@@ -70,11 +70,11 @@ def test_a_start_of_the_embedded_stack_is_cut_short(how, tmp_path):
             deployment = stack.enter_context(Deployment(tmp_path / signal_.name / "reports"))
             port = (free_port(),) if how is not HEADLESS else ()
             deployment.master = deployment.run(*how, *port)
-            starting[signal_] = deployment
-        for signal_, deployment in starting.items():
+            # Each at once: while another is waited for, this one's stack would have started.
             until(lambda: STARTING in deployment.master.output)  # noqa: B023  (at once)
-            started = children(deployment)
+            starting[signal_] = deployment, children(deployment)
             deployment.master.send(signal_)
+        for signal_, (deployment, started) in starting.items():
             assert deployment.master.wait(20) == 128 + signal_, deployment.master.output
             assert not psutil.wait_procs(started, timeout=10)[1]
             assert "Traceback" not in deployment.output, deployment.output
