@@ -77,7 +77,7 @@ FAULTS = {
     "slow_ms=200": Row(set(), run="slow_ms=40"),
 }
 WITHOUT_A_CHECK = {"echo_paraphrase=1": "its scenario leaves paraphrasing to the LLM"}
-"""What no default check sees; tests/embedded shows what the fault does."""
+"""What fails no check: it leaves one unknown, so that the run is no PASS."""
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,17 @@ def test_a_fault_fails_the_checks_that_it_should_and_no_other(web, stacks, fault
     verdicts = checks_of(web, stacks.url(row.run or fault), **row.form)
     failing = {metric for metric, verdict in verdicts.items() if verdict == "fail"}
     assert failing - row.may == row.fails, verdicts
+
+
+def test_paraphrases_that_are_none_leave_their_check_unknown(web, stacks, tmp_path):
+    scenario = tmp_path / "by_llm.toml"
+    ours, by_llm = 'paraphrases_by = "scenario"', 'paraphrases_by = "llm"'
+    text = (CHECKOUT / "users" / "scenarios" / "data" / "three_cities.toml").read_text()
+    assert ours in text
+    scenario.write_text(text.replace(ours, by_llm))
+    verdicts = checks_of(web, stacks.url("echo_paraphrase=1"), scenario=str(scenario))
+    assert verdicts.pop(PARAPHRASE) == "unknown"
+    assert {*verdicts.values()} == {"pass"}
 
 
 def test_the_docs_say_the_same():
