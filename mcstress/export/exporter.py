@@ -41,6 +41,7 @@ class Exporter:
         self._run: RunState | None = None
         self._reading: Reading | None = None
         self._number = 0
+        self.failed_looks = 0
         self._sender: MetricsSender | None = None
         self._pusher: gevent.Greenlet[..., None] | None = None
         self.server: MetricsServer | None = None
@@ -53,7 +54,16 @@ class Exporter:
 
     def families(self) -> list[Family]:
         """What there is to export now."""
-        return families(self.reading())
+        return families(self.look())
+
+    def look(self) -> Reading | None:
+        """``reading``, at the border: one that goes wrong is logged and counted; the last stays."""
+        try:
+            return self.reading()
+        except Exception:
+            self.failed_looks += 1
+            logger.exception("metrics out: look %d at the run failed", self.failed_looks)
+            return self._reading
 
     def reading(self) -> Reading | None:
         """The run that is on, or else the end of the last one."""
@@ -97,12 +107,7 @@ class Exporter:
     def _push_forever(self, sender: MetricsSender) -> None:
         while True:
             gevent.sleep(EVERY_S)
-            try:
-                reading = self.reading()
-            except Exception:  # the border: a look that goes wrong is not the last
-                logger.exception("--otlp-metrics: a look at the run failed")
-                continue
-            if reading is not None:
+            if (reading := self.look()) is not None:
                 sender.send(reading, CLOCK.now_s())
 
 

@@ -10,11 +10,10 @@ import bokeh
 import msgspec
 from bokeh.resources import Resources
 from flask import Blueprint, Response, make_response, send_file
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from locust.web import WebUI
 
 from mcstress.evidence.report import html
-from mcstress.evidence.report.library import SHARED_NAME
+from mcstress.evidence.report.library import SHARED_NAME, page_environment
 from mcstress.evidence.report.writers import forms
 from mcstress.master.report_place import FinishedRuns
 from mcstress.snapshots import Snapshots
@@ -118,13 +117,7 @@ def _answer(body: Any, mimetype: str) -> Response:
 
 
 def _render() -> str:
-    environment = Environment(
-        loader=FileSystemLoader([TEMPLATES, STYLES]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(TEMPLATES, STYLES)
     # Bokeh's JSON defines a model where it first stands, and later only refers to it.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     charts = empty_charts()

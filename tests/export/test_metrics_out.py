@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mcstress.evidence.run_document import document_of
+from mcstress.export.exporter import Exporter
 from mcstress.export.families import Reading, families
 from mcstress.export.otlp import MetricsSender, bucket_of
 from mcstress.export.prometheus import BOUNDS_S, FamilyCollector, MetricsServer, name_of
@@ -292,3 +293,16 @@ def names_on_the_page(reading):
     return {
         sample.name for family in text_string_to_metric_families(page) for sample in family.samples
     }
+
+
+def test_a_look_that_goes_wrong_is_counted_and_the_last_one_stays(reading, caplog):
+    class Broken:
+        def newest(self):
+            raise RuntimeError("no look")
+
+    exporter = Exporter(Broken())
+    exporter._run, exporter._reading = object(), reading
+    assert exporter.families() == families(reading)
+    assert exporter.look() is reading
+    assert exporter.failed_looks == 2
+    assert "look 2 at the run failed" in caplog.text

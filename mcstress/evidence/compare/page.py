@@ -14,14 +14,14 @@ from bokeh.embed import components
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Model
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 
 from mcstress.evidence.compare.comparison import Comparison
 from mcstress.evidence.compare.figure import Figure
 from mcstress.evidence.compare.render import COLUMNS, LEFT, remarks, row, sides, summary
 from mcstress.evidence.report import html as report_page
-from mcstress.evidence.report.library import library_tag
+from mcstress.evidence.report.library import library_tag, page_environment
 from mcstress.evidence.report.plots.style import (
     BLUE,
     GREEN,
@@ -216,11 +216,5 @@ def _determinism(band: LoadBand) -> float:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader([TEMPLATES, STYLES]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(TEMPLATES, STYLES)
     return environment.get_template("compare.html.jinja")

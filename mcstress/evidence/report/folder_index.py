@@ -18,12 +18,12 @@ from bokeh.embed import components
 from bokeh.layouts import gridplot
 from bokeh.models import ColumnDataSource, HoverTool, LayoutDOM, Range1d
 from bokeh.models.annotations import Title
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 
 from mcstress.errors import UsageError
 from mcstress.evidence.report import readings
-from mcstress.evidence.report.library import library_tag, write_shared
+from mcstress.evidence.report.library import library_tag, page_environment, write_shared
 from mcstress.evidence.report.plots.style import BLUE, chart, plain
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.verdict_line import verdict_words
@@ -184,11 +184,5 @@ def _lines(rows: Sequence[RunRow]) -> LayoutDOM | None:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(Path(__file__).with_name("templates"))
     return environment.get_template("index.html.jinja")

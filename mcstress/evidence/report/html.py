@@ -15,12 +15,12 @@ import msgspec
 from bokeh.document import Document
 from bokeh.embed import components
 from bokeh.model import Model
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import words
-from mcstress.evidence.report.library import library_tag
+from mcstress.evidence.report.library import library_tag, page_environment
 from mcstress.evidence.report.plots import clock, quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
@@ -195,13 +195,7 @@ def _hit(listed: NamedHit | str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(Path(__file__).with_name("templates"))
     environment.tests["reading"] = lambda value: isinstance(value, Reading)
     environment.tests["verbatim"] = lambda value: isinstance(value, Verbatim)
     environment.tests["link"] = lambda value: (

@@ -1,4 +1,7 @@
-"""Bokeh's JavaScript: within each page, or in one file beside all pages of a folder."""
+"""What all pages share: how Jinja is set, and Bokeh's JavaScript.
+
+That stands within each page, or in one file beside all pages of a folder.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,24 @@ from pathlib import Path
 
 import bokeh
 from bokeh.resources import Resources
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.atomic import write_text
 
 SHARED_NAME = f"bokeh-{bokeh.__version__}.min.js"
+
+
+def page_environment(*folders: Path) -> Environment:
+    """Jinja over templates in ``folders``: it escapes every text, and refuses what is not there."""
+    return Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 @cache
