@@ -288,11 +288,14 @@ def run(options: tuple[str, ...]) -> None:
     import locust  # noqa: F401, PLC0415  (it patches ssl, which must not be in use by then)
 
     from mcstress.commands.run import command_line, options_text  # noqa: PLC0415  (with it)
+    from mcstress.commands.sweep import sweep, varied  # noqa: PLC0415  (with it)
 
     if {"-h", "--help"} & set(options):
         click.echo("Usage: mcstress run [OPTIONS]\n")
         click.echo(options_text(), nl=False)
         return
+    if varied(options):
+        raise SystemExit(sweep(options, click.echo))
     line = command_line(options)
     os.execv(line[0], line)  # noqa: S606  (the exit code, the signals and the terminal are Locust's)
 

@@ -18,6 +18,7 @@ from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.services.step import Step, leave_cut
+from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.secrets import Allowed
 from mcstress.services.trace_context import TraceContext, new_span_id
 
@@ -124,7 +125,8 @@ class TargetSetup(msgspec.Struct, frozen=True):
 
     ``url`` is ``--host``, empty without one. ``corpora`` are those that the scenario searches,
     ``fresh_corpus`` the one it adds to. Times are in seconds. ``file`` is the path of a
-    target's file, ``text`` what is in it, ``tokens`` what ``--target-token`` allows.
+    target's file, ``text`` what is in it, ``numbers`` what ``--set`` replaces there, ``tokens``
+    what ``--target-token`` allows.
     """
 
     url: str = ""
@@ -137,6 +139,7 @@ class TargetSetup(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts = TokenHosts()
     file: str = ""
     text: str = ""
+    numbers: tuple[Number, ...] = ()
     tokens: tuple[Allowed, ...] = ()
 
 

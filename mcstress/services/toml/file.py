@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
@@ -12,6 +13,7 @@ from msgspec import Meta
 
 from mcstress.errors import UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
+from mcstress.services.toml.numbers import Number, with_numbers
 
 Table = TypeVar("Table", bound=msgspec.Struct)
 Metric = Literal["cosine", "l2", "ip", "none"]
@@ -202,12 +204,13 @@ def read_file(path: str) -> str:
         raise FileError(f"{path}: is not UTF-8: byte {error.start}") from None
 
 
-def parse_file(path: str, text: str) -> Tables:
-    """The tables in a file's ``text``; FileError for the first that is wrong."""
+def parse_file(path: str, text: str, numbers: Iterable[Number] = ()) -> Tables:
+    """The tables in a file's ``text``, with ``numbers``; FileError for the first that is wrong."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FileError(f"{path}: is not valid TOML: {error}") from None
+    raw = with_numbers(path, raw, numbers)
     known = ("title", "service", *OPERATIONS)
     if unknown := [key for key in raw if key not in known]:
         raise FileError(f"{path}: {_unknown(unknown[0], known)}")

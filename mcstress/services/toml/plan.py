@@ -18,6 +18,7 @@ from mcstress.services.toml.file import (
     parse_file,
 )
 from mcstress.services.toml.hits import HitReader
+from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.operation import Operation, document, pointer_of
 from mcstress.services.toml.pointer import Pointer
 from mcstress.services.toml.secrets import suspicious
@@ -118,9 +119,9 @@ def _found(pointer: Pointer, body: bytes) -> Any:
 class Plan:
     """A whole file. FileError, or UsageError, for the first thing in it that is wrong."""
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, numbers: tuple[Number, ...] = ()) -> None:
         self.path = path
-        self.tables = tables = parse_file(path, text)
+        self.tables = tables = parse_file(path, text, numbers)
         self.title = tables.title or path
         self.suspicious = [*suspicious(tomllib.loads(text))]
         self.takes_host = any(HOST in one.url for one in tables.service.values())
@@ -281,6 +282,6 @@ class Plan:
 
 
 @lru_cache(maxsize=8)
-def plan_of(path: str, text: str) -> Plan:
-    """The file's plan, compiled once a process."""
-    return Plan(path, text)
+def plan_of(path: str, text: str, numbers: tuple[Number, ...] = ()) -> Plan:
+    """The file's plan, with ``numbers`` in it, compiled once a process."""
+    return Plan(path, text, numbers)

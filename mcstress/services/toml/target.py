@@ -31,6 +31,7 @@ from mcstress.services.target import (
 )
 from mcstress.services.toml.caller import STORE_QUERY, Caller, Known, Parts, RequestError
 from mcstress.services.toml.hits import Rows, found_of, merged
+from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.plan import HitsPlan, Plan, WritePlan, plan_of
 from mcstress.services.toml.service import Service
 from mcstress.services.toml.sizes import read_sizes
@@ -366,9 +367,9 @@ def _dimension(values: dict[str, Any]) -> int | None:
     return None if vector is None else dimension_of(vector)
 
 
-def toml_target(path: str, text: str) -> type[TomlTarget]:
+def toml_target(path: str, text: str, numbers: tuple[Number, ...] = ()) -> type[TomlTarget]:
     """The class of the target that the file of ``path`` describes; FileError where it is wrong."""
-    plan = plan_of(path, text)
+    plan = plan_of(path, text, numbers)
     return cast(
         "type[TomlTarget]",
         type(
