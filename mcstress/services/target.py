@@ -26,6 +26,7 @@ Answer = TypeVar("Answer")
 
 SEARCH, RECORD, INBOX = "matrix.search", "playbook.record", "observerd.inbox.record"
 EMBED, ADD = "embed", "index.add"
+UPDATE, DELETE, FORGET = "index.update", "index.delete", "playbook.forget"
 """The names of the steps that figures are made of, whatever system answers them."""
 
 
@@ -147,7 +148,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What a target can do. Searching is what every target can.
 
     ``recall``: the memory is asked by itself; else it takes part in a search. ``exclude``: a search
-    heeds ``Search.exclude``.
+    heeds ``Search.exclude``. ``update`` and ``delete``: items; ``forget``: what was recorded.
     """
 
     record: bool = True
@@ -156,6 +157,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     inbox: bool = True
     sizes: bool = True
     exclude: bool = True
+    update: bool = False
+    delete: bool = False
+    forget: bool = False
 
     def skipped_phases(self) -> dict[str, str]:
         """The phases that are left out, each with the reason."""
@@ -186,6 +190,9 @@ _EFFECTS = {
     "inbox": ("take messages in", "the inbox phase does not hand them in"),
     "sizes": ("say its sizes", "sizes of corpora and chance levels are unknown"),
     "exclude": ("exclude items", "swap is skipped"),
+    "update": ("update items", "no update is looked for"),
+    "delete": ("delete items", "what was added stays, and that it goes is not looked for"),
+    "forget": ("forget answers", "what was recorded stays, and that it goes is not looked for"),
 }
 
 
@@ -221,6 +228,9 @@ class Target:
             inbox=self._defines("inbox"),
             sizes=self._defines("sizes"),
             exclude=self.can_exclude,
+            update=self._defines("update"),
+            delete=self._defines("delete"),
+            forget=self._defines("forget"),
         )
 
     def _defines(self, method: str) -> bool:
@@ -254,6 +264,21 @@ class Target:
 
         A step that failed is the last one.
         """
+        raise NotImplementedError
+
+    def update(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:
+        """Step ``index.update``: the item of that id is as ``item`` says from then on.
+
+        It comes after ``embed`` where the vector is made apart.
+        """
+        raise NotImplementedError
+
+    def delete(self, item: NewItem, trace: TraceContext) -> Step[Any]:
+        """Step ``index.delete``: the item is found no more, in the memory neither."""
+        raise NotImplementedError
+
+    def forget(self, recording: Recording, trace: TraceContext) -> Step[Any]:
+        """Step ``playbook.forget``: the memory no longer knows what it was told."""
         raise NotImplementedError
 
     def add_all(self, items: Sequence[NewItem], trace: TraceContext) -> Iterator[Step[Any]]:

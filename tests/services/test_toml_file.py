@@ -39,6 +39,10 @@ RECALL = (
         ('[inbox]\npost = "/i"\n', {"inbox"}),
         ('[size]\nget = "/s"\nsize = ""\n', {"sizes"}),
         (RECORD + RECALL, {"record", "recall"}),
+        ('[delete]\npost = "/d"\n', {"delete"}),
+        (RECORD + '[record.forget]\npost = "/f"\n' + RECALL, {"record", "recall", "forget"}),
+        ('[update]\npost = "/u"\n', set()),
+        ('metadata = "/about"\n[update]\npost = "/u"\n', {"update"}),
     ],
 )
 def test_capabilities_follow_from_what_is_there(more, has):
@@ -104,6 +108,8 @@ def test_a_memory_in_the_search_is_a_memory():
         ),
         (LEAST + '[add.done]\nget = "/t"\n', "my.toml: add.done: found no pointer, expected one"),
         (LEAST + '[ready]\nget = "/t"\npointer = ""\n', "ready: found no value, expected one"),
+        (LEAST + '[delete]\npost = "/{text}"\n', "delete: found {text}, which has no value there"),
+        (LEAST + '[update]\npost = "/{k}"\n', "update: found {k}, which has no value there"),
         (LEAST + ADD + 'collection = "x"\n', 'add: found the key "collection"'),
     ],
 )  # fmt: skip

@@ -136,9 +136,13 @@ class WriteTable(RequestTable):
 
 
 class RecordTable(WriteTable):
-    """``[record]``; ``collection`` is what ``{corpus}`` and ``{corpus_id}`` stand for in it."""
+    """``[record]``; ``collection`` is what ``{corpus}`` and ``{corpus_id}`` stand for in it.
+
+    ``forget`` takes a recording back.
+    """
 
     collection: str | None = None
+    forget: RequestTable | None = None
 
 
 class LlmTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -163,6 +167,7 @@ class Tables(msgspec.Struct, kw_only=True):
     size: SizeTable | None = None
     exact: HitsTable | None = None
     add: WriteTable | None = None
+    update: WriteTable | None = None
     create: NamedTable | None = None
     delete: RequestTable | None = None
     record: RecordTable | None = None
@@ -179,6 +184,7 @@ OPERATIONS: dict[str, type[msgspec.Struct]] = {
     "search": SearchTable,
     "exact": HitsTable,
     "add": WriteTable,
+    "update": WriteTable,
     "create": NamedTable,
     "delete": RequestTable,
     "record": RecordTable,

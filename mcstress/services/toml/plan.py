@@ -41,10 +41,14 @@ VALUES: dict[str, set[str]] = {
     "add": {*_ITEM, "items"},
     "add.item": _ITEM,
     "add.done": {*_ITEM, "task"},
+    "update": {*_ITEM, "items"},
+    "update.item": _ITEM,
+    "update.done": {*_ITEM, "task"},
     "create": {"corpus", "dimension"},
     "delete": {"corpus", "corpus_id", "id", "uuid"},
     "record": _RECORDED,
     "record.done": {*_RECORDED, "task"},
+    "record.forget": _RECORDED,
     "recall": {*_ASKED, "corpus", "corpus_id"},
     "inbox": {"type", "sender", "subject", "body", "priority", "namespace"},
     "ready": {"corpora"},
@@ -134,6 +138,8 @@ class Plan:
         self.create, self.delete = self._operation("create"), self._operation("delete")
         self.inbox = self._operation("inbox")
         self.add = WritePlan(self._at("add"), tables.add) if tables.add else None
+        self.update = WritePlan(self._at("update"), tables.update) if tables.update else None
+        self.forget = self._forget(tables)
         self.record = WritePlan(self._at("record"), tables.record) if tables.record else None
         self.ready = PollPlan(self._at("ready"), tables.ready) if tables.ready else None
         self.batch = max([one.batch for one in (self.add, self.record) if one], default=1)
@@ -160,6 +166,10 @@ class Plan:
             return None
         own = any(getattr(table, key) is not None for key in ("ids", "rows"))
         return HitsPlan(self._at("search.memory"), table, None if own else tables.search)
+
+    def _forget(self, tables: Tables) -> Operation | None:
+        table = tables.record.forget if tables.record else None
+        return Operation(self._at("record.forget"), table) if table else None
 
     def _vector(self, tables: Tables) -> Pointer | None:
         table, place = tables.embed, self._at("embed")
@@ -228,10 +238,13 @@ class Plan:
         for hits in (self.search, self.memory, self.exact, self.recall):
             if hits:
                 yield hits.request, hits.needs
-        for one in (self.embed, self.resolve, self.size, self.create, self.delete, self.inbox):
+        for one in (
+            *(self.embed, self.resolve, self.size, self.create, self.delete, self.inbox),
+            self.forget,
+        ):
             if one:
                 yield one, one.needs
-        for write in (self.add, self.record):
+        for write in (self.add, self.update, self.record):
             if write:
                 yield write.request, write.needs | write.request.needs
                 if write.done:
@@ -277,6 +290,9 @@ class Plan:
             add=self.add is not None,
             inbox=self.inbox is not None,
             sizes=self.size is not None,
+            update=self.update is not None and self.search.reader.has_metadata,
+            delete=self.delete is not None,
+            forget=self.forget is not None,
             exclude=self.search.excludes and (memory.excludes if self.recall is None else True),
         )
 
