@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -111,6 +112,17 @@ def read_target(name: str, numbers: tuple[Number, ...] = ()) -> TargetName:
             "has such a number"
         )
     return TargetName(name)
+
+
+def import_early(name: str) -> None:
+    """Import a class of a user's own where that may take as long as an SDK takes.
+
+    A worker that imports amid a run is silent meanwhile, and its master takes it for lost. What is
+    wrong is told when the target is made.
+    """
+    if ":" in name:
+        with suppress(UsageError):
+            target_class(name)
 
 
 def make_target(name: str, setup: TargetSetup) -> Target:

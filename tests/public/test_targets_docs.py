@@ -22,7 +22,7 @@ TABLES = {
     "`[search]`": file.SearchTable,
     "`[recall]`": file.RecallTable,
     "`[record]`": file.RecordTable,
-    "`[add]`, `[record]`": file.WriteTable,
+    "`[add]`, `[update]`, `[record]`": file.WriteTable,
     "`[ready]`, `[….done]`": file.PollTable,
     "`[embed]`": file.EmbedTable,
     "`[resolve]`, `[create]`": file.NamedTable,

@@ -92,9 +92,9 @@ def _places(value: Any, at: Place = ()) -> Iterator[Place]:
     """Where numbers stand; entries of lists by their number, from 0."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         yield at
-    inner = value.items() if isinstance(value, dict) else ()
-    inner = enumerate(value) if isinstance(value, list) else inner
-    for key, one in inner:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    for key, one in value.items() if isinstance(value, dict) else ():
         yield from _places(one, (*at, str(key)))
 
 
