@@ -15,7 +15,7 @@ from locust.runners import STATE_SPAWNING
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.handshake import hello
 from mcstress.cluster.messages import Hello
-from mcstress.commands.check import parse
+from mcstress.commands.check import make_parser, parse
 from mcstress.lifecycle import Lifecycle
 from mcstress.users import session as entrance
 
@@ -65,10 +65,10 @@ def slow(tmp_path):
 def test_a_worker_imports_its_target_before_its_master_counts_on_it(slow):
     """An import amid a run keeps heartbeats back, and the master takes the worker for lost."""
     target, is_imported = slow
-    for given in (target, ("--worker", "--processes", "2", *target)):
-        parse(given)
+    for given in (("--headless", *target), ("--worker", "--processes", "2", *target)):
+        make_parser().parse_args(given)
         assert not is_imported(), "no worker, or one that is not forked yet"
-    parse(["--worker", *target])
+    make_parser().parse_args(["--worker", *target])
     assert is_imported()
 
 
@@ -88,8 +88,8 @@ def test_a_forked_worker_imports_its_target_when_it_begins(slow):
 
 
 def test_a_target_that_is_not_there_is_told_later(slow):
-    parse(["--worker", "--target", slow[0][1].replace("Slow", "Gone")])
-    parse(["--worker", "--target", "gone.py:Gone"])
+    for gone in (slow[0][1].replace("Slow", "Gone"), "gone.py:Gone"):
+        assert make_parser().parse_args(["--worker", "--target", gone]).target == gone
 
 
 def test_a_user_who_is_there_before_the_gate_waits_for_it():
