@@ -172,7 +172,10 @@ class Capabilities(msgspec.Struct, frozen=True):
 
     def table(self) -> list[tuple[str, bool, str]]:
         """What a target may do, whether this one can, and what follows where it cannot."""
-        return [(words, getattr(self, name), effect) for name, (words, effect) in _EFFECTS.items()]
+        return [
+            (words, getattr(self, name), effect if self.record else _NO_MEMORY.get(name, effect))
+            for name, (words, effect) in _EFFECTS.items()
+        ]
 
 
 _SKIPPED = {
@@ -190,10 +193,11 @@ _EFFECTS = {
     "inbox": ("take messages in", "the inbox phase does not hand them in"),
     "sizes": ("say its sizes", "sizes of corpora and chance levels are unknown"),
     "exclude": ("exclude items", "swap is skipped"),
-    "update": ("update items", "no update is looked for"),
-    "delete": ("delete items", "what was added stays, and that it goes is not looked for"),
-    "forget": ("forget answers", "what was recorded stays, and that it goes is not looked for"),
+    "update": ("update items", "nothing is updated"),
+    "delete": ("delete items", "what is added stays"),
+    "forget": ("forget answers", "what is recorded stays"),
 }
+_NO_MEMORY = dict.fromkeys(("recall", "forget"), "there is no memory")
 
 
 class Target:

@@ -25,11 +25,13 @@ from mcstress.services.toml.secrets import suspicious
 from mcstress.services.toml.service import HOST
 from mcstress.services.toml.template import Fill, Template, TemplateError, parsed, text_of
 
-_ITEM = {"text", "vector", "dimension", "corpus", "corpus_id", "id", "uuid", "metadata"}
+_ITEM = {
+    "text", "vector", "dimension", "corpus", "corpus_id", "id", "uuid", "integer", "metadata",
+}  # fmt: skip
 _ASKED = {"text", "vector", "dimension", "k", "corpora", "namespace", "role", "exclude_ids"}
 _RECORDED = {
     "text", "vector", "dimension", "namespace", "answer_id", "answer_corpus", "role",
-    "record_uuid", "corpus", "corpus_id",
+    "record_uuid", "record_integer", "corpus", "corpus_id",
 }  # fmt: skip
 VALUES: dict[str, set[str]] = {
     "embed": {"text"},
@@ -45,7 +47,7 @@ VALUES: dict[str, set[str]] = {
     "update.item": _ITEM,
     "update.done": {*_ITEM, "task"},
     "create": {"corpus", "dimension"},
-    "delete": {"corpus", "corpus_id", "id", "uuid"},
+    "delete": {"corpus", "corpus_id", "id", "uuid", "integer"},
     "record": _RECORDED,
     "record.done": {*_RECORDED, "task"},
     "record.forget": _RECORDED,
@@ -176,7 +178,9 @@ class Plan:
         wants = [one.name for one, needs in self.requests() if {"vector", "dimension"} & needs]
         if table is None:
             if wants:
-                raise FileError(f"{self.path}: {wants[0]}: found {{vector}} and no [embed]")
+                raise FileError(
+                    f"{self.path}: {wants[0]}: found {{vector}} and no [embed], expected both"
+                )
             return None
         if table.builtin:
             if table.method() or table.vector:
@@ -197,7 +201,9 @@ class Plan:
         if not found and (
             wants := [o.name for o, needs in self.requests() if "corpus_id" in needs]
         ):
-            raise FileError(f"{self.path}: {wants[0]}: found {{corpus_id}} and no [resolve]")
+            raise FileError(
+                f"{self.path}: {wants[0]}: found {{corpus_id}} and no [resolve], expected both"
+            )
         return found
 
     def _read_size(self, tables: Tables) -> None:

@@ -58,15 +58,15 @@ class Probe:
         plan = self.plan
         if plan.ready is not None:
             fault = self.caller.poll(plan.ready, self.caller.base(corpora=self.corpora))
-            yield from self._told(fault)
+            yield from self._told(fault, "ready")
         if plan.size is not None:
-            yield from self._told(self.target.sizes().error)
+            yield from self._told(self.target.sizes().error, "size")
         step = self.target.search(self.search, self.trace)
         yield from self._told(step.error)
         yield from self._of_hits(plan.search, step)
         yield from self._exclude(step.answer)
         if plan.exact is not None:
-            yield from self._told(self.target.exact(self.search, self.trace).error)
+            yield from self._told(self.target.exact(self.search, self.trace).error, "exact")
         if plan.record is not None:
             hits = step.answer.hits if step.answer else []
             first = Item(hits[0].id, hits[0].corpus) if hits else Item(MARK, self.corpora[0])
@@ -75,13 +75,16 @@ class Probe:
             yield from self._add()
         if plan.inbox is not None:
             message = Message("email", f"{MARK}@localhost", MARK, self.text)
-            yield from self._told(self.target.inbox(message, self.trace).error)
+            yield from self._told(self.target.inbox(message, self.trace).error, "inbox")
             self._left.append("a message in the inbox")
         if self._left:
             yield Shown("ok", f"left behind: {', '.join(self._left)}")
 
-    def _told(self, error: str | None) -> Iterator[Shown]:
-        """What was sent since the last time: of each operation the first, and what failed."""
+    def _told(self, error: str | None, name: str = "search") -> Iterator[Shown]:
+        """What was sent since the last time: of each operation the first, and what failed.
+
+        ``error`` is that of the operation ``name``.
+        """
         heard, self.caller.heard = self.caller.heard, []
         for request, step in heard:
             failed = step.error is not None
@@ -90,7 +93,7 @@ class Probe:
             self._seen.add(request.name)
             yield Shown("warn" if failed else "ok", shown(self.plan.tables, request, step))
         if error is not None:
-            yield Shown("fail", error)
+            yield Shown("fail", error if error.startswith(name) else f"{name}: {error}")
 
     def _of_hits(self, hits: HitsPlan, step: Step[Found]) -> Iterator[Shown]:
         name = hits.request.name
@@ -128,7 +131,7 @@ class Probe:
         """The same triple twice, as each round does; then who knows of it."""
         recording = Recording(self.text, answer, self.namespace, self.role)
         step = self.target.record(recording, self.trace)
-        yield from self._told(step.error)
+        yield from self._told(step.error, "record")
         if step.error is not None:
             return
         self._left.append(f"a recording in the namespace {self.namespace}")
@@ -146,7 +149,7 @@ class Probe:
         wants = msgspec.structs.replace(self.search, memory=self.namespace, role=self.role)
         ask = self.target.search if self.plan.recall is None else self.target.recall
         step, seconds = self._until_seen(ask, wants, answer)
-        yield from self._told(step.error)
+        yield from self._told(step.error, "search" if self.plan.recall is None else "recall")
         if step.answer is None:
             return
         if seconds is None:
@@ -160,12 +163,12 @@ class Probe:
             yield Shown("warn", "record: the same twice makes two entries; expected {record_uuid}")
         stranger = msgspec.structs.replace(wants, memory=f"{self.namespace}_other")
         step = ask(stranger, self.trace)
-        yield from self._told(step.error)
+        yield from self._told(step.error, "recall")
         if _is_among(answer, step.answer):
             yield Shown("fail", "recall: the answer comes back in another {namespace}, too")
         if self.plan.forget is not None:
             step = self.target.forget(recording, self.trace)
-            yield from self._told(step.error)
+            yield from self._told(step.error, "record.forget")
             if step.error is None:
                 self._left.remove(f"a recording in the namespace {self.namespace}")
                 yield from self._gone("record.forget", ask, wants, answer)
@@ -193,7 +196,7 @@ class Probe:
         corpus = self.target.setup.fresh_corpus
         item = NewItem(f"{self.namespace}", corpus, self.text, {"role": self.role, "probe": MARK})
         *_, step = self.target.add(item, self.trace)
-        yield from self._told(step.error)
+        yield from self._told(step.error, "add")
         if step.error is not None:
             return
         search = msgspec.structs.replace(self.search, corpora=[corpus])
@@ -211,7 +214,7 @@ class Probe:
         """Whether a search sees metadata that an update added."""
         changed = msgspec.structs.replace(item, metadata={**item.metadata, "updated": MARK})
         *_, step = self.target.update(changed, self.trace)
-        yield from self._told(step.error)
+        yield from self._told(step.error, "update")
         if step.error is not None:
             return
 
@@ -231,7 +234,7 @@ class Probe:
             self._left.append(f"{item.id} in {item.corpus}")
             return
         step = self.target.delete(item, self.trace)
-        yield from self._told(step.error)
+        yield from self._told(step.error, "delete")
         if step.error is None:
             who = Item(item.id, item.corpus)
             yield from self._gone("delete", self.target.search, search, who)
