@@ -2,7 +2,8 @@
 
 Written by hand after their documentation: they hold what is sent. What real servers of Chroma and
 LynseDB answered is in ``recorded/``; Qdrant's and mem0's own clients send and read the same, which
-``make test-targets`` sees (tests/real/test_clients.py). ``{}`` in a path are the names of corpora, the vector [1,0].
+``make test-targets`` sees (tests/real/test_clients.py). ``{}`` in a path are the names of corpora,
+the vector [1,0].
 """
 
 from __future__ import annotations
