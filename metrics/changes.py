@@ -4,6 +4,9 @@ Where a target can update, delete or forget, each new item that was seen is upda
 forgotten and it is deleted, one after the other. Each is looked for every 0.25 s until it is as it
 should be, for 10 s; what the end of the run cuts is not counted. Counts, without an interval: one
 that comes back is a fault.
+
+A memory in which an LLM writes may merge a recording with another, or drop it: where it says so,
+that is counted by itself. What it then finds is a handover's own figure.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from mcstress.metrics.metric import (
 )
 from mcstress.metrics.tally import Tally
 
+UNTOLD = "the target does not say what becomes of what is recorded"
 UNABLE = "nothing was updated, deleted or forgotten"
 TABLE = "changes"
 """The report's table of them."""
@@ -76,6 +80,39 @@ KINDS = (
         "what was forgotten comes back",
     ),
 )
+
+
+class Recordings(Metric):
+    """``fates``: by what the memory made of a recording, how often, where it says so."""
+
+    key = section = "recordings"
+    hears = ("baseline",)
+
+    def __init__(self) -> None:
+        self.fates: Tally[tuple[str]] = Tally()
+
+    @classmethod
+    def names(cls) -> Iterator[MetricName]:
+        """The figures of the section."""
+        of = FigureGroup("recordings", cls.hears, "told", planned=None).name
+        yield of("told", COUNT, "recordings of which the memory said what became of them")
+        for fate in ("merged", "dropped"):
+            meaning = f"of them those that it {fate}"
+            yield of(fate, COUNT, meaning, label=f"recordings that the memory {fate}",
+                     row=f"recordings that the memory {fate}", counts=(fate, "told"))  # fmt: skip
+
+    def add(self, event: Event, seen: Seen) -> None:
+        """Count what became of a recording."""
+        del seen
+        if isinstance(event.recorded, str):
+            self.fates[(event.recorded,)] += 1
+
+    def result(self, context: ResultContext) -> dict[str, Any]:
+        """The section; None where the memory does not say."""
+        del context
+        told = self.fates.total() or None
+        counts = {fate: self.fates[(fate,)] if told else None for fate in ("merged", "dropped")}
+        return {**({} if told else {NOT_MEASURED: UNTOLD}), "told": told, **counts}
 
 
 class Changes(Metric):

@@ -69,6 +69,10 @@ class MemoryAsked(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     leaks: Annotated[int, msgspec.Meta(description="hits that another namespace was told")]
 
 
+Fate = Literal["kept", "merged", "dropped"]
+"""What a memory made of a recording, where it says so: it may merge it with another, or drop it."""
+
+
 class Changed(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """What came of the changes of a new item; null where one was not made, or is not known."""
 
@@ -185,7 +189,8 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     from the answer to an add to the first answer with the new resume in its list,
     ``visible_at_top1`` whether it stood first there; None where it was looked for to the end and
     not seen, missing where that is not known. ``changes``: what came of changing it afterwards,
-    missing where the target cannot, or the item was not seen. ``inserts``: of a reissue's list,
+    missing where the target cannot, or the item was not seen. ``recorded``: what the memory made of
+    the recording, missing where it does not say. ``inserts``: of a reissue's list,
     what this run added since the baseline, where what it adds reaches its searches.
     ``scheduled``: missing where no schedule asked for the event.
     """
@@ -224,6 +229,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     visible_after_s: float | msgspec.UnsetType | None = msgspec.UNSET
     visible_at_top1: bool | None = None
     changes: Changed | msgspec.UnsetType = msgspec.UNSET
+    recorded: Fate | msgspec.UnsetType = msgspec.UNSET
     inserts: Inserts | None = None
     truth: Graded | None = None
     rest_overlap: float | None = None

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
 import msgspec
 
-from mcstress.metrics.event import Hit, Item
+from mcstress.metrics.event import Fate, Hit, Item
 from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
@@ -29,6 +29,8 @@ EMBED, ADD = "embed", "index.add"
 UPDATE, DELETE, FORGET = "index.update", "index.delete", "playbook.forget"
 """The names of the steps that figures are made of, whatever system answers them."""
 
+
+FATES: tuple[Fate, ...] = get_args(Fate)
 
 INBOX_BYTES = 8192
 """An inbox must refuse a longer body (docs/wire.md); that refusal is not counted as a failure."""
@@ -260,7 +262,7 @@ class Target:
         raise NotImplementedError
 
     def record(self, recording: Recording, trace: TraceContext) -> Step[Any]:
-        """Step ``playbook.record``."""
+        """Step ``playbook.record``; its answer may be a ``Fate``: what became of the recording."""
         raise NotImplementedError
 
     def add(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from made_run import K, MadeRun
 
+from mcstress.metrics.changes import UNTOLD
 from mcstress.metrics.event import Changed, Event, decoder
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.metric import NOT_MEASURED
@@ -59,6 +60,27 @@ def test_a_kind_of_which_there_was_none_has_no_figures(events):
     none = result_of(told)
     assert none.pop(NOT_MEASURED) == "nothing was updated, deleted or forgotten"
     assert {*none.values()} == {None}
+
+
+def test_what_a_memory_made_of_recordings_is_counted_where_it_says_so():
+    random, events = Random(5), MadeRun(31, faults=0.1).rounds(4, 2)
+    assert {*recordings_of(events).values()} == {None, UNTOLD}
+    for event in events:
+        if event.phase == "baseline" and random.random() < 0.7:
+            event.recorded = random.choice(["kept", "kept", "merged", "dropped"])
+    told = [e.recorded for e in events if e.outcome != "cut" and isinstance(e.recorded, str)]
+    assert recordings_of(events) == {
+        "told": len(told), "merged": told.count("merged"), "dropped": told.count("dropped")
+    }  # fmt: skip
+    assert told.count("merged") > 0 < told.count("dropped")
+    again = decoder.decode(msgspec.json.encode(next(e for e in events if e.recorded == "merged")))
+    assert again.recorded == "merged"
+
+
+def recordings_of(events):
+    figures = Figures(K)
+    figures.add_all(events)
+    return figures.result()["metrics"]["recordings"]
 
 
 def test_an_event_keeps_what_came_of_them(events):

@@ -139,11 +139,15 @@ class WriteTable(RequestTable):
 class RecordTable(WriteTable):
     """``[record]``; ``collection`` is what ``{corpus}`` and ``{corpus_id}`` stand for in it.
 
-    ``forget`` takes a recording back.
+    ``forget`` takes a recording back. ``became`` points to what became of one: a word of ``merged``
+    or ``dropped``, or any other.
     """
 
     collection: str | None = None
     forget: RequestTable | None = None
+    became: str | None = None
+    merged: list[str] = []
+    dropped: list[str] = []
 
 
 class LlmTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

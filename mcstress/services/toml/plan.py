@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
+from mcstress.metrics.event import Fate
 from mcstress.services.target import Capabilities
 from mcstress.services.toml.columns import Columns
 from mcstress.services.toml.file import (
     FileError,
     HitsTable,
     PollTable,
+    RecordTable,
     Tables,
     WriteTable,
     parse_file,
@@ -20,7 +22,7 @@ from mcstress.services.toml.file import (
 from mcstress.services.toml.hits import HitReader
 from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.operation import Operation, document, pointer_of
-from mcstress.services.toml.pointer import Pointer
+from mcstress.services.toml.pointer import Pointer, PointerError
 from mcstress.services.toml.secrets import suspicious
 from mcstress.services.toml.service import HOST
 from mcstress.services.toml.template import Fill, Template, TemplateError, parsed, text_of
@@ -104,7 +106,15 @@ class WritePlan:
             raise FileError(f"{place}.done: found {{task}}, expected {place}.task, its pointer")
         self.needs = frozenset(needs - {"items"})
         self.all_needs = self.needs | (self.done.request.needs if self.done else frozenset())
-        self.reader = None if self.task is None else partial(_found, self.task)
+        has_became = isinstance(table, RecordTable) and (
+            table.became is not None or table.merged or table.dropped
+        )
+        self.became = BecamePlan(place, table) if has_became else None
+        self.reader: Callable[[bytes], Any] | None = None
+        if self.task is not None:
+            self.reader = partial(_found, self.task)
+        elif self.became is not None and self.done is None:
+            self.reader = document
 
     def _columns(self, place: str, table: WriteTable) -> Columns:
         if table.body is None or table.done is not None:
@@ -120,6 +130,27 @@ class WritePlan:
 
 def _found(pointer: Pointer, body: bytes) -> Any:
     return pointer.find(document(body))
+
+
+class BecamePlan:
+    """What a memory made of a recording; where the pointer finds nothing, it dropped it."""
+
+    def __init__(self, place: str, table: RecordTable) -> None:
+        pointer = pointer_of(f"{place}.became", table.became)
+        if pointer is None or not (table.merged or table.dropped):
+            raise FileError(f"{place}: found one of became and its words, expected both")
+        self._pointer: Pointer = pointer
+        self._words: dict[Any, Fate] = {
+            **dict.fromkeys(table.merged, "merged"), **dict.fromkeys(table.dropped, "dropped")
+        }  # fmt: skip
+
+    def of(self, answer: Any) -> Fate:
+        """By the answer to the recording, or the last one of its ``done``."""
+        try:
+            found = self._pointer.find(answer)
+        except PointerError:
+            return "dropped"
+        return self._words.get(found, "kept") if isinstance(found, str) else "kept"
 
 
 class Plan:

@@ -57,7 +57,7 @@ class Probe:
         """Everything in the order of a run. Nothing is raised for what is wrong."""
         plan = self.plan
         if plan.ready is not None:
-            fault = self.caller.poll(plan.ready, self.caller.base(corpora=self.corpora))
+            fault, _ = self.caller.poll(plan.ready, self.caller.base(corpora=self.corpora))
             yield from self._told(fault, "ready")
         if plan.size is not None:
             yield from self._told(self.target.sizes().error, "size")

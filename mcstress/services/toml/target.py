@@ -347,7 +347,7 @@ class TomlTarget(Target):
         """Wait until the target is ready, where the file says how; then one search."""
         ready = self.plan.ready
         if ready is not None:
-            fault = self.caller.poll(ready, self.caller.base(corpora=[*self.setup.corpora]))
+            fault, _ = self.caller.poll(ready, self.caller.base(corpora=[*self.setup.corpora]))
             if fault is not None:
                 return self._unsent("ready", None, fault)
         search = Search("test", [*dict.fromkeys(self.setup.corpora)], 1, metadata=True)

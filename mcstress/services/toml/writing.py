@@ -157,13 +157,17 @@ def until_done(
     What it took from then on is a part of its own.
     """
     done = plan.done
-    if done is None or step.error is not None:
+    if step.error is not None:
+        return step
+    if done is None:
+        if plan.became is not None:
+            step.answer = plan.became.of(step.answer)
         return step
     if plan.task is not None:
         values["task"] = step.answer
     name = f"{plan.request.name}.{TIME_TO_DONE}"
     begin = time.perf_counter()
-    fault = caller.poll(done, values)
+    fault, answer = caller.poll(done, values)
     took_ms = (time.perf_counter() - begin) * 1000
     waited: Step[Any] = Step(
         name, CLOCK.anchor_s + begin, took_ms, new_span_id(), step.url, b"", error=fault
@@ -171,6 +175,8 @@ def until_done(
     step.parts = [*(step.parts or []), waited]
     if fault is not None:
         step.answer, step.error = None, fault
+    elif plan.became is not None:
+        step.answer = plan.became.of(answer)
     return step
 
 
