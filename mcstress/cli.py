@@ -163,6 +163,7 @@ def corpus(scenario: str, seed: int, out: Path, *, vectors: bool) -> None:
 @click.option("--target", default="", help="where to: a shipped target, FILE.toml or module:Class")
 @click.option("--host", default="", help="the gateway; or the {host} of the target's file")
 @click.option("--target-token", multiple=True, metavar="NAME@HOST", help="as a run takes it")
+@click.option("--set", "numbers", multiple=True, metavar="KEY=NUMBER", help="as a run takes it")
 @click.option("--timeout", type=click.FloatRange(0.1, 3600), default=30, show_default=True)
 @click.option("--scenario", default="three_cities", show_default=True, help="a name or a file")
 @click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
