@@ -106,10 +106,9 @@ class WritePlan:
             raise FileError(f"{place}.done: found {{task}}, expected {place}.task, its pointer")
         self.needs = frozenset(needs - {"items"})
         self.all_needs = self.needs | (self.done.request.needs if self.done else frozenset())
-        has_became = isinstance(table, RecordTable) and (
-            table.became is not None or table.merged or table.dropped
-        )
-        self.became = BecamePlan(place, table) if has_became else None
+        self.became: BecamePlan | None = None
+        if isinstance(table, RecordTable) and (table.became or table.merged or table.dropped):
+            self.became = BecamePlan(place, table)
         self.reader: Callable[[bytes], Any] | None = None
         if self.task is not None:
             self.reader = partial(_found, self.task)
