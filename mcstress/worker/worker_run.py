@@ -14,6 +14,7 @@ from gevent.event import AsyncResult
 from locust.exception import StopUser
 
 from mcstress.cluster.channel import Channel
+from mcstress.cluster.delta_pace import EVERY_S
 from mcstress.cluster.messages import (
     AtRest,
     BeginRound,
@@ -41,10 +42,10 @@ from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.process.loop_lag import LoopLag
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
-from mcstress.tracing.counts import SaidCounts
-from mcstress.users.at_rest import ListsAtRest, RestLists
-from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.tracing.delivery_counts import SaidCounts
 from mcstress.users.freshness_poll import FreshnessPolls
+from mcstress.users.handover_board import HandoverBoard, Recordings
+from mcstress.users.lists_at_rest import ListsAtRest, RestLists
 from mcstress.users.mail import Mail
 from mcstress.users.relevance import Rules
 from mcstress.users.run import Run, Seat
@@ -105,6 +106,7 @@ class WorkerRun:
         self.deltas = 0
         self._events_told = 0
         self._unsent: list[Delta] = []
+        self.every_s = EVERY_S
         self.drained = False
         self.handed_over = False
         self._unheard = False

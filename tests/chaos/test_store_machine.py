@@ -268,5 +268,5 @@ def test_any_order_of_writes_and_damage_in_short():
 @pytest.mark.chaos
 def test_any_order_of_writes_and_damage_at_length():
     run_state_machine_as_test(
-        EvidenceFiles, settings=settings(max_examples=800, stateful_step_count=25)
+        EvidenceFiles, settings=settings(max_examples=500, stateful_step_count=25)
     )
