@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from mcstress.cluster.delta_pace import EVERY_S, MOST_EVERY_S
 from mcstress.load.arrivals import Arrivals
 from mcstress.load.schedule import ArrivalCounts, GrantedSecond
 from mcstress.metrics.appointments import AppointmentRow
@@ -230,10 +231,14 @@ class Spawned(msgspec.Struct, frozen=True):
 
 
 class UserCount(msgspec.Struct, frozen=True):
-    """The number of living coordinators; ``trip``: of the worker's last delta."""
+    """The number of living coordinators; ``trip``: of the worker's last delta.
+
+    A delta is to come after ``every_s`` seconds at the latest.
+    """
 
     users: int
     trip: RoundTrip | None = None
+    every_s: Annotated[float, msgspec.Meta(ge=EVERY_S, le=MOST_EVERY_S)] = EVERY_S
 
 
 class Delta(msgspec.Struct, frozen=True):

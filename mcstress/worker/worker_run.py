@@ -14,6 +14,7 @@ from gevent.event import AsyncResult
 from locust.exception import StopUser
 
 from mcstress.cluster.channel import Channel
+from mcstress.cluster.delta_pace import EVERY_S
 from mcstress.cluster.messages import (
     AtRest,
     BeginRound,
@@ -105,6 +106,7 @@ class WorkerRun:
         self.deltas = 0
         self._events_told = 0
         self._unsent: list[Delta] = []
+        self.every_s = EVERY_S
         self.drained = False
         self.handed_over = False
         self._unheard = False
