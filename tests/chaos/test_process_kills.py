@@ -23,7 +23,7 @@ gives its turn late."""
 IN_FLIGHT = 24
 """Steps of events that are not over: six users, at most four steps each."""
 
-trials = pytest.mark.parametrize("trial", range(TRIALS))
+trials = pytest.mark.parametrize("chance", range(TRIALS), indirect=True)
 
 
 def begun(deployment, service) -> None:
@@ -52,7 +52,7 @@ def document_of(deployment) -> dict:
 
 
 @trials
-def test_a_local_run_is_killed(tmp_path, chance, trial):
+def test_a_local_run_is_killed(tmp_path, chance):
     with Counted() as service, local(tmp_path / "reports", *RUN, *service.services) as deployment:
         begun(deployment, service)
         time.sleep(chance.uniform(0, 2.5))
@@ -73,7 +73,7 @@ def test_a_local_run_is_killed(tmp_path, chance, trial):
 
 
 @trials
-def test_a_worker_is_killed(tmp_path, chance, trial):
+def test_a_worker_is_killed(tmp_path, chance):
     with Counted() as service, apart(tmp_path / "reports", *RUN, *service.services) as deployment:
         begun(deployment, service)
         time.sleep(chance.uniform(0, 2.5))
@@ -98,7 +98,7 @@ def test_a_worker_is_killed(tmp_path, chance, trial):
 
 
 @trials
-def test_a_master_is_killed(tmp_path, chance, trial):
+def test_a_master_is_killed(tmp_path, chance):
     with Counted() as service, apart(tmp_path / "reports", *RUN, *service.services) as deployment:
         begun(deployment, service)
         time.sleep(chance.uniform(0, 2.5))
@@ -115,7 +115,7 @@ def test_a_master_is_killed(tmp_path, chance, trial):
 
 
 @trials
-def test_an_embedded_stack_is_killed(tmp_path, chance, trial):
+def test_an_embedded_stack_is_killed(tmp_path, chance):
     arguments = ("-u", 6, "-r", 6, "--think-time", "0.05", "--stop-timeout", 5)
     with local(tmp_path / "reports", *arguments) as deployment:
         until(lambda: steps_kept(deployment) > 60)
@@ -146,7 +146,7 @@ FROZEN = ("local", "worker", "master", "stack")
 
 @trials
 @pytest.mark.parametrize("who", FROZEN)
-def test_a_process_is_frozen_and_goes_on(tmp_path, chance, who, trial):
+def test_a_process_is_frozen_and_goes_on(tmp_path, chance, who):
     """For less than anybody calls a death: nothing is lost, and the outage of a stack is named."""
     deploy = apart if who in ("worker", "master") else local
     with Counted() as service:
