@@ -23,7 +23,6 @@ from mcstress.metrics.arrivals import Row as Unserved
 from mcstress.metrics.arrivals import Rows as UnservedRows
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
-from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.names import find
 from mcstress.metrics.number_format import percent
@@ -40,6 +39,7 @@ from mcstress.metrics.results import (
 )
 from mcstress.metrics.trial_judgement import evaluate_search
 from mcstress.metrics.users_timeline import RunSpan
+from mcstress.metrics.verdict import CheckOutcome, evaluate, overall
 from mcstress.metrics.wording import STAFFING, Words
 
 SCHEMA = 1
