@@ -19,8 +19,8 @@ import msgspec
 from mcstress.cluster.delta_pace import EVERY_S, MOST_EVERY_S
 from mcstress.load.arrivals import Arrivals
 from mcstress.load.schedule import ArrivalCounts, GrantedSecond
-from mcstress.metrics.appointments import Row as Appointment
-from mcstress.metrics.arrivals import Row
+from mcstress.metrics.appointments import AppointmentRow
+from mcstress.metrics.arrivals import UnservedRow
 from mcstress.process.loop_lag import LoopSecond
 from mcstress.tracing.trace import MaskLevel
 from mcstress.users.handover_board import Recordings
@@ -271,8 +271,8 @@ class Delta(msgspec.Struct, frozen=True):
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
     arrivals: ArrivalCounts | None = None
-    unserved: list[Row] = []
-    appointments: list[Appointment] = []
+    unserved: list[UnservedRow] = []
+    appointments: list[AppointmentRow] = []
     loop: list[LoopSecond] = []
 
 
