@@ -110,7 +110,9 @@ FAULTS: dict[str, Fault] = {
     "latency": Fault(lambda right: [0.4, right.whole], ""),
     "jitter": Fault(lambda right: [0.1, right.whole[:30], 0.3, right.whole[30:]], ""),
     "bandwidth": Fault(lambda right: slowly(right.whole, 200, 0.01), ""),
-    "slow close": Fault(lambda right: [right.whole, 0.5, CLOSE], ""),
+    "slow close": Fault(
+        lambda right: [answer(right.body, right.status, "Connection: close"), 0.5, CLOSE], ""
+    ),
     "reset": Fault(given(RESET), NO_ANSWER),
     "closed": Fault(given(CLOSE), NO_ANSWER),
     "half-open": Fault(given(HALF_CLOSE, HOLD), NO_ANSWER),
@@ -196,12 +198,13 @@ class FaultProxy:
     """Listens on a free port, and hands on to ``upstream``. Use as a context.
 
     ``choose`` gives the fault for the n-th trace (from 0); ``spoilt`` are the traces whose call
-    was, with the path and the fault's name.
+    was, with the path and the fault's name. Every call has the fault of ``outage`` meanwhile.
     """
 
     def __init__(self, upstream: str, choose: Callable[[int], str | None]) -> None:
         self._upstream = urlsplit(upstream)
         self._choose = choose
+        self.outage: str | None = None
         self._traces: dict[str, str | None] = {}
         self._spans: dict[str, str] = {}
         self.spoilt: dict[str, tuple[str, str]] = {}
@@ -220,6 +223,8 @@ class FaultProxy:
         self._server.__exit__()
 
     def _handle(self, request: Request) -> Iterable[Act]:
+        if self.outage is not None:
+            return FAULTS[self.outage].acts(Right("200 OK", b"{}"))
         right = self._asked(request)
         name = self._fault(request, right)
         return [right.whole] if name is None else FAULTS[name].acts(right)

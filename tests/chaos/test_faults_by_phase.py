@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import threading
 import time
+from datetime import datetime
 
 import psutil
 import pytest
 from chaos.fault_proxy import FAULTS, TIMEOUT_S, FaultProxy
-from endtoend.accounts import check_nothing_is_double, steps_of
+from endtoend.accounts import check_nothing_is_double, go_on, steps_of
 from endtoend.deployments import local
 from standin.process import Standin
 
@@ -90,3 +92,41 @@ def test_a_fault_of_its_own_in_every_phase(tmp_path):
 def test_a_fault_in_every_phase(tmp_path, name):
     phases = check(*run_through(tmp_path, lambda _: name))
     assert len(phases) >= 9, phases
+
+
+OUTAGES = ("reset", "closed", "blackhole", "500", "redirect", "HTML", "cut in the head")
+OUTAGE_S = 2.5
+
+
+@pytest.mark.chaos
+def test_availability_names_every_outage_and_no_other(tmp_path):
+    arguments = ("-u", 6, "-r", 6, "--think-time", "0.05", "--timeout", TIMEOUT_S)
+    with (
+        Standin() as service,
+        FaultProxy(service.url, lambda _: None) as proxy,
+        local(
+            tmp_path / "reports", *arguments, "--host", proxy.url, "--llm-host", service.url
+        ) as deployment,
+    ):
+        outages = []
+        go_on(service)
+        for name in OUTAGES:
+            time.sleep(1.5)
+            proxy.outage, begin = name, time.time()
+            time.sleep(OUTAGE_S)
+            proxy.outage = None
+            outages.append((begin, time.time()))
+            go_on(service)
+        deployment.master.send(signal.SIGTERM)
+        deployment.master.wait(60)
+        document = deployment.master.document()
+    silences = [
+        (datetime.fromisoformat(one["begin"]).timestamp(), one["seconds"])
+        for one in document["metrics"]["availability"]["silences"]
+    ]
+    assert len(silences) == len(outages), silences
+    for (begin, end), (silent_from, seconds) in zip(outages, silences, strict=True):
+        # A call that goes well when the outage ends has begun in it, by its time-out.
+        assert begin - 0.3 <= silent_from <= begin + 0.8
+        assert end - begin - 0.8 <= seconds <= end - begin + TIMEOUT_S + 1
+    assert document["verdict"] == "fail"
