@@ -157,7 +157,9 @@ FAULTS: dict[str, Fault] = {
         "gzip, which was not asked for",
     ),
     "UTF-16": Fault(lambda right: [answer(right.body.decode().encode("utf-16"))], NOT_JSON),
-    "Latin-1": Fault(text('{"results": [{"id": "ü"}]}'.encode("latin-1")), NOT_JSON),
+    "Latin-1": Fault(
+        text('{"results": [{"id": "ü"}]}'.encode("latin-1")), f"{NOT_JSON}|missing field"
+    ),
     "deep": Fault(text(b'{"results":' + b"[" * 50_000 + b"]" * 50_000 + b"}"), DEEP),
     "a list": Fault(text(b"[]"), "expected object, got array"),
     "other fields": Fault(text(b'{"hits": []}'), "missing field"),
