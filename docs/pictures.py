@@ -2,17 +2,20 @@
 
 ``python docs/pictures.py`` makes all of them; ``python docs/pictures.py noise=1 sample`` some. A
 fault's picture is what its run's report shows: the verdict, the checks that failed, and the section
-that says why. ``FAULTS`` says which section, and what its run is started with.
+that says why. ``FAULTS`` says which section, and what its run is started with. ``tutorial`` makes
+those of docs/tutorial.md: a report's head and load curve, and the live page while a run goes on.
 """
 
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import OK
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -25,7 +28,9 @@ CHECKOUT = Path(__file__).parents[1]
 PICTURES = CHECKOUT / "docs" / "pictures"
 SAMPLE = CHECKOUT / "reports" / "reality-tests"
 ROUND = ("-u", "24", "-r", "24", "--rounds", "1")
-"""The load of ``make run``: all eight wordings."""
+"""One round in all eight wordings."""
+RAMP = ("-u", "24", "-r", "0.75", "-t", "40s", "--stop-timeout", "5", "--think-time", "0.1-0.5")
+"""The load of ``make run`` and ``mcstress run``."""
 WIDTH = 960
 INKS = (
     *("#1d2127", "#5b636e", "#808893"),  # text, notes, grey of plots
@@ -93,6 +98,24 @@ FRAME = """
 """
 """JavaScript that leaves the verdict, the checks that failed (else the unknown), and the parts."""
 
+ONLY = """
+selector => {
+  const shown = document.querySelector(selector);
+  for (const child of [...document.querySelector('main').children])
+    if (child !== shown) child.remove();
+}
+"""
+"""JavaScript that leaves one section of a report."""
+
+LIVE = """
+() => {
+  const drawn = window.Bokeh?.documents ?? [];
+  const users = document.querySelector('#facts')?.innerText ?? '';
+  return drawn.length > 0 && drawn.every(one => one.is_idle) && /\\b24\\b/.test(users);
+}
+"""
+"""JavaScript that says whether the live page has its charts, and all users are there."""
+
 HEAD = "() => document.querySelectorAll('section:not(#checks)').forEach(one => one.remove())"
 """JavaScript that leaves a report's first page."""
 
@@ -108,6 +131,8 @@ def main(names: list[str]) -> None:
                 picture_of_fault(page, fault)
         if not names or "sample" in names:
             sample(page)
+        if not names or "tutorial" in names:
+            tutorial(page)
 
 
 @contextmanager
@@ -157,6 +182,37 @@ def sample(page: Page) -> None:
     open_report(page, locust(*ROUND, "--run-id", "sample", report_dir=SAMPLE))
     page.evaluate(HEAD)
     save(page, CHECKOUT / "docs" / "report.png")
+
+
+def tutorial(page: Page) -> None:
+    """A run's head, its load curve, and the live page of another while it goes on."""
+    with tempfile.TemporaryDirectory() as name:
+        report = locust(*RAMP, report_dir=Path(name) / "reports")
+        open_report(page, report)
+        page.evaluate(HEAD)
+        save(page, PICTURES / "tutorial-head.png")
+        open_report(page, report)
+        page.evaluate(ONLY, "#load_curve")
+        save(page, PICTURES / "tutorial-load.png")
+        live(page, Path(name) / "live")
+
+
+def live(page: Page, folder: Path) -> None:
+    """The page of live charts, once all users are there."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "locust", "--web-host", "127.0.0.1", "--web-port", port]
+    command += ["--autostart", "--autoquit", "1", "--report-dir", str(folder), *RAMP]
+    with subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.DEVNULL) as running:
+        address = f"http://127.0.0.1:{port}/coordination/"
+        while page.context.request.get(address, fail_on_status_code=False).status != OK:
+            if running.poll() is not None:
+                raise SystemExit("the web UI did not start")
+        page.goto(address)
+        page.wait_for_function(LIVE, timeout=60_000)
+        page.add_style_tag(content=STYLE)
+        save(page, PICTURES / "tutorial-live.png")
+        running.terminate()
 
 
 def locust(*options: str, report_dir: Path) -> Path:
