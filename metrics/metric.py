@@ -21,7 +21,7 @@ from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.pairing import Ids, Pair, Remembered
 from mcstress.metrics.tally import Accumulator, Tally
-from mcstress.metrics.worst import WorstReissues
+from mcstress.metrics.worst_reissues import WorstReissues
 
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 BY_CHANCE, DIFFERENCE = "Jaccard by chance, 0 to 1", "difference of shares, -1 to 1"

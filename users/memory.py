@@ -14,7 +14,7 @@ from random import Random
 
 from mcstress.metrics.event import Hit, Item
 from mcstress.services.target import Recording, Target
-from mcstress.users.bulk import Batch, write_all
+from mcstress.users.bulk_write import Batch, write_all
 from mcstress.users.run import Seat
 from mcstress.users.scenarios.model import Demand, Scenario
 

@@ -22,8 +22,8 @@ from mcstress.metrics.appointments import Row as Appointment
 from mcstress.metrics.arrivals import Row
 from mcstress.process.loop_lag import LoopSecond
 from mcstress.tracing.trace import MaskLevel
-from mcstress.users.at_rest import RestLists
-from mcstress.users.board import Recordings
+from mcstress.users.handover_board import Recordings
+from mcstress.users.lists_at_rest import RestLists
 from mcstress.users.mail import Mail
 from mcstress.users.mail_dates import DueMail
 from mcstress.users.run import Run, Seat

@@ -16,13 +16,13 @@ from mcstress.commands.corpus import corpora_of
 from mcstress.commands.load_journal import Journal
 from mcstress.commands.truth import exact_lines
 from mcstress.errors import ServiceRefusalError, UsageError
-from mcstress.first_search import untraced
+from mcstress.probe_search import untraced
 from mcstress.services.corpus_file import CorpusItem, read_corpora
 from mcstress.services.step import Step
 from mcstress.services.target import Found, NewItem, Recording, Search, Sizes, Target
 from mcstress.services.target_class import make_target
 from mcstress.settings import Settings, read_settings
-from mcstress.users.bulk import Write, write_all
+from mcstress.users.bulk_write import Write, write_all
 from mcstress.users.memory import filler
 from mcstress.users.scenarios.load import load_scenario
 

@@ -26,6 +26,7 @@ from mcstress.metrics.check import Check
 from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.names import find
+from mcstress.metrics.number_format import percent
 from mcstress.metrics.phase import MIX_NAMES, add_mix
 from mcstress.metrics.results import (
     ChangedReissue,
@@ -37,7 +38,6 @@ from mcstress.metrics.results import (
     Timeline,
     says,
 )
-from mcstress.metrics.shown import percent
 from mcstress.metrics.trial_judgement import evaluate_search
 from mcstress.metrics.users_timeline import RunSpan
 from mcstress.metrics.wording import STAFFING, Words

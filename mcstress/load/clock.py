@@ -20,7 +20,7 @@ from mcstress.metrics.appointments import Fate, Row
 from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
 from mcstress.users.appointments import HANDOVERS, HOUR_MS, Appointment, Timetable, appointments
-from mcstress.users.board import Recordings
+from mcstress.users.handover_board import Recordings
 from mcstress.users.mail import Mail
 from mcstress.users.mail_dates import DueMail
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing

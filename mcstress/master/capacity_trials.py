@@ -17,7 +17,7 @@ import msgspec
 
 from mcstress.load.round_places import events_of_a_trio
 from mcstress.load.schedule import TrialPlan
-from mcstress.master.offering import Offering
+from mcstress.master.offered_load import Offering
 from mcstress.metrics.arrivals import Offered, Trial
 from mcstress.metrics.capacity import capacity_reading, per_s
 from mcstress.metrics.capacity_search import CapacitySearch

@@ -25,20 +25,20 @@ from mcstress.load.schedule import GrantedSecond
 from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
 from mcstress.master.mail_blocks import MailByClock
-from mcstress.master.offering import LOOK_S as OFFER_S
-from mcstress.master.offering import Offering, shares_of
+from mcstress.master.offered_load import LOOK_S as OFFER_S
+from mcstress.master.offered_load import Offering, shares_of
 from mcstress.master.progress import Progress
+from mcstress.master.run_session import RunSession, Speaker
 from mcstress.master.run_state import ImpossibleError, RunState
 from mcstress.master.scenario_clock import TICK_S as CLOCK_S
 from mcstress.master.scenario_clock import ScenarioClock
 from mcstress.master.seat_assignment import SeatAssignment
-from mcstress.master.session import RunSession, Speaker
 from mcstress.master.spawn_tracker import SpawnTracker
 from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import LOCAL, WorkerState
 from mcstress.options import option
 from mcstress.services.clock import CLOCK
-from mcstress.tracing.counts import counts_of
+from mcstress.tracing.delivery_counts import counts_of
 from mcstress.worker.segment_file import refused
 
 ENDED_BY_CLOCK = "the clock has ended"

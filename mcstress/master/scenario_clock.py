@@ -15,11 +15,11 @@ from collections.abc import Iterable
 import msgspec
 
 from mcstress.master.mail_blocks import HandedOut, MailByClock
-from mcstress.master.offering import BEGINS_IN_S
+from mcstress.master.offered_load import BEGINS_IN_S
 from mcstress.master.seat_pool import SeatPool
 from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.appointments import AppointmentTotals, Row, totals
-from mcstress.metrics.shown import shown_hour
+from mcstress.metrics.number_format import shown_hour
 from mcstress.services.clock import CLOCK
 from mcstress.users.appointments import HOUR_MS, Timetable, appointments
 from mcstress.users.run import ClockPace, Run, Seat

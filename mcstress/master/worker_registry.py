@@ -10,7 +10,7 @@ from gevent.lock import RLock
 from mcstress.cluster.messages import Delta, Drained, RoundTrip
 from mcstress.load.schedule import ArrivalCounts
 from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
-from mcstress.tracing.counts import ProcessCounts, counts_of
+from mcstress.tracing.delivery_counts import ProcessCounts, counts_of
 
 LOCAL = "local"
 

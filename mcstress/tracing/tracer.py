@@ -10,10 +10,10 @@ import gevent
 from greenlet import getcurrent
 
 from mcstress.services.trace_context import is_sampled, phase_trace_id
-from mcstress.tracing.counts import FateCounts, TraceCounts
 from mcstress.tracing.delivery import Sender, yield_to_loop
+from mcstress.tracing.delivery_counts import FateCounts, TraceCounts
 from mcstress.tracing.entries import EntryFactory
-from mcstress.tracing.http.posting import UNSERIALISABLE
+from mcstress.tracing.http.batch_posting import UNSERIALISABLE
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.notices import ErrorBoundary, ThrottledWarnings
 from mcstress.tracing.observation import Score

@@ -25,7 +25,7 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
 from mcstress.services.target_class import make_target
-from mcstress.users.session import coordination_hook, provide_context, withheld_of
+from mcstress.users.coordinator_session import coordination_hook, provide_context, withheld_of
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder

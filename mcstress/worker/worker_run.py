@@ -41,10 +41,10 @@ from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.process.loop_lag import LoopLag
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
-from mcstress.tracing.counts import SaidCounts
-from mcstress.users.at_rest import ListsAtRest, RestLists
-from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.tracing.delivery_counts import SaidCounts
 from mcstress.users.freshness_poll import FreshnessPolls
+from mcstress.users.handover_board import HandoverBoard, Recordings
+from mcstress.users.lists_at_rest import ListsAtRest, RestLists
 from mcstress.users.mail import Mail
 from mcstress.users.relevance import Rules
 from mcstress.users.run import Run, Seat

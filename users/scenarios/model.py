@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from mcstress.metrics.event import question_key
 from mcstress.metrics.wording import Words
-from mcstress.services.llm.parsed import FieldKind, Prompts
+from mcstress.services.llm.prompts import FieldKind, Prompts
 from mcstress.users.scenarios.clock_model import (
     PLAIN_NAME,
     START,

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from mcstress.metrics.wording import Words
-from mcstress.services.llm.parsed import FieldKind, Prompts
+from mcstress.services.llm.prompts import FieldKind, Prompts
 from mcstress.users.scenarios.clock_model import START, ArrivalSource, Shift, TimelineEntry
 from mcstress.users.scenarios.model import (
     Count,

@@ -19,8 +19,8 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from mcstress.evidence.document_parts import RunSection
-from mcstress.evidence.report import words
-from mcstress.evidence.report.library import library_tag, page_environment
+from mcstress.evidence.report import formatting
+from mcstress.evidence.report.page_assets import library_tag, page_environment
 from mcstress.evidence.report.plots import clock, quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
@@ -168,8 +168,8 @@ def _worst(one: ChangedReissue, run: RunSection) -> WorstReissue:
     return WorstReissue(
         label=f"{one.coordinator}, round {one.round}: {one.role}, {one.contract}",
         query=one.query,
-        jaccard=words.score(one.jaccard),
-        rbo=words.score(one.rbo),
+        jaccard=formatting.score(one.jaccard),
+        rbo=formatting.score(one.rbo),
         ranks=[*_side_by_side(one.baseline, one.reissue)],
         link=run.trace_link(one.trace_id),
     )

@@ -19,10 +19,10 @@ from msgspec import UNSET
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import SCHEMA, Json, RunDocument, document_of
 from mcstress.evidence.store.document import DocumentEvents, read_head
+from mcstress.evidence.store.event_line import QUICK, ReadOptions
 from mcstress.evidence.store.foreign import read_foreign
 from mcstress.evidence.store.integrity import Ends, faults_of_document, faults_of_lines
 from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
-from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
 from mcstress.metrics.appointments import Row as Appointment

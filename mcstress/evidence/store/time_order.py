@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstress.errors import UsageError
+from mcstress.evidence.store.event_line import QUICK, Damage, EventMark, ReadOptions, mark_decoder
 from mcstress.evidence.store.lines import DECODE_ERRORS, Line
 from mcstress.evidence.store.lines_digest import FileTally, LinesDigest
-from mcstress.evidence.store.reading import QUICK, Damage, EventMark, ReadOptions, mark_decoder
 from mcstress.evidence.store.source import EventsFile, Source
 from mcstress.metrics.event import Event
 

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from mcstress.services.at_once import wait
 from mcstress.services.clock import CLOCK
+from mcstress.services.concurrent_calls import wait
 from mcstress.services.failure_reason import clip
 from mcstress.services.step import Step, leave_cut, part_times
 from mcstress.services.target import TargetSetup
+from mcstress.services.toml.compiled_file import Plan, PollPlan
 from mcstress.services.toml.operation import Operation, Outgoing, document
-from mcstress.services.toml.plan import Plan, PollPlan
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
 from mcstress.services.toml.service import Connections, Service
 from mcstress.services.toml.template import Values

@@ -12,7 +12,7 @@ import msgspec
 from mcstress.metrics.event import HIT_TWICE, Hit
 from mcstress.services.failure_reason import clip
 from mcstress.services.target import Found, Search
-from mcstress.services.toml.file import FileError, HitsTable, Metric, RecallTable
+from mcstress.services.toml.file_tables import FileError, HitsTable, Metric, RecallTable
 from mcstress.services.toml.operation import document, pointer_of
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
 

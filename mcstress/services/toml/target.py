@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from mcstress.errors import ServiceRefusalError
-from mcstress.services.at_once import at_once
 from mcstress.services.clock import CLOCK
+from mcstress.services.concurrent_calls import at_once
 from mcstress.services.step import Step
 from mcstress.services.target import (
     ADD,
@@ -30,12 +30,12 @@ from mcstress.services.target import (
     TargetSetup,
 )
 from mcstress.services.toml.caller import STORE_QUERY, Caller, Known, Parts, RequestError
+from mcstress.services.toml.compiled_file import HitsPlan, Plan, WritePlan, plan_of
+from mcstress.services.toml.corpus_sizes import read_sizes
 from mcstress.services.toml.hits import Rows, found_of, merged
-from mcstress.services.toml.plan import HitsPlan, Plan, WritePlan, plan_of
 from mcstress.services.toml.service import Service
-from mcstress.services.toml.sizes import read_sizes
 from mcstress.services.toml.vectors import builtin_embedding, dimension_of
-from mcstress.services.toml.writing import (
+from mcstress.services.toml.write_requests import (
     batches,
     item_values,
     recorded_values,

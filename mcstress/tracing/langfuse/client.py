@@ -10,8 +10,8 @@ import httpx
 import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
+from mcstress.tracing.http.batch_posting import TIMEOUT_S, Encoder, Poster, SendPolicy
 from mcstress.tracing.http.client import make_client
-from mcstress.tracing.http.posting import TIMEOUT_S, Encoder, Poster, SendPolicy
 from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, read_status
 from mcstress.tracing.langfuse.ingestion import Batches
 from mcstress.tracing.langfuse.otlp import Otlp

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic
 
 from mcstress.tracing.delivery import SEND_POLICY
+from mcstress.tracing.http.batch_posting import TIMEOUT_S, Poster, SendPolicy
 from mcstress.tracing.http.client import make_client
-from mcstress.tracing.http.posting import TIMEOUT_S, Poster, SendPolicy
 from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, read_status
 from mcstress.tracing.otlp.encoding import Spans
 from mcstress.tracing.tracer import Tracer

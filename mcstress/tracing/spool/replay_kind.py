@@ -14,8 +14,8 @@ from mcstress.tracing.spool.line import HEAD_TAG, SCORE_TAG, tag_of
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
+    from mcstress.tracing.batch_sizing import Portions
     from mcstress.tracing.observation import Entry
-    from mcstress.tracing.portions import Portions
     from mcstress.tracing.spool.replay_outcome import Mark
 
 TRIES = 4

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcstress.metrics.shown import figure, milliseconds, percent, shown
+from mcstress.metrics.number_format import figure, milliseconds, percent, shown
 
 ENDS = (0.0, 1.0)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcstress.master.partners import ROUNDS_KEPT_UNASKED, HandoverPartners
+from mcstress.master.handover_partners import ROUNDS_KEPT_UNASKED, HandoverPartners
 from mcstress.master.seat_pool import SeatPool
-from mcstress.users.board import Recordings
+from mcstress.users.handover_board import Recordings
 from mcstress.users.scenarios.load import load_scenario
 
 HANDOVERS = load_scenario("three_cities").handovers

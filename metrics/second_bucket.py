@@ -24,7 +24,7 @@ from mcstress.metrics.response import ScheduledTimes
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import SlotCounts
 from mcstress.metrics.unparseable import LLM_STEPS
-from mcstress.metrics.worst import WorstReissues
+from mcstress.metrics.worst_reissues import WorstReissues
 
 Latencies = defaultdict[str, list[float]]
 

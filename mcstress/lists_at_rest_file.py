@@ -9,7 +9,7 @@ import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.evidence.store.history import blaming, events_of, read_run
-from mcstress.users.at_rest import RestLists, list_of
+from mcstress.users.lists_at_rest import RestLists, list_of
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.truth import question_id
 

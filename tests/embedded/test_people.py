@@ -8,13 +8,13 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from mcstress.services.embedded.workers import make_workers
+from mcstress.services.embedded.people import make_workers
 
 DIGEST = """
 import msgspec
 from hashlib import sha256
 from mcstress.services.embedded.vocabulary import load_vocabulary
-from mcstress.services.embedded.workers import make_workers
+from mcstress.services.embedded.people import make_workers
 workers = make_workers(load_vocabulary(), 7, "w", 200)
 print(sha256(msgspec.json.encode(workers)).hexdigest())
 """

@@ -11,10 +11,10 @@ from mcstress.metrics.availability import Availability
 from mcstress.metrics.band import Bands, load_band
 from mcstress.metrics.event import Event, utc
 from mcstress.metrics.metric import Faults, Say
-from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.rounds import Rounds
+from mcstress.metrics.second_bucket import SecondBucket
 from mcstress.metrics.timeline import TimelineCounts
-from mcstress.metrics.worst import WorstReissues
+from mcstress.metrics.worst_reissues import WorstReissues
 
 SETTLE_AT = 50_000
 """Events after which moments are settled, even where nobody asks: their latencies take memory."""

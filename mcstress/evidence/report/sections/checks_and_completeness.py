@@ -17,13 +17,13 @@ from mcstress.evidence.document_parts import (
     WorkerPart,
     lost_by_reason,
 )
-from mcstress.evidence.report import readings, words
+from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Section, Table, Verbatim
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.checks import CheckOutcome, settled_by, value_of
 from mcstress.metrics.names import METRICS
-from mcstress.metrics.shown import beyond
+from mcstress.metrics.number_format import beyond
 from mcstress.metrics.wording import Words
 
 
@@ -68,7 +68,7 @@ def _check(check: CheckOutcome) -> list[Any]:
     return [
         Verbatim(check.check),
         _value(check),
-        words.interval(check.ci95, limits=(check.threshold,)),
+        formatting.interval(check.ci95, limits=(check.threshold,)),
         _witnesses(check),
         readings.verdict(check.verdict),
         _why(check),
@@ -78,9 +78,9 @@ def _check(check: CheckOutcome) -> list[Any]:
 def _witnesses(check: CheckOutcome) -> str:
     """What the value rests on, with its name, in one piece: availability has slots of time."""
     metric = METRICS.get(check.metric)
-    told = words.plural(check.samples, "slot" if metric and metric.measured else "sample")
+    told = formatting.plural(check.samples, "slot" if metric and metric.measured else "sample")
     if check.questions is not None:
-        told = words.plural(check.questions, "question")
+        told = formatting.plural(check.questions, "question")
     return told.replace(" ", readings.NO_BREAK)
 
 
@@ -97,7 +97,7 @@ def _why(check: CheckOutcome) -> str:
 def _value(check: CheckOutcome) -> str:
     if check.value is not None:
         return value_of(check.metric, check.value, check.threshold)
-    return words.NONE if check.at_least is None else beyond(check.at_least)
+    return formatting.NONE if check.at_least is None else beyond(check.at_least)
 
 
 def completeness(document: RunDocument) -> Section:
@@ -118,7 +118,7 @@ def completeness(document: RunDocument) -> Section:
         tables.append(Table(["Not delivered; mcstress replay sends it"], waiting))
     faults = {kind: n for kind, n in document.faults.items() if n}
     if faults:
-        rows = [[words.spaced(kind), words.count(n)] for kind, n in faults.items()]
+        rows = [[formatting.spaced(kind), formatting.count(n)] for kind, n in faults.items()]
         tables.append(Table(["Counted faults", "Count"], rows))
     return Section(
         key="completeness",
@@ -142,15 +142,17 @@ def _mail_notes(mail: MailCount | UnsetType) -> list[str]:
     if isinstance(mail, UnsetType):
         return []
     again = ", beginning again when used up" if mail.repeated else ""
-    said = [f"Mail from {Verbatim(mail.source)}: {words.of(mail.taken, mail.messages)} messages"]
+    said = [
+        f"Mail from {Verbatim(mail.source)}: {formatting.of(mail.taken, mail.messages)} messages"
+    ]
     said[0] += f" were taken by coordinators{again}."
     if mail.lost:
         said.append(f"{mail.lost:,} messages were with lost workers, taken or not.")
     if mail.left_out:
         named = "; ".join(mail.faults)
-        said.append(f"{words.plural(mail.left_out, 'message')} of it left out: {named}.")
+        said.append(f"{formatting.plural(mail.left_out, 'message')} of it left out: {named}.")
     if mail.attachments:
-        said.append(f"{words.plural(mail.attachments, 'attachment')} left out.")
+        said.append(f"{formatting.plural(mail.attachments, 'attachment')} left out.")
     return said
 
 
@@ -166,17 +168,17 @@ def _events(figure: Completeness, nouns: Words) -> list[list[Any]]:
         "events_merged": "in the figures",
         "events_kept": "kept as evidence",
     }
-    return [[named[key], words.count(count)] for key, count in figure.counts.items()]
+    return [[named[key], formatting.count(count)] for key, count in figure.counts.items()]
 
 
 def _worker(worker: WorkerPart) -> list[Any]:
     missing = worker.reports_missing
     state = readings.Reading("complete", "good")
     if missing:
-        state = readings.Reading(f"{words.plural(missing, 'report')} never arrived", "bad")
+        state = readings.Reading(f"{formatting.plural(missing, 'report')} never arrived", "bad")
     if worker.lost:
         state = readings.Reading("lost", "bad")
-    return [Verbatim(worker.name), words.count(worker.events), state]
+    return [Verbatim(worker.name), formatting.count(worker.events), state]
 
 
 def _tracing(sinks: list[SinkTracing]) -> Table:
@@ -186,25 +188,25 @@ def _tracing(sinks: list[SinkTracing]) -> Table:
         [key, *cells] for key, *cells in zip(_FATES, *map(_fates, sinks), strict=True)
     ]
     if any(sink.where for sink in sinks):
-        rows.insert(0, ["to", *(Verbatim(sink.where or words.NONE) for sink in sinks)])
+        rows.insert(0, ["to", *(Verbatim(sink.where or formatting.NONE) for sink in sinks)])
     return Table(columns, rows)
 
 
 def _fates(sink: SinkTracing) -> list[str]:
     """By ``_FATES``; a loss has its reasons."""
     told, delivered = sink.visible, sink.delivered
-    shown = words.count(told)
+    shown = formatting.count(told)
     if told is not None and delivered is not None and told < delivered:
-        shown = words.visible(told, delivered, sink.visible_within_s)
+        shown = formatting.visible(told, delivered, sink.visible_within_s)
     dropped = lost_by_reason(sink)
     by_reason = ", ".join(f"{reason}: {n:,}" for reason, n in dropped.items() if n)
-    lost = words.count(sum(dropped.values()))
+    lost = formatting.count(sum(dropped.values()))
     return [
-        words.count(sink.made),
-        words.count(sink.sampled_out),
-        words.count(delivered),
+        formatting.count(sink.made),
+        formatting.count(sink.sampled_out),
+        formatting.count(delivered),
         shown,
-        words.count(sink.spooled),
+        formatting.count(sink.spooled),
         f"{lost} ({by_reason})" if by_reason else lost,
     ]
 
@@ -218,7 +220,7 @@ def _traced(worker: WorkerPart, sinks: list[SinkTracing]) -> list[list[Any]]:
         told = tracing or ProcessTraces()
         counts = [told.made, told.sampled_out, told.delivered, told.spooled]
         counts.append(sum(lost_by_reason(told).values()) if tracing else None)
-        rows.append([Verbatim(name), *map(words.count, counts)])
+        rows.append([Verbatim(name), *map(formatting.count, counts)])
     return rows
 
 
@@ -246,7 +248,9 @@ def _score_note(scores: TraceCount) -> list[str]:
     made, spooled = scores.made or 0, scores.spooled or 0
     dropped = [f"{n:,} dropped ({reason})" for reason, n in lost_by_reason(scores).items() if n]
     missing = [f"{spooled:,} spooled"] * bool(spooled) + dropped
-    return [f"Of {made:,} scores on traces: {words.sentence_list(missing)}."] if missing else []
+    return (
+        [f"Of {made:,} scores on traces: {formatting.sentence_list(missing)}."] if missing else []
+    )
 
 
 def _sum_note(tracing: SinkTracing) -> list[str]:

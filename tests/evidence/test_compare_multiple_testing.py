@@ -1,6 +1,6 @@
 """A family's p values against brute force and scipy, and by simulation at 4 against 4.
 
-``pytest -m slow tests/evidence/test_compare_family.py -s`` prints the table.
+``pytest -m slow tests/evidence/test_compare_multiple_testing.py -s`` prints the table.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcstress.evidence.compare import family
-from mcstress.evidence.compare.family import RunFigure, family_p, least_p
+from mcstress.evidence.compare import multiple_testing
+from mcstress.evidence.compare.multiple_testing import RunFigure, family_p, least_p
 
 FAMILY = 15
 
@@ -89,11 +89,14 @@ def test_many_runs_are_split_at_random_always_alike():
     first = family_p(figures)
     assert first == family_p(figures)
     assert first[1] < 0.001 < first[0]
-    assert first[1] >= 1 / family.MOST_SPLITS
+    assert first[1] >= 1 / multiple_testing.MOST_SPLITS
 
 
 def test_figures_that_never_differ_find_nothing():
-    same, far = RunFigure([0.0] * 4, [0.0] * 4, family.SHARE_FLOOR), RunFigure([0.0] * 4, [1.0] * 4)
+    same, far = (
+        RunFigure([0.0] * 4, [0.0] * 4, multiple_testing.SHARE_FLOOR),
+        RunFigure([0.0] * 4, [1.0] * 4),
+    )
     assert family_p([same, far]) == pytest.approx([1.0, 2 / 70])
     assert family_p([]) == []
 

@@ -21,7 +21,7 @@ import numpy as np
 from starlette.requests import Request
 
 from mcstress.services.embedded.chat import Chat, ChatBody, written
-from mcstress.services.embedded.demand import read_demand
+from mcstress.services.embedded.demand_parsing import read_demand
 from mcstress.services.embedded.http import LARGEST_ITEMS_BYTES, error_answer, read_body
 from mcstress.services.embedded.lexicon import load_lexicon
 from mcstress.services.embedded.matrix import MatrixEngine

@@ -8,7 +8,7 @@ import pytest
 from locust.runners import MasterRunner
 
 from mcstress.cluster import messages
-from mcstress.master.session import RunSession
+from mcstress.master.run_session import RunSession
 from mcstress.master.stages import RunStage, WorkerStage
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from mcstress.errors import UsageError
 from mcstress.evidence.store.document import write_document
+from mcstress.lists_at_rest_file import read_rest
 from mcstress.metrics.event import Event, Hit, encoder, utc
-from mcstress.rest import read_rest
-from mcstress.users.at_rest import overlap_at_rest
+from mcstress.users.lists_at_rest import overlap_at_rest
 from mcstress.users.scenarios.load import load_scenario
 
 SCENARIO = load_scenario("three_cities")

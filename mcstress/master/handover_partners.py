@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcstress.master.seat_pool import SeatPool
-from mcstress.users.board import Recordings
+from mcstress.users.handover_board import Recordings
 from mcstress.users.run import Seat
 from mcstress.users.scenarios.model import Handover
 

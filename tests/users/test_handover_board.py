@@ -4,7 +4,7 @@ import gevent
 import pytest
 
 from mcstress.metrics.event import Item
-from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.handover_board import HandoverBoard, Recordings
 
 
 def recordings(round_=1):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mcstress.services.embedded.bodies import SearchBody
 from mcstress.services.embedded.corpus import CorpusHit
 from mcstress.services.embedded.playbook import Play, PlaybookIndex, Recollection
-from mcstress.services.embedded.recall import RecallRules, apply_memory
+from mcstress.services.embedded.playbook_ranking import RecallRules, apply_memory
 
 A, B = ("workers", "a"), ("workers", "b")
 NONE = msgspec.Raw(b"{}")

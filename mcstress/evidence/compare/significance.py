@@ -3,9 +3,9 @@
 Where nothing changed, at most 5 % of comparisons call anything a difference. Two kinds of test
 share these five per cent. By question, at 2 %: figures that enough questions were asked for on
 both sides (paired.py), corrected by Holm's method (1979). By run, at 3 %: all others, together
-(family.py). 3 and 2, because 4 against 4 runs can reach 2.9 %. A kind that has no figure, or has
-too few runs, leaves its share to the other. A figure whose questions are too few to reach 2 %
-beside the others of its kind (Tarone 1990) is judged by run.
+(multiple_testing.py). 3 and 2, because 4 against 4 runs can reach 2.9 %. A kind that has no
+figure, or has too few runs, leaves its share to the other. A figure whose questions are too few to
+reach 2 % beside the others of its kind (Tarone 1990) is judged by run.
 
 ``judge`` says what could not be judged: a figure that nothing could be proven of, and speed where
 runs differ so much that a doubling would be found in less than 80 % of comparisons.
@@ -18,10 +18,10 @@ from math import log
 
 import msgspec
 
-from mcstress.evidence.compare import family, speed
-from mcstress.evidence.compare.family import RunFigure, family_p
+from mcstress.evidence.compare import multiple_testing, speed
 from mcstress.evidence.compare.figure import Figure, Paired
-from mcstress.evidence.report import words
+from mcstress.evidence.compare.multiple_testing import RunFigure, family_p
+from mcstress.evidence.report import formatting
 from mcstress.metrics.intervals import ALPHA
 from mcstress.metrics.metric import COUNT, JACCARD, RATE
 from mcstress.metrics.names import METRICS
@@ -72,7 +72,7 @@ def reach(figure: Figure, by_run: Sequence[Figure], values: SideValues) -> float
 
 
 def _levels(primary: Sequence[Figure], runs: tuple[int, int]) -> Levels:
-    least = family.least_p(*runs) if min(runs) >= family.FEWEST_RUNS else 1.0
+    least = multiple_testing.least_p(*runs) if min(runs) >= multiple_testing.FEWEST_RUNS else 1.0
     asked = any(figure.paired and figure.paired.p is not None for figure in primary)
     if least > ALPHA:
         return Levels(0.0, ALPHA)
@@ -126,7 +126,7 @@ def _run_figure(figure: Figure, a: Sequence[float], b: Sequence[float]) -> RunFi
         return RunFigure([log(value) for value in a], [log(value) for value in b])
     unit = METRICS[figure.name].unit if figure.name in METRICS else RATE
     floor = COUNT_FLOOR if unit == COUNT else OTHER_FLOOR
-    return RunFigure(a, b, family.SHARE_FLOOR if unit in (RATE, JACCARD) else floor)
+    return RunFigure(a, b, multiple_testing.SHARE_FLOOR if unit in (RATE, JACCARD) else floor)
 
 
 def _too_few(
@@ -142,7 +142,7 @@ def _too_few(
     few = [figure for figure in rest if figure not in holey]
     if few:
         needed = _needed([one for one in few if one.relative], by_run or few, values)
-        names = words.sentence_list([figure.name for figure in few])
+        names = formatting.sentence_list([figure.name for figure in few])
         found.append(f"{_against(runs)} cannot prove any change of {names}; {needed} would")
     return found
 
@@ -165,7 +165,7 @@ def _too_weak(by_run: Sequence[Figure], values: SideValues, runs: tuple[int, int
 
 def _needed(speeds: Sequence[Figure], family_: Sequence[Figure], values: SideValues) -> str:
     """How many runs a side would prove something, and a doubling of ``speeds``."""
-    fewest = next(n for n in range(2, 10) if family.least_p(n, n) <= RUNS_SHARE)
+    fewest = next(n for n in range(2, 10) if multiple_testing.least_p(n, n) <= RUNS_SHARE)
     spreads = [spread for one in speeds if (spread := _spread(*values[one.name])) is not None]
     numbers = [speed.runs_needed(DOUBLED, spread, _rivals(family_)) for spread in spreads]
     if None in numbers:
@@ -189,4 +189,4 @@ def _rivals(by_run: Sequence[Figure]) -> int:
 
 
 def _against(runs: tuple[int, int]) -> str:
-    return f"{runs[0]} against {words.plural(runs[1], 'run')}"
+    return f"{runs[0]} against {formatting.plural(runs[1], 'run')}"

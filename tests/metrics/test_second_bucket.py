@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mcstress.metrics.availability import Availability
 from mcstress.metrics.band import Band
 from mcstress.metrics.metric import Faults
-from mcstress.metrics.moment import SecondBucket
-from mcstress.metrics.worst import WorstReissues
+from mcstress.metrics.second_bucket import SecondBucket
+from mcstress.metrics.worst_reissues import WorstReissues
 
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=-5, minutes=-30))])
 EARLIEST = datetime(1990, 1, 1)  # noqa: DTZ001  (hypothesis wants it so, and adds the zones)

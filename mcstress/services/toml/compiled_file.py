@@ -9,7 +9,7 @@ from typing import Any
 
 from mcstress.services.target import Capabilities
 from mcstress.services.toml.columns import Columns
-from mcstress.services.toml.file import (
+from mcstress.services.toml.file_tables import (
     FileError,
     HitsTable,
     PollTable,

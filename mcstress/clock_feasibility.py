@@ -14,8 +14,8 @@ import msgspec
 
 from mcstress.clock_settings import TIME_SCALE, ClockSettings
 from mcstress.errors import UsageError
-from mcstress.first_search import first_search, untraced
-from mcstress.metrics.shown import milliseconds, percent
+from mcstress.metrics.number_format import milliseconds, percent
+from mcstress.probe_search import first_search, untraced
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.preflight import ModelFacts
 from mcstress.settings import Settings

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mcstress import busy_share as module
-from mcstress.busy_share import BusyShare, busy_share, said_of_busy
+from mcstress import clock_feasibility as module
+from mcstress.clock_feasibility import BusyShare, busy_share, said_of_busy
 from mcstress.commands.check import parse
 from mcstress.errors import UsageError
 from mcstress.services.preflight import ModelFacts

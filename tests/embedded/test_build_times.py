@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from mcstress.services.embedded import built, system
+from mcstress.services.embedded import build_times, system
 
 SMALL = (("workers", "w", 300), ("ethereal_workers", "e", 2500))
 QUERIES = ("forklift operator in Milwaukee", "night shift nurse", "wéldér", "")
@@ -46,7 +46,7 @@ def test_what_is_damaged_is_built_again(vocabulary, folder, damage):
     whole = kept.read_bytes()
     edits = {"flipped": whole[:-99] + bytes([whole[-99] ^ 1]) + whole[-98:], "cut": whole[:-1]}
     kept.write_bytes(edits.get(damage, damage))
-    assert built.load_built(7) is None
+    assert build_times.load_built(7) is None
     assert answers(system.build_matrix(vocabulary, 7)) == first
     assert kept.read_bytes() == whole
 
@@ -59,9 +59,9 @@ def test_where_nothing_can_be_kept_all_works(vocabulary, monkeypatch):
 
 
 def test_only_the_newest_are_kept(folder):
-    nothing = built.Built([], b"", b"", [])
-    for seed in range(2 * built.KEPT_FILES):
-        built.keep(seed, nothing)
-        os.utime(built.kept_at(seed), (seed, seed))
-    newest = range(built.KEPT_FILES, 2 * built.KEPT_FILES)
-    assert sorted(folder.iterdir()) == sorted(map(built.kept_at, newest))
+    nothing = build_times.Built([], b"", b"", [])
+    for seed in range(2 * build_times.KEPT_FILES):
+        build_times.keep(seed, nothing)
+        os.utime(build_times.kept_at(seed), (seed, seed))
+    newest = range(build_times.KEPT_FILES, 2 * build_times.KEPT_FILES)
+    assert sorted(folder.iterdir()) == sorted(map(build_times.kept_at, newest))

@@ -12,7 +12,7 @@ heavy tails, here in four fifths and more. The price: differences that are small
 but sure, may not be found; their interval (speed.py) shows them.
 
 4 against 4 are the fewest that can find anything: of 70 splits, two are as extreme as one can be,
-p = 0.029. tests/evidence/test_compare_family.py has alarms and finds in a table.
+p = 0.029. tests/evidence/test_compare_multiple_testing.py has alarms and finds in a table.
 """
 
 from __future__ import annotations

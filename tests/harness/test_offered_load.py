@@ -8,9 +8,9 @@ import pytest
 
 from mcstress.cluster.messages import Delta, Drained
 from mcstress.load.schedule import ArrivalCounts, ArrivalRate, RatePlan, places
-from mcstress.master import offering as module
+from mcstress.master import offered_load as module
 from mcstress.master.completeness import completeness
-from mcstress.master.offering import AHEAD_S, Offering, shares_of, totals_of
+from mcstress.master.offered_load import AHEAD_S, Offering, shares_of, totals_of
 from mcstress.metrics.arrivals import OfferedSecond
 from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.process.loop_lag import LoopSecond

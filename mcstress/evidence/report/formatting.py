@@ -1,12 +1,12 @@
-"""Numbers as the reports write them, the same in all of them (metrics/shown.py)."""
+"""Numbers as the reports write them, the same in all of them (metrics/number_format.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcstress.metrics import shown as numbers
+from mcstress.metrics import number_format as numbers
+from mcstress.metrics.number_format import shown
 from mcstress.metrics.results import Percentiles
-from mcstress.metrics.shown import shown
 
 plural = numbers.plural
 NONE = "–"  # noqa: RUF001  (what a table shows for nothing)
