@@ -13,9 +13,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from http.client import OK
+from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -98,23 +98,17 @@ FRAME = """
 """
 """JavaScript that leaves the verdict, the checks that failed (else the unknown), and the parts."""
 
-ONLY = """
-selector => {
-  const shown = document.querySelector(selector);
-  for (const child of [...document.querySelector('main').children])
-    if (child !== shown) child.remove();
-}
-"""
-"""JavaScript that leaves one section of a report."""
-
-LIVE = """
+LIVE = r"""
 () => {
   const drawn = window.Bokeh?.documents ?? [];
-  const users = document.querySelector('#facts')?.innerText ?? '';
-  return drawn.length > 0 && drawn.every(one => one.is_idle) && /\\b24\\b/.test(users);
+  const ran = document.querySelector('#state')?.innerText ?? '';
+  return drawn.length > 0 && drawn.every(one => one.is_idle) && /running for 3\d/.test(ran);
 }
 """
 """JavaScript that says whether the live page has its charts, and all users are there."""
+
+WITHOUT = "parts => document.querySelectorAll(parts).forEach(one => one.remove())"
+"""JavaScript that leaves out what selectors name."""
 
 HEAD = "() => document.querySelectorAll('section:not(#checks)').forEach(one => one.remove())"
 """JavaScript that leaves a report's first page."""
@@ -190,9 +184,10 @@ def tutorial(page: Page) -> None:
         report = locust(*RAMP, report_dir=Path(name) / "reports")
         open_report(page, report)
         page.evaluate(HEAD)
+        page.evaluate(WITHOUT, "main > dl")
         save(page, PICTURES / "tutorial-head.png")
         open_report(page, report)
-        page.evaluate(ONLY, "#load_curve")
+        page.evaluate(WITHOUT, "main > :not(#load_curve), #load_curve .wide ~ .wide")
         save(page, PICTURES / "tutorial-load.png")
         live(page, Path(name) / "live")
 
@@ -205,14 +200,23 @@ def live(page: Page, folder: Path) -> None:
     command += ["--autostart", "--autoquit", "1", "--report-dir", str(folder), *RAMP]
     with subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.DEVNULL) as running:
         address = f"http://127.0.0.1:{port}/coordination/"
-        while page.context.request.get(address, fail_on_status_code=False).status != OK:
+        while not answers(int(port)):
             if running.poll() is not None:
                 raise SystemExit("the web UI did not start")
+            time.sleep(0.1)
         page.goto(address)
         page.wait_for_function(LIVE, timeout=60_000)
         page.add_style_tag(content=STYLE)
+        page.evaluate(WITHOUT, "#sections, #reports, #facts, .chart:nth-of-type(n + 4)")
         save(page, PICTURES / "tutorial-live.png")
         running.terminate()
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def locust(*options: str, report_dir: Path) -> Path:
@@ -221,7 +225,8 @@ def locust(*options: str, report_dir: Path) -> Path:
     command = [sys.executable, "-m", "locust", "--headless", "--only-summary", *options]
     command += ["--report-dir", str(where)]
     done = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
-    pages = [*report_dir.glob("*_sample.html" if report_dir == SAMPLE else "*.html")]
+    name = "sample" if report_dir == SAMPLE else "*"
+    pages = [*report_dir.glob(f"multi_coord_stress_{name}.html")]
     if not pages:
         raise SystemExit(f"{' '.join(options)}: no report\n{done.stderr}")
     return pages[0]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -41,6 +40,8 @@ SERVES = {
 }
 """Lines that serve until they are stopped, and at which port."""
 STACK = "http://127.0.0.1:18700"
+APART = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""In networks and among processes of their own: what they start ends with them."""
 PROGRAMS = ("locust", "mcstress", "python")
 WRAPPER = """#!/bin/bash
 words=()
@@ -142,17 +143,17 @@ def test_the_lines_of_a_page_run(page, folder):
     env = {**os.environ, "PATH": f"{folder / '.venv' / 'bin'}:{os.environ['PATH']}"}
     with (folder / "output.log").open("w+") as output:
         running = subprocess.Popen(
-            ["unshare", "--net", "bash", script],
+            [*APART, "bash", script],
             cwd=folder,
             env=env,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
         try:
             code = running.wait(900)
         finally:
-            os.killpg(running.pid, signal.SIGKILL)
+            running.kill()
+            running.wait()
         output.seek(0)
         said = output.read()
     ran = folder / "ran.log"
