@@ -53,7 +53,7 @@ _MODULES = {
     "Metric": "metrics.metric",
     "Step": "services.step",
     "Target": "services.target",
-    "coordination_hook": "users.session",
+    "coordination_hook": "users.coordinator_session",
     "install": "plugin",
     "metric": "metrics.registry",
     "phase": "users.phases",

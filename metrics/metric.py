@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from mcstress.metrics.appointments import AppointmentTotals
-from mcstress.metrics.arrivals import ArrivalTotals, Row, Trial
+from mcstress.metrics.arrivals import ArrivalTotals, Trial, UnservedRow
 from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
@@ -225,7 +225,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     steps: Histograms = msgspec.field(default_factory=Histograms)
     failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
     whole: WholeRun | None = None
-    unserved: Sequence[Row] = ()
+    unserved: Sequence[UnservedRow] = ()
 
 
 class PlannedRound(msgspec.Struct, frozen=True):

@@ -8,12 +8,11 @@ of one, is left out: what hangs through an outage began before it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from mcstress.metrics import jaccard
 from mcstress.metrics.availability import Silence
-from mcstress.metrics.band import band_of
+from mcstress.metrics.band import BandEntry, band_of
 from mcstress.metrics.rates import rate
 from mcstress.metrics.timeline import SlotCounts, TimelineCounts
 from mcstress.metrics.users_timeline import UsersTimeline
@@ -23,8 +22,6 @@ KNOWN = ("errors.rate", "errors.failed", "latency.", "determinism.mean_jaccard")
 """How the names of the figures begin that are known of such times."""
 UNKNOWN = ("latency.queue", "latency.phases", "latency.response", "latency.lateness")
 """And of the figures that are not, all the same."""
-
-BandEntry = Mapping[str, Any]
 
 
 def is_known(figure: str) -> bool:

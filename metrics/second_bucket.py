@@ -18,7 +18,7 @@ from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlo
 from mcstress.metrics.band import Band
 from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord, utc
 from mcstress.metrics.freshness import LOOK_STEPS
-from mcstress.metrics.histogram import Counts
+from mcstress.metrics.histogram import BucketCounts
 from mcstress.metrics.metric import Faults, Say, Seen
 from mcstress.metrics.response import ScheduledTimes
 from mcstress.metrics.tally import Tally
@@ -179,18 +179,18 @@ class SecondBucket(Seen):
         for name, latencies in self.unanswered.items():
             self.answered[name].latencies_ms += latencies
         for name, answered in self.answered.items():
-            counts = Counts.of(answered.latencies_ms)
+            counts = BucketCounts.of(answered.latencies_ms)
             latency.steps[name].add(counts)
             slot.steps[name].add(counts)
         for phase, lasted in self.phases.items():
-            latency.phases[phase].add(Counts.of(lasted.lasted_ms))
-            latency.phases_service[phase].add(Counts.of(lasted.service_ms))
+            latency.phases[phase].add(BucketCounts.of(lasted.lasted_ms))
+            latency.phases_service[phase].add(BucketCounts.of(lasted.service_ms))
         for kept, histograms in (
             (self.queue, latency.queue),
             (self.parts, latency.parts),
         ):
             for name, latencies in kept.items():
-                histograms[name].add(Counts.of(latencies))
+                histograms[name].add(BucketCounts.of(latencies))
         if self.scheduled is not None:
             self.scheduled.settle(self.band.responses)
         self.band.events.merge(self.events)

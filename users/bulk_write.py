@@ -23,7 +23,7 @@ AT_ONCE = 8
 TRIES = 3
 
 
-class Batch(msgspec.Struct, frozen=True):
+class WrittenBatch(msgspec.Struct, frozen=True):
     """What was written: the place of the first (from 0), how many; ``error`` where it failed."""
 
     first: int
@@ -38,7 +38,7 @@ def write_all(
     *,
     skip: Iterable[int] = (),
     at_once: int = AT_ONCE,
-) -> Iterator[Batch]:
+) -> Iterator[WrittenBatch]:
     """Write ``things``, but for those at the places ``skip``; gives each batch when it is done.
 
     One that fails is tried again, ``TRIES`` times in all; nothing new is begun after one that
@@ -49,7 +49,7 @@ def write_all(
     free, pool = list(connections), Pool(at_once)
     skipped, failed = frozenset(skip), [False]
 
-    def send(batch: tuple[int, list[Written]]) -> Batch | None:
+    def send(batch: tuple[int, list[Written]]) -> WrittenBatch | None:
         first, those = batch
         connection = free.pop()
         try:
@@ -58,9 +58,9 @@ def write_all(
             for _ in range(TRIES):
                 error = first_error(write(connection, those, trace))
                 if error is None:
-                    return Batch(first, len(those))
+                    return WrittenBatch(first, len(those))
             failed[0] = True
-            return Batch(first, len(those), error)
+            return WrittenBatch(first, len(those), error)
         finally:
             free.append(connection)
 

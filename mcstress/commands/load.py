@@ -32,7 +32,7 @@ LOOK_EVERY_S = 0.1
 LOOKED_AT = 100
 """Items with the text of the last one stand before it at times; so many hits are looked through."""
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
 class LoadRequest(msgspec.Struct, frozen=True):
@@ -202,7 +202,7 @@ def _written(target: Target, one: Load, journal: Journal) -> Iterator[str]:
 class _Last:
     """Goes through ``things`` and keeps the last one."""
 
-    def __init__(self, things: Iterable[Thing]) -> None:
+    def __init__(self, things: Iterable[Item]) -> None:
         self._things = things
         self.thing: Any = None
 

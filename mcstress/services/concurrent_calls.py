@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import gevent
 
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
 
-def at_once(works: Sequence[Callable[[], Done]]) -> list[Done]:
+def at_once(works: Sequence[Callable[[], Result]]) -> list[Result]:
     """What each of ``works`` gives, in their order; whatever cuts the wait cuts all of them."""
     if len(works) == 1:
         return [works[0]()]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from mcstress.metrics.event import Event
     from mcstress.services.step import Step
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
     from mcstress.tracing.sink import Destination, Where
 
 _LONGEST_WAIT_FOR_ROOM_S = 1.0
@@ -81,7 +81,7 @@ class Tracer:
 
     def _connect(
         self,
-        entry_of: Callable[[Queued], Entry | None],
+        entry_of: Callable[[Queued], TraceEntry | None],
         notices: ThrottledWarnings,
         timeout_s: float,
     ) -> Destination[Queued]:

@@ -21,7 +21,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text()
 
 SECTIONS = {
     scenario_keys.ScenarioFile: "## The file",
-    scenario.Playbook: "### `[playbook]`",
+    scenario.PlaybookUse: "### `[playbook]`",
     scenario.Names: "### `[names]`",
     Words: "### `[words]`",
     scenario.Prompts: "### `[prompts]`",

@@ -40,7 +40,7 @@ _FORMS: Mapping[str, Callable[[float], str]] = {
     SECONDS: lambda value: f"{value:.3f} s",
     DIFFERENCE: formatting.signed,
 }
-"""How a value of a unit is written; others as ``metrics.shown.figure`` has it."""
+"""How a value of a unit is written; others as ``metrics.number_format.figure`` has it."""
 
 
 class FigureTable(msgspec.Struct, frozen=True):

@@ -91,7 +91,7 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
 NamedHits = list[NamedHit | str]
 
 
-class Drawn(msgspec.Struct, frozen=True):
+class PlacedPlot(msgspec.Struct, frozen=True):
     """A plot's place in the page."""
 
     div: Markup
@@ -127,7 +127,7 @@ def html(
     )
 
 
-def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
+def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[PlacedPlot]]]:
     """The script that draws all plots, and the plots' places by section."""
     found = [
         (key, document.words.fill(plot.caption), model)
@@ -139,9 +139,9 @@ def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
         return Markup(), {}
     models = [model for _, _, model in found]
     script, divs = embedded(models)
-    places: dict[str, list[Drawn]] = {}
+    places: dict[str, list[PlacedPlot]] = {}
     for (key, caption, _), div in zip(found, divs, strict=True):
-        places.setdefault(key, []).append(Drawn(_trusted(div), caption))
+        places.setdefault(key, []).append(PlacedPlot(_trusted(div), caption))
     return _trusted(script), places
 
 

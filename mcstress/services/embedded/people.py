@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from mcstress.services.embedded.vocabulary import Cert, City, Region, Role, Shift, Vocabulary
+from mcstress.services.embedded.vocabulary import Cert, City, Region, Role, ShiftWords, Vocabulary
 
-Drawn = TypeVar("Drawn")
+Choice = TypeVar("Choice")
 
 EMPLOYERS = ("Logistics", "Supply", "Staffing", "Works", "Industries", "Services", "Partners")
 MOST_YEARS = 25
@@ -41,14 +41,14 @@ class WorkerProfile(msgspec.Struct, frozen=True):
     text: str
 
 
-class Lot(Generic[Drawn]):
+class Lot(Generic[Choice]):
     """Draws from items in proportion to their shares."""
 
-    def __init__(self, shares: list[tuple[Drawn, float]]) -> None:
+    def __init__(self, shares: list[tuple[Choice, float]]) -> None:
         self.items = [item for item, _ in shares]
         self.cumulated = list(accumulate(share for _, share in shares))
 
-    def draw(self, random: Random) -> Drawn:
+    def draw(self, random: Random) -> Choice:
         return random.choices(self.items, cum_weights=self.cumulated)[0]
 
 
@@ -98,7 +98,7 @@ class Recruiter:
         ]
         return WorkerProfile(worker_id, profile, " ".join(sentences))
 
-    def _some(self, items: list[Drawn], least: int, most: int) -> list[Drawn]:
+    def _some(self, items: list[Choice], least: int, most: int) -> list[Choice]:
         return self.random.sample(items, self.random.randint(least, most))
 
     def _headline(self, profile: Profile, role: Role, region: Region, city: City) -> str:
@@ -116,7 +116,7 @@ class Recruiter:
             f"{profile.years} years as {role.name} and {other}."
         )
 
-    def _availability(self, shift: Shift, city: City) -> str:
+    def _availability(self, shift: ShiftWords, city: City) -> str:
         first, second = self.random.sample(shift.wordings, 2)
         return f"Available for {first} ({second}) in and around {city.name}."
 

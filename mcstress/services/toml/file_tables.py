@@ -13,26 +13,26 @@ from msgspec import Meta
 from mcstress.errors import UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 
-Table = TypeVar("Table", bound=msgspec.Struct)
-Metric = Literal["cosine", "l2", "ip", "none"]
+AnyTable = TypeVar("AnyTable", bound=msgspec.Struct)
+DistanceMetric = Literal["cosine", "l2", "ip", "none"]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-Text = Annotated[str, Meta(min_length=1)]
+NotEmptyText = Annotated[str, Meta(min_length=1)]
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
 class ServiceTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """``[service.NAME]``. ``token`` and ``password`` are names of environment variables."""
 
-    url: Text
-    token: Text | None = None
-    token_file: Text | None = None
-    header: Text = "Authorization"
+    url: NotEmptyText
+    token: NotEmptyText | None = None
+    token_file: NotEmptyText | None = None
+    header: NotEmptyText = "Authorization"
     scheme: str = "Bearer "
     user: str | None = None
-    password: Text | None = None
+    password: NotEmptyText | None = None
     headers: dict[str, str] = {}
     timeout: Seconds | None = None
-    ca: Text | None = None
+    ca: NotEmptyText | None = None
 
 
 class RequestTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -68,7 +68,7 @@ class HitsTable(RequestTable):
     score: str | None = None
     corpus: str | None = None
     metadata: str | None = None
-    metric: Metric | dict[str, Metric] | None = None
+    metric: DistanceMetric | dict[str, DistanceMetric] | None = None
     counts: str | None = None
     boosted: str | None = None
     injected: str | None = None
@@ -142,10 +142,10 @@ class RecordTable(WriteTable):
 class LlmTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """``[llm]``."""
 
-    url: Text
-    model: Text
+    url: NotEmptyText
+    model: NotEmptyText
     api: Literal["ollama", "openai"] | None = None
-    token: Text | None = None
+    token: NotEmptyText | None = None
     max_tokens: Annotated[int, Meta(ge=0)] = 0
     timeout: Seconds | None = None
 
@@ -230,7 +230,7 @@ def parse_file(path: str, text: str) -> Tables:
     return Tables(title=title, service=of_services, **tables)
 
 
-def _table(path: str, place: str, value: Any, kind: type[Table]) -> Table:
+def _table(path: str, place: str, value: Any, kind: type[AnyTable]) -> AnyTable:
     """One table; FileError says what in it is wrong."""
     if not isinstance(value, dict):
         raise FileError(f"{path}: {place}: found {clip(repr(value))}, expected a table")

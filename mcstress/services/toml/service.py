@@ -21,7 +21,7 @@ HOST = "{host}"
 UNAUTHORIZED = 401
 
 
-class Service:
+class TomlService:
     """One service, for all coordinators of a process. ``version`` counts its tokens.
 
     Raises FileError or UsageError for what is wrong with its table, or not in the environment.
@@ -117,7 +117,7 @@ class Connections:
 
     __slots__ = ("_idle", "_service", "_version")
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: TomlService) -> None:
         self._service = service
         self._idle: list[Transport] = []
         self._version = service.version

@@ -14,7 +14,7 @@ from mcstress.services.toml.compiled_file import WritePlan
 from mcstress.services.toml.vectors import dimension_of
 from mcstress.services.trace_context import TraceContext
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
 def uuid_of(*names: str) -> str:
@@ -53,7 +53,7 @@ def item_values(plan: WritePlan, item: NewItem, host: dict[str, str]) -> dict[st
     return values
 
 
-def batches(things: Sequence[Thing], size: int) -> Iterator[list[Thing]]:
+def batches(things: Sequence[Item], size: int) -> Iterator[list[Item]]:
     """``things`` in their order, at most ``size`` together."""
     rest = iter(things)
     while those := list(islice(rest, size)):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from mcstress.tracing.http.reply import Peer
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
 
 LARGEST_BODY = 4_000_000
 """Bytes before compression: Langfuse's batches may have 4.5 MB."""
@@ -25,7 +25,7 @@ TIMEOUT_S = 2.0
 UNSERIALISABLE = "cannot be written as JSON"
 
 
-class Batch(Protocol):
+class BatchBody(Protocol):
     """A body while it is written, of which it holds no entries: they may go as they are added.
 
     ``size`` is its length before compression.
@@ -33,7 +33,7 @@ class Batch(Protocol):
 
     size: int
 
-    def add(self, entry: Entry, encoded: bytes, /) -> None:
+    def add(self, entry: TraceEntry, encoded: bytes, /) -> None:
         """Append an entry that the encoder has encoded."""
 
     def work(self) -> None:
@@ -57,10 +57,10 @@ class Encoder(Protocol):
     def headers(self) -> Mapping[str, str]:
         """What is said of a body."""
 
-    def encode(self, entry: Entry, /) -> bytes:
+    def encode(self, entry: TraceEntry, /) -> bytes:
         """One entry."""
 
-    def batch(self) -> Batch:
+    def batch(self) -> BatchBody:
         """An empty body."""
 
 
@@ -87,7 +87,7 @@ class Poster(Generic[Sent]):
         self,
         peer: Peer,
         http: httpx.Client,
-        entry_of: Callable[[Sent], Entry | None],
+        entry_of: Callable[[Sent], TraceEntry | None],
         policy: SendPolicy,
         timeout_s: float,
     ) -> None:
@@ -144,7 +144,7 @@ class Poster(Generic[Sent]):
         return reply
 
     def _fill(
-        self, batch: Batch, encoder: Encoder, rest: deque[Sent]
+        self, batch: BatchBody, encoder: Encoder, rest: deque[Sent]
     ) -> tuple[list[Sent], list[tuple[Sent, str]]]:
         """Move from ``rest`` to ``batch`` what fits: what is in it now, and what cannot be sent.
 
@@ -179,7 +179,7 @@ class Poster(Generic[Sent]):
         return reply
 
 
-def _encoded(encoder: Encoder, entry: Entry) -> bytes | None:
+def _encoded(encoder: Encoder, entry: TraceEntry) -> bytes | None:
     """The entry as ``encoder`` writes it; None where a text in it is no text."""
     try:
         return encoder.encode(entry)

@@ -15,9 +15,9 @@ from mcstress.evidence.report.section import Headline, Section, Table, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.appointments import (
     ALL,
+    AppointmentRow,
     AppointmentTotals,
     LaneCount,
-    Row,
     by_slot,
     lanes,
 )
@@ -110,7 +110,7 @@ def _fates(totals: AppointmentTotals) -> list[list[Any]]:
     return [[text, formatting.count(getattr(totals, key))] for key, text in _FATES.items()]
 
 
-def _days(rows: list[Row]) -> list[Table]:
+def _days(rows: list[AppointmentRow]) -> list[Table]:
     if not rows:
         return []
     summaries, counts = by_slot(rows, DAY_H), _totals_by_slot(rows, DAY_H)
@@ -131,7 +131,7 @@ def _days(rows: list[Row]) -> list[Table]:
     ]
 
 
-def _totals_by_slot(rows: list[Row], hours: float) -> dict[int, LaneCount]:
+def _totals_by_slot(rows: list[AppointmentRow], hours: float) -> dict[int, LaneCount]:
     found: dict[int, LaneCount] = {}
     for lane in lanes(rows, hours).values():
         for slot, counted in lane.items():
@@ -183,7 +183,7 @@ def in_order(phases: Any) -> list[str]:
     return [*(name for name in PHASES if name in phases), *(p for p in phases if p not in PHASES)]
 
 
-def _hours(rows: list[Row], note: ClockNote) -> list[Table]:
+def _hours(rows: list[AppointmentRow], note: ClockNote) -> list[Table]:
     """Lanes by phase: how many appointments were due, in at most twelve rows."""
     if not rows:
         return []
