@@ -29,6 +29,7 @@ from mcstress.metrics.names import find
 from mcstress.metrics.phase import MIX_NAMES, add_mix
 from mcstress.metrics.results import (
     ChangedReissue,
+    ExampleLists,
     FigureReading,
     FigureSection,
     HeatMap,
@@ -41,6 +42,7 @@ from mcstress.metrics.shown import percent
 from mcstress.metrics.trial_judgement import evaluate_search
 from mcstress.metrics.users_timeline import RunSpan
 from mcstress.metrics.wording import STAFFING, Words
+from mcstress.metrics.worst import without_queries
 
 SCHEMA = 1
 MOST_K = 10**6
@@ -86,6 +88,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
         default_factory=HeatMap
     )
     worst_reissues: Annotated[list[ChangedReissue], says("those that changed most")] = []
+    examples: Annotated[ExampleLists, says("other events to look at first, with their lists")] = (
+        msgspec.field(default_factory=ExampleLists)
+    )
     timeline: Annotated[Timeline, says("events and latency over time")] = msgspec.field(
         default_factory=Timeline
     )
@@ -218,9 +223,20 @@ def build(
     if schedule.appointment_totals is not None:
         document.appointments = appointments
     _speak_of(document)
-    if with_state and not run.keeps_all:
-        document.state = figures.state()
+    if not run.keeps_all:
+        _leave_queries_out(document)
+        if with_state:
+            document.state = without_queries(figures.state())
     return document
+
+
+def _leave_queries_out(document: RunDocument) -> None:
+    """No text of a query stands in the report that does not stand in the evidence."""
+    found = document.examples
+    for reissue in document.worst_reissues:
+        reissue.query = ""
+    for one in (*found.missed_handovers, *found.slowest_searches, *found.lowest_ratings):
+        one.query = ""
 
 
 def _starved(completeness: Completeness) -> str:
