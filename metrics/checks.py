@@ -16,8 +16,8 @@ from mcstress.metrics.by_question import lift_questions_needed, questions_needed
 from mcstress.metrics.check import Check, CheckSyntaxError, parse_check
 from mcstress.metrics.metric import NOT_MEASURED, OPERATORS, UNSENT_STEPS, MetricName
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
+from mcstress.metrics.number_format import beyond, figure, plural, shown
 from mcstress.metrics.results import says
-from mcstress.metrics.shown import beyond, figure, plural, shown
 
 __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "parse_check"]
 

@@ -16,7 +16,7 @@ from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.rates import rate
 from mcstress.metrics.tally import Accumulator, Tally
 from mcstress.metrics.users_timeline import UsersTimeline
-from mcstress.metrics.worst import SEARCH
+from mcstress.metrics.worst_events import SEARCH
 
 SLOTS = 120
 PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")

@@ -51,7 +51,7 @@ class Family(msgspec.Struct, frozen=True):
     points: list[Point]
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ExportedRun(msgspec.Struct, frozen=True):
     """A run at one moment: its document so far, all its bands as one, and whether it goes on."""
 
     document: RunDocument
@@ -59,7 +59,7 @@ class Reading(msgspec.Struct, frozen=True):
     active: bool
 
 
-def families(reading: Reading | None) -> list[Family]:
+def families(reading: ExportedRun | None) -> list[Family]:
     """All that is exported; of no run yet, that there is none."""
     if reading is None:
         return [_active(active=False)]

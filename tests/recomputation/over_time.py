@@ -182,7 +182,7 @@ def summary(values: list[float]) -> dict[str, Any]:
 
 
 def axis(document: Document, which: str) -> list[dict[str, Any]]:
-    """Events, also by phase, steps, failed steps of each slot that the document has or an event is in."""
+    """Events, also by phase, and steps of each slot that the document has or an event is in."""
     width = document[which]["slot_s"]
     begun = Counter(floor(unix(e["time"]) / width) * width for e in document["events"])
     steps, failed = Counter(), Counter()

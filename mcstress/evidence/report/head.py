@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from mcstress.evidence.document_parts import RunSection
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import Reading, reading
 from mcstress.evidence.report.section import Verbatim, figures
 from mcstress.evidence.report.sections.arrivals import headline as response
@@ -60,7 +60,7 @@ def _tested(run: RunSection) -> Mark | None:
         said = "it says nothing about yours" if is_whole else "only the rest is real"
         return Mark("Tested", BUILT_IN, Reading(said, "fair"), "not_covered")
     built_in = [one.name for one in others if one.embedded]
-    said = f"{words.sentence_list(built_in)}: built-in" if built_in else ""
+    said = f"{formatting.sentence_list(built_in)}: built-in" if built_in else ""
     tone = Reading(said, "fair") if built_in else said
     name = "" if target.name == GATEWAY else f"{target.name} "
     return Mark("Tested", Verbatim(f"{name}{target.url}".strip()), tone, "not_covered")
@@ -70,8 +70,8 @@ def _failed(document: RunDocument) -> Mark | None:
     figure = figures(document, "errors")
     if not figure.get("steps"):
         return None
-    value = f"{words.count(figure['failed'])} of {words.count(figure['steps'])}"
-    said = Reading(words.percent(figure["rate"]), reading(document, "errors.rate").tone)
+    value = f"{formatting.count(figure['failed'])} of {formatting.count(figure['steps'])}"
+    said = Reading(formatting.percent(figure["rate"]), reading(document, "errors.rate").tone)
     if unsent := document.faults.get(UNSENT_STEPS):
         said = Reading(f"and {unsent:,} that the load generator could not send", "bad")
     return Mark("Failed steps", value, said, "errors")
@@ -92,36 +92,36 @@ def _silences(document: RunDocument) -> Mark | None:
         return Mark("Silences", "none", "something succeeded all the time", "availability")
     longest_s = max(one["longest_silence_s"] for one in both)
     told = f"the longest {longest_s:.1f} s"
-    return Mark("Silences", words.count(number), Reading(told, "bad"), "availability")
+    return Mark("Silences", formatting.count(number), Reading(told, "bad"), "availability")
 
 
 def _load(document: RunDocument) -> Mark | None:
     """The capacity where it was looked for, else what was offered, else users and steps."""
     if document.trials:
         return _capacity(figures(document, "capacity"))
-    users = words.plural(document.run.peak_users, "user")
+    users = formatting.plural(document.run.peak_users, "user")
     paces: list[Any] = [pace(slot.steps, slot.seconds) for slot in document.timeline.slots]
     most = max((one for one in paces if one is not None), default=None)
     totals = document.completeness.arrivals
     if totals and document.offered:
         per_s = max(one.rate_per_s for one in document.offered)
-        begun = f"{words.of(totals.begun, totals.offered)} arrivals were begun, by {users}"
+        begun = f"{formatting.of(totals.begun, totals.offered)} arrivals were begun, by {users}"
         said = Reading(begun, "bad" if totals.missed else "none")
-        return Mark("Load", f"{words.per_second(per_s)}/s offered at most", said, "arrivals")
+        return Mark("Load", f"{formatting.per_second(per_s)}/s offered at most", said, "arrivals")
     if not document.run.peak_users:
         return None
-    said_of = f"{words.per_second(most)} steps a second in the busiest moment" if most else ""
+    said_of = f"{formatting.per_second(most)} steps a second in the busiest moment" if most else ""
     return Mark("Load", f"{users} at most", said_of, "load_curve")
 
 
 def _capacity(figure: FigureSection) -> Mark | None:
     per_s = figure.get("events_per_s")
     if per_s is not None:
-        value, said = f"{words.per_second(per_s)}/s", "the capacity: every check held"
+        value, said = f"{formatting.per_second(per_s)}/s", "the capacity: every check held"
     elif least := (figure.get("at_least") or {}).get("events_per_s"):
-        value, said = f"{words.per_second(least)}/s", "the capacity is at least that"
+        value, said = f"{formatting.per_second(least)}/s", "the capacity is at least that"
     else:
-        value, said = words.NONE, "the capacity was not found"
+        value, said = formatting.NONE, "the capacity was not found"
     return Mark("Load", value, said, "load_curve")
 
 
