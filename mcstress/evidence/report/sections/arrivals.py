@@ -49,7 +49,7 @@ def arrivals(document: RunDocument) -> list[Section]:
         title="Offered and done",
         question="Was what was offered done?",
         answer=_answer(totals),
-        headline=_headline(speed),
+        headline=headline(speed),
         tables=[
             Table(["Arrivals", "Count"], _fates(totals)),
             Table(
@@ -73,7 +73,8 @@ def _answer(totals: ArrivalTotals) -> Reading:
     return Reading("yes: nothing waited too long", "good")
 
 
-def _headline(speed: LatencySummaries) -> Headline | None:
+def headline(speed: LatencySummaries) -> Headline | None:
+    """The response's 95th percentile, or the median; None without a schedule."""
     summary = speed.responses.get(ALL)
     if summary is None:
         return None

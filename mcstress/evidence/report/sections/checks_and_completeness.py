@@ -21,9 +21,9 @@ from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Section, Table, Verbatim
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome, settled_by, value_of
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.number_format import beyond
+from mcstress.metrics.verdict import CheckOutcome, settled_by, value_of
 from mcstress.metrics.wording import Words
 
 
@@ -70,7 +70,7 @@ def _check(check: CheckOutcome) -> list[Any]:
         _value(check),
         formatting.interval(check.ci95, limits=(check.threshold,)),
         _witnesses(check),
-        readings.verdict(check.verdict),
+        readings.verdict(check.verdict, is_settled=not check.crosses),
         _why(check),
     ]
 
