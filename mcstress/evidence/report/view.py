@@ -107,11 +107,12 @@ def _facts(document: RunDocument, generated: datetime) -> list[Fact]:
         Fact(nouns.fill("{Contracts}"), _contracts(document)),
         Fact("Corpora", _corpora(run)),
         Fact("K", [str(run.k)]),
-        Fact("Seed, rounds", [f"{run.seed}, {run.rounds or 'until stopped'}"]),
+        Fact("Seed", [str(run.seed)]),
+        Fact("Rounds", [str(run.rounds or "until stopped")]),
         Fact("Services", _services(run)),
         Fact("Events captured", [formatting.count(events)]),
         Fact("Evidence", [Verbatim(run.evidence_path)]),
-        Fact("Run", [Verbatim(run.run_uid)]),
+        Fact("Run UID", [Verbatim(run.run_uid)]),
         Fact("Traces", [Link(run.session_link)]),
     ]
     return [fact for fact in facts if any(fact.parts)]
@@ -127,7 +128,7 @@ def _ran(run: RunSection) -> list[str]:
         told += f", {run.mode}"
     if run.workers > 1:
         told += f" with {run.workers} workers"
-    return [f"{told}, ended by: {run.stopped_by}" if run.stopped_by else told]
+    return [f"{told}, ended: {run.stopped_by}" if run.stopped_by else told]
 
 
 def _coordinators(run: RunSection) -> list[str]:
