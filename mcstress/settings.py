@@ -22,7 +22,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.lists_at_rest_file import read_rest
-from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
+from mcstress.metrics.verdict import Check, CheckSyntaxError, parse_check
 from mcstress.mix_settings import mix_of
 from mcstress.option_values import (
     at_least,

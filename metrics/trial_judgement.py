@@ -20,9 +20,9 @@ from mcstress.metrics.band import BandEntry
 from mcstress.metrics.capacity import capacity_reading, per_s
 from mcstress.metrics.capacity_search import CapacitySearch
 from mcstress.metrics.check import Check
-from mcstress.metrics.checks import CheckOutcome, evaluate
 from mcstress.metrics.load_reading import band_holds, healthy_checks, is_of_a_band, leaves
 from mcstress.metrics.rate_reading import used_up
+from mcstress.metrics.verdict import CheckOutcome, evaluate
 
 MOST_STARVED = 0.2
 """Of a trial's seconds: with more in which a process did not keep up, nothing is the service's."""

@@ -21,7 +21,6 @@ from mcstress.metrics.appointments import AppointmentRow, AppointmentRows, in_or
 from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial, UnservedRow, UnservedRows
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
-from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.names import find
 from mcstress.metrics.number_format import percent
@@ -38,6 +37,7 @@ from mcstress.metrics.results import (
 )
 from mcstress.metrics.trial_judgement import evaluate_search
 from mcstress.metrics.users_timeline import RunSpan
+from mcstress.metrics.verdict import CheckOutcome, evaluate, overall
 from mcstress.metrics.wording import STAFFING, Words
 
 SCHEMA = 1

@@ -16,10 +16,10 @@ import msgspec
 
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.band import Band
-from mcstress.metrics.checks import Verdict
 from mcstress.metrics.histogram import Histogram, Histograms
 from mcstress.metrics.metric import FAULTS, JACCARD, RATE
 from mcstress.metrics.names import metric_names
+from mcstress.metrics.verdict import Verdict
 
 Kind = Literal["counter", "gauge", "histogram"]
 

@@ -15,7 +15,7 @@ from mcstress.evidence.report.markdown import markdown
 from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.run_state import RunState
-from mcstress.metrics.checks import CheckOutcome, line, value_of
+from mcstress.metrics.verdict import CheckOutcome, line, value_of
 from mcstress.option_defaults import DEFAULT_LANGFUSE_ENV
 from mcstress.tracing.sink import LANGFUSE
 

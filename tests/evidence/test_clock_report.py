@@ -13,9 +13,9 @@ from mcstress.evidence.report.sections.clock import clock
 from mcstress.evidence.report.view import view
 from mcstress.evidence.run_document import build, head_of
 from mcstress.metrics.appointments import AppointmentRow, totals
-from mcstress.metrics.checks import parse_check
 from mcstress.metrics.event import utc
 from mcstress.metrics.figures import Figures
+from mcstress.metrics.verdict import parse_check
 from mcstress.web.content import content
 
 HOUR = 3_600_000

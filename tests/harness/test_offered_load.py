@@ -12,7 +12,7 @@ from mcstress.master import offered_load as module
 from mcstress.master.completeness import completeness
 from mcstress.master.offered_load import AHEAD_S, Offering, shares_of, totals_of
 from mcstress.metrics.arrivals import OfferedSecond
-from mcstress.metrics.checks import evaluate, parse_check
+from mcstress.metrics.verdict import evaluate, parse_check
 from mcstress.process.loop_lag import LoopSecond
 
 SHARES = (("a", 5), ("b", 4))

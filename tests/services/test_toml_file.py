@@ -7,7 +7,7 @@ import pytest
 from mcstress.errors import UsageError
 from mcstress.services.target import Capabilities
 from mcstress.services.target_class import TargetName, read_target
-from mcstress.services.toml.compiled_file import Plan
+from mcstress.services.toml.plan import Plan
 
 SERVICE = '[service.db]\nurl = "http://127.0.0.1:9"\n'
 SEARCH = '[search]\npost = "/q"\nbody = { q = "{text}", c = "{corpus}" }\nrows = ""\nid = "/id"\n'

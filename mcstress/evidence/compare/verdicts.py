@@ -10,7 +10,7 @@ import msgspec
 
 from mcstress.evidence.report import formatting
 from mcstress.evidence.store.history import RunFile
-from mcstress.metrics.checks import CheckOutcome
+from mcstress.metrics.verdict import CheckOutcome
 
 
 class FailedCheck(msgspec.Struct, frozen=True):

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from mcstress.evidence.report import formatting
 from mcstress.evidence.report.sections.relevance import not_measured
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome, expected, line, value_of
 from mcstress.metrics.number_format import beyond
+from mcstress.metrics.verdict import CheckOutcome, expected, line, value_of
 
 SAYS_NOTHING_OF_YOURS = "built-in server: this says nothing about yours"
 GATEWAY = "gateway"

@@ -15,8 +15,8 @@ from mcstress.services.concurrent_calls import wait
 from mcstress.services.failure_reason import clip
 from mcstress.services.step import Step, leave_cut, part_times
 from mcstress.services.target import TargetSetup
-from mcstress.services.toml.compiled_file import Plan, PollPlan
 from mcstress.services.toml.operation import Operation, Outgoing, document
+from mcstress.services.toml.plan import Plan, PollPlan
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
 from mcstress.services.toml.service import Connections, TomlService
 from mcstress.services.toml.template import Values

@@ -7,8 +7,8 @@ from typing import Any
 
 from mcstress.services.target import Sizes
 from mcstress.services.toml.caller import Caller, Parts, RequestError
-from mcstress.services.toml.compiled_file import Plan
 from mcstress.services.toml.operation import Operation, document
+from mcstress.services.toml.plan import Plan
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
 
 ONE = frozenset({"corpus", "corpus_id"})

@@ -12,9 +12,14 @@ import msgspec
 from mcstress.metrics.event import HIT_TWICE, Hit
 from mcstress.services.failure_reason import clip
 from mcstress.services.target import Found, Search
-from mcstress.services.toml.file_tables import DistanceMetric, FileError, HitsTable, RecallTable
 from mcstress.services.toml.operation import document, pointer_of
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
+from mcstress.services.toml.target_file import (
+    DistanceMetric,
+    FileError,
+    HitsTable,
+    RecallTable,
+)
 
 DistanceOfScore = Callable[[float], float]
 Column = list[Any] | None

@@ -18,7 +18,7 @@ from mcstress.services.failure_reason import DECODE_ERRORS, clip
 from mcstress.services.step import Step
 from mcstress.services.target import Found, Message, NewItem, Recording, Search
 from mcstress.services.toml.caller import RequestError
-from mcstress.services.toml.compiled_file import HitsPlan
+from mcstress.services.toml.plan import HitsPlan
 from mcstress.services.toml.pointer import PointerError
 from mcstress.services.toml.probe_text import ListeningCaller, shown
 from mcstress.services.toml.target import TomlTarget

@@ -10,9 +10,9 @@ import msgspec
 from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.services.step import Step
 from mcstress.services.toml.caller import Caller
-from mcstress.services.toml.file_tables import HitsTable, Tables
 from mcstress.services.toml.operation import Operation, document
 from mcstress.services.toml.pointer import Pointer, PointerError
+from mcstress.services.toml.target_file import HitsTable, Tables
 
 IN_THE_ANSWER = (
     "rows", "ids", "distances", "scores", "corpora", "counts", "boosted", "injected", "vector",

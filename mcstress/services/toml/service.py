@@ -14,8 +14,8 @@ from mcstress.services.http.request_head import header_lines
 from mcstress.services.http.stream import tls_context
 from mcstress.services.http.transport import Reply, Transport
 from mcstress.services.target import TargetSetup
-from mcstress.services.toml.file_tables import FileError, ServiceTable
 from mcstress.services.toml.secrets import refuse_variable, sent, value_of
+from mcstress.services.toml.target_file import FileError, ServiceTable
 
 HOST = "{host}"
 UNAUTHORIZED = 401

@@ -30,9 +30,9 @@ from mcstress.services.target import (
     TargetSetup,
 )
 from mcstress.services.toml.caller import STORE_QUERY, Caller, Known, Parts, RequestError
-from mcstress.services.toml.compiled_file import HitsPlan, Plan, WritePlan, plan_of
 from mcstress.services.toml.corpus_sizes import read_sizes
 from mcstress.services.toml.hits import HitRows, found_of, merged
+from mcstress.services.toml.plan import HitsPlan, Plan, WritePlan, plan_of
 from mcstress.services.toml.service import TomlService
 from mcstress.services.toml.vectors import builtin_embedding, dimension_of
 from mcstress.services.toml.write_requests import (

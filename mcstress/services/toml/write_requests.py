@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 from mcstress.services.step import Step
 from mcstress.services.target import ADD, RECORD, NewItem, Recording
 from mcstress.services.toml.caller import Caller, RequestError
-from mcstress.services.toml.compiled_file import WritePlan
+from mcstress.services.toml.plan import WritePlan
 from mcstress.services.toml.vectors import dimension_of
 from mcstress.services.trace_context import TraceContext
 

@@ -21,9 +21,9 @@ from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Section, Table, Verbatim
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome, settled_by, value_of
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.number_format import beyond
+from mcstress.metrics.verdict import CheckOutcome, settled_by, value_of
 from mcstress.metrics.wording import Words
 
 

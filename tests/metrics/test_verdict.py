@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from made_run import K, MadeRun, users_timeline
 
 from mcstress.metrics.by_question import questions_needed
-from mcstress.metrics.checks import CheckSyntaxError, evaluate, line, overall, parse_check
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.latency import PART_PHASES
 from mcstress.metrics.names import METRICS, find, metric_names
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.verdict import CheckSyntaxError, evaluate, line, overall, parse_check
 
 CALM = MadeRun(21, change=0.0).rounds(6, 2)
 ROUGH = MadeRun(22, faults=0.1).rounds(4, 40)
