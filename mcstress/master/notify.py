@@ -10,6 +10,7 @@ from pathlib import Path
 from mcstress.evidence.document_parts import SinkTracing, TraceCount, Tracing, lost_by_reason
 from mcstress.evidence.report.formatting import plural, visible
 from mcstress.evidence.report.github import tell_github
+from mcstress.evidence.report.head import in_a_line, marks
 from mcstress.evidence.report.junit import write_junit
 from mcstress.evidence.report.markdown import markdown
 from mcstress.evidence.report.verdict_line import verdict_line
@@ -44,6 +45,7 @@ def summary(run: RunState, document: RunDocument) -> str:
         [
             "",
             f"Run {run.run.label}: {verdict_line(document)}",
+            *(in_a_line(mark) for mark in marks(document)),
             f"{events:,} events",
             *lines,
             *_where(run),

@@ -83,7 +83,7 @@ def latency(document: RunDocument) -> Section:
         key="latency",
         title="Latency",
         question="How fast is it?",
-        headline=_headline(figure),
+        headline=headline(figure),
         tables=tables,
         notes=[_PERCENTILE_NOTE, *_of_parts(figure)],
     )
@@ -95,7 +95,7 @@ def _of_parts(latency: LatencySummaries) -> list[str]:
     return [_PART_NOTE.format(parts=formatting.sentence_list(found))] if found else []
 
 
-def _headline(latency: LatencySummaries) -> Headline | None:
+def headline(latency: LatencySummaries) -> Headline | None:
     """The searches' 95th percentile, or the median where it is all that the count carries."""
     search = latency.steps.get("matrix_search")
     if search is None:
