@@ -41,15 +41,15 @@ from mcstress.master.notify import notify, summary
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.report_place import FinishedRuns
-from mcstress.master.run_state import RunState
-from mcstress.master.stages import RunStage
-from mcstress.master.start import (
+from mcstress.master.run_start import (
     begin_run,
     check_claim,
     said_of_mail,
     said_of_own_system,
     tokens_not_sent,
 )
+from mcstress.master.run_state import RunState
+from mcstress.master.stages import RunStage
 from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
@@ -282,9 +282,9 @@ class Lifecycle:
         run_time_s = option(self.environment, "run_time")
         lasted_s = CLOCK.now_s() - run.started_s
         if run_time_s and (locust_compat.is_run_time_timer() or lasted_s > run_time_s - 1):
-            return "run time"
+            return "run time reached"
         of = f" after {lasted_s:.0f} of {run_time_s:g} s" if run_time_s else ""
-        return f"{'a signal' if self.quitting else 'a stop'}{of}"
+        return f"{'stopped by a signal' if self.quitting else 'stopped by the user'}{of}"
 
     def _go_where_nobody_else_does(self) -> None:
         """End a headless master whose last worker is gone: Locust stops its test and stays."""

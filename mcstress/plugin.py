@@ -18,7 +18,8 @@ from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.export.exporter import open_export
 from mcstress.lifecycle import Lifecycle
-from mcstress.options import DEFAULT_SCENARIO, add_options, add_scenario, option
+from mcstress.option_defaults import DEFAULT_SCENARIO
+from mcstress.options import add_options, add_scenario, option
 from mcstress.process.file_limit import raise_nofile_limit
 from mcstress.process.heartbeat import beat
 from mcstress.process.parent_death import Descent
@@ -26,9 +27,9 @@ from mcstress.process.ports import PortCheck
 from mcstress.process.tuning import disable_greenlet_tree, tolerate_encoding, tune_gc
 from mcstress.services.target_class import import_early
 from mcstress.signals import Interrupts
+from mcstress.users.coordinator_session import hook_of
 from mcstress.users.persona_classes import put_classes
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.users.session import hook_of
 
 
 def install() -> None:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from mcstress.cluster import messages
+from mcstress.master.run_session import RunSession
 from mcstress.master.run_state import RunState
-from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
 from mcstress.master.worker_registry import WorkerState
 from mcstress.users.run import Seat

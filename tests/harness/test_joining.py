@@ -17,7 +17,7 @@ from mcstress.cluster.handshake import hello
 from mcstress.cluster.messages import Hello
 from mcstress.commands.check import make_parser, parse
 from mcstress.lifecycle import Lifecycle
-from mcstress.users import session as entrance
+from mcstress.users import coordinator_session as entrance
 
 
 def until(condition):

@@ -5,25 +5,17 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from hand_clock import Clock
 
 from mcstress.master import scenario_clock as module
 from mcstress.master.scenario_clock import AHEAD_S, ScenarioClock, appointment_totals
-from mcstress.metrics.appointments import Row
+from mcstress.metrics.appointments import AppointmentRow
 from mcstress.users.appointments import HOUR_MS, Timetable, appointments
 from mcstress.users.run import ClockPace, Seat
 from mcstress.users.scenarios.load import load_scenario
 
 PACE = ClockPace(48.0, 3600.0)
 ALICE = Seat("alice", 1)
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 1000.3
-
-    def now_s(self):
-        return self.now
 
 
 @pytest.fixture
@@ -71,7 +63,7 @@ def test_what_a_lost_worker_did_not_tell_is_unknown(clock, its):
     clock.now = 1002 + 20.0
     due = of_alice(its, 20)
     assert its.due_of("worker-0") == len(due) > 3
-    told = [Row(one.at_ms, "alice", one.number, one.phase, "done") for one in due[:2]]
+    told = [AppointmentRow(one.at_ms, "alice", one.number, one.phase, "done") for one in due[:2]]
     its.take("worker-0", told)
     its.freed(ALICE)
     clock.now = 1002 + 30.0
@@ -88,7 +80,7 @@ def test_what_a_lost_worker_did_not_tell_is_unknown(clock, its):
     ]
     found = appointment_totals(its, parts, its.rows)
     assert (found.done, found.unknown, found.offered) == (2, len(due) - 2, len(due))
-    more = [*told, Row(due[2].at_ms, "alice", due[2].number, due[2].phase, "done")]
+    more = [*told, AppointmentRow(due[2].at_ms, "alice", due[2].number, due[2].phase, "done")]
     assert appointment_totals(its, parts, more).unknown == len(due) - 3, "its file has one more"
     parts[0].lost = False
     assert appointment_totals(its, parts, its.rows).unknown == 0

@@ -7,8 +7,8 @@ from test_session import Master, Post
 
 from mcstress.cluster import messages
 from mcstress.master import solo_phase
+from mcstress.master.run_session import RunSession
 from mcstress.master.seat_assignment import SeatAssignment
-from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
 from mcstress.users.run import Seat
 

@@ -106,5 +106,5 @@ def test_without_a_file_there_is_no_number():
 def test_a_number_must_still_be_what_its_key_takes(tmp_path):
     path = tmp_path / "my.toml"
     path.write_text(FILE.replace("URL", "http://127.0.0.1:9"))
-    with pytest.raises(UsageError, match=r"my\.toml: add\.batch: found 0, expected int"):
+    with pytest.raises(UsageError, match=r"my\.toml: add\.batch: found 0, expected a whole"):
         settings("--target", str(path), "--set", "add.batch=0")

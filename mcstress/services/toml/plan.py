@@ -10,7 +10,13 @@ from typing import Any
 from mcstress.metrics.event import Fate
 from mcstress.services.target import Capabilities
 from mcstress.services.toml.columns import Columns
-from mcstress.services.toml.file import (
+from mcstress.services.toml.hits import HitReader
+from mcstress.services.toml.numbers import Number
+from mcstress.services.toml.operation import Operation, document, pointer_of
+from mcstress.services.toml.pointer import Pointer, PointerError
+from mcstress.services.toml.secrets import suspicious
+from mcstress.services.toml.service import HOST
+from mcstress.services.toml.target_file import (
     FileError,
     HitsTable,
     PollTable,
@@ -19,12 +25,6 @@ from mcstress.services.toml.file import (
     WriteTable,
     parse_file,
 )
-from mcstress.services.toml.hits import HitReader
-from mcstress.services.toml.numbers import Number
-from mcstress.services.toml.operation import Operation, document, pointer_of
-from mcstress.services.toml.pointer import Pointer, PointerError
-from mcstress.services.toml.secrets import suspicious
-from mcstress.services.toml.service import HOST
 from mcstress.services.toml.template import Fill, Template, TemplateError, parsed, text_of
 
 _ITEM = {
