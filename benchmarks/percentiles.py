@@ -10,7 +10,7 @@ from time import process_time
 import numpy as np
 
 from benchmarks.row import Row
-from mcstress.metrics.histogram import PERCENTILES, Counts, Histogram
+from mcstress.metrics.histogram import PERCENTILES, BucketCounts, Histogram
 
 SIZES = (10_000, 100_000, 1_000_000)
 BATCH = 1000
@@ -52,7 +52,7 @@ def _rows(size: int) -> list[Row]:
 
 
 def _record(histogram: Histogram, batch: list[float]) -> None:
-    histogram.add(Counts.of(batch))
+    histogram.add(BucketCounts.of(batch))
 
 
 def _exact(values: list[float] | np.ndarray) -> list[float]:

@@ -40,7 +40,7 @@ from benchmarks.tracing_arms import (
 from mcstress.metrics.event import Event
 from mcstress.services.step import Step
 from mcstress.tracing.langfuse.tracer import LangfuseTracer
-from mcstress.users.session import coordination_hook
+from mcstress.users.coordinator_session import coordination_hook
 
 USERS = 50
 SERVICE_MS = 10

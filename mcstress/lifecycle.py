@@ -41,15 +41,15 @@ from mcstress.master.notify import notify, summary
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.report_place import FinishedRuns
-from mcstress.master.run_state import RunState
-from mcstress.master.stages import RunStage
-from mcstress.master.start import (
+from mcstress.master.run_start import (
     begin_run,
     check_claim,
     said_of_mail,
     said_of_own_system,
     tokens_not_sent,
 )
+from mcstress.master.run_state import RunState
+from mcstress.master.stages import RunStage
 from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK

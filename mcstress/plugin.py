@@ -24,9 +24,9 @@ from mcstress.process.parent_death import Descent
 from mcstress.process.ports import PortCheck
 from mcstress.process.tuning import disable_greenlet_tree, tolerate_encoding, tune_gc
 from mcstress.signals import Interrupts
+from mcstress.users.coordinator_session import hook_of
 from mcstress.users.persona_classes import put_classes
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.users.session import hook_of
 
 
 def install() -> None:

@@ -21,7 +21,8 @@ from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, mai
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
-from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
+from mcstress.lists_at_rest_file import read_rest
+from mcstress.metrics.verdict import Check, CheckSyntaxError, parse_check
 from mcstress.mix_settings import mix_of
 from mcstress.option_values import (
     at_least,
@@ -33,7 +34,6 @@ from mcstress.option_values import (
     whole,
 )
 from mcstress.phase_selection import choose_phases
-from mcstress.rest import read_rest
 from mcstress.services.byte_size import parse_size
 from mcstress.services.embedded.faults import LLM_FAULTS, InjectedFaults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
@@ -46,13 +46,13 @@ from mcstress.services.toml.secrets import Allowed, parse_allowed
 from mcstress.target_options import LlmChoice, read_llm, read_named_target
 from mcstress.tracing.otlp.settings import METRICS, TRACES, Signal, load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
-from mcstress.users.at_rest import RestLists
+from mcstress.users.lists_at_rest import RestLists
 from mcstress.users.mail import MailSource
 from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.truth import Truth, read_truth
-from mcstress.web.names import Authority, allowed_hosts
+from mcstress.web.host_names import Authority, allowed_hosts
 
 _APART = re.compile(r"[\n;,]")
 """Several checks in one text: the web form has one box, and Locust joins its texts by commas."""

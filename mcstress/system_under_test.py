@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import msgspec
 
-from mcstress.busy_share import BusyShare, busy_share, said_of_busy
+from mcstress.clock_feasibility import BusyShare, busy_share, said_of_busy
 from mcstress.errors import ServiceRefusalError, UsageError
-from mcstress.first_search import said_of_relevance
+from mcstress.probe_search import said_of_relevance
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.proxies import unused_proxy

@@ -14,8 +14,8 @@ from mcstress.services.failure_reason import clip
 from mcstress.services.http.bearer_token import LLM_TOKEN
 from mcstress.services.llm.clients import CLIENTS, Api
 from mcstress.services.target_class import OPTION, TargetName, read_target
-from mcstress.services.toml.file import LlmTable
 from mcstress.services.toml.secrets import Allowed, refuse_variable, value_of
+from mcstress.services.toml.target_file import LlmTable
 
 HOST, MODEL, TIMEOUT = "--llm-host", "--llm-model", "--llm-timeout"
 

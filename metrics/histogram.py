@@ -36,7 +36,7 @@ TO_MIDDLE: float = GROWTH**0.5
 _EDGES = np.array(EDGES_MS)
 
 
-class Counts:
+class BucketCounts:
     """How many latencies fell into each bucket, from the bucket ``first`` on.
 
     ``max_ns`` is the largest of them. Buckets are found by comparing with the edges, which gives
@@ -51,7 +51,7 @@ class Counts:
         self.max_ns = max_ns
 
     @classmethod
-    def of(cls, latencies_ms: Sequence[float]) -> Counts:
+    def of(cls, latencies_ms: Sequence[float]) -> BucketCounts:
         """The counts of at least one latency."""
         buckets = np.searchsorted(_EDGES, latencies_ms, side="right") - 1
         first = int(buckets.min())
@@ -74,19 +74,19 @@ class Histogram:
     __slots__ = ("_counts", "_known")
 
     def __init__(self) -> None:
-        self._counts: Counts | None = None
+        self._counts: BucketCounts | None = None
         self._known: tuple[int, dict[str, Any]] = (0, {})
 
     def record(self, *latencies_ms: float) -> None:
         """Count latencies."""
         if latencies_ms:
-            self.add(Counts.of(latencies_ms))
+            self.add(BucketCounts.of(latencies_ms))
 
-    def add(self, counts: Counts) -> None:
+    def add(self, counts: BucketCounts) -> None:
         """Count latencies that were counted by bucket."""
         mine = self._counts
         if mine is None:
-            self._counts = Counts(counts.first, counts.numbers.copy(), counts.max_ns)
+            self._counts = BucketCounts(counts.first, counts.numbers.copy(), counts.max_ns)
             return
         if counts.first < mine.first or counts.end > mine.end:
             first, end = min(mine.first, counts.first), max(mine.end, counts.end)
@@ -99,7 +99,7 @@ class Histogram:
     def record_times(self, latency_ms: float, times: int) -> None:
         """Count one latency ``times`` times."""
         if times > 0:
-            counts = Counts.of([latency_ms])
+            counts = BucketCounts.of([latency_ms])
             counts.numbers *= times
             self.add(counts)
 
@@ -181,7 +181,7 @@ class Histogram:
         first, last = int(rows[0, 0]), int(rows[-1, 0])
         numbers = np.zeros(last - first + 1, np.int64)
         numbers[rows[:, 0] - first] = rows[:, 1]
-        self.add(Counts(first, numbers, max_ns))
+        self.add(BucketCounts(first, numbers, max_ns))
 
 
 def censored_summary(ended: Histogram, given_up: Histogram) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def censored_summary(ended: Histogram, given_up: Histogram) -> dict[str, Any]:
     return {**found, "at_least_ms": at_least} if at_least else found
 
 
-def _percentiles(counts: Counts | None, thousandths: Sequence[int]) -> list[float | None]:
+def _percentiles(counts: BucketCounts | None, thousandths: Sequence[int]) -> list[float | None]:
     """The percentiles in ms; None for those that the count cannot carry."""
     if counts is None:
         return [None for _ in thousandths]

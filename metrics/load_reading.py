@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mcstress.metrics.availability import Silence
-from mcstress.metrics.calm import is_known
+from mcstress.metrics.band import BandEntry
 from mcstress.metrics.check import Check, parse_check
 from mcstress.metrics.metric import COUNT, NOT_MEASURED, OPERATORS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
+from mcstress.metrics.outside_outages import is_known
 from mcstress.metrics.rate_reading import rate_reading
 from mcstress.metrics.readings import ranges
 
@@ -29,10 +29,9 @@ TOO_FEW = (
     f"not judged, with too few questions or under {100 * PLANNED_SHARE:g} % of the planned samples"
 )
 
-BandEntry = Mapping[str, Any]
 Entries = Sequence[BandEntry]
 Calm = Mapping[int, BandEntry]
-"""A band's figures outside of silences, by its lowest number of users (calm.py)."""
+"""A band's figures outside of silences, by its lowest number of users (outside_outages.py)."""
 
 Held = Sequence[tuple[BandEntry, bool | None]]
 

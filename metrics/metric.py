@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from mcstress.metrics.appointments import AppointmentTotals
-from mcstress.metrics.arrivals import ArrivalTotals, Row, Trial
+from mcstress.metrics.arrivals import ArrivalTotals, Trial, UnservedRow
 from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.pairing import Ids, Pair, Remembered
 from mcstress.metrics.tally import Accumulator, Tally
-from mcstress.metrics.worst import WorstReissues
+from mcstress.metrics.worst_reissues import WorstReissues
 
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 BY_CHANCE, DIFFERENCE = "Jaccard by chance, 0 to 1", "difference of shares, -1 to 1"
@@ -225,7 +225,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     steps: Histograms = msgspec.field(default_factory=Histograms)
     failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
     whole: WholeRun | None = None
-    unserved: Sequence[Row] = ()
+    unserved: Sequence[UnservedRow] = ()
 
 
 class PlannedRound(msgspec.Struct, frozen=True):

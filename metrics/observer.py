@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 from msgspec import UNSET
 
+from mcstress.metrics.accumulators import Accumulators
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.handover import KINDS
 from mcstress.metrics.identity import identities
 from mcstress.metrics.metric import UNSENT_STEPS, Faults, Hits
-from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.pairing import Pairing
 from mcstress.metrics.question import Questions
 from mcstress.metrics.rates import place
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.rounds import Listed
-from mcstress.metrics.sums import Accumulators
-from mcstress.metrics.worst import time_us
+from mcstress.metrics.second_bucket import SecondBucket
+from mcstress.metrics.worst_reissues import time_us
 
 Observe = Callable[[Event, Hits, SecondBucket], None]
 

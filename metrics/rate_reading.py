@@ -8,10 +8,10 @@ at the lowest rate, nothing is known of the service's capacity.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Any
 
+from mcstress.metrics.band import BandEntry
 from mcstress.metrics.check import Check
 
 USED_UP = 0.8
@@ -20,7 +20,6 @@ HELD_BY = 1.5
 """A search that takes so much longer than at the lowest rate is the service's doing."""
 SPARE = 1.25
 
-BandEntry = Mapping[str, Any]
 Holds = Callable[[BandEntry, Check], bool | None]
 Leaves = Callable[[Check], str]
 

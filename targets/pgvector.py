@@ -32,7 +32,7 @@ from mcstress.services.target import (
     TargetSetup,
 )
 from mcstress.services.toml.vectors import KeptVectors, builtin_vector
-from mcstress.services.toml.writing import uuid_of
+from mcstress.services.toml.write_requests import uuid_of
 from mcstress.services.trace_context import TraceContext
 
 VARIABLE = "TARGET_PGVECTOR"

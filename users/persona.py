@@ -18,7 +18,7 @@ from locust.runners import MasterRunner
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.locust_compat import StoppableUser, with_any_tag
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.session import enter, has_listeners
+from mcstress.users.coordinator_session import enter, has_listeners
 
 IDLE_S = 3600.0
 PAUSE_S = 0.5

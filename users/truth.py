@@ -15,8 +15,8 @@ import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.metrics.event import Event, Graded
-from mcstress.users.scenarios.fault import describe
 from mcstress.users.scenarios.model import Scenario
+from mcstress.users.scenarios.scenario_error import describe
 
 EXPECTED = (
     "expected TREC qrels (query 0 id grade), BEIR's TSV (query-id, corpus-id, score) or JSON lines "

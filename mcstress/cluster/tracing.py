@@ -15,7 +15,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.settings import Settings
-from mcstress.tracing.counts import ProcessCounts, SaidCounts, SinkCounts
+from mcstress.tracing.delivery_counts import ProcessCounts, SaidCounts, SinkCounts
 from mcstress.tracing.langfuse.settings import LangfuseSettings, is_asked_for, load_settings
 from mcstress.tracing.otlp.settings import FROM_VARIABLES, OtlpSettings, load_otlp
 from mcstress.tracing.sink import SinkName, TraceSink, Where

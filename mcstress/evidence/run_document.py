@@ -17,15 +17,13 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import AskedScenario, Completeness, Integrity, RunSection
-from mcstress.metrics.appointments import Row, Rows, in_order
-from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial
-from mcstress.metrics.arrivals import Row as Unserved
-from mcstress.metrics.arrivals import Rows as UnservedRows
+from mcstress.metrics.appointments import AppointmentRow, AppointmentRows, in_order
+from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial, UnservedRow, UnservedRows
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
-from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.names import find
+from mcstress.metrics.number_format import percent
 from mcstress.metrics.phase import MIX_NAMES, add_mix
 from mcstress.metrics.results import (
     ChangedReissue,
@@ -37,9 +35,9 @@ from mcstress.metrics.results import (
     Timeline,
     says,
 )
-from mcstress.metrics.shown import percent
 from mcstress.metrics.trial_judgement import evaluate_search
 from mcstress.metrics.users_timeline import RunSpan
+from mcstress.metrics.verdict import CheckOutcome, evaluate, overall
 from mcstress.metrics.wording import STAFFING, Words
 
 SCHEMA = 1
@@ -102,14 +100,14 @@ class RunDocument(msgspec.Struct, kw_only=True):
         says("a schedule by second: Unix second, rate, arrivals, how much of it was in the run"),
     ] = UNSET
     unserved: Annotated[
-        list[Unserved] | UnsetType,
+        list[UnservedRow] | UnsetType,
         says("arrivals that never began: Unix second, rate in thousandths, fate, ms, number"),
     ] = UNSET
     trials: Annotated[
         list[Trial] | UnsetType, says("of a search for the capacity, in their order")
     ] = UNSET
     appointments: Annotated[
-        list[Row] | UnsetType,
+        list[AppointmentRow] | UnsetType,
         says("by the clock: ms since hour 0, whose, number, phase, fate, waits and response in ms"),
     ] = UNSET
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
@@ -172,7 +170,7 @@ def build(
     offered: Sequence[OfferedSecond] = (),
     unserved: UnservedRows = (),
     trials: Sequence[Trial] = (),
-    appointments: Rows = (),
+    appointments: AppointmentRows = (),
 ) -> RunDocument:
     """The document of a run that ended or still goes on; its checks judge what is there.
 

@@ -21,7 +21,7 @@ from msgspec import UNSET, UnsetType
 from mcstress.load.pacer import Slot
 from mcstress.load.round_places import phases_from
 from mcstress.load.schedule import ArrivalCounts, ArrivalKind, GrantedSecond, dealt
-from mcstress.metrics.arrivals import Fate, Unserved
+from mcstress.metrics.arrivals import ArrivalFate, Unserved
 from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
@@ -307,7 +307,7 @@ class ArrivalsPacer:
             self.counts.missed += 1
             self._count("missed", self._due.popleft(), now_s)
 
-    def _count(self, fate: Fate, arrival: Arrival, now_s: float) -> None:
+    def _count(self, fate: ArrivalFate, arrival: Arrival, now_s: float) -> None:
         waited_s = min(now_s - arrival.due_s, self._arrivals.max_wait_s)
         second = int(CLOCK.anchor_s + arrival.due_s)
         self.unserved.add(second, arrival.offered_per_s, fate, waited_s * MS)

@@ -17,11 +17,11 @@ import msgspec
 from gevent.event import Event as Signal
 
 from mcstress.load.pacer import Slot
-from mcstress.metrics.appointments import Fate, Row
+from mcstress.metrics.appointments import AppointmentFate, AppointmentRow
 from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
 from mcstress.users.appointments import HANDOVERS, HOUR_MS, Appointment, Timetable, appointments
-from mcstress.users.board import Recordings
+from mcstress.users.handover_board import Recordings
 from mcstress.users.mail import Mail
 from mcstress.users.mail_dates import DueMail
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
@@ -92,7 +92,7 @@ class ClockPacer:
         self._from_ms: dict[Seat, int] = {}
         self._until_ms: dict[Seat, int] = {}
         self._mail_waits: dict[tuple[str, int], list[DueMail]] = {}
-        self._rows: list[Row] = []
+        self._rows: list[AppointmentRow] = []
         self._ended = False
 
     def grant(self, hour_0_in_s: float, up_to_ms: int, mail: Sequence[DueMail] = ()) -> None:
@@ -212,7 +212,7 @@ class ClockPacer:
         self._mail_waits.clear()
         self._wake()
 
-    def take_rows(self) -> list[Row]:
+    def take_rows(self) -> list[AppointmentRow]:
         """What was over since it was asked last."""
         rows, self._rows = self._rows, []
         return rows
@@ -271,7 +271,7 @@ class ClockPacer:
     def _begins(self, coordinator: Coordinator, day: SeatDay, begun: Begun) -> bool:
         """Whether it can be done now; else it is given up."""
         one, seat = begun.appointment, coordinator.seat
-        fate: Fate | None = None
+        fate: AppointmentFate | None = None
         if begun.began_s - begun.due_s > self._max_wait_s:
             fate = "missed"
         elif one.lacks_baseline or (_needs_its_own(one, seat) and not day.has_baseline):
@@ -304,7 +304,7 @@ class ClockPacer:
         else:
             self._close(coordinator, day, "done" if has_asked else "skipped")
 
-    def _close(self, coordinator: Coordinator, day: SeatDay, fate: Fate) -> None:
+    def _close(self, coordinator: Coordinator, day: SeatDay, fate: AppointmentFate) -> None:
         begun, day.on, coordinator.appointment = day.on, None, None
         if begun is not None:
             self._note(coordinator.name, begun, fate)
@@ -318,14 +318,16 @@ class ClockPacer:
             too_late = now_s - begun.due_s > self._max_wait_s
             self._note(name, begun, "missed" if too_late else "cut")
 
-    def _note(self, name: str, begun: Begun, fate: Fate) -> None:
+    def _note(self, name: str, begun: Begun, fate: AppointmentFate) -> None:
         one, (generator_ms, queue_ms) = begun.appointment, begun.late_ms
         until_s = begun.ended_s if fate == "done" else perf_counter()
         response_ms = max(until_s - begun.due_s, 0.0) * MS
         if fate == "missed":
             response_ms = min(response_ms, self._max_wait_s * MS)
         self._rows.append(
-            Row(one.at_ms, name, one.number, one.phase, fate, generator_ms, queue_ms, response_ms)
+            AppointmentRow(
+                one.at_ms, name, one.number, one.phase, fate, generator_ms, queue_ms, response_ms
+            )
         )
 
 

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 from mcstress.evidence.document_parts import SinkTracing, TraceCount, Tracing, lost_by_reason
+from mcstress.evidence.report.formatting import plural, visible
 from mcstress.evidence.report.github import tell_github
 from mcstress.evidence.report.junit import write_junit
 from mcstress.evidence.report.markdown import markdown
 from mcstress.evidence.report.verdict_line import verdict_line
-from mcstress.evidence.report.words import plural, visible
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.run_state import RunState
-from mcstress.metrics.checks import CheckOutcome, line, value_of
+from mcstress.metrics.verdict import CheckOutcome, line, value_of
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.tracing.sink import LANGFUSE
 

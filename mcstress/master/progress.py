@@ -16,8 +16,8 @@ from mcstress.master.completeness import evidence_faults
 from mcstress.master.run_state import RunState
 from mcstress.metrics.intervals import import_scipy
 from mcstress.metrics.load_curve import pace
+from mcstress.metrics.number_format import milliseconds, shown
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.shown import milliseconds, shown
 from mcstress.services.clock import CLOCK
 
 logger = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from mcstress.evidence.store.segment import Segment
 from mcstress.load.arrivals import Arrivals
 from mcstress.load.schedule import TrialPlan
 from mcstress.master.capacity_trials import CapacityTrials
+from mcstress.master.handover_partners import HandoverPartners
 from mcstress.master.mail_blocks import MailBlocks, MailByClock
-from mcstress.master.offering import Offering
-from mcstress.master.partners import HandoverPartners
+from mcstress.master.offered_load import Offering
 from mcstress.master.run_info import describe
 from mcstress.master.scenario_clock import ScenarioClock
 from mcstress.master.seat_pool import Headcount, SeatPool
@@ -33,7 +33,7 @@ from mcstress.process.clock_watch import ClockWatch
 from mcstress.services.clock import CLOCK
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
-from mcstress.tracing.counts import counts_of
+from mcstress.tracing.delivery_counts import counts_of
 from mcstress.truth_check import said_of_truth
 from mcstress.users.appointments import Timetable
 from mcstress.users.run import Run

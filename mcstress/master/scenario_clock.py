@@ -16,11 +16,11 @@ from math import ceil
 import msgspec
 
 from mcstress.master.mail_blocks import HandedOut, MailByClock
-from mcstress.master.offering import BEGINS_IN_S
+from mcstress.master.offered_load import BEGINS_IN_S
 from mcstress.master.seat_pool import Place, SeatPool
 from mcstress.master.worker_registry import WorkerState
-from mcstress.metrics.appointments import AppointmentTotals, Row, totals
-from mcstress.metrics.shown import shown_hour
+from mcstress.metrics.appointments import AppointmentRow, AppointmentTotals, totals
+from mcstress.metrics.number_format import shown_hour
 from mcstress.services.clock import CLOCK
 from mcstress.users.appointments import HOUR_MS, Timetable, appointments
 from mcstress.users.run import ClockPace, Run, Seat
@@ -46,7 +46,7 @@ class ScenarioClock:
     def __init__(self, run: Run, pace: ClockPace, max_wait_s: float) -> None:
         self.pace = pace
         self.hour_0_s: float | None = None
-        self.rows: list[Row] = []
+        self.rows: list[AppointmentRow] = []
         self.told: Counter[str] = Counter()
         self._table = Timetable.of(run)
         self._max_wait_s = max_wait_s
@@ -134,7 +134,7 @@ class ScenarioClock:
         until_ms = min(until_ms, self._table.end_ms)
         return max(bisect_left(times, until_ms) - bisect_left(times, from_ms), 0)
 
-    def take(self, worker: str, rows: Iterable[Row]) -> None:
+    def take(self, worker: str, rows: Iterable[AppointmentRow]) -> None:
         """What a worker told."""
         rows = [*rows]
         self.rows += rows
@@ -156,7 +156,9 @@ class ScenarioClock:
         for one in mail.unclaimed(too_late_ms):
             name = Seat(one.persona, one.trio).name
             self.rows.append(
-                Row(one.at_ms, name, one.number, "inbox", "missed", 0.0, waited_ms, waited_ms)
+                AppointmentRow(
+                    one.at_ms, name, one.number, "inbox", "missed", 0.0, waited_ms, waited_ms
+                )
             )
             self.told[MASTER] += 1
         return found
@@ -172,7 +174,7 @@ class ScenarioClock:
 
 
 def appointment_totals(
-    clock: ScenarioClock, parts: Iterable[WorkerState], rows: list[Row]
+    clock: ScenarioClock, parts: Iterable[WorkerState], rows: list[AppointmentRow]
 ) -> AppointmentTotals:
     """What became of all appointments; ``rows``: what was told, or is in the files of the run.
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from mcstress.cluster import messages
+from mcstress.master.run_session import RunSession
 from mcstress.master.run_state import RunState
-from mcstress.master.session import RunSession
 from mcstress.master.solo_phase import SeatAsked
 from mcstress.master.spawn_tracker import most_of
 from mcstress.master.stages import RunStage

@@ -16,9 +16,9 @@ from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 from mcstress.services.gateway.target import GatewayTarget
 from mcstress.services.target import Target, TargetSetup
-from mcstress.services.toml.file import LlmTable, read_file
 from mcstress.services.toml.plan import plan_of
 from mcstress.services.toml.target import toml_target
+from mcstress.services.toml.target_file import LlmTable, read_file
 
 OPTION = "--target"
 ENDING = ".toml"

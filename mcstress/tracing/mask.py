@@ -19,7 +19,7 @@ from mcstress.tracing.trace import MASK, MaskLevel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
 
 _STRING = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)("|\\?\Z)'
 """A JSON string; of a body that was cut, also one without its end."""
@@ -103,7 +103,7 @@ class Masker:
     def __init__(self, level: MaskLevel | None = None) -> None:
         self._level = level
 
-    def entry(self, entry: Entry) -> Entry:
+    def entry(self, entry: TraceEntry) -> TraceEntry:
         """What is sent of ``entry``, which itself stays as it is."""
         if isinstance(entry, Score):
             return self._score(entry)

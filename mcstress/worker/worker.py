@@ -17,6 +17,7 @@ from locust.runners import Runner, WorkerRunner
 
 from mcstress.cluster import handshake, messages
 from mcstress.cluster.channel import Channel, kind_of
+from mcstress.cluster.delta_pace import is_due
 from mcstress.cluster.dropped import LONGEST_REASON, quoted
 from mcstress.cluster.key import KeyFaultError, RepeatedError
 from mcstress.cluster.tracing import open_sinks
@@ -25,7 +26,7 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
 from mcstress.services.target_class import make_target
-from mcstress.users.session import coordination_hook, provide_context, withheld_of
+from mcstress.users.coordinator_session import coordination_hook, provide_context, withheld_of
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
@@ -36,11 +37,8 @@ if TYPE_CHECKING:
     from mcstress.tracing.sink import TraceSink
 
 WELCOME_DEADLINE_S = 120.0
-LOOK_S = 0.1
-LOOKS = 10
-"""After a second at the latest, what was seen is handed over."""
-EVENTS_A_DELTA = 1000
-"""After so many it is handed over sooner: it takes a few ms then, in which no answer is read."""
+LOOK_S, KEEP_LOOKS = 0.1, 10
+"""After a second at the latest, what was seen is kept."""
 POLL_S = 0.1
 
 logger = logging.getLogger(__name__)
@@ -254,7 +252,7 @@ class Worker:
     def _on_users(self, users: messages.UserCount, _: str) -> None:
         self._learn(users.trip)
         if self._run is not None:
-            self._run.recorder.users = users.users
+            self._run.recorder.users, self._run.every_s = users.users, users.every_s
 
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
         if self._run is not None:
@@ -264,15 +262,17 @@ class Worker:
         """Write and send what was seen, every second or sooner; stop where nobody hears it."""
         while (run := self._run) is not None:
             looks = 0
-            while looks < LOOKS and (not looks or run.events_untold < EVENTS_A_DELTA):
+            while not looks or not is_due(looks * LOOK_S, run.events_untold, run.every_s):
                 gevent.sleep(LOOK_S)
                 looks += 1
+                if looks % KEEP_LOOKS == 0:
+                    run.write_down()
+                if self._heartbeat is not None and self._heartbeat.is_lost(LOOK_S):
+                    self._stop_unheard(run, f"nothing was heard of the master for {SILENT_S:g} s")
             try:
                 run.hand_over()
             except RPCSendError as fault:
                 logger.warning("what was seen could not be sent, and will be: %s", fault)
-            if self._heartbeat is not None and self._heartbeat.is_lost(looks * LOOK_S):
-                self._stop_unheard(run, f"nothing was heard of the master for {SILENT_S:g} s")
 
     def _on_connection_lost(self) -> None:
         if self._run is not None:

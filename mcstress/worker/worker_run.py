@@ -14,6 +14,7 @@ from gevent.event import AsyncResult
 from locust.exception import StopUser
 
 from mcstress.cluster.channel import Channel
+from mcstress.cluster.delta_pace import EVERY_S
 from mcstress.cluster.messages import (
     AtRest,
     BeginRound,
@@ -33,18 +34,18 @@ from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
 from mcstress.master.solo_phase import MOST_TIMES
 from mcstress.master.worker_registry import LOCAL
-from mcstress.metrics.appointments import Row as Appointment
-from mcstress.metrics.arrivals import Row
+from mcstress.metrics.appointments import AppointmentRow
+from mcstress.metrics.arrivals import UnservedRow
 from mcstress.metrics.phase import add_mix
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.process.loop_lag import LoopLag
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
-from mcstress.tracing.counts import SaidCounts
-from mcstress.users.at_rest import ListsAtRest, RestLists
-from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.tracing.delivery_counts import SaidCounts
 from mcstress.users.freshness_poll import FreshnessPolls
+from mcstress.users.handover_board import HandoverBoard, Recordings
+from mcstress.users.lists_at_rest import ListsAtRest, RestLists
 from mcstress.users.mail import Mail
 from mcstress.users.relevance import Rules
 from mcstress.users.run import Run, Seat
@@ -105,6 +106,7 @@ class WorkerRun:
         self.deltas = 0
         self._events_told = 0
         self._unsent: list[Delta] = []
+        self.every_s = EVERY_S
         self.drained = False
         self.handed_over = False
         self._unheard = False
@@ -358,7 +360,7 @@ class WorkerRun:
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
 
-    def _unserved(self) -> list[Row]:
+    def _unserved(self) -> list[UnservedRow]:
         """Arrivals that never began since the last delta: kept as evidence, and told."""
         rows = [] if self.arrivals is None else self.arrivals.take_unserved().rows()
         if rows:
@@ -366,7 +368,7 @@ class WorkerRun:
             self.recorder.segment.flush()
         return rows
 
-    def _appointments(self) -> list[Appointment]:
+    def _appointments(self) -> list[AppointmentRow]:
         """Those of the clock that are over since the last delta: kept as evidence, and told."""
         rows = [] if self.by_clock is None else self.by_clock.take_rows()
         if rows:

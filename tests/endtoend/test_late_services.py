@@ -13,7 +13,7 @@ STALL_S, SHOWN_AFTER_S = 4.0, 0.6
 
 @pytest.fixture(scope="module")
 def late(tmp_path_factory):
-    """Searches stall for 4 of about 9 s; who waits for a user for a second is missed."""
+    """Requests stall for 4 of about 9 s; who waits for a user for a second is missed."""
     with LocustRun(
         *("--headless", "-u", 15, "-r", 15, "-t", "11s", "--arrival-rate", 30, "--max-wait", 1),
         *("--arrivals", "constant", "--tags", "merge", "fresh", "--only-summary"),
@@ -55,7 +55,8 @@ def test_an_index_that_never_finds_and_one_that_finds_late_by_a_schedule(late):
     assert freshness["never"] == len(never) > 5
     shown = freshness["time_to_top_k_s"]
     assert min(seen) >= SHOWN_AFTER_S
-    assert shown["p50"] == pytest.approx(sorted(seen)[(len(seen) - 1) // 2], rel=0.02)
+    low, high = sorted(seen)[len(seen) // 2 - 1], sorted(seen)[len(seen) // 2]
+    assert 0.98 * low <= shown["p50"] <= 1.02 * high
     # Nobody waits for a look: the event's response ended with the first one.
     quick = [one["scheduled"] for one in events if one["scheduled"]["queue_ms"] < 1]
     assert sorted(one["response_ms"] for one in quick)[len(quick) // 2] < SHOWN_AFTER_S * 1000 / 2

@@ -54,7 +54,10 @@ def offered_as_it_says(document: dict) -> None:
     # Of the last second each worker and the master have an end of their own.
     assert abs(totals["offered"] - sum(second[2] for second in seconds)) < rate / 2
     events = [event["scheduled"] for event in document["events"] if "scheduled" in event]
-    assert len(events) == totals["begun"] == len({one["intended"] for one in events})
+    assert len(events) == len({one["intended"] for one in events})
+    lost = any(one["lost"] for one in document["completeness"]["workers"])
+    # What was under way in a process that was killed began, and is no event.
+    assert 0 <= totals["begun"] - len(events) <= (9 if lost else 0)
 
 
 def begun_by(document: dict, worker: str, last_s: float) -> float:
@@ -104,7 +107,8 @@ def test_every_arrival_has_one_fate(runs, wrong):
     offered_as_it_says(document)
     totals = document["completeness"]["arrivals"]
     assert (totals["unknown"] > 0) == (wrong == "killed"), output
-    assert document["completeness"]["complete"] == (wrong != "killed")
+    faults = document["completeness"]["faults"]
+    assert bool(faults) == (wrong == "killed"), faults
     lost = [one["name"] for one in document["completeness"]["workers"] if one["lost"]]
     assert len(lost) == (wrong == "killed")
     if wrong == "frozen":
@@ -141,6 +145,8 @@ def test_every_appointment_has_one_fate(runs, wrong):
     assert (totals["unknown"] > 0) == (wrong == "killed")
     who: dict[tuple, set] = {}
     for event in document["events"]:
+        if "scheduled" not in event:
+            continue  # it asked nothing
         place = event["coordinator"], event["scheduled"]["appointment"]
         who.setdefault(place, set()).add(event["worker"])
     assert max(map(len, who.values())) == 1, "nothing was done by two"

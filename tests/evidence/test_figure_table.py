@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from made_report import MadeRun, head_of, typed
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.view import view
@@ -58,7 +58,7 @@ def columns_of(table):
 def test_a_figure_stands_in_the_table_and_column_that_it_names(document):
     rows = columns_of(figure_table(document, ARMS))
     assert list(rows)[-2:] == ["By name", "Reading"]
-    assert rows["By name"] == ["0.750 [0.410, 0.930], 6 of 8", words.NONE]
+    assert rows["By name"] == ["0.750 [0.410, 0.930], 6 of 8", formatting.NONE]
     (further,) = [one for one in view(document).sections if one.key == "further"]
     assert further.tables[0].rows == [["mean rank", "1.250", "", "8"]]
 

@@ -14,7 +14,7 @@ from mcstress.cluster.handshake import hello
 from mcstress.commands.check import parse
 from mcstress.master.controller import RunController
 from mcstress.master.progress import Progress
-from mcstress.master.start import begin_run
+from mcstress.master.run_start import begin_run
 from mcstress.services.preflight import ModelFacts
 from mcstress.settings import read_settings
 from mcstress.system_under_test import SystemUnderTest, TargetFacts

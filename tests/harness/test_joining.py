@@ -13,7 +13,7 @@ from mcstress.cluster.channel import Channel
 from mcstress.cluster.handshake import hello
 from mcstress.cluster.messages import Hello
 from mcstress.lifecycle import Lifecycle
-from mcstress.users import session as entrance
+from mcstress.users import coordinator_session as entrance
 
 
 def until(condition):

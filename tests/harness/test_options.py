@@ -14,7 +14,7 @@ from locust.argument_parser import LocustArgumentParser
 from mcstress.commands.check import parse
 from mcstress.errors import UsageError
 from mcstress.evidence.store.document import has_bodies
-from mcstress.master.start import check_claim
+from mcstress.master.run_start import check_claim
 from mcstress.options import add_options
 from mcstress.services.http.bearer_token import authorization
 from mcstress.services.preflight import ModelFacts

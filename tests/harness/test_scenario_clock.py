@@ -8,7 +8,7 @@ import pytest
 
 from mcstress.master import scenario_clock as module
 from mcstress.master.scenario_clock import AHEAD_S, ScenarioClock, appointment_totals
-from mcstress.metrics.appointments import Row
+from mcstress.metrics.appointments import AppointmentRow
 from mcstress.users.appointments import HOUR_MS, Timetable, appointments
 from mcstress.users.run import ClockPace, Seat
 from mcstress.users.scenarios.load import load_scenario
@@ -72,7 +72,7 @@ def test_what_a_lost_worker_did_not_tell_is_unknown(clock, its):
     assert its.due_of("worker-0") == len(of_alice(its, 20)) > 3
     its.grant()
     due = of_alice(its, 20 + AHEAD_S)
-    told = [Row(one.at_ms, "alice", one.number, one.phase, "done") for one in due[:2]]
+    told = [AppointmentRow(one.at_ms, "alice", one.number, one.phase, "done") for one in due[:2]]
     its.take("worker-0", told)
     its.freed(ALICE, None)
     clock.now = 1002 + 30.0
@@ -89,7 +89,7 @@ def test_what_a_lost_worker_did_not_tell_is_unknown(clock, its):
     ]
     found = appointment_totals(its, parts, its.rows)
     assert (found.done, found.unknown, found.offered) == (2, len(due) - 2, len(due))
-    more = [*told, Row(due[2].at_ms, "alice", due[2].number, due[2].phase, "done")]
+    more = [*told, AppointmentRow(due[2].at_ms, "alice", due[2].number, due[2].phase, "done")]
     assert appointment_totals(its, parts, more).unknown == len(due) - 3, "its file has one more"
     parts[0].lost = False
     assert appointment_totals(its, parts, its.rows).unknown == 0

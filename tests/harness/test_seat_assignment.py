@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from test_session import Master, Post
+from test_run_session import Master, Post
 
 from mcstress.cluster import messages
 from mcstress.master import seat_assignment, solo_phase
+from mcstress.master.run_session import RunSession
 from mcstress.master.seat_assignment import SeatAssignment
-from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
 from mcstress.users.run import Seat

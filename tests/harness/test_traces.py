@@ -23,7 +23,7 @@ from mcstress.master.notify import traced
 from mcstress.options import DEFAULT_LANGFUSE_ENV
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import TargetSetup
-from mcstress.tracing.counts import SinkCounts, TraceCounts, counts_of
+from mcstress.tracing.delivery_counts import SinkCounts, TraceCounts, counts_of
 from mcstress.tracing.sink import Where
 from mcstress.users.run import Run
 from mcstress.users.scenarios.load import load_scenario

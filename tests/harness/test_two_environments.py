@@ -11,8 +11,8 @@ from standin.process import Standin
 
 from mcstress.commands.check import parse
 from mcstress.lifecycle import Lifecycle
+from mcstress.users.coordinator_session import coordination_hook
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
-from mcstress.users.session import coordination_hook
 
 DEADLINE_S = 30
 CALLS = []

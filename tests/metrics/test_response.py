@@ -9,12 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mcstress.metrics.arrivals import ArrivalTotals, Offered, OfferedSecond, Unserved
-from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import Event, Scheduled, StepRecord, utc
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.histogram import GROWTH
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.verdict import evaluate, parse_check
 
 PHASE = "baseline"
 

@@ -9,25 +9,25 @@ import msgspec
 import pytest
 
 from mcstress.services.target_class import SHIPPED
-from mcstress.services.toml import file
+from mcstress.services.toml import file_tables
 from mcstress.services.toml.template import PLACEHOLDERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "targets.md").read_text()
 TABLES = {
-    "the file": file.Tables,
-    "`[service.NAME]`": file.ServiceTable,
-    "each request": file.RequestTable,
-    "`[search]`, `[exact]`, `[recall]`": file.HitsTable,
-    "`[search]`": file.SearchTable,
-    "`[recall]`": file.RecallTable,
-    "`[record]`": file.RecordTable,
-    "`[add]`, `[record]`": file.WriteTable,
-    "`[ready]`, `[….done]`": file.PollTable,
-    "`[embed]`": file.EmbedTable,
-    "`[resolve]`, `[create]`": file.NamedTable,
-    "`[size]`": file.SizeTable,
-    "`[llm]`": file.LlmTable,
+    "the file": file_tables.Tables,
+    "`[service.NAME]`": file_tables.ServiceTable,
+    "each request": file_tables.RequestTable,
+    "`[search]`, `[exact]`, `[recall]`": file_tables.HitsTable,
+    "`[search]`": file_tables.SearchTable,
+    "`[recall]`": file_tables.RecallTable,
+    "`[record]`": file_tables.RecordTable,
+    "`[add]`, `[record]`": file_tables.WriteTable,
+    "`[ready]`, `[….done]`": file_tables.PollTable,
+    "`[embed]`": file_tables.EmbedTable,
+    "`[resolve]`, `[create]`": file_tables.NamedTable,
+    "`[size]`": file_tables.SizeTable,
+    "`[llm]`": file_tables.LlmTable,
 }
 
 

@@ -13,9 +13,9 @@ import pytest
 from endtoend.locust_run import CHECKOUT, LocustRun, forked
 from real.systems import SYSTEMS, booted
 
+from mcstress.services.embedded.people import make_workers
 from mcstress.services.embedded.system import CORPORA
 from mcstress.services.embedded.vocabulary import load_vocabulary
-from mcstress.services.embedded.workers import make_workers
 from mcstress.services.toml.vectors import builtin_embedding
 
 pytestmark = pytest.mark.targets

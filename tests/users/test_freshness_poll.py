@@ -17,9 +17,9 @@ from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.step import Step
 from mcstress.services.target import Found, Target, TargetSetup
 from mcstress.users import freshness_poll
-from mcstress.users.board import Recordings
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.freshness_poll import FreshnessPolls
+from mcstress.users.handover_board import Recordings
 from mcstress.users.phases.fresh_resume import fresh_resume
 from mcstress.users.phases.handover import NO_PARAPHRASE, handover_paraphrase
 from mcstress.users.run import Run, Seat

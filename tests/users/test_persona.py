@@ -12,9 +12,9 @@ from locust.event import Events
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
+from mcstress.users.coordinator_session import enter, provide_context
 from mcstress.users.persona import CoordinatorUser
 from mcstress.users.run import Seat
-from mcstress.users.session import enter, provide_context
 
 BRIEF_S = 0.02
 

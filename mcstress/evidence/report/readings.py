@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.intervals import ALPHA
 from mcstress.metrics.names import METRICS
@@ -80,7 +80,7 @@ def lift(difference: float | None, p: float | None, questions: int) -> Reading:
     if difference is None or p is None:
         return Reading("no control to compare with", "none")
     if p > ALPHA:
-        told = f"p = {words.p_value(p)}, n = {questions:,}".replace("= <", "<")
+        told = f"p = {formatting.p_value(p)}, n = {questions:,}".replace("= <", "<")
         return Reading(f"not enough data to credit the memory ({told})", "fair")
     if difference > 0:
         return Reading("the memory is what finds them", "good")

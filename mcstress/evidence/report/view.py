@@ -8,22 +8,22 @@ from datetime import UTC, datetime
 import msgspec
 
 from mcstress.evidence.document_parts import RunSection
-from mcstress.evidence.report import readings, words
+from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.section import Link, Section, Verbatim, figures
 from mcstress.evidence.report.sections import (
     capture,
+    checks_and_completeness,
     load,
     not_covered,
     over_time,
     quality,
     speed,
-    trust,
 )
 from mcstress.evidence.report.sections.arrivals import arrivals
+from mcstress.evidence.report.sections.checks_and_completeness import target
 from mcstress.evidence.report.sections.clock import clock
 from mcstress.evidence.report.sections.messages import swap_and_inbox
 from mcstress.evidence.report.sections.relevance import against_rest, relevance
-from mcstress.evidence.report.sections.trust import target
 from mcstress.evidence.report.verdict_line import verdict_words
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.phase import PHASES
@@ -60,7 +60,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
         facts=_facts(document, generated or datetime.now(UTC)),
         sections=[
             target(run, document.words),
-            trust.checks(document),
+            checks_and_completeness.checks(document),
             *_of_chosen_phases(document),
             *against_rest(document),
             *quality.further(document),
@@ -71,7 +71,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             *over_time.over_time(document),
             *over_time.availability(document),
             speed.errors(document),
-            trust.completeness(document),
+            checks_and_completeness.completeness(document),
             not_covered.not_covered(document),
             capture.capture(document),
         ],
@@ -109,7 +109,7 @@ def _facts(document: RunDocument, generated: datetime) -> list[Fact]:
         Fact("K", [str(run.k)]),
         Fact("Seed, rounds", [f"{run.seed}, {run.rounds or 'until stopped'}"]),
         Fact("Services", _services(run)),
-        Fact("Events captured", [words.count(events)]),
+        Fact("Events captured", [formatting.count(events)]),
         Fact("Evidence", [Verbatim(run.evidence_path)]),
         Fact("Run", [Verbatim(run.run_uid)]),
         Fact("Traces", [Link(run.session_link)]),
@@ -122,7 +122,7 @@ def _ran(run: RunSection) -> list[str]:
         return []
     told = f"{run.started:%Y-%m-%d %H:%M:%S} UTC"
     if run.ended is not None:
-        told += f" for {words.duration((run.ended - run.started).total_seconds())}"
+        told += f" for {formatting.duration((run.ended - run.started).total_seconds())}"
     if run.mode:
         told += f", {run.mode}"
     if run.workers > 1:
@@ -136,7 +136,7 @@ def _coordinators(run: RunSection) -> list[str]:
         parts += [", " if parts else "", Verbatim(one.name), " in ", Verbatim(one.namespace)]
     if len(run.coordinators) > _COORDINATORS_NAMED:
         parts.append(" and more")
-    return [*parts, f"; {words.plural(run.peak_users, 'user')} at most"]
+    return [*parts, f"; {formatting.plural(run.peak_users, 'user')} at most"]
 
 
 def _scenario(document: RunDocument) -> list[str]:

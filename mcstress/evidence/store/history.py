@@ -19,15 +19,14 @@ from msgspec import UNSET
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import SCHEMA, Json, RunDocument, document_of
 from mcstress.evidence.store.document import DocumentEvents, read_head
+from mcstress.evidence.store.event_line import QUICK, ReadOptions
 from mcstress.evidence.store.foreign import read_foreign
 from mcstress.evidence.store.integrity import Ends, faults_of_document, faults_of_lines
 from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
-from mcstress.evidence.store.reading import QUICK, ReadOptions
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
-from mcstress.metrics.appointments import Row as Appointment
-from mcstress.metrics.appointments import Rows as Appointments
-from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Trial, Unserved
+from mcstress.metrics.appointments import AppointmentRow, AppointmentRows
+from mcstress.metrics.arrivals import OfferedSecond, Trial, Unserved, UnservedRow, UnservedRows
 from mcstress.metrics.event import Event, decoder
 
 ENDING = ".events.jsonl"
@@ -76,7 +75,7 @@ class RunFile(Protocol):
         """What a schedule offered, second by second; empty without one."""
         ...
 
-    def unserved(self) -> Rows:
+    def unserved(self) -> UnservedRows:
         """Arrivals of the schedule that never began."""
         ...
 
@@ -84,7 +83,7 @@ class RunFile(Protocol):
         """Those of a search for the capacity; empty without one."""
         ...
 
-    def appointments(self) -> Appointments:
+    def appointments(self) -> AppointmentRows:
         """What became of those of a run by the clock."""
         ...
 
@@ -160,21 +159,21 @@ class History:
         told = (second for record in self.records("offered") for second in record["seconds"])
         return sorted(msgspec.convert(list(told), list[OfferedSecond]), key=lambda one: one.time)
 
-    def unserved(self) -> Rows:
+    def unserved(self) -> UnservedRows:
         """What each process gave up."""
         unserved = Unserved()
         for record in self.records("unserved"):
-            unserved.take_in(msgspec.convert(record["rows"], list[Row]))
+            unserved.take_in(msgspec.convert(record["rows"], list[UnservedRow]))
         return unserved.rows()
 
     def trials(self) -> list[Trial]:
         """Those that were judged."""
         return [msgspec.convert(record["trial"], Trial) for record in self.records("trial")]
 
-    def appointments(self) -> Appointments:
+    def appointments(self) -> AppointmentRows:
         """What each process told."""
         told = (row for record in self.records("appointments") for row in record["rows"])
-        return msgspec.convert(list(told), list[Appointment])
+        return msgspec.convert(list(told), list[AppointmentRow])
 
     def states(self) -> Iterator[Json]:
         """The deltas of the metrics' state."""
@@ -234,7 +233,7 @@ class Document:
         """The schedule's seconds, as the head has them."""
         return self.document.offered or []
 
-    def unserved(self) -> Rows:
+    def unserved(self) -> UnservedRows:
         """Likewise."""
         return self.document.unserved or []
 
@@ -242,7 +241,7 @@ class Document:
         """Likewise."""
         return self.document.trials or []
 
-    def appointments(self) -> Appointments:
+    def appointments(self) -> AppointmentRows:
         """Likewise."""
         return self.document.appointments or []
 

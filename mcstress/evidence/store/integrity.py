@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.run_document import Json, RunDocument
 from mcstress.evidence.store.lines_digest import Stated, seal
 from mcstress.evidence.store.policy import keeps_all
@@ -75,7 +75,7 @@ class Ends:
             faults += differences(f"events of {name}", end.events, found.events.stated)
             faults += differences(f"records of {name}", end.records, found.records.stated)
             if end.lost:
-                lost = words.plural(end.lost, "event")
+                lost = formatting.plural(end.lost, "event")
                 faults.append(f"{name} lacks {lost} that could not be written: {end.error}")
         if self.main is not None:
             faults += faults_of_workers(order, self.main.workers)
@@ -109,14 +109,14 @@ def faults_of_lines(order: TimeOrder, evidence: str) -> list[str]:
     """Lines that were left out, events that stand twice, and numbers that no event has."""
     faults = [f"left out as damaged: {damage}" for damage in order.damaged[:NAMED]]
     if (more := len(order.damaged) - NAMED) > 0:
-        faults.append(f"left out as damaged: {words.plural(more, 'more line')}")
+        faults.append(f"left out as damaged: {formatting.plural(more, 'more line')}")
     if order.repeated:
         stand = "stands" if order.repeated == 1 else "stand"
-        faults.append(f"{words.plural(order.repeated, 'event')} {stand} there more than once")
+        faults.append(f"{formatting.plural(order.repeated, 'event')} {stand} there more than once")
     # Of a sample it is not known which numbers it should have.
     missing = order.missing() if keeps_all(evidence) else {}
     return faults + [
-        f"events of {name or 'no worker'}: {words.plural(number, 'number')} missing among them"
+        f"events of {name or 'no worker'}: {formatting.plural(number, 'number')} missing among them"
         for name, number in missing.items()
     ]
 

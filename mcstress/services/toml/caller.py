@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from mcstress.services.at_once import wait
 from mcstress.services.clock import CLOCK
+from mcstress.services.concurrent_calls import wait
 from mcstress.services.failure_reason import clip
 from mcstress.services.step import Step, leave_cut, part_times
 from mcstress.services.target import TargetSetup
 from mcstress.services.toml.operation import Operation, Outgoing, document
 from mcstress.services.toml.plan import Plan, PollPlan
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
-from mcstress.services.toml.service import Connections, Service
+from mcstress.services.toml.service import Connections, TomlService
 from mcstress.services.toml.template import Values
 from mcstress.services.toml.vectors import (
     KeptVectors,
@@ -54,7 +54,7 @@ class Caller:
     """Sends the requests of ``plan`` over connections of its own."""
 
     def __init__(
-        self, plan: Plan, setup: TargetSetup, services: dict[str, Service], known: Known
+        self, plan: Plan, setup: TargetSetup, services: dict[str, TomlService], known: Known
     ) -> None:
         self.plan, self.setup, self.known = plan, setup, known
         self._services = services

@@ -23,9 +23,9 @@ from mcstress.services.http.request_head import JSON
 from mcstress.services.http.transport import Reply
 from mcstress.services.step import Step, leave_cut
 from mcstress.services.toml.columns import Columns
-from mcstress.services.toml.file import FileError, RequestTable
 from mcstress.services.toml.pointer import Pointer, PointerError
 from mcstress.services.toml.service import Connections
+from mcstress.services.toml.target_file import FileError, RequestTable
 from mcstress.services.toml.template import PathTemplate, Template, TemplateError, Values
 from mcstress.services.trace_context import TraceContext, new_span_id
 

@@ -9,7 +9,12 @@ from typing import Any
 
 from mcstress.services.target import Capabilities
 from mcstress.services.toml.columns import Columns
-from mcstress.services.toml.file import (
+from mcstress.services.toml.hits import HitReader
+from mcstress.services.toml.operation import Operation, document, pointer_of
+from mcstress.services.toml.pointer import Pointer
+from mcstress.services.toml.secrets import suspicious
+from mcstress.services.toml.service import HOST
+from mcstress.services.toml.target_file import (
     FileError,
     HitsTable,
     PollTable,
@@ -17,11 +22,6 @@ from mcstress.services.toml.file import (
     WriteTable,
     parse_file,
 )
-from mcstress.services.toml.hits import HitReader
-from mcstress.services.toml.operation import Operation, document, pointer_of
-from mcstress.services.toml.pointer import Pointer
-from mcstress.services.toml.secrets import suspicious
-from mcstress.services.toml.service import HOST
 from mcstress.services.toml.template import Fill, Template, TemplateError, parsed, text_of
 
 _ITEM = {"text", "vector", "dimension", "corpus", "corpus_id", "id", "uuid", "metadata"}

@@ -13,16 +13,16 @@ from uuid import uuid4
 import msgspec
 
 from mcstress.metrics.event import Item
-from mcstress.services.at_once import wait
+from mcstress.services.concurrent_calls import wait
 from mcstress.services.failure_reason import DECODE_ERRORS, clip
 from mcstress.services.step import Step
 from mcstress.services.target import Found, Message, NewItem, Recording, Search
 from mcstress.services.toml.caller import RequestError
 from mcstress.services.toml.plan import HitsPlan
 from mcstress.services.toml.pointer import PointerError
-from mcstress.services.toml.shown import ListeningCaller, shown
+from mcstress.services.toml.probe_text import ListeningCaller, shown
 from mcstress.services.toml.target import TomlTarget
-from mcstress.services.toml.writing import uuid_of
+from mcstress.services.toml.write_requests import uuid_of
 from mcstress.services.trace_context import TraceContext
 
 MARK = "mcstress_probe"

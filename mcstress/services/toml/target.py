@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from mcstress.errors import ServiceRefusalError
-from mcstress.services.at_once import at_once
 from mcstress.services.clock import CLOCK
+from mcstress.services.concurrent_calls import at_once
 from mcstress.services.step import Step
 from mcstress.services.target import (
     ADD,
@@ -30,12 +30,12 @@ from mcstress.services.target import (
     TargetSetup,
 )
 from mcstress.services.toml.caller import STORE_QUERY, Caller, Known, Parts, RequestError
-from mcstress.services.toml.hits import Rows, found_of, merged
+from mcstress.services.toml.corpus_sizes import read_sizes
+from mcstress.services.toml.hits import HitRows, found_of, merged
 from mcstress.services.toml.plan import HitsPlan, Plan, WritePlan, plan_of
-from mcstress.services.toml.service import Service
-from mcstress.services.toml.sizes import read_sizes
+from mcstress.services.toml.service import TomlService
 from mcstress.services.toml.vectors import builtin_embedding, dimension_of
-from mcstress.services.toml.writing import (
+from mcstress.services.toml.write_requests import (
     batches,
     item_values,
     recorded_values,
@@ -62,7 +62,7 @@ class TomlTarget(Target):
         plan = self.plan
         self._refuse_unnamed_corpora()
         self.services = {
-            name: Service(f"{plan.path}: service.{name}", table, setup)
+            name: TomlService(f"{plan.path}: service.{name}", table, setup)
             for name, table in plan.tables.service.items()
         }
         self.caller = Caller(plan, setup, self.services, Known())
@@ -171,7 +171,7 @@ class TomlTarget(Target):
         return search.corpora[0] if len(search.corpora) == 1 else None
 
     def _found(
-        self, hits: HitsPlan, search: Search, answer: Rows
+        self, hits: HitsPlan, search: Search, answer: HitRows
     ) -> tuple[Found | None, str | None]:
         """What the search found of ``answer``; or what is wrong with that."""
         wants = search.k
@@ -191,7 +191,7 @@ class TomlTarget(Target):
         found = found_of(search, answer, wants=wants, distinct=hits is self.plan.recall)
         return (None, found) if isinstance(found, str) else (found, None)
 
-    def _asked(self, hits: HitsPlan, search: Search, trace: TraceContext, parts: Parts) -> Rows:
+    def _asked(self, hits: HitsPlan, search: Search, trace: TraceContext, parts: Parts) -> HitRows:
         """The hits of a search of several requests, which are taken down in ``parts``."""
         caller, values = self.caller, self._values(hits, search)
         caller.vector_into(values, hits.needs, trace, parts)
@@ -214,13 +214,13 @@ class TomlTarget(Target):
             read = partial(hits.reader.read, corpus=corpus, metadata=search.metadata)
             send = partial(caller.send, hits.request, of_one, trace, read=read, name=STORE_QUERY)
             calls.append(send)
-        steps = cast("list[Step[Rows]]", at_once(calls))
+        steps = cast("list[Step[HitRows]]", at_once(calls))
         parts += steps
         answers = []
         for name, step in zip(names, steps, strict=True):
             if step.error is not None:
                 raise RequestError(f"{hits.request.name} {name}".rstrip() + f": {step.error}")
-            answers.append((name, step.answer or Rows([])))
+            answers.append((name, step.answer or HitRows([])))
         if hits.one_request or hits is self.plan.recall:
             return answers[0][1]
         return merged(answers, by_distance=hits.reader.comparable(search.corpora))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from mcstress.errors import UsageError
+from mcstress.tracing.batch_sizing import observation_portions, score_portions
 from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.http.reply import KEYS, SinkReply
 from mcstress.tracing.langfuse.client import LangfuseServer
@@ -21,7 +22,6 @@ from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.mask import Masker
 from mcstress.tracing.otlp.settings import OtlpSettings
-from mcstress.tracing.portions import observation_portions, score_portions
 from mcstress.tracing.spool.line import (
     HEAD_TAG,
     SpoolHead,
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from mcstress.tracing.http.posting import SendPolicy
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.http.batch_posting import SendPolicy
+    from mcstress.tracing.observation import TraceEntry
     from mcstress.tracing.sink import Destination
     from mcstress.tracing.trace import MaskLevel
 
@@ -100,9 +100,9 @@ def replay(
 
 def _destination(
     settings: AnySettings, mask: Masker, policy: SendPolicy, timeout_s: float
-) -> Destination[Entry]:
+) -> Destination[TraceEntry]:
     if isinstance(settings, LangfuseSettings):
-        server: LangfuseServer[Entry] = LangfuseServer(
+        server: LangfuseServer[TraceEntry] = LangfuseServer(
             settings, mask.entry, policy, timeout_s=timeout_s
         )
         return server
@@ -158,7 +158,7 @@ class _Replay:
         self,
         spool: Path,
         lines: BinaryIO,
-        destination: Destination[Entry],
+        destination: Destination[TraceEntry],
         *,
         redact: Callable[[str], str],
         timeout_s: float,
@@ -270,7 +270,7 @@ class _Replay:
             return False
         return True
 
-    def _note_faults(self, kind: ReplayKind, reply: SinkReply[Entry]) -> None:
+    def _note_faults(self, kind: ReplayKind, reply: SinkReply[TraceEntry]) -> None:
         for fault in reply.faults:
             kind.fault = self._redact(fault.text)
             if fault.kind == KEYS:

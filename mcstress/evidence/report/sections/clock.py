@@ -9,21 +9,21 @@ import msgspec
 from msgspec import UNSET
 
 from mcstress.evidence.document_parts import ClockNote
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Headline, Section, Table, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.appointments import (
     ALL,
+    AppointmentRow,
     AppointmentTotals,
     LaneCount,
-    Row,
     by_slot,
     lanes,
 )
+from mcstress.metrics.number_format import shown_hour
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.results import Percentiles
-from mcstress.metrics.shown import shown_hour
 
 DAY_H = 24
 MOST_ROWS = 12
@@ -77,7 +77,7 @@ def _answer(totals: AppointmentTotals) -> Reading:
     if totals.unknown:
         return Reading(f"not known: of {totals.unknown:,} appointments nobody said", "none")
     if totals.missed:
-        return Reading(f"no: {words.of(totals.missed, totals.offered)} were missed", "bad")
+        return Reading(f"no: {formatting.of(totals.missed, totals.offered)} were missed", "bad")
     return Reading("yes: no appointment waited too long", "good")
 
 
@@ -87,7 +87,7 @@ def _headline(document: RunDocument) -> Headline | None:
         return None
     key = "p95_ms" if summary.p95_ms or "p95_ms" in summary.at_least_ms else "p50_ms"
     unit = "" if key in summary.at_least_ms else " ms"
-    value = words.percentile(summary, key)
+    value = formatting.percentile(summary, key)
     return Headline(f"{value}{unit}", label=f"{_SHOWN[key]} of the response")
 
 
@@ -97,7 +97,9 @@ def _lead(document: RunDocument, note: ClockNote) -> str:
     is_cut = reached is not None and reached < note.hours
     told = f", ended at {shown_hour(max(reached or 0.0, 0.0))}" if is_cut else ""
     busy = max(note.busy.values(), default=None)
-    share = f" The busiest coordinator has something to do for {words.percent(busy)} of the time."
+    share = (
+        f" The busiest coordinator has something to do for {formatting.percent(busy)} of the time."
+    )
     return (
         f"{note.hours:g} hours from {note.start} on, at {note.time_scale:g} times real "
         f"speed{told}; hour 0 is midnight of {note.zone}.{share if busy is not None else ''}"
@@ -105,10 +107,10 @@ def _lead(document: RunDocument, note: ClockNote) -> str:
 
 
 def _fates(totals: AppointmentTotals) -> list[list[Any]]:
-    return [[text, words.count(getattr(totals, key))] for key, text in _FATES.items()]
+    return [[text, formatting.count(getattr(totals, key))] for key, text in _FATES.items()]
 
 
-def _days(rows: list[Row]) -> list[Table]:
+def _days(rows: list[AppointmentRow]) -> list[Table]:
     if not rows:
         return []
     summaries, counts = by_slot(rows, DAY_H), _totals_by_slot(rows, DAY_H)
@@ -119,8 +121,8 @@ def _days(rows: list[Row]) -> list[Table]:
             [
                 [
                     f"day {day + 1}",
-                    words.count(counts[day].offered),
-                    words.count(counts[day].not_done),
+                    formatting.count(counts[day].offered),
+                    formatting.count(counts[day].not_done),
                     *_percentiles(msgspec.convert(summary, Percentiles)),
                 ]
                 for day, summary in summaries.items()
@@ -129,7 +131,7 @@ def _days(rows: list[Row]) -> list[Table]:
     ]
 
 
-def _totals_by_slot(rows: list[Row], hours: float) -> dict[int, LaneCount]:
+def _totals_by_slot(rows: list[AppointmentRow], hours: float) -> dict[int, LaneCount]:
     found: dict[int, LaneCount] = {}
     for lane in lanes(rows, hours).values():
         for slot, counted in lane.items():
@@ -150,8 +152,8 @@ def _responses(document: RunDocument) -> list[Table]:
             ["Response, ms", "count", *columns],
             [
                 [
-                    words.spaced(name),
-                    words.count(speed.responses[name].count),
+                    formatting.spaced(name),
+                    formatting.count(speed.responses[name].count),
                     *_percentiles(speed.responses[name]),
                 ]
                 for name in shown
@@ -162,7 +164,7 @@ def _responses(document: RunDocument) -> list[Table]:
             [
                 [
                     text,
-                    words.count(speed.lateness[part].count),
+                    formatting.count(speed.lateness[part].count),
                     *_percentiles(speed.lateness[part]),
                 ]
                 for part, text in _PARTS.items()
@@ -173,7 +175,7 @@ def _responses(document: RunDocument) -> list[Table]:
 
 
 def _percentiles(summary: Percentiles) -> list[str]:
-    return [words.percentile(summary, key) for key in _SHOWN]
+    return [formatting.percentile(summary, key) for key in _SHOWN]
 
 
 def in_order(phases: Any) -> list[str]:
@@ -181,19 +183,19 @@ def in_order(phases: Any) -> list[str]:
     return [*(name for name in PHASES if name in phases), *(p for p in phases if p not in PHASES)]
 
 
-def _hours(rows: list[Row], note: ClockNote) -> list[Table]:
+def _hours(rows: list[AppointmentRow], note: ClockNote) -> list[Table]:
     """Lanes by phase: how many appointments were due, in at most twelve rows."""
     if not rows:
         return []
     width_h = max(ceil(note.hours / MOST_ROWS), 1)
     found, summaries = lanes(rows, width_h), by_slot(rows, width_h)
     phases = in_order(found)
-    columns = ["From", *map(words.spaced, phases), "response p95"]
+    columns = ["From", *map(formatting.spaced, phases), "response p95"]
     cells = [
         [
             shown_hour(slot * width_h),
             *(_lane(found[phase].get(slot)) for phase in phases),
-            words.percentile(msgspec.convert(summary, Percentiles), "p95_ms"),
+            formatting.percentile(msgspec.convert(summary, Percentiles), "p95_ms"),
         ]
         for slot, summary in summaries.items()
     ]
@@ -211,7 +213,7 @@ def _ages(document: RunDocument) -> list[Table]:
     """Whether a query still gets the same after hours, and after a day."""
     ages = figures(document, "determinism").get("by_age") or []
     rows = [
-        [f"{one['hours']}", words.count(one["pairs"]), words.score(one["mean_jaccard"])]
+        [f"{one['hours']}", formatting.count(one["pairs"]), formatting.score(one["mean_jaccard"])]
         for one in ages
     ]
     columns = ["Reissues, hours after their baseline", "pairs", "determinism"]

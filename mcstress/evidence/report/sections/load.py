@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Section, Table
 from mcstress.evidence.run_document import RunDocument
@@ -54,12 +54,12 @@ def _rates(bands: list[LoadBand]) -> list[Table]:
     rows = [
         [
             load_of(band),
-            words.count(band.seconds),
-            words.per_second(band.offered_per_s),
-            words.per_second(band.done_per_s),
-            words.count(band.missed),
+            formatting.count(band.seconds),
+            formatting.per_second(band.offered_per_s),
+            formatting.per_second(band.done_per_s),
+            formatting.count(band.missed),
             *(
-                words.percentile(band.latency.responses.get("all", Percentiles()), key)
+                formatting.percentile(band.latency.responses.get("all", Percentiles()), key)
                 for key in ("p50_ms", "p95_ms")
             ),
         ]
@@ -88,17 +88,21 @@ def load_of(band: LoadBand) -> str:
             return f"{band.trial}: {high_per_s}"
         return high_per_s if high_per_s == f"{low_per_s}/s" else f"{low_per_s} to {high_per_s}"
     low, high = band.users_from, band.users_to
-    return words.count(low) if low == high else f"{words.count(low)} to {words.count(high)}"
+    return (
+        formatting.count(low)
+        if low == high
+        else f"{formatting.count(low)} to {formatting.count(high)}"
+    )
 
 
 def _speed(band: LoadBand) -> list[str]:
     search = band.latency.steps.get(SEARCH, Percentiles())
     return [
         load_of(band),
-        words.count(band.seconds),
-        words.per_second(band.requests_per_s),
-        words.percent(band.figures["errors"].get("rate")),
-        *map(words.milliseconds, (search.p50_ms, search.p95_ms, search.p99_ms)),
+        formatting.count(band.seconds),
+        formatting.per_second(band.requests_per_s),
+        formatting.percent(band.figures["errors"].get("rate")),
+        *map(formatting.milliseconds, (search.p50_ms, search.p95_ms, search.p99_ms)),
     ]
 
 
@@ -137,5 +141,5 @@ def _jaccard(figure: FigureSection) -> str:
 
 def _cell(value: float | None, ci95: Sequence[float] | None, samples: int | None) -> str:
     if value is None:
-        return words.NONE
-    return f"{words.score(value)} {words.interval(ci95)} ({words.count(samples)})"
+        return formatting.NONE
+    return f"{formatting.score(value)} {formatting.interval(ci95)} ({formatting.count(samples)})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcstress.evidence.document_parts import (
     RunSection,
 )
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.section import Section, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import UNSENT_STEPS
@@ -47,8 +47,8 @@ def _phases(document: RunDocument) -> list[str]:
     left_out = [nouns.phase(name) for name in of_rounds if run.phases and name not in run.phases]
     ran = figures(document, "events.by_phase")
     idle = [nouns.phase(name) for name in run.phases if not ran.get(name)]
-    notes = [f"Phases not chosen: {words.sentence_list(left_out)}."] if left_out else []
-    return notes + ([f"Chosen and never ran: {words.sentence_list(idle)}."] if idle else [])
+    notes = [f"Phases not chosen: {formatting.sentence_list(left_out)}."] if left_out else []
+    return notes + ([f"Chosen and never ran: {formatting.sentence_list(idle)}."] if idle else [])
 
 
 def _services(run: RunSection) -> list[str]:
@@ -82,9 +82,9 @@ def _outcomes(document: RunDocument) -> list[str]:
     counted = figures(document, "events.by_outcome")
     said = [f"{counted[key]:,} {text}" for key, text in reasons.items() if counted.get(key)]
     if unsent := document.faults.get(UNSENT_STEPS):
-        steps = words.plural(unsent, "step")
+        steps = formatting.plural(unsent, "step")
         said.append(f"{steps} of them that the load generator could not send, which is no failure")
-    return [f"Events that were not whole: {words.sentence_list(said)}."] if said else []
+    return [f"Events that were not whole: {formatting.sentence_list(said)}."] if said else []
 
 
 def _understood(document: RunDocument) -> list[str]:
@@ -100,13 +100,13 @@ def _understood(document: RunDocument) -> list[str]:
         ),
     }
     said = [
-        f"{words.of(inbox[key], of)} {what}"
+        f"{formatting.of(inbox[key], of)} {what}"
         for key, (what, of) in answered.items()
         if inbox.get(key)
     ]
     if asked or not said:
         return []
-    return [f"Answers of the LLM that are none: {words.sentence_list(said)} were unparseable."]
+    return [f"Answers of the LLM that are none: {formatting.sentence_list(said)} were unparseable."]
 
 
 def _reach(document: RunDocument) -> list[str]:
@@ -127,7 +127,7 @@ def _incomplete_groups(document: RunDocument) -> list[str]:
     if most == whole:
         return []
     there = ", ".join(f"{number:,} {Verbatim(name)}" for name, number in seats.items())
-    some = words.plural(
+    some = formatting.plural(
         most - whole, *map(nouns.fill, ("incomplete {group}", "incomplete {groups}"))
     )
     return [
@@ -140,7 +140,7 @@ def _incomplete_groups(document: RunDocument) -> list[str]:
 
 def _one_band(document: RunDocument) -> str:
     fewest = min((number for _, number in document.users if number), default=0)
-    users = words.plural(document.run.peak_users, "concurrent user")
+    users = formatting.plural(document.run.peak_users, "concurrent user")
     if fewest in (0, document.run.peak_users):
         return f"Load: it did not vary, with {users} at most."
     return f"Load: from {fewest} to {users}, too briefly at each number to tell them apart."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcstress.evidence.report import readings, words
+from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import badness, reading, scale, worst
 from mcstress.evidence.report.section import Headline, Section, Table, figures
@@ -50,7 +50,7 @@ def diversity(document: RunDocument) -> Section:
 
 
 def _headline(figure: FigureSection, name: str, ci95: str) -> Headline:
-    return Headline(words.score(figure.get(name)), words.interval(figure.get(ci95)))
+    return Headline(formatting.score(figure.get(name)), formatting.interval(figure.get(ci95)))
 
 
 def _of_hits(figure: FigureSection) -> readings.Reading | None:
@@ -58,7 +58,9 @@ def _of_hits(figure: FigureSection) -> readings.Reading | None:
     empty, pairs = figure.get("empty_pairs", 0), figure.get("pairs", 0)
     if 2 * empty <= pairs:
         return None
-    return readings.Reading(f"nothing found: {words.of(empty, pairs)} pairs are empty lists", "bad")
+    return readings.Reading(
+        f"nothing found: {formatting.of(empty, pairs)} pairs are empty lists", "bad"
+    )
 
 
 _POOLS = {"candidates of the role": "{items} of the {role}"}
@@ -70,7 +72,7 @@ def _chance_note(nouns: Words, same: FigureSection, different: FigureSection) ->
     named = [nouns.fill(_POOLS.get(pool, str(pool))) for pool in pools if pool]
     if not named:
         return []
-    pool = words.sentence_list(named)
+    pool = formatting.sentence_list(named)
     return [f"Expected by chance: mean Jaccard of two random lists, drawn from: {pool}."]
 
 
@@ -78,7 +80,7 @@ def _empty_note(same: FigureSection, different: FigureSection) -> list[str]:
     empty = same.get("empty_pairs", 0) + different.get("empty_pairs", 0)
     if not empty:
         return []
-    return [f"{words.plural(empty, 'pair')} of two empty lists counted as Jaccard 1."]
+    return [f"{formatting.plural(empty, 'pair')} of two empty lists counted as Jaccard 1."]
 
 
 def _trio_note(nouns: Words, figure: FigureSection, label_key: str = "ci95_label") -> list[str]:
@@ -87,7 +89,7 @@ def _trio_note(nouns: Words, figure: FigureSection, label_key: str = "ci95_label
     if label is None:
         return []
     group, groups = nouns.fill("{group}"), nouns.fill("{groups}")
-    asked = words.plural(
+    asked = formatting.plural(
         figure["trios"], f"differently worded {group}", f"differently worded {groups}"
     )
     if label == _ONE_SET_OF_TRIOS:
@@ -129,7 +131,7 @@ def _adjusted_note(nouns: Words, figure: FigureSection) -> list[str]:
     adjusted = figure.get("adjusted_pairs")
     if not adjusted:
         return []
-    pairs = words.plural(adjusted, "pair")
+    pairs = formatting.plural(adjusted, "pair")
     added = nouns.fill("{new_items}")
     return [f"{pairs} judged without the {added} that this run added since the baseline."]
 
@@ -138,8 +140,8 @@ def _changed_note(figure: FigureSection) -> list[str]:
     changed = figure.get("changed_corpora_pairs")
     if not changed:
         return []
-    mean = words.score(figure.get("changed_corpora_mean_jaccard"))
-    pairs = words.plural(changed, "pair")
+    mean = formatting.score(figure.get("changed_corpora_mean_jaccard"))
+    pairs = formatting.plural(changed, "pair")
     return [f"{pairs} counted apart, for the corpora changed in between: mean Jaccard {mean}."]
 
 
@@ -214,11 +216,11 @@ def _memory(document: RunDocument) -> Table:
     """What chance gives of a memory that is asked by itself, and what leaks from it."""
     figure = figures(document, "memory")
     row = [
-        words.count(figure.get("records")),
-        words.chance(figure.get("chance_top1")),
-        words.chance(figure.get("chance_top_k")),
-        words.of(figure.get("leaking"), figure.get("asked")),
-        words.count(figure.get("leaks")),
+        formatting.count(figure.get("records")),
+        formatting.chance(figure.get("chance_top1")),
+        formatting.chance(figure.get("chance_top_k")),
+        formatting.of(figure.get("leaking"), figure.get("asked")),
+        formatting.count(figure.get("leaks")),
         reading(document, "memory.leaks"),
     ]
     return Table(_MEMORY_COLUMNS, [row])
@@ -257,11 +259,11 @@ _LOOKS_NOTE = (
 def _unseen(nouns: Words, figure: FigureSection) -> list[str]:
     never, undecided = figure.get("never", 0), figure.get("undecided", 0)
     new = nouns.fill("new {new_item}"), nouns.fill("new {new_items}")
-    said = [f"{words.plural(never, *new)} never seen in 10 s"] * bool(never)
+    said = [f"{formatting.plural(never, *new)} never seen in 10 s"] * bool(never)
     if undecided:
-        waiting = words.plural(undecided, *new)
+        waiting = formatting.plural(undecided, *new)
         said.append(f"{waiting} of which it is not known: the run ended, or too many were waiting")
-    return [f"{words.sentence_list(said)}."] if said else []
+    return [f"{formatting.sentence_list(said)}."] if said else []
 
 
 _FURTHER = FigureTable(FURTHER, "Figure", is_split=True, counted="Samples", has_reading=False)

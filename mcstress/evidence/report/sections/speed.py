@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import reading
 from mcstress.evidence.report.section import (
     Headline,
@@ -92,7 +92,7 @@ def latency(document: RunDocument) -> Section:
 def _of_parts(latency: LatencySummaries) -> list[str]:
     """What the rows of parts are, where there are any."""
     found = [part for part in PARTS if part.replace(".", "_") in latency.steps]
-    return [_PART_NOTE.format(parts=words.sentence_list(found))] if found else []
+    return [_PART_NOTE.format(parts=formatting.sentence_list(found))] if found else []
 
 
 def _headline(latency: LatencySummaries) -> Headline | None:
@@ -101,7 +101,7 @@ def _headline(latency: LatencySummaries) -> Headline | None:
     if search is None:
         return None
     key = "p50_ms" if search.p95_ms is None else "p95_ms"
-    value = words.milliseconds(getattr(search, key))
+    value = formatting.milliseconds(getattr(search, key))
     return Headline(f"{value} ms", label=f"{PERCENTILES[key]} of matrix.search")
 
 
@@ -109,8 +109,8 @@ def _rows(summaries: Mapping[str, Percentiles]) -> list[list[Any]]:
     return [
         [
             Verbatim(name),
-            words.count(summary.count),
-            *(words.milliseconds(getattr(summary, key)) for key in PERCENTILES),
+            formatting.count(summary.count),
+            *(formatting.milliseconds(getattr(summary, key)) for key in PERCENTILES),
         ]
         for name, summary in summaries.items()
     ]
@@ -148,7 +148,11 @@ def _hits_twice_together(reasons: Sequence[FigureSection]) -> Sequence[FigureSec
 def reason_table(reasons: Sequence[FigureSection], counted: str = "Reason") -> Table:
     """The commonest reasons by step; ``counted`` says what they are the reasons of."""
     rows: list[list[Any]] = [
-        [Verbatim(row["step"] or words.NONE), Verbatim(row["reason"]), words.count(row["count"])]
+        [
+            Verbatim(row["step"] or formatting.NONE),
+            Verbatim(row["reason"]),
+            formatting.count(row["count"]),
+        ]
         for row in reasons[:_MOST_REASONS]
     ]
     return Table(["Step", counted, "Count"], rows)
@@ -159,21 +163,21 @@ def rest_note(reasons: Sequence[FigureSection], one: str) -> list[str]:
     rest = reasons[_MOST_REASONS:]
     if not rest:
         return []
-    steps = words.plural(sum(row["count"] for row in rest), one)
-    return [f"{words.plural(len(rest), 'other reason')} with {steps} stand in the JSON."]
+    steps = formatting.plural(sum(row["count"] for row in rest), one)
+    return [f"{formatting.plural(len(rest), 'other reason')} with {steps} stand in the JSON."]
 
 
 def _overall(figure: FigureSection) -> str:
     if not figure.get("steps"):
         return "No step was made."
     overall = (
-        f"{words.of(figure['failed'], figure['steps'])} steps failed: "
-        f"{words.percent(figure['rate'])}{_interval(figure)}."
+        f"{formatting.of(figure['failed'], figure['steps'])} steps failed: "
+        f"{formatting.percent(figure['rate'])}{_interval(figure)}."
     )
     if resent := figure.get("resent"):
         overall += (
-            f" {words.plural(resent, 'step')} went out twice, for the idle connection had been "
-            "closed before."
+            f" {formatting.plural(resent, 'step')} went out twice, for the idle connection had "
+            "been closed before."
         )
     return overall
 
@@ -183,5 +187,5 @@ def _interval(figure: FigureSection) -> str:
     ci95 = figure.get("ci95")
     if ci95 is None:
         return "; too short, or too uneven in time, for an interval"
-    low, high = map(words.percent, ci95)
+    low, high = map(formatting.percent, ci95)
     return f", 95 % interval {figure.get('ci95_label') or 'over steps'} {low} to {high}"
