@@ -21,7 +21,7 @@ from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.pairing import Ids, Pair, Remembered
 from mcstress.metrics.tally import Accumulator, Tally
-from mcstress.metrics.worst_reissues import WorstReissues
+from mcstress.metrics.worst_events import Examples, WorstReissues
 
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 BY_CHANCE, DIFFERENCE = "Jaccard by chance, 0 to 1", "difference of shares, -1 to 1"
@@ -251,19 +251,20 @@ class Seen:
     of a control, the first query of a swap; ``pair``: a reissue with its baseline. ``place``: where
     the hit that was expected stands (rates.py). ``question``: what was asked (question.py), and
     ``unit`` who asks: a trio, or the trios of one wording. ``say`` hears of single events.
-    ``faults``, ``worst`` and, for the timeline, ``determinism`` (shared, union) and ``handover``
-    (arm, hit at top-1) are kept beside the figures.
+    ``faults``, ``worst``, ``examples`` and, for the timeline, ``determinism`` (shared, union) and
+    ``handover`` (arm, hit at top-1) are kept beside the figures.
     """
 
     __slots__ = (
-        "before", "determinism", "faults", "handover", "hits", "ids", "pair", "place", "question",
-        "say", "unit", "worst",
+        "before", "determinism", "examples", "faults", "handover", "hits", "ids", "pair", "place",
+        "question", "say", "unit", "worst",
     )  # fmt: skip
 
     def __init__(
         self,
         faults: Faults,
         worst: WorstReissues,
+        examples: Examples,
         say: Say | None = None,
     ) -> None:
         self.hits: Hits = None
@@ -275,6 +276,7 @@ class Seen:
         self.unit = NO_UNIT
         self.faults = faults
         self.worst = worst
+        self.examples = examples
         self.say = say
         self.determinism: Tally[tuple[int, int]] = Tally()
         self.handover: Tally[tuple[str, int]] = Tally()
