@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 from mcstress.cluster import messages
+from mcstress.locust_compat import most_of
 from mcstress.master.run_session import RunSession
 from mcstress.master.run_state import RunState
 from mcstress.master.solo_phase import SeatAsked
-from mcstress.master.spawn_tracker import most_of
 from mcstress.master.stages import RunStage
 from mcstress.master.worker_registry import WorkerState
 from mcstress.users.run import Seat

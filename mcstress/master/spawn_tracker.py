@@ -15,19 +15,6 @@ ON_THEIR_WAY_S = 5.0
 """So soon after Locust has sent out all users, the end of a run finds some that have yet to ask."""
 
 
-def most_of(runner: Runner, persona: str) -> int | None:
-    """How many coordinators of the persona were asked for.
-
-    None while more or fewer are asked for than before: Locust counts classes when all are there.
-    """
-    counts = runner.target_user_classes_count
-    if sum(counts.values()) != runner.target_user_count:
-        return None
-    known = runner.environment.user_classes_by_name
-    its = {name for name, kind in known.items() if getattr(kind, "persona", None) == persona}
-    return sum(count for name, count in counts.items() if name in its)
-
-
 class SpawnTracker:
     """Compares the users that were asked for with those who took their seats.
 
