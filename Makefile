@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run install test test-targets simulate soak check bench format clean
+.PHONY: run install test test-targets simulate soak check docs bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,6 +47,12 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The pages of docs/ as a site, which loads nothing from other hosts. What warns fails.
+docs: $(STAMP)
+	$(BIN)/zensical build --strict --clean
+	@echo "build/site/index.html opens in a browser; its search needs a server:"
+	@echo "$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
+
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -55,4 +61,4 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-targets .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf .venv .venv-targets .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info
