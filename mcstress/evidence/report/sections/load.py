@@ -118,22 +118,18 @@ def _figures_by_load() -> list[list[MetricName]]:
 def _by_band(document: RunDocument, name: str, metrics: Sequence[MetricName]) -> Table:
     """A row for each band, a column for each figure: its value, interval and samples."""
     columns = [document.words.fill(metric.by_load) for metric in metrics]
-    rows = []
-    for band in document.bands:
-        results = {"metrics": band.figures}
-        cells = [
-            _cell(*(find(results, key) if key else None for key in _keys(metric)))
-            for metric in metrics
-        ]
-        rows.append([load_of(band), *cells])
+    rows = [
+        [load_of(band), *(_cell(band, metric) for metric in metrics)] for band in document.bands
+    ]
     return Table([name, *columns], rows)
 
 
-def _keys(metric: MetricName) -> tuple[str, str | None, str]:
-    return metric.name, metric.interval, metric.samples
-
-
-def _cell(value: float | None, ci95: Sequence[float] | None, samples: int | None) -> str:
+def _cell(band: LoadBand, metric: MetricName) -> str:
+    results = {"metrics": band.figures}
+    value = find(results, metric.name)
     if value is None:
         return formatting.NONE
-    return f"{formatting.score(value)} {formatting.interval(ci95)} ({formatting.count(samples)})"
+    parts = [formatting.score(value)]
+    if metric.interval:
+        parts.append(formatting.interval(find(results, metric.interval)))
+    return " ".join([*parts, f"({formatting.count(find(results, metric.samples))})"])
