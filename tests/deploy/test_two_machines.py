@@ -70,26 +70,26 @@ cd {there}
 export PYTHONPATH=$PWD
 {worker}
 END
-{key}
-env -u MCSTRESS_CLUSTER_KEY nsenter --target $there --net --uts unshare --mount bash worker.sh \\
-  > stranger.log 2>&1 &
-stranger=$!
-on_there unshare --mount bash worker.sh > worker1.log 2>&1 &
-worker1=$!
-on_there unshare --mount bash worker.sh > worker2.log 2>&1 &
-worker2=$!
 cat > master.sh <<'END'
 mount -t tmpfs none {there}
 cd {here}
 export PYTHONPATH=$PWD
 {master}
 END
+{key}
+unshare --mount bash master.sh > master.log 2>&1 &
+master=$!
 set +e
-unshare --mount bash master.sh > master.log 2>&1
-echo master $? >> codes
+env -u MCSTRESS_CLUSTER_KEY nsenter --target $there --net --uts unshare --mount bash worker.sh \\
+  > stranger.log 2>&1
+echo stranger $? >> codes
+on_there unshare --mount bash worker.sh > worker1.log 2>&1 &
+worker1=$!
+on_there unshare --mount bash worker.sh > worker2.log 2>&1 &
+worker2=$!
+wait $master; echo master $? >> codes
 wait $worker1; echo worker1 $? >> codes
 wait $worker2; echo worker2 $? >> codes
-wait $stranger; echo stranger $? >> codes
 """
 
 
