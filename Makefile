@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run install test test-targets simulate soak check docs bench format clean
+.PHONY: run install test test-targets simulate soak chaos check docs bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,6 +41,11 @@ simulate: $(STAMP)
 # A long run on bad days, traced: half an hour, or SOAK_S seconds.
 soak: $(STAMP)
 	$(BIN)/python -m pytest -m soak -s -q tests/soak
+
+# Faults by the hundred: files, processes, messages, networks and bodies (docs/reliability.md). About
+# an hour; CHAOS_N says how many kills of each kind (50), CHAOS_SEED repeats a run's moments.
+chaos: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m chaos tests/chaos
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
