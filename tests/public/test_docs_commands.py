@@ -62,6 +62,8 @@ def is_there(name: str) -> bool:
 
 
 def wrong_subcommand(arguments: list[str]) -> str:
+    if arguments == ["--help"]:
+        return ""
     if not arguments or arguments[0] not in cli.main.commands:
         return f"no subcommand {arguments[:1]}"
     name, *rest = arguments
