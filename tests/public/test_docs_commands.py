@@ -17,7 +17,7 @@ AS_LOCUST = {"check", "run"}
 """Subcommands that take the options of a run."""
 ELSEWHERE = {
     "docker", "systemctl", "cp", "cd", "export", "echo", "source", "openssl", "jq", "git",
-    "/opt/mcstress/venv/bin/pip", "python3", "pip", "ip", "ssh", "kubectl",
+    "/opt/mcstress/venv/bin/pip", "python3", "uvx", "pip", "ip", "ssh", "kubectl",
 }  # fmt: skip
 """Programs that are not ours."""
 MADE = {"by_llm.toml", "truth.jsonl", "mail/", "candidate.json"}
