@@ -30,7 +30,7 @@ from mcstress.users.coordinator_session import coordination_hook, provide_contex
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
-from mcstress.worker.segment_file import open_segment
+from mcstress.worker.segment_file import open_segment, piece_of
 from mcstress.worker.worker_run import WorkerRun
 
 if TYPE_CHECKING:
@@ -146,7 +146,10 @@ class Worker:
         self._run = WorkerRun(
             welcome, self.boot, self._channel, recorder, target, clock=self._clock
         )
-        self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
+        self._greenlets = [
+            gevent.spawn(self._send_deltas),
+            gevent.spawn(self._run.sizes.look_every, welcome.corpora_poll_s),
+        ]
         self._coming.set(self._run)
 
     def _on_refused(self, refused: messages.Refused, _: str) -> None:
@@ -365,13 +368,7 @@ class Worker:
         run = self._run
         if run is None or run.run.uid != asked.run_uid:
             return
-        try:
-            with Path(run.recorder.segment.path).open("rb") as segment:
-                segment.seek(asked.offset)
-                content = segment.read(messages.PIECE_BYTES)
-        except OSError as fault:
-            logger.error("the evidence cannot be sent: %s", fault)  # noqa: TRY400  (no defect)
-            content = b""
+        content = piece_of(run.recorder.segment.path, asked.offset)
         piece = messages.Piece(asked.run_uid, run.recorder.worker, asked.offset, content)
         self._channel.send(piece)
 
