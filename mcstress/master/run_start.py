@@ -1,4 +1,4 @@
-"""How a run begins: its number, its uid, the ground it stands on."""
+"""How a run begins: its number, its uid, the system that it runs against."""
 
 from __future__ import annotations
 

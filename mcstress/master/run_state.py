@@ -48,7 +48,7 @@ class ImpossibleError(Exception):
 
 
 class RunState:
-    """Settings, seats, roll, merged figures and the main evidence file of one run."""
+    """Settings, seats, workers, merged figures and the main evidence file of one run."""
 
     def __init__(
         self, settings: Settings, run: Run, system: SystemUnderTest, paths: ReportPaths, mode: str
