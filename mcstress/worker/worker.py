@@ -201,7 +201,7 @@ class Worker:
     def _on_granted(self, granted: messages.SeatGranted, _: str) -> None:
         if self._run is not None:
             self._run.recorder.users = granted.users
-            self._run.granted(granted.ticket, granted.seat)
+            self._run.granted(granted.ticket, granted.seat, granted.from_ms)
 
     def _on_grant(self, grant: messages.Grant | messages.ClockGrant, _: str) -> None:
         run = self._run

@@ -173,9 +173,11 @@ class WorkerRun:
             logger.error("%s", fault)
         raise StopUser
 
-    def granted(self, ticket: int, seat: Seat) -> None:
+    def granted(self, ticket: int, seat: Seat, from_ms: int = 0) -> None:
         """Hand the seat to the user that asked; give it back where that is gone."""
         self._seats.add(seat)
+        if self.by_clock is not None:
+            self.by_clock.seated(seat, from_ms)
         if asked := self._asked.pop(ticket, None):
             asked.set(seat)
         else:
@@ -185,15 +187,17 @@ class WorkerRun:
         """The seat's holder stopped, or moves."""
         self._moving.discard(seat)
         self._done.discard(seat)
+        until_ms = 0 if self.by_clock is None else self.by_clock.until_ms(seat)
         if seat in self._seats:
             self._seats.discard(seat)
-            self._channel.send(Release(self.run.uid, seat))
+            self._channel.send(Release(self.run.uid, seat, until_ms))
 
     def revoke(self) -> None:
         """The master took us for lost; the seats are others' now."""
         self._seats.clear()
         self._moving.clear()
         self._done.clear()
+        self.pacer.revoked()
 
     def move(self, seat: Seat) -> None:
         """The seat's holder is to take a lower one after its round."""

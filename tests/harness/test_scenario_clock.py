@@ -39,7 +39,7 @@ def its(clock):
 
 
 def of_alice(its, before_h):
-    return [one for one in appointments(its._table, "alice", 1) if one.at_ms <= before_h * HOUR_MS]
+    return [one for one in appointments(its._table, "alice", 1) if one.at_ms < before_h * HOUR_MS]
 
 
 def test_hour_0_is_a_whole_second_and_appointments_begin_a_few_seconds_ahead(clock, its):
@@ -64,14 +64,15 @@ def test_what_a_lost_worker_did_not_tell_is_unknown(clock, its):
     its.seated(ALICE, "worker-0")
     its.begin()
     clock.now = 1002 + 20.0
-    due = of_alice(its, 20)
-    assert its.due_of("worker-0") == len(due) > 3
+    assert its.due_of("worker-0") == len(of_alice(its, 20)) > 3
+    its.grant()
+    due = of_alice(its, 20 + AHEAD_S)
     told = [AppointmentRow(one.at_ms, "alice", one.number, one.phase, "done") for one in due[:2]]
     its.take("worker-0", told)
-    its.freed(ALICE)
+    its.freed(ALICE, None)
     clock.now = 1002 + 30.0
     again = Seat("alice", 1, generation=2, first_round=2)
-    its.seated(again, "worker-1")
+    assert its.seated(again, "worker-1") == 30 * HOUR_MS
     clock.now = 1002 + 40.0
     its.end()
     clock.now = 1002 + 60.0
@@ -87,6 +88,25 @@ def test_what_a_lost_worker_did_not_tell_is_unknown(clock, its):
     assert appointment_totals(its, parts, more).unknown == len(due) - 3, "its file has one more"
     parts[0].lost = False
     assert appointment_totals(its, parts, its.rows).unknown == 0
+
+
+def test_the_next_holder_begins_after_what_the_last_one_may_have_begun(clock, its):
+    """A lost worker may have begun all that it was let; another says what it gave up."""
+    assert its.seated(ALICE, "worker-0") == 0
+    its.begin()
+    clock.now = 1002 + 10.0
+    its.grant()
+    clock.now = 1002 + 12.0
+    its.freed(ALICE, None)
+    again = Seat("alice", 1, generation=2)
+    assert its.seated(again, "worker-1") == (10 + AHEAD_S) * HOUR_MS
+    clock.now = 1002 + 20.0
+    its.grant()
+    its.freed(again, round(20.4 * HOUR_MS))
+    assert its.seated(Seat("alice", 1, generation=3), "worker-0") == round(20.4 * HOUR_MS)
+    assert its.due_of("worker-1") == len(of_alice(its, 20.4)) - len(of_alice(its, 13))
+    its.freed(Seat("alice", 1, generation=3), 2**53)
+    assert its.seated(Seat("alice", 1, generation=4), "worker-0") == (20 + AHEAD_S) * HOUR_MS
 
 
 def test_a_timetable_is_the_runs():
