@@ -20,7 +20,7 @@ from mcstress.cluster.channel import Channel, kind_of
 from mcstress.cluster.delta_pace import is_due
 from mcstress.cluster.dropped import LONGEST_REASON, quoted
 from mcstress.cluster.key import KeyFaultError, RepeatedError
-from mcstress.cluster.tracing import open_sinks
+from mcstress.cluster.tracing import open_sinks, own_sinks
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
@@ -56,7 +56,7 @@ class Worker:
             self._heartbeat = MasterHeartbeat(runner)
             self._connection = MasterConnection(runner, self._on_connection_lost)
         self.boot = uuid4().hex[:12]
-        self._own_env, self._own_collector = _own_sinks(environment)
+        self._own_env, self._own_collector = own_sinks(environment.parsed_options)
         self._refused = ""
         self.local_segment: Segment | None = None
         self.local_sinks: list[TraceSink] = []
@@ -388,10 +388,3 @@ class Worker:
             self.give_up()
             self._run.recorder.segment.close()
         self._run = None
-
-
-def _own_sinks(environment: Environment) -> tuple[Path | None, str]:
-    """Where this process was told to trace to: the master's options replace it later."""
-    options = environment.parsed_options
-    env_file = getattr(options, "langfuse_env", None)
-    return Path(env_file) if env_file else None, getattr(options, "otlp_traces", None) or ""
