@@ -46,6 +46,7 @@ from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
+from mcstress.services.target_class import import_early
 from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import SystemUnderTest, started_system
 from mcstress.truth_check import said_of_truth
@@ -71,6 +72,7 @@ class Lifecycle:
         locust_compat.exclude_no_tags(environment)  # choose_phases has read them
         self.runner = runner
         if isinstance(runner, WorkerRunner):
+            import_early(option(environment, "target") or "")  # one that --processes forked
             locust_compat.before_spawning(runner, self._make_classes)
         channel = Channel(runner)
         worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)

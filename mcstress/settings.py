@@ -41,6 +41,7 @@ from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import TargetSetup
 from mcstress.services.target_class import TargetName
+from mcstress.services.toml.numbers import parse_numbers
 from mcstress.services.toml.secrets import Allowed, parse_allowed
 from mcstress.target_options import LlmChoice, read_llm, read_named_target
 from mcstress.tracing.otlp.settings import METRICS, TRACES, Signal, load_otlp
@@ -124,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True):
             token_hosts=self.token_hosts,
             file=self.target_name.file,
             text=self.target_name.text,
+            numbers=self.target_name.numbers,
             tokens=self.target_tokens,
         )
 
@@ -204,7 +206,7 @@ def read_settings(
         scenario = with_timeline(scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
     mix = mix_of(options, scenario)
-    target = read_named_target(options.target, host)
+    target = read_named_target(options.target, host, parse_numbers(options.set))
     tokens = parse_allowed(options.target_token)
     llm = read_llm(options, target, tokens)
     settings = Settings(
@@ -250,7 +252,7 @@ def read_settings(
         else {},
         target_name=target,
         target_tokens=tokens,
-        memory_size=at_least(0, "--memory-size", options.memory_size),
+        memory_size=_memory_size(options.memory_size),
         mail=mail_of(options, scenario, clock),
         inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, llm.url),
@@ -263,6 +265,15 @@ def read_settings(
     refuse_checks_of_nothing(settings)
     own = with_own_checks(settings.checks, settings.arrivals, by_clock=settings.clock is not None)
     return structs.replace(settings, checks=own)
+
+
+def _memory_size(value: Any) -> int:
+    if "," in str(value):
+        raise UsageError(
+            f"--memory-size: found {clip(str(value))}, expected one number; "
+            "mcstress run makes one run for each of several"
+        )
+    return at_least(0, "--memory-size", value)
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
