@@ -20,7 +20,7 @@ ELSEWHERE = {
     "/opt/mcstress/venv/bin/pip", "python3", "uvx", "pip", "ip", "ssh", "kubectl",
 }  # fmt: skip
 """Programs that are not ours."""
-MADE = {"by_llm.toml", "truth.jsonl", "mail/", "candidate.json"}
+MADE = {"by_llm.toml", "my.toml", "truth.jsonl", "mail/", "candidate.json"}
 """Files that a page tells its reader to make."""
 
 
