@@ -1,63 +1,60 @@
-"""A process's own timer says when it does not keep up, and for how long."""
+"""Whether a process keeps up, second by second, by its own timer and its share of a core."""
 
 from __future__ import annotations
 
 from time import perf_counter
 
 import gevent
+import numpy as np
 import pytest
 from gevent.monkey import get_original
+from tcp.until import until
 
-from mcstress.process.loop_lag import LoopLag, p99
-
-FROZEN_S = 2.6
-
-
-@pytest.fixture
-def lag():
-    its = LoopLag()
-    its.start()
-    yield its
-    its.stop()
+from mcstress.process.loop_lag import MOST_LAG_MS, MOST_SHARE, LoopLag, LoopSecond, p99
+from mcstress.services.clock import CLOCK
 
 
-def seconds(lag):
-    found = []
-    with gevent.Timeout(20):
-        while not found:
-            gevent.sleep(0.01)
-            found = lag.take()
-    return found
+@pytest.mark.parametrize("count", [1, 2, 50, 99, 100, 101, 250])
+def test_the_percentile_is_numpys_by_nearest_rank(count):
+    lags = list(np.random.default_rng(count).exponential(2.0, count))
+    assert p99(lags) == np.percentile(lags, 99, method="inverted_cdf")
 
 
-def test_a_process_that_computes_all_the_time_is_saturated(lag):
-    """As one that is offered more than its core can do: answers are read late."""
-
-    def compute():
-        while True:
-            end_s = perf_counter() + 0.02
-            while perf_counter() < end_s:
-                pass
-            gevent.sleep(0)
-
-    greenlet = gevent.spawn(compute)
-    found = seconds(lag)
-    greenlet.kill()
-    assert all(second.saturated for second in found)
-    assert found[0].lag_p99_ms > 5
+def test_a_second_beyond_either_limit_is_saturated():
+    sound = LoopSecond(0, MOST_LAG_MS, MOST_SHARE)
+    assert not sound.saturated
+    assert LoopSecond(0, MOST_LAG_MS + 0.1, 0.0).saturated
+    assert LoopSecond(0, 0.0, MOST_SHARE + 0.01).saturated
 
 
-def test_each_second_counts_in_which_a_process_was_frozen(lag):
+def test_a_loop_that_is_held_up_is_seen_in_its_second_and_each_is_told_once():
+    lag, seconds = LoopLag(), []
+    lag.start()
+    lag.start()
+    gevent.sleep(0)
+    begun_s = CLOCK.now_s()
+    busy_until = perf_counter() + 1.2
+    while perf_counter() < busy_until:
+        pass
+    until(lambda: seconds.extend(lag.take()) or seconds, 30)
+    lag.stop()
+    second = seconds[0]
+    assert all(one.saturated for one in seconds)
+    assert second.lag_p99_ms > 1000
+    assert abs(second.time - begun_s) < 2
+    assert 0 < second.cpu_share < 1.1
+    assert lag.take() == []
+
+
+def test_each_second_counts_in_which_a_process_was_frozen():
+    frozen_s, lag, seconds = 2.6, LoopLag(), []
+    lag.start()
     gevent.sleep(0.3)
-    get_original("time", "sleep")(FROZEN_S)
-    found = seconds(lag)
-    assert len(found) >= round(FROZEN_S)
-    assert all(second.saturated for second in found)
-    assert found[0].lag_p99_ms > 1000 * FROZEN_S / 2
-    times = [second.time for second in found]
+    get_original("time", "sleep")(frozen_s)
+    until(lambda: seconds.extend(lag.take()) or seconds, 30)
+    lag.stop()
+    assert len(seconds) >= round(frozen_s)
+    assert all(second.saturated for second in seconds)
+    assert seconds[0].lag_p99_ms > 1000 * frozen_s / 2
+    times = [second.time for second in seconds]
     assert times == [*range(times[0], times[0] + len(times))]
-
-
-@pytest.mark.parametrize(("number", "rank"), [(1, 1), (50, 50), (100, 99), (101, 100), (200, 198)])
-def test_the_99th_percentile_is_by_nearest_rank(number, rank):
-    assert p99([float(n) for n in range(number, 0, -1)]) == rank
