@@ -13,8 +13,8 @@ import gevent
 from gevent import Greenlet
 
 from mcstress.metrics.event import POLL
-from mcstress.services.step import Step
-from mcstress.services.target import Found, NewItem, Search
+from mcstress.services.step import Step, cut_step
+from mcstress.services.target import SEARCH, Found, NewItem, Search
 from mcstress.users.changes import Changes, can_change
 from mcstress.users.event_scope import EventScope
 from mcstress.users.run import Seat
@@ -68,8 +68,18 @@ class FreshnessPoll:
             self._decided = True
             if self._is_seen and can_change(self._scope.coordinator.can):
                 Changes(self._scope, self._target, self._search, self._item).run()
+        except BaseException as cut:
+            self._note(cut_step(cut))
+            raise
         finally:
             self.end()
+
+    def _note(self, under_way: Step[Any] | None) -> None:
+        """What was sent and never answered, since the run ended: it may have been done."""
+        if under_way is not None:
+            if under_way.name.startswith(SEARCH):
+                under_way.name = POLL
+            self._scope.steps.append(under_way)
 
     @property
     def _is_seen(self) -> bool:

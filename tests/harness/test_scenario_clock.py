@@ -9,8 +9,11 @@ from hand_clock import Clock
 
 from mcstress.master import scenario_clock as module
 from mcstress.master.scenario_clock import AHEAD_S, ScenarioClock, appointment_totals
+from mcstress.master.seat_pool import SeatPool
 from mcstress.metrics.appointments import AppointmentRow
 from mcstress.users.appointments import HOUR_MS, Timetable, appointments
+from mcstress.users.mail import Mail
+from mcstress.users.mail_dates import DueMail
 from mcstress.users.run import ClockPace, Seat
 from mcstress.users.scenarios.load import load_scenario
 
@@ -111,3 +114,40 @@ def test_a_timetable_is_the_runs():
                           clock=None, mail=None)  # fmt: skip
     assert Timetable.of(run).end_ms == 0
     assert appointments(Timetable.of(run), "alice", 1) == []
+
+
+class DatedMail:
+    """Two messages: the first for alice, whose seat somebody has; the second for nobody."""
+
+    def __init__(self):
+        mail = Mail("sms", "+1 555 0100", "", "Two welders.", "low")
+        self.asked = []
+        self.one = DueMail("alice", 1, 4, 2 * HOUR_MS, mail)
+        self.other = DueMail("bob", 1, 7, 2 * HOUR_MS, mail)
+
+    def hand_out(self, before_ms, holder):
+        self.asked.append(before_ms)
+        worker = holder("alice", 1)
+        assert holder("bob", 1) is None
+        return {worker: [self.one]} if before_ms >= 2 * HOUR_MS else {}
+
+    def unclaimed(self, before_ms):
+        return [self.other] if before_ms >= 2 * HOUR_MS else []
+
+
+def test_mail_goes_to_the_worker_of_its_seat_and_what_nobody_takes_is_missed(clock, its):
+    mail, seats = DatedMail(), SeatPool()
+    seats.lease("alice", "worker-1")
+    its.begin()
+    clock.now = its.hour_0_s - AHEAD_S
+    assert its.hand_out(mail, seats) == {}
+    clock.now = its.hour_0_s + 2
+    assert its.hand_out(mail, seats) == {"worker-1": [mail.one]}
+    assert its.due_of("worker-1") == 1
+    assert its.rows == [], "bob may come yet: --max-wait is not over"
+    clock.now += 10
+    its.hand_out(mail, seats)
+    (row,) = its.rows
+    assert (row.coordinator, row.number, row.phase, row.fate) == ("bob", 7, "inbox", "missed")
+    assert (row.queue_ms, row.response_ms) == (10_000.0, 10_000.0)
+    assert mail.asked[1] == (2 + AHEAD_S) * HOUR_MS

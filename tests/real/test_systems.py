@@ -21,6 +21,8 @@ from mcstress.services.toml.vectors import builtin_embedding
 pytestmark = pytest.mark.targets
 K = 8
 SEARCHED = [name for name, _, _ in CORPORA]
+CHANGING = {"chroma", "pgvector"}
+"""Those whose target updates, deletes and forgets."""
 AGREES = {"mem0": 0.9}
 """Lists of the run that are as asked directly, least share; 0.99 for others. mem0 has all in one
 table, whose approximate index changes with what is added and recorded meanwhile."""
@@ -75,6 +77,8 @@ def check(system, document, *earlier):
     cut = sum(step["cut"] for d in (document, *earlier) for e in d["events"] for step in e["steps"])
     assert len(added) - cut <= system.count("fresh_workers") <= len(added) + cut
     changes = metrics["changes"]
+    made = [bool(changes[done]) for done in ("updates", "deletes", "forgets")]
+    assert made == [system.name in CHANGING] * 3, changes
     assert not any(changes[back] for back in ("stale", "returned", "remembered")), changes
     steps = [step for e in document["events"] for step in e["steps"] if counted(step)]
     failed = sum(step["error"] is not None for step in steps)
@@ -88,6 +92,8 @@ def check(system, document, *earlier):
     assert figure["queries"] == len(verbatim)
     assert figure["top1_rate"] == pytest.approx(mean_of_means(verbatim))
     repeated = mean_of_means(reissued(events))
+    # A busy machine may not come so far in thirty seconds; a round does.
+    assert earlier or repeated is not None
     assert metrics["determinism"]["mean_jaccard"] == pytest.approx(repeated)
     asked = [e["memory"] for e in events if e["memory"]]
     assert metrics["memory"]["leaks"] == sum(one["leaks"] for one in asked)
@@ -112,7 +118,7 @@ def mean_of_means(pairs):
     by_question = defaultdict(list)
     for question, value in pairs:
         by_question[question].append(value)
-    return fmean(map(fmean, by_question.values()))
+    return fmean(map(fmean, by_question.values())) if by_question else None
 
 
 def ids_of(event):
@@ -214,5 +220,6 @@ def row(name, one_round, loaded, agreed, recall):
         f"{agreed[0]:.3f}, memory {agreed[1]:.3f}; handover top-1 "
         f"{handover['verbatim']['top1_rate']:.3f} verbatim, "
         f"{handover['paraphrase']['top1_rate']:.3f} paraphrased; leaks "
-        f"{metrics['memory']['leaks']}; visible {metrics['freshness']['visible_rate']}"
+        f"{metrics['memory']['leaks']}; visible {metrics['freshness']['visible_rate']}; changes "
+        f"{metrics['changes']}"
     )

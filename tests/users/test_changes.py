@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gevent
+import gevent.event
 import pytest
 from test_freshness_poll import Context, join, walk
 
@@ -150,6 +150,24 @@ def test_what_fails_is_not_known_and_fails_its_event():
     assert event.changes == Changed(updated=True)
     assert event.outcome == "failed"
     assert event.error.startswith("index.delete: ZeroDivisionError")
+
+
+def test_a_change_that_the_end_of_the_run_cuts_is_a_cut_step():
+    """It may have been done all the same: the item may be gone."""
+
+    class Hanging(Changing):
+        def delete(self, item, trace):
+            return self.timed("index.delete", item, gevent.event.Event().wait)
+
+    context = Context(Hanging())
+    walk(context.coordinator())
+    gevent.sleep(0.05)
+    context.polls.cut()
+    ((event, steps),) = context.told
+    assert [step.name for step in event.steps if step.cut] == ["index.delete"]
+    assert steps[-1] == "index.delete"
+    assert event.changes == Changed(updated=True)
+    assert event.outcome == "ok"
 
 
 def test_a_target_that_cannot_is_not_asked():
