@@ -22,11 +22,12 @@ from standin.process import Standin
 
 DURATION_S = float(os.environ.get("SOAK_S", "1800"))
 USERS = int(os.environ.get("SOAK_USERS", "500"))
-RATE = float(os.environ.get("SOAK_RATE", "40"))
+RATE = float(os.environ.get("SOAK_RATE", "150"))
 SIZES = 180
 """How many times each process writes how large it is."""
-WARM_UP = 0.35
-"""This share of the run is left out of the slope: the ramp, caches, the killed worker's users."""
+WARM_UP = 0.4
+"""This share of the run is left out of the slope: the ramp, caches, the killed worker's users, and
+the rounds until each question was asked in each wording, of which figures are kept by question."""
 SLOWEST_START_S = 30.0
 """From the beginning of the run time to second 0 of the schedule: the ramp, on a busy machine."""
 TURN = 1 / 30
