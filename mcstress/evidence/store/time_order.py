@@ -234,24 +234,26 @@ class _Marks:
         self._columns: dict[str, array[Any]] = {
             name: array(code) for name, code in zip(_ROW.names or (), "dqqIII", strict=True)
         }
+        self._appends = [column.append for column in self._columns.values()]
 
     def add(self, file: int, line: Line, mark: Event | EventMark) -> None:
         """Make a row of an event."""
-        numbers, columns = self._numbers, self._columns
+        numbers = self._numbers
+        time, seq, offset, worker, file_, length = self._appends
         # A float holds microseconds of this century exactly enough to tell any two apart.
         time_s = mark.time.timestamp()
-        columns["seq"].append(mark.seq)  # first: it refuses a number of 20 digits
-        columns["time"].append(time_s)
-        columns["worker"].append(numbers.setdefault(mark.worker, len(numbers)))
-        columns["file"].append(file)
-        columns["offset"].append(line.offset)
-        columns["length"].append(len(line.text))
-        if len(columns["time"]) >= _BLOCK:
+        seq(mark.seq)  # first: it refuses a number of 20 digits
+        time(time_s)
+        offset(line.offset)
+        worker(numbers.setdefault(mark.worker, len(numbers)))
+        file_(file)
+        length(len(line.text))
+        if len(self._columns["seq"]) >= _BLOCK:
             self.put_away()
 
     def put_away(self) -> None:
         """Hand over the rows that were made."""
-        made, self._columns = self._columns, {}
+        made = self._columns
         self._empty()
         rows = np.empty(len(made["time"]), _ROW)
         for name, column in made.items():
