@@ -14,7 +14,7 @@ from mcstress.metrics.metric import Faults, Say
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.second_bucket import SecondBucket
 from mcstress.metrics.timeline import TimelineCounts
-from mcstress.metrics.worst_reissues import WorstReissues
+from mcstress.metrics.worst_events import Examples, WorstReissues
 
 SETTLE_AT = 50_000
 """Events after which moments are settled, even where nobody asks: their latencies take memory."""
@@ -32,6 +32,7 @@ class Accumulators:
         self.timeline = TimelineCounts()
         self.availability = Availability()
         self.worst = WorstReissues()
+        self.examples = Examples()
         self.faults = Faults()
         self.rounds = Rounds(cells)
         self._moments: dict[tuple[int, int], SecondBucket] = {}
@@ -56,6 +57,7 @@ class Accumulators:
                 self.bands[band],
                 faults=self.faults,
                 worst=self.worst,
+                examples=self.examples,
                 availability=self.availability,
                 say=self._say,
             )
@@ -74,6 +76,7 @@ class Accumulators:
         self.timeline.merge(other.timeline)
         self.availability.merge(other.availability)
         self.worst.merge(other.worst)
+        self.examples.merge(other.examples)
         self.faults.merge(other.faults)
 
     def state(self) -> dict[str, Any]:
@@ -83,6 +86,7 @@ class Accumulators:
             "timeline": self.timeline.state(),
             "availability": self.availability.state(),
             "worst": self.worst.state(),
+            "examples": self.examples.state(),
             "faults": self.faults.state(),
             "rounds": self.rounds.state(),
         }
@@ -94,5 +98,6 @@ class Accumulators:
         self.timeline.restore(state.get("timeline", {}))
         self.availability.restore(state.get("availability", {}))
         self.worst.restore(state.get("worst", []))
+        self.examples.restore(state.get("examples", {}))
         self.faults.restore(state.get("faults", []))
         self.rounds.restore(state.get("rounds", []))

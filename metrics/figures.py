@@ -184,6 +184,7 @@ class Figures:
             else load_curve_reading(curve, checks or (), users.most, calm, whole.silences),
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),
+            "examples": sums.examples.result(),
             "timeline": sums.timeline.result(users),
             "time_axis": sums.timeline.coarse(AXIS_SLOTS, span.begin_s, span.end_s).result(users),
             "faults": {name: sums.faults[(name,)] for name in FAULTS},

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 GROWTH = 1.005
 LOWEST_MS = 0.001
 HIGHEST_MS = 86_400_000.0
+COARSE = 46
+"""Buckets that make one of a picture's: it grows by a quarter, ten of them by ten times."""
 UNDER = -1
 """The bucket of what is below the lowest edge; that of the highest edge holds what is beyond it."""
 
@@ -137,6 +139,18 @@ class Histogram:
             for bucket in used
         ]
 
+    def coarse(self) -> list[list[float]]:
+        """[lower edge in ms, upper edge, count] of each COARSE buckets that hold any, ascending."""
+        counts = self._counts
+        if counts is None:
+            return []
+        used = counts.numbers.nonzero()[0]
+        found: dict[int, int] = {}
+        for bucket in used:
+            group = max(int(bucket) + counts.first, 0) // COARSE
+            found[group] = found.get(group, 0) + int(counts.numbers[bucket])
+        return [[_edge(group), _edge(group + 1), count] for group, count in found.items()]
+
     def percentile(self, thousandths: int) -> float | None:
         """The latency in ms that ``thousandths`` of the values do not exceed."""
         return _percentiles(self._counts, [thousandths])[0]
@@ -227,6 +241,11 @@ def _percentiles(counts: BucketCounts | None, thousandths: Sequence[int]) -> lis
         _middle(bucket, counts.max_ns / 1e6) if count * (WHOLE - each) >= WHOLE else None
         for each, bucket in zip(thousandths, buckets, strict=True)
     ]
+
+
+def _edge(group: int) -> float:
+    """The lower edge of a group of COARSE buckets in ms, to four digits."""
+    return float(f"{EDGES_MS[min(group * COARSE, BEYOND)]:.4g}")
 
 
 def _middle(bucket: int, max_ms: float) -> float:

@@ -16,6 +16,7 @@ from msgspec import UNSET
 
 from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlots, Times
 from mcstress.metrics.band import Band
+from mcstress.metrics.errors import SLOT_REASONS, Reasons, one_fault
 from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord, utc
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import BucketCounts
@@ -24,7 +25,7 @@ from mcstress.metrics.response import ScheduledTimes
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import SlotCounts
 from mcstress.metrics.unparseable import LLM_STEPS
-from mcstress.metrics.worst_reissues import WorstReissues
+from mcstress.metrics.worst_events import Examples, WorstReissues
 
 Latencies = defaultdict[str, list[float]]
 
@@ -59,8 +60,8 @@ class SecondBucket(Seen):
     """Events by phase and outcome, latencies by name, and what else the timeline shows."""
 
     __slots__ = (
-        "_availability", "_begin", "_second", "answered", "band", "events", "failed", "listeners",
-        "parts", "phases", "queue", "scheduled", "unanswered", "users_from",
+        "_availability", "_begin", "_second", "answered", "band", "events", "failed", "failures",
+        "listeners", "parts", "phases", "queue", "scheduled", "unanswered", "users_from",
     )  # fmt: skip
 
     def __init__(
@@ -71,10 +72,11 @@ class SecondBucket(Seen):
         *,
         faults: Faults,
         worst: WorstReissues,
+        examples: Examples,
         availability: Availability,
         say: Say | None,
     ) -> None:
-        super().__init__(faults, worst, say)
+        super().__init__(faults, worst, examples, say)
         self._second, self._begin = second, utc(second)
         self.users_from = users_from
         self.band = band
@@ -87,6 +89,7 @@ class SecondBucket(Seen):
         self.phases: defaultdict[str, Lasted] = defaultdict(Lasted)
         self._availability = availability
         self.failed = 0
+        self.failures = Reasons(SLOT_REASONS)
         self.scheduled: ScheduledTimes | None = None
 
     def add(self, event: Event) -> int:
@@ -112,6 +115,8 @@ class SecondBucket(Seen):
             lasted = self.phases[phase]
             lasted.lasted_ms.append(latency_ms if lasted_ms is None else lasted_ms)
             lasted.service_ms.append(latency_ms)
+            if latency_ms >= self.examples.slow_ms:
+                self.examples.add_slow(event)
         return unsent
 
     def _add_other(self, event: Event, step: StepRecord) -> int:
@@ -161,6 +166,7 @@ class SecondBucket(Seen):
 
     def _add_failure(self, name: str, error: str) -> None:
         self.failed += 1
+        self.failures.add(name, one_fault(error))
         if error.startswith(HIT_TWICE[0]) and error.endswith(HIT_TWICE[1]):
             self.faults[("repeated_ids",)] += 1
         self.band.errors.add_step(name, error)
@@ -194,9 +200,11 @@ class SecondBucket(Seen):
         if self.scheduled is not None:
             self.scheduled.settle(self.band.responses)
         self.band.events.merge(self.events)
-        for (_, outcome), count in self.events.items():
+        for (phase, outcome), count in self.events.items():
             slot.outcomes[(outcome,)] += count
+            slot.phases[phase, int(outcome != "ok")] += count
         if self.failed:
             slot.failed[()] += self.failed
+            slot.failures.merge(self.failures)
         slot.determinism.merge(self.determinism)
         slot.handover.merge(self.handover)

@@ -27,6 +27,7 @@ from mcstress.metrics.number_format import percent
 from mcstress.metrics.phase import MIX_NAMES, add_mix
 from mcstress.metrics.results import (
     ChangedReissue,
+    ExampleLists,
     FigureReading,
     FigureSection,
     HeatMap,
@@ -39,6 +40,7 @@ from mcstress.metrics.trial_judgement import evaluate_search
 from mcstress.metrics.users_timeline import RunSpan
 from mcstress.metrics.verdict import CheckOutcome, evaluate, overall
 from mcstress.metrics.wording import STAFFING, Words
+from mcstress.metrics.worst_events import without_queries
 
 SCHEMA = 1
 MOST_K = 10**6
@@ -84,6 +86,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
         default_factory=HeatMap
     )
     worst_reissues: Annotated[list[ChangedReissue], says("those that changed most")] = []
+    examples: Annotated[ExampleLists, says("other events to look at first, with their lists")] = (
+        msgspec.field(default_factory=ExampleLists)
+    )
     timeline: Annotated[Timeline, says("events and latency over time")] = msgspec.field(
         default_factory=Timeline
     )
@@ -216,9 +221,20 @@ def build(
     if schedule.appointment_totals is not None:
         document.appointments = appointments
     _speak_of(document)
-    if with_state and not run.keeps_all:
-        document.state = figures.state()
+    if not run.keeps_all:
+        _leave_queries_out(document)
+        if with_state:
+            document.state = without_queries(figures.state())
     return document
+
+
+def _leave_queries_out(document: RunDocument) -> None:
+    """No text of a query stands in the report that does not stand in the evidence."""
+    found = document.examples
+    for reissue in document.worst_reissues:
+        reissue.query = ""
+    for one in (*found.missed_handovers, *found.slowest_searches, *found.lowest_ratings):
+        one.query = ""
 
 
 def _starved(completeness: Completeness) -> str:

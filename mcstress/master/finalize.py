@@ -152,10 +152,10 @@ def read_back(run: RunState) -> History | None:
     try:
         files = files_of_run(run.paths.events)
         with suppress(UsageError):
-            history = History(files)
+            history = History(files.paths, left_out=files.left_out)
             if not history.faults():
                 return history
-        return History(files, ReadOptions(strict=True, skip_damaged=True))
+        return History(files.paths, ReadOptions(strict=True, skip_damaged=True), files.left_out)
     except (UsageError, OSError) as fault:
         run.read_fault = str(fault)
         return None

@@ -132,7 +132,7 @@ def _report(run: FinishedRun) -> Content:
     label = run.paths.run_id
     return {
         "id": label,
-        "verdict": _cell(verdict(run.verdict)),
+        "verdict": _cell(verdict(run.verdict, is_settled=run.is_settled)),
         "files": [
             {"title": form.title, "href": f"reports/{label}.{ending}"}
             for ending, form in sorted(forms().items(), key=_place)

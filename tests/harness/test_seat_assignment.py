@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_session import Master, Post
+from test_run_session import Master, Post
 
 from mcstress.cluster import messages
 from mcstress.master import solo_phase

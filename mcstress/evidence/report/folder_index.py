@@ -125,7 +125,7 @@ def _read(run_id: str, path: Path, document: RunDocument) -> RunRow:
         run.started,
         f"{run.peak_users} users, {_lasted(document)}",
         "built-in test server" if embedded else ", ".join(one.url for one in run.services[:1]),
-        readings.verdict(document.verdict),
+        readings.verdict_of(document),
         verdict_words(document),
         figures,
         tuple(_shown(name, value) for name, value in zip(KEY_FIGURES, figures, strict=True)),

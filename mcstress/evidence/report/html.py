@@ -25,7 +25,7 @@ from mcstress.evidence.report.plots import clock, quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.section import Link, Verbatim
+from mcstress.evidence.report.section import Beside, Link, Verbatim
 from mcstress.evidence.report.view import view
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.run_document import RunDocument
@@ -198,6 +198,7 @@ def _template() -> Template:
     environment = page_environment(Path(__file__).with_name("templates"))
     environment.tests["reading"] = lambda value: isinstance(value, Reading)
     environment.tests["verbatim"] = lambda value: isinstance(value, Verbatim)
+    environment.tests["beside"] = lambda value: isinstance(value, Beside) and bool(value)
     environment.tests["link"] = lambda value: (
         isinstance(value, Link) and value.startswith(("https://", "http://"))
     )

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from mcstress.evidence.report import formatting
 from mcstress.evidence.run_document import Json, RunDocument
+from mcstress.evidence.store.lines import BEGINNINGS
 from mcstress.evidence.store.lines_digest import Stated, seal
 from mcstress.evidence.store.policy import keeps_all
 from mcstress.evidence.store.time_order import END, TimeOrder
@@ -118,6 +119,17 @@ def faults_of_lines(order: TimeOrder, evidence: str) -> list[str]:
     return faults + [
         f"events of {name or 'no worker'}: {formatting.plural(number, 'number')} missing among them"
         for name, number in missing.items()
+    ]
+
+
+def faults_of_beginnings(order: TimeOrder) -> list[str]:
+    """Files of a run whose first line does not say so."""
+    places = [place for kind in BEGINNINGS for place in order.records.get(kind, [])]
+    well = {place.file for place in places if place.offset == 0}
+    return [
+        f"{path.name} does not begin with the record of its run"
+        for file, path in enumerate(order.paths)
+        if file not in well
     ]
 
 

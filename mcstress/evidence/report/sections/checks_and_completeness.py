@@ -70,7 +70,7 @@ def _check(check: CheckOutcome) -> list[Any]:
         _value(check),
         formatting.interval(check.ci95, limits=(check.threshold,)),
         _witnesses(check),
-        readings.verdict(check.verdict),
+        readings.verdict(check.verdict, is_settled=not check.crosses),
         _why(check),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import badness, reading, scale, worst
-from mcstress.evidence.report.section import Headline, Section, Table, figures
+from mcstress.evidence.report.section import Headline, Section, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.handover import LABELS
 from mcstress.metrics.metric import FURTHER
@@ -154,14 +154,7 @@ _LIFT_NOTE = (
 )
 
 
-_MEMORY_COLUMNS = [
-    "Records in a namespace",
-    "Chance, top-1",
-    "Chance, top-K",
-    "Searches that leak",
-    "Leaks",
-    "Reading",
-]
+_MEMORY = FigureTable("memory", "Memory asked by itself")
 _ALONE_NOTE = (
     "The memory is asked by itself: there is no search to compare it with, and no lift. The "
     "control asks in a namespace that was not told. Chance: a random list of what the namespace "
@@ -194,7 +187,7 @@ def learning(document: RunDocument) -> Section:
             figure_table(
                 document, _ARMS, {f"handover.{kind}.top1_rate": one for kind, one in found.items()}
             ),
-            _memory(document) if alone else figure_table(document, _LIFT, lifts),
+            figure_table(document, _MEMORY) if alone else figure_table(document, _LIFT, lifts),
         ],
         notes=[
             *label,
@@ -210,20 +203,6 @@ def _scales(document: RunDocument, kinds: list[str]) -> list[str]:
     return [
         scale(document, f"handover.{kind}.top1_rate", LABELS[kind].capitalize()) for kind in kinds
     ]
-
-
-def _memory(document: RunDocument) -> Table:
-    """What chance gives of a memory that is asked by itself, and what leaks from it."""
-    figure = figures(document, "memory")
-    row = [
-        formatting.count(figure.get("records")),
-        formatting.chance(figure.get("chance_top1")),
-        formatting.chance(figure.get("chance_top_k")),
-        formatting.of(figure.get("leaking"), figure.get("asked")),
-        formatting.count(figure.get("leaks")),
-        reading(document, "memory.leaks"),
-    ]
-    return Table(_MEMORY_COLUMNS, [row])
 
 
 def _credit(figure: FigureSection) -> readings.Reading:
