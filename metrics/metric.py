@@ -53,6 +53,7 @@ REPORT_TABLES = (
     "freshness",
     "freshness_times",
     "freshness_looks",
+    "changes",
     "swap_and_inbox",
     FURTHER := "further",
 )

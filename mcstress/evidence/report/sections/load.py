@@ -10,6 +10,7 @@ from mcstress.evidence.report.section import Section, Table
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import MetricName
 from mcstress.metrics.names import METRICS, find
+from mcstress.metrics.number_format import a_second
 from mcstress.metrics.results import LoadBand, Percentiles
 
 SEARCH = "matrix_search"
@@ -85,7 +86,7 @@ def _outcome(band: LoadBand) -> Reading:
 def load_of(band: LoadBand) -> str:
     """``50 to 99`` users, ``10 to 14.9/s``, ``3: 11.2/s`` of a trial."""
     if band.offered_from is not None and band.offered_to is not None:
-        low_per_s, high_per_s = f"{band.offered_from:.3g}", f"{band.offered_to:.3g}/s"
+        low_per_s, high_per_s = a_second(band.offered_from), f"{a_second(band.offered_to)}/s"
         if band.trial:
             return f"{band.trial}: {high_per_s}"
         return high_per_s if high_per_s == f"{low_per_s}/s" else f"{low_per_s} to {high_per_s}"

@@ -212,21 +212,36 @@ def _credit(figure: FigureSection) -> readings.Reading:
 
 _FOUND = FigureTable("freshness", "New {new_items} found", "Rate, 95 % interval")
 _TIMES = FigureTable("freshness_times", "Seconds from the add until seen", has_reading=False)
+_CHANGES = FigureTable("changes", "Changed {new_items}", "Still as before")
 _LOOKS = FigureTable("freshness_looks", "Looks", has_reading=False)
 
 
 def freshness(document: RunDocument) -> Section:
     """New resumes, looked for at once and until they are seen."""
     figure, nouns = figures(document, "freshness"), document.words
+    changed = figure_table(document, _CHANGES, only_measured=True)
+    changes = [changed] if changed.rows else []
     return Section(
         key="freshness",
         title="Freshness",
         question=nouns.fill("Are new {new_items} found?"),
-        answer=reading(document, "freshness.visible_rate"),
+        answer=worst(reading(document, "freshness.visible_rate"), *_changed(document)),
         headline=_headline(figure, "visible_rate", "visible_ci95"),
-        tables=[figure_table(document, table) for table in (_FOUND, _TIMES, _LOOKS)],
+        tables=[
+            *(figure_table(document, table) for table in (_FOUND, _TIMES, _LOOKS)),
+            *changes,
+        ],
         notes=[_LOOKS_NOTE, *_unseen(nouns, figure)],
     )
+
+
+def _changed(document: RunDocument) -> list[readings.Reading]:
+    """The readings of the changes that the target can make."""
+    return [
+        reading(document, name)
+        for name in ("changes.stale", "changes.returned", "changes.remembered")
+        if document.figure(name) is not None
+    ]
 
 
 _LOOKS_NOTE = (
