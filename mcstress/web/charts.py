@@ -178,7 +178,7 @@ def _load(source: ColumnDataSource, times: DataRange1d) -> figure:
 
 
 def _latency(source: ColumnDataSource, times: DataRange1d, ticks: list[float]) -> figure:
-    plot = _over(times, 190, y_axis_type="log", y_axis_label="ms")
+    plot = _over(times, 240, y_axis_type="log", y_axis_label="ms")
     log_ticks(plot.yaxis[0], ticks, TIME + TICKS)
     for key, colour in zip(PERCENTILES, COLOURS, strict=False):
         label = speed.MARKS[key][1]

@@ -49,10 +49,12 @@ def test_from_the_form_to_the_second_report(web, page):
     begin(page, check="determinism.mean_jacard >= 1", thinkTime="0.02")
     page.wait_for_selector(f"{ALERT}did you mean determinism.mean_jaccard")
     assert "success" not in page.text("form")
+    assert "Refused: " in page.text("#mcstress-bar")
     begin(page, check="errors.rate <= 0.5; determinism.pairs >= 1")
 
     page.click("role=tab[name=Coordination]")
     page.wait_for_selector("text=rank-biased overlap")
+    assert page.text("#mcstress-bar") == "Coordination charts"
     page.wait_for_selector("text=determinism.pairs >= 1")
 
     opened(page, web.coordination)

@@ -41,11 +41,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """The cards of one kind, and the ``section`` that they stand in."""
+    """The cards of one kind, and the ``section`` that they stand in; ``is_open`` shows lists."""
 
     section: str
     title: str
     cards: list[Card]
+    is_open: bool = False
 
 
 def groups(document: RunDocument) -> list[Group]:
@@ -56,6 +57,7 @@ def groups(document: RunDocument) -> list[Group]:
             "determinism",
             "The reissues that changed most",
             [_reissue(one, run) for one in document.worst_reissues],
+            is_open=True,
         ),
         Group(
             "learning",
@@ -65,7 +67,7 @@ def groups(document: RunDocument) -> list[Group]:
                     one,
                     document,
                     value="further down" if one.in_list else "not in the list",
-                    what="the recorded answer",
+                    what=f"the recorded answer {_hit(one.expected)}" if one.expected else "",
                     beside="control",
                 )
                 for one in examples.missed_handovers

@@ -52,7 +52,7 @@ function listed({ text, mark }) {
   return element("td", {}, element("code", { class: mark }, text));
 }
 
-function example({ value, what, label, query, error, link, lists, ranks }) {
+function example({ value, what, label, query, error, link, lists, ranks }, isOpen) {
   const rows = ranks.map((rank, at) => element("tr", {}, element("td", {}, String(at + 1)), ...rank.map(listed)));
   const head = ["rank", ...lists].map((name) => element("th", {}, name));
   const trace = link && element("a", { href: link, rel: "noreferrer" }, "trace");
@@ -60,12 +60,14 @@ function example({ value, what, label, query, error, link, lists, ranks }) {
     element("p", {}, element("b", {}, value, " ", element("span", { class: "interval" }, what)), label,
       ...(trace ? [", ", trace] : []), ...(query ? [element("br"), element("q", {}, query)] : []),
       ...(error ? [element("br"), element("span", { class: "bad" }, `✗ ${error}`)] : [])),
-    rows.length ? element("div", { class: "wide" }, element("table", {},
-      element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows))) : null);
+    rows.length ? element("details", { open: isOpen && "open" }, element("summary", {}, lists.join(", ")),
+      element("div", { class: "wide" }, element("table", {},
+        element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows)))) : null);
 }
 
-function group({ title, cards }) {
-  return [element("h3", {}, title), element("div", { class: "worst" }, ...cards.map(example))];
+function group({ title, cards, is_open }) {
+  const made = cards.map((one) => example(one, is_open));
+  return [element("h3", {}, title), element("div", { class: "worst" }, ...made)];
 }
 
 function section({ key, examples, title, question, answer, lead, tables, notes }) {

@@ -38,7 +38,7 @@ def over_time(document: RunDocument) -> figure | None:
     steps = [*dict.fromkeys(key for slot in timeline.slots for key in slot.latency)]
     if not steps:
         return None
-    plot = time_chart(document, 320, y_axis_type="log", y_axis_label="ms")
+    plot = time_chart(document, 320, min_width=560, y_axis_type="log", y_axis_label="ms")
     shown = (latency for slot in timeline.slots for latency in slot.latency.values())
     log_ticks(
         plot.yaxis[0], ticks_over(one for each in shown for one in (each.p50_ms, each.p95_ms))
