@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run install test test-targets simulate soak check bench format clean
+.PHONY: run install test test-targets simulate soak chaos check docs bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -42,10 +42,21 @@ simulate: $(STAMP)
 soak: $(STAMP)
 	$(BIN)/python -m pytest -m soak -s -q tests/soak
 
+# Faults by the hundred: files, processes, messages, networks and bodies (docs/reliability.md). About
+# an hour; CHAOS_N says how many kills of each kind (50), CHAOS_SEED repeats a run's moments.
+chaos: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m chaos tests/chaos
+
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The pages of docs/ as a site, which loads nothing from other hosts. What warns fails.
+docs: $(STAMP)
+	$(BIN)/zensical build --strict --clean
+	@echo "build/site/index.html opens in a browser; its search needs a server:"
+	@echo "$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
 
 format: $(STAMP)
 	$(BIN)/ruff format .
@@ -55,4 +66,4 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-targets .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf .venv .venv-targets .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -15,7 +15,7 @@ from mcstress.commands.two_sides import TwoSides
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
-from mcstress.options import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPORT_DIR
+from mcstress.option_defaults import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPORT_DIR
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, MaskLevel
@@ -357,6 +357,8 @@ def replay(  # noqa: PLR0917  (click passes them by name)
     within: int | None,
 ) -> None:
     """Send the traces that a run left in its SPOOLS to Langfuse or a collector, each once."""
+    import locust  # noqa: F401, PLC0415  (it patches ssl, which must not be in use by then)
+
     from mcstress.commands.replay import replay_spools  # noqa: PLC0415  (httpx loads slowly)
 
     outcomes = []

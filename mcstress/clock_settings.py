@@ -13,8 +13,8 @@ from mcstress.arrival_settings import run_time_of
 from mcstress.errors import UsageError
 from mcstress.metrics.number_format import shown_hour
 from mcstress.metrics.phase import PHASES
+from mcstress.option_defaults import DEFAULT_SCENARIO
 from mcstress.option_values import real, seconds
-from mcstress.options import DEFAULT_SCENARIO
 from mcstress.users.appointments import HANDOVERS, events_of
 from mcstress.users.mail import MailSource, read_mail
 from mcstress.users.mail_dates import within_the_clock

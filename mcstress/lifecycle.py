@@ -280,9 +280,9 @@ class Lifecycle:
         run_time_s = option(self.environment, "run_time")
         lasted_s = CLOCK.now_s() - run.started_s
         if run_time_s and (locust_compat.is_run_time_timer() or lasted_s > run_time_s - 1):
-            return "run time"
+            return "run time reached"
         of = f" after {lasted_s:.0f} of {run_time_s:g} s" if run_time_s else ""
-        return f"{'a signal' if self.quitting else 'a stop'}{of}"
+        return f"{'stopped by a signal' if self.quitting else 'stopped by the user'}{of}"
 
     def _go_where_nobody_else_does(self) -> None:
         """End a headless master whose last worker is gone: Locust stops its test and stays."""

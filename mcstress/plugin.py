@@ -17,7 +17,8 @@ from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.export.exporter import open_export
 from mcstress.lifecycle import Lifecycle
-from mcstress.options import DEFAULT_SCENARIO, add_options, add_scenario, option
+from mcstress.option_defaults import DEFAULT_SCENARIO
+from mcstress.options import add_options, add_scenario, option
 from mcstress.process.file_limit import raise_nofile_limit
 from mcstress.process.heartbeat import beat
 from mcstress.process.parent_death import Descent

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from mcstress.errors import UsageError
+from mcstress.option_defaults import EMBEDDED, USUAL_LLM_TIMEOUT_S, USUAL_MODEL
 from mcstress.option_values import at_least, base_url, seconds, text_of
-from mcstress.options import EMBEDDED, USUAL_LLM_TIMEOUT_S, USUAL_MODEL
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.bearer_token import LLM_TOKEN
 from mcstress.services.llm.clients import CLIENTS, Api

@@ -250,7 +250,7 @@ def _no_figure(metric: MetricName, seen: Measured) -> str:
             f"p{number[:2]}{'.' if number[2:] else ''}{number[2:]} needs {1 / (1 - share):,.0f} "
             f"samples; there {'was' if seen.samples == 1 else 'were'} {seen.samples:,}"
         )
-    return f"{plural(seen.samples, 'sample')} do not give this figure"
+    return f"too few samples for this figure: {seen.samples:,}"
 
 
 def _enough(check: Check, seen: Measured, results: Mapping[str, Any]) -> int | None:

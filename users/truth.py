@@ -87,7 +87,7 @@ def read_truth(path: Path, scenario: Scenario, place: str = "--truth") -> Truth:
     except OSError as error:
         raise UsageError(f"{where}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{where}: found byte {error.start} to be no UTF-8, {EXPECTED}") from None
+        raise UsageError(f"{where}: is not UTF-8 (byte {error.start}), {EXPECTED}") from None
     names, graded = _names(scenario), dict[str, dict[str, int]]()
     texts, others = _beir_queries(path), set[str]()
     for query, id_, grade in _judged(where, text):

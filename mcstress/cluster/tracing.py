@@ -13,7 +13,7 @@ import msgspec
 from mcstress.cluster.messages import Welcome
 from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.option_defaults import DEFAULT_LANGFUSE_ENV
 from mcstress.settings import Settings
 from mcstress.tracing.delivery_counts import ProcessCounts, SaidCounts, SinkCounts
 from mcstress.tracing.langfuse.settings import LangfuseSettings, is_asked_for, load_settings

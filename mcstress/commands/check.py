@@ -16,7 +16,7 @@ from mcstress.commands.probe import Finding
 from mcstress.errors import UsageError
 from mcstress.master.run_start import check_claim
 from mcstress.metrics.wording import Words
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.option_defaults import DEFAULT_LANGFUSE_ENV
 from mcstress.plugin import register
 from mcstress.process.file_limit import check_asked, raise_nofile_limit
 from mcstress.process.ports import check_ports

@@ -368,7 +368,7 @@ class RunController(RunSession):
         found = run.capacity is not None and run.capacity.is_over
         if is_ending or not (rounds_done or found or self._everyone_left(run)):
             return
-        done = "rounds done" if run.clock is None else ENDED_BY_CLOCK
+        done = "all rounds completed" if run.clock is None else ENDED_BY_CLOCK
         others = "the search for the capacity is over" if found else "all workers left"
         self._end(run, done if rounds_done else others)
 

@@ -7,7 +7,6 @@ import threading
 import time
 from bisect import bisect_right
 from contextlib import suppress
-from pathlib import Path
 from urllib.error import URLError
 
 import psutil
@@ -68,12 +67,12 @@ class Counted:
                 self._times.append(time.monotonic())
 
 
-def processes_of(report_dir: Path) -> list[psutil.Process]:
-    """Whatever still runs of a run, by the folder of its reports in the command line."""
+def session_of(pid: int) -> list[int]:
+    """Processes that still run in the session which a Locust process leads."""
     found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if str(report_dir) in " ".join(process.cmdline()):
+    for process in psutil.pids():
+        with suppress(OSError, psutil.Error):
+            if os.getsid(process) == pid and psutil.Process(process).status() != "zombie":
                 found.append(process)
     return found
 

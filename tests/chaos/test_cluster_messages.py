@@ -202,7 +202,7 @@ def check_totals_are_right_or_unknown(master, right, plan, *, replace):
 
 
 @given(plan=altered(MESSAGES), replace=st.booleans())
-@settings(max_examples=12, derandomize=True)
+@settings(max_examples=8, derandomize=True)
 def test_totals_are_right_or_unknown_in_short(master, right, plan, replace):
     check_totals_are_right_or_unknown(master, right, plan, replace=replace)
 

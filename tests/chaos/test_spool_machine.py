@@ -256,7 +256,7 @@ def full(room: int):
 def test_any_order_of_spooling_damage_and_replay_in_short():
     run_state_machine_as_test(
         SpoolAndReplay,
-        settings=settings(max_examples=40, stateful_step_count=12, derandomize=True),
+        settings=settings(max_examples=25, stateful_step_count=12, derandomize=True),
     )
 
 

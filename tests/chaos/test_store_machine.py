@@ -261,7 +261,7 @@ class EvidenceFiles(RuleBasedStateMachine):
 def test_any_order_of_writes_and_damage_in_short():
     run_state_machine_as_test(
         EvidenceFiles,
-        settings=settings(max_examples=25, stateful_step_count=12, derandomize=True),
+        settings=settings(max_examples=12, stateful_step_count=12, derandomize=True),
     )
 
 

@@ -91,7 +91,7 @@ def test_markdown_and_page_have_it_and_the_plots_are_drawn(document):
     assert "| &#62; 10 s |" in text
     assert "| day 1, 09:00 |" in text, "rows over time are in scenario time"
     assert "Times are the scenario's" in text
-    assert "Latency from an intended start" not in text
+    assert "coordinated omission" not in text
     assert page.count("By the clock") >= 1
     for plot in PLOTS["clock"]:
         assert plot.draw(document) is not None

@@ -11,6 +11,7 @@ from statistics import fmean, variance
 
 import numpy as np
 import pytest
+from evidence.run_effects import EFFECTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -106,28 +107,6 @@ def test_figures_of_other_runs_are_refused():
         family_p([RunFigure([1.0] * 4, [1.0] * 4), RunFigure([1.0] * 3, [1.0] * 4)])
     with pytest.raises(ValueError, match="a side 2 runs at least"):
         family_p([RunFigure([1.0], [1.0] * 4)])
-
-
-def even(rng, shape):
-    return rng.normal(0, 0.08, shape)
-
-
-def heavy(rng, shape):
-    return 0.08 * rng.standard_t(2, shape)
-
-
-def spoiled(rng, shape):
-    """One run in ten is slower, by half to twice."""
-    slow = (rng.random(shape) < 0.1) * rng.uniform(log(1.5), log(2), shape)
-    return rng.normal(0, 0.08, shape) + slow
-
-
-def wide(rng, shape):
-    return rng.normal(0, 0.3, shape)
-
-
-EFFECTS = {"normal, 8 %": even, "t with 2 degrees": heavy, "one in ten slow": spoiled,
-           "normal, 30 %": wide}  # fmt: skip
 
 
 def simulated(draw, ratio, repeats, *, together, seed=1):

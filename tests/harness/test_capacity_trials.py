@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from hand_clock import Clock
 
 from mcstress.cluster.messages import Delta
 from mcstress.load.schedule import ArrivalCounts, ArrivalRate, TrialPlan
@@ -16,15 +17,6 @@ from mcstress.process.loop_lag import LoopSecond
 from mcstress.users.run import Seat
 
 SHARES = (("a", 3),)
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 1000.3
-
-    def now_s(self):
-        return self.now
 
 
 class Seats(list):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hand_clock import Clock
 
 from mcstress.cluster.messages import Delta, Drained
 from mcstress.load.schedule import ArrivalCounts, ArrivalRate, RatePlan, places
@@ -18,18 +19,10 @@ from mcstress.process.loop_lag import LoopSecond
 SHARES = (("a", 5), ("b", 4))
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 1000.0
-
-    def now_s(self):
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
+    clock.now = 1000.0
     monkeypatch.setattr(module, "CLOCK", clock)
     return clock
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from hand_clock import Clock
 
 from mcstress.master import scenario_clock as module
 from mcstress.master.scenario_clock import AHEAD_S, ScenarioClock, appointment_totals
@@ -15,15 +16,6 @@ from mcstress.users.scenarios.load import load_scenario
 
 PACE = ClockPace(48.0, 3600.0)
 ALICE = Seat("alice", 1)
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 1000.3
-
-    def now_s(self):
-        return self.now
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from mcstress.cluster.tracing import (
 from mcstress.evidence.document_parts import Tracing
 from mcstress.master.completeness import tracing
 from mcstress.master.notify import traced
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.option_defaults import DEFAULT_LANGFUSE_ENV
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import TargetSetup
 from mcstress.tracing.delivery_counts import SinkCounts, TraceCounts, counts_of

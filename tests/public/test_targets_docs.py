@@ -9,25 +9,25 @@ import msgspec
 import pytest
 
 from mcstress.services.target_class import SHIPPED
-from mcstress.services.toml import file_tables
+from mcstress.services.toml import target_file
 from mcstress.services.toml.template import PLACEHOLDERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "targets.md").read_text()
 TABLES = {
-    "the file": file_tables.Tables,
-    "`[service.NAME]`": file_tables.ServiceTable,
-    "each request": file_tables.RequestTable,
-    "`[search]`, `[exact]`, `[recall]`": file_tables.HitsTable,
-    "`[search]`": file_tables.SearchTable,
-    "`[recall]`": file_tables.RecallTable,
-    "`[record]`": file_tables.RecordTable,
-    "`[add]`, `[record]`": file_tables.WriteTable,
-    "`[ready]`, `[….done]`": file_tables.PollTable,
-    "`[embed]`": file_tables.EmbedTable,
-    "`[resolve]`, `[create]`": file_tables.NamedTable,
-    "`[size]`": file_tables.SizeTable,
-    "`[llm]`": file_tables.LlmTable,
+    "the file": target_file.Tables,
+    "`[service.NAME]`": target_file.ServiceTable,
+    "each request": target_file.RequestTable,
+    "`[search]`, `[exact]`, `[recall]`": target_file.HitsTable,
+    "`[search]`": target_file.SearchTable,
+    "`[recall]`": target_file.RecallTable,
+    "`[record]`": target_file.RecordTable,
+    "`[add]`, `[record]`": target_file.WriteTable,
+    "`[ready]`, `[….done]`": target_file.PollTable,
+    "`[embed]`": target_file.EmbedTable,
+    "`[resolve]`, `[create]`": target_file.NamedTable,
+    "`[size]`": target_file.SizeTable,
+    "`[llm]`": target_file.LlmTable,
 }
 
 

@@ -136,7 +136,7 @@ def _too_few(
     holey = [figure for figure in rest if (figure.n_a, figure.n_b) != runs]
     found = [
         f"only {figure.n_a} of {runs[0]} runs of A and {figure.n_b} of {runs[1]} of B have "
-        f"{figure.name}: nothing of it can be proven"
+        f"{figure.name}: no change of it can be proven"
         for figure in holey
     ]
     few = [figure for figure in rest if figure not in holey]

@@ -13,7 +13,7 @@ from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import Reading, reading
 from mcstress.evidence.report.section import Verbatim, figures
-from mcstress.evidence.report.sections.arrivals import headline as response
+from mcstress.evidence.report.sections.arrivals import response_headline as response
 from mcstress.evidence.report.sections.speed import headline as speed
 from mcstress.evidence.report.verdict_line import GATEWAY
 from mcstress.evidence.run_document import RunDocument

@@ -85,7 +85,7 @@ def _is_beyond(check: CheckOutcome) -> bool:
 
 def _settled_by(check: CheckOutcome) -> str:
     if check.enough is None:
-        return "(its interval crosses the threshold)"
+        return "(its 95 % interval has values on both sides of the threshold)"
     needs = f"needs {check.enough:,} wordings"
     if check.there_are is not None and check.there_are < check.enough:
         return f"{needs}, the scenario has {check.there_are:,}"

@@ -137,7 +137,7 @@ def _ran(run: RunSection) -> list[str]:
         told += f", {run.mode}"
     if run.workers > 1:
         told += f" with {run.workers} workers"
-    return [f"{told}, ended by: {run.stopped_by}" if run.stopped_by else told]
+    return [f"{told}, ended: {run.stopped_by}" if run.stopped_by else told]
 
 
 def _coordinators(run: RunSection) -> list[str]:

@@ -106,7 +106,7 @@ class ItemBody(msgspec.Struct):
 
     id: Name
     vector: Annotated[list[float], Meta(max_length=LONGEST_VECTOR)]
-    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    metadata: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
 
 
 class AddBody(msgspec.Struct):

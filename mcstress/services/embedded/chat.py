@@ -46,7 +46,7 @@ class ChatOptions(msgspec.Struct):
 class Schema(msgspec.Struct):
     """What the rules need of a JSON schema."""
 
-    properties: msgspec.Raw = msgspec.Raw(b"{}")
+    properties: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
 
 
 class ChatBody(msgspec.Struct):

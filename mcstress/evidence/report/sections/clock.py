@@ -10,13 +10,17 @@ from msgspec import UNSET
 
 from mcstress.evidence.document_parts import ClockNote
 from mcstress.evidence.report import formatting
-from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.section import Headline, Section, Table, figures
+from mcstress.evidence.report.section import Section, Table, figures
+from mcstress.evidence.report.sections.arrivals import (
+    PERCENTILES,
+    fate_rows,
+    response_headline,
+    was_it_done,
+)
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.appointments import (
     ALL,
     AppointmentRow,
-    AppointmentTotals,
     LaneCount,
     by_slot,
     lanes,
@@ -27,7 +31,6 @@ from mcstress.metrics.results import Percentiles
 
 DAY_H = 24
 MOST_ROWS = 12
-_SHOWN = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99", "max_ms": "max"}
 _FATES = {
     "offered": "due by the clock until the end",
     "done": "done",
@@ -58,11 +61,11 @@ def clock(document: RunDocument) -> list[Section]:
         key="clock",
         title="By the clock",
         question="Was it done in time?",
-        answer=_answer(totals),
-        headline=_headline(document),
+        answer=was_it_done(totals, "appointments", "no appointment waited too long"),
+        headline=response_headline(document.speed),
         lead=_lead(document, note),
         tables=[
-            Table(["Appointments", "Count"], _fates(totals)),
+            Table(["Appointments", "Count"], fate_rows(totals, _FATES)),
             *_days(rows),
             *_responses(document),
             *_hours(rows, note),
@@ -71,24 +74,6 @@ def clock(document: RunDocument) -> list[Section]:
         notes=[_MEANING],
     )
     return [section]
-
-
-def _answer(totals: AppointmentTotals) -> Reading:
-    if totals.unknown:
-        return Reading(f"not known: of {totals.unknown:,} appointments nobody said", "none")
-    if totals.missed:
-        return Reading(f"no: {formatting.of(totals.missed, totals.offered)} were missed", "bad")
-    return Reading("yes: no appointment waited too long", "good")
-
-
-def _headline(document: RunDocument) -> Headline | None:
-    summary = document.speed.responses.get(ALL)
-    if summary is None:
-        return None
-    key = "p95_ms" if summary.p95_ms or "p95_ms" in summary.at_least_ms else "p50_ms"
-    unit = "" if key in summary.at_least_ms else " ms"
-    value = formatting.percentile(summary, key)
-    return Headline(f"{value}{unit}", label=f"{_SHOWN[key]} of the response")
 
 
 def _lead(document: RunDocument, note: ClockNote) -> str:
@@ -106,15 +91,11 @@ def _lead(document: RunDocument, note: ClockNote) -> str:
     )
 
 
-def _fates(totals: AppointmentTotals) -> list[list[Any]]:
-    return [[text, formatting.count(getattr(totals, key))] for key, text in _FATES.items()]
-
-
 def _days(rows: list[AppointmentRow]) -> list[Table]:
     if not rows:
         return []
     summaries, counts = by_slot(rows, DAY_H), _totals_by_slot(rows, DAY_H)
-    columns = ["Day", "due", "not done", *(f"response {_SHOWN[key]}" for key in _SHOWN)]
+    columns = ["Day", "due", "not done", *(f"response {PERCENTILES[key]}" for key in PERCENTILES)]
     return [
         Table(
             columns,
@@ -146,7 +127,7 @@ def _responses(document: RunDocument) -> list[Table]:
     speed = document.speed
     phases = [name for name in in_order(speed.responses) if name != ALL]
     shown = [name for name in (ALL, *phases) if name in speed.responses]
-    columns = [f"{_SHOWN[key]}" for key in _SHOWN]
+    columns = [f"{PERCENTILES[key]}" for key in PERCENTILES]
     return [
         Table(
             ["Response, ms", "count", *columns],
@@ -175,7 +156,7 @@ def _responses(document: RunDocument) -> list[Table]:
 
 
 def _percentiles(summary: Percentiles) -> list[str]:
-    return [formatting.percentile(summary, key) for key in _SHOWN]
+    return [formatting.percentile(summary, key) for key in PERCENTILES]
 
 
 def in_order(phases: Any) -> list[str]:

@@ -17,7 +17,8 @@ _RATES = ["Offered", "Seconds", "Offered/s", "Done/s", "Missed", "Response p50 m
 _SPEED = ["Seconds", "Steps/s", "Failed", "Search p50 ms", "p95 ms", "p99 ms"]
 _QUALITY = ["Same {role}", "Two {roles}", "Determinism", "Freshness"]
 _BANDS_NOTE = (
-    "A pair counts in the band of its later event; a band of under 10 s joins the one below."
+    "A pair is counted at the load of its later search. Loads held for under 10 s are merged with "
+    "the next lower one."
 )
 _CELLS_NOTE = (
     "Same {role}, two {roles}, determinism: mean Jaccard; freshness: rate seen within 10 s; "

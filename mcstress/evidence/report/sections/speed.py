@@ -41,8 +41,8 @@ PERCENTILES = {
 }
 _COLUMNS = ["count", *PERCENTILES.values()]
 _PERCENTILE_NOTE = (
-    "Each percentile is at most 0.25 % off; one that the count cannot carry is not printed. Failed "
-    "steps count with the time that they took."
+    f"Percentiles are accurate to 0.25 %; {formatting.NONE} means too few samples. Failed steps "
+    "count with the time that they took."
 )
 _PART_NOTE = (
     "{parts}: parts of steps that the target makes of several requests; their time is in that of "
@@ -164,7 +164,8 @@ def rest_note(reasons: Sequence[FigureSection], one: str) -> list[str]:
     if not rest:
         return []
     steps = formatting.plural(sum(row["count"] for row in rest), one)
-    return [f"{formatting.plural(len(rest), 'other reason')} with {steps} stand in the JSON."]
+    verb = "is" if len(rest) == 1 else "are"
+    return [f"{formatting.plural(len(rest), 'more reason')} ({steps}) {verb} listed in the JSON."]
 
 
 def _overall(figure: FigureSection) -> str:
@@ -176,8 +177,8 @@ def _overall(figure: FigureSection) -> str:
     )
     if resent := figure.get("resent"):
         overall += (
-            f" {formatting.plural(resent, 'step')} went out twice, for the idle connection had "
-            "been closed before."
+            f" {formatting.plural(resent, 'request')} went out again, since the service had closed "
+            "the idle connection."
         )
     return overall
 
