@@ -98,7 +98,12 @@ def _facts(seen: View) -> list[dict[str, Any]]:
 
 
 def _mark(mark: Mark) -> Content:
-    return {"question": mark.name, "value": mark.value, "interval": "", "below": _cell(mark.said)}
+    return {
+        "question": mark.name,
+        "value": str(mark.value),
+        "interval": "",
+        "below": _cell(mark.said),
+    }
 
 
 def _card(section: Section) -> Content:

@@ -29,7 +29,7 @@ GAP = float("nan")
 
 def all_series(document: RunDocument, *, going_on: bool) -> list[Series]:
     """One for each plot; ``going_on`` leaves out what has not wholly arrived."""
-    arrived = _until(document, CLOCK.now_s() - ARRIVAL_S) if going_on else document
+    arrived = until(document, CLOCK.now_s() - ARRIVAL_S) if going_on else document
     return [
         over_time(arrived),
         moments.failures(arrived),
@@ -42,7 +42,7 @@ def all_series(document: RunDocument, *, going_on: bool) -> list[Series]:
     ]
 
 
-def _until(document: RunDocument, until_s: float) -> RunDocument:
+def until(document: RunDocument, until_s: float) -> RunDocument:
     """The document without the slots of the timeline that end later."""
     timeline = document.timeline
     slots = [slot for slot in timeline.slots if slot.time + timeline.slot_s <= until_s]
