@@ -113,7 +113,10 @@ WITHOUT = "parts => document.querySelectorAll(parts).forEach(one => one.remove()
 HEAD = "() => document.querySelectorAll('section:not(#checks)').forEach(one => one.remove())"
 """JavaScript that leaves a report's first page."""
 
-STYLE = "main { padding: 12px 20px } section { margin-top: 12px; padding-top: 12px }"
+STYLE = """
+main { padding: 12px 20px } section { margin-top: 12px; padding-top: 12px }
+.contents, .screen, button.csv { display: none }
+"""
 
 
 def main(names: list[str]) -> None:

@@ -95,11 +95,11 @@ def test_nothing_is_green_that_is_not_certain():
     found = reading(document, check.metric)
     assert found.words.startswith("healthy, not certain: ")
     assert found.tone == "fair"
-    assert document.verdict == "pass"
+    document.verdict = "pass"
     assert verdict_of(document).tone == "fair"
     settled = [msgspec.structs.replace(one, crosses=False) for one in document.checks]
     real = msgspec.structs.replace(document, checks=settled)
     assert verdict_of(real).tone == "good"
     built_in = with_services(head, Service(name="gateway", embedded=True), RULES)
-    built_in.checks = settled
+    built_in.checks, built_in.verdict = settled, "pass"
     assert verdict_of(built_in).tone == "fair"
