@@ -30,7 +30,14 @@ from benchmarks.step import fixed_server
 HERE = Path(__file__).parents[1]
 HALF = Path(__file__).with_name("against_half.py")
 PAIRS = 9
-NAMES = ("step", "event_cost", "trace_record", "trace_delivery", "trace_delivery_unmasked")
+NAMES = (
+    "step",
+    "search",
+    "event_cost",
+    "trace_record",
+    "trace_delivery",
+    "trace_delivery_unmasked",
+)
 NUMBERS = (1000, 3000)
 """Events or steps whose instructions are counted, each in a process of its own."""
 SAME_FOR_BOTH = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": ""}

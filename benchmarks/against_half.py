@@ -26,7 +26,7 @@ import gevent
 import locust  # noqa: F401  (first, for its monkey-patching)
 import msgspec
 
-from benchmarks import event_cost, tracing_arms, turns
+from benchmarks import event_cost, searchers, tracing_arms, turns
 from benchmarks.fixed_server import search_body
 from benchmarks.made_events import made_events
 from benchmarks.searchers import BODY
@@ -37,6 +37,8 @@ EVENTS = 10_000
 COUNTED = 3000
 """The largest NUMBER: so much is prepared for whoever counts, whatever the number."""
 TRIOS = 20
+WARM = 50
+"""Searches before those that are measured."""
 LOOK_S = 5e-6
 """By which a clock goes on with each look, where instructions are counted: some 30 µs an event."""
 
@@ -58,6 +60,19 @@ def step(url: str, folder: Path, _most: int) -> Turn:
         search()  # its connection is open then
     environment.events.spawning_complete.fire(user_count=turns.USERS)
     return lambda number: turns.search_turn(searches, number // turns.USERS)()
+
+
+def searched(url: str, _folder: Path, _most: int) -> Turn:
+    """A search apart from its event: by the gateway's class, or its client where that is all."""
+    if is_counted():
+        even_clocks()
+    make = searchers.our_step_untold
+    if hasattr(searchers, "TARGETS"):
+        make, _ = searchers.TARGETS[searchers.BY_CLASS]
+    search = make(url, turns.Environment())
+    for _ in range(WARM):
+        search()
+    return lambda number: cpu_us(lambda: [search() for _ in range(number)], number)
 
 
 def even_clocks() -> None:
@@ -124,6 +139,7 @@ def cpu_us(work: Callable[[], object], number: int) -> float:
 
 WORK: dict[str, Callable[[str, Path, int], Turn]] = {
     "step": step,
+    "search": searched,
     "event_cost": metrics,
     "trace_record": partial(traced, is_delivered=False, is_masked=True),
     "trace_delivery": partial(traced, is_delivered=True, is_masked=True),

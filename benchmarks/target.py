@@ -2,7 +2,7 @@
 
 CPU time of the generator per search over 50 connections, in turns of one interleaved run; the same
 server answers both. A file that sends text may cost twice the class at most. What the class costs
-against an earlier state says ``python -m benchmarks.against OTHER step``.
+against an earlier state says ``python -m benchmarks.against OTHER search``, apart from its event.
 """
 
 from __future__ import annotations

@@ -159,9 +159,16 @@ def _add_hidden(add: Any) -> None:
         help="a variable that a target's file may name beside TARGET_…, and the host it may go to",
     )
     add(
+        "--set",
+        hidden=True,
+        metavar="KEY=NUMBER",
+        action="append",
+        default=None,
+        help="a number of the target's file in place of the one there, as search.ef=128",
+    )
+    add(
         "--memory-size",
         hidden=True,
-        type=int,
         metavar="N",
         default=1000,
         help="other answers that a memory asked by itself is filled with first, per namespace",

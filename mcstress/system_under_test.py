@@ -194,7 +194,8 @@ def title_of(settings: Settings) -> str:
 
 def _refuse_failed(place: str, step: Step[Any]) -> None:
     if step.error is not None:
-        raise ServiceRefusalError(f"{place}: {step.name}: {step.error}")
+        named = "" if step.error.startswith(f"{step.name} ") else f"{step.name}: "
+        raise ServiceRefusalError(f"{place}: {named}{step.error}")
 
 
 def look_at_llm(settings: Settings, url: str) -> ModelFacts:

@@ -36,7 +36,7 @@ class AppointmentRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
         AppointmentFate,
         msgspec.Meta(
             description="done; missed: waited longer than --max-wait; skipped: the baseline that "
-            "it needs was not there; cut: by the end of the run"
+            "it needs was not there; cut: by the end of the run, or with its seat"
         ),
     ]
     generator_ms: Annotated[

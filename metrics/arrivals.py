@@ -107,7 +107,7 @@ class Offered(msgspec.Struct, frozen=True):
     """All that is known of a run's schedule beside its events; ``totals`` None: there was none.
 
     ``appointments`` and their totals are those of a run by the clock, ``trials`` those of a search
-    for the capacity.
+    for the capacity. ``starved``: why the process itself is to blame for waits, where it is.
     """
 
     seconds: Sequence[OfferedSecond] = ()
@@ -116,6 +116,7 @@ class Offered(msgspec.Struct, frozen=True):
     appointments: Sequence[AppointmentRow] = ()
     appointment_totals: AppointmentTotals | None = None
     trials: Sequence[Trial] = ()
+    starved: str = ""
 
 
 def total(rows: UnservedRows, fate: ArrivalFate) -> int:

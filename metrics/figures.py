@@ -181,7 +181,9 @@ class Figures:
             "load_curve": curve,
             "load_curve_reading": capacity_reading(offered.trials)
             if offered.trials
-            else load_curve_reading(curve, checks or (), users.most, calm, whole.silences),
+            else load_curve_reading(
+                curve, checks or (), users.most, calm, whole.silences, starved=offered.starved
+            ),
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),
             "examples": sums.examples.result(),

@@ -49,18 +49,21 @@ def load_curve_reading(
     most_users: int | None = None,
     calm: Mapping[int, BandEntry] = {},
     silences: Sequence[Silence] = (),
+    *,
+    starved: str = "",
 ) -> str:
     """One sentence: which checks do not hold, and at what load; or that all do.
 
     Figures that no check names are held to their healthy ranges, and told apart from checks.
     ``most_users``: the most there were, where that is known; a band may reach beyond. What is bad
-    in ``silences`` only is not put down to users.
+    in ``silences`` only is not put down to users. ``starved``: why nothing that broke under a
+    schedule can be charged to the service.
     """
     if not curve:
         return "Nothing was measured."
     if rates := [entry for entry in curve if "offered_from" in entry]:
         of_bands = [check for check in checks or healthy_checks() if is_of_a_band(check)]
-        return rate_reading(rates, of_bands, band_holds, leaves, most_users)
+        return rate_reading(rates, of_bands, band_holds, leaves, most_users, starved=starved)
     if most_users:
         curve = [{**entry, "users_to": min(entry["users_to"], most_users)} for entry in curve]
     are_asked, checks = bool(checks), [check for check in checks if is_of_a_band(check)]

@@ -25,6 +25,7 @@ from mcstress.metrics.worst_events import Examples, WorstReissues
 
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 BY_CHANCE, DIFFERENCE = "Jaccard by chance, 0 to 1", "difference of shares, -1 to 1"
+RATE_BY_CHANCE = "share by chance, 0 to 1"
 PROBABILITY, RATING, SECONDS = "probability", "rating, 1 to 5", "s"
 
 BESIDE_METRICS = ("latency", "faults")
@@ -48,9 +49,11 @@ REPORT_TABLES = (
     "determinism",
     "handover",
     "lift",
+    "memory",
     "freshness",
     "freshness_times",
     "freshness_looks",
+    "changes",
     "swap_and_inbox",
     FURTHER := "further",
 )
@@ -120,6 +123,7 @@ class MetricName(msgspec.Struct, frozen=True):
     ``ranges`` are tried in order, the first is the healthy one. ``label`` is its name in the web
     UI's table. In the report it stands in ``row`` of ``table`` (one of REPORT_TABLES),
     under ``column`` (without, that of values); without a row, nowhere.
+    ``by_load`` is its column in the load curve's tables, where it stands by band.
     ``counts``: the two figures whose "3 of 4" stands beside it, or is the cell of a count.
     ``better`` and ``span``, the largest difference
     there can be (0: as many as K), are for figures that are compared by question. ``measured``
@@ -139,6 +143,7 @@ class MetricName(msgspec.Struct, frozen=True):
     table: str = FURTHER
     row: str = ""
     column: str = ""
+    by_load: str = ""
     counts: tuple[str, ...] = ()
     better: Literal["higher", "lower", ""] = ""
     span: float = 1.0

@@ -59,6 +59,11 @@ def beyond(at_least_ms: float) -> str:
     return f"> {milliseconds(at_least_ms)} ms"
 
 
+def a_second(value: float) -> str:
+    """A rate: ``0.5``, ``430``, ``3,000``."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"  # noqa: PLR2004  (four digits and more)
+
+
 def shown_hour(hours: float) -> str:
     """An hour of the scenario's clock: ``day 2, 09:12`` is hour 33.2."""
     minutes = floor(hours * MINUTES + SLACK)

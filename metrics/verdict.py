@@ -23,6 +23,9 @@ __all__ = ["Check", "CheckOutcome", "CheckSyntaxError", "evaluate", "overall", "
 
 Verdict = Literal["pass", "fail", "unknown", "skipped"]
 
+WAITS = ("latency.", "arrivals.missed", "arrivals.cut", "appointments.missed", "appointments.cut")
+"""Figures of waits, which a starved load generator makes by itself."""
+
 
 class CheckOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a check, and why."""
@@ -116,14 +119,14 @@ def evaluate(
 
     ``left_out``: phases that the system under test cannot take part in, each with the reason.
     ``there_are``: the questions that the scenario has, by the path of what they are planned for.
-    ``starved``: why no latency can be charged to the services, where that is so.
+    ``starved``: why no wait can be charged to the services, where that is so.
     """
     phases = Phases(selected_phases, left_out, starved)
     return [_safely(check, results, phases, there_are, complete=complete) for check in checks]
 
 
 class Phases(msgspec.Struct, frozen=True):
-    """The phases that ran, and those that could not; why latencies are not the services'."""
+    """The phases that ran, and those that could not; why waits are not the services'."""
 
     selected: Collection[str]
     left_out: Mapping[str, str]
@@ -209,7 +212,7 @@ def _judge(
     unmeasured = _why_not_measured(check.metric, results) if seen.value is None else ""
     if reason := phases.why_none(metric.phases) or unmeasured:
         return _outcome(check, "skipped", reason, seen)
-    starved = phases.starved if check.metric.startswith("latency.") else ""
+    starved = phases.starved if check.metric.startswith(WAITS) else ""
     if reason := seen.shortage(check.needs) or starved:
         return _outcome(check, "unknown", reason, seen)
     if seen.value is None:

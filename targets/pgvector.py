@@ -22,8 +22,11 @@ from mcstress.metrics.event import Hit
 from mcstress.services.step import Step
 from mcstress.services.target import (
     ADD,
+    DELETE,
+    FORGET,
     RECORD,
     SEARCH,
+    UPDATE,
     Found,
     NewItem,
     Recording,
@@ -158,6 +161,24 @@ class PgVector(Target):
     def add(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:
         """A row; one of the same id is replaced."""
         return self.add_all([item], trace)
+
+    def update(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:
+        """The row of that id is replaced."""
+        for step in self.add_all([item], trace):
+            step.name = UPDATE
+            yield step
+
+    def delete(self, item: NewItem, trace: TraceContext) -> Step[Any]:
+        """Without the row."""
+        statement = sql.SQL("DELETE FROM {} WHERE id = %s").format(_table(item.corpus))
+        return self.timed(DELETE, item, lambda: self._asked(statement, [item.id]) or None)
+
+    def forget(self, recording: Recording, trace: TraceContext) -> Step[Any]:
+        """The same of a row of the memory."""
+        answer = recording.answer
+        id_ = uuid_of(recording.namespace, recording.text, answer.corpus, answer.id)
+        statement = "DELETE FROM mcs_memory WHERE id = %s"
+        return self.timed(FORGET, recording, lambda: self._asked(statement, [id_]) or None)
 
     def add_all(self, items: Sequence[NewItem], trace: TraceContext) -> Iterator[Step[Any]]:
         """Rows in one statement."""

@@ -62,7 +62,10 @@ class CoordinatorUser(StoppableUser):
             for make_event in pacer.tasks(coordinator):
                 made = True
                 if (slot := pacer.take(self)) is None:
-                    self._finish(coordinator)
+                    if coordinator.context.holds(coordinator.seat):
+                        self._finish(coordinator)
+                    else:
+                        self._give_back()
                     return
                 make_event()
                 pacer.finished(slot)

@@ -109,11 +109,12 @@ class SeatRequest(msgspec.Struct, frozen=True):
 
 
 class SeatGranted(msgspec.Struct, frozen=True):
-    """The seat for a ticket."""
+    """The seat for a ticket. By the clock its appointments from ``from_ms`` on are its holder's."""
 
     ticket: int
     seat: Seat
     users: int
+    from_ms: Count = 0
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -142,10 +143,11 @@ class ClockGrant(msgspec.Struct, frozen=True):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """A user stopped; the seat is free."""
+    """A user stopped; the seat is free. By the clock, what was before ``until_ms`` was its own."""
 
     run_uid: str
     seat: Seat
+    until_ms: Count = 0
 
 
 class Revoked(msgspec.Struct, frozen=True):

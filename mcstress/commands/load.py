@@ -51,6 +51,7 @@ class LoadRequest(msgspec.Struct, frozen=True):
     again: bool = False
     truth: str = ""
     tokens: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     timeout_s: float = 30.0
 
 
@@ -78,7 +79,8 @@ def load(request: LoadRequest) -> Iterator[str]:
     with closing(make_target(settings.target, settings.target_setup(settings.gateway_url))) as own:
         _refuse_unable(request, own)
         loads = _memories(request, own) if request.memories else _corpora(request)
-        where = (settings.target_name.name, settings.target_name.text, settings.gateway_url)
+        named = settings.target_name
+        where = (named.name, named.text, *named.numbers, settings.gateway_url)
         for one, digest in loads:
             journal = Journal.of((*where, digest))
             if request.again or (not request.memories and _has_fewer(own, one.name, journal)):
@@ -93,6 +95,8 @@ def _settings(request: LoadRequest) -> Settings:
         given += [option, value] if value else []
     for token in request.tokens:
         given += ["--target-token", token]
+    for number in request.numbers:
+        given += ["--set", number]
     if not request.target and not request.host:
         raise UsageError("found neither --target nor --host, expected where the items go")
     return read_settings(parse(given), request.host or None)

@@ -197,6 +197,7 @@ def build(
         appointments,
         None if by_clock is UNSET else by_clock,
         trials,
+        starved := _starved(completeness),
     )
     results = figures.result(users, planned, candidates, thresholds, span, offered=schedule)
     judge = partial(evaluate_search, trials=trials) if trials else evaluate
@@ -207,7 +208,7 @@ def build(
         left_out=run.left_out,
         complete=completeness.complete,
         there_are=AskedScenario.of(scenario).questions(),
-        starved=_starved(completeness),
+        starved=starved,
     )
     document = msgspec.convert(results, RunDocument)
     document.run, document.scenario, document.completeness = run, scenario, completeness
@@ -238,7 +239,7 @@ def _leave_queries_out(document: RunDocument) -> None:
 
 
 def _starved(completeness: Completeness) -> str:
-    """Why no latency can be charged to the services; empty where it can."""
+    """Why no wait can be charged to the services; empty where it can."""
     share = completeness.saturated_share
     if share <= MOST_SATURATED:
         return ""

@@ -30,7 +30,7 @@ from mcstress.master.offered_load import LOOK_S as OFFER_S
 from mcstress.master.offered_load import Offering, shares_of
 from mcstress.master.progress import Progress
 from mcstress.master.run_session import RunSession, Speaker
-from mcstress.master.run_state import ImpossibleError, RunState
+from mcstress.master.run_state import ENDED_BY_CLOCK, ImpossibleError, RunState
 from mcstress.master.scenario_clock import TICK_S as CLOCK_S
 from mcstress.master.scenario_clock import ScenarioClock
 from mcstress.master.seat_assignment import SeatAssignment
@@ -42,7 +42,6 @@ from mcstress.services.clock import CLOCK
 from mcstress.tracing.delivery_counts import counts_of
 from mcstress.worker.segment_file import refused
 
-ENDED_BY_CLOCK = "the clock has ended"
 TICK_S = 1.0
 OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
 SILENT_S = 3.0
@@ -358,19 +357,9 @@ class RunController(RunSession):
                 self._seating.free_all(run, part)
 
     def _end_where_done(self, run: RunState) -> None:
-        """End the test when spawning is complete and every living seat has done its rounds.
-
-        Or when all workers have left: nobody would make any load any more.
-        """
-        is_complete = run.stage is RunStage.RUNNING and not run.solo_phase.waiting
-        rounds_done = is_complete and run.seats.all_done()
-        is_ending = run.stage >= RunStage.STOPPING
-        found = run.capacity is not None and run.capacity.is_over
-        if is_ending or not (rounds_done or found or self._everyone_left(run)):
-            return
-        done = "all rounds completed" if run.clock is None else ENDED_BY_CLOCK
-        others = "the search for the capacity is over" if found else "all workers left"
-        self._end(run, done if rounds_done else others)
+        """End the test where nothing is left to do, or nobody to do it."""
+        if why := run.why_over(everyone_left=self._everyone_left(run)):
+            self._end(run, why)
 
     def _end(self, run: RunState, why: str) -> None:
         """Stop the test, which ends the process where it is headless."""

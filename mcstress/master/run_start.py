@@ -1,4 +1,4 @@
-"""How a run begins: its number, its uid, the ground it stands on."""
+"""How a run begins: its number, its uid, the system that it runs against."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from mcstress.clock_settings import said_of_run_time
 from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import claim, release
+from mcstress.generator_cost import said_of_rate
 from mcstress.master.memory_fill import checks_of
 from mcstress.master.run_state import RunState
 from mcstress.mix_settings import refuse_what_target_cannot
@@ -74,7 +76,18 @@ def _mail_facts(settings: Settings) -> MailFacts | None:
     return MailFacts(mail.source, len(mail.messages), settings.inbox_repeat)
 
 
-def said_of_mail(settings: Settings) -> list[str]:
+def said_before(
+    run: RunState, system: SystemUnderTest, processes: int, run_time: str | None
+) -> list[str]:
+    """What a user should know before the first event, a line each; the report has some of it."""
+    settings = run.settings
+    run.said += said_of_rate(settings, system.gateway_url, processes)
+    run.said += said_of_run_time(settings.clock, run.run.clock, run_time)
+    own = _said_of_own_system(settings, run.run, system.target)
+    return [*own, *_said_of_mail(settings), *run.said, *_tokens_not_sent(settings)]
+
+
+def _said_of_mail(settings: Settings) -> list[str]:
     """A line where mail from outside could not all be read."""
     mail = settings.mail
     if mail is None or not mail.left_out:
@@ -86,14 +99,14 @@ def said_of_mail(settings: Settings) -> list[str]:
     return [said]
 
 
-def tokens_not_sent(settings: Settings) -> list[str]:
+def _tokens_not_sent(settings: Settings) -> list[str]:
     """A line for each token that there is and that the service of this run does not get."""
     pairs = ((GATEWAY_TOKEN, settings.gateway_url), (settings.llm.token, settings.llm.url))
     hosts = settings.token_hosts
     return [said for token, url in pairs if url and (said := withheld(token, url, hosts))]
 
 
-def said_of_own_system(settings: Settings, run: Run, target: TargetFacts) -> list[str]:
+def _said_of_own_system(settings: Settings, run: Run, target: TargetFacts) -> list[str]:
     """What a user's own system keeps of a run, and who rates what it finds; else nothing."""
     if not settings.keeps_what_is_written:
         return []

@@ -39,6 +39,7 @@ from mcstress.users.appointments import Timetable
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
+ENDED_BY_CLOCK = "the clock has ended"
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class ImpossibleError(Exception):
 
 
 class RunState:
-    """Settings, seats, roll, merged figures and the main evidence file of one run."""
+    """Settings, seats, workers, merged figures and the main evidence file of one run."""
 
     def __init__(
         self, settings: Settings, run: Run, system: SystemUnderTest, paths: ReportPaths, mode: str
@@ -115,6 +116,20 @@ class RunState:
     def go(self, to: RunStage) -> None:
         """To another stage of its life; raises WrongChangeError."""
         self.stage = changed(f"run {self.run.label}", self.stage, to, RUN_CHANGES)
+
+    def why_over(self, *, everyone_left: bool) -> str:
+        """Why there is nothing left to do, or nobody to do it; empty: it goes on, or ends already.
+
+        A run of rounds is over once spawning is complete and every living seat has done its own.
+        """
+        if self.stage >= RunStage.STOPPING:
+            return ""
+        is_complete = self.stage is RunStage.RUNNING and not self.solo_phase.waiting
+        if is_complete and self.seats.all_done():
+            return "all rounds completed" if self.clock is None else ENDED_BY_CLOCK
+        if self.capacity is not None and self.capacity.is_over:
+            return "the search for the capacity is over"
+        return "all workers left" if everyone_left else ""
 
     def first_record(self) -> dict[str, Any]:
         """The line that a report can be made from when nothing else is left."""

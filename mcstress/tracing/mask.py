@@ -90,6 +90,7 @@ _RULES = {
     "observerd.inbox.record": _Rule(said, anything),
     "embed": _Rule(anything, None),
     "index.add": _Rule(None, None),
+    "index.update": _Rule(None, None),
     "llm.parse_demand": _Rule(said, said),
     "llm.judge_top1": _Rule(said, said),
     "llm.paraphrase": _Rule(said, said),

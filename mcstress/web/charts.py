@@ -22,7 +22,7 @@ from bokeh.models import (
 from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 
-from mcstress.evidence.report.plots import heat_map, load_curve, moments, speed
+from mcstress.evidence.report.plots import arrivals, heat_map, load_curve, moments, speed
 from mcstress.evidence.report.plots.intervals import bars
 from mcstress.evidence.report.plots.over_time import SILENCES
 from mcstress.evidence.report.plots.quality import handover_arms
@@ -86,6 +86,13 @@ def empty_charts() -> list[Chart]:
             moments.draw_spread,
             "How long searches took",
             "Each moment's searches by latency: the darker, the larger a share of them.",
+        ),
+        _empty(
+            arrivals.rates,
+            arrivals.draw,
+            "Offered and done",
+            "Arrivals a second as the schedule offers them (dashed), events that began, and "
+            "arrivals that were missed or cut.",
         ),
         _empty(
             handover_arms,

@@ -7,7 +7,7 @@ from math import isfinite
 
 import msgspec
 
-from mcstress.evidence.report.plots import heat_map, load_curve, moments, speed
+from mcstress.evidence.report.plots import arrivals, heat_map, load_curve, moments, speed
 from mcstress.evidence.report.plots.over_time import SILENCES, edges_ms
 from mcstress.evidence.report.plots.quality import handover_arms
 from mcstress.evidence.report.plots.style import TICKS, Series, drawable, ticks_over
@@ -29,12 +29,14 @@ GAP = float("nan")
 
 def all_series(document: RunDocument, *, going_on: bool) -> list[Series]:
     """One for each plot; ``going_on`` leaves out what has not wholly arrived."""
-    arrived = until(document, CLOCK.now_s() - ARRIVAL_S) if going_on else document
+    until_s = CLOCK.now_s() - ARRIVAL_S if going_on else None
+    arrived = document if until_s is None else until(document, until_s)
     return [
         over_time(arrived),
         moments.failures(arrived),
         moments.lanes(arrived),
         moments.spread(arrived),
+        arrivals.rates(document, until_s),
         handover_arms(document),
         speed.percentiles(document),
         load_curve.bands(document),

@@ -20,7 +20,7 @@ from mcstress.cluster.channel import Channel, kind_of
 from mcstress.cluster.delta_pace import is_due
 from mcstress.cluster.dropped import LONGEST_REASON, quoted
 from mcstress.cluster.key import KeyFaultError, RepeatedError
-from mcstress.cluster.tracing import open_sinks
+from mcstress.cluster.tracing import open_sinks, own_sinks
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
@@ -30,7 +30,7 @@ from mcstress.users.coordinator_session import coordination_hook, provide_contex
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
-from mcstress.worker.segment_file import open_segment
+from mcstress.worker.segment_file import open_segment, piece_of
 from mcstress.worker.worker_run import WorkerRun
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Worker:
             self._heartbeat = MasterHeartbeat(runner)
             self._connection = MasterConnection(runner, self._on_connection_lost)
         self.boot = uuid4().hex[:12]
-        self._own_env, self._own_collector = _own_sinks(environment)
+        self._own_env, self._own_collector = own_sinks(environment.parsed_options)
         self._refused = ""
         self.local_segment: Segment | None = None
         self.local_sinks: list[TraceSink] = []
@@ -146,7 +146,10 @@ class Worker:
         self._run = WorkerRun(
             welcome, self.boot, self._channel, recorder, target, clock=self._clock
         )
-        self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
+        self._greenlets = [
+            gevent.spawn(self._send_deltas),
+            gevent.spawn(self._run.sizes.look_every, welcome.corpora_poll_s),
+        ]
         self._coming.set(self._run)
 
     def _on_refused(self, refused: messages.Refused, _: str) -> None:
@@ -198,7 +201,7 @@ class Worker:
     def _on_granted(self, granted: messages.SeatGranted, _: str) -> None:
         if self._run is not None:
             self._run.recorder.users = granted.users
-            self._run.granted(granted.ticket, granted.seat)
+            self._run.granted(granted.ticket, granted.seat, granted.from_ms)
 
     def _on_grant(self, grant: messages.Grant | messages.ClockGrant, _: str) -> None:
         run = self._run
@@ -365,13 +368,7 @@ class Worker:
         run = self._run
         if run is None or run.run.uid != asked.run_uid:
             return
-        try:
-            with Path(run.recorder.segment.path).open("rb") as segment:
-                segment.seek(asked.offset)
-                content = segment.read(messages.PIECE_BYTES)
-        except OSError as fault:
-            logger.error("the evidence cannot be sent: %s", fault)  # noqa: TRY400  (no defect)
-            content = b""
+        content = piece_of(run.recorder.segment.path, asked.offset)
         piece = messages.Piece(asked.run_uid, run.recorder.worker, asked.offset, content)
         self._channel.send(piece)
 
@@ -391,10 +388,3 @@ class Worker:
             self.give_up()
             self._run.recorder.segment.close()
         self._run = None
-
-
-def _own_sinks(environment: Environment) -> tuple[Path | None, str]:
-    """Where this process was told to trace to: the master's options replace it later."""
-    options = environment.parsed_options
-    env_file = getattr(options, "langfuse_env", None)
-    return Path(env_file) if env_file else None, getattr(options, "otlp_traces", None) or ""

@@ -49,6 +49,7 @@ from mcstress.users.lists_at_rest import ListsAtRest, RestLists
 from mcstress.users.mail import Mail
 from mcstress.users.relevance import Rules
 from mcstress.users.run import Run, Seat
+from mcstress.worker.corpus_sizes import CorpusSizes
 from mcstress.worker.mailbox import Mailbox
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.recorder import Recorder
@@ -117,8 +118,8 @@ class WorkerRun:
         self._seats: set[Seat] = set()
         self._moving: set[Seat] = set()
         self._done: set[Seat] = set()
-        self._sizes = dict(welcome.corpus_sizes)
-        self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
+        self.sizes = CorpusSizes(target, welcome.corpus_sizes)
+        self.corpus_sizes = self.sizes.of
 
     @property
     def run(self) -> Run:
@@ -172,9 +173,11 @@ class WorkerRun:
             logger.error("%s", fault)
         raise StopUser
 
-    def granted(self, ticket: int, seat: Seat) -> None:
+    def granted(self, ticket: int, seat: Seat, from_ms: int = 0) -> None:
         """Hand the seat to the user that asked; give it back where that is gone."""
         self._seats.add(seat)
+        if self.by_clock is not None:
+            self.by_clock.seated(seat, from_ms)
         if asked := self._asked.pop(ticket, None):
             asked.set(seat)
         else:
@@ -184,15 +187,17 @@ class WorkerRun:
         """The seat's holder stopped, or moves."""
         self._moving.discard(seat)
         self._done.discard(seat)
+        until_ms = 0 if self.by_clock is None else self.by_clock.until_ms(seat)
         if seat in self._seats:
             self._seats.discard(seat)
-            self._channel.send(Release(self.run.uid, seat))
+            self._channel.send(Release(self.run.uid, seat, until_ms))
 
     def revoke(self) -> None:
         """The master took us for lost; the seats are others' now."""
         self._seats.clear()
         self._moving.clear()
         self._done.clear()
+        self.pacer.revoked()
 
     def move(self, seat: Seat) -> None:
         """The seat's holder is to take a lower one after its round."""
@@ -229,25 +234,6 @@ class WorkerRun:
     def mail_begun(self) -> None:
         """A user begins with the message that it took."""
         self.mailbox.taken += 1
-
-    def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
-        """The sizes of the corpora as last seen; a corpus never seen is left out."""
-        key = tuple(corpora)
-        found = self._sizes_of.get(key)
-        if found is None:
-            found = {name: self._sizes[name] for name in corpora if name in self._sizes}
-            self._sizes_of[key] = found
-        return found
-
-    def poll_sizes(self) -> None:
-        """Look at the corpora now and then, so that a pair whose corpora changed is known."""
-        if not self.target.capabilities().sizes:
-            return
-        while True:
-            gevent.sleep(self.welcome.corpora_poll_s)
-            answer = self.target.sizes().answer
-            if answer is not None and answer.corpora != self._sizes:
-                self._sizes, self._sizes_of = answer.corpora, {}
 
     def disconnect(self) -> None:
         """Close what all coordinators of this process shared."""

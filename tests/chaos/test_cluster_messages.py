@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import gevent
+import msgspec
 import pytest
 from evidence.made_report import MadeRun
 from hypothesis import given, settings
@@ -17,13 +20,14 @@ from locust.event import Events
 from locust.runners import WorkerRunner
 
 from mcstress import locust_compat
-from mcstress.cluster.channel import Channel
-from mcstress.cluster.key import VARIABLE
+from mcstress.cluster.channel import Channel, kind_of
+from mcstress.cluster.key import MASTER, VARIABLE, ClusterKey
+from mcstress.cluster.messages import Piece, SendPiece
 from mcstress.commands.check import parse
 from mcstress.evidence.run_document import head_of
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.master import drain as drain_module
-from mcstress.master import finalize
+from mcstress.master import evidence_transfer, finalize
 from mcstress.master.controller import RunController
 from mcstress.master.drain import drain
 from mcstress.master.progress import Progress
@@ -39,6 +43,8 @@ from mcstress.worker.worker_run import WorkerRun
 
 WORKERS = ("one", "other")
 NOWHERE = "http://127.0.0.1:9"
+PIECE_BYTES = 20_000
+FATES = ("lost", "doubled", "stale", "garbage", "short", "long", "empty")
 FIGURES = ("verdict", "checks", "metrics", "latency", "faults")
 
 
@@ -72,11 +78,16 @@ class Cluster:
         self.controller = RunController(environment, runner, Channel(runner))
         self.controller.conduct(self.run, Progress(None, None))
         self.run.go(RunStage.RUNNING)
+        self.wires = [Wire(name) for name in WORKERS]
+        self.channels = [Channel(wire) for wire in self.wires]
+        self.keys = {name: ClusterKey.of_environment(name) for name in WORKERS}
+        self.made = 0
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.runner.send_message.side_effect = None
         self.controller.rest()
         self.run.segment.close()
         shutil.rmtree(self.folder)
@@ -87,12 +98,13 @@ class Cluster:
         return [message for turn in zip(*wires, strict=True) for message in turn]
 
     def _told(self, number: int, deltas: int) -> list[tuple[str, bytes, str]]:
-        wire = Wire(WORKERS[number])
+        wire = self.wires[number]
         part = self.run.registry.enter(f"worker-{number}", wire.client_id, f"boot-{number}")
         welcome = self.run.welcome(part)
         segment = open_segment(welcome, part.boot)
         recorder = Recorder(part.name, self.run.run.top_k, segment, parse_policy("all"))
-        worker = WorkerRun(welcome, part.boot, Channel(wire), recorder, Target(TargetSetup()))
+        channel = self.channels[number]
+        worker = WorkerRun(welcome, part.boot, channel, recorder, Target(TargetSetup()))
         events = MadeRun(seed=number, failing=0.1).events(trios=1, rounds=1)
         share = len(events) // deltas
         for begin in range(0, share * deltas, share):
@@ -102,8 +114,43 @@ class Cluster:
             if begin < share * (deltas - 1):
                 worker.hand_over()
         worker.hand_over_all(unheard=False)
-        self.made = getattr(self, "made", 0) + recorder.events_made
-        return wire.sent
+        self.made += recorder.events_made
+        return [*wire.sent]
+
+    def go_elsewhere(self, plan: dict[int, str]) -> None:
+        """The workers' files are on another machine; ``plan``: what becomes of the n-th piece."""
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        for number in range(len(WORKERS)):
+            path = self.run.paths.segment(f"worker-{number}")
+            path.rename(elsewhere / str(number))
+        numbers = count()
+
+        def asked(kind, content, client):
+            if kind == kind_of(SendPiece):
+                asks = msgspec.msgpack.decode(
+                    self.keys[client].open(kind, MASTER, content), type=SendPiece
+                )
+                gevent.spawn(self._send_piece, WORKERS.index(client), asks, plan.get(next(numbers)))
+
+        self.runner.send_message.side_effect = asked
+
+    def _send_piece(self, number: int, asked: SendPiece, fate: str | None) -> None:
+        content = (self.folder / "elsewhere" / str(number)).read_bytes()
+        piece = content[asked.offset : asked.offset + PIECE_BYTES]
+        sent = {
+            "lost": [],
+            "doubled": [(asked.offset, piece)] * 2,
+            "stale": [(0, content[:PIECE_BYTES]), (asked.offset, piece)],
+            "garbage": [(asked.offset, bytes(len(piece)))],
+            "short": [(asked.offset, piece[:-1])],
+            "long": [(asked.offset, piece + piece)],
+            "empty": [(asked.offset, b"")],
+        }.get(fate or "", [(asked.offset, piece)])
+        for offset, part in sent:
+            message = Piece(self.run.run.uid, f"worker-{number}", offset, part)
+            self.channels[number].send(message)
+            self.hear([self.wires[number].sent[-1]])
 
     def hear(self, messages) -> None:
         """Let the master hear ``messages``, as Locust's loop hands them on."""
@@ -121,6 +168,7 @@ class Cluster:
             patch.object(drain_module, "RETURN_S", 0.0),
             patch.object(finalize, "write", lambda *_: True),
             patch.object(finalize, "index", lambda *_: None),
+            patch.object(evidence_transfer, "POLL_S", 0.02),
         ):
             drain(self.controller, self.run, 0.0)
             return head_of(finalize.finish(self.controller, self.run))
@@ -227,7 +275,7 @@ def test_what_arrives_as_it_was_sent_is_complete_and_what_is_lost_is_not(master)
             messages = cluster.tell(DELTAS)
             cluster.hear([one for place, one in enumerate(messages) if place != lost])
             assert not cluster.end()["completeness"]["complete"], messages[lost][0]
-    for twice in range(MESSAGES):
+    for twice in range(0, MESSAGES, 3):
         with Cluster(*master) as cluster:
             messages = cluster.tell(DELTAS)
             messages.insert(twice, messages[twice])
@@ -235,3 +283,37 @@ def test_what_arrives_as_it_was_sent_is_complete_and_what_is_lost_is_not(master)
             document = cluster.end()
             assert document["completeness"]["complete"], document["completeness"]["faults"]
             assert document["metrics"]["events"]["total"] == cluster.made
+
+
+def fetched(master, plan):
+    """The document of a run whose workers' files come from another machine, as ``plan`` lets."""
+    with Cluster(*master) as cluster:
+        cluster.hear(cluster.tell(DELTAS))
+        cluster.go_elsewhere(plan)
+        return cluster.end(), cluster.made
+
+
+@pytest.mark.parametrize("fate", [None, *FATES])
+def test_evidence_from_elsewhere_is_whole_or_unknown(master, right, fate):
+    document, made = fetched(master, {} if fate is None else {1: fate})
+    assert document["completeness"]["complete"] == (fate in (None, "doubled", "stale", "short"))
+    assert document["completeness"]["complete"] or document["verdict"] == "unknown"
+    assert figures_of(document)["metrics"] == figures_of(right)["metrics"], "those were told"
+    assert (document["completeness"]["events_kept"] == made) >= document["completeness"]["complete"]
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("key", ["", "a secret"])
+def test_evidence_from_elsewhere_is_whole_or_unknown_at_length(master, monkeypatch, key):
+    monkeypatch.setenv(VARIABLE, key)
+
+    @given(plan=st.dictionaries(st.integers(0, 12), st.sampled_from(FATES), max_size=4))
+    @settings(max_examples=200)
+    def is_whole_or_unknown(plan):
+        document, made = fetched(master, plan)
+        if document["completeness"]["complete"]:
+            assert document["completeness"]["events_kept"] == made
+        else:
+            assert document["verdict"] == "unknown"
+
+    is_whole_or_unknown()

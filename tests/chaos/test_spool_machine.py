@@ -26,7 +26,7 @@ from tenacity import wait_none
 from tracing.trace_rounds import observation
 
 from mcstress.errors import UsageError
-from mcstress.tracing.http.reply import DeliveryFault, SinkReply
+from mcstress.tracing.http.reply import REJECTED, DeliveryFault, SinkReply
 from mcstress.tracing.langfuse.response import event_id
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
@@ -55,6 +55,7 @@ class Server:
     def __init__(self) -> None:
         self.stored: dict[str, object] = {}
         self.received: Counter[str] = Counter()
+        self.rejected: set[str] = set()
         self.moods: list[str] = []
 
     def introduce(self):
@@ -80,6 +81,9 @@ class Server:
                 return SinkReply(again=entries, faults=fault)
             case "refuses":
                 return SinkReply(refused=entries, faults=fault)
+            case "rejects":  # some, says a collector, and not which
+                self.rejected |= {*map(event_id, entries)}
+                return SinkReply(lost=[(entry, REJECTED) for entry in entries], faults=fault)
             case "takes a part":
                 half = len(entries) // 2
                 self._store(entries[:half])
@@ -100,6 +104,7 @@ class Server:
 
 MOODS = (
     *("ok", "ok", "ok", "ok", "away", "refuses", "takes a part", "unanswered"),
+    "rejects",
     *("killed", "interrupted", "killed before its answer is read"),
 )
 
@@ -202,7 +207,8 @@ class SpoolAndReplay(RuleBasedStateMachine):
         assert known.issuperset(map(encoder.encode, new)), "nothing is invented"
         if outcome is not None and before:
             entries = [line for line in before if tag_of(line) != HEAD_TAG]
-            told = outcome.delivered + outcome.before + outcome.left + outcome.broken
+            told = outcome.delivered + outcome.before + outcome.left
+            told += outcome.broken + outcome.rejected
             assert told == len(entries), f"every line is accounted for: {outcome}"
             assert outcome.left == 0 or outcome.fault, "why something is left is said"
 
@@ -234,7 +240,8 @@ class SpoolAndReplay(RuleBasedStateMachine):
     def whatever_was_kept_is_there_or_delivered(self) -> None:
         lines = {*self.lines}
         for line, entry in self.kept.items():
-            assert entry in self.server.stored or line in lines, "it is lost"
+            known = entry in self.server.stored or entry in self.server.rejected
+            assert known or line in lines, "it is lost"
         if not (self.damaged or self.repeated):
             assert set(self.server.received.values()) <= {1}, "sent twice"
 

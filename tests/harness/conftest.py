@@ -43,7 +43,7 @@ def welcome(made_run):
 
 @pytest.fixture
 def master(made_run):
-    """A master's conductor, with a run that is on."""
+    """A master's controller, with a run that is on."""
     locust_compat.install()
     environment = Environment(events=Events())
     runner = environment.create_master_runner("127.0.0.1", 0)

@@ -129,3 +129,18 @@ def test_help_imports_nothing_that_loads_slowly():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     slow = {"locust", "gevent", "numpy", "scipy", "bokeh", "jinja2", "httpx", "opentelemetry"}
     assert slow & set(done.stdout.split()) == set()
+
+
+def test_the_shell_is_told_what_may_follow():
+    """As docs/options.md says it is set up; then ``mcstress comp`` and the key Tab."""
+    set_up = CliRunner().invoke(
+        cli.main, prog_name="mcstress", env={"_MCSTRESS_COMPLETE": "bash_source"}
+    )
+    assert "_MCSTRESS_COMPLETE=bash_complete" in set_up.stdout
+    asked = {
+        "_MCSTRESS_COMPLETE": "bash_complete",
+        "COMP_WORDS": "mcstress comp",
+        "COMP_CWORD": "1",
+    }
+    told = CliRunner().invoke(cli.main, prog_name="mcstress", env=asked)
+    assert told.stdout == "plain,compare\n"

@@ -61,6 +61,22 @@ def options(**changed) -> Namespace:
     return Namespace(**{**vars(chosen), **changed})
 
 
+def test_a_variable_of_opentelemetry_turns_nothing_on(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "otlp")
+    settings = read_settings(options(), None)
+    assert (settings.otlp_metrics, settings.otlp_traces) == ("", "")
+
+
+@pytest.mark.parametrize("option", ["otlp_metrics", "otlp_traces"])
+def test_with_locusts_own_otel_ours_is_refused(option):
+    both = options(**{option: "http://127.0.0.1:9"}, otel=True)
+    with pytest.raises(
+        UsageError, match=f"--{option.replace('_', '-')}: found Locust's own --otel"
+    ):
+        read_settings(both, None)
+
+
 def test_the_defaults_are_right():
     settings = read_settings(options(), None)
     assert settings.gateway_url == ""

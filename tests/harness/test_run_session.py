@@ -37,6 +37,7 @@ class Master(MasterRunner):
     def __init__(self):
         self.clients = {"client-a": SimpleNamespace(state="running")}
         self.target_user_count = 3
+        self.target_user_classes_count = {}
         self.greenlet = None
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcstress.metrics.number_format import figure, milliseconds, percent, shown
+from mcstress.metrics.number_format import a_second, figure, milliseconds, percent, shown
 
 ENDS = (0.0, 1.0)
 
@@ -73,3 +73,11 @@ def test_counts_are_whole_and_latencies_have_their_digits():
     assert [percent(value) for value in (0, 1, 1.311e-5, 0.99999, 0.07)] == [
         "0.00 %", "100.00 %", "< 0.01 %", "> 99.99 %", "7.00 %",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5, "0.5"), (14.93, "14.9"), (999.4, "999"), (999.6, "1,000"), (3000, "3,000")],
+)
+def test_a_rate_is_never_written_as_a_power_of_ten(value, text):
+    assert a_second(value) == text

@@ -17,10 +17,10 @@ AS_LOCUST = {"check", "run"}
 """Subcommands that take the options of a run."""
 ELSEWHERE = {
     "docker", "systemctl", "cp", "cd", "export", "echo", "source", "openssl", "jq", "git",
-    "/opt/mcstress/venv/bin/pip", "python3", "pip", "ip", "ssh", "kubectl",
+    "/opt/mcstress/venv/bin/pip", "python3", "uvx", "pip", "ip", "ssh", "kubectl",
 }  # fmt: skip
 """Programs that are not ours."""
-MADE = {"by_llm.toml", "truth.jsonl", "mail/", "candidate.json"}
+MADE = {"by_llm.toml", "my.toml", "truth.jsonl", "mail/", "candidate.json"}
 """Files that a page tells its reader to make."""
 
 
@@ -62,6 +62,8 @@ def is_there(name: str) -> bool:
 
 
 def wrong_subcommand(arguments: list[str]) -> str:
+    if arguments == ["--help"]:
+        return ""
     if not arguments or arguments[0] not in cli.main.commands:
         return f"no subcommand {arguments[:1]}"
     name, *rest = arguments

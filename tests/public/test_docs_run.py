@@ -21,6 +21,10 @@ from documented import PAGES, ROOT, blocks, lines
 NOT_HERE = {
     "make test ": "it would run this test within itself",
     "make test-targets": "minutes, and packages of its own: that is the command itself",
+    "uvx pip-audit": "it asks a database on the network",
+    "--target chroma": "it needs Chroma: make test-targets has one",
+    "my.toml": "a file of the reader's own",
+    "make chaos": "minutes: it is a suite of its own",
     "../.venv-targets/": "likewise; it needs what make test-targets installs",
     "--find-capacity": "minutes: tests/endtoend/test_capacity_run.py runs one",
     "docker ": "no container engine here: tests/deploy/test_deploy.py holds the image's lines",

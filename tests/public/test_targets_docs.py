@@ -22,7 +22,7 @@ TABLES = {
     "`[search]`": target_file.SearchTable,
     "`[recall]`": target_file.RecallTable,
     "`[record]`": target_file.RecordTable,
-    "`[add]`, `[record]`": target_file.WriteTable,
+    "`[add]`, `[update]`, `[record]`": target_file.WriteTable,
     "`[ready]`, `[….done]`": target_file.PollTable,
     "`[embed]`": target_file.EmbedTable,
     "`[resolve]`, `[create]`": target_file.NamedTable,

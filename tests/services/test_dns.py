@@ -78,7 +78,7 @@ def test_of_users_who_come_together_one_asks_for_all(asked, monkeypatch, host):
     assert all(each == answers[0] for each in answers)
 
 
-def test_where_she_who_asks_is_stopped_the_next_one_asks(asked, monkeypatch):
+def test_where_the_one_that_asks_is_stopped_the_next_one_asks(asked, monkeypatch):
     resolver, hangs = gevent.socket.getaddrinfo, iter([True, False])
 
     def hanging_at_first(*args):

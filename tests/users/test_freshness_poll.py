@@ -142,7 +142,7 @@ def test_what_the_first_look_sees_is_not_looked_for_again():
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_it_does_not_see_is_looked_for_over_that_connection_while_she_goes_on():
+def test_what_it_does_not_see_is_looked_for_over_that_connection_while_the_user_goes_on():
     context = Context(Replicas(shown_at=3, rank=1))
     me = context.coordinator()
     first = me.target

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from mcstress.evidence.report.examples import groups
 from mcstress.evidence.report.page_assets import library_tag, page_environment
-from mcstress.evidence.report.plots import clock, moments, quality, speed
+from mcstress.evidence.report.plots import arrivals, clock, moments, quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.plots.style import Series
@@ -74,6 +74,13 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
     ),
     "learning": (Plot(quality.handover, "Hits at top-1 by arm, with their 95 % intervals."),),
     "freshness": (Plot(quality.freshness, "New {new_items} found, with their 95 % intervals."),),
+    "arrivals": (
+        Plot(
+            arrivals.offered_and_begun,
+            "Arrivals that were offered a second, by the time that was meant; events that began, "
+            "by when they did; arrivals that never did.",
+        ),
+    ),
     "clock": (
         Plot(
             clock.timeline,

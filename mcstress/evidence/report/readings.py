@@ -119,7 +119,7 @@ def verdict(word: str, *, is_settled: bool = True) -> Reading:
 
 
 def verdict_of(document: RunDocument) -> Reading:
-    """The run's verdict: green where every check that has an interval is certain, on real ground.
+    """The run's verdict: green where each check with an interval is certain, of a real service.
 
     A pass of the built-in server says nothing of anybody's system.
     """

@@ -237,23 +237,28 @@ class Caller:
             step.latency_ms = sum(part_times(parts).values())
         return step
 
-    def poll(self, poll: PollPlan, values: Values) -> str | None:
-        """Ask until it is as it should be: None, or what was found last when the time was over."""
+    def poll(self, poll: PollPlan, values: Values) -> tuple[str | None, Any]:
+        """Ask until it is as it should be; the last answer then.
+
+        Or else what was found last when the time was over, and no answer.
+        """
         end_s = time.perf_counter() + poll.within_s
         while True:
             try:
-                found = self.sent(poll.request, "", values, poll.pointer)
+                answer = self.sent(poll.request, "", values, WHOLE)
+                found = poll.pointer.find(answer)
                 if found in poll.values:
-                    return None
+                    return None, answer
                 last = f"{poll.pointer.text} is {clip(msgspec.json.encode(found).decode())}"
-            except RequestError as fault:
+            except (RequestError, PointerError) as fault:
                 last = str(fault)
             if time.perf_counter() >= end_s:
-                return f"{poll.request.name}: not within {poll.within_s:g} s: {last}"
+                return f"{poll.request.name}: not within {poll.within_s:g} s: {last}", None
             wait(min(poll.every_s, max(end_s - time.perf_counter(), 0.01)))
 
 
 LONGEST_ERROR = 300
+WHOLE = Pointer("")
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 

@@ -16,7 +16,7 @@ from mcstress.services.toml.target_file import HitsTable, Tables
 
 IN_THE_ANSWER = (
     "rows", "ids", "distances", "scores", "corpora", "counts", "boosted", "injected", "vector",
-    "task", "pointer",
+    "task", "pointer", "became",
 )  # fmt: skip
 IN_A_HIT = ("id", "distance", "score", "corpus", "answer_id", "answer_corpus", "where_role")
 SENT_CHARACTERS, GOT_CHARACTERS, FOUND_CHARACTERS = 300, 700, 100

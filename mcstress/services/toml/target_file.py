@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from mcstress.errors import UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
+from mcstress.services.toml.numbers import Number, with_numbers
 
 AnyTable = TypeVar("AnyTable", bound=msgspec.Struct)
 DistanceMetric = Literal["cosine", "l2", "ip", "none"]
@@ -134,9 +137,17 @@ class WriteTable(RequestTable):
 
 
 class RecordTable(WriteTable):
-    """``[record]``; ``collection`` is what ``{corpus}`` and ``{corpus_id}`` stand for in it."""
+    """``[record]``; ``collection`` is what ``{corpus}`` and ``{corpus_id}`` stand for in it.
+
+    ``forget`` takes a recording back. ``became`` points to what became of one: a word of ``merged``
+    or ``dropped``, or any other.
+    """
 
     collection: str | None = None
+    forget: RequestTable | None = None
+    became: str | None = None
+    merged: list[str] = []
+    dropped: list[str] = []
 
 
 class LlmTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -161,6 +172,7 @@ class Tables(msgspec.Struct, kw_only=True):
     size: SizeTable | None = None
     exact: HitsTable | None = None
     add: WriteTable | None = None
+    update: WriteTable | None = None
     create: NamedTable | None = None
     delete: RequestTable | None = None
     record: RecordTable | None = None
@@ -177,6 +189,7 @@ OPERATIONS: dict[str, type[msgspec.Struct]] = {
     "search": SearchTable,
     "exact": HitsTable,
     "add": WriteTable,
+    "update": WriteTable,
     "create": NamedTable,
     "delete": RequestTable,
     "record": RecordTable,
@@ -202,12 +215,13 @@ def read_file(path: str) -> str:
         raise FileError(f"{path}: is not UTF-8: byte {error.start}") from None
 
 
-def parse_file(path: str, text: str) -> Tables:
-    """The tables in a file's ``text``; FileError for the first that is wrong."""
+def parse_file(path: str, text: str, numbers: Iterable[Number] = ()) -> Tables:
+    """The tables in a file's ``text``, with ``numbers``; FileError for the first that is wrong."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FileError(f"{path}: is not valid TOML: {error}") from None
+    raw = with_numbers(path, raw, numbers)
     known = ("title", "service", *OPERATIONS)
     if unknown := [key for key in raw if key not in known]:
         raise FileError(f"{path}: {_unknown(unknown[0], known)}")
@@ -215,7 +229,7 @@ def parse_file(path: str, text: str) -> Tables:
     if not isinstance(services, dict) or not services:
         raise FileError(f"{path}: found no [service.NAME], expected one or more")
     if "search" not in raw:
-        raise FileError(f"{path}: found no [search], expected what every target can do")
+        raise FileError(f"{path}: found no [search], expected one: every target searches")
     title = raw.get("title", "")
     if not isinstance(title, str):
         raise FileError(f"{path}: title: found {type(title).__name__}, expected text")
@@ -239,15 +253,19 @@ def _table(path: str, place: str, value: Any, kind: type[AnyTable]) -> AnyTable:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         words, _, at = str(error).replace("`", "").partition(" - at $")
-        where = f"{place}{at}"
+        where = f"{path}: {place}{at}"
         if words.startswith("Object missing required field "):
-            raise FileError(
-                f"{path}: {where}: found no {words.split()[-1]}, expected one"
-            ) from None
-        expected, _, found = words.partition(", got ")
-        found = f"found {found}, " if found else f"found {clip(repr(_at(value, at)))}, "
-        told = clip(expected[:1].lower() + expected[1:], ERROR_TEXT_CHARACTERS)
-        raise FileError(f"{path}: {where}: {found}{told}") from None
+            raise FileError(f"{where}: found no {words.split()[-1]}, expected one") from None
+        if words.startswith("Invalid enum value"):
+            expected = f"one of {', '.join(_choices(kind, at))}"
+            found = words.removeprefix("Invalid enum value ")
+        else:
+            due, _, got = words.partition(", got ")
+            expected = _in_words(due.removeprefix("Expected "))
+            # What a service's table has may be a secret, and msgspec does not say which header.
+            hides = got and (place.startswith("service.") or "[...]" in at)
+            found = _in_words(got) if hides else repr(_at(value, at))
+        raise FileError(f"{where}: found {clip(found)}, expected {expected}") from None
 
 
 def _refuse_unknown(path: str, place: str, value: Any, kind: type[msgspec.Struct]) -> None:
@@ -272,9 +290,42 @@ def _unknown(key: str, known: Any) -> str:
     return f'found the key "{clip(key)}", expected one of {", ".join(known)}{hint}'
 
 
+_PLACE = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_TYPES = {
+    "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false",
+    "object": "a table", "array": "a list",
+}  # fmt: skip
+_TYPE = re.compile(rf"\b({'|'.join(_TYPES)})\b")
+
+
+def _in_words(types: str) -> str:
+    """Msgspec's words for what is due, in those of TOML."""
+    told = _TYPE.sub(lambda found: _TYPES[found[0]], types.removesuffix(" | null"))
+    return clip(told.replace(" | ", " or "), ERROR_TEXT_CHARACTERS)
+
+
 def _at(value: Any, at: str) -> Any:
-    """What stands at msgspec's place ``.a.b`` of ``value``; the whole where that leads nowhere."""
-    for key in at.strip(".").split("."):
-        if isinstance(value, dict) and key in value:
-            value = value[key]
+    """What stands at msgspec's place ``.a[0].b`` of ``value``; ``[...]`` is any key's."""
+    for key, number in _PLACE.findall(at):
+        value = value[key] if key else value[int(number)]
     return value
+
+
+def _choices(kind: Any, at: str) -> list[str]:
+    """The words that may stand at the place ``at`` of a table."""
+    for key, _ in _PLACE.findall(at):
+        tables = [
+            one
+            for one in (kind, *_inner(kind))
+            if isinstance(one, type) and issubclass(one, msgspec.Struct)
+        ]
+        if key and tables:
+            kind = get_type_hints(tables[0])[key]
+    literals = [one for one in (kind, *_inner(kind)) if get_origin(one) is Literal]
+    return [*dict.fromkeys(str(word) for one in literals for word in get_args(one))]
+
+
+def _inner(kind: Any) -> Iterator[Any]:
+    for one in get_args(kind):
+        yield one
+        yield from _inner(one)

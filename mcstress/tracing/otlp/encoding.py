@@ -46,6 +46,9 @@ _STORES = {
     "playbook.record": "record",
     "observerd.inbox.record": "record",
     "index.add": "add",
+    "index.update": "update",
+    "index.delete": "delete",
+    "playbook.forget": "delete",
 }
 """Steps that ask a store for something, and what: ``db.operation.name``."""
 _CHATS = {"/api/chat": "ollama", "/v1/chat/completions": "openai"}

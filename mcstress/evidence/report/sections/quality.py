@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import badness, reading, scale, worst
-from mcstress.evidence.report.section import Headline, Section, Table, figures
+from mcstress.evidence.report.section import Headline, Section, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.handover import LABELS
 from mcstress.metrics.metric import FURTHER
@@ -154,14 +154,7 @@ _LIFT_NOTE = (
 )
 
 
-_MEMORY_COLUMNS = [
-    "Records in a namespace",
-    "Chance, top-1",
-    "Chance, top-K",
-    "Searches that leak",
-    "Leaks",
-    "Reading",
-]
+_MEMORY = FigureTable("memory", "Memory asked by itself")
 _ALONE_NOTE = (
     "The memory is asked by itself: there is no search to compare it with, and no lift. The "
     "control asks in a namespace that was not told. Chance: a random list of what the namespace "
@@ -194,7 +187,7 @@ def learning(document: RunDocument) -> Section:
             figure_table(
                 document, _ARMS, {f"handover.{kind}.top1_rate": one for kind, one in found.items()}
             ),
-            _memory(document) if alone else figure_table(document, _LIFT, lifts),
+            figure_table(document, _MEMORY) if alone else figure_table(document, _LIFT, lifts),
         ],
         notes=[
             *label,
@@ -212,20 +205,6 @@ def _scales(document: RunDocument, kinds: list[str]) -> list[str]:
     ]
 
 
-def _memory(document: RunDocument) -> Table:
-    """What chance gives of a memory that is asked by itself, and what leaks from it."""
-    figure = figures(document, "memory")
-    row = [
-        formatting.count(figure.get("records")),
-        formatting.chance(figure.get("chance_top1")),
-        formatting.chance(figure.get("chance_top_k")),
-        formatting.of(figure.get("leaking"), figure.get("asked")),
-        formatting.count(figure.get("leaks")),
-        reading(document, "memory.leaks"),
-    ]
-    return Table(_MEMORY_COLUMNS, [row])
-
-
 def _credit(figure: FigureSection) -> readings.Reading:
     questions = figure.get("pair_questions", figure.get("pairs", 0))
     return readings.lift(figure.get("lift"), figure.get("mcnemar_p"), questions)
@@ -233,21 +212,36 @@ def _credit(figure: FigureSection) -> readings.Reading:
 
 _FOUND = FigureTable("freshness", "New {new_items} found", "Rate, 95 % interval")
 _TIMES = FigureTable("freshness_times", "Seconds from the add until seen", has_reading=False)
+_CHANGES = FigureTable("changes", "Changed {new_items}", "Still as before")
 _LOOKS = FigureTable("freshness_looks", "Looks", has_reading=False)
 
 
 def freshness(document: RunDocument) -> Section:
     """New resumes, looked for at once and until they are seen."""
     figure, nouns = figures(document, "freshness"), document.words
+    changed = figure_table(document, _CHANGES, only_measured=True)
+    changes = [changed] if changed.rows else []
     return Section(
         key="freshness",
         title="Freshness",
         question=nouns.fill("Are new {new_items} found?"),
-        answer=reading(document, "freshness.visible_rate"),
+        answer=worst(reading(document, "freshness.visible_rate"), *_changed(document)),
         headline=_headline(figure, "visible_rate", "visible_ci95"),
-        tables=[figure_table(document, table) for table in (_FOUND, _TIMES, _LOOKS)],
+        tables=[
+            *(figure_table(document, table) for table in (_FOUND, _TIMES, _LOOKS)),
+            *changes,
+        ],
         notes=[_LOOKS_NOTE, *_unseen(nouns, figure)],
     )
+
+
+def _changed(document: RunDocument) -> list[readings.Reading]:
+    """The readings of the changes that the target can make."""
+    return [
+        reading(document, name)
+        for name in ("changes.stale", "changes.returned", "changes.remembered")
+        if document.figure(name) is not None
+    ]
 
 
 _LOOKS_NOTE = (

@@ -28,6 +28,9 @@ STEPS = (
     "llm.paraphrase",
     "embed",
     "index.add",
+    "index.update",
+    "index.delete",
+    "playbook.forget",
 )
 PARTS = ("embed.query", "store.query", "record.time_to_done", "add.time_to_done")
 _BY_KEY = {step.replace(".", "_"): step for step in (*STEPS, *PARTS)}
