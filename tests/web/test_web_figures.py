@@ -31,6 +31,8 @@ PARTS = [
     "Handover",
     "Memory",
     "Freshness",
+    "Changes",
+    "Recordings",
     "Swap",
     "Inbox",
     "Errors",
