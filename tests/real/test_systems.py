@@ -92,6 +92,8 @@ def check(system, document, *earlier):
     assert figure["queries"] == len(verbatim)
     assert figure["top1_rate"] == pytest.approx(mean_of_means(verbatim))
     repeated = mean_of_means(reissued(events))
+    # A busy machine may not come so far in thirty seconds; a round does.
+    assert earlier or repeated is not None
     assert metrics["determinism"]["mean_jaccard"] == pytest.approx(repeated)
     asked = [e["memory"] for e in events if e["memory"]]
     assert metrics["memory"]["leaks"] == sum(one["leaks"] for one in asked)
@@ -116,7 +118,7 @@ def mean_of_means(pairs):
     by_question = defaultdict(list)
     for question, value in pairs:
         by_question[question].append(value)
-    return fmean(map(fmean, by_question.values()))
+    return fmean(map(fmean, by_question.values())) if by_question else None
 
 
 def ids_of(event):
