@@ -182,15 +182,13 @@ class EventScope:
         coordinator, event, alone = self.coordinator, self.event, None
         target, can = coordinator.target, coordinator.can
         corpora = corpora or coordinator.run.scenario.corpora
-        search, ask = Search(query, corpora, event.k), target.search
+        search, ask = Search(query, corpora, event.k, metadata=metadata), target.search
         if memory is not None and can.record:
             search.memory, search.role = memory, role
             if can.recall:
                 alone, ask = memory, target.recall
         if rules is not None:
             search.metadata, search.fields = True, rules.fields
-        elif metadata:
-            search.metadata = True
         if rejected is not None:
             event.rejected = search.rejected = rejected
             search.exclude = event.exclude_ids = [*dict.fromkeys(one.id for one in rejected)]
