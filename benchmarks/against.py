@@ -40,6 +40,7 @@ HALF = Path(__file__).with_name("against_half.py")
 PAIRS = 9
 NAMES = (
     "step",
+    "search",
     "event_cost",
     "event_cost_whole",
     "trace_record",

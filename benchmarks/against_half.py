@@ -26,7 +26,7 @@ import gevent
 import locust  # noqa: F401  (first, for its monkey-patching)
 import msgspec
 
-from benchmarks import event_cost, made_events, tracing_arms, turns
+from benchmarks import event_cost, made_events, searchers, tracing_arms, turns
 from benchmarks.fixed_server import search_body
 from benchmarks.searchers import BODY
 
@@ -35,6 +35,8 @@ EVENTS = 10_000
 """Of one turn: as many as ``turns.py`` has requests, and half of what tracing holds in memory."""
 COUNTED = 3000
 """The largest NUMBER: so much is prepared for whoever counts, whatever the number."""
+WARM = 50
+"""Searches before those that are measured."""
 LOOK_S = 5e-6
 """By which a clock goes on with each look, where instructions are counted: some 30 µs an event."""
 
@@ -56,6 +58,38 @@ def step(url: str, folder: Path, _most: int) -> Turn:
         search()  # its connection is open then
     environment.events.spawning_complete.fire(user_count=turns.USERS)
     return lambda number: turns.search_turn(searches, number // turns.USERS)()
+
+
+def searched(url: str, _folder: Path, _most: int) -> Turn:
+    """A search apart from its event: by the gateway's class, or by what had been in its place."""
+    if is_counted():
+        even_clocks()
+    make = without_targets
+    if hasattr(searchers, "TARGETS"):
+        make, _ = searchers.TARGETS[searchers.BY_CLASS]
+    search = make(url, turns.Environment())
+    for _ in range(WARM):
+        search()
+    return lambda number: cpu_us(lambda: [search() for _ in range(number)], number)
+
+
+def without_targets(url: str, _: Any) -> Callable[[], object]:
+    """As an event did it before there were targets: it filled in the gateway's own request."""
+    client = searchers.Gateway(searchers.transport_to(url), lambda _: None)
+    trace = searchers.TRACE
+    known = msgspec.json.decode(BODY)
+    memory = {name: known[name] for name in known if name.startswith(("use", "play", "query_r"))}
+
+    def search() -> object:
+        request = searchers.SearchRequest(
+            query_text=known["query_text"], corpora=known["corpora"], k=known["k"]
+        )
+        for name, value in memory.items():
+            setattr(request, name, value)
+        answer = client.search(request, trace).answer
+        return answer.results, answer.per_corpus_counts, answer.playbook_boosted
+
+    return search
 
 
 def even_clocks() -> None:
@@ -125,6 +159,7 @@ def cpu_us(work: Callable[[], object], number: int) -> float:
 
 WORK: dict[str, Callable[[str, Path, int], Turn]] = {
     "step": step,
+    "search": searched,
     "event_cost": metrics,
     "event_cost_whole": metrics,
     "trace_record": partial(traced, is_delivered=False, is_masked=True),

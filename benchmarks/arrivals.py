@@ -1,17 +1,21 @@
-"""What the pacer of arrivals costs an event, and 10,000 arrivals a second from one process.
+"""What the pacers of schedules cost an event, and 10,000 arrivals a second from one process.
 
 The pacer alone: users that do nothing with their events, in this process. ``taken``: arrivals wait,
 and a busy user takes the next; ``woken``: a user is idle when an arrival is due, and is woken, as
-after a think time in a closed run, which stands beside it.
+after a think time in a closed run, which stands beside it. ``clock``: appointments of five events
+that are all due, one after the other.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from math import inf
 from time import perf_counter, process_time
 from types import SimpleNamespace
 from typing import Any
 
 import gevent
+import msgspec
 from locust import User
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING
@@ -19,15 +23,24 @@ from locust.user.task import LOCUST_STATE_RUNNING
 from benchmarks.locust_load import SEARCHING, fixed_services, load
 from benchmarks.row import Row
 from mcstress.load.arrivals import Arrivals, ArrivalsPacer
+from mcstress.load.clock import ClockPacer
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.schedule import ArrivalRate, GrantedSecond, RatePlan
 from mcstress.locust_compat import StoppableUser
-from mcstress.users.run import Seat
+from mcstress.services.llm.language_model import ModelSetup
+from mcstress.services.target import TargetSetup
+from mcstress.users.appointments import HOUR_MS
+from mcstress.users.phases import PHASE_FUNCTIONS
+from mcstress.users.run import SECONDS_AN_HOUR, ClockPace, Run, Seat
+from mcstress.users.scenarios.clock_model import TimelineEntry
+from mcstress.users.scenarios.load import load_scenario
 
 PER_S = 10_000
 EVENTS = 50_000
 USERS = 50
 TURNS = 3
+AN_APPOINTMENT = 5
+DAY_H = 24
 A_RUN_S = 20
 
 
@@ -49,12 +62,14 @@ class Idle(StoppableUser):
 
 def run() -> list[Row]:
     """The pacer alone, then a whole run."""
-    costs: dict[str, list[float]] = {"closed": [], "thinks": [], "taken": [], "woken": []}
+    names = ("closed", "thinks", "taken", "woken", "clock")
+    costs: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(TURNS):
         costs["closed"].append(_closed_us())
         costs["thinks"].append(_thinks_us())
         costs["taken"].append(_taken_us())
         costs["woken"].append(_woken_us())
+        costs["clock"].append(_clock_us())
     least = {name: min(each) for name, each in costs.items()}
     rows = [Row("pacer, closed, no think time", least["closed"], "us an event")]
     rows += [
@@ -66,6 +81,8 @@ def run() -> list[Row]:
             "closed, no think time",
         )
     ]
+    rows += [Row("pacer, clock, due", least["clock"], "us an event",
+                 least["clock"] / least["closed"], "closed, no think time")]  # fmt: skip
     rows += [Row("pacer, closed, think time", least["thinks"], "us an event")]
     rows += [Row("pacer, arrivals, woken", least["woken"], "us an event",
                  least["woken"] / least["thinks"], "closed, think time")]  # fmt: skip
@@ -126,6 +143,35 @@ def _woken_us() -> float:
     pacer.end()
     gevent.killall(users)
     return spent_s / max(pacer.counts.begun, 1) * 1e6
+
+
+def _clock_us() -> float:
+    """``EVENTS`` of one seat's appointments, which came while its user was away."""
+    scenario = msgspec.structs.replace(
+        load_scenario("three_cities"), shifts=[], arrivals=[],
+        timeline=[TimelineEntry(0, "surge", every=DAY_H * AN_APPOINTMENT / EVENTS)],
+    )  # fmt: skip
+    run = Run("uid", "001", TargetSetup(), ModelSetup("", "m"), scenario, ["surge"], 0, 42, 8, "p_",
+              "f-", 1.0, 0.0, 0.0, clock=ClockPace(2 * DAY_H, SECONDS_AN_HOUR))  # fmt: skip
+    seat, user = Seat("alice", 1), Idle()
+    user.coordinator = me = SimpleNamespace(
+        seat=seat, name=seat.name, run=run, slot=None, appointment=None, round=1, gives=False,
+        interruptible=nullcontext, begin_round=list, context=SimpleNamespace(holds=lambda _: True),
+    )  # fmt: skip
+    pacer = ClockPacer(ClockPace(2 * DAY_H, SECONDS_AN_HOUR), inf)
+    pacer.seated(seat, 0)
+    pacer.grant(-DAY_H, round(DAY_H * HOUR_MS))  # an hour in a second
+    surge = PHASE_FUNCTIONS["surge"]
+    PHASE_FUNCTIONS["surge"] = lambda _: iter([list] * AN_APPOINTMENT)
+    try:
+        begin_s = process_time()
+        for _, _event in zip(range(EVENTS), pacer.tasks(me), strict=False):  # type: ignore[arg-type]  # see above
+            slot = pacer.take(user)  # type: ignore[arg-type]  # see above
+            assert slot is not None
+            pacer.finished(slot)
+        return (process_time() - begin_s) / EVENTS * 1e6
+    finally:
+        PHASE_FUNCTIONS["surge"] = surge
 
 
 def _take_all(pacer: ArrivalsPacer, user: Idle) -> None:

@@ -21,6 +21,7 @@ from mcstress.services.gateway.target import GatewayTarget
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.step import Step
 from mcstress.users.coordinator import Coordinator, WorkerContext
+from mcstress.users.coordinator_session import Reporter, coordination_hook
 from mcstress.users.event_scope import EventScope
 from mcstress.users.phases.registry import Task
 from mcstress.users.phases.reissue import reissue
@@ -28,7 +29,6 @@ from mcstress.users.phases.surge import surge
 from mcstress.users.run import Run, Seat, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Demand
-from mcstress.users.session import Reporter, coordination_hook
 from mcstress.worker.recorder import Recorder
 
 EVENTS_A_DELTA = 10_000

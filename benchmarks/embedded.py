@@ -16,7 +16,7 @@ import gevent
 import msgspec
 import psutil
 
-from benchmarks.row import Row
+from benchmarks.row import Row, print_rows
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.embedded.vocabulary import load_vocabulary
 from mcstress.services.http.transport import Reply, Transport
@@ -138,6 +138,4 @@ def answer_rows(measured: dict[str, list[tuple[float, float]]]) -> list[Row]:
 
 
 if __name__ == "__main__":
-    for row in run():
-        against = f"{row.ratio:6.2f} of {row.against}" if row.ratio is not None else ""
-        print(f"{row.name:32} {row.value:10.1f} {row.unit:12} {against}")
+    print_rows(run())

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from statistics import median
-from time import process_time
 
 import msgpack  # type: ignore[import-untyped]  # as Locust sends it; it has no types
 
 from benchmarks.made_events import PER_SECOND, K, made_events
-from benchmarks.row import Row
+from benchmarks.row import Row, cpu_seconds, print_rows
 from mcstress.metrics.event import decoder, encoder
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.intervals import import_scipy
@@ -33,10 +32,10 @@ def run() -> list[Row]:
     }
     for _ in range(TURNS):
         for work, seconds in turns.items():
-            seconds.append(_seconds(partial(work, lines)))
+            seconds.append(cpu_seconds(partial(work, lines)))
     decoding, worker, local = (min(seconds) / len(lines) * 1e6 for seconds in turns.values())
     figures = _local(lines)
-    look_ms = median(_seconds(figures.result) for _ in range(9)) * 1e3
+    look_ms = median(cpu_seconds(figures.result) for _ in range(9)) * 1e3
     return [
         Row("metrics on a worker, handed over each second", worker - decoding, "µs per event",
             (worker - decoding) / decoding, DECODING),
@@ -77,16 +76,8 @@ def _master_us(lines: list[bytes]) -> float:
         for delta in deltas:
             master.merge(Figures.from_state(msgpack.unpackb(delta)))
 
-    return _seconds(merge) / len(lines) * 1e6
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = process_time()
-    work()
-    return process_time() - start
+    return cpu_seconds(merge) / len(lines) * 1e6
 
 
 if __name__ == "__main__":
-    for row in run():
-        ratio = "" if row.ratio is None else f"{row.ratio:8.3f} x {row.against}"
-        print(f"{row.name:45} {row.value:10.2f} {row.unit:14} {ratio}")
+    print_rows(run())

@@ -7,7 +7,7 @@ from itertools import combinations
 from random import Random
 from time import process_time
 
-from benchmarks.row import Row
+from benchmarks.row import Row, print_rows
 from mcstress.metrics.band import Bands
 from mcstress.metrics.diversity import FIGURES, figure_of
 from mcstress.metrics.event import CellKey
@@ -103,6 +103,4 @@ def _round(random: Random, round_: int) -> Lists:
 
 
 if __name__ == "__main__":
-    for row in run():
-        ratio = "" if row.ratio is None else f"{row.ratio:8.3f} x {row.against}"
-        print(f"{row.name:45} {row.value:10.3g} {row.unit:14} {ratio}")
+    print_rows(run())

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from benchmarks.fixed_server import search_body
-from benchmarks.row import Row
+from benchmarks.row import Row, print_rows
 from benchmarks.tracing_arms import NOBODY, PUBLIC_KEY, SECRET_KEY
 from mcstress.tracing.mask import Masker
 from mcstress.tracing.observation import Observation
@@ -106,6 +106,4 @@ def cpu_us(call: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    for row in run():
-        ratio = "" if row.ratio is None else f"{row.ratio:7.3f} x {row.against}"
-        print(f"{row.name:66} {row.value:10.2f} {row.unit:15} {ratio}")
+    print_rows(run())

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from sys import getsizeof
-from time import process_time
 
 import numpy as np
 
-from benchmarks.row import Row
-from mcstress.metrics.histogram import PERCENTILES, Counts, Histogram
+from benchmarks.row import Row, cpu_seconds, print_rows
+from mcstress.metrics.histogram import PERCENTILES, BucketCounts, Histogram
 
 SIZES = (10_000, 100_000, 1_000_000)
 BATCH = 1000
@@ -33,11 +31,11 @@ def _rows(size: int) -> list[Row]:
     ours_s = exact_s = 0.0
     looks = max(1, len(batches) // 10)
     for number, batch in enumerate(batches):
-        ours_s += _seconds(partial(_record, histogram, batch))
-        exact_s += _seconds(partial(kept.extend, batch))
+        ours_s += cpu_seconds(partial(_record, histogram, batch))
+        exact_s += cpu_seconds(partial(kept.extend, batch))
         if number % looks == looks - 1:
-            ours_s += _seconds(histogram.summary)
-            exact_s += _seconds(lambda: _exact(kept))
+            ours_s += cpu_seconds(histogram.summary)
+            exact_s += cpu_seconds(lambda: _exact(kept))
     exact = _exact(values)
     found = [histogram.percentile(thousandths) for thousandths in PERCENTILES.values()]
     error = max(abs(ours - true) / true for ours, true in zip(found, exact, strict=True) if ours)
@@ -52,7 +50,7 @@ def _rows(size: int) -> list[Row]:
 
 
 def _record(histogram: Histogram, batch: list[float]) -> None:
-    histogram.add(Counts.of(batch))
+    histogram.add(BucketCounts.of(batch))
 
 
 def _exact(values: list[float] | np.ndarray) -> list[float]:
@@ -60,13 +58,5 @@ def _exact(values: list[float] | np.ndarray) -> list[float]:
     return [float(x) for x in np.percentile(values, QUANTILES, method="inverted_cdf")]
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = process_time()
-    work()
-    return process_time() - start
-
-
 if __name__ == "__main__":
-    for row in run():
-        ratio = "" if row.ratio is None else f"{row.ratio:8.4f} x {row.against}"
-        print(f"{row.name:45} {row.value:10.3f} {row.unit:14} {ratio}")
+    print_rows(run())

@@ -18,7 +18,7 @@ from time import perf_counter
 
 import msgspec
 
-from benchmarks.row import Row
+from benchmarks.row import Row, print_rows
 from mcstress.evidence.document_parts import RunSection
 from mcstress.evidence.report.write import write_report
 from mcstress.evidence.run_document import document_of
@@ -117,6 +117,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         _report(Path(sys.argv[1]))
     else:
-        for row in run():
-            ratio = "" if row.ratio is None else f"{row.ratio:8.2f} x {row.against}"
-            print(f"{row.name:45} {row.value:10.2f} {row.unit:4} {ratio}")
+        print_rows(run())

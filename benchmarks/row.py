@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from time import process_time
+
 import msgspec
 
 
@@ -16,3 +19,17 @@ class Row(msgspec.Struct, frozen=True):
     unit: str
     ratio: float | None = None
     against: str | None = None
+
+
+def print_rows(rows: Iterable[Row]) -> None:
+    """One line a row, for whoever runs one benchmark alone."""
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:8.4f} x {row.against}"
+        print(f"{row.name:66} {row.value:10.4g} {row.unit:20} {ratio}")
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """What this process spends on ``work``."""
+    start = process_time()
+    work()
+    return process_time() - start

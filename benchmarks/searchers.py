@@ -18,7 +18,7 @@ from mcstress.services.target import MemoryLimits, Target, TargetSetup
 from mcstress.services.target import Search as Wanted
 from mcstress.services.target_class import make_target, read_target
 from mcstress.services.trace_context import TraceContext
-from mcstress.users.session import Reporter
+from mcstress.users.coordinator_session import Reporter
 
 TRACE = TraceContext("0123456789abcdef" * 2)
 REQUEST = SearchRequest(

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import load_tools, parsers
-from benchmarks.row import Row
+from benchmarks.row import Row, print_rows
 from benchmarks.searchers import BODY, FAST_HTTP_USER, SEARCHERS
 from benchmarks.turns import ALL_IN, Turn, turns_of
 from mcstress.process.parent_death import end_with_parent
@@ -98,5 +98,4 @@ def run() -> list[Row]:
 
 
 if __name__ == "__main__":
-    for row in run():
-        print(f"{row.name:45} {row.value:8.1f} {row.unit:20} {row.ratio:6.3f} of {row.against}")
+    print_rows(run())

@@ -2,14 +2,14 @@
 
 CPU time of the generator per search over 50 connections, in turns of one interleaved run; the same
 server answers both. A file that sends text may cost twice the class at most. What the class costs
-against an earlier state says ``python -m benchmarks.against OTHER step``.
+against an earlier state says ``python -m benchmarks.against OTHER search``, apart from its event.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
-from benchmarks.row import Row
+from benchmarks.row import Row, print_rows
 from benchmarks.searchers import BY_CLASS, TARGETS
 from benchmarks.step import fixed_server, interleave, rows
 from benchmarks.turns import turns_of
@@ -28,5 +28,4 @@ def run() -> list[Row]:
 
 
 if __name__ == "__main__":
-    for row in run():
-        print(f"{row.name:45} {row.value:8.1f} {row.unit:20} {row.ratio:6.3f} of {row.against}")
+    print_rows(run())

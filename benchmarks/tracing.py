@@ -25,7 +25,7 @@ from locust.env import Environment
 
 from benchmarks.coordinating import coordinators
 from benchmarks.fixed_server import search_body
-from benchmarks.row import Row
+from benchmarks.row import Row, print_rows
 from benchmarks.searchers import BODY
 from benchmarks.step import fixed_server
 from benchmarks.tracing_arms import (
@@ -40,7 +40,7 @@ from benchmarks.tracing_arms import (
 from mcstress.metrics.event import Event
 from mcstress.services.step import Step
 from mcstress.tracing.langfuse.tracer import LangfuseTracer
-from mcstress.users.session import coordination_hook
+from mcstress.users.coordinator_session import coordination_hook
 
 USERS = 50
 SERVICE_MS = 10
@@ -235,6 +235,4 @@ def run() -> list[Row]:
 
 
 if __name__ == "__main__":
-    for row in run():
-        ratio = "" if row.ratio is None else f"{row.ratio:7.3f} x {row.against}"
-        print(f"{row.name:58} {row.value:10.2f} {row.unit:15} {ratio}")
+    print_rows(run())

@@ -2,17 +2,20 @@
 
 ``python docs/pictures.py`` makes all of them; ``python docs/pictures.py noise=1 sample`` some. A
 fault's picture is what its run's report shows: the verdict, the checks that failed, and the section
-that says why. ``FAULTS`` says which section, and what its run is started with.
+that says why. ``FAULTS`` says which section, and what its run is started with. ``tutorial`` makes
+those of docs/tutorial.md: a report's head and load curve, and the live page while a run goes on.
 """
 
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -25,7 +28,9 @@ CHECKOUT = Path(__file__).parents[1]
 PICTURES = CHECKOUT / "docs" / "pictures"
 SAMPLE = CHECKOUT / "reports" / "reality-tests"
 ROUND = ("-u", "24", "-r", "24", "--rounds", "1")
-"""The load of ``make run``: all eight wordings."""
+"""One round in all eight wordings."""
+RAMP = ("-u", "24", "-r", "0.75", "-t", "40s", "--stop-timeout", "5", "--think-time", "0.1-0.5")
+"""The load of ``make run`` and ``mcstress run``."""
 WIDTH = 960
 INKS = (
     *("#1d2127", "#5b636e", "#808893"),  # text, notes, grey of plots
@@ -93,6 +98,18 @@ FRAME = """
 """
 """JavaScript that leaves the verdict, the checks that failed (else the unknown), and the parts."""
 
+LIVE = r"""
+() => {
+  const drawn = window.Bokeh?.documents ?? [];
+  const ran = document.querySelector('#state')?.innerText ?? '';
+  return drawn.length > 0 && drawn.every(one => one.is_idle) && /running for 3\d/.test(ran);
+}
+"""
+"""JavaScript that says whether the live page has its charts, and all users are there."""
+
+WITHOUT = "parts => document.querySelectorAll(parts).forEach(one => one.remove())"
+"""JavaScript that leaves out what selectors name."""
+
 HEAD = "() => document.querySelectorAll('section:not(#checks)').forEach(one => one.remove())"
 """JavaScript that leaves a report's first page."""
 
@@ -108,6 +125,8 @@ def main(names: list[str]) -> None:
                 picture_of_fault(page, fault)
         if not names or "sample" in names:
             sample(page)
+        if not names or "tutorial" in names:
+            tutorial(page)
 
 
 @contextmanager
@@ -159,13 +178,55 @@ def sample(page: Page) -> None:
     save(page, CHECKOUT / "docs" / "report.png")
 
 
+def tutorial(page: Page) -> None:
+    """A run's head, its load curve, and the live page of another while it goes on."""
+    with tempfile.TemporaryDirectory() as name:
+        report = locust(*RAMP, report_dir=Path(name) / "reports")
+        open_report(page, report)
+        page.evaluate(HEAD)
+        page.evaluate(WITHOUT, "main > dl")
+        save(page, PICTURES / "tutorial-head.png")
+        open_report(page, report)
+        page.evaluate(WITHOUT, "main > :not(#load_curve), #load_curve .wide ~ .wide")
+        save(page, PICTURES / "tutorial-load.png")
+        live(page, Path(name) / "live")
+
+
+def live(page: Page, folder: Path) -> None:
+    """The page of live charts, once all users are there."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "locust", "--web-host", "127.0.0.1", "--web-port", port]
+    command += ["--autostart", "--autoquit", "1", "--report-dir", str(folder), *RAMP]
+    with subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.DEVNULL) as running:
+        address = f"http://127.0.0.1:{port}/coordination/"
+        while not answers(int(port)):
+            if running.poll() is not None:
+                raise SystemExit("the web UI did not start")
+            time.sleep(0.1)
+        page.goto(address)
+        page.wait_for_function(LIVE, timeout=60_000)
+        page.add_style_tag(content=STYLE)
+        page.evaluate(WITHOUT, "#sections, #reports, #facts, .chart:nth-of-type(n + 4)")
+        save(page, PICTURES / "tutorial-live.png")
+        running.terminate()
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
 def locust(*options: str, report_dir: Path) -> Path:
     """One run to its end; its page. How it ends is its verdict's."""
     where = report_dir.relative_to(CHECKOUT) if report_dir.is_relative_to(CHECKOUT) else report_dir
     command = [sys.executable, "-m", "locust", "--headless", "--only-summary", *options]
     command += ["--report-dir", str(where)]
     done = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
-    pages = [*report_dir.glob("*_sample.html" if report_dir == SAMPLE else "*.html")]
+    name = "sample" if report_dir == SAMPLE else "*"
+    pages = [*report_dir.glob(f"multi_coord_stress_{name}.html")]
     if not pages:
         raise SystemExit(f"{' '.join(options)}: no report\n{done.stderr}")
     return pages[0]

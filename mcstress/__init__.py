@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from mcstress.services.step import Step
     from mcstress.services.target import Target
     from mcstress.users.coordinator import Coordinator
+    from mcstress.users.coordinator_session import coordination_hook
     from mcstress.users.event_scope import EventScope
     from mcstress.users.persona import AliceUser, BobUser, CarolUser, CoordinatorUser
     from mcstress.users.phases import phase
-    from mcstress.users.session import coordination_hook
 
 __all__ = [
     "AliceUser",
@@ -53,7 +53,7 @@ _MODULES = {
     "Metric": "metrics.metric",
     "Step": "services.step",
     "Target": "services.target",
-    "coordination_hook": "users.session",
+    "coordination_hook": "users.coordinator_session",
     "install": "plugin",
     "metric": "metrics.registry",
     "phase": "users.phases",

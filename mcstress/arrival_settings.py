@@ -12,9 +12,9 @@ from locust.util.timespan import parse_timespan
 
 from mcstress.errors import UsageError
 from mcstress.load.schedule import KINDS, ArrivalKind, ArrivalRate
-from mcstress.metrics.checks import Check, parse_check
+from mcstress.metrics.verdict import Check, parse_check
+from mcstress.option_defaults import MAX_WAIT_S
 from mcstress.option_values import seconds, whole
-from mcstress.options import MAX_WAIT_S
 
 MOST_PER_S = 1_000_000.0
 FIRST_PER_S = 5

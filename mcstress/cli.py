@@ -15,7 +15,7 @@ from mcstress.commands.two_sides import TwoSides
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
-from mcstress.options import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPORT_DIR
+from mcstress.option_defaults import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPORT_DIR
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, MaskLevel
@@ -163,6 +163,7 @@ def corpus(scenario: str, seed: int, out: Path, *, vectors: bool) -> None:
 @click.option("--target", default="", help="where to: a shipped target, FILE.toml or module:Class")
 @click.option("--host", default="", help="the gateway; or the {host} of the target's file")
 @click.option("--target-token", multiple=True, metavar="NAME@HOST", help="as a run takes it")
+@click.option("--set", "numbers", multiple=True, metavar="KEY=NUMBER", help="as a run takes it")
 @click.option("--timeout", type=click.FloatRange(0.1, 3600), default=30, show_default=True)
 @click.option("--scenario", default="three_cities", show_default=True, help="a name or a file")
 @click.option("--seed", type=int, default=42, show_default=True, help="of the corpora")
@@ -288,11 +289,14 @@ def run(options: tuple[str, ...]) -> None:
     import locust  # noqa: F401, PLC0415  (it patches ssl, which must not be in use by then)
 
     from mcstress.commands.run import command_line, options_text  # noqa: PLC0415  (with it)
+    from mcstress.commands.sweep import sweep, varied  # noqa: PLC0415  (with it)
 
     if {"-h", "--help"} & set(options):
         click.echo("Usage: mcstress run [OPTIONS]\n")
         click.echo(options_text(), nl=False)
         return
+    if varied(options):
+        raise SystemExit(sweep(options, click.echo))
     line = command_line(options)
     os.execv(line[0], line)  # noqa: S606  (the exit code, the signals and the terminal are Locust's)
 
@@ -357,6 +361,8 @@ def replay(  # noqa: PLR0917  (click passes them by name)
     within: int | None,
 ) -> None:
     """Send the traces that a run left in its SPOOLS to Langfuse or a collector, each once."""
+    import locust  # noqa: F401, PLC0415  (it patches ssl, which must not be in use by then)
+
     from mcstress.commands.replay import replay_spools  # noqa: PLC0415  (httpx loads slowly)
 
     outcomes = []

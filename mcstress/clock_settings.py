@@ -11,18 +11,18 @@ import msgspec
 
 from mcstress.arrival_settings import run_time_of
 from mcstress.errors import UsageError
+from mcstress.metrics.number_format import shown_hour
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.shown import shown_hour
+from mcstress.option_defaults import DEFAULT_SCENARIO
 from mcstress.option_values import real, seconds
-from mcstress.options import DEFAULT_SCENARIO
 from mcstress.users.appointments import HANDOVERS, events_of
 from mcstress.users.mail import MailSource, read_mail
 from mcstress.users.mail_dates import within_the_clock
 from mcstress.users.run import SECONDS_AN_HOUR, ClockPace
 from mcstress.users.scenarios.clock_model import TimelineEntry
-from mcstress.users.scenarios.fault import entry, unknown
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
+from mcstress.users.scenarios.scenario_error import entry, unknown
 
 TIME_SCALE = 3600.0
 """An hour in a second, where no LLM of the user's own is slower."""

@@ -13,10 +13,10 @@ from time import process_time
 
 import msgspec
 
-from mcstress.first_search import untraced
 from mcstress.load.schedule import ArrivalRate
 from mcstress.metrics.event import Event, Scheduled, StepRecord, utc
 from mcstress.metrics.figures import Figures
+from mcstress.probe_search import untraced
 from mcstress.services.target import Found, Search
 from mcstress.services.target_class import make_target
 from mcstress.settings import Settings

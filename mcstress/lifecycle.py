@@ -24,14 +24,12 @@ from locust.runners import (
 )
 
 from mcstress import locust_compat
-from mcstress.clock_settings import said_of_run_time
 from mcstress.cluster.channel import Channel
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import release
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE, SIGNALLED
 from mcstress.export.exporter import Exporter
-from mcstress.generator_cost import said_of_rate
 from mcstress.master.controller import OVER, RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import release_worker
@@ -41,19 +39,14 @@ from mcstress.master.notify import notify, summary
 from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.report_place import FinishedRuns
+from mcstress.master.run_start import begin_run, check_claim, said_before
 from mcstress.master.run_state import RunState
 from mcstress.master.stages import RunStage
-from mcstress.master.start import (
-    begin_run,
-    check_claim,
-    said_of_mail,
-    said_of_own_system,
-    tokens_not_sent,
-)
 from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
+from mcstress.services.target_class import import_early
 from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import SystemUnderTest, started_system
 from mcstress.truth_check import said_of_truth
@@ -79,6 +72,7 @@ class Lifecycle:
         locust_compat.exclude_no_tags(environment)  # choose_phases has read them
         self.runner = runner
         if isinstance(runner, WorkerRunner):
+            import_early(option(environment, "target") or "")  # one that --processes forked
             locust_compat.before_spawning(runner, self._make_classes)
         channel = Channel(runner)
         worker, master = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)
@@ -180,10 +174,7 @@ class Lifecycle:
         if said := incomplete_trio(users, classes, settings.scenario):
             logger.warning("--users: %s", said)
         processes = getattr(self.runner, "worker_count", 1)  # a local runner has none
-        run.said += said_of_rate(settings, system.gateway_url, processes)
-        run.said += said_of_run_time(settings.clock, run.run.clock, self._run_time)
-        own = said_of_own_system(settings, run.run, system.target)
-        for said in (*own, *said_of_mail(settings), *run.said, *tokens_not_sent(settings)):
+        for said in said_before(run, system, processes, self._run_time):
             logger.warning("%s", said)
         if self.quitting:  # a signal came while all this was made ready
             run.segment.close()
@@ -280,9 +271,9 @@ class Lifecycle:
         run_time_s = option(self.environment, "run_time")
         lasted_s = CLOCK.now_s() - run.started_s
         if run_time_s and (locust_compat.is_run_time_timer() or lasted_s > run_time_s - 1):
-            return "run time"
+            return "run time reached"
         of = f" after {lasted_s:.0f} of {run_time_s:g} s" if run_time_s else ""
-        return f"{'a signal' if self.quitting else 'a stop'}{of}"
+        return f"{'stopped by a signal' if self.quitting else 'stopped by the user'}{of}"
 
     def _go_where_nobody_else_does(self) -> None:
         """End a headless master whose last worker is gone: Locust stops its test and stays."""

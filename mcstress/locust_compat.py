@@ -177,6 +177,19 @@ def others_asked_for(runner: Runner, kind: type[User]) -> int:
     )
 
 
+def most_of(runner: Runner, persona: str) -> int | None:
+    """How many users of the persona's classes were asked for.
+
+    None while more or fewer are asked for than before: Locust counts classes when all are there.
+    """
+    counts = runner.target_user_classes_count
+    if sum(counts.values()) != runner.target_user_count:
+        return None
+    known = runner.environment.user_classes_by_name
+    its = {name for name, kind in known.items() if getattr(kind, "persona", None) == persona}
+    return sum(count for name, count in counts.items() if name in its)
+
+
 def is_saturated(runner: Runner) -> bool:
     """Whether Locust has seen this process, or one of its workers, take over 90 % of a core."""
     return runner.cpu_warning_emitted or runner.worker_cpu_warning_emitted

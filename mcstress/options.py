@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
-from mcstress.evidence.report.writers import Assets
-
-DEFAULT_REPORT_DIR = "reports/reality-tests"
-REFERENCE_S = 15.0
-"""A band of the load curve needs ten seconds of its own."""
-MAX_WAIT_S = 10.0
-USUAL_MODEL, USUAL_LLM_TIMEOUT_S = "qwen2.5", 120.0
-"""The model and its time-out where the options are not given; a target's file may say others."""
-EMBEDDED = "embedded"
-"""``--llm-host embedded``: the built-in rules, where a target is named too."""
-ASSETS: tuple[Assets, ...] = get_args(Assets)
-DEFAULT_LANGFUSE_ENV = "/etc/lakehouse/langfuse.env"
-
-
-DEFAULT_SCENARIO = "three_cities"
+from mcstress.option_defaults import (
+    ASSETS,
+    DEFAULT_LANGFUSE_ENV,
+    DEFAULT_REPORT_DIR,
+    DEFAULT_SCENARIO,
+    EMBEDDED,
+    MAX_WAIT_S,
+    REFERENCE_S,
+    USUAL_LLM_TIMEOUT_S,
+    USUAL_MODEL,
+)
 
 
 def add_scenario(parser: LocustArgumentParser) -> None:
@@ -163,9 +159,16 @@ def _add_hidden(add: Any) -> None:
         help="a variable that a target's file may name beside TARGET_…, and the host it may go to",
     )
     add(
+        "--set",
+        hidden=True,
+        metavar="KEY=NUMBER",
+        action="append",
+        default=None,
+        help="a number of the target's file in place of the one there, as search.ef=128",
+    )
+    add(
         "--memory-size",
         hidden=True,
-        type=int,
         metavar="N",
         default=1000,
         help="other answers that a memory asked by itself is filled with first, per namespace",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from functools import cache
 from typing import Any
 
 import gevent
 from locust import events
-from locust.argument_parser import get_empty_argument_parser
+from locust.argument_parser import LocustArgumentParser, get_empty_argument_parser
 from locust.env import Environment
 from locust.runners import Runner
 
@@ -17,16 +18,18 @@ from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.export.exporter import open_export
 from mcstress.lifecycle import Lifecycle
-from mcstress.options import DEFAULT_SCENARIO, add_options, add_scenario, option
+from mcstress.option_defaults import DEFAULT_SCENARIO
+from mcstress.options import add_options, add_scenario, option
 from mcstress.process.file_limit import raise_nofile_limit
 from mcstress.process.heartbeat import beat
 from mcstress.process.parent_death import Descent
 from mcstress.process.ports import PortCheck
 from mcstress.process.tuning import disable_greenlet_tree, tolerate_encoding, tune_gc
+from mcstress.services.target_class import import_early
 from mcstress.signals import Interrupts
+from mcstress.users.coordinator_session import hook_of
 from mcstress.users.persona_classes import put_classes
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.users.session import hook_of
 
 
 def install() -> None:
@@ -47,9 +50,20 @@ def register() -> None:
     tolerate_encoding()
     events.init_command_line_parser.add_listener(add_options)
     events.init_command_line_parser.add_listener(PortCheck().stand_before)
+    events.init_command_line_parser.add_listener(_import_before_connecting)
     descent = Descent()
     events.init.add_listener(lambda **_: descent.settle())
     events.init.add_listener(on_init)
+
+
+def _import_before_connecting(parser: LocustArgumentParser) -> None:
+    """A worker's own ``--target`` is imported before its master counts on it."""
+
+    def look(options: Namespace) -> None:
+        if options.worker and not options.processes:
+            import_early(options.target)
+
+    locust_compat.look_at_options(parser, look)
 
 
 def _personas() -> list[str]:

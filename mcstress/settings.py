@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,15 @@ from msgspec import structs
 from mcstress.arrival_settings import (
     ArrivalSettings,
     arrivals_of,
-    refuse_without_schedule,
     with_own_checks,
 )
+from mcstress.check_settings import checks_of, refuse_checks_of_nothing
 from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, mail_of, with_timeline
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
-from mcstress.metrics.checks import Check, CheckSyntaxError, parse_check
+from mcstress.lists_at_rest_file import read_rest
+from mcstress.metrics.verdict import Check
 from mcstress.mix_settings import mix_of
 from mcstress.option_values import (
     at_least,
@@ -33,7 +33,6 @@ from mcstress.option_values import (
     whole,
 )
 from mcstress.phase_selection import choose_phases
-from mcstress.rest import read_rest
 from mcstress.services.byte_size import parse_size
 from mcstress.services.embedded.faults import LLM_FAULTS, InjectedFaults, names_of, parse_faults
 from mcstress.services.failure_reason import clip
@@ -42,21 +41,19 @@ from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import TargetSetup
 from mcstress.services.target_class import TargetName
+from mcstress.services.toml.numbers import parse_numbers
 from mcstress.services.toml.secrets import Allowed, parse_allowed
 from mcstress.target_options import LlmChoice, read_llm, read_named_target
 from mcstress.tracing.otlp.settings import METRICS, TRACES, Signal, load_otlp
 from mcstress.tracing.trace import LEVELS, MaskLevel
-from mcstress.users.at_rest import RestLists
+from mcstress.users.lists_at_rest import RestLists
 from mcstress.users.mail import MailSource
 from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.truth import Truth, read_truth
-from mcstress.web.names import Authority, allowed_hosts
+from mcstress.web.host_names import Authority, allowed_hosts
 
-_APART = re.compile(r"[\n;,]")
-"""Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
-OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000
 """The least and the most that ``--max-answer`` may be."""
@@ -128,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True):
             token_hosts=self.token_hosts,
             file=self.target_name.file,
             text=self.target_name.text,
+            numbers=self.target_name.numbers,
             tokens=self.target_tokens,
         )
 
@@ -208,7 +206,7 @@ def read_settings(
         scenario = with_timeline(scenario)
     think_from_s, think_to_s = seconds_from_to("--think-time", options.think_time)
     mix = mix_of(options, scenario)
-    target = read_named_target(options.target, host)
+    target = read_named_target(options.target, host, parse_numbers(options.set))
     tokens = parse_allowed(options.target_token)
     llm = read_llm(options, target, tokens)
     settings = Settings(
@@ -219,7 +217,7 @@ def read_settings(
         or choose_phases(
             getattr(options, "tags", None) or [], getattr(options, "exclude_tags", None) or []
         ),
-        checks=_checks(scenario, options.check),
+        checks=checks_of(scenario, options.check),
         gateway_url=base_url("--host", host),
         target=target.name,
         llm=llm,
@@ -254,7 +252,7 @@ def read_settings(
         else {},
         target_name=target,
         target_tokens=tokens,
-        memory_size=at_least(0, "--memory-size", options.memory_size),
+        memory_size=_memory_size(options.memory_size),
         mail=mail_of(options, scenario, clock),
         inbox_repeat=bool(options.inbox_repeat),
         stack_faults=_stack_faults(options.stack_fault, host, options.target, llm.url),
@@ -264,9 +262,18 @@ def read_settings(
     if clock is not None:
         check_timeline(clock, scenario, settings.phases)
     _refuse_other_encodings(settings)
-    _refuse_checks_of_nothing(settings)
+    refuse_checks_of_nothing(settings)
     own = with_own_checks(settings.checks, settings.arrivals, by_clock=settings.clock is not None)
     return structs.replace(settings, checks=own)
+
+
+def _memory_size(value: Any) -> int:
+    if "," in str(value):
+        raise UsageError(
+            f"--memory-size: found {clip(str(value))}, expected one number; "
+            "mcstress run makes one run for each of several"
+        )
+    return at_least(0, "--memory-size", value)
 
 
 def _refuse_other_encodings(settings: Settings) -> None:
@@ -279,59 +286,6 @@ def _refuse_other_encodings(settings: Settings) -> None:
         except UnicodeEncodeError:
             option = name.removesuffix("_source").replace("_", "-")
             raise UsageError(f"--{option}: found {os.fsencode(value)!r}, expected UTF-8") from None
-
-
-def _refuse_checks_of_nothing(settings: Settings) -> None:
-    """Checks of figures without what they are judged by: they would be unknown in each run."""
-    for check in settings.checks:
-        if check.metric in OF_TRUTH:
-            if not settings.truth.path:
-                raise UsageError(f"check {check.text!r}: found no --truth, expected a file of it")
-        elif check.metric.startswith("stability.against_rest."):
-            if not (settings.rest_path or settings.reference_s):
-                raise UsageError(
-                    f"check {check.text!r}: found neither --rest nor --reference, expected lists "
-                    "at rest"
-                )
-        elif check.metric.startswith("inbox.fields."):
-            _refuse_field(check, settings.scenario)
-        elif check.metric.startswith("relevance.") and not settings.scenario.relevance:
-            raise UsageError(
-                f"check {check.text!r}: found no [[relevance]] in the scenario "
-                f"{settings.scenario.name}, expected one that says what fits"
-            )
-        else:
-            refuse_without_schedule(check, settings.arrivals, by_clock=settings.clock is not None)
-
-
-def _refuse_field(check: Check, scenario: Scenario) -> None:
-    """What the LLM reads in a message has the scenario's own names."""
-    name = check.metric.split(".")[2]
-    if name not in scenario.parse:
-        known = ", ".join(scenario.parse) or "there are none"
-        raise UsageError(
-            f"check {check.text!r}: found the field {name}, expected one of the fields of parse in "
-            f"the scenario {scenario.name}: {known}"
-        )
-
-
-def _checks(scenario: Scenario, expressions: list[str] | str | None) -> list[Check]:
-    """The checks of the command line, or the scenario's thresholds where there are none."""
-    lines = [expressions] if isinstance(expressions, str) else expressions or []
-    texts = [text for line in lines for text in _APART.split(line) if text.strip()]
-    try:
-        needs = {parse_check(one.check).metric: one.needs for one in scenario.thresholds}
-        if texts:
-            return [_with_needs(parse_check(text), needs) for text in texts]
-        return [parse_check(item.check, needs=item.needs) for item in scenario.thresholds]
-    except CheckSyntaxError as fault:
-        place = "--check" if texts else f"scenario {scenario.name}, thresholds"
-        raise UsageError(f"{place}: {fault}") from fault
-
-
-def _with_needs(check: Check, needs: dict[str, int]) -> Check:
-    """A check of a metric that the scenario also checks needs as many samples."""
-    return msgspec.structs.replace(check, needs=needs.get(check.metric, check.needs))
 
 
 def _top_k(value: Any, scenario: Scenario) -> int:

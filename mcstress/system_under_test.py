@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import msgspec
 
-from mcstress.busy_share import BusyShare, busy_share, said_of_busy
+from mcstress.clock_feasibility import BusyShare, busy_share, said_of_busy
 from mcstress.errors import ServiceRefusalError, UsageError
-from mcstress.first_search import said_of_relevance
+from mcstress.probe_search import said_of_relevance
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.proxies import unused_proxy
@@ -194,7 +194,8 @@ def title_of(settings: Settings) -> str:
 
 def _refuse_failed(place: str, step: Step[Any]) -> None:
     if step.error is not None:
-        raise ServiceRefusalError(f"{place}: {step.name}: {step.error}")
+        named = "" if step.error.startswith(f"{step.name} ") else f"{step.name}: "
+        raise ServiceRefusalError(f"{place}: {named}{step.error}")
 
 
 def look_at_llm(settings: Settings, url: str) -> ModelFacts:

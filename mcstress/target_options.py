@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 
 from mcstress.errors import UsageError
+from mcstress.option_defaults import EMBEDDED, USUAL_LLM_TIMEOUT_S, USUAL_MODEL
 from mcstress.option_values import at_least, base_url, seconds, text_of
-from mcstress.options import EMBEDDED, USUAL_LLM_TIMEOUT_S, USUAL_MODEL
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.bearer_token import LLM_TOKEN
 from mcstress.services.llm.clients import CLIENTS, Api
 from mcstress.services.target_class import OPTION, TargetName, read_target
-from mcstress.services.toml.file import LlmTable
+from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.secrets import Allowed, refuse_variable, value_of
+from mcstress.services.toml.target_file import LlmTable
 
 HOST, MODEL, TIMEOUT = "--llm-host", "--llm-model", "--llm-timeout"
 
@@ -37,9 +38,9 @@ class LlmChoice(msgspec.Struct, frozen=True):
     absent: bool = False
 
 
-def read_named_target(name: str, host: str | None) -> TargetName:
-    """A target that is there, and that takes a host where one is given."""
-    target = read_target(name)
+def read_named_target(name: str, host: str | None, numbers: tuple[Number, ...] = ()) -> TargetName:
+    """A target that is there, and that takes a host where one is given; ``numbers``: ``--set``."""
+    target = read_target(name, numbers)
     kind = target.kind()
     if name and host and not kind.takes_host:
         what = 'file has no url = "{host}"' if target.file else "class takes none"

@@ -44,8 +44,8 @@ def said_of_truth(settings: Settings) -> list[str]:
 def _embedded_ids(corpora: Iterable[str]) -> Iterator[str]:
     """The ids that a search of ``corpora`` can find, alone and with their corpus."""
     # Its index loads slowly, and a run without a truth does without.
+    from mcstress.services.embedded.people import worker_id  # noqa: PLC0415
     from mcstress.services.embedded.system import CORPORA  # noqa: PLC0415
-    from mcstress.services.embedded.workers import worker_id  # noqa: PLC0415
 
     for corpus, prefix, count in CORPORA:
         if corpus in corpora:

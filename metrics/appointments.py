@@ -16,14 +16,14 @@ import msgspec
 
 from mcstress.metrics.histogram import Histogram, censored_summary
 
-Fate = Literal["done", "missed", "skipped", "cut"]
-FATES: tuple[Fate, ...] = ("done", "missed", "skipped", "cut")
+AppointmentFate = Literal["done", "missed", "skipped", "cut"]
+FATES: tuple[AppointmentFate, ...] = ("done", "missed", "skipped", "cut")
 Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=2**53)]
 MS, HOUR_MS = 1000, 3_600_000
 ALL = "all"
 
 
-class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class AppointmentRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One appointment, when it was over: done, or given up."""
 
     at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53, description="its time, ms since hour 0")]
@@ -33,10 +33,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ]
     phase: Annotated[str, msgspec.Meta(description="what was to be done")]
     fate: Annotated[
-        Fate,
+        AppointmentFate,
         msgspec.Meta(
             description="done; missed: waited longer than --max-wait; skipped: the baseline that "
-            "it needs was not there; cut: by the end of the run"
+            "it needs was not there; cut: by the end of the run, or with its seat"
         ),
     ]
     generator_ms: Annotated[
@@ -50,7 +50,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ] = 0.0
 
 
-Rows = Sequence[Row]
+AppointmentRows = Sequence[AppointmentRow]
 
 
 class AppointmentTotals(msgspec.Struct, kw_only=True):
@@ -64,7 +64,7 @@ class AppointmentTotals(msgspec.Struct, kw_only=True):
     unknown: Annotated[int, msgspec.Meta(description="of a lost worker, which did not say")]
 
 
-def totals(rows: Iterable[Row], unknown: int = 0) -> AppointmentTotals:
+def totals(rows: Iterable[AppointmentRow], unknown: int = 0) -> AppointmentTotals:
     """The sums of ``rows``."""
     fates = Counter(row.fate for row in rows)
     return AppointmentTotals(
@@ -77,12 +77,12 @@ def totals(rows: Iterable[Row], unknown: int = 0) -> AppointmentTotals:
     )
 
 
-def in_order(rows: Iterable[Row]) -> list[Row]:
+def in_order(rows: Iterable[AppointmentRow]) -> list[AppointmentRow]:
     """By their times: the same for any number of processes."""
     return sorted(rows, key=lambda row: (row.at_ms, row.coordinator, row.number))
 
 
-def responses(rows: Rows) -> dict[str, Any]:
+def responses(rows: AppointmentRows) -> dict[str, Any]:
     """``response`` by phase and of all, ``lateness`` by part; empty without rows.
 
     Percentiles as everywhere; given up ones are right-censored (histogram.censored_summary).
@@ -99,7 +99,7 @@ def responses(rows: Rows) -> dict[str, Any]:
     return {"response": found, "lateness": {name: one.summary() for name, one in late.items()}}
 
 
-def _summary(rows: Rows) -> dict[str, Any]:
+def _summary(rows: AppointmentRows) -> dict[str, Any]:
     ended, given_up = Histogram(), Histogram()
     ended.record(*(row.response_ms for row in rows if row.fate == "done"))
     given_up.record(*(row.response_ms for row in rows if row.fate in ("missed", "cut")))
@@ -113,7 +113,7 @@ class LaneCount(msgspec.Struct):
     not_done: int = 0
 
 
-def lanes(rows: Iterable[Row], hours: float) -> dict[str, dict[int, LaneCount]]:
+def lanes(rows: Iterable[AppointmentRow], hours: float) -> dict[str, dict[int, LaneCount]]:
     """By phase and by slot of so many ``hours``, counted from 0: when appointments were due."""
     found: dict[str, dict[int, LaneCount]] = {}
     for row in rows:
@@ -124,9 +124,9 @@ def lanes(rows: Iterable[Row], hours: float) -> dict[str, dict[int, LaneCount]]:
     return found
 
 
-def by_slot(rows: Rows, hours: float) -> dict[int, Any]:
+def by_slot(rows: AppointmentRows, hours: float) -> dict[int, Any]:
     """By slot of so many ``hours``: the response of all that was due in it."""
-    slots: dict[int, list[Row]] = {}
+    slots: dict[int, list[AppointmentRow]] = {}
     for row in rows:
         slots.setdefault(int(row.at_ms / (hours * HOUR_MS)), []).append(row)
     return {slot: _summary(slots[slot]) for slot in sorted(slots)}

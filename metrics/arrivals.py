@@ -11,22 +11,23 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from mcstress.metrics.appointments import AppointmentTotals
-from mcstress.metrics.appointments import Row as Appointment
+from mcstress.metrics.appointments import AppointmentRow, AppointmentTotals
 from mcstress.metrics.tally import Tally
 
-Fate = Literal["missed", "cut"]
+ArrivalFate = Literal["missed", "cut"]
 
-Row = tuple[
+UnservedRow = tuple[
     Annotated[int, msgspec.Meta(ge=0, le=2**40, description="Unix second of its intended time")],
     Annotated[
         int, msgspec.Meta(ge=0, le=2**53, description="thousandths of an arrival a second then")
     ],
-    Annotated[Fate, msgspec.Meta(description="missed: waited too long. cut: by the run's end")],
+    Annotated[
+        ArrivalFate, msgspec.Meta(description="missed: waited too long. cut: by the run's end")
+    ],
     Annotated[int, msgspec.Meta(ge=0, le=2**53, description="ms that it had waited, rounded down")],
     Annotated[int, msgspec.Meta(ge=1, le=2**53, description="how many such arrivals")],
 ]
-Rows = Sequence[Row]
+UnservedRows = Sequence[UnservedRow]
 THOUSAND = 1000
 
 
@@ -75,23 +76,28 @@ class ArrivalTotals(msgspec.Struct, kw_only=True):
     unknown: Annotated[int, msgspec.Meta(description="of a lost worker, which did not say")]
 
 
-class Unserved(Tally[tuple[int, int, Fate, int]]):
+class Unserved(Tally[tuple[int, int, ArrivalFate, int]]):
     """How many arrivals by intended second, offered rate, fate and wait.
 
     ``missed`` ones have all waited for the longest wait: a second of them is one row.
     """
 
     def add(
-        self, second: int, offered_per_s: float, fate: Fate, waited_ms: float, number: int = 1
+        self,
+        second: int,
+        offered_per_s: float,
+        fate: ArrivalFate,
+        waited_ms: float,
+        number: int = 1,
     ) -> None:
         """Count arrivals."""
         self[second, round(offered_per_s * THOUSAND), fate, int(waited_ms)] += number
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[UnservedRow]:
         """As files and messages have them, ascending."""
         return [(*key, count) for key, count in sorted(self.items())]
 
-    def take_in(self, rows: Iterable[Row]) -> None:
+    def take_in(self, rows: Iterable[UnservedRow]) -> None:
         """Count what ``rows`` tell."""
         for second, rate, fate, waited_ms, number in rows:
             self[second, rate, fate, waited_ms] += number
@@ -101,17 +107,18 @@ class Offered(msgspec.Struct, frozen=True):
     """All that is known of a run's schedule beside its events; ``totals`` None: there was none.
 
     ``appointments`` and their totals are those of a run by the clock, ``trials`` those of a search
-    for the capacity.
+    for the capacity. ``starved``: why the process itself is to blame for waits, where it is.
     """
 
     seconds: Sequence[OfferedSecond] = ()
-    unserved: Rows = ()
+    unserved: UnservedRows = ()
     totals: ArrivalTotals | None = None
-    appointments: Sequence[Appointment] = ()
+    appointments: Sequence[AppointmentRow] = ()
     appointment_totals: AppointmentTotals | None = None
     trials: Sequence[Trial] = ()
+    starved: str = ""
 
 
-def total(rows: Rows, fate: Fate) -> int:
+def total(rows: UnservedRows, fate: ArrivalFate) -> int:
     """How many arrivals had this fate."""
     return sum(row[4] for row in rows if row[2] == fate)

@@ -21,8 +21,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -30,168 +29,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstress.metrics.event import utc
+from mcstress.metrics.latency_kinds import EDGES, EDGES_S, FOUR_TIMES, ONE_SECOND, LatenciesByKind
 from mcstress.metrics.results import says
+from mcstress.metrics.slot_mask import SLOTS_A_SECOND, Mask, MasksByLatency, Slots, either
 from mcstress.metrics.tally import Accumulator
 
 GATEWAY, LLM = "gateway", "llm"
 """The services that are told apart."""
 
 SLOT_S = 0.1
-SLOTS_A_SECOND = 10
 SHORTEST_SLOTS = 10
 """A silence of fewer slots does not count."""
 SILENCES_SHOWN = 20
 ERROR_OF_A_SLOT_S = SLOT_S / 2
 """The error of a worker's clock above which slots are widened."""
 
-EDGES_S = [2 ** (number / 4) for number in range(-8, 67)]
-"""Latencies are told apart by quarters of an octave, from 0.25 s to more than a day: so the cap is
-at most 19 % above four times the median; by whole octaves it could be twice that, and hide an
-outage that a slow service's steps hung through."""
-_EDGES = np.array(EDGES_S)
-ONE_SECOND = EDGES_S.index(1.0)
-FOUR_TIMES = 8
-"""Four times is two octaves, in quarters."""
-FEWEST_OF_A_KIND = 10
-"""A kind of step has a say in the cap where it makes one in so many successes: of a rare kind, most
-could have hung through the one outage there was."""
-
-Slots = NDArray[np.bool_]
 Times = NDArray[np.float64]
-
-CHUNK_BITS = 9
-CHUNK = 1 << CHUNK_BITS
-HEX = 16
-LONGEST_SLOTS = 86_400 * SLOTS_A_SECOND
-
-
-class Mask(dict[int, int]):
-    """Slots since 1970 as bits, by chunks of 512. Merging is OR.
-
-    Per hour 70 chunks: in memory 12 KB, as JSON at most 10 KB; per day 290 KB and 240 KB.
-    """
-
-    def mark(self, first: int, last: int) -> None:
-        """Set the slots from ``first`` to ``last``; the last alone where a clock was set."""
-        if not 0 < last - first <= LONGEST_SLOTS:
-            chunk = last >> CHUNK_BITS
-            self[chunk] = self.get(chunk, 0) | 1 << (last & CHUNK - 1)
-            return
-        for chunk in range(first >> CHUNK_BITS, (last >> CHUNK_BITS) + 1):
-            start = chunk << CHUNK_BITS
-            low, high = max(first - start, 0), min(last - start, CHUNK - 1)
-            self[chunk] = self.get(chunk, 0) | ((2 << high - low) - 1) << low
-
-    def slots(self, first: int, count: int) -> Slots:
-        """Whether each of ``count`` slots from ``first`` on is set."""
-        start, end = first >> CHUNK_BITS, (first + count >> CHUNK_BITS) + 1
-        packed = b"".join(
-            self.get(chunk, 0).to_bytes(CHUNK // 8, "little") for chunk in range(start, end)
-        )
-        bits = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")
-        begin = first - (start << CHUNK_BITS)
-        return bits[begin : begin + count].astype(np.bool_)
-
-    def extent(self) -> tuple[int, int]:
-        """The first and the last slot that is set, of a mask that has one."""
-        first, last = min(self), max(self)
-        lowest = (self[first] & -self[first]).bit_length() - 1
-        return (first << CHUNK_BITS) + lowest, (last << CHUNK_BITS) + self[last].bit_length() - 1
-
-    def merge(self, other: Mask) -> None:
-        """Set the slots of ``other`` too."""
-        for chunk, bits in other.items():
-            self[chunk] = self.get(chunk, 0) | bits
-
-    def state(self) -> dict[str, str]:
-        """The bits as hexadecimal digits, by chunk."""
-        return {str(chunk): f"{self[chunk]:x}" for chunk in sorted(self)}
-
-    def restore(self, state: dict[str, str]) -> None:
-        """Set what ``state()`` gave."""
-        for chunk, digits in state.items():
-            self[int(chunk)] = self.get(int(chunk), 0) | int(digits, HEX)
-
-
-class MasksByLatency(dict[int, Mask]):
-    """Masks by the number of the latency's upper edge."""
-
-    def __missing__(self, edge: int) -> Mask:
-        mask = self[edge] = Mask()
-        return mask
-
-    def merge(self, other: MasksByLatency) -> None:
-        """Set the slots of ``other`` too."""
-        for edge, mask in other.items():
-            self[edge].merge(mask)
-
-    def state(self) -> dict[str, dict[str, str]]:
-        """The masks' states by edge."""
-        return {str(edge): self[edge].state() for edge in sorted(self)}
-
-    def restore(self, state: dict[str, dict[str, str]]) -> None:
-        """Set what ``state()`` gave."""
-        for edge, mask in state.items():
-            self[int(edge)].restore(mask)
-
-
-class LatencyCounts(list[int]):
-    """How many successes had each latency, by the number of its upper edge."""
-
-    def __init__(self) -> None:
-        super().__init__([0] * (len(EDGES_S) + 1))
-
-    def median(self) -> int | None:
-        """The edge of the lower median; None without a success."""
-        half = (sum(self) + 1) // 2
-        return bisect_left(list(accumulate(self)), half) if half else None
-
-    def merge(self, other: LatencyCounts) -> None:
-        """Add ``other``'s counts to these."""
-        for edge, count in enumerate(other):
-            self[edge] += count
-
-    def state(self) -> list[list[int]]:
-        """[edge, count] of the edges that were met."""
-        return [[edge, count] for edge, count in enumerate(self) if count]
-
-    def restore(self, state: list[list[int]]) -> None:
-        """Add what ``state()`` gave."""
-        for edge, count in state:
-            self[edge] += count
-
-
-class LatenciesByKind(dict[str, LatencyCounts]):
-    """Successes by the name of their step."""
-
-    def __missing__(self, kind: str) -> LatencyCounts:
-        counts = self[kind] = LatencyCounts()
-        return counts
-
-    def slowest_median(self) -> int:
-        """The edge of the largest median among kinds that are not rare; 0 without a success."""
-        numbers = {kind: sum(counts) for kind, counts in self.items()}
-        in_all = sum(numbers.values())
-        medians = [
-            self[kind].median() or 0
-            for kind, number in numbers.items()
-            if FEWEST_OF_A_KIND * number >= in_all
-        ]
-        return max(medians, default=0)
-
-    def merge(self, other: LatenciesByKind) -> None:
-        """Add ``other``'s counts to these."""
-        for kind, counts in other.items():
-            self[kind].merge(counts)
-
-    def state(self) -> dict[str, list[list[int]]]:
-        """The counts' states by kind."""
-        return {kind: self[kind].state() for kind in sorted(self)}
-
-    def restore(self, state: dict[str, list[list[int]]]) -> None:
-        """Add what ``state()`` gave."""
-        for kind, counts in state.items():
-            self[kind].restore(counts)
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -268,7 +121,7 @@ class ServiceSlots(Accumulator):
         """Count successes called ``kind``; those that share an edge and a span are marked once."""
         begins = np.asarray(begins_s, np.float64)
         ends = begins + np.array(latencies_ms) / 1000
-        edges = np.searchsorted(_EDGES, ends - begins).tolist()
+        edges = np.searchsorted(EDGES, ends - begins).tolist()
         firsts, lasts = (
             (times * SLOTS_A_SECOND).astype(np.int64).tolist() for times in (begins, ends)
         )
@@ -327,11 +180,11 @@ class ServiceSlots(Accumulator):
         """In flight, and good."""
         cap = self.cap_edge()
         vouching = [mask for edge, mask in self.slow.items() if edge <= cap]
-        good = _either([*vouching, self.quick, self.ended], first, count)
+        good = either([*vouching, self.quick, self.ended], first, count)
         beyond = [
             mask for masks in (self.slow, self.cut) for edge, mask in masks.items() if edge > cap
         ]
-        return good | _either([*beyond, self.failed], first, count), good
+        return good | either([*beyond, self.failed], first, count), good
 
 
 class Availability(dict[str, ServiceSlots]):
@@ -370,13 +223,6 @@ class Availability(dict[str, ServiceSlots]):
         """Add what ``state()`` gave."""
         for name, service in state.items():
             self[name].restore(service)
-
-
-def _either(masks: Iterable[Mask], first: int, count: int) -> Slots:
-    found = np.zeros(count, np.bool_)
-    for mask in masks:
-        found |= mask.slots(first, count)
-    return found
 
 
 def _widened(slots: Slots, wide: int) -> Slots:

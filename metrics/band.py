@@ -8,8 +8,8 @@ from typing import Any, TypeVar, cast
 
 from msgspec import UNSET
 
-from mcstress.metrics.appointments import Rows as Appointments
-from mcstress.metrics.arrivals import Row
+from mcstress.metrics.appointments import AppointmentRows
+from mcstress.metrics.arrivals import UnservedRow
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
 from mcstress.metrics.event import Event
@@ -42,6 +42,9 @@ RATE_EDGES: list[int] = [step * 10**power for power in range(8) for step in _STE
 EDGES: list[int] = [mantissa * 10**power for power in range(8) for mantissa in (1, 2, 5)]
 """The lowest number of users of each band: 1, 2, 5, 10, 20, 50, …"""
 
+BandEntry = Mapping[str, Any]
+"""What the load curve has of a band, as the document has it: its range, and its figures by section.
+"""
 Add = Callable[[Event, Seen], None]
 MetricKind = TypeVar("MetricKind", bound=Metric)
 
@@ -130,7 +133,7 @@ class Band:
         return sections
 
     def latency_section(
-        self, unserved: Sequence[Row] = (), appointments: Appointments = ()
+        self, unserved: Sequence[UnservedRow] = (), appointments: AppointmentRows = ()
     ) -> dict[str, Any]:
         """What stands under ``latency``; ``unserved``: arrivals of its load that never began.
 

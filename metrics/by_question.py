@@ -41,7 +41,7 @@ Key = tuple[int, str]
 """The unit that asks (a trio, or the trios of one wording), and the scenario's own key."""
 
 
-class Rate(msgspec.Struct, frozen=True):
+class QuestionRate(msgspec.Struct, frozen=True):
     """A mean over questions, with its interval at 95 % and what that holds for.
 
     ``questions`` is n; ``units`` are the trios with wordings of their own; ``samples`` counts every
@@ -156,7 +156,7 @@ class ByQuestion:
             question: (row[1 + figure] / scale, row[0]) for (_, question), row in self._rows.items()
         }
 
-    def rate(self, figure: int = 0, scale: int = 1) -> Rate | None:
+    def rate(self, figure: int = 0, scale: int = 1) -> QuestionRate | None:
         """The mean over questions of a figure in [0, 1] (times ``scale``); None without any."""
         means = list(self.means(figure, scale))
         if not means:
@@ -164,7 +164,7 @@ class ByQuestion:
         value, units = fsum(mean for _, mean in means) / len(means), _by_unit(means)
         ci95, label = over_trios(wilson(value, len(means)), units)
         sampled = sum(row[0] for row in self._rows.values()) < self.samples
-        return Rate(value, ci95, label, len(means), len(units), self.samples, sampled)
+        return QuestionRate(value, ci95, label, len(means), len(units), self.samples, sampled)
 
     def lift(self, figure: int = 0) -> Lift | None:
         """The mean difference over questions of a figure in [-1, 1]; None without any."""

@@ -13,6 +13,7 @@ from typing import Any
 from mcstress.metrics.arrivals import Trial
 from mcstress.metrics.capacity_search import CapacitySearch
 from mcstress.metrics.metric import COUNT, Metric, MetricName, ResultContext
+from mcstress.metrics.number_format import a_second
 from mcstress.metrics.phase import PHASES
 
 PER_S = "a second"
@@ -80,7 +81,7 @@ def capacity_reading(trials: Sequence[Trial]) -> str:
 
 def per_s(trial: Trial) -> str:
     """``405/s``."""
-    return f"{trial.rate_per_s:.3g}/s" if trial.rate_per_s < 1000 else f"{trial.rate_per_s:,.0f}/s"  # noqa: PLR2004  (with four digits and more)
+    return f"{a_second(trial.rate_per_s)}/s"
 
 
 def _rates(trial: Trial) -> str:

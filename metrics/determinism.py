@@ -96,6 +96,7 @@ class Determinism(Metric):
             label="Jaccard of reissue and baseline",
             table=TABLE,
             row="mean Jaccard",
+            by_load="Determinism",
             counts=("pairs", "planned"),
             better="higher",
         )

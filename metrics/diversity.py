@@ -97,6 +97,7 @@ ROWS = {
     DIFFERENT_ROLES: "different {roles} in the same {contract}",
 }
 """Table and rows of the report."""
+BY_LOAD = {SAME_ROLE: "Same {role}", DIFFERENT_ROLES: "Two {roles}"}
 LABELS = {
     SAME_ROLE: "Jaccard of one {role}, two {contracts}",
     DIFFERENT_ROLES: "Jaccard of two {roles}, one {contract}",
@@ -156,6 +157,7 @@ class Diversity(Metric):
                 table=TABLE,
                 row=ROWS[figure],
                 column="Mean Jaccard",
+                by_load=BY_LOAD[figure],
             )
             yield of("pairs", COUNT, f"pairs of lists of {whose}, within a trio and a round")
             yield of("planned", COUNT, "pairs that were attempted or planned")

@@ -11,6 +11,7 @@ from typing import Any
 from zlib import crc32
 
 from mcstress.metrics.availability import GATEWAY
+from mcstress.metrics.event import HIT_TWICE
 from mcstress.metrics.latency import steps_and_phases
 from mcstress.metrics.metric import (
     COUNT,
@@ -27,6 +28,8 @@ from mcstress.metrics.tally import Tally
 from mcstress.metrics.within_run import within_run
 
 REASONS_KEPT = 1000
+SLOT_REASONS = 40
+"""Reasons that are kept of each slot of the timeline."""
 REASON_LENGTH = 300
 
 RANGES = (
@@ -35,31 +38,41 @@ RANGES = (
 )
 
 
+def one_fault(error: str) -> str:
+    """``error`` without the id that differs each time a list holds a hit twice."""
+    begin, end = HIT_TWICE
+    return f"{begin}…{end}" if error.startswith(begin) and error.endswith(end) else error
+
+
 class Reasons(Tally[tuple[str, str]]):
-    """Steps by name and reason: of more than 1,000 different ones, a fixed choice.
+    """Steps by name and reason: of more than ``kept`` different ones, a fixed choice.
 
     A service that words every failure differently must not fill the memory. Those whose checksum
     is smallest are kept: one among the smallest of all is among the smallest of any part, so its
     count is whole, and merging in any order keeps the same ones.
     """
 
+    def __init__(self, kept: int = REASONS_KEPT) -> None:
+        super().__init__()
+        self.kept = kept
+
     def add(self, step: str, reason: str) -> None:
         """Count a step."""
         self[step, reason[:REASON_LENGTH]] += 1
-        if len(self) > 2 * REASONS_KEPT:
+        if len(self) > 2 * self.kept:
             self.prune()
 
     def prune(self) -> None:
-        """Forget all but the 1,000 reasons with the smallest checksums."""
-        if len(self) > REASONS_KEPT:
+        """Forget all but the reasons with the smallest checksums."""
+        if len(self) > self.kept:
             by_checksum = sorted(self, key=lambda key: (crc32("\0".join(key).encode()), key))
-            for key in by_checksum[REASONS_KEPT:]:
+            for key in by_checksum[self.kept :]:
                 del self[key]
 
     def rows(self, total: int) -> list[dict[str, Any]]:
         """The commonest first; what of ``total`` was not kept apart is counted in a last row."""
-        kept = Reasons(self)
-        kept.prune()
+        kept = Reasons(self.kept)
+        kept.merge(self)
         rows: list[dict[str, Any]] = [
             {"step": step, "reason": reason, "count": n}
             for (step, reason), n in sorted(kept.items(), key=lambda item: (-item[1], item[0]))

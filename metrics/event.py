@@ -69,6 +69,25 @@ class MemoryAsked(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     leaks: Annotated[int, msgspec.Meta(description="hits that another namespace was told")]
 
 
+Fate = Literal["kept", "merged", "dropped"]
+"""What a memory made of a recording, where it says so: it may merge it with another, or drop it."""
+
+
+class Changed(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """What came of the changes of a new item; null where one was not made, or is not known."""
+
+    updated: Annotated[
+        bool | None, msgspec.Meta(description="whether it came back as it was updated")
+    ] = None
+    deleted: Annotated[
+        bool | None, msgspec.Meta(description="whether it was gone after it was deleted")
+    ] = None
+    forgotten: Annotated[
+        bool | None,
+        msgspec.Meta(description="whether the memory no longer gave it after it was to forget it"),
+    ] = None
+
+
 class StepRecord(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """One call to a service as the evidence keeps it.
 
@@ -169,9 +188,11 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     scenario expects the LLM to read in a message, whether each came. ``visible_after_s``: seconds
     from the answer to an add to the first answer with the new resume in its list,
     ``visible_at_top1`` whether it stood first there; None where it was looked for to the end and
-    not seen, missing where that is not known. ``inserts``: of a reissue's list, what this run added
-    since the baseline, where what it adds reaches its searches. ``scheduled``: missing where no
-    schedule asked for the event.
+    not seen, missing where that is not known. ``changes``: what came of changing it afterwards,
+    missing where the target cannot, or the item was not seen. ``recorded``: what the memory made of
+    the recording, missing where it does not say. ``inserts``: of a reissue's list,
+    what this run added since the baseline, where what it adds reaches its searches.
+    ``scheduled``: missing where no schedule asked for the event.
     """
 
     seq: int = 0
@@ -207,6 +228,8 @@ class Event(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
     expected_fields: dict[str, bool] | None = None
     visible_after_s: float | msgspec.UnsetType | None = msgspec.UNSET
     visible_at_top1: bool | None = None
+    changes: Changed | msgspec.UnsetType = msgspec.UNSET
+    recorded: Fate | msgspec.UnsetType = msgspec.UNSET
     inserts: Inserts | None = None
     truth: Graded | None = None
     rest_overlap: float | None = None

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
+from mcstress.metrics.accumulators import Accumulators
 from mcstress.metrics.arrivals import Offered, Trial
 from mcstress.metrics.band import Band
-from mcstress.metrics.calm import calm_bands
 from mcstress.metrics.capacity import capacity_reading
 from mcstress.metrics.check import Check
 from mcstress.metrics.event import Event
@@ -24,9 +24,9 @@ from mcstress.metrics.load_curve import load_curve, trial_entry
 from mcstress.metrics.load_reading import load_curve_reading
 from mcstress.metrics.metric import FAULTS, Mean, Say, Unit, WholeRun
 from mcstress.metrics.observer import Observer
+from mcstress.metrics.outside_outages import calm_bands
 from mcstress.metrics.readings import readings
 from mcstress.metrics.rounds import Rounds
-from mcstress.metrics.sums import Accumulators
 from mcstress.metrics.users_timeline import RunSpan, TimelineRows, UsersTimeline
 from mcstress.metrics.within_run import in_blocks
 
@@ -181,9 +181,12 @@ class Figures:
             "load_curve": curve,
             "load_curve_reading": capacity_reading(offered.trials)
             if offered.trials
-            else load_curve_reading(curve, checks or (), users.most, calm, whole.silences),
+            else load_curve_reading(
+                curve, checks or (), users.most, calm, whole.silences, starved=offered.starved
+            ),
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),
+            "examples": sums.examples.result(),
             "timeline": sums.timeline.result(users),
             "time_axis": sums.timeline.coarse(AXIS_SLOTS, span.begin_s, span.end_s).result(users),
             "faults": {name: sums.faults[(name,)] for name in FAULTS},

@@ -247,6 +247,7 @@ def _visible() -> Iterator[MetricName]:
         label="new {new_items} seen within 10 s",
         table=TABLE,
         row="seen within 10 s",
+        by_load="Freshness",
         counts=("visible", "judged"),
         better="higher",
     )

@@ -288,6 +288,7 @@ def _arm_names(kind: str, phase: str, prefix: str, arm: str) -> Iterator[MetricN
     label = f"{LABELS[kind]}: {'control' if prefix else 'with memory'}"
     # What is compared and read is the memory arm.
     more: dict[str, Any] = {} if prefix else {"ranges": RANGES[kind], "better": "higher"}
+    more["by_load"] = "Control" if prefix else LABELS[kind].capitalize()
     yield of(queries, COUNT, f"queries that succeeded, {arm}")
     yield of(questions, COUNT, f"different questions among them, {arm}")
     yield of(f"{prefix}top1", COUNT, at_top1)

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 GROWTH = 1.005
 LOWEST_MS = 0.001
 HIGHEST_MS = 86_400_000.0
+COARSE = 46
+"""Buckets that make one of a picture's: it grows by a quarter, ten of them by ten times."""
 UNDER = -1
 """The bucket of what is below the lowest edge; that of the highest edge holds what is beyond it."""
 
@@ -36,7 +38,7 @@ TO_MIDDLE: float = GROWTH**0.5
 _EDGES = np.array(EDGES_MS)
 
 
-class Counts:
+class BucketCounts:
     """How many latencies fell into each bucket, from the bucket ``first`` on.
 
     ``max_ns`` is the largest of them. Buckets are found by comparing with the edges, which gives
@@ -51,7 +53,7 @@ class Counts:
         self.max_ns = max_ns
 
     @classmethod
-    def of(cls, latencies_ms: Sequence[float]) -> Counts:
+    def of(cls, latencies_ms: Sequence[float]) -> BucketCounts:
         """The counts of at least one latency."""
         buckets = np.searchsorted(_EDGES, latencies_ms, side="right") - 1
         first = int(buckets.min())
@@ -74,19 +76,19 @@ class Histogram:
     __slots__ = ("_counts", "_known")
 
     def __init__(self) -> None:
-        self._counts: Counts | None = None
+        self._counts: BucketCounts | None = None
         self._known: tuple[int, dict[str, Any]] = (0, {})
 
     def record(self, *latencies_ms: float) -> None:
         """Count latencies."""
         if latencies_ms:
-            self.add(Counts.of(latencies_ms))
+            self.add(BucketCounts.of(latencies_ms))
 
-    def add(self, counts: Counts) -> None:
+    def add(self, counts: BucketCounts) -> None:
         """Count latencies that were counted by bucket."""
         mine = self._counts
         if mine is None:
-            self._counts = Counts(counts.first, counts.numbers.copy(), counts.max_ns)
+            self._counts = BucketCounts(counts.first, counts.numbers.copy(), counts.max_ns)
             return
         if counts.first < mine.first or counts.end > mine.end:
             first, end = min(mine.first, counts.first), max(mine.end, counts.end)
@@ -99,7 +101,7 @@ class Histogram:
     def record_times(self, latency_ms: float, times: int) -> None:
         """Count one latency ``times`` times."""
         if times > 0:
-            counts = Counts.of([latency_ms])
+            counts = BucketCounts.of([latency_ms])
             counts.numbers *= times
             self.add(counts)
 
@@ -136,6 +138,18 @@ class Histogram:
             (_middle(int(bucket) + counts.first, counts.max_ns / 1e6), int(counts.numbers[bucket]))
             for bucket in used
         ]
+
+    def coarse(self) -> list[list[float]]:
+        """[lower edge in ms, upper edge, count] of each COARSE buckets that hold any, ascending."""
+        counts = self._counts
+        if counts is None:
+            return []
+        used = counts.numbers.nonzero()[0]
+        found: dict[int, int] = {}
+        for bucket in used:
+            group = max(int(bucket) + counts.first, 0) // COARSE
+            found[group] = found.get(group, 0) + int(counts.numbers[bucket])
+        return [[_edge(group), _edge(group + 1), count] for group, count in found.items()]
 
     def percentile(self, thousandths: int) -> float | None:
         """The latency in ms that ``thousandths`` of the values do not exceed."""
@@ -181,7 +195,7 @@ class Histogram:
         first, last = int(rows[0, 0]), int(rows[-1, 0])
         numbers = np.zeros(last - first + 1, np.int64)
         numbers[rows[:, 0] - first] = rows[:, 1]
-        self.add(Counts(first, numbers, max_ns))
+        self.add(BucketCounts(first, numbers, max_ns))
 
 
 def censored_summary(ended: Histogram, given_up: Histogram) -> dict[str, Any]:
@@ -215,7 +229,7 @@ def censored_summary(ended: Histogram, given_up: Histogram) -> dict[str, Any]:
     return {**found, "at_least_ms": at_least} if at_least else found
 
 
-def _percentiles(counts: Counts | None, thousandths: Sequence[int]) -> list[float | None]:
+def _percentiles(counts: BucketCounts | None, thousandths: Sequence[int]) -> list[float | None]:
     """The percentiles in ms; None for those that the count cannot carry."""
     if counts is None:
         return [None for _ in thousandths]
@@ -227,6 +241,11 @@ def _percentiles(counts: Counts | None, thousandths: Sequence[int]) -> list[floa
         _middle(bucket, counts.max_ns / 1e6) if count * (WHOLE - each) >= WHOLE else None
         for each, bucket in zip(thousandths, buckets, strict=True)
     ]
+
+
+def _edge(group: int) -> float:
+    """The lower edge of a group of COARSE buckets in ms, to four digits."""
+    return float(f"{EDGES_MS[min(group * COARSE, BEYOND)]:.4g}")
 
 
 def _middle(bucket: int, max_ms: float) -> float:

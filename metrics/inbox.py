@@ -181,6 +181,7 @@ class Inbox(Metric):
         if event.rating is not None:
             self.ratings[(event.rating,)] += 1
             self.rated.add(seen.unit, seen.question, event.rating)
+            seen.examples.add_rating(event)
             if seen.say is not None and seen.hits is not None:
                 seen.say(event, "judge_rating", float(event.rating))
         elif JUDGE_STEP in answered:

@@ -25,6 +25,9 @@ STEP_PHASES: dict[str, tuple[str, ...]] = {
     "llm_paraphrase": ("handover_paraphrase",),
     "embed": ("fresh_resume",),
     "index_add": ("fresh_resume",),
+    "index_update": ("fresh_resume",),
+    "index_delete": ("fresh_resume",),
+    "playbook_forget": ("fresh_resume",),
 }
 """The phases of ours that take each step; steps as JSON and checks spell them.
 

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mcstress.metrics.arrivals import Offered, OfferedSecond, Row, Trial, total
+from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial, UnservedRow, total
 from mcstress.metrics.band import EDGES, RATES, TRIALS, Band, Bands, rate_band
 from mcstress.metrics.users_timeline import UsersTimeline
 
@@ -73,7 +73,7 @@ def _of_rates(
     seconds: dict[int, list[OfferedSecond]] = {}
     for second in offered.seconds:
         seconds.setdefault(rate_band(second.rate_per_s), []).append(second)
-    unserved: dict[int, list[Row]] = {}
+    unserved: dict[int, list[UnservedRow]] = {}
     for row in offered.unserved:
         unserved.setdefault(rate_band(row[1] / 1000), []).append(row)
     lasted = {band: sum(second.lasted_s for second in its) for band, its in seconds.items()}
@@ -95,7 +95,7 @@ class _Offers(NamedTuple):
 
     rates: list[float]
     seconds: list[OfferedSecond]
-    never: list[Row]
+    never: list[UnservedRow]
     lasted_s: float | None
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mcstress.metrics.availability import Silence
-from mcstress.metrics.calm import is_known
+from mcstress.metrics.band import BandEntry
 from mcstress.metrics.check import Check, parse_check
 from mcstress.metrics.metric import COUNT, NOT_MEASURED, OPERATORS
 from mcstress.metrics.names import METRICS, PLANNED_SHARE, find
+from mcstress.metrics.outside_outages import is_known
 from mcstress.metrics.rate_reading import rate_reading
 from mcstress.metrics.readings import ranges
 
@@ -29,10 +29,9 @@ TOO_FEW = (
     f"not judged, with too few questions or under {100 * PLANNED_SHARE:g} % of the planned samples"
 )
 
-BandEntry = Mapping[str, Any]
 Entries = Sequence[BandEntry]
 Calm = Mapping[int, BandEntry]
-"""A band's figures outside of silences, by its lowest number of users (calm.py)."""
+"""A band's figures outside of silences, by its lowest number of users (outside_outages.py)."""
 
 Held = Sequence[tuple[BandEntry, bool | None]]
 
@@ -50,18 +49,21 @@ def load_curve_reading(
     most_users: int | None = None,
     calm: Mapping[int, BandEntry] = {},
     silences: Sequence[Silence] = (),
+    *,
+    starved: str = "",
 ) -> str:
     """One sentence: which checks do not hold, and at what load; or that all do.
 
     Figures that no check names are held to their healthy ranges, and told apart from checks.
     ``most_users``: the most there were, where that is known; a band may reach beyond. What is bad
-    in ``silences`` only is not put down to users.
+    in ``silences`` only is not put down to users. ``starved``: why nothing that broke under a
+    schedule can be charged to the service.
     """
     if not curve:
         return "Nothing was measured."
     if rates := [entry for entry in curve if "offered_from" in entry]:
         of_bands = [check for check in checks or healthy_checks() if is_of_a_band(check)]
-        return rate_reading(rates, of_bands, band_holds, leaves, most_users)
+        return rate_reading(rates, of_bands, band_holds, leaves, most_users, starved=starved)
     if most_users:
         curve = [{**entry, "users_to": min(entry["users_to"], most_users)} for entry in curve]
     are_asked, checks = bool(checks), [check for check in checks if is_of_a_band(check)]

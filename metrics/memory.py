@@ -14,7 +14,7 @@ from mcstress.metrics.event import Event
 from mcstress.metrics.metric import (
     COUNT,
     NOT_MEASURED,
-    RATE,
+    RATE_BY_CHANCE,
     FigureGroup,
     Metric,
     MetricName,
@@ -28,6 +28,8 @@ RANGES = (
     Range("==", 0, "healthy", "what one namespace was told stays there"),
     Range(">", 0, "leaks", "answers of one namespace come back in another"),
 )
+TABLE = "memory"
+"""The report's table of a memory that is asked by itself."""
 IN_SEARCH = "the memory takes part in searches, and is not asked by itself"
 
 
@@ -56,18 +58,21 @@ class Memory(Metric):
             "hits that another namespace was told; 0 is right",
             ranges=RANGES,
             label="leaks of the memory",
+            table=TABLE,
+            row="leaks",
         )
-        yield of("leaking", COUNT, "searches with such a hit")
-        chances = FigureGroup(
-            "memory", ("handover", "handover_paraphrase"), "taken_over", planned=None
-        )
-        of = chances.name
-        yield of(
-            "taken_over", COUNT, "queries for a colleague's answer, in the colleague's namespace"
-        )
-        yield of("records", COUNT, "the most that such a namespace was told, filler included")
-        yield of("chance_top1", RATE, "the answer at top-1 of a random list of them, 1/n")
-        yield of("chance_top_k", RATE, "the answer in such a list of K, min(1, K/n)")
+        yield of("leaking", COUNT, "searches with such a hit", table=TABLE,
+                 row="searches that leak", counts=("leaking", "asked"))  # fmt: skip
+        handovers = ("handover", "handover_paraphrase")
+        of = FigureGroup("memory", handovers, "taken_over", planned=None).name
+        taken_over = "queries for a colleague's answer, in the colleague's namespace"
+        yield of("taken_over", COUNT, taken_over)
+        records = "the most that such a namespace was told, filler included"
+        yield of("records", COUNT, records, table=TABLE, row="records in a namespace")
+        at_top1 = "the answer at top-1 of a random list of them, 1/n"
+        yield of("chance_top1", RATE_BY_CHANCE, at_top1, table=TABLE, row="chance, top-1")
+        in_list = "the answer in such a list of K, min(1, K/n)"
+        yield of("chance_top_k", RATE_BY_CHANCE, in_list, table=TABLE, row="chance, top-K")
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a search of the memory alone."""

@@ -15,16 +15,17 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from mcstress.metrics.appointments import AppointmentTotals
-from mcstress.metrics.arrivals import ArrivalTotals, Row, Trial
+from mcstress.metrics.arrivals import ArrivalTotals, Trial, UnservedRow
 from mcstress.metrics.availability import GATEWAY, ServiceFigures, Silence
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.pairing import Ids, Pair, Remembered
 from mcstress.metrics.tally import Accumulator, Tally
-from mcstress.metrics.worst import WorstReissues
+from mcstress.metrics.worst_events import Examples, WorstReissues
 
 COUNT, JACCARD, RATE = "count", "Jaccard, 0 to 1", "share, 0 to 1"
 BY_CHANCE, DIFFERENCE = "Jaccard by chance, 0 to 1", "difference of shares, -1 to 1"
+RATE_BY_CHANCE = "share by chance, 0 to 1"
 PROBABILITY, RATING, SECONDS = "probability", "rating, 1 to 5", "s"
 
 BESIDE_METRICS = ("latency", "faults")
@@ -48,9 +49,11 @@ REPORT_TABLES = (
     "determinism",
     "handover",
     "lift",
+    "memory",
     "freshness",
     "freshness_times",
     "freshness_looks",
+    "changes",
     "swap_and_inbox",
     FURTHER := "further",
 )
@@ -120,6 +123,7 @@ class MetricName(msgspec.Struct, frozen=True):
     ``ranges`` are tried in order, the first is the healthy one. ``label`` is its name in the web
     UI's table. In the report it stands in ``row`` of ``table`` (one of REPORT_TABLES),
     under ``column`` (without, that of values); without a row, nowhere.
+    ``by_load`` is its column in the load curve's tables, where it stands by band.
     ``counts``: the two figures whose "3 of 4" stands beside it, or is the cell of a count.
     ``better`` and ``span``, the largest difference
     there can be (0: as many as K), are for figures that are compared by question. ``measured``
@@ -139,6 +143,7 @@ class MetricName(msgspec.Struct, frozen=True):
     table: str = FURTHER
     row: str = ""
     column: str = ""
+    by_load: str = ""
     counts: tuple[str, ...] = ()
     better: Literal["higher", "lower", ""] = ""
     span: float = 1.0
@@ -225,7 +230,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     steps: Histograms = msgspec.field(default_factory=Histograms)
     failed: Tally[tuple[str]] = msgspec.field(default_factory=Tally)
     whole: WholeRun | None = None
-    unserved: Sequence[Row] = ()
+    unserved: Sequence[UnservedRow] = ()
 
 
 class PlannedRound(msgspec.Struct, frozen=True):
@@ -251,19 +256,20 @@ class Seen:
     of a control, the first query of a swap; ``pair``: a reissue with its baseline. ``place``: where
     the hit that was expected stands (rates.py). ``question``: what was asked (question.py), and
     ``unit`` who asks: a trio, or the trios of one wording. ``say`` hears of single events.
-    ``faults``, ``worst`` and, for the timeline, ``determinism`` (shared, union) and ``handover``
-    (arm, hit at top-1) are kept beside the figures.
+    ``faults``, ``worst``, ``examples`` and, for the timeline, ``determinism`` (shared, union) and
+    ``handover`` (arm, hit at top-1) are kept beside the figures.
     """
 
     __slots__ = (
-        "before", "determinism", "faults", "handover", "hits", "ids", "pair", "place", "question",
-        "say", "unit", "worst",
+        "before", "determinism", "examples", "faults", "handover", "hits", "ids", "pair", "place",
+        "question", "say", "unit", "worst",
     )  # fmt: skip
 
     def __init__(
         self,
         faults: Faults,
         worst: WorstReissues,
+        examples: Examples,
         say: Say | None = None,
     ) -> None:
         self.hits: Hits = None
@@ -275,6 +281,7 @@ class Seen:
         self.unit = NO_UNIT
         self.faults = faults
         self.worst = worst
+        self.examples = examples
         self.say = say
         self.determinism: Tally[tuple[int, int]] = Tally()
         self.handover: Tally[tuple[str, int]] = Tally()

@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 from msgspec import UNSET
 
+from mcstress.metrics.accumulators import Accumulators
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.handover import KINDS
 from mcstress.metrics.identity import identities
 from mcstress.metrics.metric import UNSENT_STEPS, Faults, Hits
-from mcstress.metrics.moment import SecondBucket
 from mcstress.metrics.pairing import Pairing
 from mcstress.metrics.question import Questions
-from mcstress.metrics.rates import place
+from mcstress.metrics.rates import TOP1, place
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.rounds import Listed
-from mcstress.metrics.sums import Accumulators
-from mcstress.metrics.worst import time_us
+from mcstress.metrics.second_bucket import SecondBucket
+from mcstress.metrics.worst_events import time_us
 
 Observe = Callable[[Event, Hits, SecondBucket], None]
 
@@ -111,7 +111,11 @@ class Observer:
             if event.arm == "control":
                 moment.before = self._pairing.recall(event, event.phase)
             else:
-                self._pairing.remember(event, event.cell, (), at)
+                missed = None if at == TOP1 else event
+                self._pairing.remember(event, event.cell, (), at, missed)
+        before = moment.before
+        if before is not None and before.missed is not None:
+            moment.examples.add_missed(before.missed, event, before.place or TOP1)
         for add in moment.listeners[event.phase]:
             add(event, moment)
 

@@ -79,13 +79,17 @@ def _without(inserts: Inserts, baseline: Ids, reissue: Ids, changed: bool) -> Pa
 
 
 class Remembered(msgspec.Struct, gc=False):
-    """The part of an event that its counterpart needs: identities; ``place`` is for handovers."""
+    """The part of an event that its counterpart needs: identities; ``place`` is for handovers.
+
+    ``missed``: the event itself, of a handover whose answer was not at top-1.
+    """
 
     phase: str
     cell: CellKey
     ids: Ids
     corpus_sizes: dict[str, int] | None
     place: int | None
+    missed: Event | None = None
 
     def against(self, event: Event, ids: Ids) -> Pair:
         """The pair with the list of ``event``, its one counterpart."""
@@ -103,9 +107,16 @@ class Pairing:
     def __init__(self) -> None:
         self._seats: dict[tuple[str, str], tuple[int, dict[int, Remembered]]] = {}
 
-    def remember(self, event: Event, cell: CellKey, ids: Ids, place: int | None = None) -> None:
+    def remember(
+        self,
+        event: Event,
+        cell: CellKey,
+        ids: Ids,
+        place: int | None = None,
+        missed: Event | None = None,
+    ) -> None:
         """Keep an event of ``cell`` for its counterpart."""
-        remembered = Remembered(event.phase, cell, ids, event.corpus_sizes, place)
+        remembered = Remembered(event.phase, cell, ids, event.corpus_sizes, place, missed)
         self._of(event)[event.seq] = remembered
 
     def baseline_of(self, event: Event) -> Remembered | None:

@@ -8,11 +8,12 @@ at the lowest rate, nothing is known of the service's capacity.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Any
 
+from mcstress.metrics.band import BandEntry
 from mcstress.metrics.check import Check
+from mcstress.metrics.number_format import a_second
 
 USED_UP = 0.8
 """Of the users, those that must be busy on average: the arrivals of chance need the others."""
@@ -20,7 +21,6 @@ HELD_BY = 1.5
 """A search that takes so much longer than at the lowest rate is the service's doing."""
 SPARE = 1.25
 
-BandEntry = Mapping[str, Any]
 Holds = Callable[[BandEntry, Check], bool | None]
 Leaves = Callable[[Check], str]
 
@@ -31,18 +31,26 @@ def rate_reading(
     holds: Holds,
     leaves: Leaves,
     users: int | None,
+    *,
+    starved: str = "",
 ) -> str:
-    """``curve``: the entries of offered rates, ascending; ``leaves``: a failure in words."""
+    """``curve``: the entries of offered rates, ascending; ``leaves``: a failure in words.
+
+    ``starved``: why nothing that broke can be charged to the service, where that is so.
+    """
     broken = [_broken(entry, checks, holds, leaves) for entry in curve]
     first = next((place for place, words in enumerate(broken) if words), None)
     tried = f"tried: {_span(curve[0]['offered_from'], curve[-1]['offered_to'])}"
     if first is None:
-        highest = f"{curve[-1]['offered_to']:.3g}/s"
+        highest = f"{a_second(curve[-1]['offered_to'])}/s"
         said = f"Every check held, and all that was offered was done, up to {highest}"
+    elif starved:
+        held = f"up to {a_second(curve[first - 1]['offered_to'])}/s every check held; "
+        return f"What the service can do is not known: {held if first else ''}{starved} ({tried})."
     elif first == 0:
         said = f"At {_rate(curve[0])}, the lowest rate, {broken[0]}"
     else:
-        held = f"{curve[first - 1]['offered_to']:.3g}/s"
+        held = f"{a_second(curve[first - 1]['offered_to'])}/s"
         said = (
             f"Every check held, and all that was offered was done, up to {held}; "
             f"at {_rate(curve[first])} {broken[first]}"
@@ -56,9 +64,9 @@ def pool_reading(curve: Sequence[BandEntry], users: int | None) -> str:
     for entry in curve:
         if needed := used_up(entry, curve[0], users or 0):
             return (
-                f"The pool of {users:,} users was used up at {entry['offered_per_s']:.3g}/s; about "
-                f"{needed:,} are needed (rate times mean event time): "
-                "what the service can do is not known beyond that."
+                f"The pool of {users:,} users was used up at "
+                f"{a_second(entry['offered_per_s'])}/s; about {needed:,} are needed "
+                "(rate times mean event time): what the service can do is not known beyond that."
             )
     return ""
 
@@ -98,4 +106,5 @@ def _rate(entry: BandEntry) -> str:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:.3g}/s" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}/s"
+    first, last = a_second(low), a_second(high)
+    return f"{last}/s" if first == last else f"{first} to {last}/s"

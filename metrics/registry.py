@@ -9,6 +9,7 @@ from mcstress.metrics.against_rest import AgainstRest
 from mcstress.metrics.arrival_figures import AppointmentFigures, ArrivalFigures
 from mcstress.metrics.availability_figures import AvailabilityFigures
 from mcstress.metrics.capacity import CapacityFigures
+from mcstress.metrics.changes import Changes, Recordings
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
@@ -35,6 +36,8 @@ OURS: tuple[type[Metric], ...] = (
     HandoverFigures,
     Memory,
     Freshness,
+    Changes,
+    Recordings,
     SwapFigures,
     Inbox,
     Unparseable,

@@ -23,7 +23,7 @@ from itertools import islice
 from math import fsum, log2
 from operator import mul
 
-from mcstress.metrics.by_question import NANO, ByQuestion, Rate
+from mcstress.metrics.by_question import NANO, ByQuestion, QuestionRate
 from mcstress.metrics.event import Graded
 from mcstress.metrics.tally import Accumulator
 
@@ -99,7 +99,7 @@ class ByRule(Accumulator):
             round(NANO * mean_gain_at_k(gains, k)),
         )
 
-    def rates(self) -> dict[str, Rate | None]:
+    def rates(self) -> dict[str, QuestionRate | None]:
         """``precision_at_k``, ``top1_rate`` and ``mean_gain_at_k``; None where nothing came."""
         names = "precision_at_k", "top1_rate", "mean_gain_at_k"
         return {name: self.lists.rate(at, NANO) for at, name in enumerate(names)}
@@ -139,7 +139,7 @@ class ByTruth(Accumulator):
         rank = next((1 / rank for rank, grade in enumerate(grades, 1) if grade), 0.0)
         self.lists.add(unit, question, *(round(NANO * value) for value in (recall, ndcg, rank)))
 
-    def rates(self) -> dict[str, Rate | None]:
+    def rates(self) -> dict[str, QuestionRate | None]:
         """``recall_at_k``, ``ndcg_at_k`` and ``mrr``; None where no list was graded."""
         names = "recall_at_k", "ndcg_at_k", "mrr"
         return {name: self.lists.rate(at, NANO) for at, name in enumerate(names)}

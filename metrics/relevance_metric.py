@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mcstress.metrics.by_question import NANO, Rate
+from mcstress.metrics.by_question import NANO, QuestionRate
 from mcstress.metrics.errors import Reasons
 from mcstress.metrics.event import Event, Hit
 from mcstress.metrics.identity import identities
@@ -189,7 +189,7 @@ class Relevance(Metric):
         ]
 
 
-def _ci95(rate: Rate | None) -> list[float] | None:
+def _ci95(rate: QuestionRate | None) -> list[float] | None:
     return None if rate is None else list(rate.ci95)
 
 

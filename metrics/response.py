@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mcstress.metrics.appointments import Rows as Appointments
-from mcstress.metrics.appointments import responses
-from mcstress.metrics.arrivals import Row
+from mcstress.metrics.appointments import AppointmentRows, responses
+from mcstress.metrics.arrivals import UnservedRow
 from mcstress.metrics.event import Event
 from mcstress.metrics.histogram import Histogram, Histograms, censored_summary
 from mcstress.metrics.latency import percentile_names
@@ -69,7 +68,7 @@ class Response(Metric):
         return sum(histogram.count for histogram in parts if histogram is not None)
 
     def summaries(
-        self, unserved: Sequence[Row] = (), appointments: Appointments = ()
+        self, unserved: Sequence[UnservedRow] = (), appointments: AppointmentRows = ()
     ) -> dict[str, Any]:
         """``response`` by phase and ``lateness`` by part; empty where there was no schedule."""
         if appointments:
@@ -97,7 +96,7 @@ class Response(Metric):
 
 
 def _spread(
-    unserved: Sequence[Row], begun: dict[str, int]
+    unserved: Sequence[UnservedRow], begun: dict[str, int]
 ) -> Iterator[tuple[float, dict[str, int]]]:
     """What never began, by its wait in ms: how many of it each phase is given, in whole numbers.
 

@@ -148,6 +148,21 @@ class SlotArm(msgspec.Struct):
     top1_rate: Annotated[float | None, says("top1 by queries; null: no query")]
 
 
+class SlotPhase(msgspec.Struct):
+    """A phase's events within a slot."""
+
+    events: Annotated[int, says("of all outcomes")]
+    not_ok: Annotated[int, says("those whose outcome is not ok")]
+
+
+class SlotFailure(msgspec.Struct):
+    """Steps of a slot that failed for one reason."""
+
+    step: Annotated[str | None, says("its name; null: of reasons that were not kept apart")]
+    reason: Annotated[str, says("why, in words")]
+    count: Annotated[int, says("steps")]
+
+
 class TimelineSlot(msgspec.Struct):
     """What began within one stretch of time."""
 
@@ -161,6 +176,14 @@ class TimelineSlot(msgspec.Struct):
     latency: Annotated[dict[str, SlotLatency], says("by step")]
     determinism: Annotated[SlotDeterminism, says("reissues")]
     handover: Annotated[dict[str, SlotArm], says("by arm: memory, control")]
+    failures: Annotated[list[SlotFailure], says("failed steps by reason, at most 40 of them")] = []
+    phases: Annotated[dict[str, SlotPhase], says("events by phase")] = {}
+    searches: Annotated[
+        list[tuple[float, float, int]],
+        says(
+            "matrix.search: from and to a latency in ms, and how many; a group grows by a quarter"
+        ),
+    ] = []
 
 
 class Timeline(msgspec.Struct):
@@ -191,6 +214,51 @@ class ChangedReissue(msgspec.Struct):
     trace_id: Annotated[str | None, says("its trace; null: none")]
     baseline: Annotated[list[NamedHit | str], says("hits by rank; bare ids in older documents")]
     reissue: Annotated[list[NamedHit | str], says("hits by rank, asked again")]
+
+
+class ExampleEvent(msgspec.Struct, kw_only=True):
+    """An event that is among the worst of its kind."""
+
+    time: Annotated[str, says("when it began, ISO 8601")]
+    worker: Annotated[str, says("whose event it is, as ``events`` has it")]
+    seq: Annotated[int, says("its number there")]
+    coordinator: Annotated[str, says("who asked")]
+    round: Annotated[int, says("in which round, from 1")]
+    phase: Annotated[str, says("the phase of the event")]
+    contract: Annotated[str, says("the contract asked for; empty: none")]
+    role: Annotated[str, says("the role asked for; empty: none")]
+    query: Annotated[str, says("the text of the query; empty where the evidence has not all of it")]
+    trace_id: Annotated[str | None, says("its trace; null: none")]
+    error: Annotated[str | None, says("why it failed; null: it did not")]
+    expected: Annotated[NamedHit | None, says("the hit that was to come first; null: none")]
+    found: Annotated[list[NamedHit], says("hits by rank, the first twenty")]
+    beside: Annotated[list[NamedHit], says("those of a handover's control")]
+
+
+class MissedHandover(ExampleEvent, kw_only=True):
+    """A handover whose recorded answer was not at top-1 with the memory."""
+
+    in_list: Annotated[bool, says("whether it stood further down")]
+
+
+class SlowSearch(ExampleEvent, kw_only=True):
+    """A search that took long."""
+
+    latency_ms: Annotated[float, says("of the search alone")]
+
+
+class LowRating(ExampleEvent, kw_only=True):
+    """A message whose top hit was rated low."""
+
+    rating: Annotated[int, says("1 to 4")]
+
+
+class ExampleLists(msgspec.Struct):
+    """The five worst of each kind, the worst first."""
+
+    missed_handovers: Annotated[list[MissedHandover], says("recorded answers not at top-1")] = []
+    slowest_searches: Annotated[list[SlowSearch], says("failed ones too")] = []
+    lowest_ratings: Annotated[list[LowRating], says("of top hits, by the judge")] = []
 
 
 class FigureReading(msgspec.Struct):

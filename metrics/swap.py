@@ -64,7 +64,7 @@ class SwapFigures(Metric):
             COUNT,
             "rejected hits (corpus and id) that came back; 0 is right",
             ranges=RANGES,
-            label="rejected ids that returned",
+            label="rejected hits that came back",
             table=SWAP_AND_INBOX,
             row="rejected {items} that came back",
             questions="swap.questions",

@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from mcstress.metrics import jaccard
+from mcstress.metrics.errors import SLOT_REASONS, Reasons
 from mcstress.metrics.event import ARMS
 from mcstress.metrics.histogram import Histograms
 from mcstress.metrics.rates import rate
 from mcstress.metrics.tally import Accumulator, Tally
 from mcstress.metrics.users_timeline import UsersTimeline
+from mcstress.metrics.worst_events import SEARCH
 
 SLOTS = 120
 PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
@@ -23,13 +25,17 @@ PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 class SlotCounts(Accumulator):
     """What began within one stretch of time.
 
-    ``determinism``: shared, union. ``handover``: arm, hit at top-1 (0 or 1), both kinds together.
+    ``failures``: failed steps by name and reason. ``phases``: events by phase, and whether they
+    were not whole (0 or 1). ``determinism``: shared, union. ``handover``: arm, hit at top-1
+    (0 or 1), both kinds together.
     """
 
     def __init__(self) -> None:
         self.steps = Histograms()
         self.failed: Tally[tuple[()]] = Tally()
+        self.failures = Reasons(SLOT_REASONS)
         self.outcomes: Tally[tuple[str]] = Tally()
+        self.phases: Tally[tuple[str, int]] = Tally()
         self.determinism: Tally[tuple[int, int]] = Tally()
         self.handover: Tally[tuple[str, int]] = Tally()
 
@@ -50,6 +56,19 @@ class SlotCounts(Accumulator):
                 "mean_jaccard": jaccard.mean(self.determinism),
             },
             "handover": {arm: self._arm(arm) for arm in ARMS},
+            "failures": self.failures.rows(self.failed[()]),
+            "phases": self._phases(),
+            "searches": self.steps[SEARCH].coarse() if SEARCH in self.steps else [],
+        }
+
+    def _phases(self) -> dict[str, Any]:
+        names = sorted({phase for phase, _ in self.phases})
+        return {
+            name: {
+                "events": self.phases[name, 0] + self.phases[name, 1],
+                "not_ok": self.phases[name, 1],
+            }
+            for name in names
         }
 
     def asked(self) -> int:

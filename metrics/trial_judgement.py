@@ -16,12 +16,13 @@ from typing import Any, Literal
 import msgspec
 
 from mcstress.metrics.arrivals import Trial
+from mcstress.metrics.band import BandEntry
 from mcstress.metrics.capacity import capacity_reading, per_s
 from mcstress.metrics.capacity_search import CapacitySearch
 from mcstress.metrics.check import Check
-from mcstress.metrics.checks import CheckOutcome, evaluate
 from mcstress.metrics.load_reading import band_holds, healthy_checks, is_of_a_band, leaves
 from mcstress.metrics.rate_reading import used_up
+from mcstress.metrics.verdict import CheckOutcome, evaluate
 
 MOST_STARVED = 0.2
 """Of a trial's seconds: with more in which a process did not keep up, nothing is the service's."""
@@ -31,7 +32,6 @@ OTHER_MIX = 0.05
 """A phase's share of the events that differs by more is another mix, unless chance does it."""
 SIGMAS = 3.0
 
-Entry = Mapping[str, Any]
 Blame = Literal["service", "pool", "generator", "mix"]
 
 
@@ -51,12 +51,12 @@ class Circumstances(msgspec.Struct, frozen=True):
 
     checks: Sequence[Check]
     users: int
-    lowest: Entry
+    lowest: BandEntry
     watched: Watched = Watched()
     waiting: int = 0
 
 
-def judged(trial: Trial, entry: Entry, by: Circumstances) -> Trial:
+def judged(trial: Trial, entry: BandEntry, by: Circumstances) -> Trial:
     """``trial`` with its mix and pace, and with ``held``, or else what did not hold and why."""
     counts = {phase: n for phase, n in entry["events"]["by_phase"].items() if n}
     events = sum(counts.values())
@@ -71,7 +71,7 @@ def judged(trial: Trial, entry: Entry, by: Circumstances) -> Trial:
     return msgspec.structs.replace(trial, held=False, why=why, check=broken[0][0], by=blame)
 
 
-def _broken(trial: Trial, entry: Entry, by: Circumstances) -> list[tuple[str, str]]:
+def _broken(trial: Trial, entry: BandEntry, by: Circumstances) -> list[tuple[str, str]]:
     """Each check that does not hold, and in words."""
     checks = [check for check in by.checks or healthy_checks() if is_of_a_band(check)]
     found = [(one.text, leaves(one)) for one in checks if band_holds(entry, one) is False]
@@ -89,7 +89,7 @@ def _broken(trial: Trial, entry: Entry, by: Circumstances) -> list[tuple[str, st
     return found
 
 
-def _blame(entry: Entry, by: Circumstances, said: str) -> tuple[Blame, str]:
+def _blame(entry: BandEntry, by: Circumstances, said: str) -> tuple[Blame, str]:
     watched = by.watched
     if watched.saturated > MOST_STARVED * watched.seconds:
         return "generator", (
@@ -103,7 +103,7 @@ def _blame(entry: Entry, by: Circumstances, said: str) -> tuple[Blame, str]:
     return "service", said
 
 
-def _other_mix(mix: Mapping[str, float], events: int, lowest: Entry) -> str:
+def _other_mix(mix: Mapping[str, float], events: int, lowest: BandEntry) -> str:
     """Which phase's share is not what it was in the first trial; empty where all are alike."""
     before = lowest["events"]["by_phase"]
     total = sum(before.values())
@@ -156,7 +156,7 @@ def evaluate_search(
 
 
 def _of_trial(
-    check: Check, entry: Entry, results: Mapping[str, Any], how: Mapping[str, Any]
+    check: Check, entry: BandEntry, results: Mapping[str, Any], how: Mapping[str, Any]
 ) -> CheckOutcome:
     its = {"metrics": _with_fates(entry), "latency": entry["latency"], "faults": results["faults"]}
     (outcome,) = evaluate([check], its, **{**how, "starved": ""})
@@ -165,7 +165,7 @@ def _of_trial(
     return outcome
 
 
-def _with_fates(entry: Entry) -> Entry:
+def _with_fates(entry: BandEntry) -> BandEntry:
     """With what became of the trial's arrivals, as far as a single one tells."""
     begun = entry["latency"].get("lateness", {}).get("queue", {}).get("count", 0)
     missed = entry["missed"]

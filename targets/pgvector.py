@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from copy import copy
 from typing import Any, Self
 
 import msgspec
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from mcstress.metrics.event import Hit
 from mcstress.services.step import Step
 from mcstress.services.target import (
     ADD,
+    DELETE,
+    FORGET,
     RECORD,
     SEARCH,
+    UPDATE,
     Found,
     NewItem,
     Recording,
@@ -32,7 +36,7 @@ from mcstress.services.target import (
     TargetSetup,
 )
 from mcstress.services.toml.vectors import KeptVectors, builtin_vector
-from mcstress.services.toml.writing import uuid_of
+from mcstress.services.toml.write_requests import uuid_of
 from mcstress.services.trace_context import TraceContext
 
 VARIABLE = "TARGET_PGVECTOR"
@@ -158,6 +162,24 @@ class PgVector(Target):
         """A row; one of the same id is replaced."""
         return self.add_all([item], trace)
 
+    def update(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:
+        """The row of that id is replaced."""
+        for step in self.add_all([item], trace):
+            step.name = UPDATE
+            yield step
+
+    def delete(self, item: NewItem, trace: TraceContext) -> Step[Any]:
+        """Without the row."""
+        statement = sql.SQL("DELETE FROM {} WHERE id = %s").format(_table(item.corpus))
+        return self.timed(DELETE, item, lambda: self._asked(statement, [item.id]) or None)
+
+    def forget(self, recording: Recording, trace: TraceContext) -> Step[Any]:
+        """The same of a row of the memory."""
+        answer = recording.answer
+        id_ = uuid_of(recording.namespace, recording.text, answer.corpus, answer.id)
+        statement = "DELETE FROM mcs_memory WHERE id = %s"
+        return self.timed(FORGET, recording, lambda: self._asked(statement, [id_]) or None)
+
     def add_all(self, items: Sequence[NewItem], trace: TraceContext) -> Iterator[Step[Any]]:
         """Rows in one statement."""
         corpus = items[0].corpus
@@ -193,21 +215,25 @@ class PgVector(Target):
         return bytes(vector).decode()
 
     def _asked(self, statement: Any, values: Any = None) -> list[tuple[Any, ...]]:
-        """The rows of a statement, which is a transaction of its own.
+        """The rows of a statement, which is a transaction of its own."""
+        with self._usable() as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
 
-        One that is cut, at the end of a run, leaves its connection amid an answer: nobody may use
-        that again.
+    @contextmanager
+    def _usable(self) -> Iterator[psycopg.Connection[Any]]:
+        """The connection, opened again where the last statement on it was cut.
+
+        The end of a run and a time-out cut whatever waits: the statement is under way then, and
+        its answer would be the next one's.
         """
         if self.connection.closed:
             self.connection = _opened()
         try:
-            cursor = self.connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
-        except Exception:
-            raise
-        except BaseException:
-            self.close()
-            raise
+            yield self.connection
+        finally:
+            if self.connection.info.transaction_status == TransactionStatus.ACTIVE:
+                self.close()
 
     def _make(self, corpus: str, vector: str) -> None:
         table, index = _table(corpus), sql.Identifier(f"mcs_index_{corpus}")
@@ -222,11 +248,11 @@ class PgVector(Target):
     def _make_once(self, name: str, statements: Sequence[Any]) -> None:
         if name in self._made:
             return
-        with self.connection.transaction():
-            self.connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            self.connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        with self._usable() as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
             for statement in statements:
-                self.connection.execute(statement)
+                connection.execute(statement)
         self._made.add(name)
 
 

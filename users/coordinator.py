@@ -13,8 +13,8 @@ from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext, is_sampled, phase_trace_id
 from mcstress.users.appointments import Appointment
-from mcstress.users.at_rest import ListsAtRest
-from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.users.handover_board import HandoverBoard, Recordings
+from mcstress.users.lists_at_rest import ListsAtRest
 from mcstress.users.mail import Mail
 from mcstress.users.relevance import DemandRules, Rules
 from mcstress.users.run import Run, Seat

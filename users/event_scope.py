@@ -22,7 +22,7 @@ from mcstress.metrics.event import (
 )
 from mcstress.services.clock import CLOCK
 from mcstress.services.step import Step, cut_step, part_times
-from mcstress.services.target import Found, NewItem, Recording, Search
+from mcstress.services.target import FATES, Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.memory import leaks
 from mcstress.users.relevance import DemandRules
@@ -223,7 +223,10 @@ class EventScope:
         answer = Item(answer_id, answer_corpus)
         recording = Recording(query, answer, coordinator.namespace, role)
         coordinator.told.add((query, answer))  # what fails may have been taken all the same
-        return self.take(coordinator.target.record(recording, self.trace)).error is None
+        step = self.take(coordinator.target.record(recording, self.trace))
+        if isinstance(step.answer, str) and step.answer in FATES:
+            self.event.recorded = step.answer
+        return step.error is None
 
     def add(self, item: NewItem) -> bool:
         """Put an item where searches find it; whether it was taken."""

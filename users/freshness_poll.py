@@ -13,8 +13,9 @@ import gevent
 from gevent import Greenlet
 
 from mcstress.metrics.event import POLL
-from mcstress.services.step import Step
-from mcstress.services.target import Found, Search
+from mcstress.services.step import Step, cut_step
+from mcstress.services.target import SEARCH, Found, NewItem, Search
+from mcstress.users.changes import Changes, can_change
 from mcstress.users.event_scope import EventScope
 from mcstress.users.run import Seat
 
@@ -29,14 +30,15 @@ _QUIETLY: Any = False
 
 
 class FreshnessPoll:
-    """Looks for the item that ``scope`` expects, over the connection that looked first.
+    """Looks for ``item``, which ``scope`` expects, over the connection that looked first.
 
-    ``added``: the step that put it there; times count from its end.
+    ``added``: the step that put it there; times count from its end. What was seen is changed where
+    the target can.
     """
 
-    def __init__(self, scope: EventScope, search: Search, added: Step[Any]) -> None:
+    def __init__(self, scope: EventScope, search: Search, added: Step[Any], item: NewItem) -> None:
         self._scope = scope
-        self._search = search
+        self._search, self._item = search, item
         self._added_s = ended_s(added)
         self._target = scope.coordinator.target
         self._decided = False
@@ -61,13 +63,33 @@ class FreshnessPoll:
     def run(self) -> None:
         """Look until it is seen or the time is over, then fire the event; also where it is cut."""
         try:
-            left_s = self._added_s + VISIBLE_WITHIN_S - ended_s(self._scope.steps[-1])
-            with gevent.Timeout(max(left_s, 0.0), _QUIETLY):
-                while not self._look():
-                    pass
+            if not self._is_seen:
+                self._wait()
             self._decided = True
+            if self._is_seen and can_change(self._scope.coordinator.can):
+                Changes(self._scope, self._target, self._search, self._item).run()
+        except BaseException as cut:
+            self._note(cut_step(cut))
+            raise
         finally:
             self.end()
+
+    def _note(self, under_way: Step[Any] | None) -> None:
+        """What was sent and never answered, since the run ended: it may have been done."""
+        if under_way is not None:
+            if under_way.name.startswith(SEARCH):
+                under_way.name = POLL
+            self._scope.steps.append(under_way)
+
+    @property
+    def _is_seen(self) -> bool:
+        return isinstance(self._scope.event.visible_after_s, float)
+
+    def _wait(self) -> None:
+        left_s = self._added_s + VISIBLE_WITHIN_S - ended_s(self._scope.steps[-1])
+        with gevent.Timeout(max(left_s, 0.0), _QUIETLY):
+            while not self._look():
+                pass
 
     def _look(self) -> bool:
         gevent.sleep(POLL_EVERY_S)
@@ -81,7 +103,7 @@ class FreshnessPoll:
             return
         self._ended = True
         coordinator, event = self._scope.coordinator, self._scope.event
-        if self._decided and not isinstance(event.visible_after_s, float):
+        if self._decided and not self._is_seen:
             event.visible_after_s = None
         try:
             self._scope.end()

@@ -14,7 +14,7 @@ from random import Random
 
 from mcstress.metrics.event import Hit, Item
 from mcstress.services.target import Recording, Target
-from mcstress.users.bulk import Batch, write_all
+from mcstress.users.bulk_write import WrittenBatch, write_all
 from mcstress.users.run import Seat
 from mcstress.users.scenarios.model import Demand, Scenario
 
@@ -75,7 +75,7 @@ def remembering(scenario: Scenario, users: int, prefix: str) -> list[str]:
 
 def fill(
     target: Target, scenario: Scenario, seed: int, namespaces: Iterable[str], size: int
-) -> Iterator[Batch]:
+) -> Iterator[WrittenBatch]:
     """Record ``size`` pairs in each of ``namespaces``; gives each batch when it is done."""
     pairs = chain.from_iterable(
         islice(filler(scenario, seed, namespace), size) for namespace in namespaces

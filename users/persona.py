@@ -18,7 +18,7 @@ from locust.runners import MasterRunner
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.locust_compat import StoppableUser, with_any_tag
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.session import enter, has_listeners
+from mcstress.users.coordinator_session import enter, has_listeners
 
 IDLE_S = 3600.0
 PAUSE_S = 0.5
@@ -62,7 +62,10 @@ class CoordinatorUser(StoppableUser):
             for make_event in pacer.tasks(coordinator):
                 made = True
                 if (slot := pacer.take(self)) is None:
-                    self._finish(coordinator)
+                    if coordinator.context.holds(coordinator.seat):
+                        self._finish(coordinator)
+                    else:
+                        self._give_back()
                     return
                 make_event()
                 pacer.finished(slot)

@@ -10,7 +10,7 @@ import msgspec
 from mcstress.services.llm.clients import Api
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import MemoryLimits, TargetSetup
-from mcstress.users.at_rest import RestLists
+from mcstress.users.lists_at_rest import RestLists
 from mcstress.users.scenarios.model import Scenario, Variant
 from mcstress.users.truth import QuestionTruth
 

@@ -15,8 +15,8 @@ import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.metrics.event import Event, Graded
-from mcstress.users.scenarios.fault import describe
 from mcstress.users.scenarios.model import Scenario
+from mcstress.users.scenarios.scenario_error import describe
 
 EXPECTED = (
     "expected TREC qrels (query 0 id grade), BEIR's TSV (query-id, corpus-id, score) or JSON lines "
@@ -87,7 +87,7 @@ def read_truth(path: Path, scenario: Scenario, place: str = "--truth") -> Truth:
     except OSError as error:
         raise UsageError(f"{where}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{where}: found byte {error.start} to be no UTF-8, {EXPECTED}") from None
+        raise UsageError(f"{where}: is not UTF-8 (byte {error.start}), {EXPECTED}") from None
     names, graded = _names(scenario), dict[str, dict[str, int]]()
     texts, others = _beir_queries(path), set[str]()
     for query, id_, grade in _judged(where, text):

@@ -16,14 +16,15 @@ from typing import Annotated, Any
 
 import msgspec
 
+from mcstress.cluster.delta_pace import EVERY_S, MOST_EVERY_S
 from mcstress.load.arrivals import Arrivals
 from mcstress.load.schedule import ArrivalCounts, GrantedSecond
-from mcstress.metrics.appointments import Row as Appointment
-from mcstress.metrics.arrivals import Row
+from mcstress.metrics.appointments import AppointmentRow
+from mcstress.metrics.arrivals import UnservedRow
 from mcstress.process.loop_lag import LoopSecond
 from mcstress.tracing.trace import MaskLevel
-from mcstress.users.at_rest import RestLists
-from mcstress.users.board import Recordings
+from mcstress.users.handover_board import Recordings
+from mcstress.users.lists_at_rest import RestLists
 from mcstress.users.mail import Mail
 from mcstress.users.mail_dates import DueMail
 from mcstress.users.run import Run, Seat
@@ -108,11 +109,12 @@ class SeatRequest(msgspec.Struct, frozen=True):
 
 
 class SeatGranted(msgspec.Struct, frozen=True):
-    """The seat for a ticket."""
+    """The seat for a ticket. By the clock its appointments from ``from_ms`` on are its holder's."""
 
     ticket: int
     seat: Seat
     users: int
+    from_ms: Count = 0
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -141,10 +143,11 @@ class ClockGrant(msgspec.Struct, frozen=True):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """A user stopped; the seat is free."""
+    """A user stopped; the seat is free. By the clock, what was before ``until_ms`` was its own."""
 
     run_uid: str
     seat: Seat
+    until_ms: Count = 0
 
 
 class Revoked(msgspec.Struct, frozen=True):
@@ -230,10 +233,14 @@ class Spawned(msgspec.Struct, frozen=True):
 
 
 class UserCount(msgspec.Struct, frozen=True):
-    """The number of living coordinators; ``trip``: of the worker's last delta."""
+    """The number of living coordinators; ``trip``: of the worker's last delta.
+
+    A delta is to come after ``every_s`` seconds at the latest.
+    """
 
     users: int
     trip: RoundTrip | None = None
+    every_s: Annotated[float, msgspec.Meta(ge=EVERY_S, le=MOST_EVERY_S)] = EVERY_S
 
 
 class Delta(msgspec.Struct, frozen=True):
@@ -266,8 +273,8 @@ class Delta(msgspec.Struct, frozen=True):
     clock_offset_s: float | None = None
     clock_error_s: float | None = None
     arrivals: ArrivalCounts | None = None
-    unserved: list[Row] = []
-    appointments: list[Appointment] = []
+    unserved: list[UnservedRow] = []
+    appointments: list[AppointmentRow] = []
     loop: list[LoopSecond] = []
 
 

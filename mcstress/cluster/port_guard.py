@@ -26,7 +26,7 @@ LONGEST_ID = 320
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Number = Annotated[float, msgspec.Meta(ge=0, le=2.0**53)]
 CountsByName = dict[str, Count]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
+NotEmptyText = Annotated[str, msgspec.Meta(min_length=1)]
 
 logger = logging.getLogger(__name__)
 
@@ -87,11 +87,11 @@ class _Logs(msgspec.Struct):
 
 
 class _Locustfile(msgspec.Struct):
-    version: Text
+    version: NotEmptyText
 
 
 SHAPES: dict[str, Any] = {
-    "client_ready": Text | Literal[-1],
+    "client_ready": NotEmptyText | Literal[-1],
     "locustfile": _Locustfile,
     "heartbeat": _Heartbeat,
     "stats": _Stats,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import msgspec
 from mcstress.cluster.messages import Welcome
 from mcstress.errors import UsageError
 from mcstress.evidence.store.paths import ReportPaths
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.option_defaults import DEFAULT_LANGFUSE_ENV
 from mcstress.settings import Settings
-from mcstress.tracing.counts import ProcessCounts, SaidCounts, SinkCounts
+from mcstress.tracing.delivery_counts import ProcessCounts, SaidCounts, SinkCounts
 from mcstress.tracing.langfuse.settings import LangfuseSettings, is_asked_for, load_settings
 from mcstress.tracing.otlp.settings import FROM_VARIABLES, OtlpSettings, load_otlp
 from mcstress.tracing.sink import SinkName, TraceSink, Where
@@ -86,6 +87,12 @@ def spool_of(spool: Path, sink: SinkName) -> Path:
     """Where a sink spools whose process has ``spool`` for Langfuse."""
     name = spool.name.removesuffix(".spool.jsonl")
     return spool if sink == "langfuse" else spool.with_name(f"{name}.{sink}.spool.jsonl")
+
+
+def own_sinks(options: Namespace | None) -> tuple[Path | None, str]:
+    """Where this process was told to trace to: the master's options replace it later."""
+    env_file = getattr(options, "langfuse_env", None)
+    return Path(env_file) if env_file else None, getattr(options, "otlp_traces", None) or ""
 
 
 def open_sinks(

@@ -14,9 +14,9 @@ from locust.main import merge_locustfiles_content
 from mcstress.commands import probe
 from mcstress.commands.probe import Finding
 from mcstress.errors import UsageError
-from mcstress.master.start import check_claim
+from mcstress.master.run_start import check_claim
 from mcstress.metrics.wording import Words
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.option_defaults import DEFAULT_LANGFUSE_ENV
 from mcstress.plugin import register
 from mcstress.process.file_limit import check_asked, raise_nofile_limit
 from mcstress.process.ports import check_ports
@@ -34,9 +34,9 @@ from mcstress.tracing.langfuse.check import check_langfuse
 from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.truth_check import said_of_truth
+from mcstress.users.coordinator_session import has_listeners
 from mcstress.users.persona_check import check_personas, host_of
 from mcstress.users.persona_classes import in_step
-from mcstress.users.session import has_listeners
 
 
 def check(arguments: Sequence[str]) -> Iterator[Finding]:

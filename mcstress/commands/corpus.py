@@ -9,9 +9,9 @@ import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.services.corpus_file import ENDING, CorpusItem, read_corpora, write_corpus
+from mcstress.services.embedded.people import WorkerProfile, make_workers
 from mcstress.services.embedded.system import CORPORA, build_matrix
 from mcstress.services.embedded.vocabulary import load_vocabulary
-from mcstress.services.embedded.workers import WorkerProfile, make_workers
 from mcstress.users.scenarios.load import corpus_paths, load_scenario
 from mcstress.users.scenarios.model import Scenario
 

@@ -16,13 +16,13 @@ from mcstress.commands.corpus import corpora_of
 from mcstress.commands.load_journal import Journal
 from mcstress.commands.truth import exact_lines
 from mcstress.errors import ServiceRefusalError, UsageError
-from mcstress.first_search import untraced
+from mcstress.probe_search import untraced
 from mcstress.services.corpus_file import CorpusItem, read_corpora
 from mcstress.services.step import Step
 from mcstress.services.target import Found, NewItem, Recording, Search, Sizes, Target
 from mcstress.services.target_class import make_target
 from mcstress.settings import Settings, read_settings
-from mcstress.users.bulk import Write, write_all
+from mcstress.users.bulk_write import Write, write_all
 from mcstress.users.memory import filler
 from mcstress.users.scenarios.load import load_scenario
 
@@ -32,7 +32,7 @@ LOOK_EVERY_S = 0.1
 LOOKED_AT = 100
 """Items with the text of the last one stand before it at times; so many hits are looked through."""
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
 class LoadRequest(msgspec.Struct, frozen=True):
@@ -51,6 +51,7 @@ class LoadRequest(msgspec.Struct, frozen=True):
     again: bool = False
     truth: str = ""
     tokens: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     timeout_s: float = 30.0
 
 
@@ -78,7 +79,8 @@ def load(request: LoadRequest) -> Iterator[str]:
     with closing(make_target(settings.target, settings.target_setup(settings.gateway_url))) as own:
         _refuse_unable(request, own)
         loads = _memories(request, own) if request.memories else _corpora(request)
-        where = (settings.target_name.name, settings.target_name.text, settings.gateway_url)
+        named = settings.target_name
+        where = (named.name, named.text, *named.numbers, settings.gateway_url)
         for one, digest in loads:
             journal = Journal.of((*where, digest))
             if request.again or (not request.memories and _has_fewer(own, one.name, journal)):
@@ -93,6 +95,8 @@ def _settings(request: LoadRequest) -> Settings:
         given += [option, value] if value else []
     for token in request.tokens:
         given += ["--target-token", token]
+    for number in request.numbers:
+        given += ["--set", number]
     if not request.target and not request.host:
         raise UsageError("found neither --target nor --host, expected where the items go")
     return read_settings(parse(given), request.host or None)
@@ -202,7 +206,7 @@ def _written(target: Target, one: Load, journal: Journal) -> Iterator[str]:
 class _Last:
     """Goes through ``things`` and keeps the last one."""
 
-    def __init__(self, things: Iterable[Thing]) -> None:
+    def __init__(self, things: Iterable[Item]) -> None:
         self._things = things
         self.thing: Any = None
 

@@ -12,7 +12,7 @@ import msgspec
 from xxhash import xxh3_64
 
 from mcstress.errors import UsageError
-from mcstress.services.embedded.built import cache_folder
+from mcstress.services.embedded.build_times import cache_folder
 
 
 class Journal:

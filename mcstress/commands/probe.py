@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from mcstress.errors import UsageError
-from mcstress.first_search import SHOWN_CHARACTERS, first_search, untraced
+from mcstress.probe_search import SHOWN_CHARACTERS, first_search, untraced
 from mcstress.services.failure_reason import clip
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.preflight import ModelFacts

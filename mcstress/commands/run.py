@@ -27,7 +27,7 @@ DEFAULT_NAMES = ("locustfile", "locustfile.py")
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "What is tested": (
-        "--target", "--target-token", "--llm-host", "--llm-model", "--llm-api",
+        "--target", "--target-token", "--set", "--llm-host", "--llm-model", "--llm-api",
         "--llm-max-tokens", "--stack-fault", "--memory-size", "--playbook-prefix",
     ),
     "What is asked": (
@@ -62,6 +62,11 @@ def command_line(arguments: Sequence[str]) -> list[str]:
     if not _says_load(options):
         line += [*DEFAULT_LOAD, "--stop-timeout", "5"]
     return [*line, *arguments]
+
+
+def report_dir_of(arguments: Sequence[str]) -> Path:
+    """Where a run with ``arguments`` leaves its report."""
+    return Path(_read(arguments).report_dir)
 
 
 def _read(arguments: Sequence[str]) -> Namespace:

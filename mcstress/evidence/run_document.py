@@ -17,18 +17,17 @@ from msgspec import UNSET, UnsetType
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import AskedScenario, Completeness, Integrity, RunSection
-from mcstress.metrics.appointments import Row, Rows, in_order
-from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial
-from mcstress.metrics.arrivals import Row as Unserved
-from mcstress.metrics.arrivals import Rows as UnservedRows
+from mcstress.metrics.appointments import AppointmentRow, AppointmentRows, in_order
+from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial, UnservedRow, UnservedRows
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
-from mcstress.metrics.checks import CheckOutcome, evaluate, overall
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.names import find
+from mcstress.metrics.number_format import percent
 from mcstress.metrics.phase import MIX_NAMES, add_mix
 from mcstress.metrics.results import (
     ChangedReissue,
+    ExampleLists,
     FigureReading,
     FigureSection,
     HeatMap,
@@ -37,10 +36,11 @@ from mcstress.metrics.results import (
     Timeline,
     says,
 )
-from mcstress.metrics.shown import percent
 from mcstress.metrics.trial_judgement import evaluate_search
 from mcstress.metrics.users_timeline import RunSpan
+from mcstress.metrics.verdict import CheckOutcome, evaluate, overall
 from mcstress.metrics.wording import STAFFING, Words
+from mcstress.metrics.worst_events import without_queries
 
 SCHEMA = 1
 MOST_K = 10**6
@@ -86,6 +86,9 @@ class RunDocument(msgspec.Struct, kw_only=True):
         default_factory=HeatMap
     )
     worst_reissues: Annotated[list[ChangedReissue], says("those that changed most")] = []
+    examples: Annotated[ExampleLists, says("other events to look at first, with their lists")] = (
+        msgspec.field(default_factory=ExampleLists)
+    )
     timeline: Annotated[Timeline, says("events and latency over time")] = msgspec.field(
         default_factory=Timeline
     )
@@ -102,14 +105,14 @@ class RunDocument(msgspec.Struct, kw_only=True):
         says("a schedule by second: Unix second, rate, arrivals, how much of it was in the run"),
     ] = UNSET
     unserved: Annotated[
-        list[Unserved] | UnsetType,
+        list[UnservedRow] | UnsetType,
         says("arrivals that never began: Unix second, rate in thousandths, fate, ms, number"),
     ] = UNSET
     trials: Annotated[
         list[Trial] | UnsetType, says("of a search for the capacity, in their order")
     ] = UNSET
     appointments: Annotated[
-        list[Row] | UnsetType,
+        list[AppointmentRow] | UnsetType,
         says("by the clock: ms since hour 0, whose, number, phase, fate, waits and response in ms"),
     ] = UNSET
     thresholds: Annotated[list[Check], says("the checks that were asked for")] = []
@@ -172,7 +175,7 @@ def build(
     offered: Sequence[OfferedSecond] = (),
     unserved: UnservedRows = (),
     trials: Sequence[Trial] = (),
-    appointments: Rows = (),
+    appointments: AppointmentRows = (),
 ) -> RunDocument:
     """The document of a run that ended or still goes on; its checks judge what is there.
 
@@ -194,6 +197,7 @@ def build(
         appointments,
         None if by_clock is UNSET else by_clock,
         trials,
+        starved := _starved(completeness),
     )
     results = figures.result(users, planned, candidates, thresholds, span, offered=schedule)
     judge = partial(evaluate_search, trials=trials) if trials else evaluate
@@ -204,7 +208,7 @@ def build(
         left_out=run.left_out,
         complete=completeness.complete,
         there_are=AskedScenario.of(scenario).questions(),
-        starved=_starved(completeness),
+        starved=starved,
     )
     document = msgspec.convert(results, RunDocument)
     document.run, document.scenario, document.completeness = run, scenario, completeness
@@ -218,13 +222,24 @@ def build(
     if schedule.appointment_totals is not None:
         document.appointments = appointments
     _speak_of(document)
-    if with_state and not run.keeps_all:
-        document.state = figures.state()
+    if not run.keeps_all:
+        _leave_queries_out(document)
+        if with_state:
+            document.state = without_queries(figures.state())
     return document
 
 
+def _leave_queries_out(document: RunDocument) -> None:
+    """No text of a query stands in the report that does not stand in the evidence."""
+    found = document.examples
+    for reissue in document.worst_reissues:
+        reissue.query = ""
+    for one in (*found.missed_handovers, *found.slowest_searches, *found.lowest_ratings):
+        one.query = ""
+
+
 def _starved(completeness: Completeness) -> str:
-    """Why no latency can be charged to the services; empty where it can."""
+    """Why no wait can be charged to the services; empty where it can."""
     share = completeness.saturated_share
     if share <= MOST_SATURATED:
         return ""

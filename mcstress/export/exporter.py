@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from mcstress.export.families import Family, Reading, families
+from mcstress.export.families import ExportedRun, Family, families
 from mcstress.options import option
 from mcstress.services.clock import CLOCK
 from mcstress.tracing.otlp.settings import METRICS, OtlpSettings, load_otlp
@@ -39,7 +39,7 @@ class Exporter:
         self._snapshots = snapshots
         self._otlp = otlp
         self._run: RunState | None = None
-        self._reading: Reading | None = None
+        self._reading: ExportedRun | None = None
         self._number = 0
         self.failed_looks = 0
         self._sender: MetricsSender | None = None
@@ -56,7 +56,7 @@ class Exporter:
         """What there is to export now."""
         return families(self.look())
 
-    def look(self) -> Reading | None:
+    def look(self) -> ExportedRun | None:
         """``reading``, at the border: one that goes wrong is logged and counted; the last stays."""
         try:
             return self.reading()
@@ -65,14 +65,14 @@ class Exporter:
             logger.exception("metrics out: look %d at the run failed", self.failed_looks)
             return self._reading
 
-    def reading(self) -> Reading | None:
+    def reading(self) -> ExportedRun | None:
         """The run that is on, or else the end of the last one."""
         run = self._run
         if run is not None:
             snapshot = self._snapshots.newest()
             if snapshot.number != self._number and snapshot.document is not None:
                 self._number = snapshot.number
-                self._reading = Reading(snapshot.document, run.figures.joined(), active=True)
+                self._reading = ExportedRun(snapshot.document, run.figures.joined(), active=True)
         return self._reading
 
     def began(self, run: RunState) -> None:
@@ -90,7 +90,7 @@ class Exporter:
         """The run is over; without a document, what was seen last remains."""
         run, self._run = self._run, None
         if run is not None and document is not None:
-            self._reading = Reading(document, run.figures.joined(), active=False)
+            self._reading = ExportedRun(document, run.figures.joined(), active=False)
         if self._pusher is not None:
             self._pusher.kill()
         sender, self._sender, self._pusher = self._sender, None, None

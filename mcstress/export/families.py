@@ -16,10 +16,10 @@ import msgspec
 
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.band import Band
-from mcstress.metrics.checks import Verdict
 from mcstress.metrics.histogram import Histogram, Histograms
 from mcstress.metrics.metric import FAULTS, JACCARD, RATE
 from mcstress.metrics.names import metric_names
+from mcstress.metrics.verdict import Verdict
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -51,7 +51,7 @@ class Family(msgspec.Struct, frozen=True):
     points: list[Point]
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ExportedRun(msgspec.Struct, frozen=True):
     """A run at one moment: its document so far, all its bands as one, and whether it goes on."""
 
     document: RunDocument
@@ -59,7 +59,7 @@ class Reading(msgspec.Struct, frozen=True):
     active: bool
 
 
-def families(reading: Reading | None) -> list[Family]:
+def families(reading: ExportedRun | None) -> list[Family]:
     """All that is exported; of no run yet, that there is none."""
     if reading is None:
         return [_active(active=False)]

@@ -41,7 +41,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from mcstress.export.families import MS_PER_S, Family, Point, Reading, families
+from mcstress.export.families import MS_PER_S, ExportedRun, Family, Point, families
 from mcstress.metrics.histogram import Histogram
 from mcstress.tracing.otlp.settings import OtlpSettings
 
@@ -121,7 +121,7 @@ class MetricsSender:
         self.sent: Counter[str] = Counter()
         self.fault = ""
 
-    def send(self, reading: Reading, now_s: float) -> bool:
+    def send(self, reading: ExportedRun, now_s: float) -> bool:
         """Send all values of a run that began; whether they were taken."""
         try:
             result = self._exporter.export(metrics_data(reading, now_s))
@@ -148,7 +148,7 @@ class MetricsSender:
         self._session.close()
 
 
-def metrics_data(reading: Reading, now_s: float) -> MetricsData:
+def metrics_data(reading: ExportedRun, now_s: float) -> MetricsData:
     """A reading as the SDK's exporter takes it; ``now_s`` is the Unix time of its values."""
     run = reading.document.run
     began_ns = 0 if run.started is None else round(run.started.timestamp() * NS_PER_S)

@@ -21,7 +21,7 @@ from msgspec import UNSET, UnsetType
 from mcstress.load.pacer import Slot
 from mcstress.load.round_places import phases_from
 from mcstress.load.schedule import ArrivalCounts, ArrivalKind, GrantedSecond, dealt
-from mcstress.metrics.arrivals import Fate, Unserved
+from mcstress.metrics.arrivals import ArrivalFate, Unserved
 from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
@@ -71,22 +71,32 @@ class ArrivalsPacer:
         self._announced = Signal()
         self._trios = 0
         self._begin_s = 0.0
+        self._first = 0
         self._coming: deque[Arrival] = deque()
         self._due: deque[Arrival] = deque()
         self._idle: deque[Waiter[None]] = deque()
         self._woken: set[Waiter[None]] = set()
         self._news = Signal()
         self._ended = False
+        self._was_revoked = False
         self._is_empty = False
         self._last_taken_s = 0.0
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def grant(self, seconds: Sequence[GrantedSecond], in_s: float, trios: int) -> None:
         """These seconds may begin, the first of them ``in_s`` seconds from now."""
+        begin_s = perf_counter() + in_s - seconds[0].second.number
         if self._greenlet is None:
-            self._begin_s = perf_counter() + in_s - seconds[0].second.number
+            self._begin_s, self._first = begin_s, seconds[0].second.number
             self._trios = trios
             self._greenlet = gevent.spawn(self._release)
+        elif perf_counter() < self._begin_s + self._first and begin_s < self._begin_s:
+            # Each says the same, and was under way for a while: the least delayed is right.
+            self._coming = deque(
+                arrival._replace(due_s=arrival.due_s + begin_s - self._begin_s)
+                for arrival in self._coming
+            )
+            self._begin_s = begin_s
         for granted in seconds:
             begins_s, rate = self._begin_s + granted.second.number, granted.second.rate_per_s
             trial = granted.second.trial or UNSET
@@ -111,9 +121,9 @@ class ArrivalsPacer:
         self._is_empty = False
         phases = coordinator.run.phases
         if not (self._announced.is_set() or self._is_reference(coordinator)):
-            with coordinator.interruptible():
-                self._announced.wait()
             seat = coordinator.seat
+            if not self._waits_for_second_0(coordinator):
+                return
             if (seat.generation, coordinator.round) == (1, seat.first_round):
                 phases = phases_from(coordinator.run, seat.trio, self._trios)
         if len(phases) < len(coordinator.run.phases):
@@ -131,16 +141,30 @@ class ArrivalsPacer:
                 if not coordinator.context.holds(coordinator.seat):
                     return
 
+    def _waits_for_second_0(self, coordinator: Coordinator) -> bool:
+        """Whether the seat is its own yet when it comes."""
+        with coordinator.interruptible():
+            while not self._announced.is_set():
+                if not coordinator.context.holds(coordinator.seat):
+                    return False
+                self._announced.wait()
+        return True
+
     def take(self, user: CoordinatorUser) -> Slot | None:
         """The next arrival, when it is there and the user has woken; None after the end."""
         user.end_if_stopping()
         if user.coordinator is not None and self._is_reference(user.coordinator):
             return Slot(user)
         slot = self._next(user, woken=False)
-        while slot is None and not self._ended:
+        while slot is None and not self._ended and self._sits(user):
             self._wait(user)
             slot = self._next(user, woken=True)
         return slot
+
+    def _sits(self, user: CoordinatorUser) -> bool:
+        """Whether its seat is its own still: a process without seats is granted no arrivals."""
+        me = user.coordinator
+        return not self._was_revoked or me is None or me.context.holds(me.seat)
 
     def _is_reference(self, coordinator: Coordinator) -> bool:
         """Whether it belongs to the trio that is alone before the schedule begins."""
@@ -151,6 +175,18 @@ class ArrivalsPacer:
 
     def left(self, user: CoordinatorUser) -> None:
         """Nothing: no arrival was the user's."""
+
+    def revoked(self) -> None:
+        """Wake all who wait: for the beginning, or for an arrival."""
+        self._was_revoked = True
+        if not self._announced.is_set():
+            announced, self._announced = self._announced, Signal()
+            announced.set()
+        loop = gevent.get_hub().loop
+        while self._idle:
+            waiter = self._idle.popleft()
+            self._woken.add(waiter)
+            loop.run_callback(waiter.switch, None)
 
     def all_done(self) -> None:
         """All users of the process have done their rounds: its schedule ended with the last task.
@@ -271,7 +307,7 @@ class ArrivalsPacer:
             self.counts.missed += 1
             self._count("missed", self._due.popleft(), now_s)
 
-    def _count(self, fate: Fate, arrival: Arrival, now_s: float) -> None:
+    def _count(self, fate: ArrivalFate, arrival: Arrival, now_s: float) -> None:
         waited_s = min(now_s - arrival.due_s, self._arrivals.max_wait_s)
         second = int(CLOCK.anchor_s + arrival.due_s)
         self.unserved.add(second, arrival.offered_per_s, fate, waited_s * MS)

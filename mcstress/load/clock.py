@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from math import ceil
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,11 @@ import msgspec
 from gevent.event import Event as Signal
 
 from mcstress.load.pacer import Slot
-from mcstress.metrics.appointments import Fate, Row
+from mcstress.metrics.appointments import AppointmentFate, AppointmentRow
 from mcstress.metrics.event import Scheduled, utc
 from mcstress.services.clock import CLOCK
 from mcstress.users.appointments import HANDOVERS, HOUR_MS, Appointment, Timetable, appointments
-from mcstress.users.board import Recordings
+from mcstress.users.handover_board import Recordings
 from mcstress.users.mail import Mail
 from mcstress.users.mail_dates import DueMail
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
@@ -54,6 +55,7 @@ class SeatDay:
 
     ``mail``: messages from outside, by their appointment's number. ``news`` wakes its user.
     ``has_baseline``: whether the seat's holder has begun the baseline that later ones need.
+    ``up_to_ms``: where the seat was given to others, what is before is this process's own yet.
     """
 
     def __init__(self, coming: list[Appointment]) -> None:
@@ -62,12 +64,17 @@ class SeatDay:
         self.news = Signal()
         self.on: Begun | None = None
         self.has_baseline = False
+        self.up_to_ms: int | None = None
 
     def put(self, due: DueMail) -> None:
         """Take a message from outside in, at its time."""
         self.mail[due.number] = due.mail
         later = next((n for n, one in enumerate(self.coming) if one.at_ms > due.at_ms), None)
         self.coming.insert(len(self.coming) if later is None else later, _of_mail(due))
+        self.wake()
+
+    def wake(self) -> None:
+        """Have its user look again at what comes next."""
         news, self.news = self.news, Signal()
         news.set()
 
@@ -82,8 +89,10 @@ class ClockPacer:
         self._up_to_ms = 0
         self._granted = Signal()
         self._days: dict[Seat, SeatDay] = {}
+        self._from_ms: dict[Seat, int] = {}
+        self._until_ms: dict[Seat, int] = {}
         self._mail_waits: dict[tuple[str, int], list[DueMail]] = {}
-        self._rows: list[Row] = []
+        self._rows: list[AppointmentRow] = []
         self._ended = False
 
     def grant(self, hour_0_in_s: float, up_to_ms: int, mail: Sequence[DueMail] = ()) -> None:
@@ -91,13 +100,31 @@ class ClockPacer:
 
         ``mail`` is for seats of this process.
         """
+        hour_0_s = perf_counter() + hour_0_in_s
         if self._hour_0_s is None:
-            self._hour_0_s = perf_counter() + hour_0_in_s
+            self._hour_0_s = hour_0_s
+        elif perf_counter() < self._hour_0_s > hour_0_s:
+            # Each says the same, and was under way for a while: the least delayed is right.
+            self._hour_0_s = hour_0_s
+            for day in self._days.values():
+                day.wake()
         self._up_to_ms = max(self._up_to_ms, up_to_ms)
         for due in mail:
             self._put(due)
+        self._wake()
+
+    def _wake(self) -> None:
         granted, self._granted = self._granted, Signal()
         granted.set()
+
+    def seated(self, seat: Seat, from_ms: int) -> None:
+        """The seat is this process's, which is to do its appointments from then on."""
+        self._from_ms[seat] = from_ms
+
+    def until_ms(self, seat: Seat) -> int:
+        """Up to when its appointments were done or given up here; 0 where it never began."""
+        self._from_ms.pop(seat, None)
+        return self._until_ms.pop(seat, 0)
 
     def _put(self, due: DueMail) -> None:
         """A message that is nearly due; where its seat's user is not there yet, it waits for it."""
@@ -111,8 +138,10 @@ class ClockPacer:
     def tasks(self, coordinator: Coordinator) -> Iterator[Task]:
         """What the seat has to do until the clock ends, each in its time."""
         with coordinator.interruptible():
-            while self._hour_0_s is None:
+            while self._hour_0_s is None and coordinator.context.holds(coordinator.seat):
                 self._granted.wait()
+        if self._hour_0_s is None:
+            return
         day = self._day_of(coordinator)
         if day.on is not None:  # it raised
             self._close(coordinator, day, "cut")
@@ -162,7 +191,17 @@ class ClockPacer:
             return
         if day.on is not None:
             self._close(user.coordinator, day, "cut")
-        self._give_up_due(user.coordinator.name, day)
+        until_ms = ceil(self._now_ms()) if day.up_to_ms is None else day.up_to_ms
+        self._give_up(user.coordinator.name, day, until_ms)
+        self._until_ms[user.coordinator.seat] = until_ms
+
+    def revoked(self) -> None:
+        """What was let begin before the seats were given to others stays theirs, and no more."""
+        for day in self._days.values():
+            day.up_to_ms = self._up_to_ms
+            day.wake()
+        self._from_ms.clear()
+        self._wake()
 
     def end(self) -> None:
         """Nothing begins any more; each user's appointments are given up when it leaves."""
@@ -171,10 +210,9 @@ class ClockPacer:
             now_s, name = perf_counter(), Seat(*due.place).name
             self._note(name, Begun(_of_mail(due), now_s, now_s, was_idle=False), "cut")
         self._mail_waits.clear()
-        granted, self._granted = self._granted, Signal()
-        granted.set()
+        self._wake()
 
-    def take_rows(self) -> list[Row]:
+    def take_rows(self) -> list[AppointmentRow]:
         """What was over since it was asked last."""
         rows, self._rows = self._rows, []
         return rows
@@ -185,12 +223,12 @@ class ClockPacer:
         day = self._days.get(seat)
         if day is None:
             coming = appointments(Timetable.of(run), seat.persona, seat.trio)
-            now_ms = self._now_ms()
-            day = SeatDay([one for one in coming if one.at_ms >= now_ms])
+            from_ms = self._from_ms.get(seat, self._now_ms())
+            day = SeatDay([one for one in coming if one.at_ms >= from_ms])
             self._days[seat] = day
             for due in self._mail_waits.pop((seat.persona, seat.trio), ()):
                 day.put(due)
-            begun = [one.round for one in coming if one.phase == "baseline" and one.at_ms < now_ms]
+            begun = [one.round for one in coming if one.phase == "baseline" and one.at_ms < from_ms]
             if begun:
                 _say_that_nothing_is_recorded(coordinator, max(begun))
         return day
@@ -211,7 +249,7 @@ class ClockPacer:
         while not self._ended and coordinator.context.holds(coordinator.seat):
             now_s = perf_counter()
             if now_s >= ends_s:
-                self._give_up_due(coordinator.name, day)
+                self._give_up(coordinator.name, day, ceil(self._pace.hours * HOUR_MS))
                 return None
             first = day.coming[0] if day.coming else None
             due_s = ends_s if first is None else self._due_s(first.at_ms)
@@ -233,7 +271,7 @@ class ClockPacer:
     def _begins(self, coordinator: Coordinator, day: SeatDay, begun: Begun) -> bool:
         """Whether it can be done now; else it is given up."""
         one, seat = begun.appointment, coordinator.seat
-        fate: Fate | None = None
+        fate: AppointmentFate | None = None
         if begun.began_s - begun.due_s > self._max_wait_s:
             fate = "missed"
         elif one.lacks_baseline or (_needs_its_own(one, seat) and not day.has_baseline):
@@ -266,29 +304,30 @@ class ClockPacer:
         else:
             self._close(coordinator, day, "done" if has_asked else "skipped")
 
-    def _close(self, coordinator: Coordinator, day: SeatDay, fate: Fate) -> None:
+    def _close(self, coordinator: Coordinator, day: SeatDay, fate: AppointmentFate) -> None:
         begun, day.on, coordinator.appointment = day.on, None, None
         if begun is not None:
             self._note(coordinator.name, begun, fate)
 
-    def _give_up_due(self, name: str, day: SeatDay) -> None:
-        """What is due and was not begun is cut, or missed."""
-        now_s = perf_counter()
-        while day.coming and (due_s := self._due_s(day.coming[0].at_ms)) <= now_s:
-            begun = Begun(day.coming.popleft(), due_s, now_s, was_idle=False)
-            if begun.appointment.at_ms >= self._pace.hours * HOUR_MS:
-                return
-            too_late = now_s - due_s > self._max_wait_s
+    def _give_up(self, name: str, day: SeatDay, until_ms: int) -> None:
+        """What is before ``until_ms``, and before the clock's end, is cut, or was missed."""
+        now_s, until_ms = perf_counter(), min(until_ms, ceil(self._pace.hours * HOUR_MS))
+        while day.coming and day.coming[0].at_ms < until_ms:
+            first = day.coming.popleft()
+            begun = Begun(first, self._due_s(first.at_ms), now_s, was_idle=False)
+            too_late = now_s - begun.due_s > self._max_wait_s
             self._note(name, begun, "missed" if too_late else "cut")
 
-    def _note(self, name: str, begun: Begun, fate: Fate) -> None:
+    def _note(self, name: str, begun: Begun, fate: AppointmentFate) -> None:
         one, (generator_ms, queue_ms) = begun.appointment, begun.late_ms
         until_s = begun.ended_s if fate == "done" else perf_counter()
         response_ms = max(until_s - begun.due_s, 0.0) * MS
         if fate == "missed":
             response_ms = min(response_ms, self._max_wait_s * MS)
         self._rows.append(
-            Row(one.at_ms, name, one.number, one.phase, fate, generator_ms, queue_ms, response_ms)
+            AppointmentRow(
+                one.at_ms, name, one.number, one.phase, fate, generator_ms, queue_ms, response_ms
+            )
         )
 
 

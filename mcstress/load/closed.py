@@ -35,3 +35,6 @@ class ClosedPacer:
 
     def left(self, user: CoordinatorUser) -> None:
         """Nobody waits for a user here."""
+
+    def revoked(self) -> None:
+        """Nobody waits here."""

@@ -40,7 +40,7 @@ class Pacer(Protocol):
         """
 
     def take(self, user: CoordinatorUser) -> Slot | None:
-        """The user's next slot, when it has come; None where there will be none any more."""
+        """The user's next slot, when it has come; None where its seat will have none any more."""
 
     def finished(self, slot: Slot) -> None:
         """The slot's task is done.
@@ -50,3 +50,9 @@ class Pacer(Protocol):
 
     def left(self, user: CoordinatorUser) -> None:
         """The user has given its seat back, and may come again with another."""
+
+    def revoked(self) -> None:
+        """All seats of the process were given to others: who waits here is to ask for another.
+
+        Their waits in ``tasks`` and ``take`` end, with no more tasks and no slot.
+        """

@@ -17,11 +17,12 @@ import msgspec
 
 from mcstress.load.round_places import events_of_a_trio
 from mcstress.load.schedule import TrialPlan
-from mcstress.master.offering import Offering
+from mcstress.master.offered_load import Offering
 from mcstress.metrics.arrivals import Offered, Trial
+from mcstress.metrics.band import BandEntry
 from mcstress.metrics.capacity import capacity_reading, per_s
 from mcstress.metrics.capacity_search import CapacitySearch
-from mcstress.metrics.trial_judgement import Circumstances, Entry, Watched, judged
+from mcstress.metrics.trial_judgement import Circumstances, Watched, judged
 from mcstress.process.loop_lag import LoopSecond
 from mcstress.services.clock import CLOCK
 
@@ -43,7 +44,7 @@ class CapacityTrials:
         self.trials: list[Trial] = []
         self.search = CapacitySearch(first_per_s)
         self._plan = plan
-        self._lowest: Entry | None = None
+        self._lowest: BandEntry | None = None
         self._watched: Counter[int] = Counter()
         self._saturated: Counter[int] = Counter()
         self._calm_since_s: float | None = None

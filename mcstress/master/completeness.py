@@ -18,13 +18,13 @@ from mcstress.evidence.document_parts import (
     Tracing,
     WorkerPart,
 )
-from mcstress.master.offering import totals_of
+from mcstress.master.offered_load import totals_of
 from mcstress.master.run_state import RunState
 from mcstress.master.scenario_clock import appointment_totals
 from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.process.clock_watch import notices
-from mcstress.tracing.counts import SinkCounts
+from mcstress.tracing.delivery_counts import SinkCounts
 from mcstress.tracing.sink import LANGFUSE, TITLES, SinkName
 
 

@@ -20,28 +20,28 @@ from locust.runners import (
 
 from mcstress.cluster import messages
 from mcstress.cluster.channel import Channel
+from mcstress.cluster.delta_pace import every_s
 from mcstress.cluster.dropped import quoted
 from mcstress.load.schedule import GrantedSecond
 from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
 from mcstress.master.mail_blocks import MailByClock
-from mcstress.master.offering import LOOK_S as OFFER_S
-from mcstress.master.offering import Offering, shares_of
+from mcstress.master.offered_load import LOOK_S as OFFER_S
+from mcstress.master.offered_load import Offering, shares_of
 from mcstress.master.progress import Progress
-from mcstress.master.run_state import ImpossibleError, RunState
+from mcstress.master.run_session import RunSession, Speaker
+from mcstress.master.run_state import ENDED_BY_CLOCK, ImpossibleError, RunState
 from mcstress.master.scenario_clock import TICK_S as CLOCK_S
 from mcstress.master.scenario_clock import ScenarioClock
 from mcstress.master.seat_assignment import SeatAssignment
-from mcstress.master.session import RunSession, Speaker
 from mcstress.master.spawn_tracker import SpawnTracker
 from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import LOCAL, WorkerState
 from mcstress.options import option
 from mcstress.services.clock import CLOCK
-from mcstress.tracing.counts import counts_of
+from mcstress.tracing.delivery_counts import counts_of
 from mcstress.worker.segment_file import refused
 
-ENDED_BY_CLOCK = "the clock has ended"
 TICK_S = 1.0
 OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
 SILENT_S = 3.0
@@ -309,17 +309,26 @@ class RunController(RunSession):
         run.segment.flush()
         run.clock_watch.look()
         self._tell_refused(run)
-        for part in run.registry.parts.values():
-            if part.drained is not None or not self.is_there(part):
-                continue
-            users = messages.UserCount(self.living(run), part.trip(CLOCK.now_s()))
-            self.notify(run, part.name, users)
+        self._tell_users(run)
         self._seating.admit(run)
         self._tell_spawned(run)
         self._seating.compact_trios(run)
         self._end_where_done(run)
         if self.progress is not None:
             self.progress.tick(run)
+
+    def _tell_users(self, run: RunState) -> None:
+        """Tell each worker how many users there are and how often to hand over, where it is news.
+
+        Its clock it learns from the answer to each delta.
+        """
+        there = [p for p in run.registry.parts.values() if p.drained is None and self.is_there(p)]
+        news = self.living(run), every_s(len(there))
+        for part in there:
+            trip = part.trip(CLOCK.now_s())
+            if trip is not None or part.told != news:
+                part.told = news
+                self.notify(run, part.name, messages.UserCount(news[0], trip, news[1]))
 
     def _tell_refused(self, run: RunState) -> None:
         """Say once, and at once, that a disk takes no more evidence."""
@@ -348,19 +357,9 @@ class RunController(RunSession):
                 self._seating.free_all(run, part)
 
     def _end_where_done(self, run: RunState) -> None:
-        """End the test when spawning is complete and every living seat has done its rounds.
-
-        Or when all workers have left: nobody would make any load any more.
-        """
-        is_complete = run.stage is RunStage.RUNNING and not run.solo_phase.waiting
-        rounds_done = is_complete and run.seats.all_done()
-        is_ending = run.stage >= RunStage.STOPPING
-        found = run.capacity is not None and run.capacity.is_over
-        if is_ending or not (rounds_done or found or self._everyone_left(run)):
-            return
-        done = "rounds done" if run.clock is None else ENDED_BY_CLOCK
-        others = "the search for the capacity is over" if found else "all workers left"
-        self._end(run, done if rounds_done else others)
+        """End the test where nothing is left to do, or nobody to do it."""
+        if why := run.why_over(everyone_left=self._everyone_left(run)):
+            self._end(run, why)
 
     def _end(self, run: RunState, why: str) -> None:
         """Stop the test, which ends the process where it is headless."""

@@ -16,9 +16,9 @@ from mcstress.cluster.messages import FinishTraces
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Completeness
 from mcstress.evidence.run_document import RunDocument, build
+from mcstress.evidence.store.event_line import ReadOptions
 from mcstress.evidence.store.history import History, RunFile, events_as_made, files_of_run
 from mcstress.evidence.store.integrity import differences
-from mcstress.evidence.store.reading import ReadOptions
 from mcstress.master.completeness import completeness, sink_totals
 from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
@@ -152,10 +152,10 @@ def read_back(run: RunState) -> History | None:
     try:
         files = files_of_run(run.paths.events)
         with suppress(UsageError):
-            history = History(files)
+            history = History(files.paths, left_out=files.left_out)
             if not history.faults():
                 return history
-        return History(files, ReadOptions(strict=True, skip_damaged=True))
+        return History(files.paths, ReadOptions(strict=True, skip_damaged=True), files.left_out)
     except (UsageError, OSError) as fault:
         run.read_fault = str(fault)
         return None

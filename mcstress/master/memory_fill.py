@@ -15,6 +15,12 @@ from mcstress.users.memory import fill, remembering
 
 TELL_EVERY_S = 5.0
 NO_LEAKS = "memory.leaks == 0"
+NOTHING_BACK = {
+    "update": "changes.stale == 0",
+    "delete": "changes.returned == 0",
+    "forget": "changes.remembered == 0",
+}
+"""The checks of what a target can change, by capability."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +52,16 @@ def fill_memory(settings: Settings, system: SystemUnderTest, users: int) -> int:
 
 
 def checks_of(settings: Settings, system: SystemUnderTest) -> list[Check]:
-    """The checks, and that no memory leaks where one is asked by itself and none were asked for."""
+    """The checks; where none were asked for, also those of what only some targets can.
+
+    No memory that is asked by itself may leak, and nothing come back that was changed.
+    """
     can = system.target.capabilities
     by_default = {check.text for check in settings.checks} <= {
         " ".join(one.check.split()) for one in settings.scenario.thresholds
     }
-    its_own = [parse_check(NO_LEAKS)] if can.record and can.recall and by_default else []
-    return settings.checks + [one for one in its_own if one not in settings.checks]
+    if not by_default:
+        return settings.checks
+    texts = [NO_LEAKS] if can.record and can.recall else []
+    texts += [text for name, text in NOTHING_BACK.items() if getattr(can, name)]
+    return settings.checks + [one for one in map(parse_check, texts) if one not in settings.checks]

@@ -16,8 +16,8 @@ from mcstress.master.completeness import evidence_faults
 from mcstress.master.run_state import RunState
 from mcstress.metrics.intervals import import_scipy
 from mcstress.metrics.load_curve import pace
+from mcstress.metrics.number_format import a_second, milliseconds, shown
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.shown import milliseconds, shown
 from mcstress.services.clock import CLOCK
 
 logger = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ def words(glance: Glance) -> str:
         f"round {glance.round}",
         f"{glance.events:,} events",
         f"{glance.users:,} users",
-        None if glance.offered_per_s is None else f"{glance.offered_per_s:.3g}/s offered",
+        None if glance.offered_per_s is None else f"{a_second(glance.offered_per_s)}/s offered",
         None if glance.requests_per_s is None else f"{glance.requests_per_s:,.0f} req/s",
         None if glance.p95_ms is None else f"p95 {milliseconds(glance.p95_ms)} ms",
         None if glance.determinism is None else f"determinism {shown(glance.determinism)}",

@@ -9,6 +9,7 @@ from tempfile import mkdtemp
 
 import msgspec
 
+from mcstress.evidence.report.readings import verdict_of
 from mcstress.evidence.report.write import update_head, write_report
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.history import History
@@ -17,10 +18,11 @@ from mcstress.master.run_state import RunState
 
 
 class FinishedRun(msgspec.Struct, frozen=True):
-    """A run's files and its verdict."""
+    """A run's files, its verdict, and whether nothing of it is left unsettled."""
 
     paths: ReportPaths
     verdict: str
+    is_settled: bool
 
 
 class FinishedRuns:
@@ -32,7 +34,8 @@ class FinishedRuns:
 
     def add(self, paths: ReportPaths, document: RunDocument) -> None:
         """Note the run that has just ended."""
-        self.runs.append(FinishedRun(paths, document.verdict))
+        is_settled = verdict_of(document).tone == "good"
+        self.runs.append(FinishedRun(paths, document.verdict, is_settled))
         self.document = document
 
 

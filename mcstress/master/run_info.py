@@ -162,6 +162,7 @@ def settings(run: RunState) -> dict[str, Any]:
         "truth": given.truth.path,
         "rest": given.rest_path,
         "memory_size": given.memory_size,
+        "set": {one.key: one.value for one in given.target_name.numbers},
     }
 
 

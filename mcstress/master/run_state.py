@@ -18,9 +18,9 @@ from mcstress.evidence.store.segment import Segment
 from mcstress.load.arrivals import Arrivals
 from mcstress.load.schedule import TrialPlan
 from mcstress.master.capacity_trials import CapacityTrials
+from mcstress.master.handover_partners import HandoverPartners
 from mcstress.master.mail_blocks import MailBlocks, MailByClock
-from mcstress.master.offering import Offering
-from mcstress.master.partners import HandoverPartners
+from mcstress.master.offered_load import Offering
 from mcstress.master.run_info import describe
 from mcstress.master.scenario_clock import ScenarioClock
 from mcstress.master.seat_pool import Headcount, SeatPool
@@ -33,12 +33,13 @@ from mcstress.process.clock_watch import ClockWatch
 from mcstress.services.clock import CLOCK
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
-from mcstress.tracing.counts import counts_of
+from mcstress.tracing.delivery_counts import counts_of
 from mcstress.truth_check import said_of_truth
 from mcstress.users.appointments import Timetable
 from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
+ENDED_BY_CLOCK = "the clock has ended"
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class ImpossibleError(Exception):
 
 
 class RunState:
-    """Settings, seats, roll, merged figures and the main evidence file of one run."""
+    """Settings, seats, workers, merged figures and the main evidence file of one run."""
 
     def __init__(
         self, settings: Settings, run: Run, system: SystemUnderTest, paths: ReportPaths, mode: str
@@ -115,6 +116,20 @@ class RunState:
     def go(self, to: RunStage) -> None:
         """To another stage of its life; raises WrongChangeError."""
         self.stage = changed(f"run {self.run.label}", self.stage, to, RUN_CHANGES)
+
+    def why_over(self, *, everyone_left: bool) -> str:
+        """Why there is nothing left to do, or nobody to do it; empty: it goes on, or ends already.
+
+        A run of rounds is over once spawning is complete and every living seat has done its own.
+        """
+        if self.stage >= RunStage.STOPPING:
+            return ""
+        is_complete = self.stage is RunStage.RUNNING and not self.solo_phase.waiting
+        if is_complete and self.seats.all_done():
+            return "all rounds completed" if self.clock is None else ENDED_BY_CLOCK
+        if self.capacity is not None and self.capacity.is_over:
+            return "the search for the capacity is over"
+        return "all workers left" if everyone_left else ""
 
     def first_record(self) -> dict[str, Any]:
         """The line that a report can be made from when nothing else is left."""

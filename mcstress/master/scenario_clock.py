@@ -8,18 +8,19 @@ doubles nothing.
 from __future__ import annotations
 
 import logging
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
+from math import ceil
 
 import msgspec
 
 from mcstress.master.mail_blocks import HandedOut, MailByClock
-from mcstress.master.offering import BEGINS_IN_S
-from mcstress.master.seat_pool import SeatPool
+from mcstress.master.offered_load import BEGINS_IN_S
+from mcstress.master.seat_pool import Place, SeatPool
 from mcstress.master.worker_registry import WorkerState
-from mcstress.metrics.appointments import AppointmentTotals, Row, totals
-from mcstress.metrics.shown import shown_hour
+from mcstress.metrics.appointments import AppointmentRow, AppointmentTotals, totals
+from mcstress.metrics.number_format import shown_hour
 from mcstress.services.clock import CLOCK
 from mcstress.users.appointments import HOUR_MS, Timetable, appointments
 from mcstress.users.run import ClockPace, Run, Seat
@@ -36,7 +37,7 @@ class Sitting(msgspec.Struct):
     """A worker's user on a seat: since when, in scenario ms."""
 
     worker: str
-    from_ms: float
+    from_ms: int
 
 
 class ScenarioClock:
@@ -45,12 +46,14 @@ class ScenarioClock:
     def __init__(self, run: Run, pace: ClockPace, max_wait_s: float) -> None:
         self.pace = pace
         self.hour_0_s: float | None = None
-        self.rows: list[Row] = []
+        self.rows: list[AppointmentRow] = []
         self.told: Counter[str] = Counter()
         self._table = Timetable.of(run)
         self._max_wait_s = max_wait_s
         self._ended_s: float | None = None
-        self._sitting: dict[Seat, Sitting] = {}
+        self._sitting: dict[Place, Sitting] = {}
+        self._until_ms: dict[Place, int] = {}
+        self._let_ms = 0
         self._due: Counter[str] = Counter()
 
     def begin(self) -> None:
@@ -95,29 +98,43 @@ class ScenarioClock:
         if self.hour_0_s is None or self._ended_s is not None:
             return None
         ahead_ms = self.hour_at(CLOCK.now_s() + AHEAD_S) * HOUR_MS
-        return self.hour_0_s - CLOCK.now_s(), max(round(ahead_ms), 0)
+        self._let_ms = max(round(ahead_ms), self._let_ms)
+        return self.hour_0_s - CLOCK.now_s(), self._let_ms
 
     def end(self) -> None:
         """Nothing begins any more; twice is once."""
         if self._ended_s is None:
             self._ended_s = CLOCK.now_s()
 
-    def seated(self, seat: Seat, worker: str) -> None:
-        """A worker's user has the seat from now on."""
-        self._sitting[seat] = Sitting(worker, self._now_ms)
+    def seated(self, seat: Seat, worker: str) -> int:
+        """A worker's user has the seat: its appointments from when on, in scenario ms.
 
-    def freed(self, seat: Seat) -> None:
-        """Nobody has it any more."""
-        if (sitting := self._sitting.pop(seat, None)) is not None:
-            self._due[sitting.worker] += self._due_since(seat, sitting)
+        From now on, but for what its last holder may have begun.
+        """
+        place = seat.persona, seat.trio
+        from_ms = max(ceil(self._now_ms), self._until_ms.get(place, 0), 0)
+        self._sitting[place] = Sitting(worker, from_ms)
+        return from_ms
 
-    def _due_since(self, seat: Seat, sitting: Sitting) -> int:
-        """How many of its appointments came since it was taken, until now."""
-        times = [one.at_ms for one in appointments(self._table, seat.persona, seat.trio)]
-        until_ms = min(self._now_ms, self._table.end_ms)
-        return max(bisect_right(times, until_ms) - bisect_right(times, sitting.from_ms), 0)
+    def freed(self, seat: Seat, until_ms: int | None) -> None:
+        """Nobody has it any more; what was before ``until_ms`` was its holder's.
 
-    def take(self, worker: str, rows: Iterable[Row]) -> None:
+        None: its worker is lost, and may have begun all that it was let.
+        """
+        place = seat.persona, seat.trio
+        latest_ms = max(self._let_ms, ceil(self._now_ms))
+        until_ms = self._let_ms if until_ms is None else min(until_ms, latest_ms)
+        if (sitting := self._sitting.pop(place, None)) is not None:
+            self._until_ms[place] = max(until_ms, sitting.from_ms)
+            self._due[sitting.worker] += self._due_in(place, sitting.from_ms, until_ms)
+
+    def _due_in(self, place: Place, from_ms: float, until_ms: float) -> int:
+        """How many of its appointments come in this time, the end not included."""
+        times = [one.at_ms for one in appointments(self._table, *place)]
+        until_ms = min(until_ms, self._table.end_ms)
+        return max(bisect_left(times, until_ms) - bisect_left(times, from_ms), 0)
+
+    def take(self, worker: str, rows: Iterable[AppointmentRow]) -> None:
         """What a worker told."""
         rows = [*rows]
         self.rows += rows
@@ -139,22 +156,25 @@ class ScenarioClock:
         for one in mail.unclaimed(too_late_ms):
             name = Seat(one.persona, one.trio).name
             self.rows.append(
-                Row(one.at_ms, name, one.number, "inbox", "missed", 0.0, waited_ms, waited_ms)
+                AppointmentRow(
+                    one.at_ms, name, one.number, "inbox", "missed", 0.0, waited_ms, waited_ms
+                )
             )
             self.told[MASTER] += 1
         return found
 
     def due_of(self, worker: str) -> int:
         """How many appointments came while users of the worker had their seats."""
+        now_ms = self._now_ms
         return self._due[worker] + sum(
-            self._due_since(seat, sitting)
-            for seat, sitting in self._sitting.items()
+            self._due_in(place, sitting.from_ms, now_ms)
+            for place, sitting in self._sitting.items()
             if sitting.worker == worker
         )
 
 
 def appointment_totals(
-    clock: ScenarioClock, parts: Iterable[WorkerState], rows: list[Row]
+    clock: ScenarioClock, parts: Iterable[WorkerState], rows: list[AppointmentRow]
 ) -> AppointmentTotals:
     """What became of all appointments; ``rows``: what was told, or is in the files of the run.
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 
 from mcstress.cluster import messages
+from mcstress.locust_compat import most_of
+from mcstress.master.run_session import RunSession
 from mcstress.master.run_state import RunState
-from mcstress.master.session import RunSession
+from mcstress.master.solo_phase import SeatAsked
 from mcstress.master.stages import RunStage
 from mcstress.master.worker_registry import WorkerState
 from mcstress.users.run import Seat
 
+LEAVES_S = 10.0
+"""So long somebody new waits for the one that it replaces to leave."""
 OnChange = Callable[[RunState], None]
 
 logger = logging.getLogger(__name__)
@@ -24,6 +29,7 @@ class SeatAssignment:
         self._session = session
         self._on_arrival = on_arrival
         self._on_done_rounds = on_done
+        self._line: list[tuple[float, SeatAsked]] = []
         session.channel.listen(messages.SeatRequest, self._on_lease)
         session.channel.listen(messages.Release, self._on_release)
         session.channel.listen(messages.BeginRound, self._on_begin_round)
@@ -41,7 +47,25 @@ class SeatAssignment:
         if lease.persona not in run.run.scenario.personas:
             self._session.dropped.note("of a persona that the run has not", sender, lease.persona)
         elif not run.solo_phase.holds_back((lease, sender), run.seats):
-            self._grant(run, speaker.part, lease)
+            self._line.append((time.monotonic(), (lease, sender)))
+            self._seat_line(run)
+
+    def _seat_line(self, run: RunState) -> None:
+        """Seat who waits, unless all seats of its persona are held yet.
+
+        Where Locust moves users to another worker, the new ones ask before the old ones have left.
+        """
+        line, self._line = self._line, []
+        for since_s, (lease, sender) in line:
+            part = run.registry.of_client(sender)
+            if part is None or part.lost or lease.run_uid != run.run.uid:
+                continue
+            most = most_of(self._session.runner, lease.persona)
+            is_full = most is not None and run.seats.held(lease.persona) >= max(most, 1)
+            if is_full and time.monotonic() - since_s < LEAVES_S:
+                self._line.append((since_s, (lease, sender)))
+            else:
+                self._grant(run, part, lease)
 
     def _speaks_for(self, run_uid: str, seat: Seat, sender: str) -> RunState | None:
         """The run, where the speaker has the seat, or may have had it until a moment ago."""
@@ -61,10 +85,8 @@ class SeatAssignment:
     def admit(self, run: RunState) -> None:
         """Seat those whose wait is over, but for users of a worker that is gone meanwhile."""
         self._end_reference(run)
-        for lease, sender in run.solo_phase.admit():
-            part = run.registry.of_client(sender)
-            if part is not None and not part.lost:
-                self._grant(run, part, lease)
+        self._line += [(time.monotonic(), asked) for asked in run.solo_phase.admit()]
+        self._seat_line(run)
 
     def _on_at_rest(self, told: messages.AtRest, sender: str) -> None:
         speaker = self._session.part_of(told.run_uid, sender)
@@ -82,11 +104,12 @@ class SeatAssignment:
         if run.stage >= RunStage.STOPPING:
             return
         seat = run.seats.lease(lease.persona, part.name)
-        if run.clock is not None:
-            run.clock.seated(seat, part.name)
+        from_ms = 0 if run.clock is None else run.clock.seated(seat, part.name)
         users = self._session.living(run)
         run.record_user_count(users)
-        self._session.notify(run, part.name, messages.SeatGranted(lease.ticket, seat, users))
+        self._session.notify(
+            run, part.name, messages.SeatGranted(lease.ticket, seat, users, from_ms)
+        )
         for giver in run.partners.givers_of(seat):
             self._session.notify(run, part.name, self._partner(run, giver, seat.trio))
         for recordings in run.partners.recordings_for(seat):
@@ -108,13 +131,15 @@ class SeatAssignment:
 
     def _on_release(self, release: messages.Release, sender: str) -> None:
         if run := self._speaks_for(release.run_uid, release.seat, sender):
-            self._free(run, release.seat)
+            self._free(run, release.seat, release.until_ms)
 
-    def _free(self, run: RunState, seat: Seat) -> None:
+    def _free(self, run: RunState, seat: Seat, until_ms: int | None = None) -> None:
+        """``until_ms``: as its worker said; None: that says nothing any more."""
         if run.seats.release(seat):
             if run.clock is not None:
-                run.clock.freed(seat)
+                run.clock.freed(seat, until_ms)
             self._tell_takers(run, seat)
+            self._seat_line(run)
 
     def _on_begin_round(self, begun: messages.BeginRound, sender: str) -> None:
         if run := self._speaks_for(begun.run_uid, begun.seat, sender):

@@ -44,6 +44,10 @@ class SeatPool:
     def __len__(self) -> int:
         return len(self._leases)
 
+    def held(self, persona: str) -> int:
+        """How many of the persona's seats are held."""
+        return self._made.get(persona, 0) - len(self._free.get(persona, ()))
+
     def lease(self, persona: str, worker: str) -> Seat:
         """Give the worker the lowest free seat of the persona."""
         free = self._free.setdefault(persona, [])

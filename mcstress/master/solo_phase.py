@@ -10,7 +10,7 @@ import time
 
 from mcstress.cluster.messages import SeatRequest
 from mcstress.master.seat_pool import SeatPool
-from mcstress.users.at_rest import RestLists
+from mcstress.users.lists_at_rest import RestLists
 
 MOST_TIMES = 2
 """The reference lasts at most so many times the seconds asked for, until all was asked."""

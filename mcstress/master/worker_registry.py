@@ -10,7 +10,7 @@ from gevent.lock import RLock
 from mcstress.cluster.messages import Delta, Drained, RoundTrip
 from mcstress.load.schedule import ArrivalCounts
 from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
-from mcstress.tracing.counts import ProcessCounts, counts_of
+from mcstress.tracing.delivery_counts import ProcessCounts, counts_of
 
 LOCAL = "local"
 
@@ -25,6 +25,7 @@ class WorkerState(msgspec.Struct):
     did not arrive; ``copied``: all of it was fetched from another machine. ``last_delta``: when it
     went out (its clock) and came in (ours), until that is answered. ``left_early``: it handed over
     before the run's end. ``arrivals``: what became of those that it was granted, as it told last;
+    ``told``: how many users there are and how often to hand over, as it was told last;
     ``seconds_watched``: how many seconds its own timer ran. ``mail_taken``: messages from outside
     that its users took.
     """
@@ -57,6 +58,7 @@ class WorkerState(msgspec.Struct):
     arrivals: ArrivalCounts = msgspec.field(default_factory=ArrivalCounts)
     seconds_watched: int = 0
     seconds_saturated: int = 0
+    told: tuple[int, float] | None = None
 
     def go(self, to: WorkerStage) -> None:
         """To the next stage; raises WrongChangeError."""

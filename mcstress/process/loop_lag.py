@@ -65,7 +65,10 @@ class LoopLag:
                 lags_ms.append(max(0.0, perf_counter() - due_s) * 1000)
             lasted_s = perf_counter() - begin_s
             share = (process_time() - cpu_s) / lasted_s
-            self._seconds.append(LoopSecond(int(at), p99(lags_ms), share))
+            # A process that was frozen has one tick that lasts many seconds.
+            seconds = max(1, round(lasted_s))
+            lag_ms = p99(lags_ms) if seconds == 1 else max(lags_ms)
+            self._seconds += [LoopSecond(int(at) + n, lag_ms, share) for n in range(seconds)]
 
 
 def p99(lags_ms: list[float]) -> float:

@@ -7,8 +7,6 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
-import gevent
-
 if TYPE_CHECKING:
     from locust.env import Environment
 
@@ -35,6 +33,8 @@ def _settle(**_: Any) -> None:
 
 def disable_greenlet_tree() -> None:
     """Do without the stack at which each greenlet was begun: half a KB for every user."""
+    import gevent  # noqa: PLC0415  (the command line needs the terminal's part alone)
+
     gevent.config.track_greenlet_tree = False
 
 

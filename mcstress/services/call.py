@@ -20,7 +20,7 @@ from mcstress.services.failure_reason import (
 )
 from mcstress.services.gateway.schema import encode
 from mcstress.services.http.transport import Reply, Transport
-from mcstress.services.reading import read
+from mcstress.services.lenient_decoding import read
 from mcstress.services.step import Step, leave_cut
 from mcstress.services.trace_context import TraceContext, new_span_id
 

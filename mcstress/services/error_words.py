@@ -2,6 +2,7 @@
 
 ``{"error": str}``, ``{"error": {"message"}}``, ``{"message"}``, ``{"errors": […]}``, FastAPI's
 ``detail`` (a string, or a list of ``loc`` and ``msg``), and ``title`` and ``detail`` (RFC 9457).
+Of a failed answer also ``{"fault": {"text"}}``, whatever its name.
 """
 
 from __future__ import annotations
@@ -50,6 +51,21 @@ def error_words(body: bytes) -> str | None:
     if title and detail and title not in detail:
         return error or message or f"{title}: {detail}"
     return error or message or detail or title or _words(said.get("errors"))
+
+
+def words_of_failure(body: bytes) -> str | None:
+    """The same of an answer that says by its status that it failed: whatever member has words."""
+    words = error_words(body)
+    if words is not None:
+        return words
+    return next((words for one in _object(body).values() if (words := _inner(one))), None)
+
+
+def _inner(member: Any) -> str | None:
+    """The words in an object that has no usual name."""
+    if not isinstance(member, dict):
+        return None
+    return _one(member) or _text(member.get("text"))
 
 
 def error_member(body: bytes) -> str | None:

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from mcstress.services.error_words import error_member, error_words
+from mcstress.services.error_words import error_member, error_words, words_of_failure
 from mcstress.services.http.blanking import blank_text
 from mcstress.services.http.transport import Reply
 
@@ -35,7 +35,7 @@ def status_fault(reply: Reply) -> str:
     """The reason that a status other than 2xx is, with the service's own words."""
     if reply.status in REDIRECTS:
         return f"redirect {reply.status} not followed"
-    words = error_words(reply.body)
+    words = words_of_failure(reply.body)
     later = _later(reply) if reply.status == TOO_MANY else ""
     if words is None:
         return f"HTTP {reply.status} ({later or content_type(reply)})"

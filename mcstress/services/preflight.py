@@ -28,9 +28,9 @@ from mcstress.services.http.bearer_token import (
     withheld,
 )
 from mcstress.services.http.transport import Reply, Transport
+from mcstress.services.lenient_decoding import read
 from mcstress.services.llm import ollama_schema, openai
 from mcstress.services.llm.clients import API_NAMES, Api
-from mcstress.services.reading import read
 
 Answer = TypeVar("Answer")
 

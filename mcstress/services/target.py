@@ -9,15 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
 import msgspec
 
-from mcstress.metrics.event import Hit, Item
+from mcstress.metrics.event import Fate, Hit, Item
 from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.services.step import Step, leave_cut
+from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.secrets import Allowed
 from mcstress.services.trace_context import TraceContext, new_span_id
 
@@ -25,8 +26,11 @@ Answer = TypeVar("Answer")
 
 SEARCH, RECORD, INBOX = "matrix.search", "playbook.record", "observerd.inbox.record"
 EMBED, ADD = "embed", "index.add"
+UPDATE, DELETE, FORGET = "index.update", "index.delete", "playbook.forget"
 """The names of the steps that figures are made of, whatever system answers them."""
 
+
+FATES: tuple[Fate, ...] = get_args(Fate)
 
 INBOX_BYTES = 8192
 """An inbox must refuse a longer body (docs/wire.md); that refusal is not counted as a failure."""
@@ -124,7 +128,8 @@ class TargetSetup(msgspec.Struct, frozen=True):
 
     ``url`` is ``--host``, empty without one. ``corpora`` are those that the scenario searches,
     ``fresh_corpus`` the one it adds to. Times are in seconds. ``file`` is the path of a
-    target's file, ``text`` what is in it, ``tokens`` what ``--target-token`` allows.
+    target's file, ``text`` what is in it, ``numbers`` what ``--set`` replaces there, ``tokens``
+    what ``--target-token`` allows.
     """
 
     url: str = ""
@@ -137,6 +142,7 @@ class TargetSetup(msgspec.Struct, frozen=True):
     token_hosts: TokenHosts = TokenHosts()
     file: str = ""
     text: str = ""
+    numbers: tuple[Number, ...] = ()
     tokens: tuple[Allowed, ...] = ()
 
 
@@ -144,7 +150,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What a target can do. Searching is what every target can.
 
     ``recall``: the memory is asked by itself; else it takes part in a search. ``exclude``: a search
-    heeds ``Search.exclude``.
+    heeds ``Search.exclude``. ``update`` and ``delete``: items; ``forget``: what was recorded.
     """
 
     record: bool = True
@@ -153,6 +159,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     inbox: bool = True
     sizes: bool = True
     exclude: bool = True
+    update: bool = False
+    delete: bool = False
+    forget: bool = False
 
     def skipped_phases(self) -> dict[str, str]:
         """The phases that are left out, each with the reason."""
@@ -165,7 +174,10 @@ class Capabilities(msgspec.Struct, frozen=True):
 
     def table(self) -> list[tuple[str, bool, str]]:
         """What a target may do, whether this one can, and what follows where it cannot."""
-        return [(words, getattr(self, name), effect) for name, (words, effect) in _EFFECTS.items()]
+        return [
+            (words, getattr(self, name), effect if self.record else _NO_MEMORY.get(name, effect))
+            for name, (words, effect) in _EFFECTS.items()
+        ]
 
 
 _SKIPPED = {
@@ -183,7 +195,11 @@ _EFFECTS = {
     "inbox": ("take messages in", "the inbox phase does not hand them in"),
     "sizes": ("say its sizes", "sizes of corpora and chance levels are unknown"),
     "exclude": ("exclude items", "swap is skipped"),
+    "update": ("update items", "nothing is updated"),
+    "delete": ("delete items", "what is added stays"),
+    "forget": ("forget answers", "what is recorded stays"),
 }
+_NO_MEMORY = dict.fromkeys(("recall", "forget"), "there is no memory")
 
 
 class Target:
@@ -218,6 +234,9 @@ class Target:
             inbox=self._defines("inbox"),
             sizes=self._defines("sizes"),
             exclude=self.can_exclude,
+            update=self._defines("update"),
+            delete=self._defines("delete"),
+            forget=self._defines("forget"),
         )
 
     def _defines(self, method: str) -> bool:
@@ -243,7 +262,7 @@ class Target:
         raise NotImplementedError
 
     def record(self, recording: Recording, trace: TraceContext) -> Step[Any]:
-        """Step ``playbook.record``."""
+        """Step ``playbook.record``; its answer may be a ``Fate``: what became of the recording."""
         raise NotImplementedError
 
     def add(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:
@@ -251,6 +270,21 @@ class Target:
 
         A step that failed is the last one.
         """
+        raise NotImplementedError
+
+    def update(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:
+        """Step ``index.update``: the item of that id is as ``item`` says from then on.
+
+        It comes after ``embed`` where the vector is made apart.
+        """
+        raise NotImplementedError
+
+    def delete(self, item: NewItem, trace: TraceContext) -> Step[Any]:
+        """Step ``index.delete``: the item is found no more, in the memory neither."""
+        raise NotImplementedError
+
+    def forget(self, recording: Recording, trace: TraceContext) -> Step[Any]:
+        """Step ``playbook.forget``: the memory no longer knows what it was told."""
         raise NotImplementedError
 
     def add_all(self, items: Sequence[NewItem], trace: TraceContext) -> Iterator[Step[Any]]:

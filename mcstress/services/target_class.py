@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -16,9 +18,13 @@ from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 from mcstress.services.gateway.target import GatewayTarget
 from mcstress.services.target import Target, TargetSetup
-from mcstress.services.toml.file import LlmTable, read_file
+from mcstress.services.toml.numbers import OPTION as NUMBERS
+from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.plan import plan_of
 from mcstress.services.toml.target import toml_target
+from mcstress.services.toml.target_file import LlmTable, read_file
+
+Made = TypeVar("Made")
 
 OPTION = "--target"
 ENDING = ".toml"
@@ -60,19 +66,23 @@ def target_class(name: str) -> type[Target]:
 
 
 class TargetName(msgspec.Struct, frozen=True):
-    """``--target``, read: ``file`` and ``text`` are a TOML file's, empty for a class."""
+    """``--target``, read: ``file`` and ``text`` are a TOML file's, empty for a class.
+
+    ``numbers`` are those of ``--set``.
+    """
 
     name: str = ""
     file: str = ""
     text: str = ""
+    numbers: tuple[Number, ...] = ()
 
     def kind(self) -> type[Target]:
         """The class; UsageError where it is not there, or wrong."""
-        return toml_target(self.file, self.text) if self.file else target_class(self.name)
+        return self._of_file(toml_target) if self.file else target_class(self.name)
 
     def llm(self) -> LlmTable | None:
         """``[llm]`` of the file; None where there is none."""
-        return plan_of(self.file, self.text).tables.llm if self.file else None
+        return self._of_file(plan_of).tables.llm if self.file else None
 
     def warnings(self) -> list[str]:
         """What in the file looks like a secret, a line each; the value itself is not shown."""
@@ -81,24 +91,44 @@ class TargetName(msgspec.Struct, frozen=True):
         return [
             f"{self.file}: {key}: found what looks like a secret, expected the name of an "
             "environment variable (token, password) or a file (token_file): files are passed on"
-            for key in plan_of(self.file, self.text).suspicious
+            for key in self._of_file(plan_of).suspicious
         ]
 
+    def _of_file(self, make: Callable[[str, str, tuple[Number, ...]], Made]) -> Made:
+        return make(self.file, self.text, self.numbers)
 
-def read_target(name: str) -> TargetName:
+
+def read_target(name: str, numbers: tuple[Number, ...] = ()) -> TargetName:
     """``name`` as ``--target`` has it; a file is read. UsageError where it cannot be."""
     shipped = SHIPPED / f"{name}{ENDING}"
     if name.endswith(ENDING):
-        return TargetName(name, name, read_file(name))
+        return TargetName(name, name, read_file(name), numbers)
     if name and ":" not in name and "/" not in name and shipped.is_file():
-        return TargetName(name, str(shipped), read_file(str(shipped)))
+        return TargetName(name, str(shipped), read_file(str(shipped)), numbers)
+    if numbers:
+        what = f"{OPTION} {clip(name)}" if name else f"no {OPTION}"
+        raise UsageError(
+            f"{NUMBERS} {numbers[0].text}: found {what}, expected a target of a TOML file, which "
+            "has such a number"
+        )
     return TargetName(name)
+
+
+def import_early(name: str) -> None:
+    """Import a class of a user's own where that may take as long as an SDK takes.
+
+    A worker that imports amid a run is silent meanwhile, and its master takes it for lost. What is
+    wrong is told when the target is made.
+    """
+    if ":" in name:
+        with suppress(UsageError):
+            target_class(name)
 
 
 def make_target(name: str, setup: TargetSetup) -> Target:
     """The target of this process; ServiceRefusalError where the class cannot be made."""
     if setup.file:
-        return toml_target(setup.file, setup.text)(setup)
+        return toml_target(setup.file, setup.text, setup.numbers)(setup)
     kind = target_class(name)
     if not name:
         return kind(setup)

@@ -9,15 +9,15 @@ import gevent
 import httpx
 from gevent.event import Event as Flag
 
-from mcstress.tracing.http.posting import SendPolicy
+from mcstress.tracing.batch_sizing import observation_portions, score_portions
+from mcstress.tracing.http.batch_posting import SendPolicy
 from mcstress.tracing.lane import SLICE, SLICE_AT_END, Lane, RunEnd
 from mcstress.tracing.notices import ErrorBoundary
-from mcstress.tracing.portions import observation_portions, score_portions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mcstress.tracing.counts import TraceCounts
+    from mcstress.tracing.delivery_counts import TraceCounts
     from mcstress.tracing.limits import Limits
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.overflow import SpoolQueue

@@ -11,7 +11,7 @@ from mcstress.tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
     from mcstress.tracing.notices import ErrorBoundary
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
     from mcstress.tracing.observation_of_step import Translator
     from mcstress.tracing.queue import Queued
 
@@ -27,7 +27,7 @@ class EntryFactory:
         self._mask = Masker(translator.run.mask)
         self._border = border
 
-    def of(self, item: Queued) -> Entry | None:
+    def of(self, item: Queued) -> TraceEntry | None:
         """The entry of ``item``, the same each time; None where it cannot be made."""
         with self._border:
             if not isinstance(item, TracedStep):
@@ -48,6 +48,6 @@ class EntryFactory:
         return None
 
 
-def as_it_is(entry: Entry) -> Entry:
+def as_it_is(entry: TraceEntry) -> TraceEntry:
     """For those who send entries that somebody made."""
     return entry

@@ -16,11 +16,11 @@ from mcstress.tracing.notices import ErrorBoundary
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mcstress.tracing.batch_sizing import Portions
     from mcstress.tracing.http.reply import SinkReply
     from mcstress.tracing.limits import Limits
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.overflow import SpoolQueue
-    from mcstress.tracing.portions import Portions
     from mcstress.tracing.queue import Queued
 
 SLICE = 100

@@ -19,7 +19,7 @@ from mcstress.tracing.trace import MASK, MaskLevel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
 
 _STRING = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)("|\\?\Z)'
 """A JSON string; of a body that was cut, also one without its end."""
@@ -90,6 +90,7 @@ _RULES = {
     "observerd.inbox.record": _Rule(said, anything),
     "embed": _Rule(anything, None),
     "index.add": _Rule(None, None),
+    "index.update": _Rule(None, None),
     "llm.parse_demand": _Rule(said, said),
     "llm.judge_top1": _Rule(said, said),
     "llm.paraphrase": _Rule(said, said),
@@ -103,7 +104,7 @@ class Masker:
     def __init__(self, level: MaskLevel | None = None) -> None:
         self._level = level
 
-    def entry(self, entry: Entry) -> Entry:
+    def entry(self, entry: TraceEntry) -> TraceEntry:
         """What is sent of ``entry``, which itself stays as it is."""
         if isinstance(entry, Score):
             return self._score(entry)

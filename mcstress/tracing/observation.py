@@ -60,6 +60,6 @@ class Score(msgspec.Struct, kw_only=True, tag="score", tag_field="is"):
         return sha256(target.encode()).hexdigest()[:32]
 
 
-Entry = Observation | Score
+TraceEntry = Observation | Score
 
 encoder = msgspec.json.Encoder()

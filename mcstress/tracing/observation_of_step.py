@@ -13,7 +13,7 @@ from mcstress.tracing.observation import Level, Observation, ObservationKind
 from mcstress.tracing.trace import Trace, TraceRun
 
 if TYPE_CHECKING:
-    from mcstress.tracing.traced_step import Done, TracedStep
+    from mcstress.tracing.traced_step import StepFacts, TracedStep
 
 LLM_PREFIX = "llm."
 SEARCHES = frozenset({"matrix.search", "freshness.search", "freshness.poll"})
@@ -76,7 +76,7 @@ def _text(body: bytes, body_bytes: int) -> str | None:
     return text
 
 
-def _metadata(done: Done) -> dict[str, str]:
+def _metadata(done: StepFacts) -> dict[str, str]:
     """Who did it for whom, and where the event stands in the evidence."""
     metadata = {
         "coordinator": done.coordinator,
@@ -104,7 +104,7 @@ def _metadata(done: Done) -> dict[str, str]:
     return metadata
 
 
-def _verdict(done: Done) -> tuple[Level, str | None]:
+def _verdict(done: StepFacts) -> tuple[Level, str | None]:
     """The level and its message: a failed step is an error, unparseable content a warning."""
     if done.error is not None:
         return "ERROR", done.error
@@ -121,7 +121,7 @@ def _add_model(observation: Observation, step: TracedStep) -> None:
         observation.usage = cost.tokens
 
 
-def _ids(trace: Trace, done: Done) -> tuple[str, str | None]:
+def _ids(trace: Trace, done: StepFacts) -> tuple[str, str | None]:
     """The ids of a step's span and of its parent: an event is its first step with the others under.
 
     The services were told the same ids. A step without a fit one gets its own.
@@ -132,12 +132,12 @@ def _ids(trace: Trace, done: Done) -> tuple[str, str | None]:
     return (done.span_id if _is_span_id(done.span_id) else _own_id(done)), head
 
 
-def _head_id(trace: Trace, done: Done) -> str:
+def _head_id(trace: Trace, done: StepFacts) -> str:
     """An id for an event's first step that has none: each of the event's steps can tell it."""
     return _made_id(f"{trace.id}/{done.worker}/{done.seq}")
 
 
-def _own_id(done: Done) -> str:
+def _own_id(done: StepFacts) -> str:
     """An id for a step that has none: the same whenever it is asked for, so it is stored once."""
     moment = f"{done.start_s}/{done.latency_ms}"
     return _made_id(f"{done.worker}/{done.seq}/{done.name}/{moment}/{done.span_id}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from mcstress.tracing.http.posting import UNSERIALISABLE
+from mcstress.tracing.http.batch_posting import UNSERIALISABLE
 from mcstress.tracing.observation import Score
 from mcstress.tracing.spool.spool import REMOVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from mcstress.tracing.counts import FateCounts, TraceCounts
+    from mcstress.tracing.delivery_counts import FateCounts, TraceCounts
     from mcstress.tracing.entries import EntryFactory
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.queue import Queued

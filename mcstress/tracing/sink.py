@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mcstress.metrics.event import Event
     from mcstress.services.step import Step
-    from mcstress.tracing.counts import TraceCounts
+    from mcstress.tracing.delivery_counts import TraceCounts
     from mcstress.tracing.http.reply import SinkReply
     from mcstress.tracing.observation import Score
 

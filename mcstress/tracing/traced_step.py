@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mcstress.services.step import Step
 
 
-class Done(msgspec.Struct, omit_defaults=True, gc=False):
+class StepFacts(msgspec.Struct, omit_defaults=True, gc=False):
     """What a step did, for whom, and where it stands in the evidence (``worker``, ``seq``).
 
     ``start_s`` is Unix time. ``url`` is without what may hold a secret. ``head`` is the span id of
@@ -53,7 +53,7 @@ class TracedStep(msgspec.Struct, gc=False):
     what waits for a Langfuse pushes what is at work out of the processor's caches.
     """
 
-    done: Done
+    done: StepFacts
     request: bytes
     response: bytes
     answered: bool
@@ -62,7 +62,7 @@ class TracedStep(msgspec.Struct, gc=False):
     def of(cls, event: Event, step: Step[Any], worker: str, head: str | None = None) -> Self:
         """The step of an event of ``worker``, under its first step's span, ``head``."""
         return cls(
-            Done(
+            StepFacts(
                 event.trio,
                 event.round,
                 event.phase,

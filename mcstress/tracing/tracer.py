@@ -10,10 +10,10 @@ import gevent
 from greenlet import getcurrent
 
 from mcstress.services.trace_context import is_sampled, phase_trace_id
-from mcstress.tracing.counts import FateCounts, TraceCounts
 from mcstress.tracing.delivery import Sender, yield_to_loop
+from mcstress.tracing.delivery_counts import FateCounts, TraceCounts
 from mcstress.tracing.entries import EntryFactory
-from mcstress.tracing.http.posting import UNSERIALISABLE
+from mcstress.tracing.http.batch_posting import UNSERIALISABLE
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.notices import ErrorBoundary, ThrottledWarnings
 from mcstress.tracing.observation import Score
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from mcstress.metrics.event import Event
     from mcstress.services.step import Step
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
     from mcstress.tracing.sink import Destination, Where
 
 _LONGEST_WAIT_FOR_ROOM_S = 1.0
@@ -81,7 +81,7 @@ class Tracer:
 
     def _connect(
         self,
-        entry_of: Callable[[Queued], Entry | None],
+        entry_of: Callable[[Queued], TraceEntry | None],
         notices: ThrottledWarnings,
         timeout_s: float,
     ) -> Destination[Queued]:

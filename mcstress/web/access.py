@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from flask import Flask, Response, make_response, request
 
 from mcstress.services.failure_reason import clip
-from mcstress.web.names import OPTION, Authority, OwnNames, authority, is_loopback, origin, same
+from mcstress.web.host_names import (
+    OPTION,
+    Authority,
+    OwnNames,
+    authority,
+    is_loopback,
+    origin,
+    same,
+)
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OWN_SITES = ("same-origin", "none")

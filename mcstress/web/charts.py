@@ -23,7 +23,7 @@ from bokeh.models import (
 from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 
-from mcstress.evidence.report.plots import heat_map, load_curve, speed
+from mcstress.evidence.report.plots import arrivals, heat_map, load_curve, speed
 from mcstress.evidence.report.plots.intervals import bars
 from mcstress.evidence.report.plots.over_time import SHADE
 from mcstress.evidence.report.plots.quality import handover_arms
@@ -68,6 +68,13 @@ def empty_charts() -> list[Chart]:
             "Above: mean Jaccard of the reissues, hits of handover at top-1 by arm. Middle: users "
             "(grey), requests a second. Below: latency of matrix.search, ms. Shaded red: nothing "
             "of the gateway succeeded.",
+        ),
+        _empty(
+            arrivals.rates,
+            arrivals.draw,
+            "Offered and done",
+            "Arrivals a second as the schedule offers them (dashed), events that began, and "
+            "arrivals that were missed or cut.",
         ),
         _empty(
             handover_arms,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import Reading, verdict
 from mcstress.evidence.report.section import Link, Section, Table
 from mcstress.evidence.report.view import View, view
 from mcstress.evidence.report.writers import Form, forms
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.report_place import FinishedRun
-from mcstress.metrics.shown import shown_hour
+from mcstress.metrics.number_format import shown_hour
 from mcstress.services.clock import CLOCK
 from mcstress.snapshots import Snapshot
 from mcstress.web.series import all_series
@@ -67,9 +67,9 @@ def _headline(snapshot: Snapshot, seen: View | None) -> str:
         return f"{name}, {seen.verdict_words}"
     if snapshot.stage == "ending":
         return f"{name} is ending: workers send their last figures, then the report is written"
-    events = words.count(snapshot.document.figure("events.total"))
+    events = formatting.count(snapshot.document.figure("events.total"))
     began = seen.run.started
-    lasted = words.duration(CLOCK.now_s() - began.timestamp() if began else 0.0)
+    lasted = formatting.duration(CLOCK.now_s() - began.timestamp() if began else 0.0)
     return f"{name}, running for {lasted}{_time_of_day(seen)}: {events} events so far"
 
 
@@ -132,7 +132,7 @@ def _report(run: FinishedRun) -> Content:
     label = run.paths.run_id
     return {
         "id": label,
-        "verdict": _cell(verdict(run.verdict)),
+        "verdict": _cell(verdict(run.verdict, is_settled=run.is_settled)),
         "files": [
             {"title": form.title, "href": f"reports/{label}.{ending}"}
             for ending, form in sorted(forms().items(), key=_place)

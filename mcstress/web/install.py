@@ -11,8 +11,8 @@ from mcstress.metrics.intervals import import_scipy
 from mcstress.settings import Settings
 from mcstress.snapshots import Snapshots
 from mcstress.web.access import Access
+from mcstress.web.host_names import OwnNames
 from mcstress.web.locust_tab import add_link, add_tab
-from mcstress.web.names import OwnNames
 from mcstress.web.page import Page
 from mcstress.web.start_form import StartForm
 

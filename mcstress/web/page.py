@@ -13,7 +13,7 @@ from flask import Blueprint, Response, make_response, send_file
 from locust.web import WebUI
 
 from mcstress.evidence.report import html
-from mcstress.evidence.report.library import SHARED_NAME, page_environment
+from mcstress.evidence.report.page_assets import SHARED_NAME, page_environment
 from mcstress.evidence.report.writers import forms
 from mcstress.master.report_place import FinishedRuns
 from mcstress.snapshots import Snapshots

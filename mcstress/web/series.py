@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import isfinite
 
-from mcstress.evidence.report.plots import heat_map, load_curve, speed
+from mcstress.evidence.report.plots import arrivals, heat_map, load_curve, speed
 from mcstress.evidence.report.plots.over_time import edges_ms
 from mcstress.evidence.report.plots.quality import handover_arms
 from mcstress.evidence.report.plots.style import Series, drawable
@@ -30,8 +30,10 @@ GAP = float("nan")
 
 def all_series(document: RunDocument, *, going_on: bool) -> list[Series]:
     """One for each plot; ``going_on`` leaves out what has not wholly arrived."""
+    until_s = CLOCK.now_s() - ARRIVAL_S if going_on else None
     return [
-        over_time(document, CLOCK.now_s() - ARRIVAL_S if going_on else None),
+        over_time(document, until_s),
+        arrivals.rates(document, until_s),
         handover_arms(document),
         speed.percentiles(document),
         load_curve.bands(document),

@@ -10,12 +10,12 @@ import msgspec
 from msgspec import UNSET
 
 from mcstress.evidence.document_parts import Completeness, SinkTracing, lost_by_reason
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import COUNT
 from mcstress.metrics.names import METRICS
-from mcstress.metrics.shown import figure, shown
+from mcstress.metrics.number_format import figure, shown
 from mcstress.tracing.sink import LANGFUSE
 
 CSV_COLUMNS = ["part", "figure", "name", "value", "ci95_low", "ci95_high", "samples", "reading"]
@@ -39,16 +39,16 @@ class FigureRow(msgspec.Struct, frozen=True, kw_only=True):
             "part": self.part,
             "figure": self.figure,
             "value": self._value(),
-            "interval": words.interval(
+            "interval": formatting.interval(
                 self.ci95, signs=self.name.endswith(".lift"), limits=self.limits
             ),
-            "samples": words.count(self.samples),
+            "samples": formatting.count(self.samples),
             "reading": self.reading,
         }
 
     def _value(self) -> str:
         if self.value is None:
-            return words.NONE
+            return formatting.NONE
         if self.name.endswith(".lift"):
             return shown(self.value, limits=self.limits, sign=True)
         return figure(
@@ -135,7 +135,7 @@ def _traced(sink: SinkTracing, reading: str) -> Iterator[FigureRow]:
     shown, delivered = sink.visible, sink.delivered or 0
     late = reading if sink.read_back is not UNSET else ""
     if shown is not None and shown < delivered:
-        late = words.visible(shown, delivered, sink.visible_within_s)
+        late = formatting.visible(shown, delivered, sink.visible_within_s)
     to = f"to {sink.where}" if sink.where else reading
     yield _counted(f"{which}trace observations made", sink.made, to)
     yield _counted(f"{which}trace observations sampled out", sink.sampled_out, reading)

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from tempfile import gettempdir
 
-from mcstress.cluster.messages import Welcome
+from mcstress.cluster.messages import PIECE_BYTES, Welcome
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import HELD_BYTES, Segment
@@ -43,3 +43,14 @@ def refused(name: str, error: str) -> str:
         f"evidence of {name} cannot be written: {error}; up to {HELD_BYTES >> 20} MB of events "
         "wait in memory for room, the rest is lost, and the verdict will be unknown"
     )
+
+
+def piece_of(path: Path, offset: int) -> bytes:
+    """The piece of the file that begins at ``offset``; empty at its end, or where it is lost."""
+    try:
+        with path.open("rb") as segment:
+            segment.seek(offset)
+            return segment.read(PIECE_BYTES)
+    except OSError as fault:
+        logger.error("the evidence cannot be sent: %s", fault)  # noqa: TRY400  (no defect)
+        return b""

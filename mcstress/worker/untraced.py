@@ -7,7 +7,7 @@ from typing import Any
 
 from mcstress.metrics.event import Event
 from mcstress.services.step import Step
-from mcstress.tracing.counts import TraceCounts
+from mcstress.tracing.delivery_counts import TraceCounts
 from mcstress.tracing.observation import Score
 from mcstress.tracing.sink import Where
 

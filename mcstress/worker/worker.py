@@ -17,30 +17,28 @@ from locust.runners import Runner, WorkerRunner
 
 from mcstress.cluster import handshake, messages
 from mcstress.cluster.channel import Channel, kind_of
+from mcstress.cluster.delta_pace import is_due
 from mcstress.cluster.dropped import LONGEST_REASON, quoted
 from mcstress.cluster.key import KeyFaultError, RepeatedError
-from mcstress.cluster.tracing import open_sinks
+from mcstress.cluster.tracing import open_sinks, own_sinks
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
 from mcstress.services.target_class import make_target
-from mcstress.users.session import coordination_hook, provide_context, withheld_of
+from mcstress.users.coordinator_session import coordination_hook, provide_context, withheld_of
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
-from mcstress.worker.segment_file import open_segment
+from mcstress.worker.segment_file import open_segment, piece_of
 from mcstress.worker.worker_run import WorkerRun
 
 if TYPE_CHECKING:
     from mcstress.tracing.sink import TraceSink
 
 WELCOME_DEADLINE_S = 120.0
-LOOK_S = 0.1
-LOOKS = 10
-"""After a second at the latest, what was seen is handed over."""
-EVENTS_A_DELTA = 1000
-"""After so many it is handed over sooner: it takes a few ms then, in which no answer is read."""
+LOOK_S, KEEP_LOOKS = 0.1, 10
+"""After a second at the latest, what was seen is kept."""
 POLL_S = 0.1
 
 logger = logging.getLogger(__name__)
@@ -58,7 +56,7 @@ class Worker:
             self._heartbeat = MasterHeartbeat(runner)
             self._connection = MasterConnection(runner, self._on_connection_lost)
         self.boot = uuid4().hex[:12]
-        self._own_env, self._own_collector = _own_sinks(environment)
+        self._own_env, self._own_collector = own_sinks(environment.parsed_options)
         self._refused = ""
         self.local_segment: Segment | None = None
         self.local_sinks: list[TraceSink] = []
@@ -148,7 +146,10 @@ class Worker:
         self._run = WorkerRun(
             welcome, self.boot, self._channel, recorder, target, clock=self._clock
         )
-        self._greenlets = [gevent.spawn(self._send_deltas), gevent.spawn(self._run.poll_sizes)]
+        self._greenlets = [
+            gevent.spawn(self._send_deltas),
+            gevent.spawn(self._run.sizes.look_every, welcome.corpora_poll_s),
+        ]
         self._coming.set(self._run)
 
     def _on_refused(self, refused: messages.Refused, _: str) -> None:
@@ -200,7 +201,7 @@ class Worker:
     def _on_granted(self, granted: messages.SeatGranted, _: str) -> None:
         if self._run is not None:
             self._run.recorder.users = granted.users
-            self._run.granted(granted.ticket, granted.seat)
+            self._run.granted(granted.ticket, granted.seat, granted.from_ms)
 
     def _on_grant(self, grant: messages.Grant | messages.ClockGrant, _: str) -> None:
         run = self._run
@@ -254,7 +255,7 @@ class Worker:
     def _on_users(self, users: messages.UserCount, _: str) -> None:
         self._learn(users.trip)
         if self._run is not None:
-            self._run.recorder.users = users.users
+            self._run.recorder.users, self._run.every_s = users.users, users.every_s
 
     def _on_user_error(self, exception: BaseException, **_: Any) -> None:
         if self._run is not None:
@@ -264,15 +265,17 @@ class Worker:
         """Write and send what was seen, every second or sooner; stop where nobody hears it."""
         while (run := self._run) is not None:
             looks = 0
-            while looks < LOOKS and (not looks or run.events_untold < EVENTS_A_DELTA):
+            while not looks or not is_due(looks * LOOK_S, run.events_untold, run.every_s):
                 gevent.sleep(LOOK_S)
                 looks += 1
+                if looks % KEEP_LOOKS == 0:
+                    run.write_down()
+                if self._heartbeat is not None and self._heartbeat.is_lost(LOOK_S):
+                    self._stop_unheard(run, f"nothing was heard of the master for {SILENT_S:g} s")
             try:
                 run.hand_over()
             except RPCSendError as fault:
                 logger.warning("what was seen could not be sent, and will be: %s", fault)
-            if self._heartbeat is not None and self._heartbeat.is_lost(looks * LOOK_S):
-                self._stop_unheard(run, f"nothing was heard of the master for {SILENT_S:g} s")
 
     def _on_connection_lost(self) -> None:
         if self._run is not None:
@@ -365,13 +368,7 @@ class Worker:
         run = self._run
         if run is None or run.run.uid != asked.run_uid:
             return
-        try:
-            with Path(run.recorder.segment.path).open("rb") as segment:
-                segment.seek(asked.offset)
-                content = segment.read(messages.PIECE_BYTES)
-        except OSError as fault:
-            logger.error("the evidence cannot be sent: %s", fault)  # noqa: TRY400  (no defect)
-            content = b""
+        content = piece_of(run.recorder.segment.path, asked.offset)
         piece = messages.Piece(asked.run_uid, run.recorder.worker, asked.offset, content)
         self._channel.send(piece)
 
@@ -391,10 +388,3 @@ class Worker:
             self.give_up()
             self._run.recorder.segment.close()
         self._run = None
-
-
-def _own_sinks(environment: Environment) -> tuple[Path | None, str]:
-    """Where this process was told to trace to: the master's options replace it later."""
-    options = environment.parsed_options
-    env_file = getattr(options, "langfuse_env", None)
-    return Path(env_file) if env_file else None, getattr(options, "otlp_traces", None) or ""

@@ -14,6 +14,7 @@ from gevent.event import AsyncResult
 from locust.exception import StopUser
 
 from mcstress.cluster.channel import Channel
+from mcstress.cluster.delta_pace import EVERY_S
 from mcstress.cluster.messages import (
     AtRest,
     BeginRound,
@@ -33,21 +34,22 @@ from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
 from mcstress.master.solo_phase import MOST_TIMES
 from mcstress.master.worker_registry import LOCAL
-from mcstress.metrics.appointments import Row as Appointment
-from mcstress.metrics.arrivals import Row
+from mcstress.metrics.appointments import AppointmentRow
+from mcstress.metrics.arrivals import UnservedRow
 from mcstress.metrics.phase import add_mix
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.process.file_limit import A_USER, most_users, open_files
 from mcstress.process.loop_lag import LoopLag
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.target import Target
-from mcstress.tracing.counts import SaidCounts
-from mcstress.users.at_rest import ListsAtRest, RestLists
-from mcstress.users.board import HandoverBoard, Recordings
+from mcstress.tracing.delivery_counts import SaidCounts
 from mcstress.users.freshness_poll import FreshnessPolls
+from mcstress.users.handover_board import HandoverBoard, Recordings
+from mcstress.users.lists_at_rest import ListsAtRest, RestLists
 from mcstress.users.mail import Mail
 from mcstress.users.relevance import Rules
 from mcstress.users.run import Run, Seat
+from mcstress.worker.corpus_sizes import CorpusSizes
 from mcstress.worker.mailbox import Mailbox
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.recorder import Recorder
@@ -105,6 +107,7 @@ class WorkerRun:
         self.deltas = 0
         self._events_told = 0
         self._unsent: list[Delta] = []
+        self.every_s = EVERY_S
         self.drained = False
         self.handed_over = False
         self._unheard = False
@@ -115,8 +118,8 @@ class WorkerRun:
         self._seats: set[Seat] = set()
         self._moving: set[Seat] = set()
         self._done: set[Seat] = set()
-        self._sizes = dict(welcome.corpus_sizes)
-        self._sizes_of: dict[tuple[str, ...], dict[str, int]] = {}
+        self.sizes = CorpusSizes(target, welcome.corpus_sizes)
+        self.corpus_sizes = self.sizes.of
 
     @property
     def run(self) -> Run:
@@ -170,9 +173,11 @@ class WorkerRun:
             logger.error("%s", fault)
         raise StopUser
 
-    def granted(self, ticket: int, seat: Seat) -> None:
+    def granted(self, ticket: int, seat: Seat, from_ms: int = 0) -> None:
         """Hand the seat to the user that asked; give it back where that is gone."""
         self._seats.add(seat)
+        if self.by_clock is not None:
+            self.by_clock.seated(seat, from_ms)
         if asked := self._asked.pop(ticket, None):
             asked.set(seat)
         else:
@@ -182,15 +187,17 @@ class WorkerRun:
         """The seat's holder stopped, or moves."""
         self._moving.discard(seat)
         self._done.discard(seat)
+        until_ms = 0 if self.by_clock is None else self.by_clock.until_ms(seat)
         if seat in self._seats:
             self._seats.discard(seat)
-            self._channel.send(Release(self.run.uid, seat))
+            self._channel.send(Release(self.run.uid, seat, until_ms))
 
     def revoke(self) -> None:
         """The master took us for lost; the seats are others' now."""
         self._seats.clear()
         self._moving.clear()
         self._done.clear()
+        self.pacer.revoked()
 
     def move(self, seat: Seat) -> None:
         """The seat's holder is to take a lower one after its round."""
@@ -227,25 +234,6 @@ class WorkerRun:
     def mail_begun(self) -> None:
         """A user begins with the message that it took."""
         self.mailbox.taken += 1
-
-    def corpus_sizes(self, corpora: list[str]) -> dict[str, int]:
-        """The sizes of the corpora as last seen; a corpus never seen is left out."""
-        key = tuple(corpora)
-        found = self._sizes_of.get(key)
-        if found is None:
-            found = {name: self._sizes[name] for name in corpora if name in self._sizes}
-            self._sizes_of[key] = found
-        return found
-
-    def poll_sizes(self) -> None:
-        """Look at the corpora now and then, so that a pair whose corpora changed is known."""
-        if not self.target.capabilities().sizes:
-            return
-        while True:
-            gevent.sleep(self.welcome.corpora_poll_s)
-            answer = self.target.sizes().answer
-            if answer is not None and answer.corpora != self._sizes:
-                self._sizes, self._sizes_of = answer.corpora, {}
 
     def disconnect(self) -> None:
         """Close what all coordinators of this process shared."""
@@ -354,7 +342,7 @@ class WorkerRun:
             state=seen if self.welcome.worker == LOCAL else seen.state(),
         )
 
-    def _unserved(self) -> list[Row]:
+    def _unserved(self) -> list[UnservedRow]:
         """Arrivals that never began since the last delta: kept as evidence, and told."""
         rows = [] if self.arrivals is None else self.arrivals.take_unserved().rows()
         if rows:
@@ -362,7 +350,7 @@ class WorkerRun:
             self.recorder.segment.flush()
         return rows
 
-    def _appointments(self) -> list[Appointment]:
+    def _appointments(self) -> list[AppointmentRow]:
         """Those of the clock that are over since the last delta: kept as evidence, and told."""
         rows = [] if self.by_clock is None else self.by_clock.take_rows()
         if rows:

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcstress.services.embedded.corpus import LARGEST_EXACT, CorpusIndex, IndexedItem
+from mcstress.services.embedded.people import make_workers
 from mcstress.services.embedded.system import CORPORA
-from mcstress.services.embedded.workers import make_workers
 
 DIMENSION = 16
 HALF_PRECISION = 0.002

@@ -18,9 +18,9 @@ from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services.corpus_file import CorpusItem, read_corpora, write_corpus
 from mcstress.services.embedded import system
 from mcstress.services.embedded.embedding import DIMENSION, fit_any, fit_embedding
+from mcstress.services.embedded.people import make_workers
 from mcstress.services.embedded.store import Store
 from mcstress.services.embedded.system import matrix_of
-from mcstress.services.embedded.workers import make_workers
 
 SUBJECTS = ("cardiology", "asthma", "dialysis", "vaccination", "sleep", "migraine")
 KINDS = ("trial", "review", "case report", "guideline")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcstress.services.embedded.demand import ReadDemand, read_demand
+from mcstress.services.embedded.demand_parsing import ReadDemand, read_demand
 from mcstress.services.embedded.judge import (
     NO_ROLE_ASKED,
     NO_ROLE_FOUND,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mcstress.errors import UsageError
-from mcstress.services.embedded import faulty
+from mcstress.services.embedded import faulty_stack
 from mcstress.services.embedded.bodies import SearchBody
 from mcstress.services.embedded.faults import (
     FAULTS,
@@ -21,8 +21,8 @@ from mcstress.services.embedded.faults import (
     explained,
     parse_faults,
 )
+from mcstress.services.embedded.people import make_workers
 from mcstress.services.embedded.playbook import Play
-from mcstress.services.embedded.workers import make_workers
 
 SEED = 42
 BOTH = ["workers", "ethereal_workers"]
@@ -55,7 +55,7 @@ def faulty_matrix(matrix):
     """Makes the session's system as it is with faults; what is added to it, no other test sees."""
 
     def make(text, seed=SEED):
-        return faulty.FaultyMatrix(matrix, parse_faults([text], "--fault"), seed)
+        return faulty_stack.FaultyMatrix(matrix, parse_faults([text], "--fault"), seed)
 
     return make
 
@@ -133,7 +133,7 @@ def test_the_docs_have_every_fault_and_no_other():
 def test_a_stack_without_faults_does_not_even_load_them():
     loads = (
         "import sys, mcstress.services.embedded.server\n"
-        "sys.exit('mcstress.services.embedded.faulty' in sys.modules)"
+        "sys.exit('mcstress.services.embedded.faulty_stack' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", loads], check=False).returncode == 0
 

@@ -14,12 +14,12 @@ from embedded.test_gateway_http import INBOX, RECORD, SEARCH
 from embedded.test_stack_faults import BOTH, QUERY, SEED, near
 
 from mcstress.errors import UsageError
-from mcstress.services.embedded import faulty, server
+from mcstress.services.embedded import faulty_stack, server
 from mcstress.services.embedded.embedding import DIMENSION
 from mcstress.services.embedded.faults import parse_faults
+from mcstress.services.embedded.people import make_workers
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.embedded.store import Store
-from mcstress.services.embedded.workers import make_workers
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def application(matrix, text, folder=None):
 def clock(monkeypatch):
     """The faults' clock, which goes on when it is told to."""
     now = SimpleNamespace(s=1000.0)
-    monkeypatch.setattr(faulty, "time", SimpleNamespace(monotonic=lambda: now.s))
+    monkeypatch.setattr(faulty_stack, "time", SimpleNamespace(monotonic=lambda: now.s))
     return now
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mcstress.services.embedded.embedding import DIMENSION
-from mcstress.services.embedded.workers import make_workers
+from mcstress.services.embedded.people import make_workers
 
 SEARCH = "/v1/matrix/search"
 INDEX = "/v1/vectors/index"

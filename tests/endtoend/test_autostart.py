@@ -33,7 +33,7 @@ def test_the_run_time_counts_from_the_start_of_the_run(tmp_path):
         for run_time_s, run in runs.items():
             assert run.master.wait(90) in (0, 4), run.master.output
             document = run.master.document()
-            assert document["run"]["stopped_by"] == "run time"
+            assert document["run"]["stopped_by"] == "run time reached"
             assert document["events"]
             # Locust's timer begins a moment before the run.
             assert lasted_s(document) > run_time_s - 1

@@ -33,8 +33,8 @@ def do_nothing(_: Deployment) -> None:
 
 
 ENDS = {
-    "rounds done": (("--rounds", 1, "--tags", "swap", "inbox"), do_nothing, "pass"),
-    "run time": (("--run-time", "5s"), do_nothing, "unknown"),
+    "all rounds completed": (("--rounds", 1, "--tags", "swap", "inbox"), do_nothing, "pass"),
+    "run time reached": (("--run-time", "5s"), do_nothing, "unknown"),
     "SIGTERM": ((), terminate, "unknown"),
     "SIGINT": ((), interrupt, "unknown"),
     "Ctrl-C in a terminal": ((), Deployment.interrupt_all, "unknown"),

@@ -89,7 +89,7 @@ def test_every_list_and_every_choice_is_the_same(mode, documents):
     assert lists(documents[mode]) == lists(documents["local"])
 
 
-def test_each_persona_on_a_worker_of_her_own_still_does_every_phase(tmp_path):
+def test_each_persona_on_a_worker_of_its_own_still_does_every_phase(tmp_path):
     with Standin() as standin:
         services = ("--host", standin.url, "--llm-host", standin.url)
         arguments = ("-u", 3, "-r", 3, "--rounds", 2, *services)

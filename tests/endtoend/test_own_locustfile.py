@@ -87,7 +87,7 @@ def test_users_of_another_kind_beside_the_coordinators(tmp_path):
     assert code == 0, output
     assert document["completeness"]["faults"] == []
     assert document["run"]["peak_users"] == 3
-    assert document["run"]["stopped_by"] == "rounds done"
+    assert document["run"]["stopped_by"] == "all rounds completed"
 
 
 def test_two_locustfiles_that_both_register_the_listeners(tmp_path):

@@ -138,7 +138,7 @@ def test_a_terminal_that_is_closed_ends_a_run_as_sigterm_does(deploy, tmp_path):
             document = deployment.master.document()
             assert steps_of(document) == calls(standin)
             assert document["completeness"]["complete"], document["completeness"]
-            assert document["run"]["stopped_by"].startswith("a signal")
+            assert document["run"]["stopped_by"].startswith("stopped by a signal")
             assert "Traceback" not in deployment.output, deployment.output
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from zipfile import ZipFile
@@ -28,6 +30,8 @@ NOT_SOURCE = shutil.ignore_patterns(
 DATA = {
     "mcstress/py.typed",
     "mcstress/users/scenarios/data/three_cities.toml",
+    "mcstress/users/scenarios/data/medical_library.toml",
+    "mcstress/users/scenarios/data/medical_articles.jsonl",
     "mcstress/targets/embedded.toml",
     "mcstress/evidence/report/templates/report.html.jinja",
     "mcstress/evidence/report/templates/report.md.jinja",
@@ -44,6 +48,7 @@ from mcstress import AliceUser, BobUser, CarolUser, install
 assert users.OWN
 install()
 """
+LIBRARY = ("--scenario", "medical_library")
 ROUND = ("--headless", "-u", "3", "-r", "3", "--rounds", "1", "--only-summary")
 
 
@@ -140,19 +145,45 @@ def first_project(project_of):
     return project_of(sys.executable)
 
 
-def run(project, script, *arguments):
-    """The script's exit code and output, with nothing of this checkout in its environment."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+def clean():
+    """The environment, with nothing of this checkout in it."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+
+
+def run(project, script, *arguments, folder=None):
+    """The script's exit code and output; it runs in ``folder``, or in the project's own."""
     done = subprocess.run(
         [project / "environment" / "bin" / script, *arguments],
-        cwd=project,
-        env=clean,
+        cwd=folder or project,
+        env=clean(),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+@contextmanager
+def served(project, *arguments):
+    """The URL of ``mcstress stack`` while it runs; Ctrl-C ends it, with exit code 0."""
+    process = subprocess.Popen(
+        [project / "environment" / "bin" / "mcstress", "stack", *arguments],
+        env=clean(),
+        stdout=subprocess.PIPE,
+        text=True,
+        # Where the tests themselves run in the background, SIGINT is ignored from birth on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (no threads here)
+    )
+    try:
+        line = process.stdout.readline()
+        yield next(word for word in line.split() if word.startswith("http"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def test_a_run_with_a_locustfile_of_ones_own(project):
@@ -170,3 +201,14 @@ def test_two_workers_and_what_is_done_beside_a_run(first_project):
     for command in (("check",), ("report", report), ("compare", report, "--", report)):
         code, output = run(first_project, "mcstress", *command)
         assert code == 0, output
+
+
+def test_another_scenario_on_a_stack_of_its_corpus(first_project, tmp_path):
+    """Without a locustfile: the scenario, its corpus and its personas come from the wheel."""
+    written = run(first_project, "mcstress", "corpus", *LIBRARY, "--out", tmp_path)
+    assert written[0] == 0, written[1]
+    with served(first_project, "--corpus", tmp_path / "medical_articles.jsonl") as url:
+        asked = ("-u", "2", "-r", "2", "--rounds", "1", "--host", url, "--llm-host", url)
+        code, output = run(first_project, "mcstress", "run", *LIBRARY, *asked, folder=tmp_path)
+    assert code == 0, output
+    assert len([*(tmp_path / "reports").glob("*/multi_coord_stress_001.json")]) == 1, output

@@ -11,10 +11,10 @@ import numpy as np
 from made_report import CHECKS as SEED_CHECKS
 from made_report import run_section, typed
 
-from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import encoder
 from mcstress.metrics.intervals import wilson
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.verdict import evaluate, parse_check
 
 CHECKS = (
     "determinism.mean_jaccard >= 0.95",

@@ -17,10 +17,10 @@ from mcstress.evidence.document_parts import (
 )
 from mcstress.evidence.run_document import build, document_of
 from mcstress.evidence.run_document import head_of as json_of
-from mcstress.metrics.checks import parse_check
 from mcstress.metrics.event import Event, Hit, StepRecord, utc
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.verdict import parse_check
 
 START_S = 1_790_000_000.0
 K = 8

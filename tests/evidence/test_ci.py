@@ -10,7 +10,7 @@ from mcstress.evidence.report.github import check_annotations, tell_github
 from mcstress.evidence.report.junit import junit, write_junit
 from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome
+from mcstress.metrics.verdict import CheckOutcome
 
 
 def check(verdict, text="determinism.mean_jaccard >= 0.95", reason="0.910 (12 questions)"):

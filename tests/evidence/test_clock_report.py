@@ -12,10 +12,10 @@ from mcstress.evidence.report.markdown import markdown
 from mcstress.evidence.report.sections.clock import clock
 from mcstress.evidence.report.view import view
 from mcstress.evidence.run_document import build, head_of
-from mcstress.metrics.appointments import Row, totals
-from mcstress.metrics.checks import parse_check
+from mcstress.metrics.appointments import AppointmentRow, totals
 from mcstress.metrics.event import utc
 from mcstress.metrics.figures import Figures
+from mcstress.metrics.verdict import parse_check
 from mcstress.web.content import content
 
 HOUR = 3_600_000
@@ -23,13 +23,17 @@ HOUR = 3_600_000
 
 def rows():
     """Ten messages on each of two mornings and one that is missed; a baseline."""
-    made = [Row(8 * HOUR, "alice", 1, "baseline", "done", 1.0, 0.0, 40.0)]
+    made = [AppointmentRow(8 * HOUR, "alice", 1, "baseline", "done", 1.0, 0.0, 40.0)]
     made += [
-        Row(hour * HOUR + n, "bob", 100 * hour + n, "inbox", "done", 0.5, 2.0, 10.0 * hour)
+        AppointmentRow(
+            hour * HOUR + n, "bob", 100 * hour + n, "inbox", "done", 0.5, 2.0, 10.0 * hour
+        )
         for hour in (9, 33)
         for n in range(1, 11)
     ]
-    made.append(Row(33 * HOUR + 20, "bob", 9999, "inbox", "missed", 0.0, 10_000.0, 10_000.0))
+    made.append(
+        AppointmentRow(33 * HOUR + 20, "bob", 9999, "inbox", "missed", 0.0, 10_000.0, 10_000.0)
+    )
     return made
 
 
@@ -87,7 +91,7 @@ def test_markdown_and_page_have_it_and_the_plots_are_drawn(document):
     assert "| &#62; 10 s |" in text
     assert "| day 1, 09:00 |" in text, "rows over time are in scenario time"
     assert "Times are the scenario's" in text
-    assert "Latency from an intended start" not in text
+    assert "coordinated omission" not in text
     assert page.count("By the clock") >= 1
     for plot in PLOTS["clock"]:
         assert plot.draw(document) is not None

@@ -9,6 +9,7 @@ from math import exp, inf, log
 
 import numpy as np
 import pytest
+from evidence.run_effects import EFFECTS
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -102,28 +103,6 @@ def test_the_least_ratio_is_where_the_power_is():
     assert least_ratio((1, 9), 0.08, FAMILY) == inf
     assert least_ratio((FEWEST_RUNS, FEWEST_RUNS), 0.08, FAMILY) > 2
     assert least_ratio(RUNS, 0.0, FAMILY) < 1.05
-
-
-def even(rng, shape):
-    return rng.normal(0, 0.08, shape)
-
-
-def heavy(rng, shape):
-    return 0.08 * rng.standard_t(2, shape)
-
-
-def spoiled(rng, shape):
-    """One run in ten is slower in all, by half to twice."""
-    slow = (rng.random(shape) < 0.1) * rng.uniform(log(1.5), log(2), shape)
-    return rng.normal(0, 0.08, shape) + slow
-
-
-def wide(rng, shape):
-    return rng.normal(0, 0.3, shape)
-
-
-EFFECTS = {"normal, 8 %": even, "t with 2 degrees": heavy, "one in ten slow": spoiled,
-           "normal, 30 %": wide}  # fmt: skip
 
 
 def simulated(draw, ratio, repeats, *, together, seed=1):

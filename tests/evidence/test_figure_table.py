@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from made_report import MadeRun, head_of, typed
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.view import view
@@ -31,7 +31,7 @@ class Own(Metric):
         yield of("found", COUNT, "queries that found it")
         place = {"table": "handover", "row": "same wording", "column": "By name"}
         yield of("rate", RATE, "the same as a share", "ci95", counts=("found", "queries"), **place)
-        yield of("mean_rank", "rank", "where it stands", row="mean rank")
+        yield of("mean_rank", "rank", "where it stands", row="mean rank", by_load="Rank")
 
 
 @pytest.fixture
@@ -58,9 +58,35 @@ def columns_of(table):
 def test_a_figure_stands_in_the_table_and_column_that_it_names(document):
     rows = columns_of(figure_table(document, ARMS))
     assert list(rows)[-2:] == ["By name", "Reading"]
-    assert rows["By name"] == ["0.750 [0.410, 0.930], 6 of 8", words.NONE]
+    assert rows["By name"] == ["0.750 [0.410, 0.930], 6 of 8", formatting.NONE]
     (further,) = [one for one in view(document).sections if one.key == "further"]
     assert further.tables[0].rows == [["mean rank", "1.250", "", "8"]]
+
+
+@pytest.mark.usefixtures("own")
+def test_a_figure_that_names_a_column_of_the_load_curve_stands_there_by_band(document):
+    document.load_curve[0]["own"] = {"queries": 3, "mean_rank": 1.5}
+    (load,) = [one for one in view(document).sections if one.key == "load_curve"]
+    _, quality, learning = (columns_of(table) for table in load.tables)
+    assert [*quality] == ["Users", "Same role", "Two roles", "Determinism", "Freshness", "Rank"]
+    assert quality["Rank"] == ["1.500 (3)"]
+    assert learning["Users"] == quality["Users"]
+
+
+def test_a_memory_that_is_asked_by_itself_has_a_table_of_its_own(document):
+    document.metrics["memory"] = {
+        "asked": 40, "leaks": 2, "leaking": 1, "taken_over": 8, "records": 204,
+        "chance_top1": 1 / 204, "chance_top_k": 8 / 204,
+    }  # fmt: skip
+    (learning,) = [one for one in view(document).sections if one.key == "learning"]
+    rows = {name: cells for name, *cells in learning.tables[1].rows}
+    assert {name: value for name, (value, _) in rows.items()} == {
+        "leaks (healthy\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0)": "2",
+        "searches that leak": "1 of 40",
+        "records in a namespace": "204",
+        "chance, top-1": "0.0049",
+        "chance, top-K": "0.039",
+    }
 
 
 @pytest.mark.usefixtures("own")

@@ -11,7 +11,7 @@ from made_report import K, MadeRun, made_document
 
 from mcstress.cli import main
 from mcstress.evidence.report.folder_index import INDEX, KEY_FIGURES, index_of, write_index
-from mcstress.evidence.report.library import SHARED_NAME
+from mcstress.evidence.report.page_assets import SHARED_NAME
 from mcstress.evidence.report.write import write_report
 from mcstress.evidence.report.writers import forms
 from mcstress.evidence.store.paths import ReportPaths

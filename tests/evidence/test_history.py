@@ -199,3 +199,33 @@ def test_a_document_of_another_schema_or_cut_short_is_refused(tmp_path):
     path.write_text("# Report")
     with pytest.raises(UsageError, match=r"malformed.*expected a run's .json"):
         read_run(path)
+
+
+def damaged_first_line(path):
+    path.write_bytes(path.read_bytes().replace(b'"run_uid"', b'"run\xff', 1))
+
+
+def test_a_file_whose_first_line_is_damaged_is_refused_by_name_or_read_without_it(tmp_path):
+    """Of a run that was cut off nothing else tells that a whole file of events is missing."""
+    main = main_file(tmp_path, [made_event(1)])
+    own = worker_file(tmp_path, "w-1", [made_event(2, worker="w-1")])
+    damaged_first_line(own)
+    with pytest.raises(UsageError, match=r"w-1\.events\.jsonl, line 1: .*--skip-damaged"):
+        read_run(main)
+    run = read_run(main, skip_damaged=True)
+    assert [event.seq for event in events_of(run)] == [1, 2]
+    assert any("w-1.events.jsonl, line 1" in fault for fault in run.faults())
+
+
+def test_a_first_line_that_is_another_record_is_noticed(tmp_path):
+    main = main_file(tmp_path, [made_event(1)])
+    own = worker_file(tmp_path, "w-1", [made_event(1, worker="w-1")])
+    own.write_bytes(own.read_bytes().replace(b'"segment"', b'"segmemt"', 1))
+    assert f"{own.name} does not begin with the record of its run" in read_run(main).faults()
+
+
+def test_a_file_of_another_run_beside_one_that_was_cut_off_is_named(tmp_path):
+    main = main_file(tmp_path, [made_event(1)])
+    worker_file(tmp_path, "w-2", [made_event(3, worker="w-2")], uid="another")
+    (fault,) = read_run(main).faults()
+    assert fault.endswith("w-2.events.jsonl was left out: it is of another run, another")

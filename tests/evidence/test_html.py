@@ -17,7 +17,8 @@ GENERATED = datetime(2026, 9, 21, 12, 2, tzinfo=UTC)
 READY = "() => window.Bokeh && Bokeh.documents.length && Bokeh.documents.every(one => one.is_idle)"
 SCRIPTS = re.compile(r"(<script\b[^>]*>).*?(</script>)", re.DOTALL)
 BOKEH_IDS = re.compile(r'(?:id|data-root-id)="[^"]+"|p\d{4,}')
-PLOT_COUNT = sum(len(plots) for section, plots in PLOTS.items() if section != "clock")
+BY_SCHEDULE = ("arrivals", "clock")
+PLOT_COUNT = sum(len(plots) for section, plots in PLOTS.items() if section not in BY_SCHEDULE)
 
 
 def skeleton(page):

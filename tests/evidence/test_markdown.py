@@ -116,8 +116,8 @@ def test_what_was_not_covered_names_phases_evidence_and_traces(head):
     phases = ["baseline", "reissue", "merge"]
     text = shown(run_with(head, phases=phases, evidence="sample=0.1", trace_url=""))
     part = text.split("## What this run did not cover")[1]
-    assert "- Phases not chosen: fresh resume, inbox, surge, swap, handover, " in part
-    assert "- Chosen and never ran: merge." in part
+    assert "- Phases not selected: fresh resume, inbox, surge, swap, handover, " in part
+    assert "- Selected, but never ran: merge." in part
     assert "kept was sample=0.1; the figures saw all" in part
     assert "no Langfuse project is known" in part
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from mcstress.evidence.document_parts import Completeness, Tracing
-from mcstress.evidence.report import words
-from mcstress.evidence.report.sections.trust import completeness
+from mcstress.evidence.report import formatting
+from mcstress.evidence.report.sections.checks_and_completeness import completeness
 from mcstress.evidence.run_document import RunDocument, head_of
 from mcstress.web.table import _completeness
 
@@ -61,7 +61,7 @@ def test_the_report_has_a_column_for_each_sink(both):
         ["made", "9", "109"],
         ["sampled out", "0", "1"],
         ["delivered", "9", "100"],
-        ["read back", "9", words.NONE],
+        ["read back", "9", formatting.NONE],
         ["spooled", "0", "5"],
         ["dropped", "0", "3 (rejected by the collector: 3)"],
     ]
@@ -77,7 +77,14 @@ def test_the_report_says_of_each_worker_what_each_sink_got(both):
     assert cells(completeness(both), "Traced by")[1:] == [
         ["worker-0 to Langfuse", "9", "0", "9", "0", "0"],
         ["worker-0 to OTLP", "60", "0", "60", "0", "0"],
-        ["worker-1 to Langfuse", words.NONE, words.NONE, words.NONE, words.NONE, words.NONE],
+        [
+            "worker-1 to Langfuse",
+            formatting.NONE,
+            formatting.NONE,
+            formatting.NONE,
+            formatting.NONE,
+            formatting.NONE,
+        ],
         ["worker-1 to OTLP", "49", "0", "40", "0", "0"],
     ]
 
@@ -91,7 +98,14 @@ def test_a_document_without_sinks_is_read_as_langfuses():
     ]
     assert cells(section, "Traced by")[1:] == [
         ["worker-0", "9", "0", "9", "0", "0"],
-        ["worker-1", words.NONE, words.NONE, words.NONE, words.NONE, words.NONE],
+        [
+            "worker-1",
+            formatting.NONE,
+            formatting.NONE,
+            formatting.NONE,
+            formatting.NONE,
+            formatting.NONE,
+        ],
     ]
 
 

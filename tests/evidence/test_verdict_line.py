@@ -8,8 +8,8 @@ import pytest
 from mcstress.evidence.document_parts import AskedScenario, Completeness, RunSection, Service
 from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import evaluate, overall, parse_check
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.verdict import evaluate, overall, parse_check
 from mcstress.users.scenarios.load import load_scenario
 
 THREE_CITIES = msgspec.to_builtins(load_scenario("three_cities"))

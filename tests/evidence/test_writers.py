@@ -60,7 +60,7 @@ def test_a_number_whose_only_file_it_is_is_taken(run, tmp_path, monkeypatch):
 
 def test_it_is_linked_and_served_in_the_web_tab(run, monkeypatch):
     paths, document = run
-    finished = FinishedRun(paths, document.verdict)
+    finished = FinishedRun(paths, document.verdict, is_settled=True)
     told = content(Snapshot(1, "finished", document), [finished])
     links = {file["title"]: file["href"] for file in told["reports"][0]["files"]}
     assert links == {
@@ -104,7 +104,7 @@ def test_the_pages_first_link_is_what_a_browser_shows_best(tmp_path):
     paths = claim(tmp_path)
     for path in paths.reports.values():
         path.touch()
-    told = content(Snapshot(1, "ready", None), [FinishedRun(paths, "pass")])
+    told = content(Snapshot(1, "ready", None), [FinishedRun(paths, "pass", is_settled=True)])
     assert [file["title"] for file in told["reports"][0]["files"]] == ["report", "Markdown", "JSON"]
 
 

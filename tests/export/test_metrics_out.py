@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mcstress.evidence.run_document import document_of
 from mcstress.export.exporter import Exporter
-from mcstress.export.families import Reading, families
+from mcstress.export.families import ExportedRun, families
 from mcstress.export.otlp import MetricsSender, bucket_of
 from mcstress.export.prometheus import BOUNDS_S, FamilyCollector, MetricsServer, name_of
 from mcstress.metrics.figures import Figures
@@ -42,7 +42,7 @@ NOW_S = 1_790_000_100.0
 def reading():
     counted = Figures(K)
     counted.add_all(EVENTS)
-    return Reading(made_document(counted, EVENTS), counted.joined(), active=True)
+    return ExportedRun(made_document(counted, EVENTS), counted.joined(), active=True)
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,7 @@ def test_the_dashboard_asks_for_what_is_there(reading):
     asked = {name for query in queries for name in re.findall(r"mcstress_\w+", query)}
     head = json.loads(SAMPLE.read_text())
     head.pop("events")
-    there = names_on_the_page(Reading(document_of(SAMPLE, head), reading.band, active=True))
+    there = names_on_the_page(ExportedRun(document_of(SAMPLE, head), reading.band, active=True))
     assert len(asked) > 15
     assert not asked - there
 

@@ -14,7 +14,7 @@ from mcstress.cluster.handshake import hello
 from mcstress.commands.check import parse
 from mcstress.master.controller import RunController
 from mcstress.master.progress import Progress
-from mcstress.master.start import begin_run
+from mcstress.master.run_start import begin_run
 from mcstress.services.preflight import ModelFacts
 from mcstress.settings import read_settings
 from mcstress.system_under_test import SystemUnderTest, TargetFacts
@@ -43,7 +43,7 @@ def welcome(made_run):
 
 @pytest.fixture
 def master(made_run):
-    """A master's conductor, with a run that is on."""
+    """A master's controller, with a run that is on."""
     locust_compat.install()
     environment = Environment(events=Events())
     runner = environment.create_master_runner("127.0.0.1", 0)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from hand_clock import Clock
 
 from mcstress.cluster.messages import Delta
 from mcstress.load.schedule import ArrivalCounts, ArrivalRate, TrialPlan
-from mcstress.master import capacity_trials, offering
+from mcstress.master import capacity_trials, offered_load
 from mcstress.master.capacity_trials import COUNTED_WITHIN_S, RECOVERS_WITHIN_S, CapacityTrials
 from mcstress.metrics.check import parse_check
 from mcstress.metrics.event import Event, Scheduled, StepRecord, utc
@@ -16,15 +17,6 @@ from mcstress.process.loop_lag import LoopSecond
 from mcstress.users.run import Seat
 
 SHARES = (("a", 3),)
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 1000.3
-
-    def now_s(self):
-        return self.now
 
 
 class Seats(list):
@@ -39,12 +31,12 @@ class Search:
 
     def __init__(self, run, monkeypatch, rate=30.0):
         self.clock = Clock()
-        for module in (capacity_trials, offering):
+        for module in (capacity_trials, offered_load):
             monkeypatch.setattr(module, "CLOCK", self.clock)
         plan = TrialPlan(ArrivalRate(rate, rate))
         run.settings = SimpleNamespace(checks=[parse_check("latency.response.all.p95_ms < 100")])
         run.seats = Seats(SimpleNamespace(seat=Seat(name, 1)) for name in ("alice", "bob", "carol"))
-        run.offering = offering.Offering(ArrivalRate(rate, rate), "constant", 1, plan)
+        run.offering = offered_load.Offering(ArrivalRate(rate, rate), "constant", 1, plan)
         run.capacity = self.trials = CapacityTrials(rate, plan)
         self.run, self.part = run, run.registry.enter("a", "client", "boot")
         self.granted, self.begun, self.events, self.deltas = [], 0, 0, 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +15,7 @@ from click.testing import CliRunner
 from mcstress import cli
 from mcstress.evidence.compare import comparison, render
 from mcstress.evidence.store.paths import ReportPaths
-from mcstress.options import DEFAULT_REPORT_DIR
+from mcstress.option_defaults import DEFAULT_REPORT_DIR
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -120,3 +122,25 @@ def test_every_command_and_its_options_stand_in_the_docs():
         for parameter in command.params:
             if parameter.param_type_name == "option":
                 assert parameter.opts[0] in docs, (name, parameter.opts)
+
+
+def test_help_imports_nothing_that_loads_slowly():
+    code = "import sys; from mcstress import cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"locust", "gevent", "numpy", "scipy", "bokeh", "jinja2", "httpx", "opentelemetry"}
+    assert slow & set(done.stdout.split()) == set()
+
+
+def test_the_shell_is_told_what_may_follow():
+    """As docs/options.md says it is set up; then ``mcstress comp`` and the key Tab."""
+    set_up = CliRunner().invoke(
+        cli.main, prog_name="mcstress", env={"_MCSTRESS_COMPLETE": "bash_source"}
+    )
+    assert "_MCSTRESS_COMPLETE=bash_complete" in set_up.stdout
+    asked = {
+        "_MCSTRESS_COMPLETE": "bash_complete",
+        "COMP_WORDS": "mcstress comp",
+        "COMP_CWORD": "1",
+    }
+    told = CliRunner().invoke(cli.main, prog_name="mcstress", env=asked)
+    assert told.stdout == "plain,compare\n"

@@ -8,8 +8,8 @@ import pytest
 from mcstress.clock_settings import ClockSettings, check_timeline, said_of_run_time, with_timeline
 from mcstress.commands.check import parse
 from mcstress.errors import UsageError
+from mcstress.metrics.number_format import shown_hour
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.shown import shown_hour
 from mcstress.settings import read_settings
 from mcstress.users.run import ClockPace
 from mcstress.users.scenarios.clock_model import ArrivalSource, Burst, TimelineEntry

@@ -87,4 +87,4 @@ def test_how_long_a_run_lasted_does_not_depend_on_the_clock(made_run, set_clock,
     lifecycle = SimpleNamespace(
         environment=SimpleNamespace(parsed_options=SimpleNamespace(run_time=600)), quitting=True
     )
-    assert Lifecycle._why_it_ends(lifecycle, made_run) == "a signal after 0 of 600 s"
+    assert Lifecycle._why_it_ends(lifecycle, made_run) == "stopped by a signal after 0 of 600 s"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from types import SimpleNamespace
 
+import gevent
 import pytest
+from locust.runners import STATE_RUNNING, STATE_STOPPING
 
 from mcstress import lifecycle as module
+from mcstress.errors import UsageError
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.paths import ReportPaths
 from mcstress.lifecycle import Lifecycle
+from mcstress.master.stages import RunStage
 
 
 @pytest.fixture
@@ -59,3 +63,66 @@ def test_a_look_that_goes_wrong_does_not_cost_the_end(lifecycle, monkeypatch):
     lifecycle.on_test_stopping()
     assert ended == ["run"]
     assert run.own_errors == {"KeyError: 0"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "state", "told"),
+    [
+        (RunStage.RUNNING, STATE_RUNNING, "running"),
+        (RunStage.STOPPING, STATE_RUNNING, "ending"),
+        (RunStage.RUNNING, STATE_STOPPING, "ending"),
+    ],
+)
+def test_where_a_run_stands(lifecycle, stage, state, told):
+    lifecycle.controller.current.stage = stage
+    lifecycle.runner.state = state
+    assert lifecycle.stage == told
+    assert lifecycle.has_a_run
+
+
+@pytest.mark.parametrize(("runs", "told"), [([], "ready"), (["one"], "finished")])
+def test_where_nothing_runs_it_says_whether_something_did(lifecycle, runs, told):
+    lifecycle.controller = SimpleNamespace(current=None)
+    lifecycle.finished = SimpleNamespace(runs=runs)
+    assert lifecycle.stage == told
+    assert not lifecycle.has_a_run
+
+
+@pytest.mark.parametrize(
+    ("options", "begun", "code"),
+    [
+        ({"headless": True}, False, 128 + 15),
+        ({"autostart": True}, False, 128 + 15),
+        ({"headless": True}, True, None),
+        ({}, False, None),
+    ],
+)
+def test_a_signal_is_the_exit_code_only_before_a_run_that_starts_by_itself(
+    lifecycle, options, begun, code
+):
+    lifecycle.environment.parsed_options = SimpleNamespace(**options)
+    lifecycle._begun = begun
+    lifecycle.note_signal(15)
+    assert lifecycle.environment.process_exit_code == code
+
+
+def test_a_process_that_should_have_run_and_did_not_ends_unknown(lifecycle, caplog):
+    lifecycle._note_that_nothing_ran()
+    assert lifecycle.environment.process_exit_code == 4
+    lifecycle.environment.process_exit_code = 2
+    lifecycle._note_that_nothing_ran()
+    assert lifecycle.environment.process_exit_code == 2, "what is known of it is kept"
+    assert caplog.text.count("there is no report") == 1
+
+
+def test_a_refused_run_ends_a_headless_process_and_stops_the_web_uis_test(lifecycle):
+    asked = []
+    lifecycle.runner = SimpleNamespace(
+        quit=lambda: asked.append("quit"), stop=lambda: asked.append("stop")
+    )
+    for headless in (True, False):
+        lifecycle.environment.parsed_options = SimpleNamespace(headless=headless)
+        lifecycle._refuse(UsageError("no"))
+    gevent.sleep(0)
+    assert asked == ["quit", "stop"]
+    assert lifecycle.environment.process_exit_code == 2

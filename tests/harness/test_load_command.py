@@ -177,3 +177,11 @@ def test_what_a_target_cannot_is_told_before_anything_is_written(loads):
         in run("--memories", 5, "--tenants", 9).stderr
     )
     assert store.calls == []
+
+
+def test_a_number_of_a_target_file_is_taken_as_a_run_takes_it(loads):
+    _, run = loads
+    told = run("--set", "add.batch=7")
+    assert told.exit_code == 2
+    assert "--set add.batch=7: found --target " in told.stderr
+    assert "expected a target of a TOML file" in told.stderr

@@ -14,7 +14,7 @@ from locust.argument_parser import LocustArgumentParser
 from mcstress.commands.check import parse
 from mcstress.errors import UsageError
 from mcstress.evidence.store.document import has_bodies
-from mcstress.master.start import check_claim
+from mcstress.master.run_start import check_claim
 from mcstress.options import add_options
 from mcstress.services.http.bearer_token import authorization
 from mcstress.services.preflight import ModelFacts
@@ -59,6 +59,22 @@ def test_docs_say_the_default_and_whether_the_web_form_has_it():
 def options(**changed) -> Namespace:
     chosen = parser().parse_args([])
     return Namespace(**{**vars(chosen), **changed})
+
+
+def test_a_variable_of_opentelemetry_turns_nothing_on(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "otlp")
+    settings = read_settings(options(), None)
+    assert (settings.otlp_metrics, settings.otlp_traces) == ("", "")
+
+
+@pytest.mark.parametrize("option", ["otlp_metrics", "otlp_traces"])
+def test_with_locusts_own_otel_ours_is_refused(option):
+    both = options(**{option: "http://127.0.0.1:9"}, otel=True)
+    with pytest.raises(
+        UsageError, match=f"--{option.replace('_', '-')}: found Locust's own --otel"
+    ):
+        read_settings(both, None)
 
 
 def test_the_defaults_are_right():

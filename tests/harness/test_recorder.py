@@ -46,7 +46,7 @@ class Crowded:
         self.tracer.start()
 
     def hand_over(self):
-        """As a node does once a second."""
+        """As a worker does once a second."""
         self.recorder.settle()
         self.handed_over.merge(self.recorder.figures.take())
 

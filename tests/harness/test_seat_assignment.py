@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
-from test_session import Master, Post
+from test_run_session import Master, Post
 
 from mcstress.cluster import messages
-from mcstress.master import solo_phase
+from mcstress.master import seat_assignment, solo_phase
+from mcstress.master.run_session import RunSession
 from mcstress.master.seat_assignment import SeatAssignment
-from mcstress.master.session import RunSession
 from mcstress.master.stages import RunStage
+from mcstress.users.persona import AliceUser, BobUser, CarolUser
 from mcstress.users.run import Seat
 
 
@@ -80,6 +83,35 @@ def test_partners_on_two_workers_hear_of_each_other(assigning):
     assigning.channel.sent.clear()
     assigning.hear(messages.Release, seat, "a")
     assert assigning.told(messages.Partner) == [("client-b", messages.Partner(giver, 1, None))]
+
+
+def test_who_replaces_another_waits_until_that_has_left(assigning, monkeypatch):
+    """Locust starts a user on a new worker before it stops the one whose place it takes."""
+    runner, now = assigning.session.runner, [100.0]
+    monkeypatch.setattr(seat_assignment.time, "monotonic", lambda: now[0])
+    names = {kind.persona: kind for kind in (AliceUser, BobUser, CarolUser)}
+    runner.environment = SimpleNamespace(user_classes_by_name=names)
+    first = {persona: assigning.lease(persona, "a") for persona in names}
+    runner.target_user_classes_count = dict.fromkeys(names, 1)
+    for ticket, persona in enumerate(names, 7):
+        assigning.lease(persona, "b", ticket)
+    granted = assigning.told(messages.SeatGranted)
+    assert len(granted) == 3, "their seats are held yet"
+    assigning.hear(messages.Release, first["bob"], "a")
+    again = messages.SeatGranted(8, Seat("bob", 1, 2), 3)
+    assert assigning.told(messages.SeatGranted)[3:] == [("client-b", again)]
+    now[0] += seat_assignment.LEAVES_S
+    assigning.seats.admit(assigning.run)
+    late = [message.seat for _, message in assigning.told(messages.SeatGranted)[4:]]
+    assert late == [Seat("alice", 2), Seat("carol", 2)], "who never leaves is waited for no longer"
+
+
+def test_more_users_than_before_wait_for_nobody(assigning):
+    """While Locust spawns, it has not counted their classes."""
+    runner = assigning.session.runner
+    runner.target_user_classes_count = {"alice": 1}
+    runner.target_user_count = 2
+    assert [assigning.lease("alice", "a").trio for _ in range(2)] == [1, 2]
 
 
 def test_who_has_done_its_rounds_is_told_to_its_takers(assigning):

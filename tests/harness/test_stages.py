@@ -37,6 +37,7 @@ from mcstress.master.controller import RunController
 from mcstress.master.drain import drain
 from mcstress.master.evidence_transfer import collect, gather
 from mcstress.master.progress import Progress
+from mcstress.master.run_start import begin_run
 from mcstress.master.stages import (
     RUN_CHANGES,
     WORKER_CHANGES,
@@ -45,7 +46,6 @@ from mcstress.master.stages import (
     WrongChangeError,
     changed,
 )
-from mcstress.master.start import begin_run
 from mcstress.metrics.figures import Figures
 from mcstress.services.preflight import ModelFacts
 from mcstress.settings import read_settings

@@ -20,10 +20,10 @@ from mcstress.cluster.tracing import (
 from mcstress.evidence.document_parts import Tracing
 from mcstress.master.completeness import tracing
 from mcstress.master.notify import traced
-from mcstress.options import DEFAULT_LANGFUSE_ENV
+from mcstress.option_defaults import DEFAULT_LANGFUSE_ENV
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import TargetSetup
-from mcstress.tracing.counts import SinkCounts, TraceCounts, counts_of
+from mcstress.tracing.delivery_counts import SinkCounts, TraceCounts, counts_of
 from mcstress.tracing.sink import Where
 from mcstress.users.run import Run
 from mcstress.users.scenarios.load import load_scenario
@@ -107,15 +107,17 @@ def test_a_tracer_that_cannot_be_made_is_no_reason_to_end(tmp_path, caplog, monk
     assert "pk:sk" not in caplog.text
 
 
-def test_who_has_no_langfuse_loads_nothing_that_delivers(tmp_path):
-    """httpx, tenacity and pydantic take 10 MB."""
+def test_who_has_no_langfuse_loads_nothing_that_delivers_or_exports(tmp_path):
+    """httpx, tenacity and pydantic take 10 MB; OpenTelemetry's SDK is for after the fork."""
     code = f"""
 import sys
 import locustfile
+import mcstress.export.exporter
 from pathlib import Path
 from mcstress.cluster.tracing import load_settings
 assert load_settings(Path({str(tmp_path / "none")!r}), {{}})[0] is None
 assert not {{"httpx", "tenacity", "pydantic", "scipy"}} & sys.modules.keys()
+assert not [name for name in sys.modules if name.startswith("opentelemetry.sdk")]
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=CHECKOUT)
 

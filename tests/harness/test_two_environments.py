@@ -11,8 +11,8 @@ from standin.process import Standin
 
 from mcstress.commands.check import parse
 from mcstress.lifecycle import Lifecycle
+from mcstress.users.coordinator_session import coordination_hook
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
-from mcstress.users.session import coordination_hook
 
 DEADLINE_S = 30
 CALLS = []
@@ -87,7 +87,7 @@ def test_each_has_its_own_events_users_and_report(runs, which):
     assert document.completeness.events_made == len(run.heard) == 2 * 73
     assert document.run.peak_users == 3
     assert document.run.run_uid == run.run.run.uid
-    assert document.run.stopped_by == "rounds done"
+    assert document.run.stopped_by == "all rounds completed"
 
 
 def test_what_a_class_has_of_its_own_is_called_and_its_seat_goes_back(runs):

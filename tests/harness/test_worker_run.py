@@ -17,7 +17,7 @@ from mcstress.worker.worker_run import WorkerRun
 
 
 class Stuck:
-    """A post whose connection is stuck, as often as it is told."""
+    """A channel whose connection is stuck, as often as it is told."""
 
     def __init__(self):
         self.fails = 0
@@ -35,14 +35,14 @@ def test_what_could_not_be_sent_goes_first_the_next_time(welcome, tmp_path, fail
     channel = Stuck()
     segment = Segment(tmp_path / "events.jsonl", {"record": "segment"})
     recorder = Recorder("worker-1", 8, segment, parse_policy("all"))
-    node_run = WorkerRun(welcome, "boot", channel, recorder, Target(TargetSetup()))
-    node_run.hand_over()
+    worker_run = WorkerRun(welcome, "boot", channel, recorder, Target(TargetSetup()))
+    worker_run.hand_over()
     channel.fails = fails
     for _ in range(fails):
         with pytest.raises(RPCSendError):
-            node_run.hand_over()
-    node_run.hand_over()
-    node_run.hand_over_all(unheard=False)
+            worker_run.hand_over()
+    worker_run.hand_over()
+    worker_run.hand_over_all(unheard=False)
     *deltas, totals = channel.sent
     part = WorkerState("worker-1", "client", "boot")
     assert all(part.takes(delta) for delta in deltas)
@@ -52,8 +52,8 @@ def test_what_could_not_be_sent_goes_first_the_next_time(welcome, tmp_path, fail
 
 
 @pytest.fixture
-def node_run(welcome, tmp_path):
-    """A worker's part of a run, with a post that is stuck as often as it is told."""
+def worker_run(welcome, tmp_path):
+    """A worker's part of a run, with a channel that is stuck as often as it is told."""
     segment = Segment(tmp_path / "events.jsonl", {"record": "segment"})
     recorder = Recorder("worker-1", 8, segment, parse_policy("sample=0.5"))
     return WorkerRun(welcome, "boot", Stuck(), recorder, Target(TargetSetup()))
@@ -75,28 +75,28 @@ def event():
 
 
 @pytest.fixture
-def node(node_run):
+def worker(worker_run):
     """A worker in that run."""
     made = object.__new__(Worker)
-    made._run, made._greenlets, made.local_segment = node_run, [], None
+    made._run, made._greenlets, made.local_segment = worker_run, [], None
     made.runner = None
     return made
 
 
 @pytest.mark.parametrize("fails", [1, 2])
-def test_a_master_that_asks_again_is_told_again(node, node_run, fails):
+def test_a_master_that_asks_again_is_told_again(worker, worker_run, fails):
     """What did not get through: the last delta, one before it, or the totals."""
-    channel = node_run._channel
-    node_run.recorder.on_event(event(), ())
+    channel = worker_run._channel
+    worker_run.recorder.on_event(event(), ())
     if fails == 2:
         channel.fails = 1
         with pytest.raises(RPCSendError):
-            node_run.hand_over()
-        node_run.recorder.on_event(event(), ())
+            worker_run.hand_over()
+        worker_run.recorder.on_event(event(), ())
     channel.fails = 1
     with pytest.raises(RPCSendError):
-        node._hand_over_all(node_run, unheard=True)
-    node._on_drain(Drain(node_run.run.uid), "")
+        worker._hand_over_all(worker_run, unheard=True)
+    worker._on_drain(Drain(worker_run.run.uid), "")
     *deltas, totals = channel.sent
     part = WorkerState("worker-1", "client", "boot")
     assert all(part.takes(delta) for delta in deltas)
@@ -106,18 +106,18 @@ def test_a_master_that_asks_again_is_told_again(node, node_run, fails):
     assert totals.evidence_fault is None
 
 
-def test_totals_that_did_not_get_through_are_told_again(node, node_run):
-    node._hand_over_all(node_run)
-    before = list(node_run._channel.sent)
-    node._on_drain(Drain(node_run.run.uid), "")
-    assert node_run._channel.sent == [*before, before[-1]]
+def test_totals_that_did_not_get_through_are_told_again(worker, worker_run):
+    worker._hand_over_all(worker_run)
+    before = list(worker_run._channel.sent)
+    worker._on_drain(Drain(worker_run.run.uid), "")
+    assert worker_run._channel.sent == [*before, before[-1]]
 
 
-def test_a_run_that_was_never_dismissed_is_written_down_before_the_next(node, node_run):
+def test_a_run_that_was_never_dismissed_is_written_down_before_the_next(worker, worker_run):
     finished = []
-    node_run.finish_tracing = finished.append
-    node_run.recorder.policy = parse_policy("all")
-    node_run.recorder.on_event(event(), ())
-    node._leave()
+    worker_run.finish_tracing = finished.append
+    worker_run.recorder.policy = parse_policy("all")
+    worker_run.recorder.on_event(event(), ())
+    worker._leave()
     assert finished == [0.0]
-    assert '"coordinator":"alice"' in node_run.recorder.segment.path.read_text()
+    assert '"coordinator":"alice"' in worker_run.recorder.segment.path.read_text()

@@ -7,8 +7,8 @@ import pytest
 from locust.env import Environment
 from locust.event import Events
 
+from mcstress.users.coordinator_session import provide_context
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
-from mcstress.users.session import provide_context
 
 TRIO = [AliceUser, BobUser, CarolUser]
 DEADLINE_S = 10

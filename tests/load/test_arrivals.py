@@ -189,6 +189,65 @@ def test_users_wait_for_the_schedule_to_begin(done, trio):
     greenlet.kill()
 
 
+class Moved(Context):
+    """Its first seats are given to others once ``revoke`` is called, as of a frozen worker."""
+
+    def __init__(self, pacer):
+        super().__init__(pacer, rounds=1)
+        self.leased = []
+
+    def lease(self, persona):
+        again = sum(seat.persona == persona for seat in self.leased)
+        seat = Seat(persona, 1, generation=again + 1)
+        self.leased.append(seat)
+        self.held.add(seat)
+        return seat
+
+    def revoke(self):
+        self.held.clear()
+        self.pacer.revoked()
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before_second_0", "idle"])
+def test_who_waits_in_a_seat_that_was_given_to_others_asks_for_another(done, trio, before):
+    """A process without seats is granted no arrival: its users would wait for ever."""
+    its = pacer()
+    context = Moved(its)
+
+    def lose_and_go_on():
+        until(lambda: len(context.leased) == 3)
+        if not before:
+            its.grant(seconds(100, [0], (("local", 0), ("other", 3))), 0.0, 1)
+            until(lambda: len(its._idle) == 3)
+        context.revoke()
+        until(lambda: len(context.leased) == 6)
+        its.grant(seconds(100, [1], (("local", 3),)), 0.0, 1)
+
+    greenlet = gevent.spawn(lose_and_go_on)
+    trio(context)
+    greenlet.get()
+    assert {seat.generation for seat in context.leased[3:]} == {2}
+    assert sorted(context.free[:3]) == ["alice", "bob", "carol"]
+    assert its.counts.begun == 3 * 2
+    assert len(done) == 3 * 4
+
+
+def test_second_0_is_what_the_least_delayed_grant_says():
+    its, taken = pacer(), []
+    began_s = perf_counter()
+    greenlet = worker(its, taken)
+    its.grant(seconds(20, [0]), in_s=0.5, trios=1)  # it was under way for 0.3 s
+    its.grant(seconds(20, [1]), in_s=1.2, trios=1)
+    its.grant(seconds(20, [2]), in_s=2.4, trios=1)
+    until(lambda: len(taken) >= 3)
+    due = [CLOCK.anchor_s + began_s + 0.2 + (nth + 0.5) / 20 for nth in range(3)]
+    intended = [scheduled.intended.timestamp() for _, scheduled in taken[:3]]
+    assert intended == pytest.approx(due, abs=0.02)
+    its.grant(seconds(20, [3]), in_s=-5.0, trios=1)  # what has begun stays where it is
+    assert its._coming[0].due_s > perf_counter()
+    greenlet.kill()
+
+
 def test_trios_begin_at_evenly_spread_places():
     run = Context(None).run
     run = type(run)(**{name: getattr(run, name) for name in run.__struct_fields__}

@@ -230,6 +230,46 @@ def test_a_seat_that_is_lost_begins_nothing_more(clocked):
     assert len(its.done) <= 2
 
 
+def test_a_seat_that_was_given_to_others_is_left_at_once_and_each_appointment_is_ones_own(clocked):
+    """A worker that froze wakes: what it was let begin is its own, the rest the next holder's."""
+    timeline = [(0.5, "baseline"), (1, "surge", [], 1, 7)]
+    frozen = clocked(*timeline, hours=1000)
+    me = frozen.coordinator()
+    user, greenlet = frozen.live(me)
+    frozen.begin(up_to_ms=int(3.5 * HOUR_MS))
+    until(lambda: frozen.done)
+    while perf_counter() < frozen.pacer._due_s(4.7 * HOUR_MS):
+        pass  # frozen
+    frozen.held.clear()
+    frozen.pacer.revoked()
+    join(greenlet)  # long before the clock ends
+    frozen.pacer.left(user)
+    assert frozen.pacer.until_ms(me.seat) == 3.5 * HOUR_MS
+    other = clocked(*timeline, hours=8)
+    again = other.coordinator(generation=2)
+    other.begin(in_s=-4.7 * HOUR_S)
+    other.pacer.seated(again.seat, int(3.5 * HOUR_MS))
+    _, greenlet = other.live(again)
+    join(greenlet)
+    first, then = frozen.fates(), other.fates()
+    assert [hour for hour, *_ in [*first, *then]] == [0.5, *range(1, 8)]
+    assert len(first) == 4
+
+
+def test_hour_0_is_what_the_least_delayed_grant_says(clocked):
+    its = clocked((1, "surge"))
+    began_s = perf_counter()
+    me = its.coordinator()
+    _, greenlet = its.live(me)
+    its.begin(in_s=0.5)
+    gevent.sleep(0)
+    its.begin(in_s=0.2)
+    join(greenlet)
+    due_s = CLOCK.anchor_s + began_s + 0.2 + HOUR_S
+    assert its.done[0][3].intended.timestamp() == pytest.approx(due_s, abs=0.02)
+    assert its.done[0][3].generator_ms < 100, "its user was woken"
+
+
 def test_the_end_cuts_what_is_on_and_what_waits_and_counts_no_more(clocked):
     its = clocked((1, "surge"), (2, "baseline"), (3, "reissue"), (9, "surge"))
     its.busy_s["surge"] = Signal()

@@ -15,7 +15,7 @@ from mcstress.load.pacer import Slot
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import TargetSetup
 from mcstress.users import phases
-from mcstress.users.board import HandoverBoard
+from mcstress.users.handover_board import HandoverBoard
 from mcstress.users.persona import AliceUser
 from mcstress.users.run import Run, Seat
 from mcstress.users.scenarios.load import load_scenario

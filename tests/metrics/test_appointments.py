@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcstress.metrics.appointments import AppointmentTotals, Row, in_order, responses, totals
+from mcstress.metrics.appointments import (
+    AppointmentRow,
+    AppointmentTotals,
+    in_order,
+    responses,
+    totals,
+)
 from mcstress.metrics.arrivals import Offered
 from mcstress.metrics.event import Event, Hit, Scheduled, StepRecord, utc
 from mcstress.metrics.figures import Figures
@@ -18,7 +24,7 @@ from mcstress.metrics.histogram import GROWTH
 FATES = st.sampled_from(["done", "done", "done", "missed", "skipped", "cut"])
 ROWS = st.lists(
     st.builds(
-        Row,
+        AppointmentRow,
         st.integers(0, 172_800_000),
         st.sampled_from(["alice", "bob-2"]),
         st.integers(1, 50),
@@ -93,7 +99,10 @@ def test_a_baseline_stays_for_every_reissue_until_the_next_one():
 
 
 def test_figures_by_the_clock_are_by_users_and_travel():
-    figures, rows = Figures(2, folds=False), [Row(1, "alice", 1, "surge", "done", 0.0, 1.0, 9.0)]
+    figures, rows = (
+        Figures(2, folds=False),
+        [AppointmentRow(1, "alice", 1, "surge", "done", 0.0, 1.0, 9.0)],
+    )
     figures.add_all(EVENTS)
     merged = Figures(2)
     merged.merge(Figures.from_state(figures.take().state()))

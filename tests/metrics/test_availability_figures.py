@@ -11,10 +11,10 @@ from random import Random
 import pytest
 from outages import BEGIN, Loop, Outage, around, asked_edges, events_of, silences
 
-from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import StepRecord
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.users_timeline import RunSpan, UsersTimeline
+from mcstress.metrics.verdict import evaluate, parse_check
 from mcstress.users.scenarios.load import load_scenario
 
 K = 8

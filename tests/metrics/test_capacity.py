@@ -20,10 +20,10 @@ from mcstress.metrics.arrivals import ArrivalTotals, Offered, OfferedSecond, Tri
 from mcstress.metrics.capacity import capacity_reading
 from mcstress.metrics.capacity_search import CapacitySearch
 from mcstress.metrics.check import parse_check
-from mcstress.metrics.checks import overall
 from mcstress.metrics.event import Event, Scheduled, StepRecord, utc
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.trial_judgement import Circumstances, Watched, evaluate_search, judged
+from mcstress.metrics.verdict import overall
 
 PHASES = ("baseline", "surge")
 P95 = "latency.response.all.p95_ms < 100"

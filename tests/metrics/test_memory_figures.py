@@ -8,10 +8,10 @@ from random import Random
 import pytest
 from made_run import K, MadeRun
 
-from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import MemoryAsked
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.verdict import evaluate, parse_check
 
 ASKING = ("surge", "merge", "split", "handover", "handover_paraphrase")
 

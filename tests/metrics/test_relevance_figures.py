@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from made_run import K, MadeRun
 
-from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import Graded
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.relevance import ByTruth
+from mcstress.metrics.verdict import evaluate, parse_check
 
 ROUGH = MadeRun(31, faults=0.15).rounds(9, 6)
 CHECK = "relevance.precision_at_k >= 0.5"

@@ -9,12 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mcstress.metrics.arrivals import ArrivalTotals, Offered, OfferedSecond, Unserved
-from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import Event, Scheduled, StepRecord, utc
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.histogram import GROWTH
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.verdict import evaluate, parse_check
 
 PHASE = "baseline"
 
@@ -175,6 +175,29 @@ def test_bands_are_of_the_rate_that_was_offered():
         "Every check held, and all that was offered was done, up to 10/s; at 50/s "
         "latency.response.all.p95_ms reaches 1000, 200 arrivals were missed (tried: 10 to 50/s)."
     )
+
+
+def test_what_breaks_while_the_load_generator_is_starved_is_not_put_down_to_the_service():
+    seconds = [OfferedSecond(1000 + n, 10.0, 10) for n in range(10)]
+    seconds += [OfferedSecond(1010 + n, 50.0, 50) for n in range(10)]
+    events = [event(n, 10.0, rate=10.0, begin_s=1000.0 + n / 10) for n in range(100)]
+    events += [event(1000 + n, 3000.0, rate=50.0, queue_ms=2990.0, begin_s=1010.0 + n / 30)
+               for n in range(300)]  # fmt: skip
+    totals = ArrivalTotals(offered=600, begun=400, missed=200, cut=0, unknown=0)
+    figures, checks = Figures(8), [*map(parse_check, ("latency.response.all.p95_ms < 1000",
+                                                      "arrivals.missed == 0"))]  # fmt: skip
+    figures.add_all(events)
+    offered = Offered(seconds, rows(*[10_000] * 200), totals, starved="the generator was late")
+    results = figures.result([(1000, 1), (1019, 1)], offered=offered, checks=checks)
+    assert results["load_curve_reading"] == (
+        "What the service can do is not known: up to 10/s every check held; the generator was "
+        "late (tried: 10 to 50/s)."
+    )
+    outcomes = evaluate(
+        checks, results, selected_phases=["baseline"], complete=True, starved=offered.starved
+    )
+    assert [one.verdict for one in outcomes] == ["unknown", "unknown"]
+    assert {one.reason for one in outcomes} == {offered.starved}
 
 
 def test_a_pool_that_was_used_up_is_no_capacity_of_the_service():

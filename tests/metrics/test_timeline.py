@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import brute
 import numpy as np
@@ -106,3 +106,45 @@ def test_slots_hold_what_began_in_them(stretch):
         there = [n for second, n in users if slot["time"] <= second < slot["time"] + width]
         assert slot["seconds"] == len(there)
         assert slot["users"] == sum(there) / len(there)
+
+
+def test_slots_have_failures_by_reason_events_by_phase_and_searches_by_latency():
+    events = MadeRun(5, faults=0.3).rounds(3, 3)
+    slots = Figures(K)
+    slots.add_all(events)
+    phases = Counter((event.phase, event.outcome != "ok") for event in events)
+    steps = [one for event in events for one in event.steps if one.name not in brute.LOOKS]
+    reasons = Counter((step.name, step.error) for step in steps if step.error is not None)
+    searches = (step for step in steps if step.name == "matrix.search" and not step.cut)
+    latencies = [step.latency_ms for step in searches]
+    told, lived, groups = Counter(), Counter(), Counter()
+    for slot in slots.result()["timeline"]["slots"]:
+        for row in slot["failures"]:
+            told[row["step"], row["reason"]] += row["count"]
+        for phase, counted in slot["phases"].items():
+            lived[phase, True] += counted["not_ok"]
+            lived[phase, False] += counted["events"] - counted["not_ok"]
+        for low, high, count in slot["searches"]:
+            groups[low, high] += count
+    assert told == reasons
+    assert +lived == phases
+    for (low, high), count in groups.items():
+        near = [one for one in latencies if low * 0.999 <= one < high * 1.001]
+        surely = [one for one in latencies if low * 1.001 <= one < high * 0.999]
+        assert len(surely) <= count <= len(near)
+    assert sum(groups.values()) == len(latencies)
+
+
+def test_a_service_that_words_each_failure_anew_fills_no_slot():
+    events = MadeRun(5, faults=0.9).rounds(6, 3)
+    for number, event in enumerate(events):
+        event.time = events[0].time
+        for step in event.steps:
+            step.error = f"failure number {number}"
+            step.name = "matrix.search"
+    figures = Figures(K)
+    figures.add_all(events)
+    (slot,) = figures.result()["timeline"]["slots"]
+    assert len(slot["failures"]) == 41
+    assert slot["failures"][-1]["step"] is None
+    assert sum(row["count"] for row in slot["failures"]) == slot["failed"] > 41

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from made_run import K, at
 
-from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import Event, StepRecord
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.unparseable import NOT_KEPT
+from mcstress.metrics.verdict import evaluate, parse_check
 
 FENCED = "content: not JSON, in a Markdown fence"
 CUT = "content: JSON cut short, done_reason length"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from made_run import K, at, users_timeline
 
-from mcstress.metrics.checks import evaluate, parse_check
 from mcstress.metrics.event import OWN_FAULT, Event, StepRecord
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.phase import PHASES
+from mcstress.metrics.verdict import evaluate, parse_check
 
 SENT, UNSENT = 20, 10
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import mcstress
+from mcstress.services.target import Search, Target
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NAMES = [
@@ -62,3 +63,18 @@ def test_every_example_is_named_in_the_page():
     for example in (CHECKOUT / "examples").iterdir():
         if example.suffix in (".py", ".toml"):
             assert f"examples/{example.name}" in text
+
+
+def test_the_page_explains_what_a_search_asks_for_and_every_method():
+    text = (CHECKOUT / "docs" / "extending.md").read_text()
+    table = text.partition("| field | what it asks |")[2].partition("\n\n")[0]
+    named = re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.split("\n")[2:]))
+    assert sorted(named) == sorted(Search.__struct_fields__)
+    asked = {name for name, it in vars(Target).items() if callable(it) and name[0] != "_"}
+    assert asked - {"timed", "connect", "close"} <= {*re.findall(r"`(\w+)\(", text)}
+
+
+def test_contributing_says_what_each_folder_holds():
+    tree = (CHECKOUT / "CONTRIBUTING.md").read_text().split("```")[1]
+    rooms = {path.parent for path in (CHECKOUT / "mcstress").glob("*/__init__.py")}
+    assert {f"{room.name}/" for room in rooms if not room.is_symlink()} <= {*tree.split()}

@@ -36,7 +36,7 @@ MAY_IMPORT = {
 """What a room may import of others of ours. The rooms of processes (master, worker, …) are free."""
 
 WITH_GEVENT = {
-    "mcstress.services.at_once",
+    "mcstress.services.concurrent_calls",
     "mcstress.services.http.connection",
     "mcstress.services.http.dns",
     "mcstress.services.http.stream",
@@ -103,12 +103,12 @@ WIRES = (
     "mcstress.services.toml.operation",
     "mcstress.services.llm.ollama_schema",
     "mcstress.services.llm.openai",
-    "mcstress.services.reading",
+    "mcstress.services.lenient_decoding",
 )
 """Request structs, and what makes answers of raw bodies."""
 
 SHOWS_BODIES = {
-    "mcstress.users.session": "Locust's statistics have the length of an answer",
+    "mcstress.users.coordinator_session": "Locust's statistics have the length of an answer",
     "mcstress.tracing.traced_step": "a trace shows both bodies",
     "mcstress.tracing.observation_of_step": "likewise; what they cost is asked of services/",
     "mcstress.tracing.entries": "their length is what a queue may hold",
@@ -152,7 +152,7 @@ def test_users_know_the_target_and_the_language_model_by_their_protocols_alone()
         "mcstress.services.target",
         "mcstress.services.llm.language_model",
         "mcstress.services.llm.clients",
-        "mcstress.services.llm.parsed",
+        "mcstress.services.llm.prompts",
         "mcstress.services.step",
         "mcstress.services.clock",
         "mcstress.services.trace_context",

@@ -9,25 +9,25 @@ import msgspec
 import pytest
 
 from mcstress.services.target_class import SHIPPED
-from mcstress.services.toml import file
+from mcstress.services.toml import target_file
 from mcstress.services.toml.template import PLACEHOLDERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "targets.md").read_text()
 TABLES = {
-    "the file": file.Tables,
-    "`[service.NAME]`": file.ServiceTable,
-    "each request": file.RequestTable,
-    "`[search]`, `[exact]`, `[recall]`": file.HitsTable,
-    "`[search]`": file.SearchTable,
-    "`[recall]`": file.RecallTable,
-    "`[record]`": file.RecordTable,
-    "`[add]`, `[record]`": file.WriteTable,
-    "`[ready]`, `[….done]`": file.PollTable,
-    "`[embed]`": file.EmbedTable,
-    "`[resolve]`, `[create]`": file.NamedTable,
-    "`[size]`": file.SizeTable,
-    "`[llm]`": file.LlmTable,
+    "the file": target_file.Tables,
+    "`[service.NAME]`": target_file.ServiceTable,
+    "each request": target_file.RequestTable,
+    "`[search]`, `[exact]`, `[recall]`": target_file.HitsTable,
+    "`[search]`": target_file.SearchTable,
+    "`[recall]`": target_file.RecallTable,
+    "`[record]`": target_file.RecordTable,
+    "`[add]`, `[update]`, `[record]`": target_file.WriteTable,
+    "`[ready]`, `[….done]`": target_file.PollTable,
+    "`[embed]`": target_file.EmbedTable,
+    "`[resolve]`, `[create]`": target_file.NamedTable,
+    "`[size]`": target_file.SizeTable,
+    "`[llm]`": target_file.LlmTable,
 }
 
 

@@ -3,7 +3,9 @@
 ``cd tests; ../.venv-targets/bin/python -m real.at_size chroma 1000 10000`` prints a table. Each
 run has 60 users, two workers, one round, and the phases that ask the memory. The memories are
 those of 100 other namespaces, by ``mcstress load``; those that handovers ask have 100 more each.
-CPU is of all threads: the run's three processes with that filling, and the system's meanwhile.
+CPU is of all threads: the run's three processes with that filling, and the system's meanwhile. The
+capacity is that of a second run: the most events a second with the 95th percentile of their
+responses under half a second.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def cpu_of_runs() -> float:
 
 def run(system, pid: int, memories: int, folder: Path) -> str:
     """A row of the table."""
-    port, reports = free_port(), folder / str(memories)
+    reports = folder / str(memories)
     target = ("--target", system.target, *system.options)
     load = ["load", *target, "--memories", memories, "--tenants", TENANTS, "--again"]
     done = subprocess.run(
@@ -48,15 +50,7 @@ def run(system, pid: int, memories: int, folder: Path) -> str:
     )
     sys.stderr.write(done.stdout.splitlines()[-1] + "\n")
     of_run, of_system = cpu_of_runs(), cpu_of(pid)
-    command = [
-        BIN / "locust", "-f", CHECKOUT / "locustfile.py", "--headless", "-u", USERS, "-r", USERS,
-        "--rounds", 1, "--processes", 2, "--master-bind-port", port, "--master-port", port,
-        *target, "--memory-size", FILLED,
-        "--report-dir", reports, "--only-summary", "--tags", *ASKING,
-    ]  # fmt: skip
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
-    (path,) = reports.glob("*.json")
-    document = json.loads(path.read_text())
+    document, code = reported(reports, *target, "--rounds", 1, "--memory-size", FILLED)
     ours, theirs = cpu_of_runs() - of_run, cpu_of(pid) - of_system
     metrics, latency = document["metrics"], document["latency"]
     steps = metrics["errors"]["steps"]
@@ -67,8 +61,32 @@ def run(system, pid: int, memories: int, folder: Path) -> str:
         f"{handover['paraphrase']['top1_rate']} | {metrics['memory']['leaks']} | "
         f"{surge['p50_ms']:.0f} | {surge['p95_ms']:.0f} | {surge['p99_ms']:.0f} | {steps:,} | "
         f"{metrics['errors']['failed']} | {1000 * ours / steps:.2f} | "
-        f"{1000 * theirs / steps:.2f} | {done.returncode} |"
+        f"{1000 * theirs / steps:.2f} | {code} | {capacity(reports, *target)} |"
     )
+
+
+def reported(reports: Path, *options: object) -> tuple[dict, int]:
+    """A run's document, and its exit code."""
+    port, before = free_port(), {*reports.glob("*.json")}
+    command = [
+        BIN / "locust", "-f", CHECKOUT / "locustfile.py", "--headless", "-u", USERS, "-r", USERS,
+        "--processes", 2, "--master-bind-port", port, "--master-port", port,
+        *options, "--report-dir", reports, "--only-summary", "--tags", *ASKING,
+    ]  # fmt: skip
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    (path,) = {*reports.glob("*.json")} - before
+    return json.loads(path.read_text()), done.returncode
+
+
+def capacity(reports: Path, *target: object) -> str:
+    """Events a second, of the phases that ask the memory."""
+    document, _ = reported(
+        *(reports, *target, "--memory-size", FILLED, "--find-capacity", "--arrival-rate", 10),
+        *("--check", "latency.response.all.p95_ms < 500", "--check", "errors.rate <= 0.01"),
+    )
+    found = document["metrics"]["capacity"]
+    rate, least = found.get("events_per_s"), found.get("at_least") or {}
+    return f"{rate:.0f}" if rate else f"at least {least.get('events_per_s', 0):.0f}"
 
 
 def main() -> None:
@@ -84,7 +102,7 @@ def main() -> None:
         subprocess.run([str(BIN / "mcstress"), "load", *target, "--again"], check=True)
         sys.stdout.write(
             "| memories | top-1, same words | paraphrased | leaks | recall p50 ms | p95 | p99 |"
-            " steps | failed | our CPU, ms a step | the system's | exit |\n"
+            " steps | failed | our CPU, ms a step | the system's | exit | capacity, events/s |\n"
         )
         for size in map(int, sizes):
             sys.stdout.write(run(system, pid, size, Path(folder)) + "\n")

@@ -7,12 +7,14 @@ the summary, and one line says what could not be had.
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import pytest
 from real.systems import NEEDS
 
 NEVER = "agentmemory (its engine is a download), Qdrant, OpenSearch (no package has the server)"
 KEY = pytest.StashKey[list]()
+os.environ["MEM0_TELEMETRY"] = "False"  # before anybody imports it: nothing leaves this machine
 
 
 def pytest_configure(config):

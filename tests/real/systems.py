@@ -16,6 +16,8 @@ from pathlib import Path
 import httpx
 from free_ports import free_port
 
+from mcstress.services.toml.vectors import builtin_embedding
+
 BIN = Path(sys.executable).parent
 NEEDS = {
     "chroma": ["chromadb"],
@@ -31,6 +33,14 @@ server = pgserver.get_server(sys.argv[1], cleanup_mode="stop")
 print("uri", server.get_uri(), flush=True)
 time.sleep(10**6)
 """
+
+
+SEED = 42
+
+
+def vector(text):
+    """What the shipped targets send of a text to a store that has no embedder of its own."""
+    return builtin_embedding(SEED).encode(text).tolist()
 
 
 class Chroma:
@@ -58,21 +68,21 @@ class Chroma:
     def count(self, corpus):
         return self.client.get_collection(corpus, embedding_function=None).count()
 
-    def search(self, corpora, vector, k):
+    def search(self, corpora, text, k):
         found = []
         for corpus in corpora:
             collection = self.client.get_collection(corpus, embedding_function=None)
-            hits = collection.query(query_embeddings=[vector], n_results=k)
+            hits = collection.query(query_embeddings=[vector(text)], n_results=k)
             found += [
                 (distance, corpus, id_)
                 for distance, id_ in zip(hits["distances"][0], hits["ids"][0], strict=True)
             ]
         return [(corpus, id_) for _, corpus, id_ in sorted(found)[:k]]
 
-    def remembered(self, namespace, vector, k):
+    def remembered(self, namespace, text, k):
         collection = self.client.get_collection("mcstress_memory", embedding_function=None)
         hits = collection.query(
-            query_embeddings=[vector], n_results=k, where={"namespace": namespace}
+            query_embeddings=[vector(text)], n_results=k, where={"namespace": namespace}
         )
         return [(one["answer_corpus"], one["answer_id"]) for one in hits["metadatas"][0]]
 
@@ -103,18 +113,20 @@ class LynseDb:
     def count(self, corpus):
         return self._ask("/collection_shape", corpus)["shape"][0]
 
-    def search(self, corpora, vector, k):
+    def search(self, corpora, text, k):
         found = []
         for corpus in corpora:
-            items = self._ask("/search", corpus, vector=vector, k=k)["items"]
+            items = self._ask("/search", corpus, vector=vector(text), k=k)["items"]
             found += [
                 (-score, corpus, id_)
                 for score, id_ in zip(items["scores"], items["ids"], strict=True)
             ]
         return [(corpus, id_) for _, corpus, id_ in sorted(found)[:k]]
 
-    def remembered(self, namespace, vector, k):
-        items = self._ask("/search", namespace, vector=vector, k=k, return_fields=True)["items"]
+    def remembered(self, namespace, text, k):
+        items = self._ask("/search", namespace, vector=vector(text), k=k, return_fields=True)[
+            "items"
+        ]
         return [(one["answer_corpus"], one["answer_id"]) for one in items["fields"]]
 
     def records(self, namespace):
@@ -152,55 +164,102 @@ class PgVector:
     def count(self, corpus):
         return self._rows(f"SELECT count(*) FROM mcs_items_{corpus}")[0][0]
 
-    def search(self, corpora, vector, k):
+    def search(self, corpora, text, k):
         each = [
             f"(SELECT embedding <=> %s::vector AS distance, '{corpus}', id FROM mcs_items_{corpus}"
             " ORDER BY 1 LIMIT %s)"
             for corpus in corpora
         ]
         statement = f"SELECT * FROM ({' UNION ALL '.join(each)}) AS x ORDER BY 1 LIMIT %s"
-        rows = self._rows(statement, *[str(vector), k] * len(corpora), k)
+        rows = self._rows(statement, *[str(vector(text)), k] * len(corpora), k)
         return [(corpus, id_) for _, corpus, id_ in rows]
 
-    def remembered(self, namespace, vector, k):
+    def remembered(self, namespace, text, k):
         statement = (
             "SELECT answer_corpus, answer_id FROM mcs_memory WHERE namespace = %s"
             " ORDER BY embedding <=> %s::vector LIMIT %s"
         )
-        return self._rows(statement, namespace, str(vector), k)
+        return self._rows(statement, namespace, str(vector(text)), k)
 
     def records(self, namespace):
         return self._rows("SELECT count(*) FROM mcs_memory WHERE namespace = %s", namespace)[0][0]
 
 
+class Embedder:
+    """The harness's vectors, as the SDK asks for them."""
+
+    config = None
+
+    def embed(self, text, memory_action=None):
+        del memory_action
+        return vector(text)
+
+
 class Mem0(PgVector):
-    """The SDK's own table, asked by SQL behind its back."""
+    """Asked by its own SDK; its table also by SQL, with every vector looked at."""
 
     name, memory_size = "mem0", 20
     target = "mcstress.targets.mem0:Mem0"
-    _of = "FROM mcs_mem0 WHERE payload->>%s = %s"
+
+    @cached_property
+    def sdk(self):
+        """The SDK on the same table, after the ten searches that PostgreSQL plans one by one."""
+        from mem0 import Memory
+
+        store = {
+            "connection_string": os.environ["TARGET_PGVECTOR"], "collection_name": "mcs_mem0",
+            "embedding_model_dims": len(vector("test")),
+        }  # fmt: skip
+        unused = {"provider": "openai", "config": {"api_key": "no model is asked"}}
+        memory = Memory.from_config(
+            {
+                "vector_store": {"provider": "pgvector", "config": store},
+                "embedder": unused, "llm": unused, "history_db_path": ":memory:",
+            }
+        )  # fmt: skip
+        memory.embedding_model = Embedder()
+        for number in range(20):
+            memory.search(f"test {number}", top_k=24, filters={"agent_id": "workers"})
+        return memory
+
+    def _ask(self, text, k, **filters):
+        """What the SDK finds, the best first, each item once."""
+        found = self.sdk.search(text, top_k=3 * k, filters=filters, threshold=0.0)["results"]
+        best = {}
+        for one in sorted(found, key=lambda one: -one["score"]):
+            known = one["metadata"]
+            best.setdefault((known["corpus"], known["item"]), one["score"])
+        return best
 
     def count(self, corpus):
-        of_items = f"SELECT count(DISTINCT payload->>'item') {self._of}"
-        return self._rows(of_items, "agent_id", corpus)[0][0]
+        return self._rows(
+            "SELECT count(DISTINCT payload->>'item') FROM mcs_mem0 WHERE payload->>'agent_id' = %s",
+            corpus,
+        )[0][0]
 
-    def search(self, corpora, vector, k):
-        statement = (
+    def search(self, corpora, text, k):
+        found = {}
+        for corpus in corpora:
+            found |= self._ask(text, k, agent_id=corpus)
+        return sorted(found, key=lambda one: -found[one])[:k]
+
+    def remembered(self, namespace, text, k):
+        return [*self._ask(text, k, user_id=namespace)][:k]
+
+    def nearest_of_all(self, namespace, text, k):
+        """What the memory should give: no index, every vector of the namespace."""
+        rows = self._rows(
             "SELECT payload->>'corpus', payload->>'item' FROM mcs_mem0"
-            " WHERE payload->>'agent_id' = ANY(%s) ORDER BY vector <=> %s::vector LIMIT %s"
-        )
-        return self._rows(statement, corpora, str(vector), k)
-
-    def remembered(self, namespace, vector, k):
-        statement = (
-            f"SELECT payload->>'corpus', payload->>'item' {self._of}"
-            " ORDER BY vector <=> %s::vector LIMIT %s"
-        )
-        return self._rows(statement, "user_id", namespace, str(vector), k)
+            " WHERE payload->>'user_id' = %s ORDER BY (vector <=> %s::vector) + 0",
+            namespace, str(vector(text)),
+        )  # fmt: skip
+        return [*dict.fromkeys(rows)][:k]
 
     def records(self, namespace):
-        of_items = f"SELECT count(DISTINCT payload->>'item') {self._of}"
-        return self._rows(of_items, "user_id", namespace)[0][0]
+        return self._rows(
+            "SELECT count(DISTINCT payload->>'item') FROM mcs_mem0 WHERE payload->>'user_id' = %s",
+            namespace,
+        )[0][0]
 
 
 SYSTEMS = {one.name: one for one in (Chroma, LynseDb, PgVector, Mem0)}

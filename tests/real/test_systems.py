@@ -11,23 +11,21 @@ from statistics import fmean
 import numpy as np
 import pytest
 from endtoend.locust_run import CHECKOUT, LocustRun, forked
-from real.systems import SYSTEMS, booted
+from real.systems import SEED, SYSTEMS, booted
 
+from mcstress.services.embedded.people import make_workers
 from mcstress.services.embedded.system import CORPORA
 from mcstress.services.embedded.vocabulary import load_vocabulary
-from mcstress.services.embedded.workers import make_workers
 from mcstress.services.toml.vectors import builtin_embedding
 
 pytestmark = pytest.mark.targets
-SEED, K = 42, 8
+K = 8
 SEARCHED = [name for name, _, _ in CORPORA]
-AGREES = {"mem0": 0.85}
-"""Lists of the run that are as asked directly, least share. mem0's index is approximate, and has
-what is added and recorded meanwhile in it; its ranks are not of the vectors alone."""
-
-
-def vector(text):
-    return builtin_embedding(SEED).encode(text).tolist()
+CHANGING = {"chroma", "pgvector"}
+"""Those whose target updates, deletes and forgets."""
+AGREES = {"mem0": 0.9}
+"""Lists of the run that are as asked directly, least share; 0.99 for others. mem0 has all in one
+table, whose approximate index changes with what is added and recorded meanwhile."""
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -49,8 +47,10 @@ def test_figures_are_those_of_the_system_itself(name, needs, tell, tmp_path):
             tmp_path / "load", *target, "-u", 30, "-r", 10, "-t", "30s", *forked(2)
         )  # fmt: skip
         agreed = check(system, loaded_run, one_round)
+        of_memory = [*told_of_memory(system, loaded_run)]
     tell(row(name, one_round, loaded_run, agreed, exact_recall(loaded_run)))
-    tell(f"  loaded: {'; '.join(loaded.stdout.splitlines()[-1:])}")
+    for line in (f"  loaded: {loaded.stdout.splitlines()[-1]}", *of_memory):
+        tell(line)
 
 
 def run(folder, *arguments):
@@ -69,13 +69,17 @@ def check(system, document, *earlier):
     metrics = document["metrics"]
     sizes, made = document["run"]["corpora"], {name: count for name, _, count in CORPORA}
     assert not sizes or {name: sizes[name] for name in SEARCHED} == made, "mem0 does not say"
+    least = AGREES.get(system.name, 0.99)
     agreed = lists_agree(system, events)
-    assert agreed >= AGREES.get(system.name, 0.99)
     of_memory = memory_agrees(system, events)
-    assert of_memory >= (0.0 if system.name == "mem0" else 0.99), "mem0's is told, not judged"
-    added = {e["expected"] for d in (document, *earlier) for e in d["events"] if was_added(e)}
-    cut = sum(step["cut"] for e in document["events"] for step in e["steps"])
-    assert len(added) <= system.count("fresh_workers") <= len(added) + cut
+    assert min(agreed, of_memory) >= least, (agreed, of_memory)
+    added = {e["expected"] for d in (document, *earlier) for e in d["events"] if is_there(e)}
+    cut = sum(step["cut"] for d in (document, *earlier) for e in d["events"] for step in e["steps"])
+    assert len(added) - cut <= system.count("fresh_workers") <= len(added) + cut
+    changes = metrics["changes"]
+    made = [bool(changes[done]) for done in ("updates", "deletes", "forgets")]
+    assert made == [system.name in CHANGING] * 3, changes
+    assert not any(changes[back] for back in ("stale", "returned", "remembered")), changes
     steps = [step for e in document["events"] for step in e["steps"] if counted(step)]
     failed = sum(step["error"] is not None for step in steps)
     assert (metrics["errors"]["steps"], metrics["errors"]["failed"]) == (len(steps), failed)
@@ -88,15 +92,18 @@ def check(system, document, *earlier):
     assert figure["queries"] == len(verbatim)
     assert figure["top1_rate"] == pytest.approx(mean_of_means(verbatim))
     repeated = mean_of_means(reissued(events))
+    # A busy machine may not come so far in thirty seconds; a round does.
+    assert earlier or repeated is not None
     assert metrics["determinism"]["mean_jaccard"] == pytest.approx(repeated)
     asked = [e["memory"] for e in events if e["memory"]]
     assert metrics["memory"]["leaks"] == sum(one["leaks"] for one in asked)
     return agreed, of_memory
 
 
-def was_added(event):
-    adds = [step for step in event["steps"] if step["name"] == "index.add"]
-    return any(not step["error"] and not step["cut"] for step in adds)
+def is_there(event):
+    """Whether it added an item, and did not delete it."""
+    done = {s["name"] for s in event["steps"] if not s["error"] and not s["cut"]}
+    return "index.add" in done and "index.delete" not in done
 
 
 def counted(step):
@@ -111,7 +118,7 @@ def mean_of_means(pairs):
     by_question = defaultdict(list)
     for question, value in pairs:
         by_question[question].append(value)
-    return fmean(map(fmean, by_question.values()))
+    return fmean(map(fmean, by_question.values())) if by_question else None
 
 
 def ids_of(event):
@@ -136,7 +143,7 @@ def lists_agree(system, events):
     """The mean share of a baseline's hits that the system gives when it is asked directly."""
     lists = {e["query"]: e for e in events if e["phase"] == "baseline"}
     return fmean(
-        len(ids_of(event) & {*map(tuple, system.search(SEARCHED, vector(query), K))}) / K
+        len(ids_of(event) & {*map(tuple, system.search(SEARCHED, query, K))}) / K
         for query, event in lists.items()
     )
 
@@ -149,13 +156,39 @@ def memory_agrees(system, events):
         told = max(e["memory"]["records"] for e in asked if e["memory"]["namespace"] == namespace)
         assert system.records(namespace) >= told > system.memory_size
     for query, namespace in {(e["query"], e["memory"]["namespace"]) for e in asked}:
-        first = tuple(system.remembered(namespace, vector(query), 1)[0])
+        first = [tuple(one) for one in system.remembered(namespace, query, K)[:1]]
         alike += [
-            [first] == [(hit["corpus"], hit["id"]) for hit in e["top_k"][:1]]
+            first == [(hit["corpus"], hit["id"]) for hit in e["top_k"][:1]]
             for e in asked
             if (e["query"], e["memory"]["namespace"]) == (query, namespace)
         ]
     return fmean(alike)
+
+
+def told_of_memory(system, document):
+    """How long the memory's lists are, and how often the first is right, run and SDK alike."""
+    if not hasattr(system, "nearest_of_all"):
+        return
+    asked = [
+        (event, event["query"], event["memory"]["namespace"])
+        for event in document["events"]
+        if event["outcome"] == "ok" and event["phase"].startswith("handover")
+        if event["arm"] == "memory"
+    ]
+    of_run = [[(hit["corpus"], hit["id"]) for hit in event["top_k"]] for event, *_ in asked]
+    of_sdk = [system.remembered(namespace, query, K) for _, query, namespace in asked]
+    right = [system.nearest_of_all(namespace, query, K) for _, query, namespace in asked]
+    told = []
+    for name, lists in (("the run", of_run), ("the SDK asked directly", of_sdk)):
+        first = fmean(one[:1] == its[:1] for one, its in zip(lists, right, strict=True))
+        told.append((name, first, fmean(map(len, lists))))
+    (_, of_the_run, _), (_, of_the_sdk, _) = told
+    assert abs(of_the_run - of_the_sdk) <= 0.1, told
+    for name, first, length in told:
+        yield (
+            f"  memory, by {name}: first as with every vector looked at {first:.3f}, "
+            f"{length:.1f} of {fmean(map(len, right)):.1f} hits a list"
+        )
 
 
 def exact_recall(document):
@@ -187,5 +220,6 @@ def row(name, one_round, loaded, agreed, recall):
         f"{agreed[0]:.3f}, memory {agreed[1]:.3f}; handover top-1 "
         f"{handover['verbatim']['top1_rate']:.3f} verbatim, "
         f"{handover['paraphrase']['top1_rate']:.3f} paraphrased; leaks "
-        f"{metrics['memory']['leaks']}; visible {metrics['freshness']['visible_rate']}"
+        f"{metrics['memory']['leaks']}; visible {metrics['freshness']['visible_rate']}; changes "
+        f"{metrics['changes']}"
     )

@@ -182,7 +182,7 @@ def summary(values: list[float]) -> dict[str, Any]:
 
 
 def axis(document: Document, which: str) -> list[dict[str, Any]]:
-    """Events, steps, failed steps of each slot that the document has or an event is in."""
+    """Events, also by phase, and steps of each slot that the document has or an event is in."""
     width = document[which]["slot_s"]
     begun = Counter(floor(unix(e["time"]) / width) * width for e in document["events"])
     steps, failed = Counter(), Counter()
@@ -190,8 +190,22 @@ def axis(document: Document, which: str) -> list[dict[str, Any]]:
         at = floor(unix(event["time"]) / width) * width
         steps[at] += 1
         failed[at] += bool(step["error"])
+    phases = defaultdict(Counter)
+    for event in document["events"]:
+        whole = "whole" if event["outcome"] == "ok" else "not_ok"
+        phases[floor(unix(event["time"]) / width) * width, event["phase"]][whole] += 1
     return [
-        {"time": at, "events": begun[at], "steps": steps[at], "failed": failed[at]}
+        {
+            "time": at,
+            "events": begun[at],
+            "steps": steps[at],
+            "failed": failed[at],
+            "phases": {
+                phase: {"events": counted.total(), "not_ok": counted["not_ok"]}
+                for (its, phase), counted in phases.items()
+                if its == at
+            },
+        }
         for at in sorted({*begun} | {slot["time"] for slot in document[which]["slots"]})
     ]
 

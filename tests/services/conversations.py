@@ -1,7 +1,9 @@
 """What the shipped targets' systems are sent, and answer, by target and operation.
 
 Written by hand after their documentation: they hold what is sent. What real servers of Chroma and
-LynseDB answered is in ``recorded/``. ``{}`` in a path are the names of corpora, the vector [1,0].
+LynseDB answered is in ``recorded/``; Qdrant's and mem0's own clients send and read the same, which
+``make test-targets`` sees (tests/real/test_clients.py). ``{}`` in a path are the names of corpora,
+the vector [1,0].
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from tcp.until import until
 
 from mcstress.services.error_words import without_lone_surrogates
 from mcstress.services.gateway import schema as wire
-from mcstress.services.reading import read
+from mcstress.services.lenient_decoding import read
 
 
 def test_a_search_is_a_step_with_all_that_went_over_the_wire(gateway_of):

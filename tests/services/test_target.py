@@ -71,6 +71,14 @@ def test_what_a_class_defines_is_what_it_can():
     assert GatewayTarget(TargetSetup("http://127.0.0.1:9")).capabilities().skipped_phases() == {}
 
 
+def test_what_has_no_memory_is_not_said_to_have_one_in_its_searches():
+    told = {words: effect for words, _, effect in Searcher(TargetSetup()).capabilities().table()}
+    about_memory = told["search its memory alone"], told["forget answers"]
+    assert {*about_memory} == {"there is no memory"}
+    told = {words: effect for words, _, effect in Rememberer(TargetSetup()).capabilities().table()}
+    assert told["search its memory alone"] == "the memory takes part in a search"
+
+
 def test_each_capability_is_in_the_table_and_each_phase_that_is_skipped_is_one():
     can = Capabilities(**dict.fromkeys(Capabilities.__struct_fields__, False))
     assert len(can.table()) == len(Capabilities.__struct_fields__)

@@ -39,6 +39,10 @@ RECALL = (
         ('[inbox]\npost = "/i"\n', {"inbox"}),
         ('[size]\nget = "/s"\nsize = ""\n', {"sizes"}),
         (RECORD + RECALL, {"record", "recall"}),
+        ('[delete]\npost = "/d"\n', {"delete"}),
+        (RECORD + '[record.forget]\npost = "/f"\n' + RECALL, {"record", "recall", "forget"}),
+        ('[update]\npost = "/u"\n', set()),
+        ('metadata = "/about"\n[update]\npost = "/u"\n', {"update"}),
     ],
 )
 def test_capabilities_follow_from_what_is_there(more, has):
@@ -61,7 +65,7 @@ def test_a_memory_in_the_search_is_a_memory():
     [
         ("a = ", "my.toml: is not valid TOML: Invalid value"),
         ("", "my.toml: found no [service.NAME], expected one or more"),
-        (SERVICE, "my.toml: found no [search], expected what every target can do"),
+        (SERVICE, "my.toml: found no [search], expected one: every target searches"),
         (LEAST + "[serach]\n", 'my.toml: found the key "serach", expected one of title, service,'),
         (LEAST + "[serach]\n", 'did you mean "search"?'),
         ("title = 3\n" + LEAST, "my.toml: title: found int, expected text"),
@@ -69,10 +73,10 @@ def test_a_memory_in_the_search_is_a_memory():
         ("embed = 3\n" + LEAST, "my.toml: embed: found 3, expected a table"),
         ("[service.db]\n" + SEARCH, "my.toml: service.db: found no url, expected one"),
         (SERVICE + 'tokn = "X"\n' + SEARCH, 'my.toml: service.db: found the key "tokn", expected'),
-        (SERVICE + "timeout = 0\n" + SEARCH, "service.db.timeout: found 0, expected float"),
-        (SERVICE + 'timeout = "3"\n' + SEARCH, "service.db.timeout: found str, expected floa"),
-        (LEAST + 'ok = ["x"]\n', "my.toml: search.ok[0]: found str, expected int"),
-        (LEAST + 'get = "/x"\n', "search: found no or several requests, expected one of get"),
+        (SERVICE + "timeout = 0\n" + SEARCH, "service.db.timeout: found 0, expected a number > 0"),
+        (SERVICE + 'timeout = "3"\n' + SEARCH, "service.db.timeout: found text, expected a number"),
+        (LEAST + 'ok = ["x"]\n', "my.toml: search.ok[0]: found 'x', expected a whole number"),
+        (LEAST + 'get = "/x"\n', "search: found get and post, expected one of get, post"),
         (LEAST.replace('"/q"', '"q"'), 'search.post: found "q", expected a path, from a /'),
         (LEAST + "lines = []\n", "my.toml: search: found body and lines, expected one of the two"),
         (LEAST.replace('"/id"', '"id"'), 'my.toml: search.id: found "id", expected a pointer'),
@@ -80,7 +84,13 @@ def test_a_memory_in_the_search_is_a_memory():
         (LEAST.replace('rows = ""', ""), "search: found neither rows nor ids, expected one"),
         (LEAST + 'ids = "/x"\n', "search: found ids beside rows, expected what leads into"),
         (LEAST + 'distance = ""\nscore = ""\n', "found distances and scores, expected one of"),
-        (LEAST + 'metric = "cos"\n', "my.toml: search.metric: found 'cos', invalid enum value"),
+        (LEAST + 'metric = "cos"\n', "search.metric: found 'cos', expected one of cosine, l2, ip"),
+        (LEAST + 'metric = { workers = "cos" }\n', "found 'cos', expected one of cosine, l2, ip"),
+        (LEAST + "ok = [200, 2000]\n", "search.ok[1]: found 2000, expected a whole number <= 599"),
+        (LEAST + 'query = { a = "{nope}" }\n', "my.toml: search.query.a: found {nope}, expect"),
+        (LEAST + "query = { a = [] }\n", "my.toml: search.query.a: found list, expected a text or"),
+        (LEAST + "[exact]\n", "my.toml: exact: found no request, expected one of get, post, put,"),
+        (LEAST + '[llm]\nurl = "x"\nmodel = "m"\napi = "gpt"\n', "llm.api: found 'gpt', expec"),
         (LEAST.replace("{text}", "{query}"), "search.body.q: found {query}, expected one of"),
         (LEAST.replace("/q", "/{corpse}"), "my.toml: search.post: found {corpse}, expected one of"),
         (
@@ -104,6 +114,8 @@ def test_a_memory_in_the_search_is_a_memory():
         ),
         (LEAST + '[add.done]\nget = "/t"\n', "my.toml: add.done: found no pointer, expected one"),
         (LEAST + '[ready]\nget = "/t"\npointer = ""\n', "ready: found no value, expected one"),
+        (LEAST + '[delete]\npost = "/{text}"\n', "delete: found {text}, which has no value there"),
+        (LEAST + '[update]\npost = "/{k}"\n', "update: found {k}, which has no value there"),
         (LEAST + ADD + 'collection = "x"\n', 'add: found the key "collection"'),
     ],
 )  # fmt: skip
@@ -112,6 +124,14 @@ def test_what_is_wrong_is_said_with_its_place(text, says):
         plan(text)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_what_a_service_has_is_not_shown_where_it_is_wrong():
+    """It may be a secret."""
+    for wrong in ("token = 73551337", 'headers = { "X-Key" = 73551337 }'):
+        with pytest.raises(UsageError, match="found a whole number, expected text") as refused:
+            plan(SERVICE + wrong + "\n" + SEARCH)
+        assert "7355" not in str(refused.value)
 
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path):

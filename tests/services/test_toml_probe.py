@@ -15,6 +15,8 @@ from mcstress.services.toml.target import toml_target
 
 EXAMPLE = (Path(__file__).parents[2] / "examples" / "small_service.toml").read_text()
 DELETE = '[delete]\npost = "/drop"\nbody = { shelf = "{corpus}", id = "{id}" }\n'
+UPDATE = '[update]\npost = "/put"\nbody = { shelf = "{corpus}", doc = { id = "{id}", about = "{metadata}" }, new = true }\n'  # noqa: E501
+FORGET = '[record.forget]\npost = "/drop"\nbody = { shelf = "{namespace}", id = "{record_uuid}" }\n'
 INBOX = '[inbox]\npost = "/mail"\nbody = { from = "{sender}", text = "{body}" }\n'
 READY = '[ready]\npost = "/count"\nbody = { shelf = "a" }\npointer = "/count"\nvalue = 2\n'
 
@@ -38,6 +40,10 @@ class Shelves:
 
     def put(self, asked, shelf):
         doc, known = asked["doc"], [one for one in shelf if one["id"] == asked["doc"]["id"]]
+        if "new" in asked:
+            if "stale" not in self.faults:
+                shelf[:] = [one for one in shelf if one not in known] + [doc]
+            return {}
         if known and "refuses" in self.faults:
             return answer({"error": "known id"}, "409 Conflict")
         if not known or "twice" in self.faults:
@@ -57,7 +63,8 @@ class Shelves:
         return {"found": found[::-1] if "unordered" in self.faults else found}
 
     def drop(self, asked, shelf):
-        shelf[:] = [doc for doc in shelf if doc["id"] != asked["id"]]
+        if "drops nothing" not in self.faults:
+            shelf[:] = [doc for doc in shelf if doc["id"] != asked["id"]]
         return {}
 
     def mail(self, asked, _):
@@ -76,10 +83,13 @@ def probed(shelves, text=EXAMPLE):
 
 def test_each_operation_is_shown_with_what_its_pointers_found():
     shelves = Shelves()
-    said = probed(shelves, EXAMPLE + DELETE + INBOX + READY)
+    said = probed(shelves, EXAMPLE + FORGET + UPDATE + DELETE + INBOX + READY)
     assert {one.mark for one in said} == {"ok"}
     names = [one.text.split(":")[0] for one in said if "HTTP" in one.text]
-    assert names == ["ready", "size", "search", "record", "recall", "add", "delete", "inbox"]
+    assert names == [
+        *("ready", "size", "search", "record", "recall", "record.forget", "add", "update"),
+        *("delete", "inbox"),
+    ]
     shown = {one.text.split(":")[0]: one.text.splitlines() for one in said if "HTTP" in one.text}
     first, sent, got, *pointers = shown["search"]
     assert first.startswith("search: POST http://127.0.0.1:")
@@ -97,13 +107,17 @@ def test_each_operation_is_shown_with_what_its_pointers_found():
         'metadata /found/0/doc/about finds {"role":"cook"}',
     ]
     told = [one.text for one in said if "HTTP" not in one.text]
-    assert told[0].startswith("record: the answer comes back, 0.0 s after")
-    assert told[1].startswith("add: a search sees it 0.0 s after")
-    assert told[2].startswith(f"left behind: a recording in the namespace {MARK}_")
-    assert told[2].endswith(", a message in the inbox")
+    assert told == [
+        "record: the answer comes back 0.0 s later",
+        "record.forget: it is gone 0.0 s later",
+        "add: a search of fresh finds it 0.0 s later",
+        "update: a search sees it 0.0 s later",
+        "delete: it is gone 0.0 s later",
+        "left behind: a message in the inbox",
+    ]
     assert shelves.shelves["fresh"] == [], "what was added is deleted"
     recorded = [its for name, its in shelves.shelves.items() if name and name.startswith(MARK)]
-    assert sorted(map(len, recorded)) == [0, 1], "the namespace, and another one that was asked"
+    assert [*map(len, recorded)] == [0, 0], "the namespace, and another one that was asked"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +138,30 @@ def test_what_a_store_does_wrong_is_found(fault, says):
 def test_what_is_added_and_not_seen_is_said(monkeypatch):
     monkeypatch.setattr("mcstress.services.toml.probe.SEEN_WITHIN_S", 0.3)
     said = [f"{one.mark} {one.text}" for one in probed(Shelves("blind"))]
-    assert "warn add: a search of fresh does not see what was added in 10 s" in said
+    assert "warn add: a search of fresh does not find it within 10 s" in said
+    left = said[-1].removeprefix("ok left behind: ").split(", ")
+    assert [one.split("_")[0] for one in left] == [
+        "a recording in the namespace mcstress",
+        "mcstress",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("stale", ["fail update: a search does not see the new metadata within 10 s"]),
+        (
+            "drops nothing",
+            ["fail record.forget: a0 still comes back after 10 s", "fail delete: mcstress_probe_"],
+        ),
+    ],
+)
+def test_what_comes_back_after_a_change_is_said(fault, says, monkeypatch):
+    monkeypatch.setattr("mcstress.services.toml.probe.SEEN_WITHIN_S", 0.3)
+    told = probed(Shelves(fault), EXAMPLE + FORGET + UPDATE + DELETE)
+    failed = [f"{one.mark} {one.text}" for one in told if one.mark == "fail"]
+    assert len(failed) == len(says)
+    assert all(map(str.startswith, failed, says)), failed
 
 
 def test_a_pointer_that_finds_nothing_is_shown_with_what_is_there():

@@ -38,6 +38,8 @@ from mcstress.services.toml.vectors import builtin_embedding
         ([answer("<html>", content_type="text/html")], "200 but not JSON (text/html)"),
         ([answer("")], "200 but empty"),
         ([answer({"detail": "no"}, "422 Unprocessable")], "HTTP 422: no"),
+        ([answer({"fault": {"code": 7, "text": "who is it"}}, "401 x")], "HTTP 401: who is it"),
+        ([answer({"page": {"no": 1}}, "503 x")], "HTTP 503 (application/json)"),
         ([answer({}, "302 Found", "Location: /x")], "redirect 302 not followed"),
     ],
 )

@@ -95,6 +95,7 @@ class RawServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        gevent.sleep(0)  # who was accepted begins, and so closes its socket when it is killed
         self._server.stop(timeout=0)
 
     def _serve(self, sock: Any, _: object) -> None:
@@ -114,7 +115,10 @@ class RawServer:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._act(sock, self._greeting):
             return
-        stream = sock.makefile("rb")
+        with sock.makefile("rb") as stream:
+            self._answer_all(sock, stream)
+
+    def _answer_all(self, sock: Any, stream: Any) -> None:
         while request := read_request(stream):
             self.requests.append(request)
             if self._act(sock, self._handle(request)):

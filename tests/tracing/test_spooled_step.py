@@ -127,7 +127,7 @@ def test_an_answer_nested_too_deeply_for_anybody_spoils_no_spool(depth):
 
 @pytest.mark.parametrize("text", [rb"\ud83d", rb"cut \ud83d", rb"\ud83d\ude00", rb"\\ud83d"])
 def test_an_answer_with_half_a_surrogate_spoils_no_spool(text):
-    """It is read all the same (services.reading), and must be read back."""
+    """It is read all the same (services.lenient_decoding), and must be read back."""
     answered = b'{"results": [{"id": "w-1", "metadata": {"snippet": "%b"}}]}' % text
     done = step("matrix.search", response=answered, answer=1)
     traced = TracedStep.of(event("surge"), done, "w1")

@@ -24,8 +24,8 @@ from trace_rounds import (
 )
 
 from mcstress.services.trace_context import is_sampled, phase_trace_id
-from mcstress.tracing.counts import TraceCounts
-from mcstress.tracing.http.posting import UNSERIALISABLE
+from mcstress.tracing.delivery_counts import TraceCounts
+from mcstress.tracing.http.batch_posting import UNSERIALISABLE
 from mcstress.tracing.notices import ThrottledWarnings
 from mcstress.tracing.observation import Score
 from mcstress.tracing.queue import Outbox

@@ -8,8 +8,8 @@ import pytest
 
 from mcstress.tracing import delivery as sender
 from mcstress.tracing import tracer
-from mcstress.tracing.counts import FateCounts
-from mcstress.tracing.http import posting, reply
+from mcstress.tracing.delivery_counts import FateCounts
+from mcstress.tracing.http import batch_posting, reply
 from mcstress.tracing.http.answer_limit import LARGEST_ANSWER
 from mcstress.tracing.langfuse import client as server
 from mcstress.tracing.langfuse import settings
@@ -51,7 +51,7 @@ def test_every_count(name):
     [
         sender.FAULT,
         server.NO_SESSION_SCORES,
-        posting.UNSERIALISABLE,
+        batch_posting.UNSERIALISABLE,
         spool.FULL,
         spool.DISK_FULL,
         spool.REMOVED,

@@ -9,12 +9,12 @@ import pytest
 from langfuse_standin import OTLP, StandIn
 from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
 
+from mcstress.tracing.batch_sizing import Portions
 from mcstress.tracing.entries import as_it_is
 from mcstress.tracing.http.reply import SinkReply, read_status
 from mcstress.tracing.langfuse.client import LangfuseServer
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.observation import Score
-from mcstress.tracing.portions import Portions
 
 HASTY = {"timeout_s": 1.0}
 PEER = LangfuseSettings("http://x", "pk", "sk").peer

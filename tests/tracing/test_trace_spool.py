@@ -15,14 +15,15 @@ import gevent
 import msgspec
 import pytest
 from free_ports import free_port
-from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
+from langfuse_standin import INGESTION, PUBLIC_KEY, SECRET_KEY, StandIn
 from trace_rounds import balanced, event, observation, spool_lines, step, wait_for
 
 from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import LangfuseSettings
-from mcstress.tracing.observation import encoder
-from mcstress.tracing.spool.line import entry_of
-from mcstress.tracing.spool.replay import replay
+from mcstress.tracing.observation import Score, encoder
+from mcstress.tracing.spool.line import entry_of, spool_head
+from mcstress.tracing.spool.replay import look_at_spool, replay
+from mcstress.tracing.spool.replay_outcome import Mark, ReplayProgress
 from mcstress.tracing.spool.spool import DISK_FULL, FULL, REMOVED, Spool
 
 CHECKOUT = Path(__file__).parents[2]
@@ -271,3 +272,50 @@ def test_a_file_that_is_no_spool_is_left_alone(tmp_path, content):
         replay(page, LangfuseSettings("http://127.0.0.1:1", "pk", "sk"))
     assert page.read_text() == content
     assert list(tmp_path.iterdir()) == [page]
+
+
+def test_half_a_line_at_the_end_does_not_spoil_what_is_kept_after_it(spool_file):
+    """Scores are kept after observations, of which the last may be half of one."""
+    spool = spool_file(2)
+    score = Score(name="score", value=1.0, trace_id=observation().trace.id)
+    lines = spool.read_bytes()
+    spool.write_bytes(encoder.encode(score) + b"\n" + lines + b'{"is": "obser')
+    with StandIn() as standin:
+        standin.behave("status", status=400, route=INGESTION)
+        outcome = replay(spool, settings(standin.url))
+        assert (outcome.delivered, outcome.left, outcome.broken) == (2, 1, 1)
+        assert score in [entry_of(line) for line in spool.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "first", [b'{"is":"spoo\xff","sink":"otlp"}', b'{"is":"spool","sink":"x"}']
+)
+def test_without_knowing_for_which_sink_it_is_nothing_is_sent(spool_file, first):
+    spool = spool_file(2)
+    spool.write_bytes(first + b"\n" + spool.read_bytes())
+    for look in (look_at_spool, lambda path: replay(path, settings("http://127.0.0.1:9"))):
+        with pytest.raises(UsageError, match=r'line 1: .* expected \{"is":"spool"'):
+            look(spool)
+
+
+def test_half_a_head_of_a_killed_process_is_written_again(tmp_path):
+    head = spool_head("otlp", "http://127.0.0.1:4318")
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(head[:20])
+    spool = Spool(path, spare_bytes=0, head=head)
+    spool.append(observations(1))
+    assert look_at_spool(path).sink == "otlp"
+    spool.close()
+
+
+def test_what_moved_within_a_spool_while_its_replay_was_cut_off_is_sent_again(spool_file):
+    spool = spool_file(3)
+    lines = spool.read_bytes().splitlines(keepends=True)
+    noted = ReplayProgress(spool.stat().st_size, spool.stat().st_mtime_ns)
+    noted.observations = Mark(offset=len(lines[0]), lines=1)
+    noted.save(spool.with_name(f"{spool.name}.progress"))
+    spool.write_bytes(b"".join([lines[1], lines[0], lines[2]]))
+    os.utime(spool, ns=(0, noted.changed_ns + 10**9))
+    with StandIn() as standin:
+        replay(spool, settings(standin.url))
+        assert len(standin.observations) == 3

@@ -17,9 +17,9 @@ from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.step import Step
 from mcstress.services.target import Found, Target, TargetSetup
 from mcstress.users import freshness_poll
-from mcstress.users.board import Recordings
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.freshness_poll import FreshnessPolls
+from mcstress.users.handover_board import Recordings
 from mcstress.users.phases.fresh_resume import fresh_resume
 from mcstress.users.phases.handover import NO_PARAPHRASE, handover_paraphrase
 from mcstress.users.run import Run, Seat
@@ -142,7 +142,7 @@ def test_what_the_first_look_sees_is_not_looked_for_again():
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_it_does_not_see_is_looked_for_over_that_connection_while_she_goes_on():
+def test_what_it_does_not_see_is_looked_for_over_that_connection_while_the_user_goes_on():
     context = Context(Replicas(shown_at=3, rank=1))
     me = context.coordinator()
     first = me.target

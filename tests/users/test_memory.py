@@ -9,7 +9,7 @@ from gevent import sleep
 
 from mcstress.metrics.event import Hit, Item
 from mcstress.services.target import Recording, Target, TargetSetup
-from mcstress.users.bulk import TRIES, batches, write_all
+from mcstress.users.bulk_write import TRIES, batches, write_all
 from mcstress.users.memory import fill, filler, leaks, remembering
 from mcstress.users.scenarios.load import load_scenario
 

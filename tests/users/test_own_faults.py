@@ -16,9 +16,9 @@ from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
-from mcstress.users import session as entrance
+from mcstress.users import coordinator_session as entrance
+from mcstress.users.coordinator_session import Reporter
 from mcstress.users.phases.inbox import _parsed
-from mcstress.users.session import Reporter
 
 TRACE = TraceContext("ab" * 16)
 

@@ -12,9 +12,9 @@ from locust.event import Events
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
+from mcstress.users.coordinator_session import enter, provide_context
 from mcstress.users.persona import CoordinatorUser
 from mcstress.users.run import Seat
-from mcstress.users.session import enter, provide_context
 
 BRIEF_S = 0.02
 
@@ -51,7 +51,7 @@ InterruptibleWaiter.tasks = [InterruptibleWaiter.scope]
 
 
 @pytest.mark.parametrize("kind", [Waiter, InterruptibleWaiter])
-def test_she_who_wakes_in_the_moment_of_the_stop_begins_nothing(kind):
+def test_a_user_that_wakes_at_the_moment_of_the_stop_begins_nothing(kind):
     user = kind(Environment(user_classes=[kind], events=Events()))
     greenlet = user.start(Group())
     gevent.sleep(0)
@@ -65,7 +65,7 @@ def test_she_who_wakes_in_the_moment_of_the_stop_begins_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", [Waiter, InterruptibleWaiter])
-def test_she_who_is_at_something_ends_it_first(kind):
+def test_a_user_that_is_at_something_ends_it_first(kind):
     user = kind(Environment(user_classes=[kind], events=Events()))
     greenlet = user.start(Group())
     while not user.begun:
@@ -79,7 +79,7 @@ def test_she_who_is_at_something_ends_it_first(kind):
 
 @pytest.mark.parametrize("kind", [Waiter, InterruptibleWaiter])
 @pytest.mark.parametrize("busy", [False, True])
-def test_she_may_be_asked_to_stop_twice(kind, busy):
+def test_a_user_may_be_asked_to_stop_twice(kind, busy):
     """Two stops meet, each begun before the user was stopping."""
     user = kind(Environment(user_classes=[kind], events=Events()))
     greenlet = user.start(Group())

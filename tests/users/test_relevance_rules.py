@@ -12,8 +12,8 @@ import pytest
 from mcstress.metrics.event import Event, Hit, utc
 from mcstress.services.target import Found
 from mcstress.users.relevance import Rules
-from mcstress.users.scenarios.fault import FaultError
 from mcstress.users.scenarios.load import load_scenario, scenario_of
+from mcstress.users.scenarios.scenario_error import FaultError
 
 SMALL = (Path(__file__).parent / "small_scenario.toml").read_text()
 FITS = {

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from mcstress.metrics.wording import Words
-from mcstress.services.llm.parsed import FieldKind
+from mcstress.services.llm.prompts import FieldKind
 from mcstress.users.scenarios import clock_model
 from mcstress.users.scenarios import model as scenario
 from mcstress.users.scenarios import schema as scenario_keys
@@ -21,7 +21,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text()
 
 SECTIONS = {
     scenario_keys.ScenarioFile: "## The file",
-    scenario.Playbook: "### `[playbook]`",
+    scenario.PlaybookUse: "### `[playbook]`",
     scenario.Names: "### `[names]`",
     Words: "### `[words]`",
     scenario.Prompts: "### `[prompts]`",

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcstress.errors import UsageError
-from mcstress.users.scenarios.fault import FaultError
 from mcstress.users.scenarios.load import FOLDER, load_scenario, scenario_of
 from mcstress.users.scenarios.model import Scenario
+from mcstress.users.scenarios.scenario_error import FaultError
 
 SMALL = (Path(__file__).parent / "small_scenario.toml").read_text()
 

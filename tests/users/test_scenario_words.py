@@ -13,11 +13,11 @@ import pytest
 from mcstress.metrics.check import parse_check
 from mcstress.metrics.wording import STAFFING, Words
 from mcstress.services.llm.language_model import schema_of
-from mcstress.services.llm.parsed import demand_type
+from mcstress.services.llm.prompts import demand_type
 from mcstress.users.relevance import Rules
 from mcstress.users.scenarios.expand import inbox_query
-from mcstress.users.scenarios.fault import FaultError
 from mcstress.users.scenarios.load import load_scenario, scenario_of
+from mcstress.users.scenarios.scenario_error import FaultError
 
 SMALL = (Path(__file__).parent / "small_scenario.toml").read_text()
 DEFAULT = load_scenario("three_cities")

@@ -75,7 +75,7 @@ def test_hits_are_graded_by_corpus_and_id_or_by_id(read):
         ('{"query": "a"}', "line 1: found .*missing required field `ids`"),
         ('{"query": "a", "ids": ["b"], "grades": [1, 2]}', "line 1: found"),
         ('{"query": "a", ', "line 1: found .*truncated"),
-        (b"\xff\xfe", "found byte 0 to be no UTF-8, expected TREC qrels"),
+        (b"\xff\xfe", r"is not UTF-8 \(byte 0\), expected TREC qrels"),
     ],
 )
 def test_what_is_no_truth_is_refused_in_one_line(read, text, said):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mcstress.services.embedded.demand import read_demand
+from mcstress.services.embedded.demand_parsing import read_demand
 from mcstress.services.embedded.lexicon import load_lexicon
-from mcstress.services.llm.parsed import demand_type
+from mcstress.services.llm.prompts import demand_type
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.understood import understood
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Self
 
+import gevent
 import httpx
 from gevent.pywsgi import WSGIServer
 from tcp.raw_server import RawServer, answer
@@ -41,6 +42,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        gevent.sleep(0)  # who was accepted begins, and so closes its socket when it is killed
         self._server.stop(timeout=0)
         self._client.close()
 

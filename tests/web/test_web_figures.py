@@ -11,7 +11,9 @@ import msgspec
 import pytest
 
 from mcstress import snapshots as web_snapshot
+from mcstress.evidence.report.plots.arrivals import offered_and_begun, rates
 from mcstress.evidence.run_document import document_of
+from mcstress.metrics.arrivals import OfferedSecond
 from mcstress.metrics.names import METRICS
 from mcstress.snapshots import LEAST_S, MOST_S, Snapshot, Snapshots
 from mcstress.web.charts import empty_charts
@@ -56,6 +58,25 @@ def test_a_slot_that_has_not_wholly_arrived_is_not_shown_yet(document):
     assert len(over_time(document, end_s).data["time"]) == len(slots)
     assert len(over_time(document, end_s - 0.1).data["time"]) == len(slots) - 1
     assert len(over_time(document).data["time"]) == len(slots)
+
+
+def test_offered_and_begun_are_those_of_each_slot(document):
+    slots, width_s = document.timeline.slots, document.timeline.slot_s
+    first = slots[0].time
+    seconds = [OfferedSecond(first + n, 10.0, 10 + n) for n in range(width_s)]
+    seconds.append(OfferedSecond(first + width_s, 10.0, 4, 0.5))
+    offered = msgspec.structs.replace(
+        document, offered=seconds, unserved=[(first, 10_000, "missed", 1000, 3)]
+    )
+    data = rates(offered).data
+    assert data["time"] == [(first + (n + 0.5) * width_s) * 1000 for n in range(2)]
+    arrivals = sum(range(10, 10 + width_s))
+    assert data["offered"] == [arrivals / width_s, 4 / 0.5]
+    assert data["begun"] == [slots[0].events / width_s, slots[1].events / 0.5]
+    assert data["missed"] == [3 / width_s, 0]
+    assert len(rates(offered, first + width_s).data["time"]) == 1
+    assert offered_and_begun(offered) is not None
+    assert offered_and_begun(document) is None, "no schedule"
 
 
 def test_the_columns_over_time_are_the_timelines(document):

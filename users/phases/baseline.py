@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from mcstress.metrics.event import Item
-from mcstress.users.board import Recordings
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
+from mcstress.users.handover_board import Recordings
 from mcstress.users.phases.registry import Task
 from mcstress.users.scenarios.model import Demand
 

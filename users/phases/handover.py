@@ -12,9 +12,9 @@ from functools import partial
 import msgspec
 
 from mcstress.metrics.event import Item
-from mcstress.users.board import Absence, Recordings
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
+from mcstress.users.handover_board import Absence, Recordings
 from mcstress.users.phases.registry import Silent, Task
 from mcstress.users.scenarios.model import Demand, Handover
 

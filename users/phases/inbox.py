@@ -9,7 +9,7 @@ import gevent
 
 from mcstress.metrics.event import OWN_FAULT
 from mcstress.services.llm.language_model import JudgedHit
-from mcstress.services.llm.parsed import ParsedDemand
+from mcstress.services.llm.prompts import ParsedDemand
 from mcstress.services.target import Found, Message
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope

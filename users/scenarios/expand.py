@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from mcstress.users.scenarios.fault import FaultError, describe, entry, suggestion
 from mcstress.users.scenarios.model import (
     PRIORITIES,
     Contract,
@@ -24,6 +23,7 @@ from mcstress.users.scenarios.model import (
     Templates,
     Variant,
 )
+from mcstress.users.scenarios.scenario_error import FaultError, describe, entry, suggestion
 
 if TYPE_CHECKING:
     from mcstress.users.scenarios.schema import (

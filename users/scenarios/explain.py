@@ -8,8 +8,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from mcstress.users.scenarios.clock_model import PLAIN_NAME
-from mcstress.users.scenarios.fault import describe, entry, suggestion
 from mcstress.users.scenarios.model import NOT_EMPTY
+from mcstress.users.scenarios.scenario_error import describe, entry, suggestion
 
 _KINDS = {
     "int": "a whole number",

@@ -13,8 +13,8 @@ import msgspec
 from mcstress.errors import UsageError
 from mcstress.users.scenarios.expand import spelt_out
 from mcstress.users.scenarios.explain import explain
-from mcstress.users.scenarios.fault import FaultError, entry, suggestion
 from mcstress.users.scenarios.model import Scenario
+from mcstress.users.scenarios.scenario_error import FaultError, entry, suggestion
 from mcstress.users.scenarios.schema import ScenarioFile
 from mcstress.users.scenarios.validate_clock import clock_faults
 from mcstress.users.scenarios.validate_messages import reading_faults

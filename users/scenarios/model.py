@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from mcstress.metrics.event import question_key
 from mcstress.metrics.wording import Words
-from mcstress.services.llm.parsed import FieldKind, Prompts
+from mcstress.services.llm.prompts import FieldKind, Prompts
 from mcstress.users.scenarios.clock_model import (
     PLAIN_NAME,
     START,
@@ -22,14 +22,14 @@ from mcstress.users.scenarios.clock_model import (
 
 NOT_EMPTY = r"\S"
 
-Text = Annotated[str, Meta(pattern=NOT_EMPTY)]
+NotEmptyText = Annotated[str, Meta(pattern=NOT_EMPTY)]
 """Text that says something."""
 
 PersonaName = Annotated[str, Meta(pattern=PLAIN_NAME)]
 """A name that can stand in a namespace, a seat and a class: small letters and digits."""
 
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-Distance = Annotated[float, Meta(ge=0, le=2)]
+CosineDistance = Annotated[float, Meta(ge=0, le=2)]
 MessageType = Literal["email", "sms"]
 Priority = Literal["urgent", "high", "medium", "low"]
 ParaphrasesBy = Literal["scenario", "llm"]
@@ -52,22 +52,22 @@ class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     so that runs compare with those from before there were any.
     """
 
-    role: Text
+    role: NotEmptyText
     headcount: Count | None
-    location: Text | None
-    certs: list[Text]
-    skills: list[Text]
-    shift: Text | None
-    query: Text
-    paraphrases: Annotated[list[Text], Meta(min_length=1)]
-    surge_query: Text
+    location: NotEmptyText | None
+    certs: list[NotEmptyText]
+    skills: list[NotEmptyText]
+    shift: NotEmptyText | None
+    query: NotEmptyText
+    paraphrases: Annotated[list[NotEmptyText], Meta(min_length=1)]
+    surge_query: NotEmptyText
     fields: dict[str, Any] = {}
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A contract, the persona that holds it, and its demands in the order of its roles."""
 
-    name: Text
+    name: NotEmptyText
     persona: PersonaName
     demands: list[Demand]
 
@@ -84,8 +84,8 @@ class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     persona: PersonaName
-    text: Text
-    query: Text
+    text: NotEmptyText
+    query: NotEmptyText
     metadata: dict[str, str]
 
     def of(self, name: str) -> Resume:
@@ -107,8 +107,8 @@ class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     persona: PersonaName
     type: MessageType
-    sender: Text
-    body: Text
+    sender: NotEmptyText
+    body: NotEmptyText
     priority: Priority
     subject: str = ""
     expect: dict[str, Any] | None = None
@@ -117,7 +117,7 @@ class InboxMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PriorityRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Mail in which one of the words stands has this priority, unless it says another itself."""
 
-    words: Annotated[list[Text], Meta(min_length=1)]
+    words: Annotated[list[NotEmptyText], Meta(min_length=1)]
     is_: Priority = msgspec.field(name="is")
 
 
@@ -136,16 +136,16 @@ class Swap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A client rejects the list of one cell; its persona asks again without those hits."""
 
     persona: PersonaName
-    contract: Text
-    role: Text
+    contract: NotEmptyText
+    role: NotEmptyText
 
 
 class Merge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Contracts become one: ``persona`` searches the ``roles`` of all of them."""
 
     persona: PersonaName
-    contracts: Annotated[list[Text], Meta(min_length=2)]
-    roles: Annotated[list[Text], Meta(min_length=1)]
+    contracts: Annotated[list[NotEmptyText], Meta(min_length=2)]
+    roles: Annotated[list[NotEmptyText], Meta(min_length=1)]
 
 
 class Handover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,23 +153,23 @@ class Handover(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     from_persona: PersonaName
     to_persona: PersonaName
-    contract: Text
+    contract: NotEmptyText
 
 
 class SplitShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``roles`` of ``contract`` that fall to ``persona`` when it is divided."""
 
-    contract: Text
+    contract: NotEmptyText
     persona: PersonaName
-    roles: Annotated[list[Text], Meta(min_length=1)]
+    roles: Annotated[list[NotEmptyText], Meta(min_length=1)]
 
 
-class Playbook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PlaybookUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How searches use the playbook memory (WIRE.md), sent with each of them."""
 
     top_k: Count
-    max_distance: Distance
-    max_inject_distance: Distance
+    max_distance: CosineDistance
+    max_inject_distance: CosineDistance
 
 
 class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,8 +180,8 @@ class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     are 25 million.
     """
 
-    first: Annotated[list[Text], Meta(min_length=1)]
-    last: Annotated[list[Text], Meta(min_length=1)]
+    first: Annotated[list[NotEmptyText], Meta(min_length=1)]
+    last: Annotated[list[NotEmptyText], Meta(min_length=1)]
 
     def by(self, drawn: int) -> str:
         """The name for a number in [0, 2**64)."""
@@ -198,16 +198,16 @@ class Templates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``inbox_query``: parts, joined by commas; one whose placeholders are all empty is left out.
     """
 
-    query: Text | None = None
-    paraphrases: Annotated[list[Text], Meta(min_length=1)] | None = None
-    surge_query: Text | None = None
-    inbox_query: list[Text] = []
+    query: NotEmptyText | None = None
+    paraphrases: Annotated[list[NotEmptyText], Meta(min_length=1)] | None = None
+    surge_query: NotEmptyText | None = None
+    inbox_query: list[NotEmptyText] = []
 
 
 class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A check in its text form, and the samples below which it is unknown."""
 
-    check: Text
+    check: NotEmptyText
     needs: Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
@@ -219,9 +219,9 @@ class RelevanceRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``must``: where it does not hold, the hit does not fit, and its gain is 0.
     """
 
-    field: Text
-    is_: Text | None = msgspec.field(default=None, name="is")
-    has: Text | None = None
+    field: NotEmptyText
+    is_: NotEmptyText | None = msgspec.field(default=None, name="is")
+    has: NotEmptyText | None = None
     weight: Annotated[float, Meta(ge=0, le=1_000_000)] = 1.0
     must: bool = False
 
@@ -290,7 +290,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     corpora: list[str]
     fresh_corpus: str
     personas: list[str]
-    playbook: Playbook
+    playbook: PlaybookUse
     names: Names
     paraphrases_by: ParaphrasesBy
     swaps: list[Swap]

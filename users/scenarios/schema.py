@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from mcstress.metrics.wording import Words
-from mcstress.services.llm.parsed import FieldKind, Prompts
+from mcstress.services.llm.prompts import FieldKind, Prompts
 from mcstress.users.scenarios.clock_model import START, ArrivalSource, Shift, TimelineEntry
 from mcstress.users.scenarios.model import (
     Count,
@@ -18,42 +18,42 @@ from mcstress.users.scenarios.model import (
     MailInbox,
     Merge,
     Names,
+    NotEmptyText,
     ParaphrasesBy,
     PersonaName,
-    Playbook,
+    PlaybookUse,
     RelevanceRule,
     Resume,
     SplitShare,
     Swap,
     Templates,
-    Text,
     Threshold,
 )
 
-Paraphrases = Annotated[list[Text], Meta(min_length=1)]
+Paraphrases = Annotated[list[NotEmptyText], Meta(min_length=1)]
 
 
 class FileDemand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A demand; the sentences that it lacks are its variant's. ``fields``: any of its own."""
 
-    role: Text
+    role: NotEmptyText
     headcount: Count | None = None
-    shift: Text | None = None
-    certs: list[Text] = []
-    skills: list[Text] = []
+    shift: NotEmptyText | None = None
+    certs: list[NotEmptyText] = []
+    skills: list[NotEmptyText] = []
     fields: dict[str, Any] = {}
-    in_other_words: Text | None = None
-    query: Text | None = None
+    in_other_words: NotEmptyText | None = None
+    query: NotEmptyText | None = None
     paraphrases: Paraphrases | None = None
-    surge_query: Text | None = None
+    surge_query: NotEmptyText | None = None
 
 
 class FileSite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a variant places a contract, and what is demanded there."""
 
-    name: Text
+    name: NotEmptyText
     demands: list[FileDemand]
-    location: Text | None = None
+    location: NotEmptyText | None = None
     fields: dict[str, Any] = {}
 
 
@@ -63,29 +63,29 @@ class FileVariant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contracts: list[FileSite]
     resumes: list[Resume] = []
     inbox: list[InboxMessage] = []
-    query: Text | None = None
+    query: NotEmptyText | None = None
     paraphrases: Paraphrases | None = None
-    surge_query: Text | None = None
+    surge_query: NotEmptyText | None = None
 
 
 class FileContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A contract: who holds it, and its roles, the same in every variant."""
 
-    name: Text
+    name: NotEmptyText
     persona: PersonaName
-    roles: Annotated[list[Text], Meta(min_length=1)]
+    roles: Annotated[list[NotEmptyText], Meta(min_length=1)]
 
 
 class ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole file."""
 
-    title: Text
+    title: NotEmptyText
     top_k: Count
     record_rank: Count
-    corpora: Annotated[list[Text], Meta(min_length=1)]
-    fresh_corpus: Text
+    corpora: Annotated[list[NotEmptyText], Meta(min_length=1)]
+    fresh_corpus: NotEmptyText
     personas: Annotated[list[PersonaName], Meta(min_length=1)]
-    playbook: Playbook
+    playbook: PlaybookUse
     names: Names
     contracts: list[FileContract]
     variants: Annotated[list[FileVariant], Meta(min_length=1)]
@@ -101,9 +101,9 @@ class ScenarioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompts: Prompts = Prompts()
     parse: dict[str, FieldKind] = {}
     templates: Templates = Templates()
-    corpus_files: list[Text] = []
+    corpus_files: list[NotEmptyText] = []
     start: date = START
-    zone: Text = "UTC"
+    zone: NotEmptyText = "UTC"
     timeline: list[TimelineEntry] = []
     arrivals: list[ArrivalSource] = []
     shifts: list[Shift] = []

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
-from mcstress.users.scenarios.fault import describe, entry, suggestion, unknown
 from mcstress.users.scenarios.model import PRIORITIES, MessageType
+from mcstress.users.scenarios.scenario_error import describe, entry, suggestion, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

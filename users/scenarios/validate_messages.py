@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mcstress.users.scenarios.expand import pieces
-from mcstress.users.scenarios.fault import FaultError, describe, entry, suggestion
+from mcstress.users.scenarios.scenario_error import FaultError, describe, entry, suggestion
 from mcstress.users.scenarios.understood import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mcstress.services.llm.parsed import FieldKind
+    from mcstress.services.llm.prompts import FieldKind
     from mcstress.users.scenarios.schema import FileVariant, ScenarioFile
 
 BODY_LIMIT_BYTES = 8 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from mcstress.users.scenarios.fault import entry, twice, unknown
+from mcstress.users.scenarios.scenario_error import entry, twice, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

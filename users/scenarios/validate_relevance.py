@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcstress.users.scenarios.expand import asked_values
-from mcstress.users.scenarios.fault import FaultError, entry, twice
+from mcstress.users.scenarios.scenario_error import FaultError, entry, twice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

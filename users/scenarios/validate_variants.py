@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from mcstress.users.scenarios.fault import describe, entry, not_all, twice, unknown
 from mcstress.users.scenarios.model import NAME
+from mcstress.users.scenarios.scenario_error import describe, entry, not_all, twice, unknown
 from mcstress.users.scenarios.validate_messages import field_faults, message_faults
 
 if TYPE_CHECKING:

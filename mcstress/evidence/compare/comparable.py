@@ -10,7 +10,7 @@ import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import RunSection, Service
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.history import RunFile
 from mcstress.evidence.store.integrity import NO_DIGEST
@@ -139,7 +139,7 @@ def _lacking(run: RunFile) -> list[str]:
     found += [f"{run.path}: {notice}" for notice in run.document.completeness.notices]
     if unsent := unsent_steps(run):
         found.append(
-            f"{run.path}: the load generator could not send {words.plural(unsent, 'step')}: "
+            f"{run.path}: the load generator could not send {formatting.plural(unsent, 'step')}: "
             "its speed is not the services' own"
         )
     if not run.document.run.keeps_all:

@@ -21,8 +21,8 @@ from mcstress.evidence.compare.comparable import (
     warnings,
 )
 from mcstress.evidence.compare.figure import Figure
-from mcstress.evidence.compare.judge import judge, reach
 from mcstress.evidence.compare.sides import Sides
+from mcstress.evidence.compare.significance import judge, reach
 from mcstress.evidence.compare.verdicts import LostCheck, SideVerdict, lost_checks, side_verdict
 from mcstress.evidence.store.history import RunFile
 

@@ -21,7 +21,7 @@ from mcstress.evidence.compare.comparison import Comparison
 from mcstress.evidence.compare.figure import Figure
 from mcstress.evidence.compare.render import COLUMNS, LEFT, remarks, row, sides, summary
 from mcstress.evidence.report import html as report_page
-from mcstress.evidence.report.library import library_tag, page_environment
+from mcstress.evidence.report.page_assets import library_tag, page_environment
 from mcstress.evidence.report.plots.style import (
     BLUE,
     GREEN,

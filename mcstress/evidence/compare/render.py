@@ -15,7 +15,7 @@ from mcstress.evidence.compare.comparison import Comparison
 from mcstress.evidence.compare.figure import Figure
 from mcstress.evidence.compare.run_figures import STEPS_PER_S
 from mcstress.evidence.compare.verdicts import SideVerdict
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.markdown import code, escape
 from mcstress.metrics.metric import COUNT
 from mcstress.metrics.names import METRICS
@@ -83,16 +83,16 @@ def json(comparison: Comparison) -> str:
 def summary(comparison: Comparison) -> str:
     """What is proven, and what could not be, in a few sentences."""
     said = [
-        f"{verdict}: {words.sentence_list(names)}"
+        f"{verdict}: {formatting.sentence_list(names)}"
         for verdict in ("worse", "better")
         if (names := [one.name for one in comparison.figures if one.verdict == verdict])
     ]
     told = [f"Proven {'; '.join(said)}." if said else "No difference is proven."]
     if certain := [one.check for one in comparison.lost_checks if one.certain]:
-        told.append(f"B fails what A passes: {words.sentence_list(certain)}.")
+        told.append(f"B fails what A passes: {formatting.sentence_list(certain)}.")
     for side, names in (("A", comparison.gone), ("B", comparison.new)):
         if names:
-            told.append(f"Only in {side}: {words.sentence_list(names)}.")
+            told.append(f"Only in {side}: {formatting.sentence_list(names)}.")
     told += [f"Unknown: {one}." for one in comparison.unproven]
     return " ".join(told)
 
@@ -121,10 +121,10 @@ def _verdict(side: SideVerdict) -> str:
         said = verdict.upper()
     else:
         said = ", ".join(
-            f"{verdict.upper()} in {words.plural(runs, 'run')}"
+            f"{verdict.upper()} in {formatting.plural(runs, 'run')}"
             for verdict, runs in side.verdicts.items()
         )
-    failed = [f"{one.check} ({words.plural(one.runs, 'run')})" for one in side.failed]
+    failed = [f"{one.check} ({formatting.plural(one.runs, 'run')})" for one in side.failed]
     return said + (f"; failed: {', '.join(failed)}" if failed else "")
 
 
@@ -169,11 +169,11 @@ def row(figure: Figure) -> list[str]:
         _change(figure.change, relative=figure.relative),
         _interval(figure.ci95, relative=figure.relative),
         figure.verdict,
-        words.p_value(figure.p),
-        words.p_value(figure.mannwhitney_p),
-        _change(pairs.effect) if pairs else words.NONE,
-        _interval(pairs.ci95) if pairs else words.NONE,
-        words.count(pairs.n) if pairs else words.NONE,
+        formatting.p_value(figure.p),
+        formatting.p_value(figure.mannwhitney_p),
+        _change(pairs.effect) if pairs else formatting.NONE,
+        _interval(pairs.ci95) if pairs else formatting.NONE,
+        formatting.count(pairs.n) if pairs else formatting.NONE,
     ]
 
 
@@ -184,16 +184,20 @@ def _change(change: float, *, relative: bool = False) -> str:
 
 def _interval(ci95: tuple[float, float] | None, *, relative: bool = False) -> str:
     if ci95 is None:
-        return words.NONE
+        return formatting.NONE
     low, high = (_change(end, relative=relative) for end in ci95)
     return f"[{low}, {high}]"
 
 
 def _value(figure: Figure, value: float) -> str:
     if figure.name == STEPS_PER_S:
-        return words.per_second(value)
+        return formatting.per_second(value)
     if figure.relative:
-        return f"{words.milliseconds(value)} ms"
+        return f"{formatting.milliseconds(value)} ms"
     # A count of one run is a whole number; the mean of several need not be one.
     is_count = figure.name in METRICS and METRICS[figure.name].unit == COUNT
-    return words.count(int(value)) if is_count and value == int(value) else words.score(value)
+    return (
+        formatting.count(int(value))
+        if is_count and value == int(value)
+        else formatting.score(value)
+    )

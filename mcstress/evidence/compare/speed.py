@@ -8,8 +8,8 @@ proven, ``least_ratio`` and ``runs_needed`` say what could have been. Source: VE
 
 Simulated at 4 against 4 in a family of 15, runs differing by 8 %: A against A calls anything a
 difference in 3 % of comparisons, a doubled figure is found in all, 1.3 times in 41 %. Where runs
-have heavy tails, A against A in 1 to 2 % and doubled in a half to two thirds: family.py finds more
-(tests/evidence/test_compare_speed.py and test_compare_family.py have the tables).
+have heavy tails, A against A in 1 to 2 % and doubled in a half to two thirds: multiple_testing.py
+finds more (test_compare_speed.py and test_compare_multiple_testing.py have the tables).
 """
 
 from __future__ import annotations

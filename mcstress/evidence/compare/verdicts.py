@@ -8,9 +8,9 @@ from statistics import fmean
 
 import msgspec
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.store.history import RunFile
-from mcstress.metrics.checks import CheckOutcome
+from mcstress.metrics.verdict import CheckOutcome
 
 
 class FailedCheck(msgspec.Struct, frozen=True):
@@ -79,10 +79,10 @@ def _lost(check: str, a: list[CheckOutcome], b: list[CheckOutcome]) -> LostCheck
     if any(outcome.verdict != "pass" for outcome in a) or not (failed or unknown):
         return None
     if not failed:
-        runs = f"{len(unknown)} of {words.plural(len(b), 'run')}"
+        runs = f"{len(unknown)} of {formatting.plural(len(b), 'run')}"
         return LostCheck(check, certain=False, said=f"A passes it, {runs} of B cannot judge it")
     certain = _apart(a, b)
-    said = f"A passes it with {_shown(a)}, {len(failed)} of {words.plural(len(b), 'run')} of B"
+    said = f"A passes it with {_shown(a)}, {len(failed)} of {formatting.plural(len(b), 'run')} of B"
     beyond = "beyond both intervals" if certain else "which may be chance"
     return LostCheck(check, certain, f"{said} fail it, B has {_shown(b)}: {beyond}")
 
@@ -112,4 +112,4 @@ def _hull(outcomes: list[CheckOutcome]) -> tuple[float, float] | None:
 
 def _shown(outcomes: list[CheckOutcome]) -> str:
     hull = _hull(outcomes)
-    return words.score(_mean(outcomes)) + (f" {words.interval(hull)}" if hull else "")
+    return formatting.score(_mean(outcomes)) + (f" {formatting.interval(hull)}" if hull else "")

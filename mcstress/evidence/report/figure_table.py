@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import Reading, healthy, reading
 from mcstress.evidence.report.section import Table
 from mcstress.evidence.run_document import RunDocument
@@ -22,25 +22,27 @@ from mcstress.metrics.metric import (
     JACCARD,
     PROBABILITY,
     RATE,
+    RATE_BY_CHANCE,
     RATING,
     SECONDS,
     MetricName,
 )
 from mcstress.metrics.names import METRICS
-from mcstress.metrics.shown import figure, shown
+from mcstress.metrics.number_format import figure, shown
 
 INTERVAL, READING = "95 % interval", "Reading"
 
 _FORMS: Mapping[str, Callable[[float], str]] = {
-    RATE: words.score,
-    JACCARD: words.score,
-    BY_CHANCE: words.chance,
-    PROBABILITY: words.p_value,
+    RATE: formatting.score,
+    JACCARD: formatting.score,
+    BY_CHANCE: formatting.chance,
+    RATE_BY_CHANCE: formatting.chance,
+    PROBABILITY: formatting.p_value,
     RATING: lambda value: shown(value, 2),
     SECONDS: lambda value: f"{value:.3f} s",
-    DIFFERENCE: words.signed,
+    DIFFERENCE: formatting.signed,
 }
-"""How a value of a unit is written; others as ``metrics.shown.figure`` has it."""
+"""How a value of a unit is written; others as ``metrics.number_format.figure`` has it."""
 
 
 class FigureTable(msgspec.Struct, frozen=True):
@@ -113,7 +115,7 @@ def _made(
     readings: Mapping[str, Reading],
 ) -> list[Any]:
     """A row of cells. Its interval, counts and reading are those of its first figure."""
-    cells = [words.NONE if one is None else _cell(document, one, table) for one in row]
+    cells = [formatting.NONE if one is None else _cell(document, one, table) for one in row]
     own = next(one for one in row if one is not None)
     made: list[Any] = [document.words.fill(name) + healthy(document, own.name), cells[0]]
     if table.is_split:
@@ -132,7 +134,7 @@ def _cell(document: RunDocument, metric: MetricName, table: FigureTable) -> str:
         return _of(document, metric)
     value = document.figure(metric.name)
     if value is None:
-        return words.NONE
+        return formatting.NONE
     form = _FORMS.get(metric.unit)
     text = form(value) if form else figure(value, metric.unit)
     if table.is_split or not metric.interval:
@@ -145,11 +147,11 @@ def _cell(document: RunDocument, metric: MetricName, table: FigureTable) -> str:
 def _interval(document: RunDocument, metric: MetricName) -> str:
     if metric.interval is None:
         return ""
-    return words.interval(document.figure(metric.interval), signs=metric.unit == DIFFERENCE)
+    return formatting.interval(document.figure(metric.interval), signs=metric.unit == DIFFERENCE)
 
 
 def _of(document: RunDocument, metric: MetricName) -> str:
-    return words.of(*map(document.figure, metric.counts))
+    return formatting.of(*map(document.figure, metric.counts))
 
 
 def _questions(document: RunDocument, metric: MetricName) -> list[str]:
@@ -157,12 +159,12 @@ def _questions(document: RunDocument, metric: MetricName) -> list[str]:
     questions = document.figure(metric.questions) if metric.questions else None
     if questions is None or questions == document.figure(metric.counts[-1]):
         return []
-    return [words.plural(questions, "question")]
+    return [formatting.plural(questions, "question")]
 
 
 def _counted(document: RunDocument, metric: MetricName, table: FigureTable) -> str:
     if table.counts_questions:
-        return words.count(document.figure(metric.questions or metric.samples))
+        return formatting.count(document.figure(metric.questions or metric.samples))
     if metric.counts:
         return _of(document, metric)
-    return words.count(document.figure(metric.samples))
+    return formatting.count(document.figure(metric.samples))

@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from mcstress.errors import UsageError
 from mcstress.evidence.report import readings
-from mcstress.evidence.report.library import library_tag, page_environment, write_shared
+from mcstress.evidence.report.page_assets import library_tag, page_environment, write_shared
 from mcstress.evidence.report.plots.style import BLUE, chart, plain
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.verdict_line import verdict_words
@@ -32,8 +32,8 @@ from mcstress.evidence.run_document import RunDocument, document_of
 from mcstress.evidence.store.atomic import write_text
 from mcstress.evidence.store.document import read_head
 from mcstress.evidence.store.paths import STEM
-from mcstress.metrics.shown import figure as shown_figure
-from mcstress.metrics.shown import milliseconds
+from mcstress.metrics.number_format import figure as shown_figure
+from mcstress.metrics.number_format import milliseconds
 
 INDEX = "index.html"
 MOST_RUNS = 100
@@ -125,7 +125,7 @@ def _read(run_id: str, path: Path, document: RunDocument) -> RunRow:
         run.started,
         f"{run.peak_users} users, {_lasted(document)}",
         "built-in test server" if embedded else ", ".join(one.url for one in run.services[:1]),
-        readings.verdict(document.verdict),
+        readings.verdict_of(document),
         verdict_words(document),
         figures,
         tuple(_shown(name, value) for name, value in zip(KEY_FIGURES, figures, strict=True)),

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import line
+from mcstress.metrics.verdict import line
 
 _LEVELS = {"fail": "error", "unknown": "warning"}
 

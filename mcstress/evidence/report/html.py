@@ -19,13 +19,13 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from mcstress.evidence.document_parts import RunSection
-from mcstress.evidence.report import words
-from mcstress.evidence.report.library import library_tag, page_environment
-from mcstress.evidence.report.plots import clock, quality, speed
+from mcstress.evidence.report import formatting
+from mcstress.evidence.report.page_assets import library_tag, page_environment
+from mcstress.evidence.report.plots import arrivals, clock, quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.section import Link, Verbatim
+from mcstress.evidence.report.section import Beside, Link, Verbatim
 from mcstress.evidence.report.view import view
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.run_document import RunDocument
@@ -60,6 +60,13 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
     ),
     "learning": (Plot(quality.handover, "Hits at top-1 by arm, with their 95 % intervals."),),
     "freshness": (Plot(quality.freshness, "New {new_items} found, with their 95 % intervals."),),
+    "arrivals": (
+        Plot(
+            arrivals.offered_and_begun,
+            "Arrivals that were offered a second, by the time that was meant; events that began, "
+            "by when they did; arrivals that never did.",
+        ),
+    ),
     "clock": (
         Plot(
             clock.timeline,
@@ -91,7 +98,7 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
 NamedHits = list[NamedHit | str]
 
 
-class Drawn(msgspec.Struct, frozen=True):
+class PlacedPlot(msgspec.Struct, frozen=True):
     """A plot's place in the page."""
 
     div: Markup
@@ -127,7 +134,7 @@ def html(
     )
 
 
-def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
+def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[PlacedPlot]]]:
     """The script that draws all plots, and the plots' places by section."""
     found = [
         (key, document.words.fill(plot.caption), model)
@@ -139,9 +146,9 @@ def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[Drawn]]]:
         return Markup(), {}
     models = [model for _, _, model in found]
     script, divs = embedded(models)
-    places: dict[str, list[Drawn]] = {}
+    places: dict[str, list[PlacedPlot]] = {}
     for (key, caption, _), div in zip(found, divs, strict=True):
-        places.setdefault(key, []).append(Drawn(_trusted(div), caption))
+        places.setdefault(key, []).append(PlacedPlot(_trusted(div), caption))
     return _trusted(script), places
 
 
@@ -168,8 +175,8 @@ def _worst(one: ChangedReissue, run: RunSection) -> WorstReissue:
     return WorstReissue(
         label=f"{one.coordinator}, round {one.round}: {one.role}, {one.contract}",
         query=one.query,
-        jaccard=words.score(one.jaccard),
-        rbo=words.score(one.rbo),
+        jaccard=formatting.score(one.jaccard),
+        rbo=formatting.score(one.rbo),
         ranks=[*_side_by_side(one.baseline, one.reissue)],
         link=run.trace_link(one.trace_id),
     )
@@ -198,6 +205,7 @@ def _template() -> Template:
     environment = page_environment(Path(__file__).with_name("templates"))
     environment.tests["reading"] = lambda value: isinstance(value, Reading)
     environment.tests["verbatim"] = lambda value: isinstance(value, Verbatim)
+    environment.tests["beside"] = lambda value: isinstance(value, Beside) and bool(value)
     environment.tests["link"] = lambda value: (
         isinstance(value, Link) and value.startswith(("https://", "http://"))
     )

@@ -11,7 +11,7 @@ from mcstress.errors import UsageError
 from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
 from mcstress.evidence.store.atomic import atomic_file
-from mcstress.metrics.checks import line
+from mcstress.metrics.verdict import line
 
 SUITE = "multi_coord_stress"
 _OUTCOMES = {"fail": "failure", "unknown": "error", "skipped": "skipped"}

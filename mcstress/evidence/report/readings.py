@@ -9,9 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.intervals import ALPHA
+from mcstress.metrics.metric import OPERATORS
 from mcstress.metrics.names import METRICS
 
 Tone = Literal["good", "fair", "bad", "none"]
@@ -42,7 +43,23 @@ def reading(document: RunDocument, name: str) -> Reading:
     for check in document.checks:
         if check.metric == name and check.verdict == "unknown" and found.word != "unknown":
             return Reading(f"unknown: {check.reason}", "none")
+    if found.word == "healthy" and not _is_certain(document, name):
+        return Reading(f"{found.word}, not certain: {found.meaning}", "fair")
     return Reading(f"{found.word}: {found.meaning}", _TONES.get(found.word, "bad"))
+
+
+def _is_certain(document: RunDocument, name: str) -> bool:
+    """Whether the figure's whole interval is healthy, and no check of it is left unsettled.
+
+    A figure without an interval says what was seen, and nothing of what was not.
+    """
+    if any(one.metric == name and one.crosses for one in document.checks):
+        return False
+    metric = METRICS[name]
+    ci95 = document.figure(metric.interval) if metric.interval else None
+    healthy_range = metric.ranges[0]
+    holds = OPERATORS[healthy_range.operator]
+    return ci95 is None or all(holds(end, healthy_range.limit) for end in ci95)
 
 
 def healthy(document: RunDocument, name: str) -> str:
@@ -80,7 +97,7 @@ def lift(difference: float | None, p: float | None, questions: int) -> Reading:
     if difference is None or p is None:
         return Reading("no control to compare with", "none")
     if p > ALPHA:
-        told = f"p = {words.p_value(p)}, n = {questions:,}".replace("= <", "<")
+        told = f"p = {formatting.p_value(p)}, n = {questions:,}".replace("= <", "<")
         return Reading(f"not enough data to credit the memory ({told})", "fair")
     if difference > 0:
         return Reading("the memory is what finds them", "good")
@@ -94,10 +111,21 @@ def credited(found: Reading, memory: Reading) -> Reading:
     return Reading(f"{found.words}; {memory.words}", memory.tone)
 
 
-def verdict(word: str) -> Reading:
-    """A check's or a run's verdict."""
+def verdict(word: str, *, is_settled: bool = True) -> Reading:
+    """A check's or a run's verdict; a pass that is not settled is not green."""
     tones: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "fair"}
-    return Reading(word, tones.get(word, "none"))
+    tone = tones.get(word, "none")
+    return Reading(word, tone if is_settled or tone != "good" else "fair")
+
+
+def verdict_of(document: RunDocument) -> Reading:
+    """The run's verdict: green where each check with an interval is certain, of a real service.
+
+    A pass of the built-in server says nothing of anybody's system.
+    """
+    is_real = not any(one.embedded for one in document.run.services[:1])
+    unsettled = any(check.crosses for check in document.checks)
+    return verdict(document.verdict, is_settled=is_real and not unsettled)
 
 
 def worst(*readings: Reading) -> Reading:

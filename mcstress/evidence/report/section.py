@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -24,6 +26,17 @@ class Link(Verbatim):
     """A URL that a reader may follow."""
 
     __slots__ = ()
+
+
+class Beside(Verbatim):
+    """The path of a file in the report's own folder."""
+
+    __slots__ = ()
+
+    @property
+    def href(self) -> str:
+        """Where it is, seen from the report."""
+        return quote(PurePath(self).name)
 
 
 class Command(Verbatim):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.sections.relevance import not_measured
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.checks import CheckOutcome, expected, line, value_of
-from mcstress.metrics.shown import beyond
+from mcstress.metrics.number_format import beyond
+from mcstress.metrics.verdict import CheckOutcome, expected, line, value_of
 
 SAYS_NOTHING_OF_YOURS = "built-in server: this says nothing about yours"
 GATEWAY = "gateway"
@@ -52,11 +52,11 @@ def _of_checks(document: RunDocument) -> str:
 
 
 def _share(some: Sequence[CheckOutcome], checks: Sequence[CheckOutcome], verb: str) -> str:
-    return f"{len(some):,} of {words.plural(len(checks), 'check')} {verb}"
+    return f"{len(some):,} of {formatting.plural(len(checks), 'check')} {verb}"
 
 
 def _failed(check: CheckOutcome) -> str:
-    value = words.NONE if check.at_least is None else beyond(check.at_least)
+    value = formatting.NONE if check.at_least is None else beyond(check.at_least)
     if check.value is not None:
         value = value_of(check.metric, check.value, check.threshold)
     return f"{check.metric} = {value}, expected {expected(check)}"
@@ -65,7 +65,7 @@ def _failed(check: CheckOutcome) -> str:
 def _passed(checks: Sequence[CheckOutcome]) -> str:
     judged = [check for check in checks if check.verdict == "pass"]
     certain = sum(check.certain for check in judged)
-    told = f"{words.plural(len(judged), 'check')}, {certain:,} certain"
+    told = f"{formatting.plural(len(judged), 'check')}, {certain:,} certain"
     if skipped := len(checks) - len(judged):
         told += f", {skipped:,} skipped"
     unsettled = [check for check in judged if check.crosses]
@@ -75,7 +75,7 @@ def _passed(checks: Sequence[CheckOutcome]) -> str:
     named = [f"{check.metric} {_settled_by(check)}" for check in first]
     if more := len(unsettled) - len(first):
         named.append(f"{more:,} more")
-    return f"{told}; not settled: {words.sentence_list(named)}"
+    return f"{told}; not settled: {formatting.sentence_list(named)}"
 
 
 def _is_beyond(check: CheckOutcome) -> bool:
@@ -85,7 +85,7 @@ def _is_beyond(check: CheckOutcome) -> bool:
 
 def _settled_by(check: CheckOutcome) -> str:
     if check.enough is None:
-        return "(its interval crosses the threshold)"
+        return "(its 95 % interval has values on both sides of the threshold)"
     needs = f"needs {check.enough:,} wordings"
     if check.there_are is not None and check.there_are < check.enough:
         return f"{needs}, the scenario has {check.there_are:,}"

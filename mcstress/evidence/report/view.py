@@ -8,27 +8,28 @@ from datetime import UTC, datetime
 import msgspec
 
 from mcstress.evidence.document_parts import RunSection
-from mcstress.evidence.report import readings, words
-from mcstress.evidence.report.section import Link, Section, Verbatim, figures
+from mcstress.evidence.report import formatting, readings
+from mcstress.evidence.report.head import Mark, marks
+from mcstress.evidence.report.section import Beside, Link, Section, Verbatim, figures
 from mcstress.evidence.report.sections import (
     capture,
+    checks_and_completeness,
     load,
     not_covered,
     over_time,
     quality,
     speed,
-    trust,
 )
 from mcstress.evidence.report.sections.arrivals import arrivals
+from mcstress.evidence.report.sections.checks_and_completeness import target
 from mcstress.evidence.report.sections.clock import clock
 from mcstress.evidence.report.sections.messages import swap_and_inbox
 from mcstress.evidence.report.sections.relevance import against_rest, relevance
-from mcstress.evidence.report.sections.trust import target
 from mcstress.evidence.report.verdict_line import verdict_words
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.phase import PHASES
 
-_COORDINATORS_NAMED = 12
+_COORDINATORS_NAMED = 6
 BUILT_IN = "built-in test server (not your system)"
 
 
@@ -40,14 +41,21 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct):
-    """Title, verdict, facts, and the sections in their order."""
+    """Title, verdict, what must be known beside it, facts, and the sections in their order."""
 
     title: str
     verdict: readings.Reading
     verdict_words: str
+    marks: list[Mark]
     facts: list[Fact]
     sections: list[Section]
     run: RunSection
+
+    @property
+    def questions(self) -> list[Section]:
+        """The sections that answer a question with a figure, but for those that a mark has."""
+        marked = {mark.section for mark in self.marks}
+        return [one for one in self.sections if one.headline and one.key not in marked]
 
 
 def view(document: RunDocument, generated: datetime | None = None) -> View:
@@ -55,12 +63,13 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
     run = document.run
     return View(
         title=f"Multi-Coordinator Stress Test — Run {run.run_id}",
-        verdict=readings.verdict(document.verdict),
+        verdict=readings.verdict_of(document),
         verdict_words=verdict_words(document),
+        marks=marks(document),
         facts=_facts(document, generated or datetime.now(UTC)),
         sections=[
             target(run, document.words),
-            trust.checks(document),
+            checks_and_completeness.checks(document),
             *_of_chosen_phases(document),
             *against_rest(document),
             *quality.further(document),
@@ -71,7 +80,7 @@ def view(document: RunDocument, generated: datetime | None = None) -> View:
             *over_time.over_time(document),
             *over_time.availability(document),
             speed.errors(document),
-            trust.completeness(document),
+            checks_and_completeness.completeness(document),
             not_covered.not_covered(document),
             capture.capture(document),
         ],
@@ -107,11 +116,12 @@ def _facts(document: RunDocument, generated: datetime) -> list[Fact]:
         Fact(nouns.fill("{Contracts}"), _contracts(document)),
         Fact("Corpora", _corpora(run)),
         Fact("K", [str(run.k)]),
-        Fact("Seed, rounds", [f"{run.seed}, {run.rounds or 'until stopped'}"]),
+        Fact("Seed", [str(run.seed)]),
+        Fact("Rounds", [str(run.rounds or "until stopped")]),
         Fact("Services", _services(run)),
-        Fact("Events captured", [words.count(events)]),
-        Fact("Evidence", [Verbatim(run.evidence_path)]),
-        Fact("Run", [Verbatim(run.run_uid)]),
+        Fact("Events captured", [formatting.count(events)]),
+        Fact("Evidence", [Beside(run.evidence_path)]),
+        Fact("Run UID", [Verbatim(run.run_uid)]),
         Fact("Traces", [Link(run.session_link)]),
     ]
     return [fact for fact in facts if any(fact.parts)]
@@ -122,12 +132,12 @@ def _ran(run: RunSection) -> list[str]:
         return []
     told = f"{run.started:%Y-%m-%d %H:%M:%S} UTC"
     if run.ended is not None:
-        told += f" for {words.duration((run.ended - run.started).total_seconds())}"
+        told += f" for {formatting.duration((run.ended - run.started).total_seconds())}"
     if run.mode:
         told += f", {run.mode}"
     if run.workers > 1:
         told += f" with {run.workers} workers"
-    return [f"{told}, ended by: {run.stopped_by}" if run.stopped_by else told]
+    return [f"{told}, ended: {run.stopped_by}" if run.stopped_by else told]
 
 
 def _coordinators(run: RunSection) -> list[str]:
@@ -136,7 +146,7 @@ def _coordinators(run: RunSection) -> list[str]:
         parts += [", " if parts else "", Verbatim(one.name), " in ", Verbatim(one.namespace)]
     if len(run.coordinators) > _COORDINATORS_NAMED:
         parts.append(" and more")
-    return [*parts, f"; {words.plural(run.peak_users, 'user')} at most"]
+    return [*parts, f"; {formatting.plural(run.peak_users, 'user')} at most"]
 
 
 def _scenario(document: RunDocument) -> list[str]:

@@ -51,7 +51,7 @@ def update_head(paths: ReportPaths, document: RunDocument) -> None:
 
 def _write_texts(paths: ReportPaths, texts: Texts) -> None:
     if paths.assets == "shared":
-        from mcstress.evidence.report.library import write_shared  # noqa: PLC0415  (see writers.py)
+        from mcstress.evidence.report.page_assets import write_shared  # noqa: PLC0415  (see writers.py)
 
         write_shared(paths.folder)
     for ending, text in texts.items():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from mcstress.evidence.run_document import RunDocument
+if TYPE_CHECKING:
+    # At run time the texts need it, not their list, which the command line reads.
+    from mcstress.evidence.run_document import RunDocument
 
 Assets = Literal["inline", "shared"]
 """Where a page has Bokeh's JavaScript, 1.1 MB: ``inline`` in itself, so that it travels alone, or

@@ -19,15 +19,19 @@ from msgspec import UNSET
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import SCHEMA, Json, RunDocument, document_of
 from mcstress.evidence.store.document import DocumentEvents, read_head
+from mcstress.evidence.store.event_line import QUICK, ReadOptions
 from mcstress.evidence.store.foreign import read_foreign
-from mcstress.evidence.store.integrity import Ends, faults_of_document, faults_of_lines
-from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
-from mcstress.evidence.store.reading import QUICK, ReadOptions
+from mcstress.evidence.store.integrity import (
+    Ends,
+    faults_of_beginnings,
+    faults_of_document,
+    faults_of_lines,
+)
+from mcstress.evidence.store.lines import DECODE_ERRORS, first_record, lines_of
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
-from mcstress.metrics.appointments import Row as Appointment
-from mcstress.metrics.appointments import Rows as Appointments
-from mcstress.metrics.arrivals import OfferedSecond, Row, Rows, Trial, Unserved
+from mcstress.metrics.appointments import AppointmentRow, AppointmentRows
+from mcstress.metrics.arrivals import OfferedSecond, Trial, Unserved, UnservedRow, UnservedRows
 from mcstress.metrics.event import Event, decoder
 
 ENDING = ".events.jsonl"
@@ -76,7 +80,7 @@ class RunFile(Protocol):
         """What a schedule offered, second by second; empty without one."""
         ...
 
-    def unserved(self) -> Rows:
+    def unserved(self) -> UnservedRows:
         """Arrivals of the schedule that never began."""
         ...
 
@@ -84,7 +88,7 @@ class RunFile(Protocol):
         """Those of a search for the capacity; empty without one."""
         ...
 
-    def appointments(self) -> Appointments:
+    def appointments(self) -> AppointmentRows:
         """What became of those of a run by the clock."""
         ...
 
@@ -98,11 +102,15 @@ class History:
 
     ``head`` holds what the first line says: ``run``, ``scenario`` and more; of a worker's segment
     alone only the run's uid. Of a run that ended, ``run`` and ``completeness`` are those of its
-    end. ``unfinished`` are files without a last record: their process died.
+    end. ``unfinished`` are files without a last record: their process died. ``left_out`` says which
+    files beside them are not read, and why.
     """
 
-    def __init__(self, paths: Sequence[Path], reading: ReadOptions = QUICK) -> None:
+    def __init__(
+        self, paths: Sequence[Path], reading: ReadOptions = QUICK, left_out: Sequence[str] = ()
+    ) -> None:
         self.path = paths[0]
+        self._left_out = left_out
         first = first_record(self.path)
         if first["record"] == "run":
             self.head = {"run": first["run"], "scenario": first["scenario"], **first}
@@ -137,7 +145,13 @@ class History:
     def faults(self) -> list[str]:
         """What differs from what the files say of themselves; that one has no end is not in it."""
         evidence = self.document.run.evidence
-        return faults_of_lines(self.order, evidence) + self._ends.faults_of_files(self.order)
+        return [
+            *faults_of_lines(self.order, evidence),
+            *faults_of_beginnings(self.order),
+            *self._ends.faults_of_files(self.order),
+            # Of a run that ended it is known what each worker's file should hold.
+            *([] if self.has_ended else self._left_out),
+        ]
 
     def raw_events(self) -> Iterator[bytes]:
         """The events of all files in time order."""
@@ -160,21 +174,21 @@ class History:
         told = (second for record in self.records("offered") for second in record["seconds"])
         return sorted(msgspec.convert(list(told), list[OfferedSecond]), key=lambda one: one.time)
 
-    def unserved(self) -> Rows:
+    def unserved(self) -> UnservedRows:
         """What each process gave up."""
         unserved = Unserved()
         for record in self.records("unserved"):
-            unserved.take_in(msgspec.convert(record["rows"], list[Row]))
+            unserved.take_in(msgspec.convert(record["rows"], list[UnservedRow]))
         return unserved.rows()
 
     def trials(self) -> list[Trial]:
         """Those that were judged."""
         return [msgspec.convert(record["trial"], Trial) for record in self.records("trial")]
 
-    def appointments(self) -> Appointments:
+    def appointments(self) -> AppointmentRows:
         """What each process told."""
         told = (row for record in self.records("appointments") for row in record["rows"])
-        return msgspec.convert(list(told), list[Appointment])
+        return msgspec.convert(list(told), list[AppointmentRow])
 
     def states(self) -> Iterator[Json]:
         """The deltas of the metrics' state."""
@@ -234,7 +248,7 @@ class Document:
         """The schedule's seconds, as the head has them."""
         return self.document.offered or []
 
-    def unserved(self) -> Rows:
+    def unserved(self) -> UnservedRows:
         """Likewise."""
         return self.document.unserved or []
 
@@ -242,7 +256,7 @@ class Document:
         """Likewise."""
         return self.document.trials or []
 
-    def appointments(self) -> Appointments:
+    def appointments(self) -> AppointmentRows:
         """Likewise."""
         return self.document.appointments or []
 
@@ -263,7 +277,8 @@ def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
     reading = ReadOptions(strict=True, skip_damaged=skip_damaged)
     try:
         if path.name.endswith(ENDING):
-            return History(files_of_run(path), reading)
+            files = files_of_run(path)
+            return History(files.paths, reading, files.left_out)
         return Document(path, reading)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
@@ -312,10 +327,18 @@ def _typed(run: RunFile, events: Iterator[bytes]) -> Iterator[Event]:
             raise UsageError(f"{run.path}, event {number}: {error}") from error
 
 
-def files_of_run(path: Path) -> list[Path]:
+class FilesOfRun(msgspec.Struct, frozen=True):
+    """The ``paths`` of a run's events files, and which others beside them were ``left_out``."""
+
+    paths: list[Path]
+    left_out: list[str]
+
+
+def files_of_run(path: Path) -> FilesOfRun:
     """All events files of the run that ``path`` belongs to, the main one first where it is there.
 
-    They lie in one folder, share the main one's name, and name the same run's uid.
+    They lie in one folder, share the main one's name, and name the same run's uid. One whose first
+    line is damaged is among them: who reads it says so.
     """
     first = first_record(path)
     uid = _uid(first)
@@ -323,16 +346,29 @@ def files_of_run(path: Path) -> list[Path]:
     if first["record"] == "segment":
         stem = stem.split(".")[0]
     main = path.with_name(stem + ENDING)
-    found = [main] if _belongs(main, uid) else []
-    segments = sorted(path.parent.glob(f"{escape(stem)}.*{ENDING}"))
-    return found + [segment for segment in segments if _belongs(segment, uid)] or [path]
+    found, left_out = [], []
+    for one in (main, *sorted(path.parent.glob(f"{escape(stem)}.*{ENDING}"))):
+        reason = None if one == path else _left_out(one, uid)
+        if reason is None:
+            found.append(one)
+        elif reason:
+            left_out.append(f"{one.name} was left out: {reason}")
+    return FilesOfRun(found, left_out)
 
 
-def _belongs(path: Path, uid: str) -> bool:
+def _left_out(path: Path, uid: str) -> str | None:
+    """Why the file at ``path`` is not read; None where it is; empty where it holds no event."""
     try:
-        return path.is_file() and _uid(first_record(path)) == uid
+        begin = next(lines_of(path), None) if path.is_file() else None
+    except UsageError as fault:
+        return str(fault)
+    if begin is None:
+        return ""
+    try:
+        found = _uid(first_record(path))
     except UsageError:
-        return False  # cut off before its first record was whole: it holds no event
+        return "" if begin.torn else None  # cut off before that line was whole, or damaged in it
+    return None if found == uid else f"it is of another run, {found}"
 
 
 def _uid(first: Json) -> str:

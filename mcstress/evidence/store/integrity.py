@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.run_document import Json, RunDocument
+from mcstress.evidence.store.lines import BEGINNINGS
 from mcstress.evidence.store.lines_digest import Stated, seal
 from mcstress.evidence.store.policy import keeps_all
 from mcstress.evidence.store.time_order import END, TimeOrder
@@ -75,7 +76,7 @@ class Ends:
             faults += differences(f"events of {name}", end.events, found.events.stated)
             faults += differences(f"records of {name}", end.records, found.records.stated)
             if end.lost:
-                lost = words.plural(end.lost, "event")
+                lost = formatting.plural(end.lost, "event")
                 faults.append(f"{name} lacks {lost} that could not be written: {end.error}")
         if self.main is not None:
             faults += faults_of_workers(order, self.main.workers)
@@ -109,15 +110,26 @@ def faults_of_lines(order: TimeOrder, evidence: str) -> list[str]:
     """Lines that were left out, events that stand twice, and numbers that no event has."""
     faults = [f"left out as damaged: {damage}" for damage in order.damaged[:NAMED]]
     if (more := len(order.damaged) - NAMED) > 0:
-        faults.append(f"left out as damaged: {words.plural(more, 'more line')}")
+        faults.append(f"left out as damaged: {formatting.plural(more, 'more line')}")
     if order.repeated:
         stand = "stands" if order.repeated == 1 else "stand"
-        faults.append(f"{words.plural(order.repeated, 'event')} {stand} there more than once")
+        faults.append(f"{formatting.plural(order.repeated, 'event')} {stand} there more than once")
     # Of a sample it is not known which numbers it should have.
     missing = order.missing() if keeps_all(evidence) else {}
     return faults + [
-        f"events of {name or 'no worker'}: {words.plural(number, 'number')} missing among them"
+        f"events of {name or 'no worker'}: {formatting.plural(number, 'number')} missing among them"
         for name, number in missing.items()
+    ]
+
+
+def faults_of_beginnings(order: TimeOrder) -> list[str]:
+    """Files of a run whose first line does not say so."""
+    places = [place for kind in BEGINNINGS for place in order.records.get(kind, [])]
+    well = {place.file for place in places if place.offset == 0}
+    return [
+        f"{path.name} does not begin with the record of its run"
+        for file, path in enumerate(order.paths)
+        if file not in well
     ]
 
 

@@ -14,6 +14,8 @@ import msgspec
 from mcstress.errors import UsageError
 
 RECORD = b'{"record":'
+BEGINNINGS = ("run", "segment")
+"""The records that a file may begin with: a run's main one, a worker's."""
 PIECE_BYTES = 1 << 20
 LINE_BYTES = 128 << 20
 """The longest line that is read: an event with all its bodies stays far below."""
@@ -88,7 +90,7 @@ def first_record(path: Path) -> dict[str, Any]:
         record = msgspec.json.decode(line.text, type=dict[str, Any])
     except DECODE_ERRORS as error:
         raise broken_line(path, 1, error) from error
-    if record.get("record") not in ("run", "segment"):
+    if record.get("record") not in BEGINNINGS:
         raise UsageError(
             f'{path}, line 1: found no {{"record": "run"}}; expected the events file of a run'
         )

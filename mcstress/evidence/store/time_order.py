@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstress.errors import UsageError
+from mcstress.evidence.store.event_line import QUICK, Damage, EventMark, ReadOptions, mark_decoder
 from mcstress.evidence.store.lines import DECODE_ERRORS, Line
 from mcstress.evidence.store.lines_digest import FileTally, LinesDigest
-from mcstress.evidence.store.reading import QUICK, Damage, EventMark, ReadOptions, mark_decoder
 from mcstress.evidence.store.source import EventsFile, Source
 from mcstress.metrics.event import Event
 
@@ -174,7 +174,7 @@ class TimeOrder:
             yield from zip(*(column[part].tolist() for column in columns), strict=True)
 
 
-class Columns(msgspec.Struct, frozen=True):
+class EventColumns(msgspec.Struct, frozen=True):
     """Events in order, by column: times in s since 1970, workers by their number."""
 
     times: NDArray[np.float64]
@@ -212,14 +212,14 @@ class _Marks:
         """The workers, in the order of their numbers in the columns."""
         return sorted(self._worker_numbers)
 
-    def in_order(self) -> Columns:
+    def in_order(self) -> EventColumns:
         """The events in order, each once."""
         times = np.frombuffer(self.times, dtype=np.float64)
         workers, seqs = self._worker_ranks(), _integers(self._seqs)
         order = np.lexsort((seqs, workers, times))
         order = order[_first_of_equals(times[order], workers[order], seqs[order])]
         places = (_integers(one)[order] for one in (self._files, self._offsets, self._lengths))
-        return Columns(times[order], workers[order], seqs[order], *places)
+        return EventColumns(times[order], workers[order], seqs[order], *places)
 
     def _worker_ranks(self) -> NDArray[np.int64]:
         rank = {name: rank for rank, name in enumerate(self.worker_names())}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from mcstress.services.embedded import openapi
 from mcstress.services.embedded.chat import Chat
 from mcstress.services.embedded.gateway import Gateway
 from mcstress.services.embedded.http import RefusalError, failed, no_route, refused
@@ -37,6 +38,7 @@ def make_app(matrix: MatrixEngine, store: Store, chat: Chat | None = None) -> St
             *Gateway(matrix, store).routes(),
             *(chat or Chat()).routes(),
             *Vectors(matrix, store).routes(),
+            *openapi.routes(),
         ],
         exception_handlers={RefusalError: refused, HTTPException: no_route, Exception: failed},
     )

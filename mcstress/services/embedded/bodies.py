@@ -25,9 +25,9 @@ LONGEST_VECTOR = 4096
 
 Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 Label = Annotated[str, Meta(max_length=LONGEST_NAME)]
-Text = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
+ItemText = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
 Query = Annotated[str, Meta(max_length=LONGEST_TEXT)]
-Distance = Annotated[float, Meta(ge=0, le=2)]
+CosineDistance = Annotated[float, Meta(ge=0, le=2)]
 Count = Annotated[int, Meta(ge=1, le=MOST)]
 
 
@@ -41,8 +41,8 @@ class SearchBody(msgspec.Struct, kw_only=True):
     use_playbook: bool = False
     playbook_corpus: Label | None = None
     playbook_top_k: Count = 3
-    playbook_max_distance: Distance = 0.5
-    playbook_max_inject_distance: Distance = 0.20
+    playbook_max_distance: CosineDistance = 0.5
+    playbook_max_inject_distance: CosineDistance = 0.20
     exclude_ids: Annotated[list[Label], Meta(max_length=MOST)] = []
     query_role: Label | None = None
 
@@ -93,7 +93,7 @@ class InboxBody(msgspec.Struct, kw_only=True):
 
 
 class EmbedBody(msgspec.Struct):
-    texts: Annotated[list[Text], Meta(min_length=1, max_length=MOST)]
+    texts: Annotated[list[ItemText], Meta(min_length=1, max_length=MOST)]
 
 
 class CreateIndexBody(msgspec.Struct):
@@ -106,7 +106,7 @@ class ItemBody(msgspec.Struct):
 
     id: Name
     vector: Annotated[list[float], Meta(max_length=LONGEST_VECTOR)]
-    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    metadata: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
 
 
 class AddBody(msgspec.Struct):

@@ -11,7 +11,7 @@ from msgspec import Meta
 from starlette.routing import Route
 
 from mcstress.services.embedded.bodies import BAD_REQUEST, MOST, Label, decode
-from mcstress.services.embedded.demand import read_demand
+from mcstress.services.embedded.demand_parsing import read_demand
 from mcstress.services.embedded.http import RefusalError, answer, error_answer, read_body
 from mcstress.services.embedded.judge import judge, question_decoder
 from mcstress.services.embedded.lexicon import load_lexicon
@@ -46,7 +46,7 @@ class ChatOptions(msgspec.Struct):
 class Schema(msgspec.Struct):
     """What the rules need of a JSON schema."""
 
-    properties: msgspec.Raw = msgspec.Raw(b"{}")
+    properties: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
 
 
 class ChatBody(msgspec.Struct):

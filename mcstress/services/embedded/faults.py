@@ -1,7 +1,7 @@
 """The faults that the embedded stack can be given: their names, their values, how they are read.
 
-What each of them does is in ``faulty.py``; this module is light, for the process of the run reads
-the option too. docs/faults.md says which check each of them is to fail.
+What each of them does is in ``faulty_stack.py``; this module is light, for the process of the run
+reads the option too. docs/faults.md says which check each of them is to fail.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mcstress.services.embedded.demand import ReadDemand, read_demand
+from mcstress.services.embedded.demand_parsing import ReadDemand, read_demand
 from mcstress.services.embedded.lexicon import LONGEST_READ, Lexicon, plain_words
 
 if TYPE_CHECKING:

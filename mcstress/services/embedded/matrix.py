@@ -11,7 +11,7 @@ from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
 from mcstress.services.embedded.corpus import CorpusHit, CorpusIndex
 from mcstress.services.embedded.http import RefusalError
 from mcstress.services.embedded.playbook import Play, PlaybookIndex
-from mcstress.services.embedded.recall import Recalled, RecallRules, Who, apply_memory
+from mcstress.services.embedded.playbook_ranking import Recalled, RecallRules, Who, apply_memory
 
 if TYPE_CHECKING:
     from mcstress.services.embedded import corpus

@@ -88,11 +88,13 @@ def sound_app(matrix: MatrixEngine, store: Store) -> ASGIApp:
 
 def faulty_app(sound: MatrixEngine, store: Store, faults: InjectedFaults, seed: int) -> ASGIApp:
     """The same with ``faults``; what was forgotten or lost stays so after a restart."""
-    from mcstress.services.embedded import faulty  # noqa: PLC0415  # not for a stack without faults
+    from mcstress.services.embedded import faulty_stack  # noqa: PLC0415  # not for a stack without faults
 
-    matrix = faulty.FaultyMatrix(sound, faults, seed)
+    matrix = faulty_stack.FaultyMatrix(sound, faults, seed)
     restore(matrix, store)
-    return faulty.FaultyApp(make_app(matrix, store, faulty.FaultyChat(faults, seed)), faults)
+    return faulty_stack.FaultyApp(
+        make_app(matrix, store, faulty_stack.FaultyChat(faults, seed)), faults
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mcstress.services.embedded.built import Built, keep, load_built
+from mcstress.services.embedded.build_times import Built, keep, load_built
 from mcstress.services.embedded.corpus import CorpusIndex, IndexedItem
 from mcstress.services.embedded.embedding import DIMENSION, fit_any, fit_embedding
 from mcstress.services.embedded.items import item_of as stored_as
 from mcstress.services.embedded.items import restored_item
 from mcstress.services.embedded.matrix import MatrixEngine
-from mcstress.services.embedded.workers import WorkerProfile, make_workers
+from mcstress.services.embedded.people import WorkerProfile, make_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

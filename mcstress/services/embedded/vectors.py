@@ -14,7 +14,7 @@ from mcstress.services.embedded.corpus import CorpusIndex
 from mcstress.services.embedded.http import LARGEST_ITEMS_BYTES, RefusalError, answer, read_body
 from mcstress.services.embedded.items import checked_items, stored_items
 from mcstress.services.embedded.store import Store
-from mcstress.services.embedded.turns import Turns
+from mcstress.services.embedded.time_slicing import Turns
 
 if TYPE_CHECKING:
     from starlette.requests import Request

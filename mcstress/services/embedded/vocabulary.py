@@ -10,7 +10,7 @@ import msgspec
 VOCABULARY_FILE = Path(__file__).with_name("vocabulary.toml")
 
 
-class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ShiftWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A shift and the ways to say it."""
 
     name: str
@@ -69,7 +69,7 @@ class PersonNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All the words, as ``vocabulary.toml`` has them."""
 
-    shifts: list[Shift]
+    shifts: list[ShiftWords]
     regions: list[Region]
     certs: list[Cert]
     roles: list[Role]

@@ -1,11 +1,11 @@
 """What goes over the wire: one struct for each request and answer of the gateway.
 
 Optional fields are left out of a request where they have their default. Every field of an answer
-is required but for metadata and a search's counts (``services.reading`` fills in lists and counts
-that were left out); unknown ones are ignored. JSON has no NaN and no infinity, and msgspec takes
-neither.
-What a search brings is kept from the garbage collector: it holds no cycle, and there is much of it.
-The metadata of its hits is not read with it: no figure needs it, only the judge of a top hit does.
+is required but for metadata and a search's counts (``services.lenient_decoding`` fills in lists and
+counts that were left out); unknown ones are ignored. JSON has no NaN and no infinity, and msgspec
+takes neither. What a search brings is kept from the garbage collector: it holds no cycle, and there
+is much of it. The metadata of its hits is not read with it: no figure needs it, only the judge of a
+top hit does.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SearchAnswer(ServiceAnswer, gc=False):
     playbook_injected: Count | None = None
 
 
-class JudgedHit(msgspec.Struct):
+class JudgeHit(msgspec.Struct):
     """A hit as a judge sees it. ``metadata`` is passed on as it came; null or missing is none."""
 
     id: str
@@ -74,7 +74,7 @@ class JudgedHit(msgspec.Struct):
 class JudgedAnswer(msgspec.Struct):
     """The answer to a search, read once more for what a judge sees of it."""
 
-    results: list[JudgedHit]
+    results: list[JudgeHit]
 
 
 class DescribedHit(Hit, frozen=True, gc=False):

@@ -12,7 +12,7 @@ from mcstress.services.gateway import schema as wire
 from mcstress.services.gateway.client import GatewayClient
 from mcstress.services.http.bearer_token import GATEWAY_TOKEN, authorization
 from mcstress.services.http.transport import Transport
-from mcstress.services.reading import read
+from mcstress.services.lenient_decoding import read
 from mcstress.services.step import Step
 from mcstress.services.target import (
     INBOX_BYTES,

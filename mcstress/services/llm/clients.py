@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, TypeVar
 import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
+from mcstress.services.lenient_decoding import read
 from mcstress.services.llm.language_model import (
     ChatModel,
     JudgedHit,
@@ -18,8 +19,7 @@ from mcstress.services.llm.language_model import (
 )
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.llm.openai import OpenAI
-from mcstress.services.llm.parsed import ParsedDemand
-from mcstress.services.reading import read
+from mcstress.services.llm.prompts import ParsedDemand
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
 

@@ -17,10 +17,10 @@ from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.services.gateway.schema import encode
 from mcstress.services.http.bearer_token import LLM_TOKEN, TokenHosts, authorization
 from mcstress.services.http.transport import LARGEST_ANSWER_BYTES, Transport
+from mcstress.services.lenient_decoding import read_content
 from mcstress.services.llm.content import Said, content_fault, declined, json_in
 from mcstress.services.llm.paraphrase_check import paraphrase_fault
-from mcstress.services.llm.parsed import FieldKind, ParsedDemand, Prompts, demand_type
-from mcstress.services.reading import read_content
+from mcstress.services.llm.prompts import FieldKind, ParsedDemand, Prompts, demand_type
 from mcstress.services.step import Step
 from mcstress.services.trace_context import TraceContext
 

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from mcstress.services.at_once import wait
 from mcstress.services.clock import CLOCK
+from mcstress.services.concurrent_calls import wait
 from mcstress.services.failure_reason import clip
 from mcstress.services.step import Step, leave_cut, part_times
 from mcstress.services.target import TargetSetup
 from mcstress.services.toml.operation import Operation, Outgoing, document
 from mcstress.services.toml.plan import Plan, PollPlan
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
-from mcstress.services.toml.service import Connections, Service
+from mcstress.services.toml.service import Connections, TomlService
 from mcstress.services.toml.template import Values
 from mcstress.services.toml.vectors import (
     KeptVectors,
@@ -54,7 +54,7 @@ class Caller:
     """Sends the requests of ``plan`` over connections of its own."""
 
     def __init__(
-        self, plan: Plan, setup: TargetSetup, services: dict[str, Service], known: Known
+        self, plan: Plan, setup: TargetSetup, services: dict[str, TomlService], known: Known
     ) -> None:
         self.plan, self.setup, self.known = plan, setup, known
         self._services = services
@@ -237,23 +237,28 @@ class Caller:
             step.latency_ms = sum(part_times(parts).values())
         return step
 
-    def poll(self, poll: PollPlan, values: Values) -> str | None:
-        """Ask until it is as it should be: None, or what was found last when the time was over."""
+    def poll(self, poll: PollPlan, values: Values) -> tuple[str | None, Any]:
+        """Ask until it is as it should be; the last answer then.
+
+        Or else what was found last when the time was over, and no answer.
+        """
         end_s = time.perf_counter() + poll.within_s
         while True:
             try:
-                found = self.sent(poll.request, "", values, poll.pointer)
+                answer = self.sent(poll.request, "", values, WHOLE)
+                found = poll.pointer.find(answer)
                 if found in poll.values:
-                    return None
+                    return None, answer
                 last = f"{poll.pointer.text} is {clip(msgspec.json.encode(found).decode())}"
-            except RequestError as fault:
+            except (RequestError, PointerError) as fault:
                 last = str(fault)
             if time.perf_counter() >= end_s:
-                return f"{poll.request.name}: not within {poll.within_s:g} s: {last}"
+                return f"{poll.request.name}: not within {poll.within_s:g} s: {last}", None
             wait(min(poll.every_s, max(end_s - time.perf_counter(), 0.01)))
 
 
 LONGEST_ERROR = 300
+WHOLE = Pointer("")
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 

@@ -12,17 +12,22 @@ import msgspec
 from mcstress.metrics.event import HIT_TWICE, Hit
 from mcstress.services.failure_reason import clip
 from mcstress.services.target import Found, Search
-from mcstress.services.toml.file import FileError, HitsTable, Metric, RecallTable
 from mcstress.services.toml.operation import document, pointer_of
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
+from mcstress.services.toml.target_file import (
+    DistanceMetric,
+    FileError,
+    HitsTable,
+    RecallTable,
+)
 
-Distance = Callable[[float], float]
+DistanceOfScore = Callable[[float], float]
 Column = list[Any] | None
 Columns = tuple[list[Any], Column, Column, Column, Column]
 """Ids, distances or scores, corpora, metadata and roles, by hit; None where nobody says them."""
 
 
-class Row(msgspec.Struct, gc=False):
+class HitRow(msgspec.Struct, gc=False):
     """A hit of an answer as it came. ``role``: what was recorded for, where the memory says it."""
 
     hit: Hit
@@ -30,10 +35,10 @@ class Row(msgspec.Struct, gc=False):
     role: Any = None
 
 
-class Rows(msgspec.Struct, gc=False):
+class HitRows(msgspec.Struct, gc=False):
     """An answer's hits, the nearest first; ``in_order``: they came so."""
 
-    rows: list[Row]
+    rows: list[HitRow]
     counts: dict[str, int] | None = None
     boosted: int | None = None
     injected: int | None = None
@@ -116,7 +121,7 @@ class HitReader:
             return False
         return not self._is_score or self.metric is not None
 
-    def read(self, body: bytes, corpus: str | None, *, metadata: bool) -> Rows:
+    def read(self, body: bytes, corpus: str | None, *, metadata: bool) -> HitRows:
         """The hits in ``body``, of ``corpus`` where it does not say.
 
         Raises PointerError, or one of ``DECODE_ERRORS``.
@@ -130,7 +135,7 @@ class HitReader:
             pointer = self._distance or self._distances
             distances = [to_distance(_number(one, pointer)) for one in distances]
         rows = [
-            Row(
+            HitRow(
                 Hit(
                     id_ if type(id_) is str else _id_of(id_, self._id or self._ids),
                     _corpus_of(corpus if corpora is None else corpora[at], self._corpus),
@@ -144,7 +149,7 @@ class HitReader:
         in_order = distances is None or all(a <= b for a, b in pairwise(distances))
         if not in_order:
             rows.sort(key=lambda row: row.hit.distance)
-        found = Rows(rows, in_order=in_order, has_metadata=metadata and self.has_metadata)
+        found = HitRows(rows, in_order=in_order, has_metadata=metadata and self.has_metadata)
         if self._counts:
             found.counts = _counts(self._counts.find(answer), self._counts)
         if self._boosted:
@@ -153,7 +158,7 @@ class HitReader:
             found.injected = _count(self._injected.find(answer), self._injected)
         return found
 
-    def _metric_of(self, corpus: str | None) -> Metric:
+    def _metric_of(self, corpus: str | None) -> DistanceMetric:
         metric = self.metric.get(corpus or "") if isinstance(self.metric, dict) else self.metric
         return metric or "none"
 
@@ -212,7 +217,7 @@ def _l2(score: float) -> float:
     return 1.0 / score - 1.0
 
 
-_OF_SCORE: dict[Metric, Distance] = {
+_OF_SCORE: dict[DistanceMetric, DistanceOfScore] = {
     "cosine": _cosine,
     "l2": _l2,
     "ip": _negative,
@@ -266,7 +271,7 @@ def _counts(value: Any, pointer: Pointer) -> dict[str, int] | None:
     return {name: _count(count, pointer) or 0 for name, count in value.items()}
 
 
-def merged(answers: list[tuple[str, Rows]], *, by_distance: bool) -> Rows:
+def merged(answers: list[tuple[str, HitRows]], *, by_distance: bool) -> HitRows:
     """The hits of several corpora as one list: by distance, or in turns by their ranks.
 
     In turns their distances are their places: those of different corpora say nothing together.
@@ -283,10 +288,10 @@ def merged(answers: list[tuple[str, Rows]], *, by_distance: bool) -> Rows:
         ]
     in_order = all(one.in_order for _, one in answers)
     has_metadata = any(one.has_metadata for _, one in answers)
-    return Rows(rows, counts, in_order=in_order, has_metadata=has_metadata)
+    return HitRows(rows, counts, in_order=in_order, has_metadata=has_metadata)
 
 
-def found_of(search: Search, answer: Rows, *, wants: int, distinct: bool) -> Found | str:
+def found_of(search: Search, answer: HitRows, *, wants: int, distinct: bool) -> Found | str:
     """What a search found; or what is wrong: more than ``wants`` hits, or one twice.
 
     ``distinct``: a hit that comes twice is no fault, as a memory may hold an answer for several
@@ -296,7 +301,7 @@ def found_of(search: Search, answer: Rows, *, wants: int, distinct: bool) -> Fou
     if len(rows) > wants and not distinct:
         return f"answer: {len(rows)} hits of at most {wants}"
     seen: set[tuple[str, str]] = set()
-    kept: list[Row] = []
+    kept: list[HitRow] = []
     for row in rows:
         who = (row.hit.corpus, row.hit.id)
         if who in seen:

@@ -23,9 +23,9 @@ from mcstress.services.http.request_head import JSON
 from mcstress.services.http.transport import Reply
 from mcstress.services.step import Step, leave_cut
 from mcstress.services.toml.columns import Columns
-from mcstress.services.toml.file import FileError, RequestTable
 from mcstress.services.toml.pointer import Pointer, PointerError
 from mcstress.services.toml.service import Connections
+from mcstress.services.toml.target_file import METHODS, FileError, RequestTable
 from mcstress.services.toml.template import PathTemplate, Template, TemplateError, Values
 from mcstress.services.trace_context import TraceContext, new_span_id
 
@@ -56,7 +56,10 @@ class Operation:
         self.name = place.rpartition(": ")[2]
         method = table.method()
         if method is None:
-            raise FileError(f"{place}: found no or several requests, expected one of get, post, …")
+            given = " and ".join(name for name in METHODS if getattr(table, name) is not None)
+            raise FileError(
+                f"{place}: found {given or 'no request'}, expected one of {', '.join(METHODS)}"
+            )
         self.method, path = method[0].upper(), method[1]
         if not path.startswith("/") and path:
             raise FileError(f'{place}.{method[0]}: found "{path}", expected a path, from a /')

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
+from mcstress.metrics.event import Fate
 from mcstress.services.target import Capabilities
 from mcstress.services.toml.columns import Columns
-from mcstress.services.toml.file import (
+from mcstress.services.toml.hits import HitReader
+from mcstress.services.toml.numbers import Number
+from mcstress.services.toml.operation import Operation, document, pointer_of
+from mcstress.services.toml.pointer import Pointer, PointerError
+from mcstress.services.toml.secrets import suspicious
+from mcstress.services.toml.service import HOST
+from mcstress.services.toml.target_file import (
     FileError,
     HitsTable,
     PollTable,
+    RecordTable,
     Tables,
     WriteTable,
     parse_file,
 )
-from mcstress.services.toml.hits import HitReader
-from mcstress.services.toml.operation import Operation, document, pointer_of
-from mcstress.services.toml.pointer import Pointer
-from mcstress.services.toml.secrets import suspicious
-from mcstress.services.toml.service import HOST
 from mcstress.services.toml.template import Fill, Template, TemplateError, parsed, text_of
 
-_ITEM = {"text", "vector", "dimension", "corpus", "corpus_id", "id", "uuid", "metadata"}
+_ITEM = {
+    "text", "vector", "dimension", "corpus", "corpus_id", "id", "uuid", "integer", "metadata",
+}  # fmt: skip
 _ASKED = {"text", "vector", "dimension", "k", "corpora", "namespace", "role", "exclude_ids"}
 _RECORDED = {
     "text", "vector", "dimension", "namespace", "answer_id", "answer_corpus", "role",
-    "record_uuid", "corpus", "corpus_id",
+    "record_uuid", "record_integer", "corpus", "corpus_id",
 }  # fmt: skip
 VALUES: dict[str, set[str]] = {
     "embed": {"text"},
@@ -40,10 +45,14 @@ VALUES: dict[str, set[str]] = {
     "add": {*_ITEM, "items"},
     "add.item": _ITEM,
     "add.done": {*_ITEM, "task"},
+    "update": {*_ITEM, "items"},
+    "update.item": _ITEM,
+    "update.done": {*_ITEM, "task"},
     "create": {"corpus", "dimension"},
-    "delete": {"corpus", "corpus_id", "id", "uuid"},
+    "delete": {"corpus", "corpus_id", "id", "uuid", "integer"},
     "record": _RECORDED,
     "record.done": {*_RECORDED, "task"},
+    "record.forget": _RECORDED,
     "recall": {*_ASKED, "corpus", "corpus_id"},
     "inbox": {"type", "sender", "subject", "body", "priority", "namespace"},
     "ready": {"corpora"},
@@ -97,7 +106,14 @@ class WritePlan:
             raise FileError(f"{place}.done: found {{task}}, expected {place}.task, its pointer")
         self.needs = frozenset(needs - {"items"})
         self.all_needs = self.needs | (self.done.request.needs if self.done else frozenset())
-        self.reader = None if self.task is None else partial(_found, self.task)
+        self.became: BecamePlan | None = None
+        if isinstance(table, RecordTable) and (table.became or table.merged or table.dropped):
+            self.became = BecamePlan(place, table)
+        self.reader: Callable[[bytes], Any] | None = None
+        if self.task is not None:
+            self.reader = partial(_found, self.task)
+        elif self.became is not None and self.done is None:
+            self.reader = document
 
     def _columns(self, place: str, table: WriteTable) -> Columns:
         if table.body is None or table.done is not None:
@@ -115,12 +131,33 @@ def _found(pointer: Pointer, body: bytes) -> Any:
     return pointer.find(document(body))
 
 
+class BecamePlan:
+    """What a memory made of a recording; where the pointer finds nothing, it dropped it."""
+
+    def __init__(self, place: str, table: RecordTable) -> None:
+        pointer = pointer_of(f"{place}.became", table.became)
+        if pointer is None or not (table.merged or table.dropped):
+            raise FileError(f"{place}: found one of became and its words, expected both")
+        self._pointer: Pointer = pointer
+        self._words: dict[Any, Fate] = {
+            **dict.fromkeys(table.merged, "merged"), **dict.fromkeys(table.dropped, "dropped")
+        }  # fmt: skip
+
+    def of(self, answer: Any) -> Fate:
+        """By the answer to the recording, or the last one of its ``done``."""
+        try:
+            found = self._pointer.find(answer)
+        except PointerError:
+            return "dropped"
+        return self._words.get(found, "kept") if isinstance(found, str) else "kept"
+
+
 class Plan:
     """A whole file. FileError, or UsageError, for the first thing in it that is wrong."""
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, numbers: tuple[Number, ...] = ()) -> None:
         self.path = path
-        self.tables = tables = parse_file(path, text)
+        self.tables = tables = parse_file(path, text, numbers)
         self.title = tables.title or path
         self.suspicious = [*suspicious(tomllib.loads(text))]
         self.takes_host = any(HOST in one.url for one in tables.service.values())
@@ -133,6 +170,8 @@ class Plan:
         self.create, self.delete = self._operation("create"), self._operation("delete")
         self.inbox = self._operation("inbox")
         self.add = WritePlan(self._at("add"), tables.add) if tables.add else None
+        self.update = WritePlan(self._at("update"), tables.update) if tables.update else None
+        self.forget = self._forget(tables)
         self.record = WritePlan(self._at("record"), tables.record) if tables.record else None
         self.ready = PollPlan(self._at("ready"), tables.ready) if tables.ready else None
         self.batch = max([one.batch for one in (self.add, self.record) if one], default=1)
@@ -160,12 +199,18 @@ class Plan:
         own = any(getattr(table, key) is not None for key in ("ids", "rows"))
         return HitsPlan(self._at("search.memory"), table, None if own else tables.search)
 
+    def _forget(self, tables: Tables) -> Operation | None:
+        table = tables.record.forget if tables.record else None
+        return Operation(self._at("record.forget"), table) if table else None
+
     def _vector(self, tables: Tables) -> Pointer | None:
         table, place = tables.embed, self._at("embed")
         wants = [one.name for one, needs in self.requests() if {"vector", "dimension"} & needs]
         if table is None:
             if wants:
-                raise FileError(f"{self.path}: {wants[0]}: found {{vector}} and no [embed]")
+                raise FileError(
+                    f"{self.path}: {wants[0]}: found {{vector}} and no [embed], expected both"
+                )
             return None
         if table.builtin:
             if table.method() or table.vector:
@@ -186,7 +231,9 @@ class Plan:
         if not found and (
             wants := [o.name for o, needs in self.requests() if "corpus_id" in needs]
         ):
-            raise FileError(f"{self.path}: {wants[0]}: found {{corpus_id}} and no [resolve]")
+            raise FileError(
+                f"{self.path}: {wants[0]}: found {{corpus_id}} and no [resolve], expected both"
+            )
         return found
 
     def _read_size(self, tables: Tables) -> None:
@@ -227,10 +274,13 @@ class Plan:
         for hits in (self.search, self.memory, self.exact, self.recall):
             if hits:
                 yield hits.request, hits.needs
-        for one in (self.embed, self.resolve, self.size, self.create, self.delete, self.inbox):
+        for one in (
+            *(self.embed, self.resolve, self.size, self.create, self.delete, self.inbox),
+            self.forget,
+        ):
             if one:
                 yield one, one.needs
-        for write in (self.add, self.record):
+        for write in (self.add, self.update, self.record):
             if write:
                 yield write.request, write.needs | write.request.needs
                 if write.done:
@@ -276,11 +326,14 @@ class Plan:
             add=self.add is not None,
             inbox=self.inbox is not None,
             sizes=self.size is not None,
+            update=self.update is not None and self.search.reader.has_metadata,
+            delete=self.delete is not None,
+            forget=self.forget is not None,
             exclude=self.search.excludes and (memory.excludes if self.recall is None else True),
         )
 
 
 @lru_cache(maxsize=8)
-def plan_of(path: str, text: str) -> Plan:
-    """The file's plan, compiled once a process."""
-    return Plan(path, text)
+def plan_of(path: str, text: str, numbers: tuple[Number, ...] = ()) -> Plan:
+    """The file's plan, with ``numbers`` in it, compiled once a process."""
+    return Plan(path, text, numbers)

@@ -14,14 +14,14 @@ from mcstress.services.http.request_head import header_lines
 from mcstress.services.http.stream import tls_context
 from mcstress.services.http.transport import Reply, Transport
 from mcstress.services.target import TargetSetup
-from mcstress.services.toml.file import FileError, ServiceTable
 from mcstress.services.toml.secrets import refuse_variable, sent, value_of
+from mcstress.services.toml.target_file import FileError, ServiceTable
 
 HOST = "{host}"
 UNAUTHORIZED = 401
 
 
-class Service:
+class TomlService:
     """One service, for all coordinators of a process. ``version`` counts its tokens.
 
     Raises FileError or UsageError for what is wrong with its table, or not in the environment.
@@ -117,7 +117,7 @@ class Connections:
 
     __slots__ = ("_idle", "_service", "_version")
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: TomlService) -> None:
         self._service = service
         self._idle: list[Transport] = []
         self._version = service.version

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import partial
@@ -10,8 +9,7 @@ from typing import Any, ClassVar, Self, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from mcstress.errors import ServiceRefusalError
-from mcstress.services.at_once import at_once
-from mcstress.services.clock import CLOCK
+from mcstress.services.concurrent_calls import at_once
 from mcstress.services.step import Step
 from mcstress.services.target import (
     ADD,
@@ -19,6 +17,7 @@ from mcstress.services.target import (
     INBOX,
     RECORD,
     SEARCH,
+    UPDATE,
     Capabilities,
     Found,
     Message,
@@ -30,26 +29,29 @@ from mcstress.services.target import (
     TargetSetup,
 )
 from mcstress.services.toml.caller import STORE_QUERY, Caller, Known, Parts, RequestError
-from mcstress.services.toml.hits import Rows, found_of, merged
+from mcstress.services.toml.corpus_sizes import read_sizes
+from mcstress.services.toml.hits import HitRows, found_of, merged
+from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.plan import HitsPlan, Plan, WritePlan, plan_of
-from mcstress.services.toml.service import Service
-from mcstress.services.toml.sizes import read_sizes
+from mcstress.services.toml.service import TomlService
 from mcstress.services.toml.vectors import builtin_embedding, dimension_of
-from mcstress.services.toml.writing import (
+from mcstress.services.toml.write_requests import (
     batches,
+    delete_item,
+    forget_recording,
     item_values,
     recorded_values,
     together,
+    until_done,
     write_items,
     write_recordings,
 )
-from mcstress.services.trace_context import TraceContext, new_span_id
+from mcstress.services.trace_context import TraceContext
 
 WIDER = "matrix.search_wider"
 """A search that asks for more than it keeps, since the target cannot exclude."""
 SEVERAL = frozenset({"vector", "dimension", "corpus", "corpus_id"})
 """What only another request, or one for each corpus, can give."""
-TIME_TO_DONE = "time_to_done"
 
 
 class TomlTarget(Target):
@@ -62,7 +64,7 @@ class TomlTarget(Target):
         plan = self.plan
         self._refuse_unnamed_corpora()
         self.services = {
-            name: Service(f"{plan.path}: service.{name}", table, setup)
+            name: TomlService(f"{plan.path}: service.{name}", table, setup)
             for name, table in plan.tables.service.items()
         }
         self.caller = Caller(plan, setup, self.services, Known())
@@ -171,7 +173,7 @@ class TomlTarget(Target):
         return search.corpora[0] if len(search.corpora) == 1 else None
 
     def _found(
-        self, hits: HitsPlan, search: Search, answer: Rows
+        self, hits: HitsPlan, search: Search, answer: HitRows
     ) -> tuple[Found | None, str | None]:
         """What the search found of ``answer``; or what is wrong with that."""
         wants = search.k
@@ -191,7 +193,7 @@ class TomlTarget(Target):
         found = found_of(search, answer, wants=wants, distinct=hits is self.plan.recall)
         return (None, found) if isinstance(found, str) else (found, None)
 
-    def _asked(self, hits: HitsPlan, search: Search, trace: TraceContext, parts: Parts) -> Rows:
+    def _asked(self, hits: HitsPlan, search: Search, trace: TraceContext, parts: Parts) -> HitRows:
         """The hits of a search of several requests, which are taken down in ``parts``."""
         caller, values = self.caller, self._values(hits, search)
         caller.vector_into(values, hits.needs, trace, parts)
@@ -214,13 +216,13 @@ class TomlTarget(Target):
             read = partial(hits.reader.read, corpus=corpus, metadata=search.metadata)
             send = partial(caller.send, hits.request, of_one, trace, read=read, name=STORE_QUERY)
             calls.append(send)
-        steps = cast("list[Step[Rows]]", at_once(calls))
+        steps = cast("list[Step[HitRows]]", at_once(calls))
         parts += steps
         answers = []
         for name, step in zip(names, steps, strict=True):
             if step.error is not None:
                 raise RequestError(f"{hits.request.name} {name}".rstrip() + f": {step.error}")
-            answers.append((name, step.answer or Rows([])))
+            answers.append((name, step.answer or HitRows([])))
         if hits.one_request or hits is self.plan.recall:
             return answers[0][1]
         return merged(answers, by_distance=hits.reader.comparable(search.corpora))
@@ -244,7 +246,7 @@ class TomlTarget(Target):
                 raise RequestError(f"record: {step.error}" if len(parts) > 1 else step.error)
             return step.answer
 
-        return self._until_done(self.caller.whole(RECORD, recording, work), plan, values)
+        return until_done(self.caller, self.caller.whole(RECORD, recording, work), plan, values)
 
     def record_all(
         self, recordings: Sequence[Recording], trace: TraceContext
@@ -261,8 +263,17 @@ class TomlTarget(Target):
 
     def add(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:
         """Step ``index.add``, after ``embed`` where a service makes the vector."""
-        plan = self.plan.add
-        assert plan is not None
+        assert self.plan.add is not None
+        return self._write(self.plan.add, item, trace, ADD)
+
+    def update(self, item: NewItem, trace: TraceContext) -> Iterator[Step[Any]]:
+        """Step ``index.update``, the same by ``[update]``."""
+        assert self.plan.update is not None
+        return self._write(self.plan.update, item, trace, UPDATE)
+
+    def _write(
+        self, plan: WritePlan, item: NewItem, trace: TraceContext, name: str
+    ) -> Iterator[Step[Any]]:
         values = item_values(plan, item, self._host)
         error = None
         try:
@@ -282,12 +293,20 @@ class TomlTarget(Target):
         except RequestError as fault:
             error = str(fault)
         if error is not None:
-            yield self._unsent(ADD, item, error)
+            yield self._unsent(name, item, error)
             return
         if plan.item is not None:
             values["items"] = [plan.item.value(values)]
-        step = self.caller.send(plan.request, values, trace, read=plan.reader, name=ADD)
-        yield self._until_done(step, plan, values)
+        step = self.caller.send(plan.request, values, trace, read=plan.reader, name=name)
+        yield until_done(self.caller, step, plan, values)
+
+    def delete(self, item: NewItem, trace: TraceContext) -> Step[Any]:
+        """Step ``index.delete``."""
+        return delete_item(self.caller, item, trace)
+
+    def forget(self, recording: Recording, trace: TraceContext) -> Step[Any]:
+        """Step ``playbook.forget``."""
+        return forget_recording(self.caller, recording, trace)
 
     def add_all(self, items: Sequence[NewItem], trace: TraceContext) -> Iterator[Step[Any]]:
         """As many at once as the file's ``batch`` says."""
@@ -299,28 +318,6 @@ class TomlTarget(Target):
         for those in batches(items, plan.batch):
             of_each = [item_values(plan, one, self._host) for one in those]
             yield write_items(self.caller, plan, those, of_each, trace)
-
-    def _until_done(self, step: Step[Any], plan: WritePlan, values: dict[str, Any]) -> Step[Any]:
-        """``step``, which ends with the acceptance; whoever is told of it is told after it is done.
-
-        What it took from then on is a part of its own.
-        """
-        done = plan.done
-        if done is None or step.error is not None:
-            return step
-        if plan.task is not None:
-            values["task"] = step.answer
-        name = f"{plan.request.name}.{TIME_TO_DONE}"
-        begin = time.perf_counter()
-        fault = self.caller.poll(done, values)
-        took_ms = (time.perf_counter() - begin) * 1000
-        waited: Step[Any] = Step(
-            name, CLOCK.anchor_s + begin, took_ms, new_span_id(), step.url, b"", error=fault
-        )
-        step.parts = [*(step.parts or []), waited]
-        if fault is not None:
-            step.answer, step.error = None, fault
-        return step
 
     def _unsent(self, name: str, asked: object, error: str) -> Step[Any]:
         """A step that failed before its own request."""
@@ -350,7 +347,7 @@ class TomlTarget(Target):
         """Wait until the target is ready, where the file says how; then one search."""
         ready = self.plan.ready
         if ready is not None:
-            fault = self.caller.poll(ready, self.caller.base(corpora=[*self.setup.corpora]))
+            fault, _ = self.caller.poll(ready, self.caller.base(corpora=[*self.setup.corpora]))
             if fault is not None:
                 return self._unsent("ready", None, fault)
         search = Search("test", [*dict.fromkeys(self.setup.corpora)], 1, metadata=True)
@@ -366,9 +363,9 @@ def _dimension(values: dict[str, Any]) -> int | None:
     return None if vector is None else dimension_of(vector)
 
 
-def toml_target(path: str, text: str) -> type[TomlTarget]:
+def toml_target(path: str, text: str, numbers: tuple[Number, ...] = ()) -> type[TomlTarget]:
     """The class of the target that the file of ``path`` describes; FileError where it is wrong."""
-    plan = plan_of(path, text)
+    plan = plan_of(path, text, numbers)
     return cast(
         "type[TomlTarget]",
         type(

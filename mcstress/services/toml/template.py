@@ -14,7 +14,8 @@ from mcstress.services.failure_reason import clip
 PLACEHOLDERS: Final = (
     "text", "vector", "k", "corpus", "corpora", "corpus_id", "namespace", "answer_id",
     "answer_corpus", "role", "id", "metadata", "exclude_ids", "dimension", "items", "host", "uuid",
-    "record_uuid", "priority", "subject", "sender", "body", "type", "task",
+    "record_uuid", "integer", "record_integer", "priority", "subject", "sender", "body", "type",
+    "task",
 )  # fmt: skip
 
 Values = Mapping[str, Any]
@@ -183,8 +184,9 @@ class PathTemplate:
     def __init__(self, path: str, query: dict[str, Any], place: str) -> None:
         self._place = place
         pieces = parsed(path, place)
+        of_request = place.rpartition(".")[0]
         self._query = [
-            (quote(key, safe=""), parsed(query_text(one, f"{place}: query.{key}"), f"query.{key}"))
+            (quote(key, safe=""), _query_pieces(one, f"{of_request}.query.{key}"))
             for key, one in query.items()
         ]
         of_query = [piece for _, pieces in self._query for piece in pieces]
@@ -218,12 +220,12 @@ def _query_value(pieces: list[tuple[bool, str]], values: Values) -> Any:
     return filled if filled is MISSING else quoted(filled)
 
 
-def query_text(value: Any, place: str) -> str:
-    """A value of ``query`` as text."""
+def _query_pieces(value: Any, place: str) -> list[tuple[bool, str]]:
+    """A value of ``query``, as text."""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        value = "true" if value else "false"
     if isinstance(value, str | int | float):
-        return str(value)
+        return parsed(str(value), place)
     raise TemplateError(f"{place}: found {type(value).__name__}, expected a text or a number")
 
 

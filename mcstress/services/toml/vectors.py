@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from mcstress.services.embedded.built import load_built
+from mcstress.services.embedded.build_times import load_built
 from mcstress.services.embedded.embedding import Embedding
 from mcstress.services.embedded.system import build_matrix
 from mcstress.services.embedded.vocabulary import load_vocabulary

@@ -10,7 +10,7 @@ from mcstress.tracing.langfuse.sdk import LangfuseSdk, Project
 
 if TYPE_CHECKING:
     from mcstress.tracing.langfuse.settings import LangfuseSettings
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
 
 
 def check_langfuse(settings: LangfuseSettings) -> tuple[bool, str]:
@@ -23,7 +23,7 @@ def check_langfuse(settings: LangfuseSettings) -> tuple[bool, str]:
         server.close()
 
 
-def _look(server: LangfuseServer[Entry]) -> tuple[bool, str]:
+def _look(server: LangfuseServer[TraceEntry]) -> tuple[bool, str]:
     reply = server.greet()
     if reply:
         return False, f"Langfuse: {reply.faults[0].text}"

@@ -10,8 +10,8 @@ import httpx
 import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
+from mcstress.tracing.http.batch_posting import TIMEOUT_S, Encoder, Poster, SendPolicy
 from mcstress.tracing.http.client import make_client
-from mcstress.tracing.http.posting import TIMEOUT_S, Encoder, Poster, SendPolicy
 from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, read_status
 from mcstress.tracing.langfuse.ingestion import Batches
 from mcstress.tracing.langfuse.otlp import Otlp
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mcstress.tracing.langfuse.settings import LangfuseSettings
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
 
 Wire = Literal["otlp", "ingestion"]
 Version = tuple[int, ...]
@@ -51,7 +51,7 @@ class LangfuseServer(Generic[Sent]):
     def __init__(
         self,
         settings: LangfuseSettings,
-        entry_of: Callable[[Sent], Entry | None],
+        entry_of: Callable[[Sent], TraceEntry | None],
         policy: SendPolicy | None = None,
         *,
         timeout_s: float = TIMEOUT_S,

@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from mcstress.tracing.langfuse.response import event_id, read_batch
-from mcstress.tracing.observation import Entry, Observation, Score
+from mcstress.tracing.observation import Observation, Score, TraceEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _encode = msgspec.json.encode
 
 
-class _Batch:
+class _IngestionBody:
     """A batch, uncompressed: these routes read a body as it comes."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class _Batch:
         self._events: list[bytes] = []
         self._first: dict[str, tuple[int, Trace]] = {}
 
-    def add(self, entry: Entry, encoded: bytes) -> None:
+    def add(self, entry: TraceEntry, encoded: bytes) -> None:
         self.size += len(encoded) + 1
         self._ids.append(event_id(entry))
         self._events.append(encoded)
@@ -58,13 +58,13 @@ class Batches:
     path: ClassVar[str] = "/api/public/ingestion"
     headers: ClassVar[Mapping[str, str]] = {"content-type": "application/json"}
 
-    def encode(self, entry: Entry) -> bytes:
+    def encode(self, entry: TraceEntry) -> bytes:
         """One entry as an event."""
         return _score_event(entry) if isinstance(entry, Score) else _observation_event(entry)
 
-    def batch(self) -> _Batch:
+    def batch(self) -> _IngestionBody:
         """An empty batch."""
-        return _Batch()
+        return _IngestionBody()
 
 
 def _trace_event(start_ns: int, trace: Trace) -> bytes:

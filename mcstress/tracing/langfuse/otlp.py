@@ -9,7 +9,7 @@ import msgspec
 from isal import isal_zlib
 
 from mcstress.tracing.langfuse.response import read_otlp
-from mcstress.tracing.observation import Entry, Observation, Score
+from mcstress.tracing.observation import Observation, Score, TraceEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ class _Shared(NamedTuple):
     of_others: list[msgspec.Raw]
 
 
-class _Batch:
+class _GzipBody:
     """A gzip stream, so that no body stands whole in memory.
 
     ISA-L's level 1 takes a quarter of zlib's time for the same size.
@@ -69,7 +69,7 @@ class _Batch:
         self._waiting: list[bytes] = []
         self.size = len(_HEAD)
 
-    def add(self, _entry: Entry, encoded: bytes) -> None:
+    def add(self, _entry: TraceEntry, encoded: bytes) -> None:
         self._waiting += (self._comma, encoded)
         self._comma = b","
         self.size += len(encoded) + 1
@@ -102,7 +102,7 @@ class Otlp:
     def __init__(self) -> None:
         self._of_trace: dict[str, _Shared] = {}
 
-    def encode(self, observation: Entry) -> bytes:
+    def encode(self, observation: TraceEntry) -> bytes:
         """One observation as a span. Scores have no form in OTLP."""
         if isinstance(observation, Score):
             raise TypeError("a score is no span")
@@ -123,9 +123,9 @@ class Otlp:
             )
         )
 
-    def batch(self) -> _Batch:
+    def batch(self) -> _GzipBody:
         """An empty body."""
-        return _Batch()
+        return _GzipBody()
 
     def _shared_by(self, trace: Trace) -> _Shared:
         shared = self._of_trace.get(trace.id)

@@ -9,7 +9,7 @@ import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.tracing.http.reply import PASSING, DeliveryFault, Sent, SinkReply, excerpt
-from mcstress.tracing.observation import Entry, Score
+from mcstress.tracing.observation import Score, TraceEntry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ def _is_final(status: int) -> bool:
     return 0 < status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in PASSING
 
 
-def event_id(entry: Entry) -> str:
+def event_id(entry: TraceEntry) -> str:
     """The id by which a batch and its answer name an entry."""
     return entry.id if isinstance(entry, Score) else entry.span_id
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mcstress.tracing.http.reply import SinkReply
     from mcstress.tracing.langfuse.settings import LangfuseSettings
     from mcstress.tracing.notices import ThrottledWarnings
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
     from mcstress.tracing.queue import Queued
     from mcstress.tracing.trace import TraceRun
 
@@ -48,7 +48,7 @@ class LangfuseTracer(Tracer):
 
     def _connect(
         self,
-        entry_of: Callable[[Queued], Entry | None],
+        entry_of: Callable[[Queued], TraceEntry | None],
         notices: ThrottledWarnings,
         timeout_s: float,
     ) -> _Project:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic
 
 from mcstress.tracing.delivery import SEND_POLICY
+from mcstress.tracing.http.batch_posting import TIMEOUT_S, Poster, SendPolicy
 from mcstress.tracing.http.client import make_client
-from mcstress.tracing.http.posting import TIMEOUT_S, Poster, SendPolicy
 from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, read_status
 from mcstress.tracing.otlp.encoding import Spans
 from mcstress.tracing.tracer import Tracer
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mcstress.tracing.notices import ThrottledWarnings
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.observation import TraceEntry
     from mcstress.tracing.otlp.settings import OtlpSettings
     from mcstress.tracing.queue import Queued
     from mcstress.tracing.trace import TraceRun
@@ -29,7 +29,7 @@ class Collector(Generic[Sent]):
     def __init__(
         self,
         settings: OtlpSettings,
-        entry_of: Callable[[Sent], Entry | None],
+        entry_of: Callable[[Sent], TraceEntry | None],
         policy: SendPolicy | None = None,
         *,
         timeout_s: float = TIMEOUT_S,
@@ -77,7 +77,7 @@ class OtlpTracer(Tracer):
 
     def _connect(
         self,
-        entry_of: Callable[[Queued], Entry | None],
+        entry_of: Callable[[Queued], TraceEntry | None],
         notices: ThrottledWarnings,  # noqa: ARG002  (the collector tells nothing of itself)
         timeout_s: float,
     ) -> Collector[Queued]:
@@ -86,7 +86,7 @@ class OtlpTracer(Tracer):
 
 def check_otlp(settings: OtlpSettings) -> tuple[bool, str]:
     """Whether the collector takes what it is sent, and one line about it."""
-    collector: Collector[Entry] = Collector(settings, lambda entry: entry)
+    collector: Collector[TraceEntry] = Collector(settings, lambda entry: entry)
     try:
         fault = settings.redact(collector.look())
     finally:

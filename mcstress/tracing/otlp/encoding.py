@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import httpx
 
     from mcstress.tracing.http.reply import Peer, Sent, SinkReply
-    from mcstress.tracing.observation import Entry, Observation
+    from mcstress.tracing.observation import Observation, TraceEntry
     from mcstress.tracing.trace import Trace
 
 _GZIP = 31
@@ -46,6 +46,9 @@ _STORES = {
     "playbook.record": "record",
     "observerd.inbox.record": "record",
     "index.add": "add",
+    "index.update": "update",
+    "index.delete": "delete",
+    "playbook.forget": "delete",
 }
 """Steps that ask a store for something, and what: ``db.operation.name``."""
 _CHATS = {"/api/chat": "ollama", "/v1/chat/completions": "openai"}
@@ -64,15 +67,15 @@ class Spans:
         self._gzip = gzip
         self._of_trace: dict[str, list[KeyValue]] = {}
 
-    def encode(self, entry: Entry) -> bytes:
+    def encode(self, entry: TraceEntry) -> bytes:
         """One observation or score, as a ScopeSpans of one span: those of many joined are one."""
         span = _score(entry) if isinstance(entry, Score) else self._observation(entry)
         encoded: bytes = ScopeSpans(spans=[span]).SerializeToString()
         return encoded
 
-    def batch(self) -> _Batch:
+    def batch(self) -> _ProtobufBody:
         """An empty body."""
-        return _Batch(self._peer, gzip=self._gzip)
+        return _ProtobufBody(self._peer, gzip=self._gzip)
 
     def _observation(self, observation: Observation) -> Span:
         is_error = observation.level == "ERROR"
@@ -99,7 +102,7 @@ class Spans:
         return shared
 
 
-class _Batch:
+class _ProtobufBody:
     """A body, written a slice at a time: requests that are written one after another are one."""
 
     def __init__(self, peer: Peer, *, gzip: bool) -> None:
@@ -109,7 +112,7 @@ class _Batch:
         self._parts: list[bytes] = []
         self._stream = isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP) if gzip else None
 
-    def add(self, _entry: Entry, encoded: bytes) -> None:
+    def add(self, _entry: TraceEntry, encoded: bytes) -> None:
         self._waiting.append(encoded)
         self.size += len(encoded)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
-from mcstress.tracing.observation import Entry, encoder
+from mcstress.tracing.observation import TraceEntry, encoder
 from mcstress.tracing.observation_of_step import Translator
 from mcstress.tracing.sink import SinkName
 from mcstress.tracing.spool.step import SpooledStep
@@ -32,7 +32,9 @@ class SpoolHead(msgspec.Struct, tag=HEAD_TAG, tag_field="is"):
 
 
 _head_decoder = msgspec.json.Decoder(SpoolHead)
-_decoder: msgspec.json.Decoder[Entry | SpooledStep] = msgspec.json.Decoder(Entry | SpooledStep)
+_decoder: msgspec.json.Decoder[TraceEntry | SpooledStep] = msgspec.json.Decoder(
+    TraceEntry | SpooledStep
+)
 
 
 class _Tag(msgspec.Struct):
@@ -65,7 +67,7 @@ def tag_of(line: bytes) -> str:
         return ""
 
 
-def entry_of(line: bytes) -> Entry | None:
+def entry_of(line: bytes) -> TraceEntry | None:
     """The observation or score of a ``line``; None where it is broken."""
     try:
         found = _decoder.decode(line)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from mcstress.errors import UsageError
+from mcstress.tracing.batch_sizing import observation_portions, score_portions
 from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.http.reply import KEYS, SinkReply
 from mcstress.tracing.langfuse.client import LangfuseServer
@@ -21,12 +22,13 @@ from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.mask import Masker
 from mcstress.tracing.otlp.settings import OtlpSettings
-from mcstress.tracing.portions import observation_portions, score_portions
+from mcstress.tracing.sink import TITLES
 from mcstress.tracing.spool.line import (
     HEAD_TAG,
     SpoolHead,
     entry_of,
     head_of,
+    spool_head,
     tag_of,
 )
 from mcstress.tracing.spool.replay_kind import ReplayKind
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from mcstress.tracing.http.posting import SendPolicy
-    from mcstress.tracing.observation import Entry
+    from mcstress.tracing.http.batch_posting import SendPolicy
+    from mcstress.tracing.observation import TraceEntry
     from mcstress.tracing.sink import Destination
     from mcstress.tracing.trace import MaskLevel
 
@@ -77,14 +79,11 @@ def replay(
         with done.open("rb") as lines:
             return ReplayOutcome(before=sum(tag_of(line) != HEAD_TAG for line in lines))
     with _locked(spool) as lines:
-        head = head_of(lines.readline()) or SpoolHead()
-        lines.seek(0)
+        head = _head(spool, lines)
         if head.sink != settings.where.sink:
             raise UsageError(
                 f"{spool}: found a spool for {head.sink}, expected one for {settings.where.sink}"
             )
-        if not any(map(entry_of, islice(lines, FIRST_LINES))):
-            raise UsageError(f"{spool}: holds no observations; expected a spool of traces")
         policy = replace(SEND_POLICY, limit=lambda s: SEND_POLICY.limit(min(s, _until(until_s))))
         destination = _destination(settings, Masker(mask), policy, timeout_s)
         try:
@@ -100,9 +99,9 @@ def replay(
 
 def _destination(
     settings: AnySettings, mask: Masker, policy: SendPolicy, timeout_s: float
-) -> Destination[Entry]:
+) -> Destination[TraceEntry]:
     if isinstance(settings, LangfuseSettings):
-        server: LangfuseServer[Entry] = LangfuseServer(
+        server: LangfuseServer[TraceEntry] = LangfuseServer(
             settings, mask.entry, policy, timeout_s=timeout_s
         )
         return server
@@ -118,11 +117,29 @@ def look_at_spool(spool: Path) -> SpoolHead:
     Raises
     ------
     UsageError
-        There is no such file, and none that was delivered.
+        There is no such file, and none that was delivered; or it is no spool.
     """
     done = _delivered(spool)
-    with _opened(done if done.exists() and not spool.exists() else spool) as lines:
-        return head_of(lines.readline()) or SpoolHead()
+    if done.exists() and not spool.exists():
+        with _opened(done) as lines:
+            return head_of(lines.readline()) or SpoolHead()
+    with _opened(spool) as lines:
+        return _head(spool, lines)
+
+
+def _head(spool: Path, lines: BinaryIO) -> SpoolHead:
+    """What the first of ``lines`` says; they then stand at their beginning."""
+    if not any(map(entry_of, islice(lines, FIRST_LINES))):
+        raise UsageError(f"{spool}: holds no observations; expected a spool of traces")
+    lines.seek(0)
+    first = lines.readline()
+    lines.seek(0)
+    if (head := head_of(first)) is None and tag_of(first) in ("", HEAD_TAG):
+        expected = " or ".join(spool_head(sink, "").decode() for sink in TITLES)
+        raise UsageError(
+            f"{spool}, line 1: found nothing that says for which sink it is; expected {expected}"
+        )
+    return head or SpoolHead()
 
 
 def _until(moment_s: float) -> float:
@@ -158,7 +175,7 @@ class _Replay:
         self,
         spool: Path,
         lines: BinaryIO,
-        destination: Destination[Entry],
+        destination: Destination[TraceEntry],
         *,
         redact: Callable[[str], str],
         timeout_s: float,
@@ -170,7 +187,7 @@ class _Replay:
         self._redact = redact
         self._rest = spool.with_name(f"{spool.name}.rest")
         self._noted = spool.with_name(f"{spool.name}.progress")
-        self._progress = ReplayProgress.load(self._noted, os.fstat(lines.fileno()).st_size)
+        self._progress = ReplayProgress.load(self._noted, os.fstat(lines.fileno()))
         self._outcome = ReplayOutcome()
         limits = Limits(timeout_s=timeout_s)
         marks = self._progress
@@ -205,11 +222,18 @@ class _Replay:
         """Send all of one kind, and write to ``rest`` what has to be kept of it."""
         self._lines.seek(kind.mark.offset)
         self._outcome.before += kind.mark.lines
+        self._outcome.broken += kind.mark.broken
         while lines := kind.lines(self._lines):
+            broken = self._outcome.broken
             kept = self._send(kind, lines)
-            rest.writelines(kept)
+            # Half a line at the end of the spool must not spoil what is kept after it.
+            rest.writelines(line if line.endswith(b"\n") else line + b"\n" for line in kept)
             if not kind.left:
-                kind.mark = Mark(self._lines.tell(), kind.mark.lines + len(lines) - len(kept))
+                kind.mark = Mark(
+                    self._lines.tell(),
+                    kind.mark.lines + len(lines) - len(kept),
+                    kind.mark.broken + self._outcome.broken - broken,
+                )
                 self._progress.observations = self._observations.mark
                 self._progress.scores = self._scores.mark
                 self._progress.save(self._noted)
@@ -270,7 +294,7 @@ class _Replay:
             return False
         return True
 
-    def _note_faults(self, kind: ReplayKind, reply: SinkReply[Entry]) -> None:
+    def _note_faults(self, kind: ReplayKind, reply: SinkReply[TraceEntry]) -> None:
         for fault in reply.faults:
             kind.fault = self._redact(fault.text)
             if fault.kind == KEYS:

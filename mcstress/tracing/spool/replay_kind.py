@@ -14,8 +14,8 @@ from mcstress.tracing.spool.line import HEAD_TAG, SCORE_TAG, tag_of
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from mcstress.tracing.observation import Entry
-    from mcstress.tracing.portions import Portions
+    from mcstress.tracing.batch_sizing import Portions
+    from mcstress.tracing.observation import TraceEntry
     from mcstress.tracing.spool.replay_outcome import Mark
 
 TRIES = 4
@@ -31,7 +31,7 @@ class ReplayKind:
     """Observations, or scores, in a replay: how they are sent, and how that went so far."""
 
     scores: bool
-    portions: Portions[Entry]
+    portions: Portions[TraceEntry]
     mark: Mark
     tries: int = field(default_factory=lambda: TRIES)
     stopped: bool = False
@@ -40,8 +40,8 @@ class ReplayKind:
     left: int = 0
     rejected: int = 0
     fault: str = ""
-    waiting: list[Entry] = field(default_factory=list)
-    refused: list[Entry] = field(default_factory=list)
+    waiting: list[TraceEntry] = field(default_factory=list)
+    refused: list[TraceEntry] = field(default_factory=list)
     asked_s: float = 0.0
 
     def lines(self, spool: BinaryIO) -> list[bytes]:
@@ -52,7 +52,7 @@ class ReplayKind:
     def _takes(self, tag: str) -> bool:
         return tag == SCORE_TAG if self.scores else tag not in (SCORE_TAG, HEAD_TAG)
 
-    def send(self) -> SinkReply[Entry]:
+    def send(self) -> SinkReply[TraceEntry]:
         """Send a portion of what is waiting; what of it may not be sent again is refused."""
         reply, self.waiting = self.portions.send(self.waiting)
         self.refused += reply.refused
@@ -69,7 +69,7 @@ class ReplayKind:
         self._see_to_refusals(reply)
         return reply
 
-    def _see_to_refusals(self, reply: SinkReply[Entry]) -> None:
+    def _see_to_refusals(self, reply: SinkReply[TraceEntry]) -> None:
         """Stop where all that was sent so far was refused, after a few portions of it."""
         if reply.delivered:
             self.taken = True

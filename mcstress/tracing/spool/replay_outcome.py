@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -44,27 +45,35 @@ class ReplayOutcome(msgspec.Struct):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """Up to where in a spool all lines of a kind are delivered, and how many those are."""
+    """Up to where in a spool all ``lines`` of a kind are delivered, ``broken`` ones beside them."""
 
     offset: int = 0
     lines: int = 0
+    broken: int = 0
 
 
 class ReplayProgress(msgspec.Struct):
-    """How far a replay came in a spool of ``size`` bytes, in case it is cut off."""
+    """How far a replay came in a spool, in case it is cut off.
+
+    Of the spool as it was: of ``size`` bytes, last written at ``changed_ns``. In another of the
+    same size lines may stand elsewhere.
+    """
 
     size: int
+    changed_ns: int = 0
     observations: Mark = Mark()
     scores: Mark = Mark()
 
     @classmethod
-    def load(cls, path: Path, size: int) -> Self:
+    def load(cls, path: Path, spool: os.stat_result) -> Self:
         """What an earlier replay noted at ``path``, if it was of the same spool."""
+        none = cls(spool.st_size, spool.st_mtime_ns)
         try:
             found = msgspec.json.decode(path.read_bytes(), type=cls)
         except (OSError, msgspec.DecodeError):
-            return cls(size)
-        return found if found.size == size else cls(size)
+            return none
+        same = (found.size, found.changed_ns) == (none.size, none.changed_ns)
+        return found if same else none
 
     def save(self, path: Path) -> None:
         """Note it at ``path``; where the disk is full, what is sent again has the same ids."""

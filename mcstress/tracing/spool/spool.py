@@ -45,7 +45,7 @@ class Spool:
         """How many of ``lines`` are stored, from the first on, and the reason for the others."""
         try:
             if self._descriptor is None:
-                self._descriptor = _open(self.path)
+                self._descriptor = _open(self.path, self._head)
             return self._append(self._descriptor, lines)
         except OSError as fault:
             return 0, f"spool: {fault.strerror}"
@@ -83,7 +83,7 @@ class Spool:
         return fitting, reason
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, head: bytes) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)
@@ -91,7 +91,9 @@ def _open(path: Path) -> int:
         os.fchmod(descriptor, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        if size < len(head) and head.startswith(os.pread(descriptor, size, 0)):
+            os.ftruncate(descriptor, 0)  # half a head, without which nobody knows whose it is
+        elif size and os.pread(descriptor, 1, size - 1) != b"\n":
             os.write(descriptor, b"\n")  # a process that was killed left half a line
     except OSError:
         os.close(descriptor)

@@ -9,7 +9,7 @@ import msgspec
 from mcstress.services.error_words import has_surrogates
 from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.tracing.trace import TraceRun
-from mcstress.tracing.traced_step import Done, TracedStep
+from mcstress.tracing.traced_step import StepFacts, TracedStep
 
 NOTHING = msgspec.Raw(b"null")
 QUOTE = b'"'
@@ -20,7 +20,7 @@ class SpooledStep(msgspec.Struct, omit_defaults=True, tag="step", tag_field="is"
     """A step of ``run``. A body is the object or list that it was in JSON, or a text in quotes."""
 
     run: TraceRun
-    done: Done
+    done: StepFacts
     request: msgspec.Raw = NOTHING
     response: msgspec.Raw = NOTHING
 

@@ -11,7 +11,7 @@ from bokeh.plotting import figure
 from msgspec import UNSET
 
 from mcstress.evidence.document_parts import ClockNote
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.plots.style import (
     BLUE,
     GREEN,
@@ -26,8 +26,8 @@ from mcstress.evidence.report.plots.style import (
 from mcstress.evidence.report.sections.clock import in_order
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.appointments import by_slot, lanes
+from mcstress.metrics.number_format import shown_hour
 from mcstress.metrics.results import Percentiles
-from mcstress.metrics.shown import shown_hour
 
 MOST_SLOTS = 96
 FAINTEST = 0.25
@@ -47,13 +47,13 @@ def timeline(document: RunDocument) -> figure | None:
     for phase in phases:
         for slot, counted in found[phase].items():
             cells["hour"].append((slot + 0.5) * width_h)
-            cells["lane"].append(words.spaced(phase))
+            cells["lane"].append(formatting.spaced(phase))
             share = counted.offered / most[phase]
             cells["alpha"].append(FAINTEST + (1 - FAINTEST) * share)
             cells["color"].append(RED if counted.not_done else BLUE)
             lacking = f", {counted.not_done} not done" if counted.not_done else ""
             cells["told"].append(f"{shown_hour(slot * width_h)}: {counted.offered}{lacking}")
-    lanes_down = [words.spaced(phase) for phase in reversed(phases)]
+    lanes_down = [formatting.spaced(phase) for phase in reversed(phases)]
     plot = _over_hours(note, 60 + 26 * len(phases), y_range=FactorRange(factors=lanes_down))
     drawn = plot.rect(
         "hour", "lane", width=width_h, height=0.8, source=ColumnDataSource(cells),

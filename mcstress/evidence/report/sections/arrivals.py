@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Headline, Section, Table
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.appointments import AppointmentTotals
 from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.response import ALL
 from mcstress.metrics.results import LatencySummaries, Percentiles
 
-_SHOWN = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99", "max_ms": "max"}
+PERCENTILES = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99", "max_ms": "max"}
 _BESIDE = ["p50_ms", "p95_ms", "p99_ms"]
 _FATES = {
     "offered": "offered by the schedule until the end",
@@ -48,43 +50,48 @@ def arrivals(document: RunDocument) -> list[Section]:
         key="arrivals",
         title="Offered and done",
         question="Was what was offered done?",
-        answer=_answer(totals),
-        headline=_headline(speed),
+        answer=was_it_done(totals, "arrivals", "nothing waited too long"),
+        headline=response_headline(speed),
         tables=[
-            Table(["Arrivals", "Count"], _fates(totals)),
+            Table(["Arrivals", "Count"], fate_rows(totals, _FATES)),
             Table(
                 ["Response beside the services' time, ms", "count"]
-                + [f"response {_SHOWN[key]}" for key in _BESIDE]
-                + [f"services {_SHOWN[key]}" for key in _BESIDE],
+                + [f"response {PERCENTILES[key]}" for key in _BESIDE]
+                + [f"services {PERCENTILES[key]}" for key in _BESIDE],
                 _beside(speed),
             ),
-            Table(["Wait, ms", "count", *_SHOWN.values()], _waits(speed)),
+            Table(["Wait, ms", "count", *PERCENTILES.values()], _waits(speed)),
         ],
         notes=[_MEANING, *_own_cap(document), *_starved(document)],
     )
     return [section]
 
 
-def _answer(totals: ArrivalTotals) -> Reading:
+def was_it_done(totals: ArrivalTotals | AppointmentTotals, things: str, yes: str) -> Reading:
+    """Whether ``things`` that were due were done; ``yes``: what that says."""
     if totals.unknown:
-        return Reading(f"not known: of {totals.unknown:,} arrivals nobody said", "none")
+        return Reading(f"not known: of {totals.unknown:,} {things} nobody said", "none")
     if totals.missed:
-        return Reading(f"no: {words.of(totals.missed, totals.offered)} were missed", "bad")
-    return Reading("yes: nothing waited too long", "good")
+        return Reading(f"no: {formatting.of(totals.missed, totals.offered)} were missed", "bad")
+    return Reading(f"yes: {yes}", "good")
 
 
-def _headline(speed: LatencySummaries) -> Headline | None:
+def response_headline(speed: LatencySummaries) -> Headline | None:
+    """The highest percentile of all responses that is known, p95 or else the median, in ms."""
     summary = speed.responses.get(ALL)
     if summary is None:
         return None
     key = "p95_ms" if summary.p95_ms or "p95_ms" in summary.at_least_ms else "p50_ms"
-    value = words.percentile(summary, key)
+    value = formatting.percentile(summary, key)
     unit = "" if key in summary.at_least_ms else " ms"
-    return Headline(f"{value}{unit}", label=f"{_SHOWN[key]} of the response")
+    return Headline(f"{value}{unit}", label=f"{PERCENTILES[key]} of the response")
 
 
-def _fates(totals: ArrivalTotals) -> list[list[Any]]:
-    return [[text, words.count(getattr(totals, key))] for key, text in _FATES.items()]
+def fate_rows(
+    totals: ArrivalTotals | AppointmentTotals, texts: Mapping[str, str]
+) -> list[list[Any]]:
+    """What became of all that was due, a row each; ``texts`` by the field of ``totals``."""
+    return [[text, formatting.count(getattr(totals, key))] for key, text in texts.items()]
 
 
 def _beside(speed: LatencySummaries) -> list[list[Any]]:
@@ -92,9 +99,9 @@ def _beside(speed: LatencySummaries) -> list[list[Any]]:
     named = [ALL, *(name for name in (*PHASES, *speed.responses) if name in speed.responses)]
     return [
         [
-            words.spaced(name),
-            words.count(speed.responses[name].count),
-            *(words.percentile(speed.responses[name], key) for key in _BESIDE),
+            formatting.spaced(name),
+            formatting.count(speed.responses[name].count),
+            *(formatting.percentile(speed.responses[name], key) for key in _BESIDE),
             *_services(speed.phases_service.get(name)),
         ]
         for name in dict.fromkeys(named)
@@ -105,15 +112,15 @@ def _beside(speed: LatencySummaries) -> list[list[Any]]:
 def _services(summary: Percentiles | None) -> list[str]:
     if summary is None:
         return ["" for _ in _BESIDE]
-    return [words.percentile(summary, key) for key in _BESIDE]
+    return [formatting.percentile(summary, key) for key in _BESIDE]
 
 
 def _waits(speed: LatencySummaries) -> list[list[Any]]:
     return [
         [
             text,
-            words.count(speed.lateness[part].count),
-            *(words.percentile(speed.lateness[part], key) for key in _SHOWN),
+            formatting.count(speed.lateness[part].count),
+            *(formatting.percentile(speed.lateness[part], key) for key in PERCENTILES),
         ]
         for part, text in _PARTS.items()
         if part in speed.lateness
@@ -128,7 +135,7 @@ def _own_cap(document: RunDocument) -> list[str]:
     if inbox is None or not inbox.p50_ms or longest_ms <= _OWN_CAP * inbox.p50_ms:
         return []
     allowed = document.run.settings.get("llm_parallel")
-    waited, whole = words.milliseconds(longest_ms), words.milliseconds(inbox.p50_ms)
+    waited, whole = formatting.milliseconds(longest_ms), formatting.milliseconds(inbox.p50_ms)
     note = (
         f"--llm-parallel {allowed} limits this: an LLM step waited {waited} ms for a slot "
         f"(median), of a response of {whole} ms."
@@ -144,8 +151,8 @@ def _starved(document: RunDocument) -> list[str]:
     if not saturated:
         return []
     note = (
-        f"Not attributable: in {words.of(saturated, watched)} seconds the load generator did not "
-        "keep up itself (its own timer was late by more than 5 ms, or it took over 90 % of a "
+        f"Not attributable: in {formatting.of(saturated, watched)} seconds the load generator did "
+        "not keep up itself (its own timer was late by more than 5 ms, or it took over 90 % of a "
         "core). What waited for a user then may have waited for the generator."
     )
     return [note]

@@ -9,25 +9,28 @@ import msgspec
 from msgspec import UNSET
 
 from mcstress.evidence.document_parts import ClockNote
-from mcstress.evidence.report import words
-from mcstress.evidence.report.readings import Reading
-from mcstress.evidence.report.section import Headline, Section, Table, figures
+from mcstress.evidence.report import formatting
+from mcstress.evidence.report.section import Section, Table, figures
+from mcstress.evidence.report.sections.arrivals import (
+    PERCENTILES,
+    fate_rows,
+    response_headline,
+    was_it_done,
+)
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.appointments import (
     ALL,
-    AppointmentTotals,
+    AppointmentRow,
     LaneCount,
-    Row,
     by_slot,
     lanes,
 )
+from mcstress.metrics.number_format import shown_hour
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.results import Percentiles
-from mcstress.metrics.shown import shown_hour
 
 DAY_H = 24
 MOST_ROWS = 12
-_SHOWN = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99", "max_ms": "max"}
 _FATES = {
     "offered": "due by the clock until the end",
     "done": "done",
@@ -58,11 +61,11 @@ def clock(document: RunDocument) -> list[Section]:
         key="clock",
         title="By the clock",
         question="Was it done in time?",
-        answer=_answer(totals),
-        headline=_headline(document),
+        answer=was_it_done(totals, "appointments", "no appointment waited too long"),
+        headline=response_headline(document.speed),
         lead=_lead(document, note),
         tables=[
-            Table(["Appointments", "Count"], _fates(totals)),
+            Table(["Appointments", "Count"], fate_rows(totals, _FATES)),
             *_days(rows),
             *_responses(document),
             *_hours(rows, note),
@@ -73,54 +76,34 @@ def clock(document: RunDocument) -> list[Section]:
     return [section]
 
 
-def _answer(totals: AppointmentTotals) -> Reading:
-    if totals.unknown:
-        return Reading(f"not known: of {totals.unknown:,} appointments nobody said", "none")
-    if totals.missed:
-        return Reading(f"no: {words.of(totals.missed, totals.offered)} were missed", "bad")
-    return Reading("yes: no appointment waited too long", "good")
-
-
-def _headline(document: RunDocument) -> Headline | None:
-    summary = document.speed.responses.get(ALL)
-    if summary is None:
-        return None
-    key = "p95_ms" if summary.p95_ms or "p95_ms" in summary.at_least_ms else "p50_ms"
-    unit = "" if key in summary.at_least_ms else " ms"
-    value = words.percentile(summary, key)
-    return Headline(f"{value}{unit}", label=f"{_SHOWN[key]} of the response")
-
-
 def _lead(document: RunDocument, note: ClockNote) -> str:
     ended = document.run.ended
     reached = note.hour_of(ended.timestamp()) if ended else None
     is_cut = reached is not None and reached < note.hours
     told = f", ended at {shown_hour(max(reached or 0.0, 0.0))}" if is_cut else ""
     busy = max(note.busy.values(), default=None)
-    share = f" The busiest coordinator has something to do for {words.percent(busy)} of the time."
+    share = (
+        f" The busiest coordinator has something to do for {formatting.percent(busy)} of the time."
+    )
     return (
         f"{note.hours:g} hours from {note.start} on, at {note.time_scale:g} times real "
         f"speed{told}; hour 0 is midnight of {note.zone}.{share if busy is not None else ''}"
     )
 
 
-def _fates(totals: AppointmentTotals) -> list[list[Any]]:
-    return [[text, words.count(getattr(totals, key))] for key, text in _FATES.items()]
-
-
-def _days(rows: list[Row]) -> list[Table]:
+def _days(rows: list[AppointmentRow]) -> list[Table]:
     if not rows:
         return []
     summaries, counts = by_slot(rows, DAY_H), _totals_by_slot(rows, DAY_H)
-    columns = ["Day", "due", "not done", *(f"response {_SHOWN[key]}" for key in _SHOWN)]
+    columns = ["Day", "due", "not done", *(f"response {PERCENTILES[key]}" for key in PERCENTILES)]
     return [
         Table(
             columns,
             [
                 [
                     f"day {day + 1}",
-                    words.count(counts[day].offered),
-                    words.count(counts[day].not_done),
+                    formatting.count(counts[day].offered),
+                    formatting.count(counts[day].not_done),
                     *_percentiles(msgspec.convert(summary, Percentiles)),
                 ]
                 for day, summary in summaries.items()
@@ -129,7 +112,7 @@ def _days(rows: list[Row]) -> list[Table]:
     ]
 
 
-def _totals_by_slot(rows: list[Row], hours: float) -> dict[int, LaneCount]:
+def _totals_by_slot(rows: list[AppointmentRow], hours: float) -> dict[int, LaneCount]:
     found: dict[int, LaneCount] = {}
     for lane in lanes(rows, hours).values():
         for slot, counted in lane.items():
@@ -144,14 +127,14 @@ def _responses(document: RunDocument) -> list[Table]:
     speed = document.speed
     phases = [name for name in in_order(speed.responses) if name != ALL]
     shown = [name for name in (ALL, *phases) if name in speed.responses]
-    columns = [f"{_SHOWN[key]}" for key in _SHOWN]
+    columns = [f"{PERCENTILES[key]}" for key in PERCENTILES]
     return [
         Table(
             ["Response, ms", "count", *columns],
             [
                 [
-                    words.spaced(name),
-                    words.count(speed.responses[name].count),
+                    formatting.spaced(name),
+                    formatting.count(speed.responses[name].count),
                     *_percentiles(speed.responses[name]),
                 ]
                 for name in shown
@@ -162,7 +145,7 @@ def _responses(document: RunDocument) -> list[Table]:
             [
                 [
                     text,
-                    words.count(speed.lateness[part].count),
+                    formatting.count(speed.lateness[part].count),
                     *_percentiles(speed.lateness[part]),
                 ]
                 for part, text in _PARTS.items()
@@ -173,7 +156,7 @@ def _responses(document: RunDocument) -> list[Table]:
 
 
 def _percentiles(summary: Percentiles) -> list[str]:
-    return [words.percentile(summary, key) for key in _SHOWN]
+    return [formatting.percentile(summary, key) for key in PERCENTILES]
 
 
 def in_order(phases: Any) -> list[str]:
@@ -181,19 +164,19 @@ def in_order(phases: Any) -> list[str]:
     return [*(name for name in PHASES if name in phases), *(p for p in phases if p not in PHASES)]
 
 
-def _hours(rows: list[Row], note: ClockNote) -> list[Table]:
+def _hours(rows: list[AppointmentRow], note: ClockNote) -> list[Table]:
     """Lanes by phase: how many appointments were due, in at most twelve rows."""
     if not rows:
         return []
     width_h = max(ceil(note.hours / MOST_ROWS), 1)
     found, summaries = lanes(rows, width_h), by_slot(rows, width_h)
     phases = in_order(found)
-    columns = ["From", *map(words.spaced, phases), "response p95"]
+    columns = ["From", *map(formatting.spaced, phases), "response p95"]
     cells = [
         [
             shown_hour(slot * width_h),
             *(_lane(found[phase].get(slot)) for phase in phases),
-            words.percentile(msgspec.convert(summary, Percentiles), "p95_ms"),
+            formatting.percentile(msgspec.convert(summary, Percentiles), "p95_ms"),
         ]
         for slot, summary in summaries.items()
     ]
@@ -211,7 +194,7 @@ def _ages(document: RunDocument) -> list[Table]:
     """Whether a query still gets the same after hours, and after a day."""
     ages = figures(document, "determinism").get("by_age") or []
     rows = [
-        [f"{one['hours']}", words.count(one["pairs"]), words.score(one["mean_jaccard"])]
+        [f"{one['hours']}", formatting.count(one["pairs"]), formatting.score(one["mean_jaccard"])]
         for one in ages
     ]
     columns = ["Reissues, hours after their baseline", "pairs", "determinism"]

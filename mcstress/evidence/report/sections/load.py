@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Section, Table
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.results import FigureSection, LoadBand, Percentiles
+from mcstress.metrics.metric import MetricName
+from mcstress.metrics.names import METRICS, find
+from mcstress.metrics.number_format import a_second
+from mcstress.metrics.results import LoadBand, Percentiles
 
 SEARCH = "matrix_search"
 """The step of all searches, as ``latency`` spells it."""
 
 _RATES = ["Offered", "Seconds", "Offered/s", "Done/s", "Missed", "Response p50 ms", "p95 ms"]
 _SPEED = ["Seconds", "Steps/s", "Failed", "Search p50 ms", "p95 ms", "p99 ms"]
-_QUALITY = ["Same {role}", "Two {roles}", "Determinism", "Freshness"]
 _BANDS_NOTE = (
-    "A pair counts in the band of its later event; a band of under 10 s joins the one below."
+    "A pair is counted at the load of its later search. Loads held for under 10 s are merged with "
+    "the next lower one."
 )
 _CELLS_NOTE = (
     "Same {role}, two {roles}, determinism: mean Jaccard; freshness: rate seen within 10 s; "
     "handover: rate at top-1; each with its 95 % interval and its samples."
 )
-_LEARNING = ["Same wording", "Control", "Paraphrased", "Control"]
+_LEARNING = "handover"
+"""The table whose figures have one of their own here too."""
 
 
 def load(document: RunDocument) -> Section:
@@ -39,8 +43,7 @@ def load(document: RunDocument) -> Section:
             *_rates(rates),
             *_trials([band for band in rates if band.trial]),
             Table([name, *_SPEED], [_speed(band) for band in bands]),
-            Table([name, *map(nouns.fill, _QUALITY)], [_quality(band) for band in bands]),
-            Table([name, *_LEARNING], [_learning(band) for band in bands]),
+            *(_by_band(document, name, metrics) for metrics in _figures_by_load()),
         ]
         if bands
         else [],
@@ -54,12 +57,12 @@ def _rates(bands: list[LoadBand]) -> list[Table]:
     rows = [
         [
             load_of(band),
-            words.count(band.seconds),
-            words.per_second(band.offered_per_s),
-            words.per_second(band.done_per_s),
-            words.count(band.missed),
+            formatting.count(band.seconds),
+            formatting.per_second(band.offered_per_s),
+            formatting.per_second(band.done_per_s),
+            formatting.count(band.missed),
             *(
-                words.percentile(band.latency.responses.get("all", Percentiles()), key)
+                formatting.percentile(band.latency.responses.get("all", Percentiles()), key)
                 for key in ("p50_ms", "p95_ms")
             ),
         ]
@@ -83,59 +86,51 @@ def _outcome(band: LoadBand) -> Reading:
 def load_of(band: LoadBand) -> str:
     """``50 to 99`` users, ``10 to 14.9/s``, ``3: 11.2/s`` of a trial."""
     if band.offered_from is not None and band.offered_to is not None:
-        low_per_s, high_per_s = f"{band.offered_from:.3g}", f"{band.offered_to:.3g}/s"
+        low_per_s, high_per_s = a_second(band.offered_from), f"{a_second(band.offered_to)}/s"
         if band.trial:
             return f"{band.trial}: {high_per_s}"
         return high_per_s if high_per_s == f"{low_per_s}/s" else f"{low_per_s} to {high_per_s}"
     low, high = band.users_from, band.users_to
-    return words.count(low) if low == high else f"{words.count(low)} to {words.count(high)}"
+    return (
+        formatting.count(low)
+        if low == high
+        else f"{formatting.count(low)} to {formatting.count(high)}"
+    )
 
 
 def _speed(band: LoadBand) -> list[str]:
     search = band.latency.steps.get(SEARCH, Percentiles())
     return [
         load_of(band),
-        words.count(band.seconds),
-        words.per_second(band.requests_per_s),
-        words.percent(band.figures["errors"].get("rate")),
-        *map(words.milliseconds, (search.p50_ms, search.p95_ms, search.p99_ms)),
+        formatting.count(band.seconds),
+        formatting.per_second(band.requests_per_s),
+        formatting.percent(band.figures["errors"].get("rate")),
+        *map(formatting.milliseconds, (search.p50_ms, search.p95_ms, search.p99_ms)),
     ]
 
 
-def _quality(band: LoadBand) -> list[str]:
-    diversity, freshness = band.figures["diversity"], band.figures["freshness"]
-    return [
-        load_of(band),
-        _jaccard(diversity["same_role_across_contracts"]),
-        _jaccard(diversity["different_roles_within_contract"]),
-        _jaccard(band.figures["determinism"]),
-        _cell(
-            freshness.get("visible_rate"), freshness.get("visible_ci95"), freshness.get("judged")
-        ),
+def _figures_by_load() -> list[list[MetricName]]:
+    """The figures that stand here: what is learnt has a table of its own."""
+    named = [metric for metric in METRICS.values() if metric.by_load]
+    learnt = [metric for metric in named if metric.table == _LEARNING]
+    return [[metric for metric in named if metric not in learnt], learnt]
+
+
+def _by_band(document: RunDocument, name: str, metrics: Sequence[MetricName]) -> Table:
+    """A row for each band, a column for each figure: its value, interval and samples."""
+    columns = [document.words.fill(metric.by_load) for metric in metrics]
+    rows = [
+        [load_of(band), *(_cell(band, metric) for metric in metrics)] for band in document.bands
     ]
+    return Table([name, *columns], rows)
 
 
-def _learning(band: LoadBand) -> list[str]:
-    handover = band.figures["handover"]
-    return [
-        load_of(band),
-        *(
-            _cell(
-                handover[kind].get(f"{arm}top1_rate"),
-                handover[kind].get(f"{arm}ci95"),
-                handover[kind].get(f"{arm}queries"),
-            )
-            for kind in ("verbatim", "paraphrase")
-            for arm in ("", "control_")
-        ),
-    ]
-
-
-def _jaccard(figure: FigureSection) -> str:
-    return _cell(figure.get("mean_jaccard"), figure.get("ci95"), figure.get("pairs"))
-
-
-def _cell(value: float | None, ci95: Sequence[float] | None, samples: int | None) -> str:
+def _cell(band: LoadBand, metric: MetricName) -> str:
+    results = {"metrics": band.figures}
+    value = find(results, metric.name)
     if value is None:
-        return words.NONE
-    return f"{words.score(value)} {words.interval(ci95)} ({words.count(samples)})"
+        return formatting.NONE
+    parts = [formatting.score(value)]
+    if metric.interval:
+        parts.append(formatting.interval(find(results, metric.interval)))
+    return " ".join([*parts, f"({formatting.count(find(results, metric.samples))})"])

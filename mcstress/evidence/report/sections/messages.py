@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcstress.evidence.report import readings, words
+from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import reading
 from mcstress.evidence.report.section import Section, figures
@@ -54,11 +54,11 @@ def _with(said: readings.Reading, detail: str) -> readings.Reading:
 def _by_field(inbox: FigureSection) -> str:
     """The fields that did not always come."""
     missed = [
-        f"{name} {words.of(field['came'], field['expected'])}"
+        f"{name} {formatting.of(field['came'], field['expected'])}"
         for name, field in inbox.get("fields", {}).items()
         if field["came"] < field["expected"]
     ]
-    return words.sentence_list(missed) if missed else ""
+    return formatting.sentence_list(missed) if missed else ""
 
 
 _UNUSABLE = "Why the LLM's answer could not be used"
@@ -67,7 +67,7 @@ _UNUSABLE = "Why the LLM's answer could not be used"
 def _unparseable(inbox: FigureSection) -> str:
     parts = {"unparseable": "unparseable", "parse_failed": "failed"}
     said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
-    return words.sentence_list(said) if said else ""
+    return formatting.sentence_list(said) if said else ""
 
 
 def _ratings(inbox: FigureSection) -> str:
@@ -83,4 +83,4 @@ def _unrated(inbox: FigureSection) -> str:
         "declined": "that the built-in rules had no means to rate",
     }
     said = [f"{inbox[key]:,} {word}" for key, word in parts.items() if inbox.get(key)]
-    return words.sentence_list(said) if said else ""
+    return formatting.sentence_list(said) if said else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcstress.evidence.document_parts import (
     RunSection,
 )
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.section import Section, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import UNSENT_STEPS
@@ -14,7 +14,10 @@ from mcstress.metrics.phase import MIX_NAMES, PHASES
 RULE_BASED = "no language model"
 NOT_SENT = "not sent"
 _FEWEST_TRIOS = 5
-_NO_SCHEDULE = "Latency from an intended start: there was no schedule."
+_NO_SCHEDULE = (
+    "Latencies do not include any wait before a request was sent: without a schedule, a user sends "
+    "its next request only after the last was answered (coordinated omission)."
+)
 
 
 def not_covered(document: RunDocument) -> Section:
@@ -47,8 +50,8 @@ def _phases(document: RunDocument) -> list[str]:
     left_out = [nouns.phase(name) for name in of_rounds if run.phases and name not in run.phases]
     ran = figures(document, "events.by_phase")
     idle = [nouns.phase(name) for name in run.phases if not ran.get(name)]
-    notes = [f"Phases not chosen: {words.sentence_list(left_out)}."] if left_out else []
-    return notes + ([f"Chosen and never ran: {words.sentence_list(idle)}."] if idle else [])
+    notes = [f"Phases not selected: {formatting.sentence_list(left_out)}."] if left_out else []
+    return notes + ([f"Selected, but never ran: {formatting.sentence_list(idle)}."] if idle else [])
 
 
 def _services(run: RunSection) -> list[str]:
@@ -74,17 +77,17 @@ def _services(run: RunSection) -> list[str]:
 
 def _outcomes(document: RunDocument) -> list[str]:
     reasons = {
-        "failed": "failed (a list that was found before counts)",
-        "skipped": "skipped for want of a partner or of a usable paraphrase",
-        "unmet": "whose partner stayed silent",
-        "cut": "cut off by the end of the run",
+        "failed": "failed (a list returned before the failure is counted)",
+        "skipped": "skipped because the partner was absent or no paraphrase could be used",
+        "unmet": "whose partner did not answer in time",
+        "cut": "cut off at the end of the run",
     }
     counted = figures(document, "events.by_outcome")
     said = [f"{counted[key]:,} {text}" for key, text in reasons.items() if counted.get(key)]
     if unsent := document.faults.get(UNSENT_STEPS):
-        steps = words.plural(unsent, "step")
-        said.append(f"{steps} of them that the load generator could not send, which is no failure")
-    return [f"Events that were not whole: {words.sentence_list(said)}."] if said else []
+        steps = formatting.plural(unsent, "step")
+        said.append(f"{steps} of them that the load generator could not send (not a failure)")
+    return [f"Incomplete events: {formatting.sentence_list(said)}."] if said else []
 
 
 def _understood(document: RunDocument) -> list[str]:
@@ -100,24 +103,36 @@ def _understood(document: RunDocument) -> list[str]:
         ),
     }
     said = [
-        f"{words.of(inbox[key], of)} {what}"
+        f"{formatting.of(inbox[key], of)} {what}"
         for key, (what, of) in answered.items()
         if inbox.get(key)
     ]
     if asked or not said:
         return []
-    return [f"Answers of the LLM that are none: {words.sentence_list(said)} were unparseable."]
+    return [f"Answers of the LLM that could not be read: {formatting.sentence_list(said)}."]
 
 
 def _reach(document: RunDocument) -> list[str]:
     notes = _incomplete_groups(document)
     trios = figures(document, "diversity.same_role_across_contracts").get("trios", 0)
     if 0 < trios < _FEWEST_TRIOS:
-        asked = "one wording was" if trios == 1 else f"{trios} wordings were"
-        notes.append(f"Other wordings of the demands: only {asked} asked.")
+        notes.append(_wordings(document, trios))
     if len(document.load_curve) == 1:
         notes.append(_one_band(document))
     return notes
+
+
+def _wordings(document: RunDocument, used: int) -> str:
+    """Of the demands: each group of users has the next, until all have been used."""
+    there_are = len(document.asked.variants)
+    verb = "was" if used == 1 else "were"
+    if used < there_are:
+        return (
+            f"Only {used} of {there_are} wordings of the demands {verb} used; each further group "
+            "of users has another."
+        )
+    wordings = formatting.plural(used, "wording")
+    return f"Only {wordings} of the demands {verb} used: the scenario has no more."
 
 
 def _incomplete_groups(document: RunDocument) -> list[str]:
@@ -127,7 +142,7 @@ def _incomplete_groups(document: RunDocument) -> list[str]:
     if most == whole:
         return []
     there = ", ".join(f"{number:,} {Verbatim(name)}" for name, number in seats.items())
-    some = words.plural(
+    some = formatting.plural(
         most - whole, *map(nouns.fill, ("incomplete {group}", "incomplete {groups}"))
     )
     return [
@@ -140,7 +155,7 @@ def _incomplete_groups(document: RunDocument) -> list[str]:
 
 def _one_band(document: RunDocument) -> str:
     fewest = min((number for _, number in document.users if number), default=0)
-    users = words.plural(document.run.peak_users, "concurrent user")
+    users = formatting.plural(document.run.peak_users, "concurrent user")
     if fewest in (0, document.run.peak_users):
         return f"Load: it did not vary, with {users} at most."
     return f"Load: from {fewest} to {users}, too briefly at each number to tell them apart."
@@ -162,5 +177,7 @@ def _kept(run: RunSection) -> list[str]:
     if not run.keeps_all:
         notes.append(f"Evidence of every event: kept was {run.evidence}; the figures saw all.")
     if not run.trace_url:
-        notes.append("Traces: no Langfuse project is known.")
+        notes.append(
+            "A link to traces: no Langfuse project is known (tracing off, or not reached)."
+        )
     return notes

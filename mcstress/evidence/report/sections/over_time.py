@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import reading
 from mcstress.evidence.report.section import Section, Table, figures
 from mcstress.evidence.report.sections.load import SEARCH
@@ -12,8 +12,8 @@ from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.availability import LLM, Silence
 from mcstress.metrics.event import utc
 from mcstress.metrics.load_curve import pace
+from mcstress.metrics.number_format import shown_hour
 from mcstress.metrics.results import FigureSection, SlotLatency, TimelineSlot
-from mcstress.metrics.shown import shown_hour
 
 _COLUMNS = ["Service", "Available", "Longest silence s", "Silences", "Silent s", "Asked s"]
 _AXIS = ["From", "Users", "Steps/s", "Failed", "Search p95 ms", "Determinism"]
@@ -60,9 +60,9 @@ def _beside(gateway: FigureSection) -> FigureSection:
 def _row(name: str, figure: FigureSection) -> list[Any]:
     return [
         name,
-        words.percent(figure["rate"]),
+        formatting.percent(figure["rate"]),
         _seconds(figure["longest_silence_s"]),
-        words.count(figure["silence_count"]),
+        formatting.count(figure["silence_count"]),
         _seconds(figure["silent_s"]),
         _seconds(figure["slots"] * figure["slot_s"]),
     ]
@@ -79,13 +79,15 @@ def _silences(name: str, figure: FigureSection) -> list[str]:
         for one in figure["silences"][:_NAMED]
     ]
     if more := figure["silence_count"] - len(told):
-        told.append(f"The {name} was silent {words.plural(more, 'more time')}; the JSON has them.")
+        told.append(
+            f"The {name} was silent {formatting.plural(more, 'more time')}; the JSON has them."
+        )
     return told
 
 
 def _measured(figure: FigureSection) -> str:
     return (
-        f"Measured over {words.duration(figure['measured_s'])}, in slots of "
+        f"Measured over {formatting.duration(figure['measured_s'])}, in slots of "
         f"{figure['slot_s'] * 1000:.0f} ms."
     )
 
@@ -93,7 +95,8 @@ def _measured(figure: FigureSection) -> str:
 def _clocks(document: RunDocument) -> list[str]:
     """How far the workers' clocks were from the master's; nothing where all is one process."""
     told = [
-        f"{one.name} by {words.signed(one.clock_offset_s)} s, known to {one.clock_error_s:.3f} s"
+        f"{one.name} by {formatting.signed(one.clock_offset_s)} s, "
+        f"known to {one.clock_error_s:.3f} s"
         for one in document.completeness.workers
         if one.clock_offset_s is not None and one.clock_error_s is not None
     ]
@@ -111,7 +114,9 @@ def over_time(document: RunDocument) -> list[Section]:
         [_from(slot, document), *_slot(slot, timeline.slot_s, silences)] for slot in timeline.slots
     ]
     clock = "the scenario's" if document.run.clock else "UTC"
-    notes = [f"Times are {clock}; a row is what began within {words.duration(timeline.slot_s)}."]
+    notes = [
+        f"Times are {clock}; a row is what began within {formatting.duration(timeline.slot_s)}."
+    ]
     section = Section(
         key="over_time",
         title="Over time",
@@ -134,11 +139,11 @@ def _from(slot: TimelineSlot, document: RunDocument) -> str:
 def _slot(slot: TimelineSlot, width_s: int, silences: list[Silence]) -> list[str]:
     search = slot.latency.get(SEARCH, SlotLatency())
     row = [
-        words.NONE if slot.users is None else f"{slot.users:,.3g}",
-        words.per_second(pace(slot.steps, slot.seconds)),
-        words.count(slot.failed),
-        words.milliseconds(search.p95_ms),
-        words.score(slot.determinism.mean_jaccard),
+        formatting.NONE if slot.users is None else f"{slot.users:,.3g}",
+        formatting.per_second(pace(slot.steps, slot.seconds)),
+        formatting.count(slot.failed),
+        formatting.milliseconds(search.p95_ms),
+        formatting.score(slot.determinism.mean_jaccard),
     ]
     return [*row, _seconds(_silent_s(slot.time, width_s, silences))] if silences else row
 

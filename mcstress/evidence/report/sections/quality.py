@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mcstress.evidence.report import readings, words
+from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import badness, reading, scale, worst
-from mcstress.evidence.report.section import Headline, Section, Table, figures
+from mcstress.evidence.report.section import Headline, Section, figures
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.handover import LABELS
 from mcstress.metrics.metric import FURTHER
@@ -50,7 +50,7 @@ def diversity(document: RunDocument) -> Section:
 
 
 def _headline(figure: FigureSection, name: str, ci95: str) -> Headline:
-    return Headline(words.score(figure.get(name)), words.interval(figure.get(ci95)))
+    return Headline(formatting.score(figure.get(name)), formatting.interval(figure.get(ci95)))
 
 
 def _of_hits(figure: FigureSection) -> readings.Reading | None:
@@ -58,7 +58,9 @@ def _of_hits(figure: FigureSection) -> readings.Reading | None:
     empty, pairs = figure.get("empty_pairs", 0), figure.get("pairs", 0)
     if 2 * empty <= pairs:
         return None
-    return readings.Reading(f"nothing found: {words.of(empty, pairs)} pairs are empty lists", "bad")
+    return readings.Reading(
+        f"nothing found: {formatting.of(empty, pairs)} pairs are empty lists", "bad"
+    )
 
 
 _POOLS = {"candidates of the role": "{items} of the {role}"}
@@ -70,7 +72,7 @@ def _chance_note(nouns: Words, same: FigureSection, different: FigureSection) ->
     named = [nouns.fill(_POOLS.get(pool, str(pool))) for pool in pools if pool]
     if not named:
         return []
-    pool = words.sentence_list(named)
+    pool = formatting.sentence_list(named)
     return [f"Expected by chance: mean Jaccard of two random lists, drawn from: {pool}."]
 
 
@@ -78,7 +80,7 @@ def _empty_note(same: FigureSection, different: FigureSection) -> list[str]:
     empty = same.get("empty_pairs", 0) + different.get("empty_pairs", 0)
     if not empty:
         return []
-    return [f"{words.plural(empty, 'pair')} of two empty lists counted as Jaccard 1."]
+    return [f"{formatting.plural(empty, 'pair')} of two empty lists counted as Jaccard 1."]
 
 
 def _trio_note(nouns: Words, figure: FigureSection, label_key: str = "ci95_label") -> list[str]:
@@ -87,7 +89,7 @@ def _trio_note(nouns: Words, figure: FigureSection, label_key: str = "ci95_label
     if label is None:
         return []
     group, groups = nouns.fill("{group}"), nouns.fill("{groups}")
-    asked = words.plural(
+    asked = formatting.plural(
         figure["trios"], f"differently worded {group}", f"differently worded {groups}"
     )
     if label == _ONE_SET_OF_TRIOS:
@@ -129,7 +131,7 @@ def _adjusted_note(nouns: Words, figure: FigureSection) -> list[str]:
     adjusted = figure.get("adjusted_pairs")
     if not adjusted:
         return []
-    pairs = words.plural(adjusted, "pair")
+    pairs = formatting.plural(adjusted, "pair")
     added = nouns.fill("{new_items}")
     return [f"{pairs} judged without the {added} that this run added since the baseline."]
 
@@ -138,8 +140,8 @@ def _changed_note(figure: FigureSection) -> list[str]:
     changed = figure.get("changed_corpora_pairs")
     if not changed:
         return []
-    mean = words.score(figure.get("changed_corpora_mean_jaccard"))
-    pairs = words.plural(changed, "pair")
+    mean = formatting.score(figure.get("changed_corpora_mean_jaccard"))
+    pairs = formatting.plural(changed, "pair")
     return [f"{pairs} counted apart, for the corpora changed in between: mean Jaccard {mean}."]
 
 
@@ -152,14 +154,7 @@ _LIFT_NOTE = (
 )
 
 
-_MEMORY_COLUMNS = [
-    "Records in a namespace",
-    "Chance, top-1",
-    "Chance, top-K",
-    "Searches that leak",
-    "Leaks",
-    "Reading",
-]
+_MEMORY = FigureTable("memory", "Memory asked by itself")
 _ALONE_NOTE = (
     "The memory is asked by itself: there is no search to compare it with, and no lift. The "
     "control asks in a namespace that was not told. Chance: a random list of what the namespace "
@@ -192,7 +187,7 @@ def learning(document: RunDocument) -> Section:
             figure_table(
                 document, _ARMS, {f"handover.{kind}.top1_rate": one for kind, one in found.items()}
             ),
-            _memory(document) if alone else figure_table(document, _LIFT, lifts),
+            figure_table(document, _MEMORY) if alone else figure_table(document, _LIFT, lifts),
         ],
         notes=[
             *label,
@@ -210,20 +205,6 @@ def _scales(document: RunDocument, kinds: list[str]) -> list[str]:
     ]
 
 
-def _memory(document: RunDocument) -> Table:
-    """What chance gives of a memory that is asked by itself, and what leaks from it."""
-    figure = figures(document, "memory")
-    row = [
-        words.count(figure.get("records")),
-        words.chance(figure.get("chance_top1")),
-        words.chance(figure.get("chance_top_k")),
-        words.of(figure.get("leaking"), figure.get("asked")),
-        words.count(figure.get("leaks")),
-        reading(document, "memory.leaks"),
-    ]
-    return Table(_MEMORY_COLUMNS, [row])
-
-
 def _credit(figure: FigureSection) -> readings.Reading:
     questions = figure.get("pair_questions", figure.get("pairs", 0))
     return readings.lift(figure.get("lift"), figure.get("mcnemar_p"), questions)
@@ -231,21 +212,36 @@ def _credit(figure: FigureSection) -> readings.Reading:
 
 _FOUND = FigureTable("freshness", "New {new_items} found", "Rate, 95 % interval")
 _TIMES = FigureTable("freshness_times", "Seconds from the add until seen", has_reading=False)
+_CHANGES = FigureTable("changes", "Changed {new_items}", "Still as before")
 _LOOKS = FigureTable("freshness_looks", "Looks", has_reading=False)
 
 
 def freshness(document: RunDocument) -> Section:
     """New resumes, looked for at once and until they are seen."""
     figure, nouns = figures(document, "freshness"), document.words
+    changed = figure_table(document, _CHANGES, only_measured=True)
+    changes = [changed] if changed.rows else []
     return Section(
         key="freshness",
         title="Freshness",
         question=nouns.fill("Are new {new_items} found?"),
-        answer=reading(document, "freshness.visible_rate"),
+        answer=worst(reading(document, "freshness.visible_rate"), *_changed(document)),
         headline=_headline(figure, "visible_rate", "visible_ci95"),
-        tables=[figure_table(document, table) for table in (_FOUND, _TIMES, _LOOKS)],
+        tables=[
+            *(figure_table(document, table) for table in (_FOUND, _TIMES, _LOOKS)),
+            *changes,
+        ],
         notes=[_LOOKS_NOTE, *_unseen(nouns, figure)],
     )
+
+
+def _changed(document: RunDocument) -> list[readings.Reading]:
+    """The readings of the changes that the target can make."""
+    return [
+        reading(document, name)
+        for name in ("changes.stale", "changes.returned", "changes.remembered")
+        if document.figure(name) is not None
+    ]
 
 
 _LOOKS_NOTE = (
@@ -257,11 +253,11 @@ _LOOKS_NOTE = (
 def _unseen(nouns: Words, figure: FigureSection) -> list[str]:
     never, undecided = figure.get("never", 0), figure.get("undecided", 0)
     new = nouns.fill("new {new_item}"), nouns.fill("new {new_items}")
-    said = [f"{words.plural(never, *new)} never seen in 10 s"] * bool(never)
+    said = [f"{formatting.plural(never, *new)} never seen in 10 s"] * bool(never)
     if undecided:
-        waiting = words.plural(undecided, *new)
+        waiting = formatting.plural(undecided, *new)
         said.append(f"{waiting} of which it is not known: the run ended, or too many were waiting")
-    return [f"{words.sentence_list(said)}."] if said else []
+    return [f"{formatting.sentence_list(said)}."] if said else []
 
 
 _FURTHER = FigureTable(FURTHER, "Figure", is_split=True, counted="Samples", has_reading=False)

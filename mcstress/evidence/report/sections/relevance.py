@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from mcstress.evidence.report import readings, words
+from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import reading, worst
 from mcstress.evidence.report.section import Headline, Section, Table, Verbatim, figures
@@ -53,7 +53,7 @@ def relevance(document: RunDocument) -> Section:
     keys = ("precision_at_k", "mean_gain_at_k")
     section.answer = worst(*(reading(document, f"relevance.{key}") for key in keys))
     section.headline = Headline(
-        words.score(figure.get("precision_at_k")), words.interval(figure.get("ci95"))
+        formatting.score(figure.get("precision_at_k")), formatting.interval(figure.get("ci95"))
     )
     section.tables.insert(0, figure_table(document, _BY_RULE))
     if questions := figure.get("worst"):
@@ -74,10 +74,10 @@ def against_rest(document: RunDocument) -> list[Section]:
     rows = [
         [
             name,
-            words.score(figure.get("mean_overlap")),
-            words.interval(figure.get("ci95")),
-            words.count(figure.get("questions")),
-            words.count(figure.get("lists")),
+            formatting.score(figure.get("mean_overlap")),
+            formatting.interval(figure.get("ci95")),
+            formatting.count(figure.get("questions")),
+            formatting.count(figure.get("lists")),
         ]
         for name, figure in [("all", whole), *bands]
         if figure.get("lists")
@@ -93,7 +93,9 @@ def against_rest(document: RunDocument) -> list[Section]:
             key="against_rest",
             title="Against rest",
             question="Does load change what is found?",
-            headline=Headline(words.score(whole["mean_overlap"]), words.interval(whole["ci95"])),
+            headline=Headline(
+                formatting.score(whole["mean_overlap"]), formatting.interval(whole["ci95"])
+            ),
             lead=lead,
             tables=[Table(columns, rows)],
             notes=_not_at_rest(document, whole["questions"]),
@@ -106,7 +108,7 @@ def _not_at_rest(document: RunDocument, compared: int) -> list[str]:
     there_are = document.asked.questions().get("relevance", 0)
     if compared >= there_are:
         return []
-    few = f"{words.of(compared, there_are)} questions of the scenario were compared"
+    few = f"{formatting.of(compared, there_are)} questions of the scenario were compared"
     return [f"{few}: the others were not asked at rest, or not again under load."]
 
 
@@ -121,7 +123,7 @@ def not_measured(document: RunDocument) -> str:
     names = [name for path, name in found.items() if figures(document, path).get(NOT_MEASURED)]
     if not names:
         return ""
-    return f"{words.sentence_list(names)} {'was' if len(names) == 1 else 'were'} not measured"
+    return f"{formatting.sentence_list(names)} {'was' if len(names) == 1 else 'were'} not measured"
 
 
 def _never_found(figure: FigureSection) -> list[str]:
@@ -129,7 +131,7 @@ def _never_found(figure: FigureSection) -> list[str]:
     never = figure.get("never_found")
     if not never:
         return []
-    ids = words.of(never, figure["relevant_ids"])
+    ids = formatting.of(never, figure["relevant_ids"])
     said = (
         f"By truth: {ids} relevant ids were in no list of their question. An id that no corpus has "
         "counts as missed: if the file names such ids, recall and nDCG are too low, and cannot "
@@ -155,10 +157,10 @@ def _called(document: RunDocument, question: str) -> str:
 def _question(document: RunDocument, one: dict[str, Any]) -> list[Any]:
     return [
         Verbatim(_called(document, one["question"])),
-        words.count(one["unit"]),
-        words.score(one["precision_at_k"]),
-        words.score(one["mean_gain_at_k"]),
-        words.count(one["lists"]),
+        formatting.count(one["unit"]),
+        formatting.score(one["precision_at_k"]),
+        formatting.score(one["mean_gain_at_k"]),
+        formatting.count(one["lists"]),
     ]
 
 
@@ -169,5 +171,7 @@ def _left_out(figure: FigureSection) -> list[str]:
         "other_words": "with no value that a demand asks for: counted as hits that do not fit",
     }
     return [
-        f"{words.plural(figure[key], 'list')} {what}." for key, what in kinds.items() if figure[key]
+        f"{formatting.plural(figure[key], 'list')} {what}."
+        for key, what in kinds.items()
+        if figure[key]
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mcstress.evidence.report import words
+from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import reading
 from mcstress.evidence.report.section import (
     Headline,
@@ -28,6 +28,9 @@ STEPS = (
     "llm.paraphrase",
     "embed",
     "index.add",
+    "index.update",
+    "index.delete",
+    "playbook.forget",
 )
 PARTS = ("embed.query", "store.query", "record.time_to_done", "add.time_to_done")
 _BY_KEY = {step.replace(".", "_"): step for step in (*STEPS, *PARTS)}
@@ -41,8 +44,8 @@ PERCENTILES = {
 }
 _COLUMNS = ["count", *PERCENTILES.values()]
 _PERCENTILE_NOTE = (
-    "Each percentile is at most 0.25 % off; one that the count cannot carry is not printed. Failed "
-    "steps count with the time that they took."
+    f"Percentiles are accurate to 0.25 %; {formatting.NONE} means too few samples. Failed steps "
+    "count with the time that they took."
 )
 _PART_NOTE = (
     "{parts}: parts of steps that the target makes of several requests; their time is in that of "
@@ -83,7 +86,7 @@ def latency(document: RunDocument) -> Section:
         key="latency",
         title="Latency",
         question="How fast is it?",
-        headline=_headline(figure),
+        headline=headline(figure),
         tables=tables,
         notes=[_PERCENTILE_NOTE, *_of_parts(figure)],
     )
@@ -92,16 +95,16 @@ def latency(document: RunDocument) -> Section:
 def _of_parts(latency: LatencySummaries) -> list[str]:
     """What the rows of parts are, where there are any."""
     found = [part for part in PARTS if part.replace(".", "_") in latency.steps]
-    return [_PART_NOTE.format(parts=words.sentence_list(found))] if found else []
+    return [_PART_NOTE.format(parts=formatting.sentence_list(found))] if found else []
 
 
-def _headline(latency: LatencySummaries) -> Headline | None:
+def headline(latency: LatencySummaries) -> Headline | None:
     """The searches' 95th percentile, or the median where it is all that the count carries."""
     search = latency.steps.get("matrix_search")
     if search is None:
         return None
     key = "p50_ms" if search.p95_ms is None else "p95_ms"
-    value = words.milliseconds(getattr(search, key))
+    value = formatting.milliseconds(getattr(search, key))
     return Headline(f"{value} ms", label=f"{PERCENTILES[key]} of matrix.search")
 
 
@@ -109,8 +112,8 @@ def _rows(summaries: Mapping[str, Percentiles]) -> list[list[Any]]:
     return [
         [
             Verbatim(name),
-            words.count(summary.count),
-            *(words.milliseconds(getattr(summary, key)) for key in PERCENTILES),
+            formatting.count(summary.count),
+            *(formatting.milliseconds(getattr(summary, key)) for key in PERCENTILES),
         ]
         for name, summary in summaries.items()
     ]
@@ -148,7 +151,11 @@ def _hits_twice_together(reasons: Sequence[FigureSection]) -> Sequence[FigureSec
 def reason_table(reasons: Sequence[FigureSection], counted: str = "Reason") -> Table:
     """The commonest reasons by step; ``counted`` says what they are the reasons of."""
     rows: list[list[Any]] = [
-        [Verbatim(row["step"] or words.NONE), Verbatim(row["reason"]), words.count(row["count"])]
+        [
+            Verbatim(row["step"] or formatting.NONE),
+            Verbatim(row["reason"]),
+            formatting.count(row["count"]),
+        ]
         for row in reasons[:_MOST_REASONS]
     ]
     return Table(["Step", counted, "Count"], rows)
@@ -159,21 +166,22 @@ def rest_note(reasons: Sequence[FigureSection], one: str) -> list[str]:
     rest = reasons[_MOST_REASONS:]
     if not rest:
         return []
-    steps = words.plural(sum(row["count"] for row in rest), one)
-    return [f"{words.plural(len(rest), 'other reason')} with {steps} stand in the JSON."]
+    steps = formatting.plural(sum(row["count"] for row in rest), one)
+    verb = "is" if len(rest) == 1 else "are"
+    return [f"{formatting.plural(len(rest), 'more reason')} ({steps}) {verb} listed in the JSON."]
 
 
 def _overall(figure: FigureSection) -> str:
     if not figure.get("steps"):
         return "No step was made."
     overall = (
-        f"{words.of(figure['failed'], figure['steps'])} steps failed: "
-        f"{words.percent(figure['rate'])}{_interval(figure)}."
+        f"{formatting.of(figure['failed'], figure['steps'])} steps failed: "
+        f"{formatting.percent(figure['rate'])}{_interval(figure)}."
     )
     if resent := figure.get("resent"):
         overall += (
-            f" {words.plural(resent, 'step')} went out twice, for the idle connection had been "
-            "closed before."
+            f" {formatting.plural(resent, 'request')} went out again, since the service had closed "
+            "the idle connection."
         )
     return overall
 
@@ -183,5 +191,5 @@ def _interval(figure: FigureSection) -> str:
     ci95 = figure.get("ci95")
     if ci95 is None:
         return "; too short, or too uneven in time, for an interval"
-    low, high = map(words.percent, ci95)
+    low, high = map(formatting.percent, ci95)
     return f", 95 % interval {figure.get('ci95_label') or 'over steps'} {low} to {high}"

@@ -1,0 +1,211 @@
+"""A moment: one second under one band of users. What counts for both is kept here at first.
+
+Appending a latency is a tenth of the price of finding its bucket: a second's worth is bucketed at
+once, and then added to the band's histograms, to the timeline's and to the services' slots.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from itertools import repeat
+from operator import sub
+
+import numpy as np
+from msgspec import UNSET
+
+from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlots, Times
+from mcstress.metrics.band import Band
+from mcstress.metrics.errors import SLOT_REASONS, Reasons, one_fault
+from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord, utc
+from mcstress.metrics.freshness import LOOK_STEPS
+from mcstress.metrics.histogram import BucketCounts
+from mcstress.metrics.metric import Faults, Say, Seen
+from mcstress.metrics.response import ScheduledTimes
+from mcstress.metrics.tally import Tally
+from mcstress.metrics.timeline import SlotCounts
+from mcstress.metrics.unparseable import LLM_STEPS
+from mcstress.metrics.worst_events import Examples, WorstReissues
+
+Latencies = defaultdict[str, list[float]]
+
+MORE_THAN_TIMED = LOOK_STEPS | LLM_STEPS
+"""Steps of which more is counted than how long they took."""
+
+
+class Answered:
+    """The steps of one name that a service answered: their begins, and latencies.
+
+    Once their latencies are with those of the steps that failed, ``latencies_ms`` has these too.
+    """
+
+    __slots__ = ("begins", "latencies_ms")
+
+    def __init__(self) -> None:
+        self.begins: list[datetime] = []
+        self.latencies_ms: list[float] = []
+
+
+class Lasted:
+    """The events of one phase: how long each lasted, waits included, and the services' part."""
+
+    __slots__ = ("lasted_ms", "service_ms")
+
+    def __init__(self) -> None:
+        self.lasted_ms: list[float] = []
+        self.service_ms: list[float] = []
+
+
+class SecondBucket(Seen):
+    """Events by phase and outcome, latencies by name, and what else the timeline shows."""
+
+    __slots__ = (
+        "_availability", "_begin", "_second", "answered", "band", "events", "failed", "failures",
+        "listeners", "parts", "phases", "queue", "scheduled", "unanswered", "users_from",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        second: int,
+        users_from: int,
+        band: Band,
+        *,
+        faults: Faults,
+        worst: WorstReissues,
+        examples: Examples,
+        availability: Availability,
+        say: Say | None,
+    ) -> None:
+        super().__init__(faults, worst, examples, say)
+        self._second, self._begin = second, utc(second)
+        self.users_from = users_from
+        self.band = band
+        self.listeners = band.listeners
+        self.events: Tally[tuple[str, str]] = Tally()
+        self.answered: defaultdict[str, Answered] = defaultdict(Answered)
+        self.unanswered: Latencies = defaultdict(list)
+        self.queue: Latencies = defaultdict(list)
+        self.parts: Latencies = defaultdict(list)
+        self.phases: defaultdict[str, Lasted] = defaultdict(Lasted)
+        self._availability = availability
+        self.failed = 0
+        self.failures = Reasons(SLOT_REASONS)
+        self.scheduled: ScheduledTimes | None = None
+
+    def add(self, event: Event) -> int:
+        """Count an event and its steps, whatever became of it; how many steps never went out.
+
+        Those are no service's: they are in no latency and no error rate. A step that was cut is
+        in neither, and counts for its service's availability. Looks for new resumes are freshness's
+        alone.
+        """
+        phase, outcome, steps, unsent = event.phase, event.outcome, event.steps, 0
+        kind = phase, outcome
+        self.events[kind] = self.events.get(kind, 0) + 1
+        for step in steps:
+            name = step.name
+            other = step.error is not None or step.cut or step.resent or step.parts is not UNSET
+            if other or name in MORE_THAN_TIMED:
+                unsent += self._add_other(event, step)
+                continue
+            answered = self.answered[name]
+            answered.begins.append(step.time)
+            answered.latencies_ms.append(step.latency_ms)
+        if steps and not unsent and outcome != "cut":
+            latency_ms, lasted_ms = event.latency_ms, event.lasted_ms
+            lasted = self.phases[phase]
+            lasted.lasted_ms.append(latency_ms if lasted_ms is None else lasted_ms)
+            lasted.service_ms.append(latency_ms)
+            if latency_ms >= self.examples.slow_ms:
+                self.examples.add_slow(event)
+        return unsent
+
+    def _add_other(self, event: Event, step: StepRecord) -> int:
+        """Count a step that is more than an answer and its time; 1 if it never went out."""
+        name, error, latency_ms = step.name, step.error, step.latency_ms
+        if error is not None and error.startswith(OWN_FAULT):
+            return 1
+        if name in LOOK_STEPS:
+            if not step.cut:
+                self.band.freshness.add_look(step)
+            return 0
+        begin_s = step.time.timestamp()
+        if error is not None:
+            self._add_failure(name, error)
+        if error is not None or step.cut:
+            end_s = begin_s + latency_ms / 1000
+            self._service_of(name).add(begin_s, end_s, ok=False, cut=step.cut)
+        else:
+            self.answered[name].begins.append(step.time)
+            self.answered[name].latencies_ms.append(latency_ms)
+        if not step.cut:
+            self._add_uncut(event, step)
+        return 0
+
+    def _add_uncut(self, event: Event, step: StepRecord) -> None:
+        """Count what of a step is more than its slots, where the end of the run did not cut it."""
+        name, failed = step.name, step.error is not None
+        if failed:
+            self.unanswered[name].append(step.latency_ms)
+        if name in LLM_STEPS:
+            self.queue[name].append(step.queue_ms)
+            # Who has a rating has no answer that could not be used.
+            if event.rating is None and not failed:
+                self.band.unparseable.add_step(event, step)
+        for part, latency_ms in (step.parts or {}).items():
+            self.parts[part].append(latency_ms)
+        if step.resent:
+            self.band.errors.resent[(name,)] += 1
+
+    def _service_of(self, name: str) -> ServiceSlots:
+        return self._availability[LLM if name in LLM_STEPS else GATEWAY]
+
+    def add_scheduled(self, event: Event, unsent: int) -> None:
+        """Count the times of an event that a schedule asked for, after ``add``."""
+        self.scheduled = self.scheduled or ScheduledTimes()
+        self.scheduled.add(event, answered=bool(event.steps) and not unsent)
+
+    def _add_failure(self, name: str, error: str) -> None:
+        self.failed += 1
+        self.failures.add(name, one_fault(error))
+        if error.startswith(HIT_TWICE[0]) and error.endswith(HIT_TWICE[1]):
+            self.faults[("repeated_ids",)] += 1
+        self.band.errors.add_step(name, error)
+
+    def _unix_s(self, times: list[datetime]) -> Times:
+        """``times`` in Unix seconds, as each one's ``timestamp()``, in a third of the time."""
+        since = np.array(list(map(sub, times, repeat(self._begin))), "timedelta64[us]")
+        return (since.astype(np.int64) + self._second * 1_000_000) / 1e6
+
+    def settle(self, slot: SlotCounts) -> None:
+        """Add all that was kept to the band and to the timeline's slot."""
+        latency = self.band.latency
+        for name, answered in self.answered.items():
+            service = self._service_of(name)
+            service.add_answers(name, self._unix_s(answered.begins), answered.latencies_ms)
+        for name, latencies in self.unanswered.items():
+            self.answered[name].latencies_ms += latencies
+        for name, answered in self.answered.items():
+            counts = BucketCounts.of(answered.latencies_ms)
+            latency.steps[name].add(counts)
+            slot.steps[name].add(counts)
+        for phase, lasted in self.phases.items():
+            latency.phases[phase].add(BucketCounts.of(lasted.lasted_ms))
+            latency.phases_service[phase].add(BucketCounts.of(lasted.service_ms))
+        for kept, histograms in (
+            (self.queue, latency.queue),
+            (self.parts, latency.parts),
+        ):
+            for name, latencies in kept.items():
+                histograms[name].add(BucketCounts.of(latencies))
+        if self.scheduled is not None:
+            self.scheduled.settle(self.band.responses)
+        self.band.events.merge(self.events)
+        for (phase, outcome), count in self.events.items():
+            slot.outcomes[(outcome,)] += count
+            slot.phases[phase, int(outcome != "ok")] += count
+        if self.failed:
+            slot.failed[()] += self.failed
+            slot.failures.merge(self.failures)
+        slot.determinism.merge(self.determinism)
+        slot.handover.merge(self.handover)

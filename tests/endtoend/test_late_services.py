@@ -1,0 +1,62 @@
+"""What a stall does to those who come meanwhile, and an index that shows late, by a schedule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from endtoend.locust_run import LocustRun
+
+LOCUSTFILE = Path(__file__).parent / "late_locustfile.py"
+STALL_S, SHOWN_AFTER_S = 4.0, 0.6
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory):
+    """Requests stall for 4 of about 9 s; who waits for a user for a second is missed."""
+    with LocustRun(
+        *("--headless", "-u", 15, "-r", 15, "-t", "11s", "--arrival-rate", 30, "--max-wait", 1),
+        *("--arrivals", "constant", "--tags", "merge", "fresh", "--only-summary"),
+        *("--target", f"{LOCUSTFILE}:Late", "--check", "latency.response.all.p95_ms < 5000"),
+        report_dir=tmp_path_factory.mktemp("late") / "reports",
+        locustfile=LOCUSTFILE,
+        STALL=f"1.5 {STALL_S}",
+        SHOWN_AFTER=str(SHOWN_AFTER_S),
+    ) as run:
+        code = run.wait()
+        return code, run.document(), run.output, run.report_dir
+
+
+def test_a_percentile_among_those_who_never_began_is_no_number_and_fails_its_check(late):
+    code, document, output, reports = late
+    totals = document["completeness"]["arrivals"]
+    assert totals["missed"] > 0.05 * totals["offered"], output
+    response = document["latency"]["response"]["all"]
+    assert response["p95_ms"] is None
+    assert response["at_least_ms"]["p95_ms"] >= 1000
+    (check,) = (one for one in document["checks"] if one["check"].startswith("latency"))
+    assert check["verdict"] == "fail"
+    assert check["reason"].startswith("> ")
+    assert code == 3
+    report = (reports / "multi_coord_stress_001.md").read_text()
+    least = response["at_least_ms"]["p95_ms"] / 1000
+    assert f"> {least:.3g} s" in report or "> 1 s" in report
+    # The service's own time says nothing of it: few met the stall.
+    assert document["latency"]["matrix_search"]["p50_ms"] < 100
+
+
+def test_an_index_that_never_finds_and_one_that_finds_late_by_a_schedule(late):
+    _, document, output, _ = late
+    freshness = document["metrics"]["freshness"]
+    events = [event for event in document["events"] if event["phase"] == "fresh_resume"]
+    seen = [one["visible_after_s"] for one in events if one.get("visible_after_s")]
+    never = [one for one in events if "visible_after_s" in one and not one["visible_after_s"]]
+    assert len(seen) > 5, output
+    assert freshness["never"] == len(never) > 5
+    shown = freshness["time_to_top_k_s"]
+    assert min(seen) >= SHOWN_AFTER_S
+    low, high = sorted(seen)[len(seen) // 2 - 1], sorted(seen)[len(seen) // 2]
+    assert 0.98 * low <= shown["p50"] <= 1.02 * high
+    # Nobody waits for a look: the event's response ended with the first one.
+    quick = [one["scheduled"] for one in events if one["scheduled"]["queue_ms"] < 1]
+    assert sorted(one["response_ms"] for one in quick)[len(quick) // 2] < SHOWN_AFTER_S * 1000 / 2

@@ -1,0 +1,157 @@
+"""A family's p values against brute force and scipy, and by simulation at 4 against 4.
+
+``pytest -m slow tests/evidence/test_compare_multiple_testing.py -s`` prints the table.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import log, sqrt
+from statistics import fmean, variance
+
+import numpy as np
+import pytest
+from evidence.run_effects import EFFECTS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from mcstress.evidence.compare import multiple_testing
+from mcstress.evidence.compare.multiple_testing import RunFigure, family_p, least_p
+
+FAMILY = 15
+
+
+def statistic(a, b, floor):
+    return abs(fmean(b) - fmean(a)) / (sqrt(variance(a) / len(a) + variance(b) / len(b)) + floor)
+
+
+def by_brute_force(figures):
+    """Step by step as Westfall and Young have it, over all splits."""
+    size = len(figures[0].a)
+    tables = [[*figure.a, *figure.b] for figure in figures]
+    seen = [statistic(figure.a, figure.b, figure.floor) for figure in figures]
+    found, highest, left = {}, 0.0, sorted(range(len(figures)), key=lambda at: -seen[at])
+    while left:
+        reached = splits = 0
+        for chosen in combinations(range(len(tables[0])), size):
+            splits += 1
+            most = max(
+                statistic(
+                    [tables[at][run] for run in chosen],
+                    [value for run, value in enumerate(tables[at]) if run not in chosen],
+                    figures[at].floor,
+                )
+                for at in left
+            )
+            reached += most >= seen[left[0]] - 1e-9
+        highest = max(highest, reached / splits)
+        found[left.pop(0)] = highest
+    return [found[at] for at in range(len(figures))]
+
+
+@settings(max_examples=15)
+@given(st.data())
+def test_it_steps_down_as_brute_force_does(data):
+    a, b = data.draw(st.sampled_from([(2, 2), (3, 2), (3, 4), (4, 4)]))
+    value = st.integers(0, 400).map(lambda n: n / 50)
+    figures = [
+        RunFigure(
+            data.draw(st.lists(value, min_size=a, max_size=a)),
+            data.draw(st.lists(value, min_size=b, max_size=b)),
+            data.draw(st.sampled_from([0.05, 0.5])),
+        )
+        for _ in range(data.draw(st.integers(1, 3)))
+    ]
+    assert family_p(figures) == pytest.approx(by_brute_force(figures), abs=1e-9)
+
+
+def test_one_figure_alone_has_scipys_permutation_p():
+    a, b = [0.1, 0.4, 0.2, 0.35, 0.15], [0.5, 0.2, 0.6, 0.45, 0.55]
+    theirs = stats.permutation_test(
+        (a, b), lambda x, y: statistic(x, y, 0.05), alternative="greater", n_resamples=np.inf
+    )
+    assert family_p([RunFigure(a, b)]) == pytest.approx([theirs.pvalue])
+
+
+@pytest.mark.parametrize(("a", "b", "least"), [(3, 3, 0.1), (4, 4, 2 / 70), (4, 5, 1 / 126)])
+def test_the_least_p_is_reached_by_what_is_far_apart(a, b, least):
+    figure = RunFigure([0.01 * n for n in range(a)], [9 + 0.01 * n for n in range(b)])
+    assert family_p([figure]) == pytest.approx([least])
+    assert least_p(a, b) == pytest.approx(least)
+
+
+def test_many_runs_are_split_at_random_always_alike():
+    rng = np.random.default_rng(1)
+    figures = [
+        RunFigure(rng.normal(0, 0.1, 12).tolist(), rng.normal(shift, 0.1, 12).tolist())
+        for shift in (0.0, 0.3)
+    ]
+    first = family_p(figures)
+    assert first == family_p(figures)
+    assert first[1] < 0.001 < first[0]
+    assert first[1] >= 1 / multiple_testing.MOST_SPLITS
+
+
+def test_figures_that_never_differ_find_nothing():
+    same, far = (
+        RunFigure([0.0] * 4, [0.0] * 4, multiple_testing.SHARE_FLOOR),
+        RunFigure([0.0] * 4, [1.0] * 4),
+    )
+    assert family_p([same, far]) == pytest.approx([1.0, 2 / 70])
+    assert family_p([]) == []
+
+
+def test_figures_of_other_runs_are_refused():
+    with pytest.raises(ValueError, match="one value of every run"):
+        family_p([RunFigure([1.0] * 4, [1.0] * 4), RunFigure([1.0] * 3, [1.0] * 4)])
+    with pytest.raises(ValueError, match="a side 2 runs at least"):
+        family_p([RunFigure([1.0], [1.0] * 4)])
+
+
+def simulated(draw, ratio, repeats, *, together, seed=1):
+    """The shares of comparisons with any false alarm, and with the one true difference found.
+
+    ``together``: half of a run's effect is common to all its figures.
+    """
+    rng, alarms, found = np.random.default_rng(seed), 0, 0
+    for _ in range(repeats):
+        values = draw(rng, (FAMILY, 8))
+        if together:
+            values = (values + draw(rng, (1, 8))) / sqrt(2)
+        values[0, 4:] += log(ratio)
+        rows = values.tolist()
+        p = family_p([RunFigure(row[:4], row[4:]) for row in rows])
+        found += p[0] <= 0.05
+        alarms += min(p if ratio == 1 else p[1:]) <= 0.05
+    return alarms / repeats, found / repeats
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("name", EFFECTS)
+def test_where_nothing_changed_few_comparisons_find_anything(name, together):
+    alarms, _ = simulated(EFFECTS[name], 1.0, 400, together=together)
+    assert alarms <= 0.05 + 3 * sqrt(0.05 * 0.95 / 400)
+
+
+@pytest.mark.parametrize(("name", "least"), [
+    ("normal, 8 %", 0.99), ("t with 2 degrees", 0.85), ("one in ten slow", 0.78),
+])  # fmt: skip
+def test_a_doubled_latency_is_found_at_4_against_4(name, least):
+    found = simulated(EFFECTS[name], 2.0, 300, together=False)[1]
+    assert found >= least - 3 * sqrt(least * (1 - least) / 300)
+
+
+@pytest.mark.slow
+def test_the_table_of_alarms_and_finds():
+    print("\n| runs | A/A | 1.3 x | 1.5 x | doubled |\n|---|---|---|---|---|")  # noqa: T201
+    for name, draw in EFFECTS.items():
+        for together in (False, True):
+            alarms, _ = simulated(draw, 1.0, 4000, together=together, seed=5)
+            found = [
+                simulated(draw, ratio, 2000, together=together, seed=6)[1]
+                for ratio in (1.3, 1.5, 2)
+            ]
+            row = " | ".join(f"{share:.1%}" for share in (alarms, *found))
+            print(f"| {name}{', together' if together else ''} | {row} |")  # noqa: T201
+            assert alarms <= 0.05 + 3 * sqrt(0.05 * 0.95 / 4000)

@@ -1,0 +1,45 @@
+"""Whether a process keeps up, second by second, by its own timer and its share of a core."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import gevent
+import numpy as np
+import pytest
+from tcp.until import until
+
+from mcstress.process.loop_lag import MOST_LAG_MS, MOST_SHARE, LoopLag, LoopSecond, p99
+from mcstress.services.clock import CLOCK
+
+
+@pytest.mark.parametrize("count", [1, 2, 50, 99, 100, 101, 250])
+def test_the_percentile_is_numpys_by_nearest_rank(count):
+    lags = list(np.random.default_rng(count).exponential(2.0, count))
+    assert p99(lags) == np.percentile(lags, 99, method="inverted_cdf")
+
+
+def test_a_second_beyond_either_limit_is_saturated():
+    sound = LoopSecond(0, MOST_LAG_MS, MOST_SHARE)
+    assert not sound.saturated
+    assert LoopSecond(0, MOST_LAG_MS + 0.1, 0.0).saturated
+    assert LoopSecond(0, 0.0, MOST_SHARE + 0.01).saturated
+
+
+def test_a_loop_that_is_held_up_is_seen_in_its_second_and_each_is_told_once():
+    lag, seconds = LoopLag(), []
+    lag.start()
+    lag.start()
+    gevent.sleep(0)
+    begun_s = CLOCK.now_s()
+    busy_until = perf_counter() + 1.2
+    while perf_counter() < busy_until:
+        pass
+    until(lambda: seconds.extend(lag.take()) or seconds, 30)
+    lag.stop()
+    (second,) = seconds
+    assert second.saturated
+    assert second.lag_p99_ms > 1000
+    assert abs(second.time - begun_s) < 2
+    assert 0 < second.cpu_share < 1.1
+    assert lag.take() == []

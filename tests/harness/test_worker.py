@@ -1,0 +1,196 @@
+"""What a process of users makes of the master's messages, without a master."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import gevent
+import msgspec
+import pytest
+from locust.env import Environment
+from locust.event import Events
+from locust.exception import StopUser
+from tcp.until import until
+
+from mcstress.cluster import messages
+from mcstress.cluster.key import KeyFaultError, RepeatedError
+from mcstress.errors import UsageError
+from mcstress.users.mail import Mail
+from mcstress.users.run import Seat
+from mcstress.worker import worker as module
+from mcstress.worker.worker import Worker
+
+ALICE = Seat("alice", 1)
+MAIL = Mail("email", "ann@example.org", "Welders", "Two welders, please.", "high")
+
+
+class Wire:
+    """A channel without a network: what was sent, and a way to say something to the worker."""
+
+    def __init__(self):
+        self.listeners, self.sent = {}, []
+
+    def listen(self, kind, listener, *, concurrent=False):
+        self.listeners[kind] = listener
+
+    def send(self, message, _to=None):
+        self.sent.append(message)
+
+    send_soon = send
+
+    def say(self, message):
+        self.listeners[type(message)](message, "")
+
+    def of(self, kind):
+        return [message for message in self.sent if isinstance(message, kind)]
+
+
+@pytest.fixture
+def wire():
+    return Wire()
+
+
+@pytest.fixture
+def worker(wire, welcome, tmp_path):
+    """A worker that has begun a test and waits for the master's welcome."""
+    environment = Environment(events=Events())
+    runner = SimpleNamespace(quits=0)
+    runner.quit = lambda: setattr(runner, "quits", runner.quits + 1)
+    worker = Worker(environment, runner, wire)
+    wire.welcome = msgspec.structs.replace(
+        welcome, segment_path=str(tmp_path / "multi_coord_stress_7.worker-1.events.jsonl")
+    )
+    worker.begin()
+    yield worker
+    worker._leave()
+
+
+@pytest.fixture
+def run(worker, wire):
+    """What its users see, once the welcome is there."""
+    wire.say(wire.welcome)
+    return worker.current_run()
+
+
+def test_a_user_has_the_seat_that_it_was_granted_until_it_is_taken_away(run, wire):
+    user = gevent.spawn(run.lease, "alice")
+    until(lambda: wire.of(messages.SeatRequest))
+    (asked,) = wire.of(messages.SeatRequest)
+    wire.say(messages.SeatGranted(asked.ticket, ALICE, users=3))
+    assert user.get(timeout=5) == ALICE
+    assert (run.users, run.holds(ALICE), run.moves(ALICE)) == (3, True, False)
+    wire.say(messages.Move(ALICE))
+    assert run.moves(ALICE)
+    wire.say(messages.Revoked())
+    assert (run.holds(ALICE), run.moves(ALICE)) == (False, False)
+    run.give_back(ALICE)
+    assert wire.of(messages.Release) == [], "it is another's now"
+
+
+def test_a_seat_that_comes_for_a_user_who_is_gone_goes_back(run, wire):
+    wire.say(messages.SeatGranted(99, ALICE, users=3))
+    assert wire.of(messages.Release) == [messages.Release(run.run.uid, ALICE)]
+
+
+def test_users_are_told_how_many_there_are_and_of_partners(run, wire):
+    wire.say(messages.UserCount(12, every_s=2.0))
+    assert (run.users, run.every_s) == (12, 2.0)
+    wire.say(messages.Partner("bob", 1, first_round=2))
+    wire.say(messages.Spawned(complete=True))
+    wire.say(messages.ReferenceOver({}))
+    assert run.at_rest is None, "a run without a reference has none"
+
+
+def test_mail_is_handed_out_once_and_counted_when_somebody_begins_with_it(run, wire):
+    user = gevent.spawn(run.take_mail)
+    until(lambda: wire.of(messages.TakeMail))
+    wire.say(messages.MailBlock(1, [MAIL]))
+    assert user.get(timeout=5) == MAIL
+    run.mail_begun()
+    wire.say(messages.MailBlock(2, []))
+    assert run.take_mail() is None, "all are used up"
+    run.hand_over()
+    assert wire.of(messages.Delta)[-1].mail_taken == 1
+
+
+def test_an_error_of_a_user_is_told_once(worker, run, wire):
+    worker._environment.events.user_error.fire(
+        user_instance=None, exception=ValueError("no"), tb=None
+    )
+    run.hand_over()
+    run.hand_over()
+    told = [delta.user_errors for delta in wire.of(messages.Delta)]
+    assert [one for one in told if one] == [["ValueError: no"]]
+
+
+def test_its_file_goes_over_piece_by_piece_and_is_removed_once_it_was_copied(run, wire):
+    run.write_down()
+    path = Path(run.recorder.segment.path)
+    whole, uid = path.read_bytes(), run.run.uid
+    wire.say(messages.SendPiece(uid, 0))
+    wire.say(messages.SendPiece(uid, 5))
+    wire.say(messages.SendPiece(uid, len(whole)))
+    wire.say(messages.SendPiece("another run", 0))
+    assert [piece.content for piece in wire.of(messages.Piece)] == [whole, whole[5:], b""]
+    wire.say(messages.Dismissed("another run", copied=True))
+    assert path.exists()
+    wire.say(messages.Dismissed(uid, copied=True))
+    assert not path.exists()
+    wire.say(messages.SendPiece(uid, 0))
+    assert wire.of(messages.Piece)[-1].content == b"", "a file that is gone has no more pieces"
+
+
+def test_it_says_what_became_of_its_traces(run, wire):
+    wire.say(messages.FinishTraces("another run"))
+    wire.say(messages.FinishTraces(run.run.uid))
+    (traced,) = wire.of(messages.Traced)
+    assert (traced.run_uid, traced.worker) == (run.run.uid, "worker-1")
+
+
+def test_after_the_drain_no_user_is_let_in(worker, run, wire):
+    wire.say(messages.Drain("another run"))
+    assert worker.current_run() is run
+    wire.say(messages.Drain(run.run.uid))
+    assert wire.of(messages.Drained)[-1].worker == "worker-1"
+    with pytest.raises(StopUser):
+        worker.current_run()
+
+
+def test_it_takes_no_part_in_a_run_of_another_version(worker, wire):
+    wire.say(msgspec.structs.replace(wire.welcome, version="0.0.1"))
+    (refused,) = wire.of(messages.Refused)
+    assert "0.0.1" in refused.reason
+    until(lambda: worker.runner.quits == 1)
+    assert worker._environment.process_exit_code == 2
+    with pytest.raises(StopUser):
+        worker.current_run()
+    worker.begin()
+    assert len(wire.sent) == 2, "one that was refused asks for no other run"
+
+
+def test_without_room_for_its_evidence_it_says_so_and_lets_its_users_go(worker, wire, monkeypatch):
+    def full(*_):
+        raise UsageError("no room in /evidence")
+
+    monkeypatch.setattr(module, "open_segment", full)
+    wire.say(wire.welcome)
+    (drained,) = wire.of(messages.Drained)
+    assert drained.evidence_fault == "takes no part: no room in /evidence"
+    with pytest.raises(StopUser):
+        worker.current_run()
+
+
+@pytest.mark.parametrize("fault", [KeyFaultError("has another key"), RepeatedError("again")])
+def test_a_master_of_another_key_ends_it_before_a_run_and_a_stranger_does_not(worker, fault):
+    worker._on_key_fault("client", fault)
+    gevent.sleep(0)
+    assert worker.runner.quits == (0 if isinstance(fault, RepeatedError) else 1)
+
+
+def test_what_cannot_be_read_ends_it_only_where_it_is_the_welcome(worker, wire):
+    worker._on_unreadable("mcstress.UserCount", "", "expected int")
+    assert wire.of(messages.Refused) == []
+    worker._on_unreadable("mcstress.Welcome", "", "expected str")
+    (refused,) = wire.of(messages.Refused)
+    assert refused.reason == "the master's mcstress.Welcome cannot be read: expected str"

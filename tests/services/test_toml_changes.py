@@ -1,0 +1,121 @@
+"""A target's file that updates, deletes and forgets, and says what became of a recording."""
+
+from uuid import NAMESPACE_URL, uuid5
+
+import pytest
+from gateway_answers import TRACE
+from toml_files import CHROMA, COLUMNS, ROWS
+
+from mcstress.errors import UsageError
+from mcstress.metrics.event import Item
+from mcstress.services.target import NewItem, Recording
+from mcstress.services.toml.plan import Plan
+
+ITEM = NewItem("f-1", "workers", "two cooks", {"role": "cook"})
+TOLD = Recording("two cooks", Item("w-1", "workers"), "playbook_alice", "cook")
+UUIDS = [
+    str(uuid5(NAMESPACE_URL, name))
+    for name in ("workers/f-1", "playbook_alice/two cooks/workers/w-1")
+]
+INTEGERS = [int(one.replace("-", ""), 16) % 2**53 for one in UUIDS]
+CHANGES = """
+    [update]
+    put = "/items/{uuid}"
+    body = { n = "{integer}", v = "{vector}", about = "{metadata}" }
+    [delete]
+    delete = "/collections/{corpus_id}/items/{integer}"
+    [record.forget]
+    post = "/collections/{corpus_id}/delete"
+    body = { ids = ["{record_uuid}", "{record_integer}"], of = "{answer_id}" }
+"""
+
+
+@pytest.fixture
+def changing(served):
+    def make(**answers):
+        known = {
+            f"PUT /items/{UUIDS[0]}": {},
+            f"DELETE /collections/u-workers/items/{INTEGERS[0]}": {},
+            "GET /collections/memories": {"id": "u-memories"},
+            "POST /collections/u-memories/delete": {},
+        }
+        return served(COLUMNS + CHANGES, CHROMA | known | answers)
+
+    return make
+
+
+def test_an_item_is_updated_after_its_text_was_embedded(changing):
+    server, target = changing()
+    assert [(one.name, one.error) for one in target.update(ITEM, TRACE)] == [
+        ("embed", None),
+        ("index.update", None),
+    ]
+    body = {"n": INTEGERS[0], "v": [0.1, 1e-05, -3], "about": {"role": "cook"}}
+    assert server.requests[-1].json() == body
+
+
+def test_an_item_is_deleted_by_an_id_of_the_systems_kind(changing):
+    server, target = changing()
+    step = target.delete(ITEM, TRACE)
+    assert (step.name, step.error, step.status) == ("index.delete", None, 200)
+    assert server.requests[-1].method == "DELETE"
+    assert server.requests[-1].body == b""
+
+
+def test_a_recording_is_forgotten_in_the_collection_it_went_to(changing):
+    server, target = changing()
+    step = target.forget(TOLD, TRACE)
+    assert (step.name, step.error) == ("playbook.forget", None)
+    assert server.requests[-1].json() == {"ids": [UUIDS[1], INTEGERS[1]], "of": "w-1"}
+
+
+def test_what_is_refused_is_a_failed_step_that_names_why(changing):
+    server, target = changing(**{f"DELETE /collections/u-workers/items/{INTEGERS[0]}": None})
+    step = target.delete(ITEM, TRACE)
+    assert step.error.startswith("HTTP 404: no /collections/u-workers/items/")
+    assert [one.method for one in server.requests] == ["GET", "DELETE"]
+    unknown = NewItem("f-1", "gone", "two cooks", {})
+    assert target.delete(unknown, TRACE).error == "resolve gone: HTTP 404: no /collections/gone"
+
+
+BECAME = """
+    [record]
+    post = "/told"
+    body = { text = "{text}", ns = "{namespace}" }
+    became = "/results/0/event"
+    merged = ["UPDATE"]
+    dropped = ["NONE"]
+"""
+DONE = """
+    [record.done]
+    get = "/status"
+    pointer = "/status"
+    value = "SUCCEEDED"
+    every = 0.001
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "fate"),
+    [
+        ({"results": [{"event": "ADD"}]}, "kept"),
+        ({"results": [{"event": "UPDATE"}, {"event": "ADD"}]}, "merged"),
+        ({"results": [{"event": "NONE"}]}, "dropped"),
+        ({"results": []}, "dropped"),
+        ({"results": [{"event": 7}]}, "kept"),
+    ],
+)
+@pytest.mark.parametrize("later", [False, True])
+def test_what_became_of_a_recording_is_its_steps_answer(served, answer, fate, later):
+    first = {"status": "PENDING"} if later else answer
+    answers = {"POST /api/told": first, "GET /api/status": {"status": "SUCCEEDED", **answer}}
+    _, target = served(ROWS + BECAME + DONE * later, answers)
+    step = target.record(TOLD, TRACE)
+    assert (step.error, step.answer) == (None, fate)
+
+
+def test_the_pointer_and_its_words_come_together():
+    text = ROWS.replace("URL", "http://127.0.0.1:9") + BECAME
+    for gone in ('became = "/results/0/event"\n', 'merged = ["UPDATE"]\n    dropped = ["NONE"]\n'):
+        with pytest.raises(UsageError, match="record: found one of became and its words, expected"):
+            Plan("my.toml", text.replace(gone, ""))
