@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run install test test-targets simulate soak chaos check docs bench format clean
+.PHONY: run install test test-targets simulate soak chaos check docs wheel bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -52,6 +52,17 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# What a release is: the wheel, and in it a list of all that it needs (SBOM).
+.venv-release/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
+	@touch $@
+
+wheel: .venv-release/.installed
+	rm -rf dist
+	.venv-release/bin/python -m build --installer uv
+	.venv-release/bin/python deploy/sbom.py dist/*.whl
+
 # The pages of docs/ as a site, which loads nothing from other hosts. What warns fails.
 docs: $(STAMP)
 	$(BIN)/zensical build --strict --clean
@@ -66,4 +77,4 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-targets .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf .venv .venv-targets .venv-release .cache dist .mypy_cache .ruff_cache .pytest_cache build *.egg-info

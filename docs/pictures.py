@@ -55,9 +55,7 @@ class Shown(msgspec.Struct, frozen=True):
 FAULTS = {
     "noise=1": Shown(("#relevance",)),
     "recall=0.1": Shown(("#relevance",), options=(*ROUND, "--truth", "truth.jsonl")),
-    "nondeterminism=0.1": Shown(
-        ("#determinism",), without=("#determinism figure", ".worst .card:nth-child(n+2)")
-    ),
+    "nondeterminism=0.1": Shown(("#determinism",), without=("#determinism figure",)),
     "cycle=1": Shown(("#diversity",), without=("#diversity figure:first-of-type",)),
     "forget=0.5": Shown(("#learning",)),
     "lose_fresh=1": Shown(("#freshness",)),
@@ -80,7 +78,12 @@ FAULTS = {
     ),
     "slow_ms=200": Shown(
         ("#latency",),
-        without=("#latency .wide:not(:first-of-type)", "#latency figure:nth-of-type(2)"),
+        without=(
+            "#latency .wide:not(:first-of-type)",
+            "#latency figure:nth-of-type(n+2)",
+            "#latency > .worst",
+            "#latency h3",
+        ),
         options=(*ROUND, "--check", "latency.matrix_search.p95_ms < 150"),
     ),
 }
@@ -91,6 +94,7 @@ FRAME = """
   for (const child of [...document.querySelector('main').children])
     if (!shown.includes(child)) child.remove();
   for (const one of document.querySelectorAll(without.join(',') || 'none')) one.remove();
+  for (const one of document.querySelectorAll('.worst .card:nth-child(n+2)')) one.remove();
   const worst = document.querySelector('#checks .bad') ? '.bad' : '.fair';
   for (const row of document.querySelectorAll('#checks tbody tr'))
     if (!row.querySelector(worst)) row.remove();
@@ -113,7 +117,10 @@ WITHOUT = "parts => document.querySelectorAll(parts).forEach(one => one.remove()
 HEAD = "() => document.querySelectorAll('section:not(#checks)').forEach(one => one.remove())"
 """JavaScript that leaves a report's first page."""
 
-STYLE = "main { padding: 12px 20px } section { margin-top: 12px; padding-top: 12px }"
+STYLE = """
+main { padding: 12px 20px } section { margin-top: 12px; padding-top: 12px }
+.contents, .screen, button.csv { display: none }
+"""
 
 
 def main(names: list[str]) -> None:
@@ -124,7 +131,7 @@ def main(names: list[str]) -> None:
             if not names or fault in names:
                 picture_of_fault(page, fault)
         if not names or "sample" in names:
-            sample(page)
+            sample()
         if not names or "tutorial" in names:
             tutorial(page)
 
@@ -169,21 +176,20 @@ def written(folder: Path, option: str) -> str:
     return str(path)
 
 
-def sample(page: Page) -> None:
-    """The report that the README shows, and its picture."""
+def sample() -> None:
+    """The report that the README links."""
     for old in SAMPLE.glob("multi_coord_stress_sample.*"):
         old.unlink()
-    open_report(page, locust(*ROUND, "--run-id", "sample", report_dir=SAMPLE))
-    page.evaluate(HEAD)
-    save(page, CHECKOUT / "docs" / "report.png")
+    locust(*ROUND, "--run-id", "sample", report_dir=SAMPLE)
 
 
 def tutorial(page: Page) -> None:
-    """A run's head, its load curve, and the live page of another while it goes on."""
+    """A run's head, also for the README, its load curve, and the live page of another one."""
     with tempfile.TemporaryDirectory() as name:
         report = locust(*RAMP, report_dir=Path(name) / "reports")
         open_report(page, report)
         page.evaluate(HEAD)
+        save(page, CHECKOUT / "docs" / "report.png")
         page.evaluate(WITHOUT, "main > dl")
         save(page, PICTURES / "tutorial-head.png")
         open_report(page, report)

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from math import inf
 from typing import Annotated
 
 import msgspec
 
-from mcstress.metrics.metric import OPERATORS
+from mcstress.metrics.metric import (
+    BY_CHANCE,
+    DIFFERENCE,
+    JACCARD,
+    OPERATORS,
+    PROBABILITY,
+    RATE,
+    RATING,
+)
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import says
 
 _NAME = re.compile(r"\s*([A-Za-z_][\w.]*)")
 _OPERATOR = re.compile(r"\s*([<>=!]+)")
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.%])")
+
+SPANS = {
+    **dict.fromkeys((RATE, JACCARD, BY_CHANCE, PROBABILITY), (0.0, 1.0)),
+    DIFFERENCE: (-1.0, 1.0),
+    RATING: (1.0, 5.0),
+}
+"""The lowest and highest value of a figure, by its unit; of others there is no such end."""
 
 
 class CheckSyntaxError(ValueError):
@@ -49,6 +65,10 @@ def parse_check(text: str, needs: int = 1) -> Check:
         raise _unexpected(text, compared.end(), None, "a number, as in 0.95")
     if text[number.end() :].strip():
         raise _unexpected(text, number.end(), None, "nothing more")
+    low, high = SPANS.get(METRICS[named[1]].unit, (-inf, inf))
+    if not low <= float(number[1]) <= high:
+        beyond = f"a number that the figure can have, from {low:g} to {high:g}"
+        raise _unexpected(text, number.start(1), number, beyond)
     return Check(text, named[1], compared[1], float(number[1]), needs)
 
 

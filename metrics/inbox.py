@@ -152,7 +152,7 @@ class Inbox(Metric):
             better="higher",
             span=float(RATINGS[-1] - RATINGS[0]),
         )
-        yield of("unrated", COUNT, "messages accepted and never rated", label="unrated")
+        yield of("unrated", COUNT, "messages accepted and never rated", label="not rated")
         yield of("unparseable_ratings", COUNT, "ratings that were not what was asked for")
         yield of("declined", COUNT, "hits that rules in place of an LLM had no means to rate")
 

@@ -30,10 +30,20 @@ PLOTS_DRAWN = """
       inner.shadowRoot ? canvases(inner.shadowRoot) : []));
   const painted = canvas => canvas.width > 0 && canvas.height > 0 && canvas.getContext('2d')
     .getImageData(0, 0, canvas.width, canvas.height).data.some(value => value > 0);
-  return [...document.querySelectorAll('figure')].map(one => canvases(one).some(painted));
+  const shown = [...document.querySelectorAll('figure')].filter(one => !one.closest('[hidden]'));
+  return shown.map(one => canvases(one).some(painted));
 }
 """
-"""JavaScript that says of each ``<figure>`` whether anything is painted in it."""
+"""JavaScript that says of each ``<figure>`` in sight whether anything is painted in it."""
+LIVE_PLOTS = 7
+"""Those of the live page without that of failures, which is hidden where there are none."""
+LIVE_PLOTS_DRAWN = f"""
+() => {{
+  const drawn = ({PLOTS_DRAWN})();
+  return drawn.length >= {LIVE_PLOTS} && drawn.every(Boolean);
+}}
+"""
+"""JavaScript that says whether the live page shows all its plots."""
 
 
 class Visit(msgspec.Struct):

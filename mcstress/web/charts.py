@@ -15,7 +15,6 @@ from bokeh.models import (
     ColumnDataSource,
     DataRange1d,
     DatetimeTicker,
-    HoverTool,
     LinearAxis,
     LinearScale,
     Range1d,
@@ -23,9 +22,9 @@ from bokeh.models import (
 from bokeh.models.ui import UIElement
 from bokeh.plotting import figure
 
-from mcstress.evidence.report.plots import arrivals, heat_map, load_curve, speed
+from mcstress.evidence.report.plots import arrivals, heat_map, load_curve, moments, speed
 from mcstress.evidence.report.plots.intervals import bars
-from mcstress.evidence.report.plots.over_time import SHADE
+from mcstress.evidence.report.plots.over_time import SILENCES
 from mcstress.evidence.report.plots.quality import handover_arms
 from mcstress.evidence.report.plots.style import (
     BLUE,
@@ -33,14 +32,15 @@ from mcstress.evidence.report.plots.style import (
     GREEN,
     GREY,
     ORANGE,
-    RED,
+    TICKS,
     Series,
     chart,
+    hover,
     legend_above,
     log_ticks,
 )
 from mcstress.evidence.run_document import RunDocument
-from mcstress.web.series import CROWD, PACES, PERCENTILES, SILENCES, TIME, over_time
+from mcstress.web.series import CROWD, PACES, PERCENTILES, TIME, over_time
 
 QUALITY: Mapping[str, tuple[str, str]] = {
     "determinism": ("determinism", BLUE),
@@ -68,6 +68,24 @@ def empty_charts() -> list[Chart]:
             "Above: mean Jaccard of the reissues, hits of handover at top-1 by arm. Middle: users "
             "(grey), requests a second. Below: latency of matrix.search, ms. Shaded red: nothing "
             "of the gateway succeeded.",
+        ),
+        _empty(
+            moments.failures,
+            moments.draw_failures,
+            "Failed steps a second, by reason",
+            "The commonest reasons, one upon the other. Shaded: nothing of the gateway succeeded.",
+        ),
+        _empty(
+            moments.lanes,
+            moments.draw_lanes,
+            "Events by phase",
+            "The darker, the more; red where more than 1 % were not whole.",
+        ),
+        _empty(
+            moments.spread,
+            moments.draw_spread,
+            "How long searches took",
+            "Each moment's searches by latency: the darker, the larger a share of them.",
         ),
         _empty(
             arrivals.rates,
@@ -118,13 +136,11 @@ def draw_over_time(shown: Series) -> UIElement:
     """Three plots over one axis of time."""
     source = ColumnDataSource(shown.data, name=TIME)
     times = DataRange1d(range_padding=0.02, default_span=10_000)
+    latency = _latency(source, times, shown.ticks[TICKS])
+    plots = [_quality(source, times), _load(source, times), latency]
     silences = ColumnDataSource(shown.others[SILENCES], name=TIME + SILENCES)
-    plots = [_quality(source, times), _load(source, times), _latency(source, times)]
     for plot in plots:
-        plot.vstrip(
-            "begin", "end", source=silences, color=RED, alpha=SHADE, line_color=None,
-            level="underlay",
-        )  # fmt: skip
+        moments.shade(plot, silences)
     return column(*plots, sizing_mode="stretch_width")
 
 
@@ -135,7 +151,7 @@ def _quality(source: ColumnDataSource, times: DataRange1d) -> figure:
         plot.line("time", name, line_width=2, **style)
         dots = plot.scatter("time", name, size=5, **style)
         tooltips = [(label, f"@{name}{{0.000}}"), ("samples", f"@{name}_n"), ("users", "@users")]
-        plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
+        plot.add_tools(hover([dots], tooltips))
     legend_above(plot)
     return plot
 
@@ -163,28 +179,28 @@ def _load(source: ColumnDataSource, times: DataRange1d) -> figure:
     plot.line("time", "requests_per_s", line_width=2, **style)
     dots = plot.scatter("time", "requests_per_s", size=4, **style)
     tooltips = [("requests/s", "@requests_per_s{0.0}"), ("users", "@users{0.[0]}")]
-    plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
+    plot.add_tools(hover([dots], tooltips))
     legend_above(plot)
     return plot
 
 
-def _latency(source: ColumnDataSource, times: DataRange1d) -> figure:
-    plot = _over(times, 190, y_axis_type="log", y_axis_label="ms")
-    log_ticks(plot.yaxis[0])
+def _latency(source: ColumnDataSource, times: DataRange1d, ticks: list[float]) -> figure:
+    plot = _over(times, 240, y_axis_type="log", y_axis_label="ms")
+    log_ticks(plot.yaxis[0], ticks, TIME + TICKS)
     for key, colour in zip(PERCENTILES, COLOURS, strict=False):
         label = speed.MARKS[key][1]
         style: dict[str, Any] = {"source": source, "color": colour, "legend_label": label}
         plot.line("time", key, line_width=2, **style)
         dots = plot.scatter("time", key, size=4, **style)
         tooltips = [(label, f"@{key}{{0.00}} ms"), ("users", "@users{0.[0]}")]
-        plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
+        plot.add_tools(hover([dots], tooltips))
     legend_above(plot)
     return plot
 
 
 def _over(times: DataRange1d, height: int, **options: Any) -> figure:
     """A plot whose left edge stands where that of the others does."""
-    plot = chart(height, x_axis_type="datetime", x_range=times, **options)
+    plot = chart(height, zoom="width", x_axis_type="datetime", x_range=times, **options)
     plot.min_border_left = 64
     plot.xaxis.ticker = DatetimeTicker(desired_num_ticks=3)
     return plot

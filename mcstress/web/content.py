@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from mcstress.evidence.report import formatting
+from mcstress.evidence.report.examples import groups
+from mcstress.evidence.report.head import Mark
 from mcstress.evidence.report.readings import Reading, verdict
 from mcstress.evidence.report.section import Link, Section, Table
 from mcstress.evidence.report.view import View, view
@@ -29,6 +33,7 @@ SECTIONS = (
     "further",
     "arrivals",
     "clock",
+    "latency",
     "availability",
     "errors",
     "completeness",
@@ -49,11 +54,13 @@ def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
         "stage": snapshot.stage,
         "headline": _headline(snapshot, seen),
         "verdict": _cell(seen.verdict) if seen and snapshot.stage == "finished" else None,
-        "cards": [_card(section) for section in seen.sections if section.headline] if seen else [],
+        "marks": [_mark(one) for one in seen.marks] if seen else [],
+        "cards": [_card(section) for section in seen.questions] if seen else [],
         "facts": _facts(seen) if seen else [],
         "sections": [_section(one) for one in seen.sections if one.is_shown and one.key in SECTIONS]
         if seen
         else [],
+        "examples": msgspec.to_builtins(groups(document)) if document else [],
         "series": all_series(document or RunDocument(), going_on=going_on),
         "reports": [_report(run) for run in reversed(finished)],
     }
@@ -90,6 +97,15 @@ def _facts(seen: View) -> list[dict[str, Any]]:
     ]
 
 
+def _mark(mark: Mark) -> Content:
+    return {
+        "question": mark.name,
+        "value": str(mark.value),
+        "interval": "",
+        "below": _cell(mark.said),
+    }
+
+
 def _card(section: Section) -> Content:
     assert section.headline is not None
     return {
@@ -102,6 +118,7 @@ def _card(section: Section) -> Content:
 
 def _section(section: Section) -> Content:
     return {
+        "key": section.key,
         "title": section.title,
         "question": section.question,
         "answer": _cell(section.answer) if section.answer else None,

@@ -20,12 +20,13 @@ COLUMNS = {
     "samples": "Samples",
     "reading": "Reading",
 }
-LINK = """\
-<div style="position:sticky;bottom:0;z-index:1000;padding:0 16px 12px;pointer-events:none">\
-<a href="coordination/" style="pointer-events:auto;display:inline-block;padding:8px 14px;\
-border-radius:18px;background:#3b7dd8;color:#fff;text-decoration:none;\
-font:14px system-ui,sans-serif">Coordination charts</a></div>"""
-"""Below all else, and in sight while one scrolls, so that it never covers the page's end."""
+BAR = """\
+<style>#mcstress-bar{display:flex;flex-wrap:wrap;gap:4px 20px;padding:6px 16px;background:#3b7dd8;\
+color:#fff;font:14px system-ui,sans-serif}#mcstress-bar a{color:#fff}\
+#mcstress-bar.bad{background:#a8241d}#mcstress-bar output{overflow-wrap:anywhere}</style>\
+<div id="mcstress-bar"><a href="coordination/">Coordination charts</a><output></output></div>\
+<script src="coordination/start.js"></script>"""
+"""Above all else and in the page's flow: it covers nothing. A start says there what it does."""
 
 
 def add_tab(web_ui: WebUI, snapshots: Snapshots) -> None:
@@ -73,5 +74,6 @@ def add_link(web_ui: WebUI) -> None:
     @web_ui.app.after_request
     def add(response: Response) -> Response:
         if request.endpoint == "locust.index" and response.mimetype == "text/html":
-            response.set_data(response.get_data(as_text=True).replace("</body>", f"{LINK}</body>"))
+            page = response.get_data(as_text=True)
+            response.set_data(page.replace("<body>", f"<body>{BAR}", 1))
         return response

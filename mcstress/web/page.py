@@ -61,6 +61,7 @@ class Page:
         add("/", self.page)
         add("/bokeh.js", self.library)
         add("/page.js", self.script)
+        add("/start.js", self.start)
         add("/figures", self.figures)
         add("/figures.csv", self.table)
         add("/reports/<name>", self.report)
@@ -79,7 +80,12 @@ class Page:
 
     def script(self) -> Response:
         """What asks for the figures and shows them."""
-        return _answer((TEMPLATES / "page.js").read_text(), SCRIPT)
+        scripts = STYLES / "charts.js", TEMPLATES / "page.js"
+        return _answer("".join(path.read_text() for path in scripts), SCRIPT)
+
+    def start(self) -> Response:
+        """What says in Locust's page that a start is being done."""
+        return _answer((TEMPLATES / "start.js").read_text(), SCRIPT)
 
     def figures(self) -> Response:
         """The figures as JSON; NaN is null."""

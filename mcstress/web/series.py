@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import isfinite
 
-from mcstress.evidence.report.plots import arrivals, heat_map, load_curve, speed
-from mcstress.evidence.report.plots.over_time import edges_ms
+import msgspec
+
+from mcstress.evidence.report.plots import arrivals, heat_map, load_curve, moments, speed
+from mcstress.evidence.report.plots.over_time import SILENCES, edges_ms
 from mcstress.evidence.report.plots.quality import handover_arms
-from mcstress.evidence.report.plots.style import Series, drawable
+from mcstress.evidence.report.plots.style import TICKS, Series, drawable, ticks_over
 from mcstress.evidence.report.sections.load import SEARCH
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.load_curve import pace
@@ -18,9 +20,6 @@ from mcstress.services.clock import CLOCK
 TIME = "time"
 PACES, CROWD = " requests per second", " users"
 """The ranges of the plot of load."""
-SILENCES = " silences"
-"""The source of the times in which nothing succeeded."""
-
 PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 ARRIVAL_S = 2.0
 """How long a worker's figures may be under way: a slot younger than that is not whole yet."""
@@ -31,8 +30,12 @@ GAP = float("nan")
 def all_series(document: RunDocument, *, going_on: bool) -> list[Series]:
     """One for each plot; ``going_on`` leaves out what has not wholly arrived."""
     until_s = CLOCK.now_s() - ARRIVAL_S if going_on else None
+    arrived = document if until_s is None else until(document, until_s)
     return [
-        over_time(document, until_s),
+        over_time(arrived),
+        moments.failures(arrived),
+        moments.lanes(arrived),
+        moments.spread(arrived),
         arrivals.rates(document, until_s),
         handover_arms(document),
         speed.percentiles(document),
@@ -41,15 +44,23 @@ def all_series(document: RunDocument, *, going_on: bool) -> list[Series]:
     ]
 
 
-def over_time(document: RunDocument, until_s: float | None = None) -> Series:
-    """Quality, load, and latency of searches, by slot of the timeline; times in Unix ms."""
+def until(document: RunDocument, until_s: float) -> RunDocument:
+    """The document without the slots of the timeline that end later."""
     timeline = document.timeline
-    slots = [
-        slot for slot in timeline.slots if until_s is None or slot.time + timeline.slot_s <= until_s
-    ]
+    slots = [slot for slot in timeline.slots if slot.time + timeline.slot_s <= until_s]
+    return msgspec.structs.replace(
+        document, timeline=msgspec.structs.replace(timeline, slots=slots)
+    )
+
+
+def over_time(document: RunDocument) -> Series:
+    """Quality, load, and latency of searches, by slot of the timeline; times in Unix ms."""
+    slots = document.timeline.slots
     data = {name: [read(slot) for slot in slots] for name, read in COLUMNS.items()}
     ends = {PACES: _above(data["requests_per_s"]), CROWD: _above(data["users"])}
-    return Series(TIME, data, ends=ends, others={SILENCES: edges_ms(document.silences)})
+    ticks = {TICKS: ticks_over(value for key in PERCENTILES for value in data[key])}
+    others = {SILENCES: edges_ms(document.silences)}
+    return Series(TIME, data, ends=ends, others=others, ticks=ticks)
 
 
 def _above(values: list[float]) -> float:

@@ -39,6 +39,7 @@ LOCUSTS_FIELDS = (
 """What Locust's form sends beside the options that it shows under "Custom parameters"."""
 CLASS_FIELDS = ("user_class_name", "host", "weight", "fixed_count", "tasks")
 """What its class picker sends of a user class; Locust would set any attribute by name."""
+UNDER_WAY = "another start or change is being done; wait for it"
 ENDING_DEADLINE_S = 60.0
 """How long a start waits for the report of the run before."""
 
@@ -92,18 +93,28 @@ class StartForm:
 
     def _checked(self, start: Callable[[], Response]) -> Callable[[], Response]:
         def swarm() -> Response:
-            with self._one_at_a_time:
-                if fault := self._fault(request.form):
-                    host = self._lifecycle.environment.host
-                    return jsonify({"success": False, "message": fault, "host": host})
-                if self._lifecycle.stage != "running":
-                    self._forget()
-                response = start()
-                if self._lifecycle.stage != "running" and not response.get_json()["success"]:
-                    self._lifecycle.leave()
-                return response
+            if not self._one_at_a_time.acquire(blocking=False):
+                return self._refusal(UNDER_WAY)
+            try:
+                return self._started(start)
+            finally:
+                self._one_at_a_time.release()
 
         return swarm
+
+    def _started(self, start: Callable[[], Response]) -> Response:
+        if fault := self._fault(request.form):
+            return self._refusal(fault)
+        if self._lifecycle.stage != "running":
+            self._forget()
+        response = start()
+        if self._lifecycle.stage != "running" and not response.get_json()["success"]:
+            self._lifecycle.leave()
+        return response
+
+    def _refusal(self, reason: str) -> Response:
+        host = self._lifecycle.environment.host
+        return jsonify({"success": False, "message": reason, "host": host})
 
     def _fault(self, form: MultiDict[str, str]) -> str:
         """Why the form is refused, in one line; empty where it is not. Readies the ground."""

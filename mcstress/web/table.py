@@ -18,11 +18,15 @@ from mcstress.metrics.names import METRICS
 from mcstress.metrics.number_format import figure, shown
 from mcstress.tracing.sink import LANGFUSE
 
+MARKS = {"pass": "✓", "fail": "✗", "unknown": "?"}
 CSV_COLUMNS = ["part", "figure", "name", "value", "ci95_low", "ci95_high", "samples", "reading"]
 
 
 class FigureRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure; ``name`` is empty where checks know it by none."""
+    """One figure; ``name`` is empty where checks know it by none.
+
+    ``mark`` stands before it where people read it: Locust's UI knows no colours for a cell.
+    """
 
     part: str
     figure: str
@@ -32,11 +36,12 @@ class FigureRow(msgspec.Struct, frozen=True, kw_only=True):
     samples: int | None = None
     reading: str = ""
     limits: tuple[float, ...] = ()
+    mark: str = ""
 
     def shown(self) -> dict[str, str]:
         """As Locust's UI shows it: texts, which it escapes."""
         return {
-            "part": self.part,
+            "part": f"{self.mark} {self.part}".lstrip(),
             "figure": self.figure,
             "value": self._value(),
             "interval": formatting.interval(
@@ -57,10 +62,15 @@ class FigureRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rows(document: RunDocument | None) -> list[FigureRow]:
-    """Verdict, checks, figures, completeness; empty where there is no run."""
+    """Verdict, checks (those that failed first), figures, completeness; empty without a run."""
     if document is None:
         return []
-    verdict = FigureRow(part="Verdict", figure=document.verdict, reading=verdict_line(document))
+    verdict = FigureRow(
+        part="Verdict",
+        figure=document.verdict,
+        reading=f"Run {document.run.run_id}, {verdict_line(document)}",
+        mark=MARKS.get(document.verdict, ""),
+    )
     scenario = FigureRow(part="Scenario", figure=document.asked.title or document.asked.name)
     return [
         verdict,
@@ -84,7 +94,7 @@ def as_csv(table: Sequence[FigureRow]) -> str:
 
 
 def _checks(document: RunDocument) -> Iterator[FigureRow]:
-    for check in document.checks:
+    for check in sorted(document.checks, key=lambda one: one.verdict != "fail"):
         yield FigureRow(
             part="Checks",
             figure=check.check,
@@ -94,6 +104,7 @@ def _checks(document: RunDocument) -> Iterator[FigureRow]:
             samples=check.samples,
             reading=f"{check.verdict}: {check.reason}",
             limits=(check.threshold,),
+            mark=MARKS.get(check.verdict, ""),
         )
 
 

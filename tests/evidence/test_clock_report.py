@@ -9,6 +9,7 @@ from made_report import START_S, MadeRun, made_document, run_section, typed
 from mcstress.evidence.document_parts import ClockNote, Completeness
 from mcstress.evidence.report.html import PLOTS, html
 from mcstress.evidence.report.markdown import markdown
+from mcstress.evidence.report.section import Table
 from mcstress.evidence.report.sections.clock import clock
 from mcstress.evidence.report.view import view
 from mcstress.evidence.run_document import build, head_of
@@ -137,3 +138,9 @@ def test_the_live_page_says_the_scenarios_time(document, monkeypatch):
     shown = content(Snapshot(1, "running", document), [])
     assert ", day 2, 09:12 of the clock: " in shown["headline"]
     assert "By the clock" in [section["title"] for section in shown["sections"]]
+
+
+def test_a_column_with_what_was_never_seen_to_end_is_one_of_figures():
+    cells = (["1,735"], ["> 10 s"], ["> 340 ms"], ["> 0.999"], ["\u2013"], [""])
+    assert Table(["p95"], list(cells)).numeric == [True]
+    assert Table(["p95"], [["> what"], ["1"]]).numeric == [False]

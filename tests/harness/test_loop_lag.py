@@ -7,6 +7,7 @@ from time import perf_counter
 import gevent
 import numpy as np
 import pytest
+from gevent.monkey import get_original
 from tcp.until import until
 
 from mcstress.process.loop_lag import MOST_LAG_MS, MOST_SHARE, LoopLag, LoopSecond, p99
@@ -37,9 +38,23 @@ def test_a_loop_that_is_held_up_is_seen_in_its_second_and_each_is_told_once():
         pass
     until(lambda: seconds.extend(lag.take()) or seconds, 30)
     lag.stop()
-    (second,) = seconds
-    assert second.saturated
+    second = seconds[0]
+    assert all(one.saturated for one in seconds)
     assert second.lag_p99_ms > 1000
     assert abs(second.time - begun_s) < 2
     assert 0 < second.cpu_share < 1.1
     assert lag.take() == []
+
+
+def test_each_second_counts_in_which_a_process_was_frozen():
+    frozen_s, lag, seconds = 2.6, LoopLag(), []
+    lag.start()
+    gevent.sleep(0.3)
+    get_original("time", "sleep")(frozen_s)
+    until(lambda: seconds.extend(lag.take()) or seconds, 30)
+    lag.stop()
+    assert len(seconds) >= round(frozen_s)
+    assert all(second.saturated for second in seconds)
+    assert seconds[0].lag_p99_ms > 1000 * frozen_s / 2
+    times = [second.time for second in seconds]
+    assert times == [*range(times[0], times[0] + len(times))]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from made_run import K, MadeRun, users_timeline
 
 from mcstress.metrics.by_question import questions_needed
+from mcstress.metrics.check import SPANS
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.latency import PART_PHASES
 from mcstress.metrics.names import METRICS, find, metric_names
@@ -63,6 +64,8 @@ def test_what_the_target_cannot_do_is_skipped_with_that_reason():
     st.sampled_from(["", " ", "   "]),
 )
 def test_every_name_operator_and_number_parses(name, compared, number, space):
+    if METRICS[name].unit in SPANS:
+        number = 1.0  # what all of these can be
     check = parse_check(f"{space}{name}{space}{compared}{space}{number!r}{space}", needs=3)
     assert (check.metric, check.operator, check.threshold) == (name, compared, number)
     assert check.needs == 3
@@ -85,6 +88,9 @@ def test_every_name_operator_and_number_parses(name, compared, number, space):
         ("determinism.mean_jaccard 0.95", "0.95", "one of < <= > >= == !="),
         ("determinism.mean_jaccard >=", "", "expected a number"),
         ("determinism.mean_jaccard >= 95%", "95%", "expected a number"),
+        ("determinism.mean_jaccard >= 1.5", "1.5", "that the figure can have, from 0 to 1"),
+        ("handover.verbatim.lift > -1.1", "-1.1", "that the figure can have, from -1 to 1"),
+        ("inbox.mean_rating >= 50", "50", "that the figure can have, from 1 to 5"),
         ("determinism.mean_jaccard >= nan", "nan", "expected a number"),
         ("determinism.mean_jaccard >= 0.9 0.8", "0.8", "expected nothing more"),
         ("0.95 <= determinism.mean_jaccard", "0.95", "the name of a figure"),

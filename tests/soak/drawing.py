@@ -27,12 +27,14 @@ def draw(sizes, warm_up: float, path) -> None:
 
 
 def plot(sizes, size, begun, warm_up_min):
-    drawn = figure(title=TITLES[size], width=560, height=300, x_axis_label="minutes")
+    drawn = figure(title=TITLES[size], width=620, height=300, x_axis_label="minutes")
     drawn.add_layout(BoxAnnotation(right=warm_up_min, fill_alpha=0.08, fill_color="black"))
     for (process, lines), colour in zip(sizes.items(), Category10_4, strict=False):
         minutes = [(line["time"] - begun) / 60 for line in lines]
         values = [line[size] for line in lines]
         drawn.line(minutes, values, color=colour, line_width=1.5, legend_label=process)
     drawn.y_range.start = 0
-    drawn.legend.location = "bottom_right"
+    drawn.add_layout(drawn.legend[0], "above")
+    drawn.legend.orientation = "horizontal"
+    drawn.legend.label_text_font_size = "8pt"
     return drawn

@@ -22,11 +22,12 @@ from standin.process import Standin
 
 DURATION_S = float(os.environ.get("SOAK_S", "1800"))
 USERS = int(os.environ.get("SOAK_USERS", "500"))
-RATE = float(os.environ.get("SOAK_RATE", "40"))
+RATE = float(os.environ.get("SOAK_RATE", "150"))
 SIZES = 180
 """How many times each process writes how large it is."""
-WARM_UP = 0.35
-"""This share of the run is left out of the slope: the ramp, caches, the killed worker's users."""
+WARM_UP = 0.4
+"""This share of the run is left out of the slope: the ramp, caches, the killed worker's users, and
+the rounds until each question was asked in each wording, of which figures are kept by question."""
 SLOWEST_START_S = 30.0
 """From the beginning of the run time to second 0 of the schedule: the ramp, on a busy machine."""
 TURN = 1 / 30
@@ -35,6 +36,9 @@ UNSEEN_S = 2.0
 """A killed worker has told its master all but the last second, in turns of a second."""
 ALLOWED = {"rss_mb": 6.0, "files": 4.0, "greenlets": 6.0}
 """Growth over the rest of the run that is none: what an allocator and a connection more take."""
+WAITING_LISTS_MB = 60.0
+"""Under a schedule carol, whose rounds are shorter, gets ahead of her trio, and her lists wait for
+the others' on the master: 200,000 at most (metrics/rounds.py)."""
 
 SERVICE_FAULTS = (
     {"fault": "500", "fault_every": 3},
@@ -88,11 +92,13 @@ def act(what, settings, services, langfuse, deployment):
 
 
 def read_sizes(folder: Path):
-    """The lines of each process, by its name."""
-    return {
+    """The lines of each process by its name, while there was load: a report takes what it takes."""
+    told = {
         path.name.partition(".")[0]: [json.loads(line) for line in path.read_text().splitlines()]
         for path in sorted(folder.glob("*.sizes.jsonl"))
     }
+    end_s = min(lines[0]["time"] for lines in told.values()) + DURATION_S
+    return {name: [one for one in lines if one["time"] < end_s] for name, lines in told.items()}
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +141,9 @@ def test_nothing_grows(soak, size):
     for process, lines in soak.sizes.items():
         grown = growth([line["time"] for line in lines], [line[size] for line in lines], WARM_UP)
         print(f"{process} {size}: {grown}")  # noqa: T201  (the figures of docs/reliability.md)
+        waiting_mb = WAITING_LISTS_MB if size == "rss_mb" and "Master" in process else 0.0
         if grown.duration_s > DURATION_S / 4:
-            assert grown.low <= ALLOWED[size], (process, size, grown)
+            assert grown.low <= ALLOWED[size] + waiting_mb, (process, size, grown)
 
 
 @pytest.mark.soak

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from browser import PLOTS_DRAWN
+from browser import LIVE_PLOTS_DRAWN
 from web_run import FORM, WebRun, two_workers
 
 OPEN = ("/login", "/enter", "/rules", "/static/<path:filename>", "/assets/<path:path>")
@@ -61,7 +61,7 @@ def test_two_workers_under_a_base_path(services, tmp_path, page):
         made = document["completeness"]["events_made"]
         assert made == 6 * 73 / 3
         assert f"{made}" in json.dumps(told["sections"][-1])
-        page.until(f"() => ({PLOTS_DRAWN})().every(Boolean)")
+        page.until(LIVE_PLOTS_DRAWN)
         page.wait_for_selector("text=worker-1")
         page.click("nav >> text=Locust")
         page.wait_for_selector("button:has-text('New')")

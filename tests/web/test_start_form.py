@@ -1,10 +1,11 @@
 """The start form refuses what is wrong, lets a run be ramped, and gives every run its report."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
-from browser import PLOTS_DRAWN
+from browser import LIVE_PLOTS_DRAWN
 from endtoend.locust_run import CHECKOUT, until
 from web_run import WebRun
 
@@ -127,7 +128,7 @@ def test_the_table_as_csv(finished):
 def test_the_page_stays_in_a_narrow_window_and_in_the_dark(finished, chromium, dark, width):
     chromium.fresh(dark=dark, width=width)
     chromium.goto(finished.coordination)
-    chromium.until(f"() => ({PLOTS_DRAWN})().every(Boolean)")
+    chromium.until(LIVE_PLOTS_DRAWN)
     assert chromium.errors() == []
     assert chromium.evaluate("document.documentElement.scrollWidth") == width
     paper = chromium.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -143,7 +144,7 @@ def test_what_others_named_stays_text(web, page, tmp_path):
     figures = web.run_to_the_end(scenario=path, check=check)
     assert ROLE.replace("$$", "$ $") in str(figures["series"])
     page.goto(web.coordination)
-    page.until(f"() => ({PLOTS_DRAWN})().every(Boolean)")
+    page.until(LIVE_PLOTS_DRAWN)
     assert page.evaluate("window.hacked") is None
     assert page.errors() == []
     assert all(address.startswith(web.url) for address in page.requests())
@@ -152,7 +153,15 @@ def test_what_others_named_stays_text(web, page, tmp_path):
 def test_an_empty_host_is_the_embedded_stack_and_lasts_as_long_as_its_run(web):
     children = psutil.Process(web.process.pid).children
     assert children() == []
-    figures = web.run_to_the_end(host="", llm_host="")
+    before = len(web.figures()["reports"])
+    with ThreadPoolExecutor(1) as second_browser:
+        first = second_browser.submit(web.start, host="", llm_host="", rounds=1)
+        until(children, what="the embedded stack")
+        assert "another start" in web.start(host="", llm_host="", rounds=1)["message"]
+        assert first.result()["success"]
+    until(lambda: len(web.figures()["reports"]) > before, what="a report")
+    figures = web.until_stage("finished")
+    assert len(figures["reports"]) == before + 1
     facts = ["".join(part["text"] for part in fact["parts"]) for fact in figures["facts"]]
     (said,) = (fact for fact in facts if fact.startswith("gateway: "))
     assert said.startswith("gateway: built-in test server")

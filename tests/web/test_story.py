@@ -1,13 +1,12 @@
 """A run in the web UI as its user sees it: form, tab, charts, stop, report, and once more."""
 
 import pytest
-from browser import PLOTS_DRAWN
+from browser import LIVE_PLOTS_DRAWN
 from endtoend.locust_run import until
 from web_run import WebRun
 
 pytestmark = pytest.mark.browser
 
-ALL_DRAWN = f"() => {{ const drawn = ({PLOTS_DRAWN})(); return drawn.every(Boolean); }}"
 ROWS = """() => Object.fromEntries([...document.querySelectorAll('tbody tr')].map(
   row => [...row.cells].map(cell => cell.innerText)).map(cells => [cells[1], cells[2]]))"""
 ALERT = "[role=alert] >> text="
@@ -34,7 +33,7 @@ def stop(page):
 
 def opened(page, address):
     page.goto(address)
-    page.until(ALL_DRAWN)
+    page.until(LIVE_PLOTS_DRAWN)
 
 
 def test_from_the_form_to_the_second_report(web, page):
@@ -49,10 +48,12 @@ def test_from_the_form_to_the_second_report(web, page):
     begin(page, check="determinism.mean_jacard >= 1", thinkTime="0.02")
     page.wait_for_selector(f"{ALERT}did you mean determinism.mean_jaccard")
     assert "success" not in page.text("form")
+    assert "Refused: " in page.text("#mcstress-bar")
     begin(page, check="errors.rate <= 0.5; determinism.pairs >= 1")
 
     page.click("role=tab[name=Coordination]")
     page.wait_for_selector("text=rank-biased overlap")
+    assert page.text("#mcstress-bar") == "Coordination charts"
     page.wait_for_selector("text=determinism.pairs >= 1")
 
     opened(page, web.coordination)

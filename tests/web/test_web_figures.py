@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from mcstress import snapshots as web_snapshot
+from mcstress.evidence.document_parts import Service
+from mcstress.evidence.report.head import SHOWN_MARKS
 from mcstress.evidence.report.plots.arrivals import offered_and_begun, rates
 from mcstress.evidence.run_document import document_of
 from mcstress.metrics.arrivals import OfferedSecond
@@ -18,7 +20,7 @@ from mcstress.metrics.names import METRICS
 from mcstress.snapshots import LEAST_S, MOST_S, Snapshot, Snapshots
 from mcstress.web.charts import empty_charts
 from mcstress.web.content import content
-from mcstress.web.series import all_series, over_time
+from mcstress.web.series import all_series, over_time, until
 from mcstress.web.table import CSV_COLUMNS, as_csv, rows
 
 PARTS = [
@@ -29,6 +31,8 @@ PARTS = [
     "Handover",
     "Memory",
     "Freshness",
+    "Changes",
+    "Recordings",
     "Swap",
     "Inbox",
     "Errors",
@@ -55,8 +59,8 @@ def test_each_plot_has_its_series_and_each_end_its_range(document):
 def test_a_slot_that_has_not_wholly_arrived_is_not_shown_yet(document):
     slots, width_s = document.timeline.slots, document.timeline.slot_s
     end_s = slots[-1].time + width_s
-    assert len(over_time(document, end_s).data["time"]) == len(slots)
-    assert len(over_time(document, end_s - 0.1).data["time"]) == len(slots) - 1
+    assert len(over_time(until(document, end_s)).data["time"]) == len(slots)
+    assert len(over_time(until(document, end_s - 0.1)).data["time"]) == len(slots) - 1
     assert len(over_time(document).data["time"]) == len(slots)
 
 
@@ -99,9 +103,11 @@ def test_the_table_has_every_figure_as_the_document_has_it(document):
     for name, row in shown.items():
         assert name in METRICS
         assert row.value == document.figure(name)
-    assert [row.figure for row in table if row.part == "Checks"] == [
-        check.check for check in document.checks
-    ]
+    checks = [row for row in table if row.part == "Checks"]
+    assert {row.figure for row in checks} == {check.check for check in document.checks}
+    marks = [row.shown()["part"] for row in checks]
+    assert marks == sorted(marks, key=lambda one: one != "✗ Checks"), "what failed comes first"
+    assert "✗ Checks" in marks
     assert all(isinstance(cell, str) for row in table for cell in row.shown().values())
 
 
@@ -117,11 +123,22 @@ def test_the_csv_file_can_be_read_back(document):
 @pytest.mark.parametrize("stage", ["running", "ending", "finished"])
 def test_the_page_is_told_all_of_the_report(document, stage):
     told = msgspec.json.decode(msgspec.json.encode(content(Snapshot(1, stage, document), [])))
-    assert len(told["cards"]) == 5
+    assert len(told["cards"]) == 4
+    shown = [one["question"] for one in told["marks"]]
+    assert shown == [name for name in SHOWN_MARKS if name != "Silences"], "it has no availability"
+    assert {one["section"] for one in told["examples"]} <= {one["key"] for one in told["sections"]}
     assert [one["title"] for one in told["sections"]][:3] == ["Checks", "Relevance", "Diversity"]
     link = {"href": "https://langfuse.example/project/p1/sessions/0123456789abcdef"}
     assert link.items() <= told["facts"][-1]["parts"][0].items()
     assert (told["verdict"] is not None) == (stage == "finished")
+
+
+def test_what_was_tested_is_told_by_its_address(document):
+    services = [Service(name="gateway", url="http://gateway:3110"), document.run.services[1]]
+    run = msgspec.structs.replace(document.run, services=services)
+    seen = msgspec.structs.replace(document, run=run)
+    told = msgspec.json.decode(msgspec.json.encode(content(Snapshot(1, "running", seen), [])))
+    assert told["marks"][0]["value"] == "http://gateway:3110"
 
 
 def test_before_the_first_run_there_is_nothing_but_a_hint():

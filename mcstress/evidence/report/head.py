@@ -20,8 +20,10 @@ from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.availability import LLM
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.metric import UNSENT_STEPS
+from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import FigureSection
 
+LONGEST_SILENCE = "availability.longest_silence_s"
 BUILT_IN = "the built-in test server, not your system"
 SHOWN_MARKS = ("Tested", "Failed steps", "Silences", "Load", "Speed")
 
@@ -92,7 +94,9 @@ def _silences(document: RunDocument) -> Mark | None:
         return Mark("Silences", "none", "something succeeded all the time", "availability")
     longest_s = max(one["longest_silence_s"] for one in both)
     told = f"the longest {longest_s:.1f} s"
-    return Mark("Silences", formatting.count(number), Reading(told, "bad"), "availability")
+    is_healthy = longest_s <= METRICS[LONGEST_SILENCE].ranges[0].limit
+    said = Reading(told, "fair" if is_healthy else "bad")
+    return Mark("Silences", formatting.count(number), said, "availability")
 
 
 def _load(document: RunDocument) -> Mark | None:

@@ -6,7 +6,7 @@ security policy in the page forbids whatever might have slipped through to load 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,21 +15,23 @@ import msgspec
 from bokeh.document import Document
 from bokeh.embed import components
 from bokeh.model import Model
+from bokeh.plotting import figure
 from jinja2 import Template
 from markupsafe import Markup
 
-from mcstress.evidence.document_parts import RunSection
-from mcstress.evidence.report import formatting
+from mcstress.evidence.report.examples import groups
 from mcstress.evidence.report.page_assets import library_tag, page_environment
-from mcstress.evidence.report.plots import arrivals, clock, quality, speed
+from mcstress.evidence.report.plots import arrivals, clock, moments, quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
+from mcstress.evidence.report.plots.style import Series
 from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.report.section import Beside, Link, Verbatim
 from mcstress.evidence.report.view import view
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.results import ChangedReissue, NamedHit
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 class Plot(msgspec.Struct, frozen=True):
@@ -37,6 +39,18 @@ class Plot(msgspec.Struct, frozen=True):
 
     draw: Callable[[RunDocument], Model | None]
     caption: str
+
+
+def drawn(
+    read: Callable[[RunDocument], Series], draw: Callable[[Series], figure]
+) -> Callable[[RunDocument], Model | None]:
+    """Draws what ``read`` gives, where there is anything."""
+
+    def made(document: RunDocument) -> Model | None:
+        shown = read(document)
+        return draw(shown) if next(iter(shown.data.values())) else None
+
+    return made
 
 
 PLOTS: Mapping[str, tuple[Plot, ...]] = {
@@ -77,12 +91,29 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
             "Response of the appointments due in each hour, with determinism and users then.",
         ),
     ),
+    "errors": (
+        Plot(
+            drawn(moments.failures, moments.draw_failures),
+            "Failed steps a second, by reason. Shaded: nothing of the gateway succeeded.",
+        ),
+    ),
+    "over_time": (
+        Plot(
+            drawn(moments.lanes, moments.draw_lanes),
+            "Events by phase: the darker, the more; red where more than 1 % were not whole. "
+            "Shaded: nothing of the gateway succeeded.",
+        ),
+    ),
     "latency": (
         Plot(speed.by_step, "Percentiles of each step; the line reaches to the largest latency."),
         Plot(
             speed.over_time,
             "Dots: p50; rings: p95 where there are samples enough; grey: users. A click on a name "
             "fades its step.",
+        ),
+        Plot(
+            drawn(moments.spread, moments.draw_spread),
+            "Searches by how long they took: the darker, the larger a share of that moment's.",
         ),
     ),
     "load_curve": (
@@ -95,25 +126,12 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
 }
 
 
-NamedHits = list[NamedHit | str]
-
-
 class PlacedPlot(msgspec.Struct, frozen=True):
-    """A plot's place in the page."""
+    """A plot's place in the page; ``file``: what its series are called when they are saved."""
 
     div: Markup
     caption: str
-
-
-class WorstReissue(msgspec.Struct, frozen=True):
-    """A reissue that changed, its two lists rank by rank; a hit is marked that the other lacks."""
-
-    label: str
-    query: str
-    jaccard: str
-    rbo: str
-    ranks: list[tuple[str, bool, str, bool]]
-    link: str
+    file: str
 
 
 def html(
@@ -127,8 +145,9 @@ def html(
         plots=drawn,
         script=script,
         shared=assets == "shared",
+        charts=_trusted((TEMPLATES / "charts.js").read_text()),
         library=library_tag(assets) if script else "",
-        worst=[_worst(one, report.run) for one in document.worst_reissues],
+        examples=groups(document),
         settings=[(key, str(value)) for key, value in report.run.settings.items()],
         versions=[*report.run.versions.items()],
     )
@@ -148,7 +167,12 @@ def _drawn(document: RunDocument) -> tuple[Markup, dict[str, list[PlacedPlot]]]:
     script, divs = embedded(models)
     places: dict[str, list[PlacedPlot]] = {}
     for (key, caption, _), div in zip(found, divs, strict=True):
-        places.setdefault(key, []).append(PlacedPlot(_trusted(div), caption))
+        here = places.setdefault(key, [])
+        here.append(
+            PlacedPlot(
+                _trusted(div), caption, f"run-{document.run.run_id}-{key}-{len(here) + 1}.csv"
+            )
+        )
     return _trusted(script), places
 
 
@@ -167,42 +191,13 @@ def embedded(models: list[Model]) -> tuple[str, list[str]]:
 
 
 def _trusted(text: str) -> Markup:
-    """Markup that Bokeh made."""
+    """Markup that Bokeh made, or a file of ours."""
     return Markup(text)  # noqa: S704  (Bokeh escapes the data within)
-
-
-def _worst(one: ChangedReissue, run: RunSection) -> WorstReissue:
-    return WorstReissue(
-        label=f"{one.coordinator}, round {one.round}: {one.role}, {one.contract}",
-        query=one.query,
-        jaccard=formatting.score(one.jaccard),
-        rbo=formatting.score(one.rbo),
-        ranks=[*_side_by_side(one.baseline, one.reissue)],
-        link=run.trace_link(one.trace_id),
-    )
-
-
-def _side_by_side(
-    baseline: list[NamedHit | str], reissue: list[NamedHit | str]
-) -> Iterator[tuple[str, bool, str, bool]]:
-    before, after = [*map(_hit, baseline)], [*map(_hit, reissue)]
-    kept, again = set(before), set(after)
-    for rank in range(max(len(before), len(after))):
-        old = before[rank] if rank < len(before) else ""
-        new = after[rank] if rank < len(after) else ""
-        yield old, bool(old) and old not in again, new, bool(new) and new not in kept
-
-
-def _hit(listed: NamedHit | str) -> str:
-    """``w-00007 · workers``: an id is unique within its corpus only. Older documents have ids."""
-    if isinstance(listed, str):
-        return listed
-    return f"{listed.id} · {listed.corpus}" if listed.corpus else listed.id
 
 
 @cache
 def _template() -> Template:
-    environment = page_environment(Path(__file__).with_name("templates"))
+    environment = page_environment(TEMPLATES)
     environment.tests["reading"] = lambda value: isinstance(value, Reading)
     environment.tests["verbatim"] = lambda value: isinstance(value, Verbatim)
     environment.tests["beside"] = lambda value: isinstance(value, Beside) and bool(value)

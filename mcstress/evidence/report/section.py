@@ -13,7 +13,7 @@ from mcstress.evidence.report.readings import Reading
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.results import FigureSection
 
-_FIGURE = re.compile(r"(?:< )?[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|\u2013$")
+_FIGURE = re.compile(r"(?:< )?[-+\u2212\[]*\d[^a-z]*( of [\d,]+)?$|> [\d.,]+(?: %| m?s)?$|\u2013$")
 
 
 class Verbatim(str):

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+_BUFFER_BYTES = 1 << 20
+
 
 @contextmanager
 def atomic_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
@@ -17,7 +19,7 @@ def atomic_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(beside, "wb", opener=owners_alone if private else None) as file:
+        with open(beside, "wb", _BUFFER_BYTES, opener=owners_alone if private else None) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

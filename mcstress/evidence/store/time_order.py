@@ -1,14 +1,15 @@
 """Events of several append-only files in time order, without holding them.
 
 A file has its events in the order of their ends, and each says when it began; so they are sorted,
-not merged: 48 bytes an event stay in memory (48 MB for a million), the events stay on disk.
+not merged. Of each event a row of 40 bytes is kept, of which a million at most stay in memory; the
+events stay on disk.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,20 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.event_line import QUICK, Damage, EventMark, ReadOptions, mark_decoder
 from mcstress.evidence.store.lines import DECODE_ERRORS, Line
 from mcstress.evidence.store.lines_digest import FileTally, LinesDigest
+from mcstress.evidence.store.sorted_rows import Rows, SortedRows
 from mcstress.evidence.store.source import EventsFile, Source
 from mcstress.metrics.event import Event
 
 _CHUNK = 10_000
+_BLOCK = 100_000
 END = "end"
+
+_ROW = np.dtype(
+    [("time", "f8"), ("seq", "i8"), ("offset", "i8"), ("worker", "u4"), ("file", "u4"),
+     ("length", "u4")]
+)  # fmt: skip
+"""An event: time in s since 1970, worker by its number, and the place of its line in bytes."""
+_WORD_BITS = 64
 
 
 class _RecordMark(msgspec.Struct):
@@ -65,53 +75,96 @@ class TimeOrder:
         self.files = [FileTally() for _ in self.sources]
         self._tallies: defaultdict[tuple[int, str], LinesDigest] = defaultdict(LinesDigest)
         self._reading = reading
-        marks = _Marks()
+        self._rows = SortedRows("time")
+        self._marks = _Marks(self._rows)
         for file, source in enumerate(self.sources):
-            self._read(file, source, marks)
-        self._columns = marks.in_order()
-        self._names = marks.worker_names()
-        self.repeated = len(marks.times) - len(self)
+            self._read(file, source)
+        self._marks.put_away()
+        self._ranks = self._marks.ranks()
+        self._count = sum(map(len, self._in_order()))
+        self.repeated = self._marks.count - self._count
         self.workers = self._add_up()
         if self.repeated:
             self.workers = self._tallied_once()
 
     def __len__(self) -> int:
-        return len(self._columns.offsets)
+        return self._count
 
     def raw_events(self) -> Iterator[bytes]:
         """The events as they stand in their files, without newline."""
-        return self._read_back(slice(None))
+        return self._read_back(self._in_order())
 
     def raw_events_as_made(self) -> Iterator[bytes]:
         """The same, each worker's in its own order, the workers side by side in time.
 
         An event counts as begun when the latest of those before it did.
         """
-        columns = self._columns
-        latest = np.empty_like(columns.times)
-        as_made = np.lexsort((columns.offsets, columns.seqs, columns.workers))
-        for worker in range(len(self._names)):
-            own = as_made[columns.workers[as_made] == worker]
-            latest[own] = np.maximum.accumulate(columns.times[own])
-        order = np.lexsort((columns.offsets, columns.seqs, columns.workers, latest))
-        return self._read_back(order)
+        made = SortedRows("time")
+        latest: dict[int, float] = {}
+        for rows in self._by_worker():
+            ends = np.flatnonzero(np.diff(rows["worker"])) + 1
+            for own in np.split(rows, ends):
+                worker = int(own["worker"][0])
+                own["time"][0] = max(own["time"][0], latest.get(worker, -np.inf))
+                own["time"] = np.maximum.accumulate(own["time"])
+                latest[worker] = float(own["time"][-1])
+            made.add(rows)
+        return self._read_back(made.blocks(_settled("time", "worker", "seq", "offset", "file")))
 
     def missing(self) -> dict[str, int]:
         """How many numbers each worker's events leave out, where it leaves out any."""
-        columns = self._columns
-        found = {}
-        for worker, name in enumerate(self._names):
-            seqs = np.unique(columns.seqs[columns.workers == worker])
+        last: dict[int, int] = {}
+        found: defaultdict[int, int] = defaultdict(int)
+        for rows in self._by_worker():
             # Unstamped events have number 0; the last may be missing, which no gap shows.
-            if len(seqs) and (gap := int(seqs[-1]) - np.count_nonzero(seqs)):
-                found[name] = int(gap)
-        return found
+            for worker in np.unique(rows["worker"]).tolist():
+                seqs = np.unique(rows["seq"][rows["worker"] == worker])
+                before = last.get(worker, 0)
+                seqs = seqs[seqs > before]
+                if len(seqs):
+                    last[worker] = int(seqs[-1])
+                    found[worker] += last[worker] - before - len(seqs)
+        names = self._marks.names()
+        return {names[worker]: gap for worker, gap in sorted(found.items()) if gap}
 
-    def _read_back(self, order: slice | NDArray[np.int64]) -> Iterator[bytes]:
+    def _in_order(self) -> Iterator[Rows]:
+        """The events by (time, worker, seq), each once; workers by the rank of their names."""
+        settled = _settled("time", "worker", "seq")
+
+        def settle(rows: Rows) -> Rows:
+            return _once(settled(self._ranked(rows)))
+
+        return self._rows.blocks(settle)
+
+    def _by_worker(self) -> Iterator[Rows]:
+        """The events by (worker, seq, offset)."""
+        bits = max(self._marks.largest_seq, 1).bit_length()
+        if bits + len(self._ranks).bit_length() > _WORD_BITS:
+            raise UsageError(f"{self.paths[0]}: more workers and higher numbers than a run has")
+        keyed = SortedRows("key")
+        for rows in self._in_order():
+            with_key = np.empty(len(rows), [*_ROW.descr, ("key", "u8")])
+            for name in _ROW.fields or ():
+                with_key[name] = rows[name]
+            with_key["key"] = rows["worker"].astype(np.uint64) << np.uint64(bits)
+            with_key["key"] |= np.maximum(rows["seq"], 0).astype(np.uint64)
+            keyed.add(with_key)
+        return keyed.blocks(_settled("key", "offset", "time", "file"))
+
+    def _ranked(self, rows: Rows) -> Rows:
+        """With workers by the rank of their names in place of the order in which they came."""
+        rows["worker"] = self._ranks[rows["worker"]]
+        return rows
+
+    def _read_back(self, blocks: Iterator[Rows]) -> Iterator[bytes]:
         with ExitStack() as opened:
             read = [opened.enter_context(source.opened()) for source in self.sources]
-            for file, offset, length in self._places(order):
-                yield read[file](length, offset)
+            for rows in blocks:
+                for start in range(0, len(rows), _CHUNK):
+                    part = rows[start : start + _CHUNK]
+                    places = (part[name].tolist() for name in ("file", "length", "offset"))
+                    for file, length, offset in zip(*places, strict=True):
+                        yield read[file](length, offset)
 
     def raw_records(self, kind: str) -> Iterator[bytes]:
         """The records of ``kind``."""
@@ -134,13 +187,13 @@ class TimeOrder:
             workers[mark_decoder.decode(raw).worker].add(raw)
         return workers
 
-    def _read(self, file: int, source: Source, marks: _Marks) -> None:
+    def _read(self, file: int, source: Source) -> None:
         for line in source.lines():
             try:
                 if line.is_record and not line.fault:
                     self._add_record(file, line)
                 else:
-                    self._add_event(file, line, marks)
+                    self._add_event(file, line)
             except (*DECODE_ERRORS, ValueError) as error:
                 if line.torn:
                     self.torn += 1
@@ -161,80 +214,79 @@ class TimeOrder:
         if kind != END:
             self.files[file].records.add(line.text)
 
-    def _add_event(self, file: int, line: Line, marks: _Marks) -> None:
+    def _add_event(self, file: int, line: Line) -> None:
         mark = self._reading.mark(line)
-        marks.add(file, line, mark)
+        self._marks.add(file, line, mark)
         self._tallies[file, mark.worker].add(line.text)
-
-    def _places(self, order: slice | NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-        found = self._columns
-        columns = [column[order] for column in (found.files, found.offsets, found.lengths)]
-        for start in range(0, len(self), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            yield from zip(*(column[part].tolist() for column in columns), strict=True)
-
-
-class EventColumns(msgspec.Struct, frozen=True):
-    """Events in order, by column: times in s since 1970, workers by their number."""
-
-    times: NDArray[np.float64]
-    workers: NDArray[np.int64]
-    seqs: NDArray[np.int64]
-    files: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    lengths: NDArray[np.int64]
 
 
 class _Marks:
-    """Time, worker, seq and place of each event, as columns of 8 bytes."""
+    """Makes rows of events, and numbers their workers in the order in which they come."""
 
-    def __init__(self) -> None:
-        self.times = array("d")
-        self._workers = array("q")
-        self._seqs = array("q")
-        self._files = array("q")
-        self._offsets = array("q")
-        self._lengths = array("q")
-        self._worker_numbers: dict[str, int] = {}
+    def __init__(self, rows: SortedRows) -> None:
+        self.count = 0
+        self.largest_seq = 0
+        self._rows = rows
+        self._numbers: dict[str, int] = {}
+        self._empty()
+
+    def _empty(self) -> None:
+        self._columns: dict[str, array[Any]] = {
+            name: array(code) for name, code in zip(_ROW.names or (), "dqqIII", strict=True)
+        }
+        self._appends = [column.append for column in self._columns.values()]
 
     def add(self, file: int, line: Line, mark: Event | EventMark) -> None:
-        numbers = self._worker_numbers
+        """Make a row of an event."""
+        numbers = self._numbers
+        time, seq, offset, worker, file_, length = self._appends
         # A float holds microseconds of this century exactly enough to tell any two apart.
         time_s = mark.time.timestamp()
-        self._seqs.append(mark.seq)  # first: it refuses a number of 20 digits
-        self.times.append(time_s)
-        self._workers.append(numbers.setdefault(mark.worker, len(numbers)))
-        self._files.append(file)
-        self._offsets.append(line.offset)
-        self._lengths.append(len(line.text))
+        seq(mark.seq)  # first: it refuses a number of 20 digits
+        time(time_s)
+        offset(line.offset)
+        worker(numbers.setdefault(mark.worker, len(numbers)))
+        file_(file)
+        length(len(line.text))
+        if len(self._columns["seq"]) >= _BLOCK:
+            self.put_away()
 
-    def worker_names(self) -> list[str]:
-        """The workers, in the order of their numbers in the columns."""
-        return sorted(self._worker_numbers)
+    def put_away(self) -> None:
+        """Hand over the rows that were made."""
+        made = self._columns
+        self._empty()
+        rows = np.empty(len(made["time"]), _ROW)
+        for name, column in made.items():
+            rows[name] = column
+        self.count += len(rows)
+        self.largest_seq = max(self.largest_seq, int(rows["seq"].max(initial=0)))
+        self._rows.add(rows)
 
-    def in_order(self) -> EventColumns:
-        """The events in order, each once."""
-        times = np.frombuffer(self.times, dtype=np.float64)
-        workers, seqs = self._worker_ranks(), _integers(self._seqs)
-        order = np.lexsort((seqs, workers, times))
-        order = order[_first_of_equals(times[order], workers[order], seqs[order])]
-        places = (_integers(one)[order] for one in (self._files, self._offsets, self._lengths))
-        return EventColumns(times[order], workers[order], seqs[order], *places)
+    def names(self) -> list[str]:
+        """The workers, by their rank."""
+        return sorted(self._numbers)
 
-    def _worker_ranks(self) -> NDArray[np.int64]:
-        rank = {name: rank for rank, name in enumerate(self.worker_names())}
-        ranks = np.array([rank[name] for name in self._worker_numbers], dtype=np.int64)
-        return ranks[_integers(self._workers)]
-
-
-def _integers(column: array[int]) -> NDArray[np.int64]:
-    return np.frombuffer(column, dtype=np.int64)
+    def ranks(self) -> NDArray[np.uint32]:
+        """The rank of each worker by its number."""
+        rank = {name: rank for rank, name in enumerate(self.names())}
+        return np.array([rank[name] for name in self._numbers], dtype=np.uint32)
 
 
-def _first_of_equals(*keys: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a row of sorted ``keys`` differs from the one before. Unstamped events (seq 0) stay."""
-    differs = np.ones(len(keys[0]), dtype=bool)
-    if len(differs):
-        differs[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
-    unstamped: NDArray[np.bool_] = keys[-1] == 0
-    return differs | unstamped
+def _settled(*by: str) -> Callable[[Rows], Rows]:
+    """Puts rows into the order of columns, the first before the others."""
+
+    def settle(rows: Rows) -> Rows:
+        ordered: Rows = rows[np.lexsort([rows[name] for name in reversed(by)])]
+        return ordered
+
+    return settle
+
+
+def _once(rows: Rows) -> Rows:
+    """Of sorted rows that are the same event the first. Unstamped events (seq 0) stay."""
+    differs = rows["seq"] == 0
+    differs[:1] = True
+    for name in ("time", "worker", "seq"):
+        differs[1:] |= rows[name][1:] != rows[name][:-1]
+    once: Rows = rows[differs]
+    return once

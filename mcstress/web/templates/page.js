@@ -48,14 +48,43 @@ function table({ columns, numeric, rows }) {
     element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body)));
 }
 
-function section({ title, question, answer, lead, tables, notes }) {
+function listed({ text, mark }) {
+  return element("td", {}, element("code", { class: mark }, text));
+}
+
+function example({ value, what, label, query, error, link, lists, ranks }, isOpen) {
+  const rows = ranks.map((rank, at) => element("tr", {}, element("td", {}, String(at + 1)), ...rank.map(listed)));
+  const head = ["rank", ...lists].map((name) => element("th", {}, name));
+  const trace = link && element("a", { href: link, rel: "noreferrer" }, "trace");
+  return element("div", { class: "card" },
+    element("p", {}, element("b", {}, value, " ", element("span", { class: "interval" }, what)), label,
+      ...(trace ? [", ", trace] : []), ...(query ? [element("br"), element("q", {}, query)] : []),
+      ...(error ? [element("br"), element("span", { class: "bad" }, `✗ ${error}`)] : [])),
+    rows.length ? element("details", { open: isOpen && "open" }, element("summary", {}, lists.join(", ")),
+      element("div", { class: "wide" }, element("table", {},
+        element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows)))) : null);
+}
+
+function group({ title, cards, is_open }) {
+  const made = cards.map((one) => example(one, is_open));
+  return [element("h3", {}, title), element("div", { class: "worst" }, ...made)];
+}
+
+function section({ key, examples, title, question, answer, lead, tables, notes }) {
   const asked = element("p", {}, element("span", { class: "question" }, question), " ",
     answer && element("span", { class: "answer" }, cell(answer)));
-  return element("section", {}, element("h2", {}, title), question ? asked : null,
+  return element("section", { id: key }, element("h2", {}, title), question ? asked : null,
     lead ? element("p", {}, element("b", {}, lead)) : null,
     ...tables.filter((one) => one.rows.length).map(table),
     notes.length ? element("ul", { class: "notes" }, ...notes.map((note) => element("li", {}, note)))
-      : null);
+      : null, ...examples.flatMap(group));
+}
+
+function contents({ sections, series }) {
+  const charts = series.filter(isFull).map(({ name }) => document.getElementById(`of-${name}`));
+  const links = charts.filter(Boolean).map((one) => [`#${one.id}`, one.querySelector("h2").textContent]);
+  const all = [["#top", "Verdict"], ...links, ...sections.map(({ key, title }) => [`#${key}`, title])];
+  fill("contents", all.length > 1 ? all : [], ([href, text]) => element("a", { href }, text));
 }
 
 function card({ question, value, interval, below }) {
@@ -87,7 +116,7 @@ const isFull = ({ data }) => Object.values(data)[0].length > 0;
 const column = (values) => values.map((value) => (value === null ? NaN : value));
 
 // Filled before it is first drawn: some of Bokeh's ranges never settle over nothing.
-function fillIn(models, { name, data, factors, ends, others, height, min_width }) {
+function fillIn(models, { name, data, factors, ends, others, ticks, height, min_width }) {
   const find = (suffix) => models.get_model_by_name(name + suffix);
   for (const [key, value] of Object.entries({ height, min_width })) {
     if (value !== null) find(" plot")[key] = value;
@@ -97,6 +126,7 @@ function fillIn(models, { name, data, factors, ends, others, height, min_width }
     if (range) range.factors = names;
   }
   for (const [suffix, end] of Object.entries(ends)) find(suffix).end = end;
+  for (const [suffix, values] of Object.entries(ticks)) find(suffix).ticks = values;
   for (const [suffix, columns] of [...Object.entries(others), ["", data]]) {
     const filled = Object.entries(columns).map(([key, values]) => [key, column(values)]);
     find(suffix).data = Object.fromEntries(filled);
@@ -121,10 +151,13 @@ async function plot(series) {
 
 async function show(content) {
   showState(content);
+  fill("marks", content.marks, card);
   fill("cards", content.cards, card);
   fill("facts", content.facts, ({ name, parts }) =>
     [element("dt", {}, name), element("dd", {}, ...parts.map(cell))]);
-  fill("sections", content.sections, section);
+  fill("sections", content.sections.map((one) => (
+    { ...one, examples: content.examples.filter((each) => each.section === one.key) })), section);
+  contents(content);
   document.getElementById("reports").hidden = !content.reports.length;
   if (changed("reports", content.reports)) {
     document.querySelector("#reports ul").replaceChildren(...content.reports.map(report));

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from bokeh.models import ColumnDataSource, DataRange1d, DatetimeTicker, HoverTool, Range1d
+from bokeh.models import ColumnDataSource, DataRange1d, DatetimeTicker, Range1d
 from bokeh.plotting import figure
 
-from mcstress.evidence.report.plots.style import BLUE, GREY, RED, Series, chart, legend_above
+from mcstress.evidence.report.plots.style import BLUE, GREY, RED, Series, chart, hover, legend_above
 from mcstress.evidence.run_document import RunDocument
 
 OFFERED = "offered"
@@ -59,6 +59,7 @@ def draw(shown: Series) -> figure:
     """The plot of a schedule."""
     plot = chart(
         220,
+        zoom="width",
         x_axis_type="datetime",
         x_range=DataRange1d(range_padding=0.02, default_span=10_000),
         y_axis_label="a second",
@@ -71,6 +72,6 @@ def draw(shown: Series) -> figure:
         plot.line("time", key, line_width=2, line_dash=dash, **style)
     dots = plot.scatter("time", "offered", source=source, size=4, color=GREY)
     tooltips = [(label, f"@{key}{{0.0}}/s") for key, (label, *_) in _LINES.items()]
-    plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
+    plot.add_tools(hover([dots], tooltips))
     legend_above(plot)
     return plot

@@ -22,6 +22,7 @@ from mcstress.evidence.report.plots.style import (
     drawable,
     legend_above,
     log_ticks,
+    ticks_over,
 )
 from mcstress.evidence.report.sections.clock import in_order
 from mcstress.evidence.run_document import RunDocument
@@ -74,7 +75,7 @@ def by_hour(document: RunDocument) -> figure | None:
         slot: msgspec.convert(summary, Percentiles)
         for slot, summary in by_slot(rows, width_h).items()
     }
-    data = {
+    data: dict[str, list[Any]] = {
         "hour": [(slot + 0.5) * width_h for slot in summaries],
         "p50": [drawable(one.p50_ms or one.max_ms) for one in summaries.values()],
         "max": [
@@ -83,7 +84,7 @@ def by_hour(document: RunDocument) -> figure | None:
         "told": [shown_hour(slot * width_h) for slot in summaries],
     }
     plot = _over_hours(note, 300, y_axis_type="log", y_axis_label="response, ms")
-    log_ticks(plot.yaxis[0])
+    log_ticks(plot.yaxis[0], ticks_over(each for key in ("p50", "max") for each in data[key]))
     source = ColumnDataSource(data)
     _users_and_quality(plot, document, note)
     line = plot.line("hour", "p50", source=source, color=BLUE, line_width=2, legend_label="median")

@@ -14,11 +14,13 @@ from mcstress.evidence.report.plots.speed import MARKS
 from mcstress.evidence.report.plots.style import (
     COLOURS,
     RANGE,
+    TICKS,
     Series,
     chart,
     drawable,
     legend_above,
     log_ticks,
+    ticks_over,
 )
 from mcstress.evidence.report.sections.load import SEARCH, load_of
 from mcstress.evidence.run_document import RunDocument
@@ -56,7 +58,8 @@ def bands(document: RunDocument) -> Series:
     searches = [band.latency.steps.get(SEARCH, Percentiles()) for band in curve]
     for key in MARKS:
         data[key] = [drawable(getattr(search, key)) for search in searches]
-    return Series(NAME, data, users)
+    ticks = {TICKS: ticks_over(value for key in MARKS for value in data[key])}
+    return Series(NAME, data, users, ticks=ticks)
 
 
 def _estimate(band: LoadBand, path: str, value: str, ci95: str) -> tuple[float, float, float]:
@@ -75,7 +78,7 @@ def draw(shown: Series) -> UIElement:
     for (number, name), colour in zip(enumerate(_QUALITY), COLOURS, strict=False):
         _quality(quality, source, number, name, colour)
     legend_above(quality)
-    return column(quality, _latency(source, users), sizing_mode="stretch_width")
+    return column(quality, _latency(source, users, shown.ticks[TICKS]), sizing_mode="stretch_width")
 
 
 def _quality(plot: figure, source: ColumnDataSource, number: int, name: str, colour: str) -> None:
@@ -91,10 +94,10 @@ def _quality(plot: figure, source: ColumnDataSource, number: int, name: str, col
     plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
 
 
-def _latency(source: ColumnDataSource, users: FactorRange) -> figure:
+def _latency(source: ColumnDataSource, users: FactorRange, ticks: list[float]) -> figure:
     plot = chart(230, x_range=users, y_axis_type="log", y_axis_label="matrix.search, ms")
     plot.xaxis.axis_label = "concurrent users, or events offered a second"
-    log_ticks(plot.yaxis[0])
+    log_ticks(plot.yaxis[0], ticks, NAME + TICKS)
     for (key, (_, label)), colour in zip(MARKS.items(), COLOURS, strict=False):
         style: dict[str, Any] = {"source": source, "color": colour, "legend_label": label}
         plot.line("users", key, line_width=2, **style)

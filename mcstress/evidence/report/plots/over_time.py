@@ -19,6 +19,10 @@ _SHORTEST_MS = 5_000
 """A shorter axis would count microseconds."""
 
 
+SILENCES = " silences"
+"""The source of the times in which nothing succeeded, after the series' name."""
+
+
 def time_chart(document: RunDocument, height: int, **options: Any) -> figure:
     """An empty plot over the run's time: users as a grey step behind it, silences shaded."""
     timeline = document.timeline
@@ -26,7 +30,7 @@ def time_chart(document: RunDocument, height: int, **options: Any) -> figure:
     start, end = slots[0].time * 1000, slots[-1].time * 1000 + width_ms
     spare = max(0, _SHORTEST_MS - (end - start)) / 2
     x_range = Range1d(start=start - spare, end=end + spare)
-    plot = chart(height, x_axis_type="datetime", x_range=x_range, **options)
+    plot = chart(height, zoom="width", x_axis_type="datetime", x_range=x_range, **options)
     _users_behind(plot, slots, width_ms)
     _shade(plot, document.silences)
     return plot

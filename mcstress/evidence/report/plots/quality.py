@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.models import ColumnDataSource
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
 from mcstress.evidence.report.plots.intervals import Estimate, bars, columns, intervals
 from mcstress.evidence.report.plots.over_time import middles, time_chart
-from mcstress.evidence.report.plots.style import BLUE, GREEN, GREY, ORANGE, Series, legend_above
+from mcstress.evidence.report.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    Series,
+    hover,
+    legend_above,
+)
 from mcstress.evidence.report.section import figures
 from mcstress.evidence.run_document import RunDocument
 
@@ -94,7 +102,7 @@ def determinism(document: RunDocument) -> figure | None:
     if limit is not None:
         plot.add_layout(Span(location=limit, dimension="width", line_color=ORANGE, line_width=1.5))
     tooltips = [("mean Jaccard", "@value{0.000}"), ("pairs", "@pairs"), ("users", "@users")]
-    plot.add_tools(HoverTool(renderers=[dots], tooltips=tooltips))
+    plot.add_tools(hover([dots], tooltips))
     legend_above(plot)
     return plot
 

@@ -13,12 +13,15 @@ from mcstress.evidence.report.plots.style import (
     GREY,
     PLOT,
     REVERSED,
+    TICKS,
     Series,
     chart,
     drawable,
+    hover,
     legend_above,
     log_ticks,
     plain,
+    ticks_over,
 )
 from mcstress.evidence.report.sections.speed import step_name, steps_of
 from mcstress.evidence.run_document import RunDocument
@@ -35,8 +38,11 @@ def over_time(document: RunDocument) -> figure | None:
     steps = [*dict.fromkeys(key for slot in timeline.slots for key in slot.latency)]
     if not steps:
         return None
-    plot = time_chart(document, 320, y_axis_type="log", y_axis_label="ms")
-    log_ticks(plot.yaxis[0])
+    plot = time_chart(document, 320, min_width=560, y_axis_type="log", y_axis_label="ms")
+    shown = (latency for slot in timeline.slots for latency in slot.latency.values())
+    log_ticks(
+        plot.yaxis[0], ticks_over(one for each in shown for one in (each.p50_ms, each.p95_ms))
+    )
     for key, colour in zip(steps, COLOURS, strict=False):
         _step_over_time(plot, key, colour, timeline)
     legend_above(plot)
@@ -61,7 +67,7 @@ def _step_over_time(plot: figure, key: str, colour: str, timeline: Timeline) -> 
     plot.scatter("time", "p50", source=source, size=5, **style)
     dots = plot.scatter("time", "p95", source=source, size=6, fill_alpha=0, **style)
     tooltips = [("", "@step"), ("p50", "@p50{0.00} ms"), ("p95", "@p95{0.00} ms"), ("n", "@count")]
-    plot.add_tools(HoverTool(renderers=[line, dots], tooltips=tooltips))
+    plot.add_tools(hover([line, dots], tooltips))
 
 
 def by_step(document: RunDocument) -> figure | None:
@@ -85,19 +91,21 @@ def percentiles(document: RunDocument) -> Series:
             for key in (*MARKS, "max_ms")
         },
     }
-    return Series(BY_STEP, data, [*summaries], height=90 + 34 * len(summaries))
+    ticks = {TICKS: ticks_over([*data["low"], *data["max_ms"]])}
+    return Series(BY_STEP, data, [*summaries], height=90 + 34 * len(summaries), ticks=ticks)
 
 
 def draw_steps(shown: Series) -> figure:
     """The plot of steps."""
     plot = chart(
         shown.height,
+        zoom="width",
         name=BY_STEP + PLOT,
         x_axis_type="log",
         x_axis_label="ms",
         y_range=FactorRange(factors=shown.factors[::-1], name=BY_STEP + REVERSED),
     )
-    log_ticks(plot.xaxis[0])
+    log_ticks(plot.xaxis[0], shown.ticks[TICKS], BY_STEP + TICKS)
     source = ColumnDataSource(shown.data, name=BY_STEP)
     _reach(plot, source)
     for (key, (marker, label)), colour in zip(MARKS.items(), COLOURS, strict=False):

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from math import ceil, floor, isfinite, log10
+from typing import Any, Literal
 
 import msgspec
-from bokeh.models import Axis, FixedTicker, NumeralTickFormatter
+from bokeh.models import (
+    Axis,
+    BoxZoomTool,
+    CategoricalAxis,
+    FixedTicker,
+    HoverTool,
+    NoOverlap,
+    NumeralTickFormatter,
+    ResetTool,
+    SaveTool,
+)
 from bokeh.models.annotations import Legend
 from bokeh.plotting import figure
 
@@ -18,7 +29,7 @@ LEAST_MS = 0.001
 """A logarithmic axis has no zero: what is quicker than a microsecond stands here."""
 
 
-RANGE, REVERSED, PLOT = " range", " reversed", " plot"
+RANGE, REVERSED, PLOT, TICKS = " range", " reversed", " plot", " ticks"
 """What a plot's models are named: the series' name (its ColumnDataSource), and these after it."""
 
 
@@ -28,6 +39,7 @@ class Series(msgspec.Struct, frozen=True):
     ``factors`` are the names along an axis, RANGE in their order and REVERSED against it. ``ends``
     are the upper ends of other ranges, by what their names have after the series'.
     ``others`` are the columns of further sources, by what their names have after the series'.
+    ``ticks`` are those of logarithmic axes, by what their tickers' names have after the series'.
     ``height`` and ``min_width`` are the PLOT's, in pixels, where they depend on what is shown.
     """
 
@@ -36,35 +48,85 @@ class Series(msgspec.Struct, frozen=True):
     factors: list[Any] = []
     ends: dict[str, float] = {}
     others: dict[str, dict[str, list[Any]]] = {}
+    ticks: dict[str, list[float]] = {}
     height: int | None = None
     min_width: int | None = None
 
 
-def chart(height: int | None = 280, **options: Any) -> figure:
-    """An empty plot as wide as the page, without tools but for the hovering."""
+Zoom = Literal["width", "height", "both"]
+
+
+def chart(height: int | None = 280, *, zoom: Zoom = "both", **options: Any) -> figure:
+    """An empty plot as wide as the page: one drags to zoom, can reset that, and save a PNG."""
     plot = figure(
         height=height,
         sizing_mode="stretch_width",
-        toolbar_location=None,
-        tools="",
+        toolbar_location="right",
+        tools=[BoxZoomTool(dimensions=zoom), ResetTool(), SaveTool()],
         min_border_right=12,
         **options,
     )
+    plot.toolbar.update(logo=None, autohide=True)
     plot.xgrid.visible = False
     for axis in plot.axis:
         axis.axis_label_text_font_style = "normal"
         axis.minor_tick_line_color = None
+        if not isinstance(axis, CategoricalAxis):
+            axis.major_label_policy = NoOverlap()
     return plot
 
 
-def log_ticks(axis: Axis, steps: Sequence[int] = (1, 3)) -> None:
-    """Ticks of a logarithmic axis at ``steps`` of each decade, written as plain numbers.
+MOMENT = ("UTC", "@time{%Y-%m-%d %H:%M:%S}")
 
-    Bokeh's own are linear over less than two decades; at 1, 2 and 5 they collide in a small plot.
+
+def hover(renderers: Sequence[Any], tooltips: Sequence[tuple[str, str]]) -> HoverTool:
+    """What the mouse shows over a plot of moments; the column ``time`` has them, in ms."""
+    shown = [MOMENT, *tooltips]
+    return HoverTool(renderers=[*renderers], tooltips=shown, formatters={"@time": "datetime"})
+
+
+_STEPS = (
+    (1.6, (1, 2, 3, 5, 7)),
+    (2.6, (1, 2, 5)),
+    (4.0, (1, 3)),
+    (9.0, (1,)),
+)
+"""Ticks of a decade by the number of decades that an axis spans at most."""
+_LINEAR_DECADES = 0.7
+_TICKS = 5
+
+
+def log_ticks(axis: Axis, ticks: Sequence[float], name: str = "") -> None:
+    """Put ``ticks`` on a logarithmic axis, written as plain numbers; ``name`` is the ticker's.
+
+    Bokeh's own are linear over less than two decades, and leave most of such an axis bare.
     """
-    decades = range(-3, 7)
-    axis.ticker = FixedTicker(ticks=[step * 10.0**decade for decade in decades for step in steps])
+    axis.ticker = FixedTicker(ticks=[*ticks], name=name or None)
     axis.formatter = NumeralTickFormatter(format="0,0.[000]")
+
+
+def ticks_over(values: Iterable[float | None]) -> list[float]:
+    """Ticks that one can read a logarithmic axis by, of which ``values`` are drawn: at least four.
+
+    Over less than five times they are round numbers at equal distances, else round ones of every
+    decade. Gaps and what is not positive count for nothing.
+    """
+    there = [value for value in values if value is not None and isfinite(value) and value > 0]
+    low, high = (min(there), max(there)) if there else (1.0, 10.0)
+    if log10(high / low) < _LINEAR_DECADES:
+        return _evenly(low, high)
+    steps = next((few for most, few in _STEPS if log10(high / low) <= most), (1,))
+    decades = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
+    return [step * 10.0**decade for decade in decades for step in steps]
+
+
+def _evenly(low: float, high: float) -> list[float]:
+    """Multiples of 1, 2 or 5 of a power of ten, from below ``low`` to above ``high``."""
+    span = max(high - low, low / 10) / _TICKS
+    power = 10.0 ** floor(log10(span))
+    step = next(one * power for one in (1, 2, 5, 10) if one * power >= span)
+    first, last = floor(low / step) - 1, ceil(high / step) + 1
+    return [number * step for number in range(max(first, 1), last + 1)]
 
 
 def legend_above(plot: figure, columns: int = 3) -> None:

@@ -56,11 +56,12 @@ _MASKS = {
 
 
 def checks(document: RunDocument) -> Section:
-    """Every check with its verdict and the reason."""
+    """Every check with its verdict and the reason; those that failed come first."""
+    ordered = sorted(document.checks, key=lambda check: check.verdict != "fail")
     return Section(
         key="checks",
         title="Checks",
-        tables=[Table(_CHECK_COLUMNS, [_check(check) for check in document.checks])],
+        tables=[Table(_CHECK_COLUMNS, [_check(check) for check in ordered])],
     )
 
 

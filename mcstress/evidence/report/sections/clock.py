@@ -36,7 +36,7 @@ _FATES = {
     "done": "done",
     "missed": "missed: they waited longer than --max-wait",
     "skipped": "skipped: the baseline that they need was not there",
-    "cut": "cut by the end of the run",
+    "cut": "cut by the end of the run, or with a seat that its worker lost",
     "unknown": "unknown: of a lost worker that did not say",
 }
 _PARTS = {

@@ -1,0 +1,105 @@
+"""The head of a report: what was tested, what failed, silences, load, speed; and what is green."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from made_report import MadeRun, head_of, run_section, typed
+
+from mcstress.evidence.document_parts import Service
+from mcstress.evidence.report.head import SHOWN_MARKS, in_a_line, marks
+from mcstress.evidence.report.readings import reading, verdict_of
+from mcstress.evidence.report.view import view
+
+GATEWAY = Service(name="gateway", url="http://gateway:3110")
+RULES = Service(name="LLM", embedded=True, note="built-in rules")
+MODEL = Service(name="LLM", url="http://ollama:11434")
+
+
+@pytest.fixture(scope="module")
+def head():
+    return head_of(MadeRun(failing=0.1).events(trios=4, rounds=3))
+
+
+def with_services(head, *services):
+    section = msgspec.to_builtins(run_section(services=[*services]))
+    return typed(head | {"run": section})
+
+
+def mark(document, name):
+    (found,) = (one for one in marks(document) if one.name == name)
+    return in_a_line(found)
+
+
+def test_a_built_in_server_is_named_in_words(head):
+    document = with_services(head, Service(name="gateway", embedded=True), RULES)
+    assert mark(document, "Tested") == (
+        "Tested: the built-in test server, not your system (it says nothing about yours)"
+    )
+
+
+def test_a_real_one_is_named_by_its_address_and_what_is_not_real_beside_it(head):
+    assert mark(with_services(head, GATEWAY, MODEL), "Tested") == "Tested: http://gateway:3110"
+    beside = mark(with_services(head, GATEWAY, RULES), "Tested")
+    assert beside == "Tested: http://gateway:3110 (LLM: built-in)"
+
+
+def test_failed_steps_are_counted(head):
+    errors = head["metrics"]["errors"]
+    told = mark(typed(head), "Failed steps")
+    assert told.startswith(f"Failed steps: {errors['failed']} of {errors['steps']} (")
+    assert errors["failed"] > 0
+
+
+def test_silences_are_told_with_the_longest(head):
+    slots = {"slots": 30, "slot_s": 0.1, "silences": [], "silent_s": 3.5}
+    found = {"rate": 0.9, "silence_count": 1, "longest_silence_s": 3.5, **slots}
+    metrics = head["metrics"] | {"availability": found}
+    assert mark(typed(head | {"metrics": metrics}), "Silences") == "Silences: 1 (the longest 3.5 s)"
+    metrics = head["metrics"] | {"availability": found | {"silence_count": 0}}
+    assert mark(typed(head | {"metrics": metrics}), "Silences").startswith("Silences: none")
+
+
+@pytest.mark.parametrize(
+    ("capacity", "told"),
+    [
+        ({"events_per_s": 405.0, "at_least": {}}, "Load: 405/s (the capacity: every check held)"),
+        (
+            {"events_per_s": None, "at_least": {"events_per_s": 50.0}},
+            "Load: 50.0/s (the capacity is at least that)",
+        ),
+        ({"events_per_s": None, "at_least": {}}, "Load: – (the capacity was not found)"),  # noqa: RUF001
+    ],
+)
+def test_a_capacity_stands_where_it_was_looked_for(head, capacity, told):
+    metrics = head["metrics"] | {"capacity": capacity}
+    trial = {"number": 1, "rate_per_s": 50.0, "begin": 1, "seconds": 10}
+    document = typed(head | {"metrics": metrics})
+    document.trials = [trial]
+    assert mark(document, "Load") == told
+
+
+def test_what_a_mark_says_is_not_said_again_as_a_question(head):
+    seen = view(typed(head))
+    assert {one.section for one in seen.marks} & {one.key for one in seen.questions} == set()
+    assert [one.name for one in seen.marks if one.name in SHOWN_MARKS] == [
+        one.name for one in seen.marks
+    ]
+
+
+def test_nothing_is_green_that_is_not_certain():
+    head = head_of(MadeRun(change=0.0, found=1.0).events(trios=1, rounds=2))
+    document = with_services(head, GATEWAY, MODEL)
+    (check,) = (one for one in document.checks if one.metric == "handover.verbatim.top1_rate")
+    assert (check.verdict, check.crosses) == ("pass", True)
+    found = reading(document, check.metric)
+    assert found.words.startswith("healthy, not certain: ")
+    assert found.tone == "fair"
+    document.verdict = "pass"
+    assert verdict_of(document).tone == "fair"
+    settled = [msgspec.structs.replace(one, crosses=False) for one in document.checks]
+    real = msgspec.structs.replace(document, checks=settled)
+    assert verdict_of(real).tone == "good"
+    built_in = with_services(head, Service(name="gateway", embedded=True), RULES)
+    built_in.checks, built_in.verdict = settled, "pass"
+    assert verdict_of(built_in).tone == "fair"
