@@ -60,6 +60,8 @@ NO_FIGURES = {
     "diversity.different_roles_within_contract.chance_pool": _POOL,
     "inbox.not_measured": _UNMEASURED,
     "memory.not_measured": _UNMEASURED,
+    "changes.not_measured": _UNMEASURED,
+    "recordings.not_measured": _UNMEASURED,
     "llm.by_reason": _rows("why answers of the LLM could not be used", **_REASONS),
     "errors.by_reason": _rows("why steps failed", **_REASONS),
     "availability.silences": _SILENCES,

@@ -252,9 +252,17 @@ OF_OTHER_RUNS = (
     "latency.response.",
     "latency.lateness.",
     "memory.",
+    "changes.",
+    "recordings.",
     *(f"latency.{part}." for part in PART_PHASES),
+    *(
+        f"{place}.{step}."
+        for place in ("latency", "errors.by_step")
+        for step in ("index_update", "index_delete", "playbook_forget")
+    ),
 )
-"""No made run has a schedule, a memory alone or parts of steps: their own tests look at these."""
+"""No made run has a schedule, a memory alone, changes or parts of steps: their own tests look at
+these."""
 
 
 def numeric_leaves(part, path=""):
