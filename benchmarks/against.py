@@ -9,6 +9,10 @@ Beside it stands the ratio of the instructions, where ``perf`` can count them (f
 let it) or Valgrind is installed, which takes two minutes a NAME. It is the same to a part in a
 thousand on a machine that is busy with something else, where CPU time tells nothing; it does not
 know of caches. ``--instructions`` leaves CPU time out.
+
+``event_cost`` is of the same events on both sides: what the other's events have, and the question
+and the length of its list that this checkout's always have. In ``event_cost_whole`` this checkout's
+events hold all that they do now, and the other's do not: the difference is what that costs.
 """
 
 from __future__ import annotations
@@ -19,12 +23,16 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from scipy.stats import quantile_test
 
+from benchmarks.made_events import as_lines, made_events
 from benchmarks.step import fixed_server
 
 HERE = Path(__file__).parents[1]
@@ -34,10 +42,15 @@ NAMES = (
     "step",
     "search",
     "event_cost",
+    "event_cost_whole",
     "trace_record",
     "trace_delivery",
     "trace_delivery_unmasked",
 )
+EVENTS, TRIOS = 10_000, 20
+"""What events are made for ``event_cost``: at least as many as a half takes of them."""
+ALWAYS = {"question", "found"}
+"""What each event has since there were any: without them, it is read as one of an older version."""
 NUMBERS = (1000, 3000)
 """Events or steps whose instructions are counted, each in a process of its own."""
 SAME_FOR_BOTH = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": ""}
@@ -56,7 +69,9 @@ def run_half(checkout: Path, *arguments: str, under: list[str]) -> tuple[str, st
     done = subprocess.run(
         [*under, sys.executable, "-P", str(HALF), *arguments],  # -P: not from the file's own folder
         cwd=checkout,
-        env=os.environ | {"PYTHONPATH": str(checkout), **SAME_FOR_BOTH},
+        env=os.environ
+        | {"PYTHONPATH": str(checkout), "EVENTS": events_for(checkout, arguments[0])}
+        | SAME_FOR_BOTH,
         capture_output=True,
         text=True,
         check=False,
@@ -104,10 +119,42 @@ def counter() -> str | None:
     return None
 
 
+_files: dict[str, str] = {}
+"""The files of events, by what they hold."""
+
+
+def events_for(checkout: Path, name: str) -> str:
+    """The file of events that a half of ``name`` takes; empty where none was made."""
+    whole = name == "event_cost_whole" and checkout == HERE
+    return _files.get("whole" if whole else "shared", "")
+
+
+def make_events(there: Path, folder: str) -> None:
+    """Write events down: as they are here, and with what they have in the other checkout, too."""
+    event_has, step_has = map(set, msgspec.json.decode(run_half(there, "fields", "", under=[])[0]))
+    whole = as_lines(made_events(EVENTS, TRIOS))
+    events = [msgspec.json.decode(line) for line in whole.splitlines()]
+    for event in events:
+        _leave(event, event_has | ALWAYS)
+        for step in event["steps"]:
+            _leave(step, step_has)
+    for name, lines in ("whole", whole), ("shared", msgspec.json.Encoder().encode_lines(events)):
+        path = Path(folder) / f"{name}.jsonl"
+        path.write_bytes(lines)
+        _files[name] = str(path)
+
+
+def _leave(values: dict[str, Any], names: set[str]) -> None:
+    """Take out what ``names`` does not name."""
+    for name in values.keys() - names:
+        del values[name]
+
+
 def main(other: str, names: list[str], *, with_cpu: bool) -> None:
     """Print two lines for each benchmark."""
     there = Path(other).resolve()
-    with fixed_server() as url:
+    with fixed_server() as url, tempfile.TemporaryDirectory() as folder:
+        make_events(there, folder)
         for name in names or NAMES:
             if counter():
                 here_n, there_n = (instructions(at, name, url) for at in (HERE, there))

@@ -21,6 +21,7 @@ import psutil
 
 from benchmarks.failing_services import FAILURES
 from benchmarks.row import Row
+from mcstress.process.parent_death import end_with_parent
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SERVER = Path(__file__).with_name("failing_services.py")
@@ -42,7 +43,9 @@ class Curve(msgspec.Struct):
 def failing_services(failure: str) -> Iterator[str]:
     """The services' URL, while they are up."""
     command = [sys.executable, SERVER, failure]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    ) as server:
         try:
             assert server.stdout is not None
             yield f"http://127.0.0.1:{server.stdout.readline().strip()}"

@@ -17,6 +17,8 @@ from urllib.request import urlopen
 import msgspec
 import psutil
 
+from mcstress.process.parent_death import end_with_parent
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 SERVER = CHECKOUT / "benchmarks" / "fixed_services.py"
 SEARCHING = ("--tags", "baseline", "surge", "reissue")
@@ -49,7 +51,10 @@ class Look(msgspec.Struct):
 @contextmanager
 def fixed_services() -> Iterator[str]:
     """The services' URL, while they are up."""
-    with subprocess.Popen([sys.executable, SERVER], stdout=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, SERVER]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    ) as server:
         try:
             assert server.stdout is not None
             yield f"http://127.0.0.1:{server.stdout.readline().strip()}"

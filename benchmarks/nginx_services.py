@@ -18,6 +18,7 @@ from urllib.request import urlopen
 
 from benchmarks.fixed_services import ANSWERS, JUDGED
 from benchmarks.locust_load import fixed_services
+from mcstress.process.parent_death import end_with_parent
 
 CONFIGURATION = """\
 daemon off; worker_processes 1; pid {folder}/pid; error_log stderr crit;
@@ -60,7 +61,8 @@ def nginx_services(program: str) -> Iterator[str]:
     with TemporaryDirectory() as name:
         file = Path(name) / "nginx.conf"
         file.write_text(CONFIGURATION.format(folder=name, port=port, locations=locations))
-        with subprocess.Popen([program, "-c", file, "-p", name]) as server:
+        command = [program, "-c", file, "-p", name]
+        with subprocess.Popen(command, preexec_fn=end_with_parent) as server:
             try:
                 url = f"http://127.0.0.1:{port}"
                 _wait_for(f"{url}/health")

@@ -19,6 +19,7 @@ from benchmarks import load_tools, parsers
 from benchmarks.row import Row, print_rows
 from benchmarks.searchers import BODY, FAST_HTTP_USER, SEARCHERS
 from benchmarks.turns import ALL_IN, Turn, turns_of
+from mcstress.process.parent_death import end_with_parent
 from mcstress.services.gateway.client import SEARCH
 
 TURNS = 11
@@ -28,7 +29,9 @@ TURNS = 11
 def fixed_server(takes_ms: float = 0) -> Iterator[str]:
     """The URL of a server that answers every request alike."""
     command = [sys.executable, Path(__file__).with_name("fixed_server.py"), str(takes_ms)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    )
     try:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"

@@ -17,6 +17,7 @@ from langfuse import Langfuse
 from benchmarks.fixed_server import search_body
 from benchmarks.searchers import BODY
 from mcstress.metrics.event import Event, utc
+from mcstress.process.parent_death import end_with_parent
 from mcstress.services.step import Step
 from mcstress.services.trace_context import new_span_id
 from mcstress.tracing.langfuse.settings import LangfuseSettings
@@ -52,7 +53,9 @@ SDK = "official SDK, server up"
 def stand_in(mode: str = "ok") -> Iterator[str]:
     """The URL of a server that takes everything unread, or hangs; a process of its own."""
     command = [sys.executable, str(STAND_IN), "--sink", "--mode", mode]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    ) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()

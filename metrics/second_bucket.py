@@ -100,7 +100,8 @@ class SecondBucket(Seen):
         alone.
         """
         phase, outcome, steps, unsent = event.phase, event.outcome, event.steps, 0
-        self.events[phase, outcome] = self.events.get((phase, outcome), 0) + 1
+        kind = phase, outcome
+        self.events[kind] = self.events.get(kind, 0) + 1
         for step in steps:
             name = step.name
             other = step.error is not None or step.cut or step.resent or step.parts is not UNSET

@@ -39,6 +39,8 @@ class EventScope:
     question; without, the question is the demand of ``contract`` for ``role``.
     """
 
+    __slots__ = ("_began", "_by", "_is_kept_open", "coordinator", "event", "steps", "trace")
+
     def __init__(
         self,
         coordinator: Coordinator,
@@ -72,8 +74,8 @@ class EventScope:
             found=None,
             trace_id=trace.trace_id,
         )
-        if coordinator.slot is not None:
-            self.event.scheduled, coordinator.slot = coordinator.slot.scheduled, None
+        if (slot := coordinator.slot) is not None:
+            self.event.scheduled, coordinator.slot = slot.scheduled, None
 
     def __enter__(self) -> Self:
         return self
@@ -86,8 +88,9 @@ class EventScope:
     ) -> None:
         if kind is not None:
             self._leave_by(kind, fault)
-        if kind is not None or not self._is_kept_open:
-            self.end()
+        elif self._is_kept_open:
+            return
+        self.end()
 
     def keep_open(self) -> None:
         """Do not fire on leaving: whoever goes on with the event calls ``end``.
@@ -104,7 +107,7 @@ class EventScope:
         event = self.event
         # The phase may hold this act while its user thinks: bodies must not be held with it.
         steps, self.steps = self.steps, []
-        records, latency_ms, failed = [], 0.0, None
+        records, latency_ms, failed = event.steps, 0.0, None
         for step in steps:
             name, error, took_ms = step.name, step.error, step.latency_ms
             start = _at(step.start_s, UTC)
@@ -112,17 +115,18 @@ class EventScope:
             records.append(record)
             if step.answer is None or step.parts is not None:
                 _note_rare(step, record)
-            if name == POLL or record.cut:
+            if step.cut or name == POLL:
                 continue
             latency_ms += took_ms
             if error is not None and failed is None:
                 failed = f"{name}: {error}"
         if failed is not None and self._by is None:
             event.outcome, event.error = "failed", failed
-        event.steps, event.latency_ms = records, latency_ms
+        event.latency_ms = latency_ms
         event.lasted_ms = (perf_counter() - self._began) * 1000
-        if event.scheduled is not UNSET and event.scheduled.response_ms is None:
-            self._respond(event.scheduled)
+        scheduled = event.scheduled
+        if scheduled is not UNSET and scheduled.response_ms is None:
+            self._respond(scheduled)
         self.coordinator.fire(event=event, steps=steps)
 
     def _respond(self, scheduled: Scheduled) -> None:
@@ -175,22 +179,26 @@ class EventScope:
         it is a look for something new, which goes over a new connection. ``records``: what the
         namespace was told, as far as that is known.
         """
-        coordinator, event = self.coordinator, self.event
+        coordinator, event, alone = self.coordinator, self.event, None
+        target, can = coordinator.target, coordinator.can
         corpora = corpora or coordinator.run.scenario.corpora
-        search = Search(query, corpora, event.k, metadata=metadata, new_connection=bool(look))
+        search, ask = Search(query, corpora, event.k, metadata=metadata), target.search
+        if memory is not None and can.record:
+            search.memory, search.role = memory, role
+            if can.recall:
+                alone, ask = memory, target.recall
         if rules is not None:
             search.metadata, search.fields = True, rules.fields
-        if memory is not None and coordinator.can.record:
-            search.memory, search.role = memory, role
-        alone = search.memory if coordinator.can.recall else None
-        ask = coordinator.target.search if alone is None else coordinator.target.recall
         if rejected is not None:
             event.rejected = search.rejected = rejected
             search.exclude = event.exclude_ids = [*dict.fromkeys(one.id for one in rejected)]
         event.query = query
         event.corpus_sizes = coordinator.context.corpus_sizes(corpora)
-        step = ask(search, self.trace)
-        if look is not None:
+        if look is None:
+            step = ask(search, self.trace)
+        else:
+            search.new_connection = True
+            step = ask(search, self.trace)
             step.name = look
         self.steps.append(step)
         coordinator.report(step)

@@ -14,6 +14,12 @@ LOOK_INTERVAL_S = 1.0
 ORPHANED = 128 + signal.SIGTERM
 
 
+def end_with_parent() -> None:
+    """In a process that was just forked: let the kernel send it SIGTERM once its parent is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Descent:
     """Remembers who forks. Made before Locust does; nothing else is forked until ``settle``.
 
@@ -41,8 +47,7 @@ class Descent:
     def _in_child(self) -> None:
         if self._settled:
             return
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        end_with_parent()
         if self.orphaned:  # it ended before the kernel was asked
             os._exit(ORPHANED)
 

@@ -14,7 +14,7 @@ ERROR_TEXT_CHARACTERS = 200
 ID_CHARACTERS = 80
 CONTENT_TYPE_CHARACTERS = 4096
 """So much of a header is looked at: what is shown, and a token in it in any spelling."""
-SUCCESS = range(200, 300)
+SUCCESS = frozenset(range(200, 300))
 REDIRECTS = range(300, 400)
 TOO_MANY = 429
 GZIP_START = b"\x1f\x8b"

@@ -52,9 +52,9 @@ class Search(msgspec.Struct, gc=False):
     memory: str | None = None
     role: str | None = None
     exclude: list[str] = []
-    rejected: list[Item] = []
+    rejected: Sequence[Item] = ()
     metadata: bool = False
-    fields: list[str] = []
+    fields: Sequence[str] = ()
     new_connection: bool = False
 
 

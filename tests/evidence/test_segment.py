@@ -83,23 +83,23 @@ def test_a_folder_that_is_missing_is_refused(tmp_path):
 
 
 class FullDisk:
-    """Stands for os.write on a disk with ``room`` bytes left."""
+    """Stands for os.writev on a disk with ``room`` bytes left."""
 
     def __init__(self, room):
         self.room = room
-        self.write = os.write
 
-    def __call__(self, descriptor, data):
+    def __call__(self, descriptor, pieces):
+        data = b"".join(pieces)
         if not self.room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         taken = min(self.room, len(data))
         self.room -= taken
-        return self.write(descriptor, data[:taken])
+        return os.write(descriptor, data[:taken])
 
 
 def test_a_full_disk_is_said_and_counted_and_raises_nothing(tmp_path, monkeypatch):
     segment = Segment(tmp_path / "x", FIRST)
-    monkeypatch.setattr(os, "write", FullDisk(room=100))
+    monkeypatch.setattr(os, "writev", FullDisk(room=100))
     for seq in range(3):
         segment.append(made_event(seq))
     segment.flush()
@@ -111,7 +111,7 @@ def test_a_full_disk_is_said_and_counted_and_raises_nothing(tmp_path, monkeypatc
 
 def test_a_disk_that_has_room_again_loses_nothing(tmp_path, monkeypatch):
     segment = Segment(tmp_path / "x", FIRST)
-    monkeypatch.setattr(os, "write", disk := FullDisk(room=100))
+    monkeypatch.setattr(os, "writev", disk := FullDisk(room=100))
     for seq in range(3):
         segment.append(made_event(seq))
     segment.flush()
@@ -127,12 +127,14 @@ def test_a_full_disk_bounds_what_is_held_back(tmp_path, monkeypatch, at_once):
     monkeypatch.setattr(segment_module, "FLUSH_BYTES", 1000)
     monkeypatch.setattr(segment_module, "HELD_BYTES", 20_000)
     segment = Segment(tmp_path / "x", FIRST)
-    monkeypatch.setattr(os, "write", FullDisk(room=0))
+    monkeypatch.setattr(os, "writev", FullDisk(room=0))
     for seq in range(0, 100, at_once):
         segment.extend([made_event(seq + number) for number in range(at_once)])
-    held = segment._waiting.count(b"\n")
-    longest = max(map(len, segment._waiting.splitlines(keepends=True)))
-    assert len(segment._waiting) < 20_000 + longest * at_once
+    waiting = b"".join(segment._waiting)
+    held = waiting.count(b"\n")
+    longest = max(map(len, waiting.splitlines(keepends=True)))
+    assert len(waiting) == segment._waiting_bytes
+    assert len(waiting) < 20_000 + longest * at_once
     assert segment.lost == 100 - held > 0
     segment.close()
     assert segment.lost == segment.events == 100
@@ -190,7 +192,7 @@ def test_a_file_that_is_not_whole_does_not_say_that_it_ended(tmp_path, monkeypat
     segment = Segment(tmp_path / "x", FIRST)
     segment.append(made_event(1))
     segment.flush()
-    monkeypatch.setattr(os, "write", disk := FullDisk(room=100))
+    monkeypatch.setattr(os, "writev", disk := FullDisk(room=100))
     segment.append(made_event(2))
     segment.end()
     assert b'"record":"end"' not in segment.path.read_bytes()

@@ -36,7 +36,7 @@ class SearchRequest(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     playbook_top_k: int | None = None
     playbook_max_distance: float | None = None
     playbook_max_inject_distance: float | None = None
-    exclude_ids: list[str] = []
+    exclude_ids: list[str] | None = None
     query_role: str | None = None
 
 

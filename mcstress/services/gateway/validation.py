@@ -19,14 +19,15 @@ from mcstress.services.gateway.schema import (
 
 def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
     """More than ``k`` results, a hit twice (ids are unique in a corpus), or impossible counts."""
-    results = answer.results
-    if len(results) > request.k:
-        return f"results: {len(results)} of at most {request.k}"
-    if len({hit.id for hit in results}) < len(results) and (twice := first_twice(results)):
+    results, k = answer.results, request.k
+    number = len(results)
+    if number > k:
+        return f"results: {number} of at most {k}"
+    if len({hit.id for hit in results}) < number and (twice := first_twice(results)):
         begin, end = HIT_TWICE
         return f'{begin}"{clip(twice.id)}" of corpus "{clip(twice.corpus)}"{end}'
     boosted, injected = answer.playbook_boosted, answer.playbook_injected
-    if (boosted and boosted > request.k) or (injected and injected > request.k):
+    if (boosted and boosted > k) or (injected and injected > k):
         return count_fault(request, answer)
     return None
 

@@ -12,7 +12,7 @@ from mcstress.services.byte_size import size_text
 
 HEAD_LIMIT_BYTES = 64 * 1024
 END_OF_HEAD = b"\r\n\r\n"
-INTERIM = range(100, 200)
+INTERIM = frozenset(range(100, 200))
 LOOSE_PIECES = 1000
 """A piece of a body takes 50 bytes beside its own: a body in tiny chunks would be many times its
 size. So many pieces are joined as they come."""
@@ -133,9 +133,9 @@ class ReplyParser:
 
     def _head(self, body: bytes = b"") -> Reply:
         """The answer so far, without its body."""
-        received = b"".join(self._heads)
-        for _ in range(self._interims):
-            received = received.partition(END_OF_HEAD)[2]
+        received, interims = b"".join(self._heads), self._interims
+        while interims:
+            received, interims = received.partition(END_OF_HEAD)[2], interims - 1
         return Reply(self._llhttp.get_status_code(), body, received)
 
     def on_message_begin(self) -> None:

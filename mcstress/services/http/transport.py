@@ -62,10 +62,13 @@ class Transport:
 
     def post(self, path: str, body: bytes, traceparent: str | None = None) -> Reply:
         """The answer to a POST of ``body``, which is JSON."""
-        head = self._target.heads["POST", path]
-        trace = f"traceparent: {traceparent}\r\n" if traceparent else ""
-        rest = f"{trace}Content-Length: {len(body)}\r\n\r\n".encode("ascii")
-        return self._call(b"%b%b%b" % (head, rest, body))
+        heads, key = self._target.heads, ("POST", path)
+        # ``get``: of a subclass of dict, brackets take four times as long.
+        head = heads.get(key) or heads[key]
+        rest = f"Content-Length: {len(body)}\r\n\r\n"
+        if traceparent:
+            rest = f"traceparent: {traceparent}\r\n{rest}"
+        return self._call(b"".join((head, rest.encode(), body)))
 
     def get(self, path: str, traceparent: str | None = None) -> Reply:
         """The answer to a GET."""
