@@ -79,13 +79,13 @@ def empty_charts() -> list[Chart]:
             moments.lanes,
             moments.draw_lanes,
             "Events by phase",
-            "The darker, the more; red where more than 1 % were not whole.",
+            "The fuller the colour, the more; red where more than 1 % were not whole.",
         ),
         _empty(
             moments.spread,
             moments.draw_spread,
             "How long searches took",
-            "Each moment's searches by latency: the darker, the larger a share of them.",
+            "Each moment's searches by latency: the fuller the colour, the larger a share of them.",
         ),
         _empty(
             arrivals.rates,
@@ -117,7 +117,8 @@ def empty_charts() -> list[Chart]:
             heat_map.squares,
             heat_map.draw,
             "Which needs share hits",
-            "Mean Jaccard of every two cells (contract, role): the darker, the more they share.",
+            "Mean Jaccard of every two cells (contract, role): the fuller the colour, the more "
+            "they share.",
         ),
     ]
 

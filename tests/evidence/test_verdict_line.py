@@ -58,7 +58,8 @@ def test_the_scenario_has_so_many_questions():
 
 def test_a_pass_says_how_sure_it_is_and_what_the_scenario_cannot_settle():
     assert verdict_line(document_of(DETERMINISM, HANDOVER, SWAP)) == (
-        "PASS: 3 checks, 1 certain; not settled: handover.verbatim.top1_rate needs 73 wordings, "
+        "PASS: 3 checks, 1 certain, 1 without an interval; not settled: "
+        "handover.verbatim.top1_rate needs 73 wordings, "
         "the scenario has 32"
     )
     few = msgspec.json.decode(msgspec.json.encode(RESULTS))

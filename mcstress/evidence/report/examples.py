@@ -67,7 +67,7 @@ def groups(document: RunDocument) -> list[Group]:
                     one,
                     document,
                     value="further down" if one.in_list else "not in the list",
-                    what=f"the recorded answer {_hit(one.expected)}" if one.expected else "",
+                    what=_missing(one),
                     beside="control",
                 )
                 for one in examples.missed_handovers
@@ -118,6 +118,14 @@ def _card(
         lists=["with memory", beside] if beside else ["found"],
         ranks=[list(rank) for rank in zip_longest(*lists, fillvalue=ListedHit())],
     )
+
+
+def _missing(one: ExampleEvent) -> str:
+    """What was to come first, and whether the memory changed anything at all."""
+    said = [f"the recorded answer {_hit(one.expected)}"] if one.expected else []
+    if one.found and [*one.found] == [*one.beside]:
+        said.append("the memory changed nothing: both lists are the same")
+    return "; ".join(said)
 
 
 def _is(hit: NamedHit, expected: NamedHit | None) -> bool:

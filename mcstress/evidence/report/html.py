@@ -62,8 +62,8 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
         ),
         Plot(
             heat_map,
-            "Mean Jaccard of every two cells ({contract}, {role}): the darker, the more {items} "
-            f"they share. At most {MOST_CELLS} cells are drawn.",
+            "Mean Jaccard of every two cells ({contract}, {role}): the fuller the colour, the more "
+            f"{{items}} they share. At most {MOST_CELLS} cells are drawn.",
         ),
     ),
     "determinism": (
@@ -84,7 +84,8 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
     "clock": (
         Plot(
             clock.timeline,
-            "Appointments by the time they were due: the darker, the more; red: not all were done.",
+            "Appointments by the time they were due: the fuller the colour, the more; "
+            "red: not all were done.",
         ),
         Plot(
             clock.by_hour,
@@ -100,7 +101,8 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
     "over_time": (
         Plot(
             drawn(moments.lanes, moments.draw_lanes),
-            "Events by phase: the darker, the more; red where more than 1 % were not whole. "
+            "Events by phase: the fuller the colour, the more; red where more than "
+            "1 % were not whole. "
             "Shaded: nothing of the gateway succeeded.",
         ),
     ),
@@ -113,7 +115,8 @@ PLOTS: Mapping[str, tuple[Plot, ...]] = {
         ),
         Plot(
             drawn(moments.spread, moments.draw_spread),
-            "Searches by how long they took: the darker, the larger a share of that moment's.",
+            "Searches by how long they took: the fuller the colour, the larger a "
+            "share of that moment's.",
         ),
     ),
     "load_curve": (

@@ -66,6 +66,8 @@ def _passed(checks: Sequence[CheckOutcome]) -> str:
     judged = [check for check in checks if check.verdict == "pass"]
     certain = sum(check.certain for check in judged)
     told = f"{formatting.plural(len(judged), 'check')}, {certain:,} certain"
+    if bare := sum(check.ci95 is None for check in judged):
+        told += f", {bare:,} without an interval"
     if skipped := len(checks) - len(judged):
         told += f", {skipped:,} skipped"
     unsettled = [check for check in judged if check.crosses]

@@ -149,8 +149,9 @@ _KINDS = {"verbatim": "handover", "paraphrase": "handover_paraphrase"}
 _ARMS = FigureTable("handover", "Handover")
 _LIFT = FigureTable("lift", "Handover", is_split=True)
 _LIFT_NOTE = (
-    "Lift: hits at top-1 with the memory less those without, on the same questions. Ranked higher "
-    "by memory: the control's list held the answer too; added by memory: it did not."
+    "Lift: hits at top-1 with the memory less those without, on the same questions. Hits at "
+    "top-1 with the memory are in the control's list too, at whatever rank, or the memory added "
+    "them."
 )
 
 

@@ -27,7 +27,7 @@ _BY_RULE = FigureTable(
 _BY_TRUTH = msgspec.structs.replace(_BY_RULE, key=BY_TRUTH, head="By truth", has_reading=False)
 _WORST = ["Worst questions", "Wording", "Hits that fit", "Mean gain", "Lists"]
 _MEANING = (
-    "A hit fits where it has what the scenario says that it must have ([[relevance]]); its gain is "
+    "A hit fits where it has what the scenario says that it must have; its gain is "
     "the share of all that was asked for. Mean gain counts early hits most; 1 is a list of K "
     "hits that fit in everything, which a corpus may not hold."
 )
