@@ -256,7 +256,9 @@ class LowRating(ExampleEvent, kw_only=True):
 class ExampleLists(msgspec.Struct):
     """The five worst of each kind, the worst first."""
 
-    missed_handovers: Annotated[list[MissedHandover], says("recorded answers not at top-1")] = []
+    missed_handovers: Annotated[
+        list[MissedHandover], says("recorded answers not at top-1: in the same words, then others")
+    ] = []
     slowest_searches: Annotated[list[SlowSearch], says("failed ones too")] = []
     lowest_ratings: Annotated[list[LowRating], says("of top hits, by the judge")] = []
 

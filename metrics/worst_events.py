@@ -14,6 +14,7 @@ from mcstress.metrics.identity import identities, named
 from mcstress.metrics.jaccard import jaccard
 from mcstress.metrics.tally import Accumulator
 
+PARAPHRASE_PHASE = "handover_paraphrase"
 KEPT = 5
 TEXT_LENGTH = 500
 """Characters that are kept of a query, an error or an identity."""
@@ -200,13 +201,16 @@ class Worst(list[Example]):
 
 
 class Examples(Accumulator):
-    """``missed``: handovers whose answer was not at top-1; ``slow``: searches; ``rated``: ratings.
+    """Handovers whose answer was not at top-1; ``slow``: searches; ``rated``: ratings.
 
+    ``missed`` are those in the same words, which hardly ever lose their answer from the list and
+    would not stand among the others; ``missed_paraphrase`` those in other words.
     ``slow`` has the latency in ns, negative. A handover is looked at when its control is there.
     """
 
     def __init__(self) -> None:
         self.missed = Worst()
+        self.missed_paraphrase = Worst()
         self.slow = Worst()
         self.rated = Worst()
 
@@ -225,7 +229,9 @@ class Examples(Accumulator):
 
     def add_missed(self, event: Event, control: Event, at: int) -> None:
         """Note a memory arm whose answer stood ``at`` LISTED or ABSENT, with its control."""
-        self.missed.add(-at, event, beside=control)
+        in_other_words = event.phase == PARAPHRASE_PHASE
+        misses = self.missed_paraphrase if in_other_words else self.missed
+        misses.add(-at, event, beside=control)
 
     def add_rating(self, event: Event) -> None:
         """Look at a message whose top hit was rated."""
@@ -234,7 +240,7 @@ class Examples(Accumulator):
 
     def result(self) -> dict[str, Any]:
         """By kind, the worst first."""
-        missed = self.missed.result("in_list")
+        missed = self.missed.result("in_list") + self.missed_paraphrase.result("in_list")
         for one in missed:
             one["in_list"] = one["in_list"] == -1
         return {

@@ -54,8 +54,10 @@ def missed(events):
             continue
         ids, wanted = brute.ids_of(memory), brute.wanted(memory)
         if ids[:1] != [wanted]:
-            found.append((wanted in ids, memory.time, memory.worker, memory.seq))
-    return sorted(found)[:KEPT]
+            found.append((wanted in ids, memory.time, memory.worker, memory.seq, memory.phase))
+    same = sorted(one[:4] for one in found if one[4] == "handover")
+    other = sorted(one[:4] for one in found if one[4] == "handover_paraphrase")
+    return same[:KEPT] + other[:KEPT]
 
 
 def names(rows):
@@ -69,7 +71,7 @@ def test_they_are_the_first_of_all_that_there_are():
     told = [one["latency_ms"] for one in found["slowest_searches"]]
     assert told == pytest.approx([one[0] for one in expected], abs=1e-6)
     misses = missed(EVENTS)
-    assert len(misses) == KEPT
+    assert len(misses) > KEPT
     assert names(found["missed_handovers"]) == [one[2:] for one in misses]
     assert [one["in_list"] for one in found["missed_handovers"]] == [one[0] for one in misses]
     rated = sorted(
