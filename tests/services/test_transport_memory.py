@@ -25,19 +25,30 @@ LENGTH = b"Content-Length: 600000\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-@contextlib.contextmanager
-def collected():
-    """What only the collector would have freed of what was done meanwhile."""
-    garbage: list[object] = []
+def garbage_of(call):
+    """What only the collector would have freed of a call: the least of three times.
+
+    What tests before left running ends at any time, and leaves garbage of its own.
+    """
+    least = None
+    for _ in range(3):
+        found = _garbage_of(call)
+        least = found if least is None or len(found) < len(least) else least
+        if not least:
+            break
+    return least
+
+
+def _garbage_of(call):
     gevent.sleep(0.01)
     gc.collect()
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
-        yield garbage
+        call()
         gevent.sleep(0.01)
         gc.collect()
-        garbage += gc.garbage
+        return [*gc.garbage]
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
@@ -73,17 +84,15 @@ ANSWERS: dict[str, list[Act]] = {
 def test_a_failed_answer_is_free_at_once(acts):
     with RawServer(script(acts)) as server:
         failed(server.url)  # what is made once, and kept
-        with collected() as garbage:
-            failed(server.url)
-        assert garbage == []
+        assert garbage_of(lambda: failed(server.url)) == []
 
 
 def test_a_whole_answer_that_is_too_large_is_free_at_once():
     with RawServer(script([answer(BODY[:1000])])) as server:
         failed(server.url, size_limit_bytes=100)
-        with collected() as garbage:
-            assert failed(server.url, size_limit_bytes=100).startswith("answer over 100")
-        assert garbage == []
+        told = []
+        assert garbage_of(lambda: told.append(failed(server.url, size_limit_bytes=100))) == []
+        assert all(reason.startswith("answer over 100") for reason in told)
 
 
 def test_its_bytes_are_free_while_the_reason_is_still_at_hand():
@@ -107,9 +116,7 @@ def test_whoever_is_killed_in_a_call_leaves_no_bytes():
             caller.kill()
 
         kill()
-        with collected() as garbage:
-            kill()
-        assert garbage == []
+        assert garbage_of(kill) == []
 
 
 def test_an_answer_after_which_the_connection_closes_leaves_no_parser():
@@ -118,9 +125,7 @@ def test_an_answer_after_which_the_connection_closes_leaves_no_parser():
         contextlib.closing(Transport(server.url, connect_timeout_s=2, timeout_s=2)) as transport,
     ):
         transport.get("/")
-        with collected() as garbage:
-            transport.get("/")
-        assert garbage == []
+        assert garbage_of(lambda: transport.get("/")) == []
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"results": [1]}', b"\xff", b"[" * 20_000, b"<html>"])
@@ -134,26 +139,26 @@ def test_a_step_of_a_wrong_answer_is_free_with_its_event(body, status):
     ):
         gateway = GatewayClient(transport)
         assert gateway.search(request, trace).error
-        with collected() as garbage:
-            gateway.search(request, trace)
-        assert garbage == []
+        assert garbage_of(lambda: gateway.search(request, trace)) == []
 
 
 def test_a_name_that_nobody_has_leaves_no_frames():
     """Frames hold what their callers hold: the answers of an event that is still going on."""
     failed("http://nobody.invalid", connect_timeout_s=9)
-    with collected() as garbage:
-        assert failed("http://nobody.invalid", connect_timeout_s=9).startswith("DNS: ")
-    assert garbage == []
+    told = []
+    assert (
+        garbage_of(lambda: told.append(failed("http://nobody.invalid", connect_timeout_s=9))) == []
+    )
+    assert all(reason.startswith("DNS: ") for reason in told)
 
 
 def test_a_connect_that_takes_too_long_leaves_no_frames():
     with full_listener() as port:
         url = f"http://127.0.0.1:{port}"
         failed(url, connect_timeout_s=0.1)
-        with collected() as garbage:
-            assert failed(url, connect_timeout_s=0.1) == "no connection within 0.1 s"
-        assert garbage == []
+        told = []
+        assert garbage_of(lambda: told.append(failed(url, connect_timeout_s=0.1))) == []
+        assert all(reason == "no connection within 0.1 s" for reason in told)
 
 
 def test_all_who_wait_for_a_name_that_nobody_has_are_told_and_free():
@@ -164,9 +169,9 @@ def test_all_who_wait_for_a_name_that_nobody_has_are_told_and_free():
         return {caller.get()[:5] for caller in callers}
 
     all_fail()
-    with collected() as garbage:
-        assert all_fail() == {"DNS: "}
-    assert garbage == []
+    told = []
+    assert garbage_of(lambda: told.append(all_fail())) == []
+    assert all(reason == {"DNS: "} for reason in told)
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to certify with")
@@ -180,8 +185,6 @@ def test_nor_does_tls_leave_anything(acts, tmp_path: Path, monkeypatch):
     try:
         with RawServer(script(acts), tls=context) as server:
             failed(server.url)
-            with collected() as garbage:
-                failed(server.url)
-            assert garbage == []
+            assert garbage_of(lambda: failed(server.url)) == []
     finally:
         tls_context.cache_clear()
