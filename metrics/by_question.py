@@ -156,6 +156,15 @@ class ByQuestion:
             question: (row[1 + figure] / scale, row[0]) for (_, question), row in self._rows.items()
         }
 
+    def mean(self, figure: int = 0, scale: int = 1) -> float | None:
+        """The mean over questions of a figure (by ``scale``), as ``rate`` has it; None without any.
+
+        In no order: a sum that is rounded once is the same in all.
+        """
+        self._prune()
+        place, rows = 1 + figure, self._rows.values()
+        return fsum(row[place] / (scale * row[0]) for row in rows) / len(rows) if rows else None
+
     def rate(self, figure: int = 0, scale: int = 1) -> QuestionRate | None:
         """The mean over questions of a figure in [0, 1] (times ``scale``); None without any."""
         means = list(self.means(figure, scale))
