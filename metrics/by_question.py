@@ -109,7 +109,8 @@ class ByQuestion:
         """Add up the samples that wait."""
         waiting, self._waiting = self._waiting, {}
         for (unit, question, values), count in waiting.items():
-            self._add_row((unit, question), [count, *(count * value for value in values)])
+            sums = values if count == 1 else [count * value for value in values]
+            self._add_row((unit, question), [count, *sums])
 
     def _add_row(self, key: Key, row: list[int]) -> None:
         """Add a question's number of samples and sums."""
