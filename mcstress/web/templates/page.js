@@ -25,7 +25,7 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-const MARKS = { good: "✓ ", fair: "≈ ", bad: "✗ ", none: "– " };
+const MARKS = { good: "✓ ", held: "○ ", fair: "≈ ", bad: "✗ ", none: "– " };
 
 function cell({ text, tone, href }) {
   if (tone) return element("span", { class: tone }, MARKS[tone] + text);
