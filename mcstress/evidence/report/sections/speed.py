@@ -216,9 +216,9 @@ def _with_times(table: Table, reasons: Sequence[FigureSection], document: RunDoc
     if not spans:
         return table
     rows = []
-    for row, one in zip(table.rows, reasons, strict=False):
-        is_twice = one["reason"].startswith(_A_HIT_TWICE)
-        span = spans.get((one["step"], _A_HIT_TWICE if is_twice else one["reason"]))
+    for row, told in zip(table.rows, reasons, strict=False):
+        is_twice = told["reason"].startswith(_A_HIT_TWICE)
+        span = spans.get((told["step"], _A_HIT_TWICE if is_twice else told["reason"]))
         rows.append([*row, *(_clocked(span, document) if span else (formatting.NONE,) * 2)])
     return Table([*table.columns, "From, UTC", "Until, UTC"], rows)
 
