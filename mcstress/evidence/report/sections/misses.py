@@ -56,9 +56,10 @@ def missed_handovers(document: RunDocument, kinds: Sequence[str]) -> tuple[list[
     if not rows:
         return [], []
     rows.sort(key=lambda one: (-_share(one[1]), -one[1]["missed"]))
-    columns = ["Questions that missed most", "Asked by", "Wording", "Asked in", "Missed"]
+    asker = document.words.fill("{Coordinator}")
+    columns = ["Questions that missed most", asker, "Wording", "Words", "Not at top-1"]
     table = Table(
-        [*columns, "of these further down"],
+        [*columns, "Of these in the top-K"],
         [
             [
                 Verbatim(called(document, row["question"])),
