@@ -91,7 +91,12 @@ def test_questions_that_missed_are_told_by_name_the_worst_first(events):
         [f"{contract}: admin assistant", BOB, "2", "same words", "2 of 2", "0"],
     ]
     assert [row[4] for row in table.rows[2:]] == ["1 of 2"] * 3
-    assert f"Missed, all wordings together: {contract}: admin assistant (4)" in section.notes[0]
+    assert section.notes[0] == (
+        "Asked in the same words, 7 answers missed top-1: 2 stood further down in the list "
+        "(ranked lower, not lost), 5 not in it (lost, late, or filtered away)."
+    )
+    told = next(note for note in section.notes if note.startswith("Missed, all wordings together"))
+    assert f": {contract}: admin assistant (4)" in told
 
 
 BOB = "bob, with the memory of alice"
@@ -126,3 +131,13 @@ def test_a_document_without_questions_that_missed_has_no_such_tables(events):
         kind.pop("missed", None)
     document.metrics = whole
     assert not [one for one in learning(document).tables if "missed" in one.columns[0]]
+
+
+def test_new_resumes_that_come_late_are_said_to_be_late_however_surely_they_come(events):
+    assert "late" not in freshness(document_of_run(events)).answer.words
+    for event in events:
+        if event.phase == "fresh_resume":
+            event.visible_after_s, event.top_k = 3.1, []
+    answer = freshness(document_of_run(events)).answer
+    assert answer.words.endswith("; late: 0 of 12 were there at once, half after 3.1 s")
+    assert answer.tone == "fair"

@@ -76,7 +76,24 @@ def missed_handovers(document: RunDocument, kinds: Sequence[str]) -> tuple[list[
     for _, row in rows:
         missed[called(document, row["question"])] += row["missed"]
     each = formatting.sentence_list([f"{name} ({n:,})" for name, n in missed.most_common(_SHOWN)])
-    return [table], [f"Missed, all wordings together: {each}.", *_more(rows)]
+    said = [told for kind in kinds if (told := _where(document, kind))]
+    return [table], [*said, f"Missed, all wordings together: {each}.", *_more(rows)]
+
+
+def _where(document: RunDocument, kind: str) -> str:
+    """Whether what was missed at top-1 is still in the list; empty where nothing was."""
+    figure = figures(document, f"handover.{kind}")
+    missed, further_down = (
+        figure["queries"] - figure["top1"],
+        figure["top_k"] - figure["top1"],
+    )
+    if not missed:
+        return ""
+    return (
+        f"Asked in the {_KINDS[kind]}, {formatting.plural(missed, 'answer')} missed top-1: "
+        f"{further_down:,} stood further down in the list (ranked lower, not lost), "
+        f"{missed - further_down:,} not in it (lost, late, or filtered away)."
+    )
 
 
 def missed_resumes(document: RunDocument) -> tuple[list[Table], list[str]]:

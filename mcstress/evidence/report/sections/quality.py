@@ -216,6 +216,8 @@ def _credit(figure: FigureSection) -> readings.Reading:
 
 
 _FOUND = FigureTable("freshness", "New {new_items} found", "Rate, 95 % interval")
+_AT_ONCE = 0.5
+"""Fewer new items than this share at the first look are late: it is not chance any more."""
 _TIMES = FigureTable("freshness_times", "Seconds from the add until seen", has_reading=False)
 _CHANGES = FigureTable("changes", "Changed {new_items}", "Still as before")
 _LOOKS = FigureTable("freshness_looks", "Looks", has_reading=False)
@@ -231,7 +233,9 @@ def freshness(document: RunDocument) -> Section:
         key="freshness",
         title="Freshness",
         question=nouns.fill("Are new {new_items} found?"),
-        answer=worst(reading(document, "freshness.visible_rate"), *_changed(document)),
+        answer=worst(
+            _late(figure, reading(document, "freshness.visible_rate")), *_changed(document)
+        ),
         headline=_headline(figure, "visible_rate", "visible_ci95"),
         tables=[
             *(figure_table(document, table) for table in (_FOUND, _TIMES, _LOOKS)),
@@ -240,6 +244,16 @@ def freshness(document: RunDocument) -> Section:
         ],
         notes=[_LOOKS_NOTE, *_unseen(nouns, figure), *missed_notes],
     )
+
+
+def _late(figure: FigureSection, found: readings.Reading) -> readings.Reading:
+    """``found``, with how late new items come where most are not there at once: never green."""
+    at_once, after_s = figure.get("top_k_rate"), (figure.get("time_to_top_k_s") or {}).get("p50")
+    if at_once is None or after_s is None or at_once >= _AT_ONCE:
+        return found
+    share = formatting.of(figure["top_k"], figure["resumes"])
+    told = f"{found.words}; late: {share} were there at once, half after {after_s:.1f} s"
+    return readings.Reading(told, worst(found, readings.Reading("", "fair")).tone)
 
 
 def _changed(document: RunDocument) -> list[readings.Reading]:
