@@ -1,4 +1,4 @@
-"""What is installed is pinned: each extra's packages by constraints.txt, the targets' by their own."""
+"""What is installed is pinned: by constraints.txt, real systems by constraints-targets.txt."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import textwrap
 
 import gevent
@@ -131,7 +132,7 @@ MESSAGES = """
     url = "URL"
     headers = { "X-Api-Version" = "2" }
     [search]
-    get = "/s/{corpus}"
+    get = "/s/{corpus}/{text}"
     rows = ""
     id = "/id"
     [inbox]
@@ -195,6 +196,29 @@ def test_user_and_password_are_basic_authentication(served, monkeypatch):
     server, target = served(text, {"POST /api/q/workers": {"results": []}})
     assert target.search(ASKED, TRACE).error is None
     assert server.requests[0].headers["authorization"] == "Basic YWRtaW46b3Blbi1zZXNhbWU="
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('headers = { "host" = "other" }', "headers: found host, which every request has of its"),
+        ('headers = { "X-Q" = "{text}" }', "headers.X-Q: found {text}, expected no placeholder"),
+        ('token_file = "gone"', "token_file: FOLDER/gone cannot be read: No such file or"),
+        ('token_file = "pipe"', "token_file: FOLDER/pipe cannot be read: found a pipe, socket or"),
+        ('token_file = "wide"', "token_file: FOLDER/wide: found what is not ASCII, expected a tok"),
+        ('ca = "gone"', "ca: FOLDER/gone is no file of certificates: No such file or directory"),
+        ('ca = "wide"', "ca: FOLDER/wide is no file of certificates: "),
+        ('ca = "pipe"', "ca: FOLDER/pipe is no file of certificates: found a pipe, socket or"),
+    ],
+)
+def test_what_a_service_names_and_is_not_there_is_refused(served, tmp_path, line, says):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "wide").write_text("Schlüssel")
+    text = ROWS.replace('/api"', f'/api"\n    {line}')
+    with pytest.raises(UsageError) as refused:
+        served(text, {}, file=str(tmp_path / "my.toml"))
+    assert f"my.toml: service.db.{says.replace('FOLDER', str(tmp_path))}" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_tokens_file_is_read_again_once_after_a_401(served, tmp_path):

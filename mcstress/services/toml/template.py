@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
 from mcstress.services.failure_reason import clip
+from mcstress.services.http.base_url import sendable
 
 PLACEHOLDERS: Final = (
     "text", "vector", "k", "corpus", "corpora", "corpus_id", "namespace", "answer_id",
@@ -67,6 +69,8 @@ class Template:
             return self._object(value, place)
         if isinstance(value, list) and value:
             return self._list(value, place)
+        if isinstance(value, float) and not isfinite(value):
+            raise TemplateError(f"{place}: found {value}, expected a number that JSON has")
         return constant(value)
 
     def _text(self, text: str, place: str) -> Fill:
@@ -182,8 +186,11 @@ class PathTemplate:
     """
 
     def __init__(self, path: str, query: dict[str, Any], place: str) -> None:
-        self._place = place
         pieces = parsed(path, place)
+        if not all(is_name or sendable(piece) for is_name, piece in pieces):
+            raise TemplateError(
+                f"{place}: found {clip(repr(path))}, expected visible ASCII; a blank is %20"
+            )
         of_request = place.rpartition(".")[0]
         self._query = [
             (quote(key, safe=""), _query_pieces(one, f"{of_request}.query.{key}"))
