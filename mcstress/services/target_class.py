@@ -139,7 +139,10 @@ class TargetName(msgspec.Struct, frozen=True):
 
 def read_target(name: str, numbers: tuple[Number, ...] = ()) -> TargetName:
     """``name`` as ``--target`` has it; a file is read. UsageError where it cannot be."""
-    if name.endswith(ENDING):
+    stem = name.removesuffix(ENDING)
+    if name != stem and stem in shipped_names() and not Path(name).exists():
+        raise UsageError(f"{OPTION}: found no file {name}, expected one, or {stem}, which ships")
+    if name != stem:
         return TargetName(name, name, read_file(name), numbers)
     if name in shipped_names():
         shipped = SHIPPED / f"{name}{ENDING}"
@@ -176,6 +179,24 @@ def make_target(name: str, setup: TargetSetup) -> Target:
     except (Exception, SystemExit) as fault:
         # The border: a class of a user's own may raise anything, and is refused for it.
         raise ServiceRefusalError(f"{OPTION} {name}: could not be made, {_told(fault)}") from fault
+
+
+def asked(place: str, call: Callable[[], Any], kind: type[Made]) -> Made:
+    """What a target says before a run; ServiceRefusalError where that is of another ``kind``.
+
+    So it is where the call raises: a class of a user's own may raise anything.
+    """
+    try:
+        answer = call()
+    except UsageError:
+        raise
+    except Exception as fault:
+        # The border: what it raises is the reason why it is refused.
+        raise ServiceRefusalError(f"{place}: {_told(fault)}") from fault
+    if not isinstance(answer, kind):
+        found = type(answer).__name__
+        raise ServiceRefusalError(f"{place}: found {found}, expected {kind.__name__}")
+    return answer
 
 
 def _module(place: str) -> ModuleType:
