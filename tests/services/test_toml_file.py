@@ -88,7 +88,7 @@ def test_a_memory_in_the_search_is_a_memory():
         (LEAST + 'ok = ["x"]\n', "my.toml: search.ok[0]: found 'x', expected a whole number"),
         (LEAST + 'get = "/x"\n', "search: found get and post, expected one of get, post"),
         (LEAST.replace('"/q"', '"q"'), 'search.post: found "q", expected a path, from a /'),
-        (LEAST + "lines = []\n", "my.toml: search: found body and lines, expected one of the two"),
+        (LEAST + "lines = []\n", "my.toml: search: found body and lines, expected one of them"),
         (LEAST.replace('"/id"', '"id"'), 'my.toml: search.id: found "id", expected a pointer'),
         (LEAST.replace('id = "/id"', ""), "my.toml: search: found rows and no id, expected its"),
         (LEAST.replace('rows = ""', ""), "search: found neither rows nor ids, expected one"),

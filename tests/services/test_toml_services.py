@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import textwrap
+from urllib.parse import parse_qs
 
 import gevent
 import msgspec
@@ -13,6 +14,7 @@ from tcp.raw_server import HOLD, answer
 from toml_files import ASKED, BOTH, CHROMA, COLUMNS, ROWS, bodies, row
 
 from mcstress.errors import UsageError
+from mcstress.metrics.event import Hit
 from mcstress.services.step import cut_step
 from mcstress.services.target import (
     Message,
@@ -32,7 +34,7 @@ from mcstress.services.toml.vectors import builtin_embedding
         ({"results": [{"id": 1}]}, "/distance: no such key; there are: id"),
         ({"results": [row(None, 1)]}, "/id: null where an id was due"),
         ({"results": [row(True, 1)]}, "/id: true or false where an id was due"),
-        ({"results": [row("a", "1")]}, "/distance: a text where a distance or score was due"),
+        ({"results": [row("a", "near")]}, "/distance: a text where a distance or score was due"),
         ({"results": [row("a", None)]}, "/distance: null where a distance or score was due"),
         ({"results": [row("a", 1), row("a", 2)]}, 'results: id "a" of corpus "workers" twice'),
         ({"results": [row(id_, 1) for id_ in "abc"]}, "answer: 3 hits of at most 2"),
@@ -150,6 +152,20 @@ def test_a_message_goes_out_as_lines(served):
     assert lines == [{"type": "email"}, {"from": "ann", "t": "Two cooks: For Monday"}]
     assert request.headers["content-type"] == "application/x-ndjson"
     assert request.headers["x-api-version"] == "2"
+
+
+def test_a_form_is_sent_as_a_web_form_is(served):
+    text = ROWS.replace("body = {", "form = {").replace(
+        'filter = { ns = "{namespace}", role = "{role}" }', 'ns = "{namespace}", exact = true'
+    )
+    server, target = served(text, {"POST /api/q/workers": {"results": [row("w-1", "0.25")]}})
+    step = target.search(ASKED, TRACE)
+    assert (step.error, step.answer.hits) == (None, [Hit("w-1", "workers", 0.25)])
+    (request,) = server.requests
+    assert parse_qs(request.body.decode(), strict_parsing=True) == {
+        "text": [ASKED.text], "limit": ["2"], "exact": ["true"],
+    }  # fmt: skip
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
 
 
 TOKEN = "t0p-secret-token"

@@ -54,6 +54,7 @@ class RequestTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     query: dict[str, Any] = {}
     body: Any = None
     lines: list[Any] | None = None
+    form: dict[str, Any] | None = None
     ok: list[Annotated[int, Meta(ge=100, le=599)]] = []
 
     def method(self) -> tuple[str, str] | None:
