@@ -278,7 +278,7 @@ class ArrivalsPacer:
         return slot
 
     def _release(self) -> None:
-        """Wake a user for each arrival that is due. The hub calls it: none has to be woken for it."""
+        """Wake a user for each arrival that is due. The hub calls it, and wakes nobody for that."""
         self._looks_s = NEVER_S
         now_s = perf_counter()
         self._move_due(now_s)
