@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcstress.cluster.messages import Delta, Drained
+from mcstress.evidence.store.history import History
 from mcstress.load.schedule import ArrivalCounts, ArrivalRate, RatePlan, places
 from mcstress.master import offered_load as module
 from mcstress.master.completeness import completeness
@@ -234,6 +235,18 @@ def test_every_arrival_of_workers_that_handed_over_is_known(made_run, parts):
     assert found.workers[0].seconds_watched == 3
     assert found.workers[0].seconds_saturated == 2
     assert found.saturated_share == pytest.approx(2 / 3)
+
+
+def test_the_file_of_a_run_says_what_its_last_seconds_came_to_be(made_run, parts):
+    made_run.write_offered()
+    part = parts[0]
+    handed_over(part, ArrivalCounts(made_run.offering.dealt_to("a"), 30, 0, 0, 14))
+    found = offered_seconds(made_run.offering, [part], over=True)
+    assert [second.time for second in found] == [1002, 1003, 1004]
+    assert sum(second.arrivals for second in found) == 30 + made_run.offering.due_of("b")
+    made_run.write_offered_at_the_end(found)
+    made_run.segment.flush()
+    assert History([made_run.segment.path]).offered() == found
 
 
 def test_what_a_lost_worker_did_not_tell_is_unknown_and_so_is_the_verdict(made_run, parts):
