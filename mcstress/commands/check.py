@@ -71,7 +71,7 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
 def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
     """The user classes of the locustfiles that ``mcstress run`` would load; raises UsageError."""
     try:
-        named = parse_locustfile_option(list(arguments))
+        named: Any = parse_locustfile_option(list(arguments))  # Locust calls it a tuple: it is none
         if not has_locustfile(named):
             named.locustfile = str(LOCUSTFILE)
         files = get_locustfiles_locally(named)
