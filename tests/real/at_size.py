@@ -86,7 +86,10 @@ def capacity(reports: Path, *target: object) -> str:
     )
     found = document["metrics"]["capacity"]
     rate, least = found.get("events_per_s"), found.get("at_least") or {}
-    return f"{rate:.0f}" if rate else f"at least {least.get('events_per_s', 0):.0f}"
+    if rate:
+        return f"{rate:.0f}"
+    held = least.get("events_per_s", 0)
+    return f"at least {held:.0f}" if held >= 1 else "no rate held"
 
 
 def main() -> None:
