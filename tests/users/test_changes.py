@@ -154,7 +154,6 @@ def test_what_fails_is_not_known_and_fails_its_event():
 
 def test_a_change_that_the_end_of_the_run_cuts_is_a_cut_step():
     """It may have been done all the same: the item may be gone."""
-
     begun = gevent.event.Event()
 
     class Hanging(Changing):
