@@ -106,7 +106,7 @@ LLM_FILE = """
 [service.db]
 url = "http://127.0.0.1:9"
 [search]
-post = "/q/{corpus}"
+post = "/q/{corpus}/{text}"
 rows = ""
 id = "/id"
 [llm]

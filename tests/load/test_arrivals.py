@@ -145,7 +145,7 @@ def test_who_is_stopped_takes_no_arrival_with_it():
     sleepers[0].kill()
     its.grant(seconds(10, [0]), in_s=0.0, trios=1)
     until(lambda: its._due or taken)
-    its._wake()
+    its._wake_for_due()
     sleepers[1].kill()
     until(lambda: len(taken) == 10)
     assert its.counts.begun == 10
