@@ -136,6 +136,25 @@ OWN = """
         def __init__(self, setup):
             raise OSError("no such database")
 
+    class Named(Store):
+        title = 5
+
+    class Batched(Store):
+        batch = "many"
+
+    class Renamed(Store):
+        def record(self, record_of, trace): ...
+
+    class Short(Store):
+        def search(self, text): ...
+
+    class Waiting(Store):
+        async def search(self, search, trace): ...
+
+    class Leaving(Store):
+        def __init__(self, setup):
+            raise SystemExit(9)
+
     store = Store
     number = 7
 """
@@ -146,6 +165,8 @@ def own(tmp_path_factory):
     """A file with classes, by its path; and a module of the same that Python finds."""
     path = tmp_path_factory.mktemp("own") / "own_store.py"
     path.write_text(textwrap.dedent(OWN))
+    path.with_name("lacks.py").write_text("import no_such_sdk\n")
+    path.with_name("leaves.py").write_text("raise SystemExit(7)\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(path.parent))
         yield path
@@ -175,6 +196,12 @@ def test_a_class_is_named_by_its_module_or_its_file(own):
             "found no method capabilities, connect, close, probe, timed, expected those of mcst",
         ),
         ("own_store:Unfinished", "found no method search, which every target must define"),
+        ("own_store:Short", "Short: search: found (self, text), expected (self, search, trace)"),
+        ("own_store:Waiting", "search: found async def, expected def search(self, search, trace)"),
+        ("own_store:Named", "--target own_store:Named: title: found 5, expected text"),
+        ("own_store:Batched", "batch: found 'many', expected a whole number >= 1"),
+        ("lacks:Store", "lacks cannot be imported: it needs no_such_sdk, which is not installed"),
+        ("leaves:Store", "leaves cannot be imported, SystemExit: 7"),
     ],
 )
 @pytest.mark.usefixtures("own")
@@ -190,6 +217,13 @@ def test_a_class_that_cannot_be_made_is_refused_with_the_reason():
     reason = r"--target own_store:Broken: could not be made, OSError: no such database"
     with pytest.raises(UsageError, match=reason):
         make_target("own_store:Broken", TargetSetup())
+    with pytest.raises(UsageError, match="could not be made, SystemExit: 9"):
+        make_target("own_store:Leaving", TargetSetup())
+
+
+@pytest.mark.usefixtures("own")
+def test_the_arguments_of_a_class_have_names_of_its_own():
+    assert target_class("own_store:Renamed").__name__ == "Renamed"
 
 
 @pytest.fixture
