@@ -32,7 +32,7 @@ from mcstress.system_under_test import (
     start_stack,
 )
 from mcstress.tracing.langfuse.check import check_langfuse
-from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
+from mcstress.tracing.langfuse.settings import NOT_ASKED_FOR, is_asked_for, load_settings
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.truth_check import said_of_truth
 from mcstress.users.coordinator_session import has_listeners
@@ -258,10 +258,12 @@ def _looked(settings: Settings, model: ModelFacts) -> Finding:
 
 def _langfuse(settings: Settings) -> Iterator[Finding]:
     """Tracing never stops a run: at most a warning. That nobody asked for it is right."""
+    if not is_asked_for(settings.langfuse_env, DEFAULT_LANGFUSE_ENV, os.environ):
+        yield Finding("ok", NOT_ASKED_FOR)
+        return
     found, warnings = load_settings(settings.langfuse_env, os.environ)
     if found is None:
-        asked = is_asked_for(settings.langfuse_env, DEFAULT_LANGFUSE_ENV, os.environ)
-        yield Finding("warn" if asked else "ok", "; ".join(warnings))
+        yield Finding("warn", "; ".join(warnings))
         return
     yield from (Finding("warn", text) for text in warnings)
     reached, text = check_langfuse(found)
