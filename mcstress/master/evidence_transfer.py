@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from gevent.pool import Pool
 from gevent.queue import Empty, Queue
 
 from mcstress.cluster.messages import (
@@ -23,12 +24,17 @@ from mcstress.errors import UsageError
 from mcstress.evidence.store.atomic import owners_alone
 from mcstress.evidence.store.lines import first_record
 from mcstress.master.controller import RunController
-from mcstress.master.drain import wait_until
+from mcstress.master.drain import RETURN_S, wait_until
 from mcstress.master.run_state import RunState
 from mcstress.master.stages import WorkerStage
 from mcstress.master.worker_registry import WorkerState
 
+AT_ONCE = 4
+"""Workers whose files come at the same time: the wait for one's disk and network is another's."""
 PIECE_DEADLINE_S = 30.0
+"""Without the piece that was asked for, of a worker that is there."""
+ASKED_AGAIN_S = 5.0
+"""A piece, or the question for it, may have been lost with a connection."""
 TRACED_DEADLINE_S = 20.0
 POLL_S = 1.0
 LONGEST_LINE_BYTES = 64 << 20
@@ -36,20 +42,20 @@ LONGEST_LINE_BYTES = 64 << 20
 ROOM_LEFT_BYTES = 256 << 20
 """On the disk, beside the evidence that is fetched: the report has to go there too."""
 WAITING_PIECES = 2
-"""One is asked for at a time; a late one may come before it."""
+"""One is asked for at a time; a late one, or the same twice, may come before it."""
 
 logger = logging.getLogger(__name__)
 
 
 def gather(controller: RunController, run: RunState) -> list[Path]:
     """The run's files that are there, the main one first; a worker's is fetched where it is not."""
-    found = [run.paths.events]
-    for part in sorted(run.registry.parts.values(), key=lambda part: part.name):
-        path = run.paths.segment(part.name)
-        collect(controller, run, part)
-        if not part.local and path.is_file():
-            found.append(path)
-    return found
+    parts = sorted(run.registry.parts.values(), key=lambda part: part.name)
+    coming = Pool(AT_ONCE)
+    for part in parts:
+        coming.spawn(collect, controller, run, part)
+    coming.join(raise_error=True)
+    elsewhere = (run.paths.segment(part.name) for part in parts if not part.local)
+    return [run.paths.events, *(path for path in elsewhere if path.is_file())]
 
 
 def collect(controller: RunController, run: RunState, part: WorkerState) -> None:
@@ -78,7 +84,9 @@ def _is_here(path: Path, part: WorkerState) -> bool:
 def _fetch(controller: RunController, run: RunState, part: WorkerState, size: int) -> bool:
     """Bring the worker's file of ``size`` bytes here; whether all came."""
     path = run.paths.segment(part.name)
-    if part.drained is not None and (reason := _too_large(part.drained, path.parent)):
+    if part.drained is not None and (
+        reason := _too_large(part.drained, path.parent, _still_to_come(controller, run))
+    ):
         part.evidence_missing = size
         logger.error("the evidence of %s is not fetched: %s", part.name, reason)
         return False
@@ -107,7 +115,10 @@ def _fetch(controller: RunController, run: RunState, part: WorkerState, size: in
 def _pieces(
     controller: RunController, run: RunState, part: WorkerState, size: int
 ) -> Iterator[bytes]:
-    """Ask the worker for its file, one bounded piece after the other, while they come."""
+    """Ask the worker for its file, one bounded piece after the other, while they come.
+
+    Where a piece does not come, it is asked for again, and what is here already stays.
+    """
     arrived: Queue[Piece] = Queue()
 
     def take(piece: Piece) -> None:
@@ -120,8 +131,7 @@ def _pieces(
     offset = 0
     try:
         while offset < size:
-            controller.notify(run, part.name, SendPiece(run.run.uid, offset))
-            piece = _next(controller, part, arrived, offset)
+            piece = _piece_at(controller, run, part, arrived, offset)
             if piece is None or not 0 < len(piece.content) <= size - offset:
                 return
             yield piece.content
@@ -130,12 +140,18 @@ def _pieces(
         del controller.on_piece[part.name]
 
 
-def _too_large(drained: Drained, folder: Path) -> str | None:
-    """Why a worker's file cannot be as large as it says, or has no room here."""
+def _still_to_come(controller: RunController, run: RunState) -> int:
+    """The bytes of the files that are on their way, which have room on the disk by now."""
+    coming = (run.registry.parts.get(name) for name in controller.on_piece)
+    return sum(part.evidence_missing for part in coming if part is not None)
+
+
+def _too_large(drained: Drained, folder: Path, taken: int) -> str | None:
+    """Why a worker's file cannot be as large as it says, or has no room here beside ``taken``."""
     lines = 1 + drained.events_kept + drained.deltas
     if drained.segment_bytes > lines * LONGEST_LINE_BYTES:
         return f"{drained.segment_bytes} bytes cannot be {lines} lines"
-    free = shutil.disk_usage(folder).free - ROOM_LEFT_BYTES
+    free = shutil.disk_usage(folder).free - ROOM_LEFT_BYTES - taken
     if drained.segment_bytes > free:
         return f"it has {drained.segment_bytes} bytes, and here is room for {max(free, 0)}"
     return None
@@ -152,16 +168,21 @@ def _begins_well(content: bytes, run: RunState, part: WorkerState) -> bool:
     return own.items() <= record.items()
 
 
-def _next(
-    controller: RunController, part: WorkerState, arrived: Queue[Piece], offset: int
+def _piece_at(
+    controller: RunController, run: RunState, part: WorkerState, arrived: Queue[Piece], offset: int
 ) -> Piece | None:
-    """The piece that begins at ``offset``; None where the worker is gone or silent."""
-    for _ in range(int(PIECE_DEADLINE_S / POLL_S)):
+    """The piece that begins at ``offset``; None where the worker stays away or silent."""
+    waited_s = away_s = asked_s = 0.0
+    controller.notify(run, part.name, SendPiece(run.run.uid, offset))
+    while waited_s < PIECE_DEADLINE_S and away_s < RETURN_S:
         try:
             piece = arrived.get(timeout=POLL_S)
         except Empty:
-            if not controller.is_there(part):
-                return None
+            waited_s, asked_s = waited_s + POLL_S, asked_s + POLL_S
+            away_s = 0.0 if controller.is_there(part) else away_s + POLL_S
+            if asked_s >= ASKED_AGAIN_S and not away_s:
+                asked_s = 0.0
+                controller.notify(run, part.name, SendPiece(run.run.uid, offset))
             continue
         if piece.offset == offset:
             return piece

@@ -5,9 +5,12 @@ from __future__ import annotations
 import gevent
 import msgspec
 import pytest
+from stranger import Stranger
 
 from mcstress.cluster import messages
-from mcstress.master.evidence_transfer import collect
+from mcstress.cluster.handshake import hello
+from mcstress.master import evidence_transfer
+from mcstress.master.evidence_transfer import collect, gather
 
 HEAD = b'{"record":"segment","run_uid":"%s","worker":"worker-0","boot":"boot"}\n'
 
@@ -67,3 +70,72 @@ def test_no_more_is_taken_than_was_announced(master, fetch):
     head = HEAD % master.current.run.uid.encode()
     asked, content, part = fetch(len(head) + 10, head, b"x" * 11)
     assert (asked, content, part.evidence_missing) == ([0, len(head)], head, 10)
+
+
+def test_a_piece_that_is_lost_is_asked_for_again_and_what_came_stays(
+    master, worker, fetch, monkeypatch
+):
+    monkeypatch.setattr(evidence_transfer, "POLL_S", 0.02)
+    monkeypatch.setattr(evidence_transfer, "ASKED_AGAIN_S", 0.04)
+    head = HEAD % master.current.run.uid.encode()
+    told, lost = worker.tell, [len(head)]
+
+    def forgets_the_first(message):
+        if message.offset in lost:
+            lost.clear()
+        else:
+            told(message)
+
+    monkeypatch.setattr(worker, "tell", forgets_the_first)
+    asked, content, part = fetch(len(head) + 9, head, b"forgotten", b"x" * 9)
+    assert asked == [0, len(head), len(head)]
+    assert content == head + b"x" * 9
+    assert part.copied
+    assert not part.evidence_missing
+
+
+def test_a_worker_that_goes_away_amid_its_file_leaves_what_came(master, fetch, monkeypatch):
+    monkeypatch.setattr(evidence_transfer, "POLL_S", 0.02)
+    monkeypatch.setattr(evidence_transfer, "RETURN_S", 0.06)
+    monkeypatch.setattr(type(master), "is_there", lambda *_: False)
+    head = HEAD % master.current.run.uid.encode()
+    asked, content, part = fetch(len(head) + 9, head)
+    assert (asked, content, part.evidence_missing) == ([0], head, 9)
+    assert not part.copied
+
+
+def test_files_of_several_workers_come_at_the_same_time(master, worker):
+    """Neither answers before both were asked."""
+    run = master.current
+    with Stranger(master.runner.server.port, "worker_2") as second:
+        second.join(master.runner)
+        second.tell(hello("boot"))
+        second.hears("mcstress.Welcome")
+        names = {"worker-0": worker, "worker-1": second}
+        content = {
+            name: b'{"record":"segment","run_uid":"%s","worker":"%s","boot":"boot"}\n'
+            % (run.run.uid.encode(), name.encode())
+            for name in names
+        }
+        for name, head in content.items():
+            drained = messages.Drained(run.run.uid, name, "boot", segment_bytes=len(head))
+            run.registry.parts[name].hand_over(drained)
+        gathering = gevent.spawn(gather, master, run)
+        for stranger in names.values():
+            stranger.hears("mcstress.SendPiece")
+        for name, stranger in names.items():
+            stranger.tell(messages.Piece(run.run.uid, name, 0, content[name]))
+        files = gathering.get(timeout=20)
+    assert files == [run.paths.events, *(run.paths.segment(name) for name in names)]
+    assert [file.read_bytes() for file in files[1:]] == [*content.values()]
+
+
+def test_the_room_of_files_that_are_on_their_way_is_taken(fetch, master, monkeypatch):
+    room = evidence_transfer.ROOM_LEFT_BYTES + 1500
+    free = type("Usage", (), {"free": room})
+    monkeypatch.setattr(evidence_transfer.shutil, "disk_usage", lambda _: free)
+    other = master.current.registry.enter("worker-9", "elsewhere", "boot")
+    other.evidence_missing = 1000
+    monkeypatch.setitem(master.on_piece, "worker-9", lambda _: None)
+    assert fetch(600)[2].evidence_missing == 600
+    del master.on_piece["worker-9"]

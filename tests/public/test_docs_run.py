@@ -117,6 +117,10 @@ def folder(tmp_path):
     reports.mkdir(parents=True)
     for sample in (ROOT / "reports" / "reality-tests").glob("multi_coord_stress_sample.*"):
         shutil.copy(sample, reports)
+    for name in ("before1", "after1"):
+        shutil.copy(
+            reports / "multi_coord_stress_sample.json", reports / f"multi_coord_stress_{name}.json"
+        )
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     (programs / "activate").touch()
