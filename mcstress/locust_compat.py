@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import functools
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gevent
@@ -130,6 +129,27 @@ def exclude_no_tags(environment: Environment) -> None:
     environment.exclude_tags = []
 
 
+class Interruptible:
+    """A context in which a stop ends its user at once. No generator, which takes twice as long.
+
+    Left by an exception, the user's state stays as it is: whoever takes it up says what comes.
+    """
+
+    __slots__ = ("_user",)
+
+    def __init__(self, user: StoppableUser) -> None:
+        self._user = user
+
+    def __enter__(self) -> None:
+        self._user.end_if_stopping()
+        self._user._state = LOCUST_STATE_WAITING  # noqa: SLF001  (Locust's own, as in StoppableUser)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._user.end_if_stopping()
+            self._user._state = LOCUST_STATE_RUNNING  # noqa: SLF001  (as above)
+
+
 class StoppableUser(User):
     """A user that is stopped between two events, or where it waits, and never within an event."""
 
@@ -155,16 +175,9 @@ class StoppableUser(User):
         if self._state == LOCUST_STATE_STOPPING:
             raise StopUser
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
+    def interruptible(self) -> Interruptible:
         """While this lasts, a stop ends the user at once, though inside a task."""
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_WAITING
-        yield
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_RUNNING
+        return Interruptible(self)
 
 
 def others_asked_for(runner: Runner, kind: type[User]) -> int:

@@ -13,7 +13,7 @@ import msgspec
 from mcstress.services.failure_reason import clip
 from mcstress.services.step import Step
 from mcstress.services.target import Found, Search
-from mcstress.services.target_class import make_target
+from mcstress.services.target_class import OPTION, asked, make_target
 from mcstress.services.trace_context import TraceContext
 from mcstress.settings import Settings
 from mcstress.users.relevance import Rules
@@ -46,7 +46,8 @@ def first_search(settings: Settings, url: str) -> FirstSearch:
     if rules is not None:
         wanted.metadata, wanted.fields = True, rules.fields
     with closing(make_target(settings.target, settings.target_setup(url))) as target:
-        step = target.search(wanted, untraced())
+        place = f"{OPTION} {settings.target}: search"
+        step = asked(place, lambda: target.search(wanted, untraced()), Step)
     missing = ""
     if rules is not None and step.answer is not None and step.answer.hits:
         missing = clip(rules.missing(step.answer.metadata or []), 2 * SHOWN_CHARACTERS)

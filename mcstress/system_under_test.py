@@ -23,8 +23,8 @@ from mcstress.services.preflight import (
     look_at_corpora,
 )
 from mcstress.services.step import Step
-from mcstress.services.target import Capabilities, Target
-from mcstress.services.target_class import OPTION, make_target
+from mcstress.services.target import Capabilities, Sizes, Target
+from mcstress.services.target_class import OPTION, asked, make_target
 from mcstress.settings import Settings
 from mcstress.users.scenarios.load import corpus_paths
 
@@ -140,12 +140,6 @@ def look_at_target(settings: Settings, url: str) -> TargetFacts:
     target = make_target(settings.target, settings.target_setup(url))
     try:
         return _facts(settings, target)
-    except UsageError:
-        raise
-    except Exception as fault:
-        # The border: what a class of a user's own raises is the reason why it is refused.
-        told = f"{type(fault).__name__}: {clip(str(fault))}"
-        raise ServiceRefusalError(f"{OPTION} {settings.target}: {told}") from fault
     finally:
         target.close()
 
@@ -153,21 +147,23 @@ def look_at_target(settings: Settings, url: str) -> TargetFacts:
 def _facts(settings: Settings, target: Target) -> TargetFacts:
     """What a class of a user's own says; UsageError where it is not there, or lacks a corpus."""
     place = f"{OPTION} {settings.target}"
-    can = target.capabilities()
-    _refuse_failed(place, target.probe())
+    can = asked(f"{place}: capabilities", target.capabilities, Capabilities)
+    connected = asked(f"{place}: connect", target.connect, type(target))
+    if connected is not target:
+        connected.close()
+    _refuse_failed(place, asked(f"{place}: probe", target.probe, Step))
     skipped = skipped_phases(settings, can)
     if all(phase in skipped for phase in settings.phases):
         reasons = ", ".join(sorted({skipped[phase] for phase in settings.phases}))
         raise UsageError(f"{place}: found no phase left to run, for {reasons}")
     title = title_of(settings)
-    notes = tuple(target.notes()) if isinstance(target, Target) else ()
+    is_ours = isinstance(target, Target)
+    notes = tuple(asked(f"{place}: notes", target.notes, list)) if is_ours else ()
     if not can.sizes:
         return TargetFacts(capabilities=can, title=title, notes=notes)
-    step = target.sizes()
+    step = asked(f"{place}: sizes", target.sizes, Step)
     _refuse_failed(place, step)
-    sizes = step.answer
-    if sizes is None:
-        raise ServiceRefusalError(f"{place}: sizes: found no answer, expected Sizes")
+    sizes = asked(f"{place}: sizes", lambda: step.answer, Sizes)
     if missing := [name for name in settings.scenario.corpora if name not in sizes.corpora]:
         raise ServiceRefusalError(
             f"{place}: no corpus {listed(missing)}; there is {listed(sizes.corpora)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from mcstress.metrics.availability import Availability
 from mcstress.metrics.band import Bands, load_band
@@ -18,6 +18,9 @@ from mcstress.metrics.worst_events import Examples, WorstReissues
 
 SETTLE_AT = 50_000
 """Events after which moments are settled, even where nobody asks: their latencies take memory."""
+
+Load = int | tuple[float, int | UnsetType]
+"""What an event's band depends on: the users then, or by a schedule the rate, and the trial."""
 
 
 class Accumulators:
@@ -36,15 +39,19 @@ class Accumulators:
         self.faults = Faults()
         self.rounds = Rounds(cells)
         self._moments: dict[tuple[int, int], SecondBucket] = {}
-        self._last: tuple[datetime, datetime, int, SecondBucket] | None = None
+        self._last: tuple[datetime, datetime, Load, SecondBucket] | None = None
         self._events = 0
 
     def moment_of(self, event: Event) -> SecondBucket:
         """The moment that an event belongs to: the second it began in, its band of users."""
         self._events += 1
+        scheduled = event.scheduled
+        load: Load = event.users
+        if scheduled is not UNSET and scheduled.hour is None:
+            load = (scheduled.offered_per_s, scheduled.trial)
         if self._last is not None:
-            begin, end, users, last = self._last
-            if users == event.users and begin <= event.time < end and event.scheduled is UNSET:
+            begin, end, of_last, last = self._last
+            if load == of_last and begin <= event.time < end:
                 return last
         if self._events > SETTLE_AT:
             self.settle()
@@ -60,7 +67,7 @@ class Accumulators:
                 availability=self.availability,
                 say=self._say,
             )
-        self._last = (utc(second), utc(second + 1), event.users, moment)
+        self._last = (utc(second), utc(second + 1), load, moment)
         return moment
 
     def settle(self) -> None:

@@ -13,13 +13,14 @@ says: it is of our making, too, and lies within the event.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mcstress.metrics.appointments import AppointmentRows, responses
 from mcstress.metrics.arrivals import UnservedRow
 from mcstress.metrics.event import Event
-from mcstress.metrics.histogram import Histogram, Histograms, censored_summary
+from mcstress.metrics.histogram import BucketCounts, Histogram, Histograms, censored_summary
 from mcstress.metrics.latency import percentile_names
 from mcstress.metrics.metric import Metric, MetricName, ResultContext
 from mcstress.metrics.phase import PHASES
@@ -133,8 +134,8 @@ class ScheduledTimes:
     __slots__ = ("cut", "ended", "generator", "own_cap", "queue")
 
     def __init__(self) -> None:
-        self.ended: list[tuple[str, float]] = []
-        self.cut: list[tuple[str, float]] = []
+        self.ended: defaultdict[str, list[float]] = defaultdict(list)
+        self.cut: defaultdict[str, list[float]] = defaultdict(list)
         self.generator: list[float] = []
         self.queue: list[float] = []
         self.own_cap: list[float] = []
@@ -148,22 +149,24 @@ class ScheduledTimes:
         scheduled = event.scheduled
         if not scheduled:
             return
+        if answered:
+            own_ms = 0.0
+            for step in event.steps:
+                own_ms += step.queue_ms
+            self.own_cap.append(own_ms)
         if scheduled.hour is not None:
-            if answered:
-                self.own_cap.append(sum(step.queue_ms for step in event.steps))
             return
         self.generator.append(scheduled.generator_ms)
         self.queue.append(scheduled.queue_ms)
         if answered:
-            self.own_cap.append(sum(step.queue_ms for step in event.steps))
             kept = self.cut if event.outcome == "cut" else self.ended
-            kept.append((event.phase, scheduled.response_ms or 0.0))
+            kept[event.phase].append(scheduled.response_ms or 0.0)
 
     def settle(self, responses: Response) -> None:
         """Bring all into the histograms."""
         for part in PARTS:
             if times := getattr(self, part):
-                responses.late[part].record(*times)
+                responses.late[part].add(BucketCounts.of(times))
         for kept, histograms in ((self.ended, responses.ended), (self.cut, responses.cut)):
-            for phase in {phase for phase, _ in kept}:
-                histograms[phase].record(*(ms for of, ms in kept if of == phase))
+            for phase, times in kept.items():
+                histograms[phase].add(BucketCounts.of(times))

@@ -8,9 +8,9 @@ wait, and an arrival must not end with one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Protocol
 
 import gevent
 import msgspec
@@ -36,6 +36,7 @@ TOGETHER_S = 0.0005
 timer of its own for each would wake the process as often as there are arrivals."""
 LOOK_S = 0.1
 """So often at least it is looked for arrivals that have waited too long."""
+NEVER_S = float("inf")
 MS = 1000
 
 
@@ -47,12 +48,22 @@ class Arrivals(msgspec.Struct, frozen=True):
     max_wait_s: float
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """One of the schedule's, by ``perf_counter``."""
 
     due_s: float
     offered_per_s: float
     trial: int | UnsetType = UNSET
+
+
+class Timer(Protocol):
+    """Of gevent's loop; it has no types."""
+
+    def start(self, callback: Callable[[], None]) -> None:
+        """Call it once, when the time is over."""
+
+    def close(self) -> None:
+        """Never any more."""
 
 
 class ArrivalsPacer:
@@ -75,25 +86,24 @@ class ArrivalsPacer:
         self._coming: deque[Arrival] = deque()
         self._due: deque[Arrival] = deque()
         self._idle: deque[Waiter[None]] = deque()
-        self._woken: set[Waiter[None]] = set()
-        self._news = Signal()
+        self._woken = 0
+        self._looks_s = NEVER_S
+        self._timer: Timer | None = None
         self._ended = False
         self._was_revoked = False
         self._is_empty = False
         self._last_taken_s = 0.0
-        self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def grant(self, seconds: Sequence[GrantedSecond], in_s: float, trios: int) -> None:
         """These seconds may begin, the first of them ``in_s`` seconds from now."""
         begin_s = perf_counter() + in_s - seconds[0].second.number
-        if self._greenlet is None:
+        if not self._announced.is_set():
             self._begin_s, self._first = begin_s, seconds[0].second.number
             self._trios = trios
-            self._greenlet = gevent.spawn(self._release)
         elif perf_counter() < self._begin_s + self._first and begin_s < self._begin_s:
             # Each says the same, and was under way for a while: the least delayed is right.
             self._coming = deque(
-                arrival._replace(due_s=arrival.due_s + begin_s - self._begin_s)
+                msgspec.structs.replace(arrival, due_s=arrival.due_s + begin_s - self._begin_s)
                 for arrival in self._coming
             )
             self._begin_s = begin_s
@@ -109,9 +119,10 @@ class ArrivalsPacer:
             if self._ended:
                 self.counts.withdrawn += len(mine)
             else:
-                self._coming.extend(Arrival(begins_s + at, rate, trial) for at in mine.tolist())
+                self._coming.extend([Arrival(begins_s + at, rate, trial) for at in mine.tolist()])
+        self._closed_first = False
         self._announced.set()
-        self._news.set()
+        self._look_again(perf_counter())
 
     def tasks(self, coordinator: Coordinator) -> Iterator[Task]:
         """The phases of the round in their order, from the seat's place in its first round on.
@@ -153,7 +164,7 @@ class ArrivalsPacer:
     def take(self, user: CoordinatorUser) -> Slot | None:
         """The next arrival, when it is there and the user has woken; None after the end."""
         user.end_if_stopping()
-        if user.coordinator is not None and self._is_reference(user.coordinator):
+        if self._closed_first and user.coordinator and self._is_reference(user.coordinator):
             return Slot(user)
         slot = self._next(user, woken=False)
         while slot is None and not self._ended and self._sits(user):
@@ -168,7 +179,7 @@ class ArrivalsPacer:
 
     def _is_reference(self, coordinator: Coordinator) -> bool:
         """Whether it belongs to the trio that is alone before the schedule begins."""
-        return self._closed_first and coordinator.seat.trio == 1 and not self._announced.is_set()
+        return self._closed_first and coordinator.seat.trio == 1
 
     def finished(self, slot: Slot) -> None:
         """Nothing: ``take`` is where a user waits, and may be stopped."""
@@ -182,11 +193,7 @@ class ArrivalsPacer:
         if not self._announced.is_set():
             announced, self._announced = self._announced, Signal()
             announced.set()
-        loop = gevent.get_hub().loop
-        while self._idle:
-            waiter = self._idle.popleft()
-            self._woken.add(waiter)
-            loop.run_callback(waiter.switch, None)
+        self._wake(len(self._idle))
 
     def all_done(self) -> None:
         """All users of the process have done their rounds: its schedule ended with the last task.
@@ -216,8 +223,7 @@ class ArrivalsPacer:
         self.counts.withdrawn += len(self._coming)
         self._due.clear()
         self._coming.clear()
-        if self._greenlet is not None:
-            self._greenlet.kill(block=False)
+        self._stop_timer()
 
     def take_unserved(self) -> Unserved:
         """Those since it was asked last."""
@@ -228,26 +234,27 @@ class ArrivalsPacer:
         """Until an arrival is due; who is stopped after it was woken wakes another."""
         waiter: Waiter[None] = Waiter()
         self._idle.append(waiter)
+        if self._coming and self._coming[0].due_s < self._looks_s:
+            self._look_again(perf_counter())
         try:
             with user.interruptible():
                 waiter.get()
         except BaseException:
-            if waiter in self._woken:
-                self._woken.discard(waiter)
-                self._wake()
-            else:
+            if waiter in self._idle:
                 self._idle.remove(waiter)
+            else:
+                self._woken -= 1
+                self._wake_for_due()
             raise
-        self._woken.discard(waiter)
+        self._woken -= 1
 
     def _next(self, user: CoordinatorUser, *, woken: bool) -> Slot | None:
         """Take the arrival that has waited longest."""
         now_s = perf_counter()
         if self._coming and self._coming[0].due_s <= now_s:
             self._move_due(now_s)
-        if not self._due:
-            return None
-        self._miss(now_s)
+        if self._due:
+            self._miss(now_s)
         if not self._due or self._ended:
             return None
         arrival = self._due.popleft()
@@ -255,7 +262,7 @@ class ArrivalsPacer:
         self._last_taken_s = now_s
         late_ms = (now_s - arrival.due_s) * MS
         # While a user is idle, whatever comes late is late because of this process.
-        is_own = woken or bool(self._idle) or bool(self._woken)
+        is_own = woken or bool(self._idle or self._woken)
         slot = Slot(
             user,
             Scheduled(
@@ -271,25 +278,39 @@ class ArrivalsPacer:
         return slot
 
     def _release(self) -> None:
-        """Wake a user for each arrival that is due."""
-        while not self._ended:
-            now_s = perf_counter()
-            self._move_due(now_s)
-            self._miss(now_s)
-            self._wake()
-            self._news.clear()
-            pause_s = LOOK_S
-            if self._coming:
-                due_in_s = self._coming[0].due_s - perf_counter()
-                pause_s = min(pause_s, max(due_in_s, TOGETHER_S))
-            self._news.wait(pause_s)
+        """Wake a user for each arrival that is due. The hub calls it, and wakes nobody for that."""
+        self._looks_s = NEVER_S
+        now_s = perf_counter()
+        self._move_due(now_s)
+        self._miss(now_s)
+        self._wake_for_due()
+        self._look_again(now_s)
 
-    def _wake(self) -> None:
+    def _look_again(self, now_s: float) -> None:
+        """Have ``_release`` called when the next arrival is due that somebody idle waits for."""
+        at_s = now_s + LOOK_S
+        if self._idle and self._coming:
+            at_s = min(at_s, max(self._coming[0].due_s, now_s + TOGETHER_S))
+        if at_s < self._looks_s and not self._ended:
+            self._stop_timer()
+            self._looks_s = at_s
+            self._timer = gevent.get_hub().loop.timer(at_s - now_s)
+            self._timer.start(self._release)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.close()
+            self._timer = None
+
+    def _wake_for_due(self) -> None:
+        self._wake(min(len(self._due) - self._woken, len(self._idle)))
+
+    def _wake(self, number: int) -> None:
+        """Wake those who have been idle for longest."""
         loop = gevent.get_hub().loop
-        for _ in range(min(len(self._due) - len(self._woken), len(self._idle))):
-            waiter = self._idle.popleft()
-            self._woken.add(waiter)
-            loop.run_callback(waiter.switch, None)
+        for _ in range(number):
+            self._woken += 1
+            loop.run_callback(self._idle.popleft().switch, None)
 
     def _move_due(self, now_s: float) -> None:
         coming, due = self._coming, self._due
@@ -302,8 +323,8 @@ class ArrivalsPacer:
 
     def _miss(self, now_s: float) -> None:
         """Give up those that have waited too long."""
-        longest_s = self._arrivals.max_wait_s
-        while self._due and now_s - self._due[0].due_s > longest_s:
+        before_s = now_s - self._arrivals.max_wait_s
+        while self._due and self._due[0].due_s < before_s:
             self.counts.missed += 1
             self._count("missed", self._due.popleft(), now_s)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from copy import copy
 from math import ceil
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ class Begun(msgspec.Struct, gc=False):
     began_s: float
     was_idle: bool
     ended_s: float = 0.0
+    scheduled: Scheduled | None = None
 
     @property
     def late_ms(self) -> tuple[float, float]:
@@ -157,22 +159,8 @@ class ClockPacer:
         day = None if coordinator is None else self._days.get(coordinator.seat)
         if coordinator is None or day is None or day.on is None:
             return None
-        slot = coordinator.slot = Slot(user, self._scheduled(day.on))
+        slot = coordinator.slot = Slot(user, _scheduled(day.on))
         return slot
-
-    def _scheduled(self, begun: Begun) -> Scheduled:
-        appointment, now_s = begun.appointment, perf_counter()
-        generator_ms, queue_ms = begun.late_ms
-        since_ms = appointment.since_ms
-        return Scheduled(
-            intended=utc(CLOCK.anchor_s + begun.due_s),
-            generator_ms=generator_ms,
-            queue_ms=queue_ms,
-            before_ms=(now_s - begun.began_s) * MS if begun.ended_s else 0.0,
-            hour=appointment.hour,
-            appointment=appointment.number,
-            since_baseline_h=since_ms / HOUR_MS if since_ms >= 0 else None,
-        )
 
     def finished(self, slot: Slot) -> None:
         """Note when; the next event of the appointment follows at once."""
@@ -329,6 +317,25 @@ class ClockPacer:
                 one.at_ms, name, one.number, one.phase, fate, generator_ms, queue_ms, response_ms
             )
         )
+
+
+def _scheduled(begun: Begun) -> Scheduled:
+    """Of the appointment's next event: all but the time of those before it is as of the first."""
+    if begun.scheduled is not None:
+        scheduled = copy(begun.scheduled)
+        scheduled.before_ms, scheduled.response_ms = (perf_counter() - begun.began_s) * MS, None
+        return scheduled
+    appointment, since_ms = begun.appointment, begun.appointment.since_ms
+    generator_ms, queue_ms = begun.late_ms
+    begun.scheduled = Scheduled(
+        intended=utc(CLOCK.anchor_s + begun.due_s),
+        generator_ms=generator_ms,
+        queue_ms=queue_ms,
+        hour=appointment.hour,
+        appointment=appointment.number,
+        since_baseline_h=since_ms / HOUR_MS if since_ms >= 0 else None,
+    )
+    return begun.scheduled
 
 
 def _of_mail(due: DueMail) -> Appointment:

@@ -24,9 +24,12 @@ from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until
 from mcstress.master.evidence_transfer import TRACED_DEADLINE_S, gather
 from mcstress.master.expected_samples import plan
+from mcstress.master.offered_load import offered_seconds
 from mcstress.master.report_place import index, write, write_again
 from mcstress.master.run_info import describe
 from mcstress.master.run_state import RunState, cells
+from mcstress.master.stages import RunStage
+from mcstress.metrics.arrivals import OfferedSecond
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.intervals import import_scipy
 from mcstress.services.clock import CLOCK
@@ -106,6 +109,7 @@ def _found(run: RunState, history: History | None) -> list[str]:
 
 def _end_segment(run: RunState, document: RunDocument, history: History | None) -> None:
     """Say in the main file how the run ended: a report that was not written can be made of it."""
+    run.write_offered_at_the_end(document.offered or ())
     workers = {} if history is None else history.order.workers
     run.segment.end(
         {
@@ -212,11 +216,19 @@ def document_of_run(
         candidates=run.system.target.candidates,
         with_state=with_state,
         now_s=CLOCK.now_s(),
-        offered=() if run.offering is None else run.offering.seconds_so_far(),
+        offered=offered_of(run),
         unserved=run.unserved.rows(),
         trials=() if run.capacity is None else run.capacity.trials,
         appointments=() if run.clock is None else run.clock.rows,
     )
+
+
+def offered_of(run: RunState) -> list[OfferedSecond]:
+    """A schedule's seconds so far; once nothing more is taken, as completeness counts them."""
+    if run.offering is None:
+        return []
+    parts, over = run.registry.parts.values(), run.stage >= RunStage.REPORTING
+    return offered_seconds(run.offering, parts, over=over)
 
 
 def _trace(controller: RunController, run: RunState, verdict: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,9 @@ LOOK_S = 0.25
 SOON_S = 0.5
 """What grants take to reach all workers, at most, where nothing is wrong."""
 
+NOBODY = ""
+"""To whom a second is dealt in which the pool has no user."""
+
 Send = Callable[[str, list[GrantedSecond], float], None]
 """Tells a worker of its seconds, the first of which begins in so many seconds."""
 
@@ -52,12 +55,12 @@ class Offering:
         self.seconds: list[OfferedSecond] = []
         self.passed = 0
         """Seconds that went by ungranted: this process was too busy."""
-        self.unmanned = 0
-        """Arrivals of seconds in which the pool had no user."""
         self.begin_s: float | None = None
         self._next = 0
         self._end_s: float | None = None
         self._dealt: Counter[str] = Counter()
+        self._parts: list[dict[str, int]] = []
+        """Of each of ``seconds``, how many arrivals each worker was dealt."""
         self._ahead: defaultdict[str, list[tuple[float, Places]]] = defaultdict(list)
         """Of each worker, what was granted of late: when its second begins, and its places."""
 
@@ -96,10 +99,9 @@ class Offering:
     def waiting(self, parts: Iterable[WorkerState]) -> int:
         """Arrivals that were granted and of which workers that are there said nothing yet."""
         return sum(
-            self.dealt_to(part.name) - (told.begun + told.missed + told.cut + told.withdrawn)
+            self.dealt_to(part.name) - _known(part.arrivals) - part.arrivals.withdrawn
             for part in parts
             if not part.lost and part.drained is None
-            for told in [part.arrivals]
         )
 
     def grant(self, shares: tuple[Share, ...], send: Send) -> None:
@@ -127,16 +129,14 @@ class Offering:
     def _note(self, granted: GrantedSecond) -> None:
         assert self.begin_s is not None
         begins_s = self.begin_s + granted.second.number
-        everyone = granted.shares if any(n for _, n in granted.shares) else (("", 1),)
+        everyone = granted.shares if any(n for _, n in granted.shares) else ((NOBODY, 1),)
         parts = dealt(granted.second, self.kind, self.seed, everyone)
         for name, places in parts:
-            if not name:
-                self.unmanned += len(places)
-                continue
             self._dealt[name] += len(places)
             self._ahead[name].append((begins_s, places))
             del self._ahead[name][: -3 * AHEAD_S]
-        number = sum(len(places) for _, places in parts)
+        self._parts.append({name: len(places) for name, places in parts})
+        number = sum(self._parts[-1].values())
         self.seconds.append(OfferedSecond(int(begins_s), granted.second.rate_per_s, number))
 
     def end(self) -> None:
@@ -144,24 +144,37 @@ class Offering:
         if self._end_s is None:
             self._end_s = CLOCK.now_s()
 
-    def seconds_so_far(self) -> list[OfferedSecond]:
-        """Those that began before the end, or before now; of the last one what came by then."""
-        end_s = CLOCK.now_s() if self._end_s is None else self._end_s
-        whole = [second for second in self.seconds if second.time + 1 <= end_s]
-        for second in self.seconds[len(whole) : len(whole) + 1]:
-            if (lasted_s := end_s - second.time) > 0:
-                due = self._due_in(second.time, end_s)
-                whole.append(OfferedSecond(second.time, second.rate_per_s, due, lasted_s))
-        return whole
+    def seconds_so_far(self, offered: Mapping[str, int] | None = None) -> list[OfferedSecond]:
+        """Those that began before the end, or before now, and what they had by then.
 
-    def _due_in(self, begins_s: float, end_s: float) -> int:
-        """How many of a late second's arrivals came before ``end_s``."""
-        return sum(
-            int((begins + places <= end_s).sum())
-            for ahead in self._ahead.values()
-            for begins, places in ahead
-            if begins == begins_s
-        )
+        ``offered``: how many arrivals each worker was offered, where that is known; of those it was
+        dealt these are the first. Else it is those that are due. Where a worker began some that
+        came after the end, while word of it was under way, they count to the last second.
+        """
+        found, late = list(self.seconds), 0
+        others = {
+            name: dealt - (offered or {}).get(name, self.due_of(name))
+            for name, dealt in self._dealt.items()
+        }
+        for at in range(len(found) - 1, -1, -1):
+            second = found[at]
+            lasted_s = min(self._until_s - second.time, 1.0)
+            if lasted_s == 1 and not late and not any(others.values()):
+                break
+            arrivals, late = late, 0
+            for name, number in self._parts[at].items():
+                others[name] -= (withdrawn := min(number, others[name]))
+                arrivals += number - withdrawn
+            if lasted_s <= 0:
+                del found[at]
+                late = arrivals
+            else:
+                found[at] = OfferedSecond(second.time, second.rate_per_s, arrivals, lasted_s)
+        return found
+
+    @property
+    def _until_s(self) -> float:
+        return CLOCK.now_s() if self._end_s is None else self._end_s
 
     def dealt_to(self, worker: str) -> int:
         """How many arrivals the worker was granted."""
@@ -169,16 +182,14 @@ class Offering:
 
     def due_of(self, worker: str) -> int:
         """The same, without those that were to come after the end (or after now)."""
-        end_s = CLOCK.now_s() if self._end_s is None else self._end_s
-        later = sum(
-            int((begins_s + places > end_s).sum()) for begins_s, places in self._ahead[worker]
-        )
+        end_s, ahead = self._until_s, self._ahead.get(worker, ())
+        later = sum(int((begins_s + places > end_s).sum()) for begins_s, places in ahead)
         return self._dealt[worker] - later
 
     @property
     def workers(self) -> list[str]:
         """Those who were granted anything."""
-        return sorted(self._dealt)
+        return sorted(self._dealt.keys() - {NOBODY})
 
 
 def totals_of(
@@ -188,24 +199,18 @@ def totals_of(
 
     A worker that is lost, or that the end of the run (``over``) did not hear of, leaves what it
     did not tell of unknown. What was granted to one that left early, and never reached it, was
-    not offered: nobody was there.
+    not offered: nobody was there. Seconds in which nobody was in the pool are missed.
     """
-    sums = ArrivalCounts()
+    sums, missed = ArrivalCounts(), offering.due_of(NOBODY)
     unknown = 0
     for part in parts:
-        told = part.arrivals
-        sums.begun += told.begun
-        sums.missed += told.missed
-        sums.cut += told.cut
-        if part.drained is not None:
-            if not part.left_early:
-                unknown += offering.dealt_to(part.name) - told.granted
-        elif part.lost or over:
-            unknown += offering.due_of(part.name) - told.begun - told.missed - told.cut
+        sums.begun += part.arrivals.begun
+        sums.cut += part.arrivals.cut
+        missed += part.arrivals.missed
+        unknown += _unknown(offering, part, over=over)
     # Of a lost worker's events, its file may hold more than it told.
-    found = min(max(0, events - sums.begun), max(0, unknown))
-    begun, unknown = sums.begun + found, max(0, unknown - found)
-    missed = sums.missed + offering.unmanned
+    found = min(max(0, events - sums.begun), unknown)
+    begun, unknown = sums.begun + found, unknown - found
     return ArrivalTotals(
         offered=begun + missed + sums.cut + unknown,
         begun=begun,
@@ -213,6 +218,30 @@ def totals_of(
         cut=sums.cut,
         unknown=unknown,
     )
+
+
+def offered_seconds(
+    offering: Offering, parts: Iterable[WorkerState], *, over: bool
+) -> list[OfferedSecond]:
+    """The schedule's seconds; when the run is ``over``, as many arrivals as ``totals_of`` has."""
+    if not over:
+        return offering.seconds_so_far()
+    return offering.seconds_so_far(
+        {part.name: _known(part.arrivals) + _unknown(offering, part, over=True) for part in parts}
+    )
+
+
+def _known(told: ArrivalCounts) -> int:
+    return told.begun + told.missed + told.cut
+
+
+def _unknown(offering: Offering, part: WorkerState, *, over: bool) -> int:
+    """Of how many arrivals that a worker was offered it did not tell."""
+    if part.drained is not None:
+        return 0 if part.left_early else offering.dealt_to(part.name) - part.arrivals.granted
+    if part.lost or over:
+        return max(0, offering.due_of(part.name) - _known(part.arrivals))
+    return 0
 
 
 def shares_of(run: RunState) -> tuple[Share, ...]:

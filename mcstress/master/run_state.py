@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from mcstress.master.seat_pool import Headcount, SeatPool
 from mcstress.master.solo_phase import SoloPhase
 from mcstress.master.stages import RUN_CHANGES, RunStage, changed
 from mcstress.master.worker_registry import WorkerRegistry, WorkerState
-from mcstress.metrics.arrivals import Unserved
+from mcstress.metrics.arrivals import OfferedSecond, Unserved
 from mcstress.metrics.figures import Figures
 from mcstress.process.clock_watch import ClockWatch
 from mcstress.services.clock import CLOCK
@@ -230,6 +231,15 @@ class RunState:
         seconds = self.offering.seconds[self._offered_written :]
         self._offered_written = len(self.offering.seconds)
         self.segment.record({"record": "offered", "seconds": msgspec.to_builtins(seconds)})
+
+    def write_offered_at_the_end(self, seconds: Sequence[OfferedSecond]) -> None:
+        """Write down the last ones as they came to be: those granted beyond the end were not."""
+        granted = [] if self.offering is None else self.offering.seconds
+        pairs = zip_longest(granted, seconds)
+        at = next((at for at, (one, other) in enumerate(pairs) if one != other), len(granted))
+        if at < len(granted):
+            told = {"from": granted[at].time, "seconds": msgspec.to_builtins(seconds[at:])}
+            self.segment.record({"record": "offered", **told})
 
     def write_hour_0(self) -> None:
         """Write down when the clock began: the first line could not know it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +33,15 @@ EXPECTED = "expected a name that ships, FILE.toml, module:Class or FILE.py:Class
 SHIPPED = Path(__file__).parents[1] / "targets"
 METHODS = ("capabilities", "connect", "close", "search", "probe", "timed")
 """What every target has; ``mcstress.Target`` has defaults for all of them but ``search``."""
+ARGUMENTS = {
+    "capabilities": (), "notes": (), "connect": (), "close": (), "sizes": (), "probe": (),
+    "search": ("search", "trace"), "recall": ("search", "trace"),
+    "record": ("recording", "trace"), "forget": ("recording", "trace"),
+    "add": ("item", "trace"), "update": ("item", "trace"), "delete": ("item", "trace"),
+    "inbox": ("message", "trace"), "add_all": ("items", "trace"),
+    "record_all": ("recordings", "trace"),
+}  # fmt: skip
+"""What each method is called with, by place."""
 
 
 @cache
@@ -62,7 +72,36 @@ def target_class(name: str) -> type[Target]:
         )
     if getattr(found, "search", None) is Target.search:
         raise UsageError(f"{OPTION} {name}: found no method search, which every target must define")
+    for method, arguments in ARGUMENTS.items():
+        _refuse_uncallable(f"{OPTION} {name}: {method}", found, method, arguments)
+    if not isinstance(title := getattr(found, "title", ""), str):
+        raise UsageError(f"{OPTION} {name}: title: found {clip(repr(title))}, expected text")
+    if type(batch := getattr(found, "batch", 1)) is not int or batch < 1:
+        raise UsageError(
+            f"{OPTION} {name}: batch: found {clip(repr(batch))}, expected a whole number >= 1"
+        )
     return cast("type[Target]", found)
+
+
+def _refuse_uncallable(place: str, kind: type, method: str, arguments: tuple[str, ...]) -> None:
+    """UsageError for a method that cannot be called as the test calls it."""
+    raw = inspect.getattr_static(kind, method, None)
+    if not inspect.isfunction(raw):
+        return  # what is bound otherwise says what it lacks when it is called
+    expected = ", ".join(("self", *arguments))
+    if inspect.iscoroutinefunction(raw) or inspect.isasyncgenfunction(raw):
+        raise UsageError(f"{place}: found async def, expected def {method}({expected})")
+    try:
+        inspect.signature(raw).bind(*("self", *arguments))
+    except TypeError:
+        signature = clip(str(inspect.signature(raw)))
+        raise UsageError(f"{place}: found {signature}, expected ({expected})") from None
+
+
+@cache
+def shipped_names() -> frozenset[str]:
+    """The names of the targets that ship."""
+    return frozenset(path.stem for path in SHIPPED.glob(f"*{ENDING}"))
 
 
 class TargetName(msgspec.Struct, frozen=True):
@@ -100,10 +139,13 @@ class TargetName(msgspec.Struct, frozen=True):
 
 def read_target(name: str, numbers: tuple[Number, ...] = ()) -> TargetName:
     """``name`` as ``--target`` has it; a file is read. UsageError where it cannot be."""
-    shipped = SHIPPED / f"{name}{ENDING}"
-    if name.endswith(ENDING):
+    stem = name.removesuffix(ENDING)
+    if name != stem and stem in shipped_names() and not Path(name).exists():
+        raise UsageError(f"{OPTION}: found no file {name}, expected one, or {stem}, which ships")
+    if name != stem:
         return TargetName(name, name, read_file(name), numbers)
-    if name and ":" not in name and "/" not in name and shipped.is_file():
+    if name in shipped_names():
+        shipped = SHIPPED / f"{name}{ENDING}"
         return TargetName(name, str(shipped), read_file(str(shipped)), numbers)
     if numbers:
         what = f"{OPTION} {clip(name)}" if name else f"no {OPTION}"
@@ -134,19 +176,44 @@ def make_target(name: str, setup: TargetSetup) -> Target:
         return kind(setup)
     try:
         return kind(setup)
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         # The border: a class of a user's own may raise anything, and is refused for it.
         raise ServiceRefusalError(f"{OPTION} {name}: could not be made, {_told(fault)}") from fault
+
+
+def asked(place: str, call: Callable[[], Any], kind: type[Made]) -> Made:
+    """What a target says before a run; ServiceRefusalError where that is of another ``kind``.
+
+    So it is where the call raises: a class of a user's own may raise anything.
+    """
+    try:
+        answer = call()
+    except UsageError:
+        raise
+    except Exception as fault:
+        # The border: what it raises is the reason why it is refused.
+        raise ServiceRefusalError(f"{place}: {_told(fault)}") from fault
+    if not isinstance(answer, kind):
+        found = type(answer).__name__
+        raise ServiceRefusalError(f"{place}: found {found}, expected {kind.__name__}")
+    return answer
 
 
 def _module(place: str) -> ModuleType:
     try:
         return _of_file(Path(place)) if place.endswith(".py") else import_module(place)
-    except Exception as fault:
+    except ModuleNotFoundError as fault:
+        if place.endswith(".py") or not f"{place}.".startswith(f"{fault.name}."):
+            needed = f"it needs {fault.name}, which is not installed"
+            raise UsageError(f"{OPTION}: {clip(place)} cannot be imported: {needed}") from fault
+        raise _unimportable(place, fault) from fault
+    except (Exception, SystemExit) as fault:
         # The border: importing a user's own module runs it.
-        raise UsageError(
-            f"{OPTION}: {clip(place)} cannot be imported, {_told(fault)}; {EXPECTED}"
-        ) from fault
+        raise _unimportable(place, fault) from fault
+
+
+def _unimportable(place: str, fault: BaseException) -> UsageError:
+    return UsageError(f"{OPTION}: {clip(place)} cannot be imported, {_told(fault)}; {EXPECTED}")
 
 
 def _of_file(path: Path) -> ModuleType:
@@ -164,5 +231,5 @@ def _is_target(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Target) and kind is not Target
 
 
-def _told(fault: Exception) -> str:
+def _told(fault: BaseException) -> str:
     return f"{type(fault).__name__}: {clip(str(fault), ERROR_TEXT_CHARACTERS)}"

@@ -40,6 +40,7 @@ def test_a_clock_is_read():
     ("arguments", "said"),
     [
         (["--clock", "soon"], "--clock: found 'soon', expected a number"),
+        (["--clock", "0"], "--clock: found 0, expected hours above 0"),
         (["--clock", "0.0"], "--clock: found 0.0, expected hours above 0"),
         (["--clock=-4"], "--clock: found -4, expected hours above 0"),
         (["--clock", "inf"], "--clock: found 'inf', expected a number"),
@@ -59,6 +60,8 @@ def test_a_clock_is_read():
         (["--clock", "48", "--think-time", "1-2"], "--think-time: found 1-2 with --clock"),
         (["--clock", "48", "--reference"], "--reference: found 15.0 with --clock"),
         (["--clock", "48", "--arrivals", "constant"], "--arrivals: found constant with --clock"),
+        (["--clock", "48", "--find-capacity"], "--find-capacity: found it with --clock, expected"),
+        (["--inbox-repeat"], "--inbox-repeat: found it and no mail, expected --inbox or"),
         (["--clock", "48", "--max-wait", "0"], "--max-wait: found 0.0, expected seconds"),
         (
             ["--clock", "24"],
@@ -71,6 +74,13 @@ def test_what_is_no_clock_is_refused(arguments, said):
         asked(*arguments)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_more_arrivals_than_a_process_holds_are_refused():
+    source = ArrivalSource("inbox", per_day=90_000, bursts=[Burst(9, 30_000)])
+    scenario = msgspec.structs.replace(DEFAULT, arrivals=[source])
+    with pytest.raises(UsageError, match=r"arrivals\[#1\]: found 210,000 appointments within"):
+        check_timeline(ClockSettings(48, 0, 10, overload=False), scenario, list(PHASES))
 
 
 def entries(*items):
@@ -97,6 +107,10 @@ def entries(*items):
         (
             [(3, "baseline", ["bob"]), (4, "handover")],
             "timeline[#2]: found handover of bob at hour 4, expected a baseline of alice",
+        ),
+        (
+            [(3, "baseline"), (6, "surge", [], 0.0001)],
+            "timeline[#2]: found 420,000 appointments within --clock 48, expected at most 200,000",
         ),
     ],
 )

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
+from math import ceil
+from unittest.mock import patch
 
 import pytest
 from hand_clock import Clock
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcstress.cluster.messages import Delta, Drained
+from mcstress.evidence.store.history import History
 from mcstress.load.schedule import ArrivalCounts, ArrivalRate, RatePlan, places
 from mcstress.master import offered_load as module
 from mcstress.master.completeness import completeness
-from mcstress.master.offered_load import AHEAD_S, Offering, shares_of, totals_of
+from mcstress.master.offered_load import (
+    AHEAD_S,
+    Offering,
+    offered_seconds,
+    shares_of,
+    totals_of,
+)
+from mcstress.master.stages import WorkerStage
+from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.arrivals import OfferedSecond
 from mcstress.metrics.verdict import evaluate, parse_check
 from mcstress.process.loop_lag import LoopSecond
@@ -107,6 +121,74 @@ def test_seconds_without_users_are_missed_by_nobody_in_particular(clock):
     assert totals.missed == totals.offered == 80
 
 
+def test_of_seconds_without_users_what_comes_after_the_end_was_not_offered(clock):
+    offering = Offering(ArrivalRate(20, 20), "constant", 42)
+    offering.begin()
+    clock.now = 1002.0
+    offering.grant((), Told())
+    clock.now = 1003.5
+    offering.end()
+    totals = totals_of(offering, [], 0, over=True)
+    assert totals.missed == totals.offered == 30
+    assert sum(second.arrivals for second in offered_seconds(offering, [], over=True)) == 30
+
+
+RATES = st.one_of(st.sampled_from([0.5, 1.5, 1 / 3, 0.1, 10, 33.3]), st.floats(0.01, 120))
+EDGE = Fraction(1, 10**6)
+"""Of an arrival: that near to the end, floats may say either."""
+
+
+@given(
+    rates=st.lists(st.tuples(RATES, st.integers(1, 6)), min_size=1, max_size=3),
+    last_s=st.floats(0, 1),
+    shares=st.lists(st.integers(0, 4), min_size=1, max_size=3),
+    untold=st.lists(st.integers(0, 9), min_size=3, max_size=3),
+    late=st.integers(0, 2),
+)
+def test_all_that_was_offered_is_in_its_seconds_whatever_became_of_it(
+    rates, last_s, shares, untold, late
+):
+    """A rate r over t seconds is every n with (n + 1/2)/r before t, whatever the end cuts off."""
+    clock = Clock()
+    with patch.object(module, "CLOCK", clock):
+        offering = Offering(ArrivalRate(rates[0][0], rates[0][0]), "constant", 42)
+        offering.begin()
+        pool = tuple((f"worker-{place}", users) for place, users in enumerate(shares))
+        expected, clock.now = Fraction(0), offering.begin_s
+        for rate, seconds in rates:
+            offering.change_to(ArrivalRate(rate, rate))
+            for _ in range(seconds):
+                offering.grant(pool, lambda *_: None)
+                clock.now += 1
+        offering.grant(pool, lambda *_: None)
+        clock.now += last_s
+        offering.end()
+        for second in offering.seconds:
+            lasted = min(max(Fraction(clock.now) - second.time, 0), 1)
+            expected += Fraction(second.rate_per_s) * lasted
+        parts = [WorkerState(name, name, "boot") for name, users in pool if users]
+        for part, of_it in zip(parts, untold, strict=False):
+            due = offering.due_of(part.name)
+            # Of what came while word of the end was under way some began, or none had a turn.
+            known = min(max(due - of_it + late, 0), offering.dealt_to(part.name))
+            part.arrivals = ArrivalCounts(offering.dealt_to(part.name), known // 2, known // 5)
+            part.arrivals.cut = known - known // 2 - known // 5
+            part.arrivals.withdrawn = part.arrivals.granted - known
+            part.stage, part.drained = WorkerStage.HANDED_OVER, Drained("u", part.name, "boot")
+        due = sum(second.arrivals for second in offering.seconds_so_far())
+        totals = totals_of(offering, parts, 0, over=True)
+        found = offered_seconds(offering, parts, over=True)
+    least, most = (ceil(expected - Fraction(1, 2) + edge) for edge in (-EDGE, EDGE))
+    assert least <= due <= most
+    fates = totals.begun, totals.missed, totals.cut, totals.unknown
+    assert sum(second.arrivals for second in found) == totals.offered == sum(fates)
+    assert totals.unknown == 0
+    assert all(0 < second.lasted_s <= 1 for second in found)
+    assert [second.time for second in found] == [
+        second.time for second in offering.seconds if second.time < clock.now
+    ]
+
+
 def test_what_comes_after_the_end_was_not_offered(clock):
     offering = Offering(ArrivalRate(20, 20), "constant", 42)
     offering.begin()
@@ -153,6 +235,18 @@ def test_every_arrival_of_workers_that_handed_over_is_known(made_run, parts):
     assert found.workers[0].seconds_watched == 3
     assert found.workers[0].seconds_saturated == 2
     assert found.saturated_share == pytest.approx(2 / 3)
+
+
+def test_the_file_of_a_run_says_what_its_last_seconds_came_to_be(made_run, parts):
+    made_run.write_offered()
+    part = parts[0]
+    handed_over(part, ArrivalCounts(made_run.offering.dealt_to("a"), 30, 0, 0, 14))
+    found = offered_seconds(made_run.offering, [part], over=True)
+    assert [second.time for second in found] == [1002, 1003, 1004]
+    assert sum(second.arrivals for second in found) == 30 + made_run.offering.due_of("b")
+    made_run.write_offered_at_the_end(found)
+    made_run.segment.flush()
+    assert History([made_run.segment.path]).offered() == found
 
 
 def test_what_a_lost_worker_did_not_tell_is_unknown_and_so_is_the_verdict(made_run, parts):

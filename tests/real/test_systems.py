@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import fmean
 
@@ -48,7 +48,7 @@ def test_figures_are_those_of_the_system_itself(name, needs, tell, tmp_path):
         )  # fmt: skip
         agreed = check(system, loaded_run, one_round)
         of_memory = [*told_of_memory(system, loaded_run)]
-    tell(row(name, one_round, loaded_run, agreed, exact_recall(loaded_run)))
+    tell(row(name, one_round, loaded_run, agreed, exact_recall(one_round, loaded_run)))
     for line in (f"  loaded: {loaded.stdout.splitlines()[-1]}", *of_memory):
         tell(line)
 
@@ -70,9 +70,10 @@ def check(system, document, *earlier):
     sizes, made = document["run"]["corpora"], {name: count for name, _, count in CORPORA}
     assert not sizes or {name: sizes[name] for name in SEARCHED} == made, "mem0 does not say"
     least = AGREES.get(system.name, 0.99)
-    agreed = lists_agree(system, events)
-    of_memory = memory_agrees(system, events)
-    assert min(agreed, of_memory) >= least, (agreed, of_memory)
+    agreed = [lists_agree(system, events), memory_agrees(system, events)]
+    # A busy machine may come to neither in thirty seconds; a round does.
+    assert earlier or None not in agreed, Counter((e["phase"], e["outcome"]) for e in events)
+    assert all(share is None or share >= least for share in agreed), agreed
     added = {e["expected"] for d in (document, *earlier) for e in d["events"] if is_there(e)}
     cut = sum(step["cut"] for d in (document, *earlier) for e in d["events"] for step in e["steps"])
     assert len(added) - cut <= system.count("fresh_workers") <= len(added) + cut
@@ -92,12 +93,11 @@ def check(system, document, *earlier):
     assert figure["queries"] == len(verbatim)
     assert figure["top1_rate"] == pytest.approx(mean_of_means(verbatim))
     repeated = mean_of_means(reissued(events))
-    # A busy machine may not come so far in thirty seconds; a round does.
-    assert earlier or repeated is not None
+    assert earlier or repeated is not None, "a round has reissues"
     assert metrics["determinism"]["mean_jaccard"] == pytest.approx(repeated)
     asked = [e["memory"] for e in events if e["memory"]]
     assert metrics["memory"]["leaks"] == sum(one["leaks"] for one in asked)
-    return agreed, of_memory
+    return agreed
 
 
 def is_there(event):
@@ -140,16 +140,28 @@ def reissued(events):
 
 
 def lists_agree(system, events):
-    """The mean share of a baseline's hits that the system gives when it is asked directly."""
+    """The mean share of a baseline's hits that the system gives when it is asked directly.
+
+    None without baselines.
+    """
     lists = {e["query"]: e for e in events if e["phase"] == "baseline"}
-    return fmean(
+    return mean(
         len(ids_of(event) & {*map(tuple, system.search(SEARCHED, query, K))}) / K
         for query, event in lists.items()
     )
 
 
+def mean(values):
+    """None of no values."""
+    given = [*values]
+    return fmean(given) if given else None
+
+
 def memory_agrees(system, events):
-    """The share of handovers whose first hit is the memory's own first; and that it was filled."""
+    """The share of handovers whose first hit is the memory's own first; and that it was filled.
+
+    None without handovers.
+    """
     alike = []
     asked = [e for e in events if e["phase"].startswith("handover") and e["arm"] == "memory"]
     for namespace in {e["memory"]["namespace"] for e in asked}:
@@ -162,19 +174,19 @@ def memory_agrees(system, events):
             for e in asked
             if (e["query"], e["memory"]["namespace"]) == (query, namespace)
         ]
-    return fmean(alike)
+    return mean(alike)
 
 
 def told_of_memory(system, document):
     """How long the memory's lists are, and how often the first is right, run and SDK alike."""
-    if not hasattr(system, "nearest_of_all"):
-        return
     asked = [
         (event, event["query"], event["memory"]["namespace"])
         for event in document["events"]
         if event["outcome"] == "ok" and event["phase"].startswith("handover")
         if event["arm"] == "memory"
     ]
+    if not (asked and hasattr(system, "nearest_of_all")):
+        return
     of_run = [[(hit["corpus"], hit["id"]) for hit in event["top_k"]] for event, *_ in asked]
     of_sdk = [system.remembered(namespace, query, K) for _, query, namespace in asked]
     right = [system.nearest_of_all(namespace, query, K) for _, query, namespace in asked]
@@ -191,7 +203,7 @@ def told_of_memory(system, document):
         )
 
 
-def exact_recall(document):
+def exact_recall(*documents):
     """Recall@K of the baselines against every vector looked at."""
     names, rows = [], []
     embedding = builtin_embedding(SEED)
@@ -201,7 +213,8 @@ def exact_recall(document):
             rows.append(embedding.encode(worker.text))
     matrix = np.array(rows)
     recalls = []
-    for event in {e["query"]: e for e in document["events"] if e["phase"] == "baseline"}.values():
+    events = [event for document in documents for event in document["events"]]
+    for event in {e["query"]: e for e in events if e["phase"] == "baseline"}.values():
         if event["top_k"]:
             nearest = np.argsort(-(matrix @ embedding.encode(event["query"])))[:K]
             recalls.append(len(ids_of(event) & {names[place] for place in nearest}) / K)
@@ -215,11 +228,16 @@ def row(name, one_round, loaded, agreed, recall):
     return (
         f"{name}: round {one_round['verdict']}, load {loaded['verdict']} {failing}; "
         f"{metrics['events']['total']:,} events, {metrics['errors']['steps']:,} steps, "
-        f"{metrics['errors']['failed']} failed; search p50 {search['p50_ms']:.1f} ms, "
-        f"p95 {search['p95_ms']:.1f} ms; recall@8 {recall:.3f}; as asked directly: lists "
-        f"{agreed[0]:.3f}, memory {agreed[1]:.3f}; handover top-1 "
-        f"{handover['verbatim']['top1_rate']:.3f} verbatim, "
-        f"{handover['paraphrase']['top1_rate']:.3f} paraphrased; leaks "
+        f"{metrics['errors']['failed']} failed; search p50 {figure(search['p50_ms'])} ms, "
+        f"p95 {figure(search['p95_ms'])} ms; recall@8 {recall:.3f}; as asked directly: lists "
+        f"{figure(agreed[0])}, memory {figure(agreed[1])}; handover top-1 "
+        f"{figure(handover['verbatim']['top1_rate'])} verbatim, "
+        f"{figure(handover['paraphrase']['top1_rate'])} paraphrased; leaks "
         f"{metrics['memory']['leaks']}; visible {metrics['freshness']['visible_rate']}; changes "
         f"{metrics['changes']}"
     )
+
+
+def figure(value):
+    """With three digits, or that the run did not come so far."""
+    return "not asked" if value is None else f"{value:.3f}"

@@ -8,7 +8,7 @@ import pytest
 from gateway_answers import TRACE, found, hit
 from tcp.raw_server import RawServer, answer, routes, script
 
-from mcstress.errors import UsageError
+from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.metrics.event import Hit, Item
 from mcstress.metrics.phase import PHASES
 from mcstress.services.gateway.target import GatewayTarget
@@ -25,7 +25,7 @@ from mcstress.services.target import (
     Target,
     TargetSetup,
 )
-from mcstress.services.target_class import make_target, target_class
+from mcstress.services.target_class import asked, make_target, target_class
 
 ASKED = Search("forklift, Milwaukee", ["workers"], 2)
 LIMITS = MemoryLimits(top_k=3, max_distance=0.5, max_inject_distance=0.3)
@@ -136,6 +136,25 @@ OWN = """
         def __init__(self, setup):
             raise OSError("no such database")
 
+    class Named(Store):
+        title = 5
+
+    class Batched(Store):
+        batch = "many"
+
+    class Renamed(Store):
+        def record(self, record_of, trace): ...
+
+    class Short(Store):
+        def search(self, text): ...
+
+    class Waiting(Store):
+        async def search(self, search, trace): ...
+
+    class Leaving(Store):
+        def __init__(self, setup):
+            raise SystemExit(9)
+
     store = Store
     number = 7
 """
@@ -146,6 +165,8 @@ def own(tmp_path_factory):
     """A file with classes, by its path; and a module of the same that Python finds."""
     path = tmp_path_factory.mktemp("own") / "own_store.py"
     path.write_text(textwrap.dedent(OWN))
+    path.with_name("lacks.py").write_text("import no_such_sdk\n")
+    path.with_name("leaves.py").write_text("raise SystemExit(7)\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(path.parent))
         yield path
@@ -175,6 +196,12 @@ def test_a_class_is_named_by_its_module_or_its_file(own):
             "found no method capabilities, connect, close, probe, timed, expected those of mcst",
         ),
         ("own_store:Unfinished", "found no method search, which every target must define"),
+        ("own_store:Short", "Short: search: found (self, text), expected (self, search, trace)"),
+        ("own_store:Waiting", "search: found async def, expected def search(self, search, trace)"),
+        ("own_store:Named", "--target own_store:Named: title: found 5, expected text"),
+        ("own_store:Batched", "batch: found 'many', expected a whole number >= 1"),
+        ("lacks:Store", "lacks cannot be imported: it needs no_such_sdk, which is not installed"),
+        ("leaves:Store", "leaves cannot be imported, SystemExit: 7"),
     ],
 )
 @pytest.mark.usefixtures("own")
@@ -190,6 +217,26 @@ def test_a_class_that_cannot_be_made_is_refused_with_the_reason():
     reason = r"--target own_store:Broken: could not be made, OSError: no such database"
     with pytest.raises(UsageError, match=reason):
         make_target("own_store:Broken", TargetSetup())
+    with pytest.raises(UsageError, match="could not be made, SystemExit: 9"):
+        make_target("own_store:Leaving", TargetSetup())
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (list, "own: search: found list, expected Step"),
+        (lambda: 1 / 0, "own: search: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_a_class_says_before_a_run_is_of_its_kind_or_refused(call, says):
+    with pytest.raises(ServiceRefusalError) as refused:
+        asked("own: search", call, Step)
+    assert str(refused.value) == says
+
+
+@pytest.mark.usefixtures("own")
+def test_the_arguments_of_a_class_have_names_of_its_own():
+    assert target_class("own_store:Renamed").__name__ == "Renamed"
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A target's file that is wrong is refused with the file, the key, what was found and expected."""
 
+import os
 import textwrap
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from mcstress.errors import UsageError
 from mcstress.services.target import Capabilities
 from mcstress.services.target_class import TargetName, read_target
-from mcstress.services.toml.plan import Plan
+from mcstress.services.toml.plan import plan_of
 
 SERVICE = '[service.db]\nurl = "http://127.0.0.1:9"\n'
 SEARCH = '[search]\npost = "/q"\nbody = { q = "{text}", c = "{corpus}" }\nrows = ""\nid = "/id"\n'
@@ -15,7 +16,7 @@ LEAST = SERVICE + SEARCH
 
 
 def plan(text):
-    return Plan("my.toml", textwrap.dedent(text))
+    return plan_of("my.toml", textwrap.dedent(text))
 
 
 def test_the_least_file_can_search_and_nothing_else():
@@ -55,7 +56,8 @@ def test_a_memory_in_the_search_is_a_memory():
     text = LEAST.replace('c = "{corpus}"', 'c = "{corpus}", ns = "{namespace}"') + RECORD
     can = plan(text).capabilities()
     assert (can.record, can.recall) == (True, False)
-    memory = '[search.memory]\npost = "/m"\nbody = { ns = "{namespace}", not = "{exclude_ids}" }\n'
+    body = 'body = { q = "{text}", ns = "{namespace}", not = "{exclude_ids}" }\n'
+    memory = f'[search.memory]\npost = "/m"\n{body}'
     assert plan(LEAST + memory + RECORD).capabilities().record
     assert not plan(LEAST + memory + RECORD).capabilities().exclude
 
@@ -68,7 +70,15 @@ def test_a_memory_in_the_search_is_a_memory():
         (SERVICE, "my.toml: found no [search], expected one: every target searches"),
         (LEAST + "[serach]\n", 'my.toml: found the key "serach", expected one of title, service,'),
         (LEAST + "[serach]\n", 'did you mean "search"?'),
-        ("title = 3\n" + LEAST, "my.toml: title: found int, expected text"),
+        ("title = 3\n" + LEAST, "my.toml: title: found 3, expected text on one line"),
+        ('title = "a\\u001b[31m"\n' + LEAST, "title: found 'a\\x1b[31m', expected text on one"),
+        (f'title = "{"t" * 101}"\n' + LEAST, "expected text on one line of at most 100 characters"),
+        (f"x = {'[' * 3000}{']' * 3000}\n" + LEAST, "my.toml: found lists or tables in one ano"),
+        (LEAST.replace("{text}", "{{text}}"), "search: found neither {text} nor {vector}, expect"),
+        (LEAST.replace("{text}", "{ text }"), "search: found neither {text} nor {vector}, expect"),
+        (LEAST.replace('"{text}"', "inf"), "search.body.q: found inf, expected a number that JSON"),
+        (LEAST.replace('"/q"', '"/q q"'), "search.post: found '/q q', expected visible ASCII; a"),
+        (LEAST.replace('"/q"', '"/q\\r\\nX: y"'), "search.post: found '/q\\r\\nX: y', expecte"),
         (LEAST + "embed = 3\n", 'my.toml: search: found the key "embed", expected one of ids'),
         ("embed = 3\n" + LEAST, "my.toml: embed: found 3, expected a table"),
         ("[service.db]\n" + SEARCH, "my.toml: service.db: found no url, expected one"),
@@ -78,7 +88,7 @@ def test_a_memory_in_the_search_is_a_memory():
         (LEAST + 'ok = ["x"]\n', "my.toml: search.ok[0]: found 'x', expected a whole number"),
         (LEAST + 'get = "/x"\n', "search: found get and post, expected one of get, post"),
         (LEAST.replace('"/q"', '"q"'), 'search.post: found "q", expected a path, from a /'),
-        (LEAST + "lines = []\n", "my.toml: search: found body and lines, expected one of the two"),
+        (LEAST + "lines = []\n", "my.toml: search: found body and lines, expected one of them"),
         (LEAST.replace('"/id"', '"id"'), 'my.toml: search.id: found "id", expected a pointer'),
         (LEAST.replace('id = "/id"', ""), "my.toml: search: found rows and no id, expected its"),
         (LEAST.replace('rows = ""', ""), "search: found neither rows nor ids, expected one"),
@@ -110,7 +120,7 @@ def test_a_memory_in_the_search_is_a_memory():
         (LEAST + ADD + "item = {}\n", "found one of item and {items}, expected both"),
         (
             LEAST + '[add]\npost = "/a"\n[add.done]\nget = "/t/{task}"\npointer = ""\nvalue = 1\n',
-            "my.toml: add.done: found {task}, expected my.toml: add.task, its pointer",
+            "my.toml: add.done: found {task}, expected task in [add], its pointer",
         ),
         (LEAST + '[add.done]\nget = "/t"\n', "my.toml: add.done: found no pointer, expected one"),
         (LEAST + '[ready]\nget = "/t"\npointer = ""\n', "ready: found no value, expected one"),
@@ -137,10 +147,37 @@ def test_what_a_service_has_is_not_shown_where_it_is_wrong():
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"--target .*gone\.toml: cannot be read: No such file"):
         read_target(str(tmp_path / "gone.toml"))
+    for name, found in (
+        ("folder", "found a directory, expected a file"),
+        ("pipe", "found a pipe, socket or device, expected a file"),
+        ("loop", "Too many levels of symbolic links"),
+        ("large", r"found 1,000,001 bytes, expected at most 1,000,000"),
+        ("a\0b", "embedded null byte"),
+    ):
+        path = tmp_path / f"{name}.toml"
+        match name:
+            case "folder":
+                path.mkdir()
+            case "pipe":
+                os.mkfifo(path)
+            case "loop":
+                path.symlink_to(path)
+            case "large":
+                path.write_bytes(b"#" * 1_000_001)
+        with pytest.raises(UsageError, match=f"--target .*: cannot be read: .*{found}"):
+            read_target(str(path))
+    with pytest.raises(UsageError, match="expected a name that ships"):
+        read_target("x" * 5000).kind()
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b'title = "M\xfcnchen"')
     with pytest.raises(UsageError, match=r"latin\.toml: is not UTF-8: byte 10"):
         read_target(str(latin))
+
+
+def test_a_file_of_another_system_is_read(tmp_path):
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + LEAST.replace("\n", "\r\n").encode())
+    assert read_target(str(path)).kind().title == str(path)
 
 
 def test_a_file_in_which_something_looks_like_a_secret_is_known():
@@ -151,7 +188,7 @@ def test_a_file_in_which_something_looks_like_a_secret_is_known():
         headers = { "X-Api-Key" = "abc", "X-Version" = "2024-06-01", "X-Tenant" = "default_tenant_of_ours" }
         [search]
         post = "/q"
-        body = { key = "sk-abcdefgh12345678", id = "a1b2c3d4e5f6a7b8c9d0e1f2", words = "SELECT some_words" }
+        body = { q = "{text}", key = "sk-abcdefgh12345678", id = "a1b2c3d4e5f6a7b8c9d0e1f2", words = "SELECT some_words" }
         rows = "/hits/hits/0/a_long_name_of_a_key_in_an_answer"
         id = "/id"
     """  # noqa: E501

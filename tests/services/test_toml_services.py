@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import textwrap
+from urllib.parse import parse_qs
 
 import gevent
 import msgspec
@@ -12,6 +14,7 @@ from tcp.raw_server import HOLD, answer
 from toml_files import ASKED, BOTH, CHROMA, COLUMNS, ROWS, bodies, row
 
 from mcstress.errors import UsageError
+from mcstress.metrics.event import Hit
 from mcstress.services.step import cut_step
 from mcstress.services.target import (
     Message,
@@ -31,7 +34,7 @@ from mcstress.services.toml.vectors import builtin_embedding
         ({"results": [{"id": 1}]}, "/distance: no such key; there are: id"),
         ({"results": [row(None, 1)]}, "/id: null where an id was due"),
         ({"results": [row(True, 1)]}, "/id: true or false where an id was due"),
-        ({"results": [row("a", "1")]}, "/distance: a text where a distance or score was due"),
+        ({"results": [row("a", "near")]}, "/distance: a text where a distance or score was due"),
         ({"results": [row("a", None)]}, "/distance: null where a distance or score was due"),
         ({"results": [row("a", 1), row("a", 2)]}, 'results: id "a" of corpus "workers" twice'),
         ({"results": [row(id_, 1) for id_ in "abc"]}, "answer: 3 hits of at most 2"),
@@ -131,7 +134,7 @@ MESSAGES = """
     url = "URL"
     headers = { "X-Api-Version" = "2" }
     [search]
-    get = "/s/{corpus}"
+    get = "/s/{corpus}/{text}"
     rows = ""
     id = "/id"
     [inbox]
@@ -149,6 +152,20 @@ def test_a_message_goes_out_as_lines(served):
     assert lines == [{"type": "email"}, {"from": "ann", "t": "Two cooks: For Monday"}]
     assert request.headers["content-type"] == "application/x-ndjson"
     assert request.headers["x-api-version"] == "2"
+
+
+def test_a_form_is_sent_as_a_web_form_is(served):
+    text = ROWS.replace("body = {", "form = {").replace(
+        'filter = { ns = "{namespace}", role = "{role}" }', 'ns = "{namespace}", exact = true'
+    )
+    server, target = served(text, {"POST /api/q/workers": {"results": [row("w-1", "0.25")]}})
+    step = target.search(ASKED, TRACE)
+    assert (step.error, step.answer.hits) == (None, [Hit("w-1", "workers", 0.25)])
+    (request,) = server.requests
+    assert parse_qs(request.body.decode(), strict_parsing=True) == {
+        "text": [ASKED.text], "limit": ["2"], "exact": ["true"],
+    }  # fmt: skip
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
 
 
 TOKEN = "t0p-secret-token"
@@ -195,6 +212,29 @@ def test_user_and_password_are_basic_authentication(served, monkeypatch):
     server, target = served(text, {"POST /api/q/workers": {"results": []}})
     assert target.search(ASKED, TRACE).error is None
     assert server.requests[0].headers["authorization"] == "Basic YWRtaW46b3Blbi1zZXNhbWU="
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('headers = { "host" = "other" }', "headers: found host, which every request has of its"),
+        ('headers = { "X-Q" = "{text}" }', "headers.X-Q: found {text}, expected no placeholder"),
+        ('token_file = "gone"', "token_file: FOLDER/gone cannot be read: No such file or"),
+        ('token_file = "pipe"', "token_file: FOLDER/pipe cannot be read: found a pipe, socket or"),
+        ('token_file = "wide"', "token_file: FOLDER/wide: found what is not ASCII, expected a tok"),
+        ('ca = "gone"', "ca: FOLDER/gone is no file of certificates: No such file or directory"),
+        ('ca = "wide"', "ca: FOLDER/wide is no file of certificates: "),
+        ('ca = "pipe"', "ca: FOLDER/pipe is no file of certificates: found a pipe, socket or"),
+    ],
+)
+def test_what_a_service_names_and_is_not_there_is_refused(served, tmp_path, line, says):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "wide").write_text("Schlüssel")
+    text = ROWS.replace('/api"', f'/api"\n    {line}')
+    with pytest.raises(UsageError) as refused:
+        served(text, {}, file=str(tmp_path / "my.toml"))
+    assert f"my.toml: service.db.{says.replace('FOLDER', str(tmp_path))}" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_tokens_file_is_read_again_once_after_a_401(served, tmp_path):

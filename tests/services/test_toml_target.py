@@ -3,6 +3,7 @@
 import contextlib
 import json
 import textwrap
+from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 import gevent
@@ -261,12 +262,13 @@ def test_corpora_are_merged_by_distance_or_in_turns(served, keys, values, hits, 
 url = "URL"
 [search]
 get = "/{{corpus}}"
+query = {{ q = "{{text}}" }}
 rows = ""
 id = "/id"
 {keys}
 """
     answers = {
-        f"GET /{corpus}": [
+        f"GET /{corpus}?q={quote(BOTH.text)}": [
             answer([{"id": f"{corpus[0]}{at}", "v": value} for at, value in enumerate(of)])
         ]
         for corpus, of in zip(("workers", "others"), values, strict=True)

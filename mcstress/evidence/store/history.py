@@ -170,9 +170,14 @@ class History:
         return sorted((record["time"], record["users"]) for record in self.records("users"))
 
     def offered(self) -> list[OfferedSecond]:
-        """The schedule's seconds."""
-        told = (second for record in self.records("offered") for second in record["seconds"])
-        return sorted(msgspec.convert(list(told), list[OfferedSecond]), key=lambda one: one.time)
+        """The schedule's seconds; a record with ``from`` is in place of all from that one on."""
+        found: dict[int, OfferedSecond] = {}
+        for record in self.records("offered"):
+            if (begin := record.get("from")) is not None:
+                found = {time: second for time, second in found.items() if time < begin}
+            told = msgspec.convert(record["seconds"], list[OfferedSecond])
+            found |= {second.time: second for second in told}
+        return [found[time] for time in sorted(found)]
 
     def unserved(self) -> UnservedRows:
         """What each process gave up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from itertools import chain, pairwise, zip_longest
 from math import isfinite
@@ -46,6 +47,7 @@ class HitRows(msgspec.Struct, gc=False):
     has_metadata: bool = False
 
 
+DECIMAL = re.compile(r"-?\d{1,40}(\.\d{1,40})?([eE][-+]?\d{1,2})?", re.ASCII)
 IN_A_HIT = ("id", "distance", "score", "corpus", "answer_id", "answer_corpus", "where_role")
 IN_THE_ANSWER = ("ids", "distances", "scores", "corpora")
 
@@ -242,7 +244,10 @@ def _corpus_of(value: Any, pointer: Pointer | None) -> str:
 
 
 def _number(raw: Any, pointer: Pointer | None) -> float:
+    """A number, or a text that is one: some servers keep their digits so."""
     if type(raw) in (float, int) and isfinite(raw):
+        return float(raw)
+    if type(raw) is str and DECIMAL.fullmatch(raw):
         return float(raw)
     raise PointerError(f"{_text(pointer)}: {kind_of(raw)} where a distance or score was due")
 

@@ -26,13 +26,20 @@ from mcstress.services.toml.columns import Columns
 from mcstress.services.toml.pointer import Pointer, PointerError
 from mcstress.services.toml.service import Connections
 from mcstress.services.toml.target_file import METHODS, FileError, RequestTable
-from mcstress.services.toml.template import PathTemplate, Template, TemplateError, Values
+from mcstress.services.toml.template import (
+    PairsTemplate,
+    PathTemplate,
+    Template,
+    TemplateError,
+    Values,
+)
 from mcstress.services.trace_context import TraceContext, new_span_id
 
 Answer = TypeVar("Answer")
 Read = Callable[[bytes], Answer]
 
 NDJSON = "application/x-ndjson"
+FORM = "application/x-www-form-urlencoded"
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -63,19 +70,21 @@ class Operation:
         self.method, path = method[0].upper(), method[1]
         if not path.startswith("/") and path:
             raise FileError(f'{place}.{method[0]}: found "{path}", expected a path, from a /')
-        if table.body is not None and table.lines is not None:
-            raise FileError(f"{place}: found body and lines, expected one of the two")
+        bodies = [key for key in ("body", "lines", "form") if getattr(table, key) is not None]
+        if len(bodies) > 1:
+            raise FileError(f"{place}: found {' and '.join(bodies)}, expected one of them")
         self.service = table.service
         self._ok = frozenset(table.ok)
         try:
             self._path = PathTemplate(path, table.query, f"{place}.{method[0]}")
             self._body = None if table.body is None else Template(table.body, f"{place}.body")
             self._lines = [Template(one, f"{place}.lines") for one in table.lines or ()]
+            self._form = None if table.form is None else PairsTemplate(table.form, f"{place}.form")
         except TemplateError as error:
             raise FileError(str(error)) from None
-        self._content_type = NDJSON if self._lines else JSON
+        self._content_type = NDJSON if self._lines else JSON if self._form is None else FORM
         self.needs = frozenset(self._path.needs).union(
-            self._body.needs if self._body else (), *(one.needs for one in self._lines)
+            *(one.needs for one in (self._body, self._form, *self._lines) if one is not None)
         )
 
     def outgoing(self, values: Values) -> Outgoing:
@@ -87,6 +96,8 @@ class Operation:
     def _filled(self, values: Values) -> bytes | None:
         if self._body is not None:
             return self._body.encoded(values)
+        if self._form is not None:
+            return self._form.filled(values).encode()
         if self._lines:
             return b"".join(line + b"\n" for one in self._lines for line in one.lines(values))
         return None if self.method in ("GET", "DELETE") else b""

@@ -103,7 +103,9 @@ class WritePlan:
         self.batch = table.batch
         self.columns = self._columns(place, table) if table.batch > 1 and not self.item else None
         if self.done and "task" in self.done.request.needs and self.task is None:
-            raise FileError(f"{place}.done: found {{task}}, expected {place}.task, its pointer")
+            raise FileError(
+                f"{place}.done: found {{task}}, expected task in [{self.request.name}], its pointer"
+            )
         self.needs = frozenset(needs - {"items"})
         self.all_needs = self.needs | (self.done.request.needs if self.done else frozenset())
         self.became: BecamePlan | None = None
@@ -181,6 +183,7 @@ class Plan:
         self.record_collection = self._collection("record")
         self.recall_collection = self._collection("recall")
         self._refuse_valueless()
+        self._refuse_textless()
         self._refuse_services()
         self._refuse_half_memory()
 
@@ -297,6 +300,14 @@ class Plan:
                     f"there; expected one of {', '.join(sorted(known))}"
                 )
 
+    def _refuse_textless(self) -> None:
+        for hits in (self.search, self.memory, self.exact, self.recall):
+            if hits and not {"text", "vector"} & hits.needs:
+                raise FileError(
+                    f"{self.path}: {hits.request.name}: found neither {{text}} nor {{vector}}, "
+                    "expected one of them: every search would be the same"
+                )
+
     def _refuse_services(self) -> None:
         known = self.tables.service
         for request, _ in self.requests():
@@ -336,4 +347,7 @@ class Plan:
 @lru_cache(maxsize=8)
 def plan_of(path: str, text: str, numbers: tuple[Number, ...] = ()) -> Plan:
     """The file's plan, with ``numbers`` in it, compiled once a process."""
-    return Plan(path, text, numbers)
+    try:
+        return Plan(path, text, numbers)
+    except RecursionError:
+        raise FileError(f"{path}: found lists or tables in one another, too deep") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from mcstress.services.http.stream import tls_context
 from mcstress.services.http.transport import Reply, Transport
 from mcstress.services.target import TargetSetup
 from mcstress.services.toml.secrets import refuse_variable, sent, value_of
-from mcstress.services.toml.target_file import FileError, ServiceTable
+from mcstress.services.toml.target_file import FileError, ServiceTable, small_file, why_not
+from mcstress.services.toml.template import TemplateError, parsed
 
 HOST = "{host}"
 UNAUTHORIZED = 401
+OF_THE_TRANSPORT = ("Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection")
+"""What every request says for itself: said twice, servers differ in what they take it for."""
 
 
 class TomlService:
@@ -44,7 +47,9 @@ class TomlService:
             refuse_variable(f"{place}.{key}", variable, self.url, setup.tokens)
         self._secret = ""
         self._headers = self._made_headers()
-        _check_ca(place, table.ca)
+        ca = _file_of(setup, table.ca)
+        self._ca = str(ca) if ca else ""
+        _check_ca(place, self._ca)
 
     @property
     def origin(self) -> str:
@@ -58,6 +63,7 @@ class TomlService:
 
     def _made_headers(self) -> dict[str, str]:
         table, place = self._table, self._place
+        _refuse_headers(f"{place}.headers", table.headers)
         headers = dict(table.headers)
         if table.password and table.user is not None:
             self._secret = value_of(f"{place}.password", table.password)
@@ -78,9 +84,13 @@ class TomlService:
     def _read_file(self, file: Path) -> str:
         place = f"{self._place}.token_file"
         try:
-            text = file.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{place}: {file} cannot be read: {error}") from None
+            text = small_file(file).decode("ascii").strip()
+        except UnicodeDecodeError:
+            raise UsageError(
+                f"{place}: {file}: found what is not ASCII, expected a token"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{place}: {file} cannot be read: {why_not(error)}") from None
         if not text:
             raise UsageError(f"{place}: {file} is empty, expected a token")
         return sent(place, str(file), text)
@@ -108,7 +118,7 @@ class TomlService:
             headers=self._headers,
             size_limit_bytes=self._size_limit_bytes,
             secret=self._secret,
-            ca=self._table.ca or "",
+            ca=self._ca,
         )
 
 
@@ -182,10 +192,25 @@ def _file_of(setup: TargetSetup, name: str | None) -> Path | None:
     return Path(setup.file).parent / name if name else None
 
 
-def _check_ca(place: str, ca: str | None) -> None:
+def _refuse_headers(place: str, headers: Mapping[str, str]) -> None:
+    """FileError for what a request says for itself, and for a placeholder: they are fixed."""
+    for name, value in headers.items():
+        if name.title() in OF_THE_TRANSPORT:
+            raise FileError(f"{place}: found {name}, which every request has of its own")
+        try:
+            names = [word for is_name, word in parsed(value, f"{place}.{name}") if is_name]
+        except TemplateError as error:
+            raise FileError(str(error)) from None
+        if names:
+            raise FileError(f"{place}.{name}: found {{{names[0]}}}, expected no placeholder")
+
+
+def _check_ca(place: str, ca: str) -> None:
     if not ca:
         return
     try:
+        small_file(Path(ca))
         tls_context(ca)
-    except OSError as error:
-        raise FileError(f"{place}.ca: {ca} is no file of certificates: {error}") from None
+    except (OSError, ValueError) as error:
+        told = why_not(error)
+        raise FileError(f"{place}.ca: {ca} is no file of certificates: {told}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -21,6 +22,9 @@ DistanceMetric = Literal["cosine", "l2", "ip", "none"]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 NotEmptyText = Annotated[str, Meta(min_length=1)]
 METHODS = ("get", "post", "put", "patch", "delete")
+LARGEST_FILE_BYTES = 1_000_000
+"""A file goes to every worker, and is read in each; the largest that ships has 3 kB."""
+LONGEST_TITLE = 100
 
 
 class ServiceTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -50,6 +54,7 @@ class RequestTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     query: dict[str, Any] = {}
     body: Any = None
     lines: list[Any] | None = None
+    form: dict[str, Any] | None = None
     ok: list[Annotated[int, Meta(ge=100, le=599)]] = []
 
     def method(self) -> tuple[str, str] | None:
@@ -208,11 +213,31 @@ class FileError(UsageError):
 def read_file(path: str) -> str:
     """The text of a target's file; FileError where it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise FileError(f"--target {path}: cannot be read: {error.strerror}") from None
+        text = small_file(Path(path)).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: is not UTF-8: byte {error.start}") from None
+    except (OSError, ValueError) as error:
+        raise FileError(f"--target {clip(path)}: cannot be read: {why_not(error)}") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def small_file(path: Path) -> bytes:
+    """What is in a file. OSError or ValueError where there is none, or not one to be read whole.
+
+    What is no file may never end, and a pipe that nobody writes to never begins.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        found = "a directory" if stat.S_ISDIR(about.st_mode) else "a pipe, socket or device"
+        raise ValueError(f"found {found}, expected a file")
+    if about.st_size > LARGEST_FILE_BYTES:
+        raise ValueError(f"found {about.st_size:,} bytes, expected at most {LARGEST_FILE_BYTES:,}")
+    return path.read_bytes()
+
+
+def why_not(error: OSError | ValueError) -> str:
+    """Why ``small_file`` failed, without the path: the message has it."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def parse_file(path: str, text: str, numbers: Iterable[Number] = ()) -> Tables:
@@ -231,8 +256,11 @@ def parse_file(path: str, text: str, numbers: Iterable[Number] = ()) -> Tables:
     if "search" not in raw:
         raise FileError(f"{path}: found no [search], expected one: every target searches")
     title = raw.get("title", "")
-    if not isinstance(title, str):
-        raise FileError(f"{path}: title: found {type(title).__name__}, expected text")
+    if not (isinstance(title, str) and title.isprintable() and len(title) <= LONGEST_TITLE):
+        raise FileError(
+            f"{path}: title: found {clip(repr(title))}, expected text on one line of at most "
+            f"{LONGEST_TITLE} characters"
+        )
     tables: dict[str, Any] = {
         name: _table(path, name, raw[name], kind)
         for name, kind in OPERATIONS.items()

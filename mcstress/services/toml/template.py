@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
 from mcstress.services.failure_reason import clip
+from mcstress.services.http.base_url import sendable
 
 PLACEHOLDERS: Final = (
     "text", "vector", "k", "corpus", "corpora", "corpus_id", "namespace", "answer_id",
@@ -67,6 +69,8 @@ class Template:
             return self._object(value, place)
         if isinstance(value, list) and value:
             return self._list(value, place)
+        if isinstance(value, float) and not isfinite(value):
+            raise TemplateError(f"{place}: found {value}, expected a number that JSON has")
         return constant(value)
 
     def _text(self, text: str, place: str) -> Fill:
@@ -175,6 +179,25 @@ def text_of(pieces: list[tuple[bool, str]], spelt: Callable[[Any], str]) -> Fill
     return fill
 
 
+class PairsTemplate:
+    """Pairs as a query string and a form have them; a key without a value is left out."""
+
+    def __init__(self, table: dict[str, Any], place: str) -> None:
+        self._pairs = [
+            (quote(key, safe=""), _query_pieces(one, f"{place}.{key}"))
+            for key, one in table.items()
+        ]
+        self.needs = {name for _, pieces in self._pairs for is_name, name in pieces if is_name}
+
+    def filled(self, values: Values) -> str:
+        """``a=1&b=2``, each value quoted."""
+        return "&".join(
+            f"{key}={value}"
+            for key, pieces in self._pairs
+            if (value := _query_value(pieces, values)) is not MISSING
+        )
+
+
 class PathTemplate:
     """A path with placeholders, each quoted; several names are joined by commas.
 
@@ -182,15 +205,13 @@ class PathTemplate:
     """
 
     def __init__(self, path: str, query: dict[str, Any], place: str) -> None:
-        self._place = place
         pieces = parsed(path, place)
-        of_request = place.rpartition(".")[0]
-        self._query = [
-            (quote(key, safe=""), _query_pieces(one, f"{of_request}.query.{key}"))
-            for key, one in query.items()
-        ]
-        of_query = [piece for _, pieces in self._query for piece in pieces]
-        self.needs = {name for is_name, name in [*pieces, *of_query] if is_name}
+        if not all(is_name or sendable(piece) for is_name, piece in pieces):
+            raise TemplateError(
+                f"{place}: found {clip(repr(path))}, expected visible ASCII; a blank is %20"
+            )
+        self._query = PairsTemplate(query, f"{place.rpartition('.')[0]}.query")
+        self.needs = {name for is_name, name in pieces if is_name} | self._query.needs
         self._pieces = pieces
         self._constant = None if self.needs else self._made({})
 
@@ -200,14 +221,10 @@ class PathTemplate:
 
     def _made(self, values: Values) -> str:
         path = "".join(quoted(values.get(p, "")) if is_name else p for is_name, p in self._pieces)
-        pairs = [
-            f"{key}={value}"
-            for key, pieces in self._query
-            if (value := _query_value(pieces, values)) is not MISSING
-        ]
-        if not pairs:
+        query = self._query.filled(values)
+        if not query:
             return path
-        return f"{path}{'&' if '?' in path else '?'}{'&'.join(pairs)}"
+        return f"{path}{'&' if '?' in path else '?'}{query}"
 
 
 def _query_value(pieces: list[tuple[bool, str]], values: Values) -> Any:
