@@ -10,6 +10,7 @@ from uuid import uuid4
 import msgspec
 from gevent.pool import Pool
 
+from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext
@@ -56,7 +57,7 @@ def write_all(
             if failed[0]:
                 return None
             for _ in range(TRIES):
-                error = first_error(write(connection, those, trace))
+                error = _written(write, connection, those, trace)
                 if error is None:
                     return WrittenBatch(first, len(those))
             failed[0] = True
@@ -79,6 +80,16 @@ def write_all(
         for connection in connections:
             if connection is not target:
                 connection.close()
+
+
+def _written(
+    write: Write[Written], target: Target, those: Sequence[Written], trace: TraceContext
+) -> str | None:
+    """Why a batch was not written; None where it was."""
+    try:
+        return first_error(write(target, those, trace))
+    except Exception as fault:  # noqa: BLE001  (the border: what a class of a user's own raises is a batch that failed)
+        return f"{type(fault).__name__}: {clip(str(fault), ERROR_TEXT_CHARACTERS)}"
 
 
 def batches(
