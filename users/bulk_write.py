@@ -10,7 +10,6 @@ from uuid import uuid4
 import msgspec
 from gevent.pool import Pool
 
-from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 from mcstress.services.step import Step
 from mcstress.services.target import Target
 from mcstress.services.trace_context import TraceContext
@@ -85,11 +84,9 @@ def write_all(
 def _written(
     write: Write[Written], target: Target, those: Sequence[Written], trace: TraceContext
 ) -> str | None:
-    """Why a batch was not written; None where it was."""
-    try:
-        return first_error(write(target, those, trace))
-    except Exception as fault:  # noqa: BLE001  (the border: what a class of a user's own raises is a batch that failed)
-        return f"{type(fault).__name__}: {clip(str(fault), ERROR_TEXT_CHARACTERS)}"
+    """Why a batch was not written; None where it was. What the target raises is a reason."""
+    step = target.timed("write", None, lambda: first_error(write(target, those, trace)))
+    return step.error or step.answer
 
 
 def batches(
