@@ -1,5 +1,7 @@
 """What a report says of single moments and questions: spikes, times of failures, who missed."""
 
+from collections import Counter
+
 import msgspec
 import pytest
 from made_events import START_S
@@ -141,3 +143,20 @@ def test_new_resumes_that_come_late_are_said_to_be_late_however_surely_they_come
     answer = freshness(document_of_run(events)).answer
     assert answer.words.endswith("; late: 0 of 12 were there at once, half after 3.1 s")
     assert answer.tone == "fair"
+
+
+def test_events_that_were_not_whole_are_counted_by_phase(events):
+    assert len(over_time(document_of_run(events))[0].tables) == 1
+    cut = [event for event in events if event.phase == "reissue"][:3]
+    for event in cut:
+        event.outcome = "failed"
+    table = over_time(document_of_run(events))[0].tables[1]
+    of_phase = Counter(event.phase for event in events)
+    assert table.rows[0][0] == "baseline"
+    assert [
+        "reissue",
+        str(of_phase["reissue"]),
+        "3",
+        f"{3 / of_phase['reissue']:.2%}".replace("%", " %"),
+    ] in table.rows
+    assert sum(int(row[1]) for row in table.rows) == len(events)
