@@ -8,6 +8,7 @@ from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import reading
 from mcstress.evidence.report.section import Section, Table, figures
 from mcstress.evidence.report.sections.load import SEARCH
+from mcstress.evidence.report.sections.speed import spikes
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.availability import LLM, Silence
 from mcstress.metrics.event import utc
@@ -115,7 +116,8 @@ def over_time(document: RunDocument) -> list[Section]:
     ]
     clock = "the scenario's" if document.run.clock else "UTC"
     notes = [
-        f"Times are {clock}; a row is what began within {formatting.duration(timeline.slot_s)}."
+        f"Times are {clock}; a row is what began within {formatting.duration(timeline.slot_s)}.",
+        *spikes(document),
     ]
     section = Section(
         key="over_time",
@@ -131,7 +133,9 @@ def _from(slot: TimelineSlot, document: RunDocument) -> str:
     """When a slot began, by the scenario's clock where there is one."""
     note = document.run.clock
     if not note:
-        return f"{utc(slot.time):%H:%M:%S}"
+        started = document.run.started
+        begin = slot.time if started is None else max(slot.time, started.timestamp())
+        return f"{utc(begin):%H:%M:%S}"
     hour = note.hour_of(slot.time)
     return "before hour 0" if hour is None or hour < 0 else shown_hour(hour)
 
