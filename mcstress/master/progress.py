@@ -15,9 +15,9 @@ from rich.text import Text
 
 from mcstress.master.completeness import evidence_faults
 from mcstress.master.run_state import RunState
-from mcstress.metrics.intervals import import_scipy
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.number_format import a_second, milliseconds, shown
+from mcstress.metrics.overview import Overview
 from mcstress.metrics.phase import PHASES
 from mcstress.services.clock import CLOCK
 
@@ -98,8 +98,6 @@ class Progress:
 
     def __init__(self, display: Display | None, run_time_s: float | None) -> None:
         self._display = display
-        if display is not None:
-            import_scipy()
         self._run_time_s = run_time_s
         self._last = (time.monotonic(), 0)
         self._by_phase: Mapping[str, int] = {}
@@ -115,10 +113,10 @@ class Progress:
         """Show the run's own totals; what is done for its report takes no part in them."""
         if self._display is None:
             return
-        glance = self._glance(run, run.figures.glance())
+        overview = run.figures.glance()
+        glance = self._glance(run, overview)
         elapsed_s = (CLOCK.now_s() if run.ended_s is None else run.ended_s) - run.started_s
-        steps = run.figures.glance()["metrics"]["errors"]["steps"]
-        a_second = pace(steps, elapsed_s)
+        a_second = pace(overview.steps, elapsed_s)
         glance.elapsed_s = round(elapsed_s, 1)
         glance.requests_per_s = a_second and round(a_second, 1)
         glance.users = max((users for _, users in run.users_timeline), default=0)
@@ -146,21 +144,20 @@ class Progress:
         self._by_phase = by_phase
         return self._phase
 
-    def _glance(self, run: RunState, results: dict[str, Any]) -> Glance:
-        metrics = results["metrics"]
+    def _glance(self, run: RunState, overview: Overview) -> Glance:
         elapsed_s = CLOCK.now_s() - run.started_s
         left_s = max(0.0, self._run_time_s - elapsed_s) if self._run_time_s else None
         return Glance(
             elapsed_s=round(elapsed_s, 1),
-            phase=self._phase_now(metrics["events"]["by_phase"]),
+            phase=self._phase_now(overview.by_phase),
             round=max((lease.round for lease in run.seats.leases()), default=0),
-            events=metrics["events"]["total"],
+            events=overview.events,
             users=len(run.seats),
-            requests_per_s=self._pace_per_s(metrics["errors"]["steps"]),
-            p95_ms=results["latency"].get("matrix_search", {}).get("p95_ms"),
-            determinism=metrics["determinism"]["mean_jaccard"],
-            handover=metrics["handover"]["verbatim"]["top1_rate"],
-            failed=metrics["errors"]["failed"],
+            requests_per_s=self._pace_per_s(overview.steps),
+            p95_ms=overview.search_p95_ms,
+            determinism=overview.determinism,
+            handover=overview.handover,
+            failed=overview.failed,
             left_s=left_s if left_s is None else round(left_s, 1),
             evidence_fault=next(iter(evidence_faults(run)), None),
             offered_per_s=_offered_per_s(run),
