@@ -24,6 +24,7 @@ MODULES = (
     "target",
     "event_cost",
     "users",
+    "many_users",
     "workers",
     "embedded",
     "percentiles",

@@ -21,8 +21,9 @@ from benchmarks.locust_load import fixed_services
 from mcstress.process.parent_death import end_with_parent
 
 CONFIGURATION = """\
-daemon off; worker_processes 1; pid {folder}/pid; error_log stderr crit;
-events {{ worker_connections 4096; }}
+daemon off; worker_processes {processes}; pid {folder}/pid; error_log stderr crit;
+worker_rlimit_nofile {connections};
+events {{ worker_connections {connections}; }}
 http {{
   access_log off; default_type application/json; keepalive_requests 1000000000;
   client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
@@ -51,8 +52,8 @@ def nginx() -> str | None:
 
 
 @contextmanager
-def nginx_services(program: str) -> Iterator[str]:
-    """The services' URL, while they are up."""
+def nginx_services(program: str, *, processes: int = 1, connections: int = 4096) -> Iterator[str]:
+    """The services' URL, while they are up; each of ``processes`` takes so many connections."""
     answers = {**ANSWERS, b"/api/chat": JUDGED}
     locations = "\n".join(_location(path.decode(), answer) for path, answer in answers.items())
     with socket.socket() as free:
@@ -60,7 +61,8 @@ def nginx_services(program: str) -> Iterator[str]:
         port = free.getsockname()[1]
     with TemporaryDirectory() as name:
         file = Path(name) / "nginx.conf"
-        file.write_text(CONFIGURATION.format(folder=name, port=port, locations=locations))
+        sizes = {"processes": processes, "connections": connections}
+        file.write_text(CONFIGURATION.format(folder=name, port=port, locations=locations, **sizes))
         command = [program, "-c", file, "-p", name]
         with subprocess.Popen(command, preexec_fn=end_with_parent) as server:
             try:

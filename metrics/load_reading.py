@@ -22,9 +22,6 @@ LEAVES = {
     "!=": "is {t:g}",
 }
 
-OF_A_RUN = ("faults.", "availability.", "arrivals.", "capacity.")
-"""Figures that only a whole run has."""
-
 TOO_FEW = (
     f"not judged, with too few questions or under {100 * PLANNED_SHARE:g} % of the planned samples"
 )

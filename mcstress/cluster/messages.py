@@ -16,7 +16,6 @@ from typing import Annotated, Any
 
 import msgspec
 
-from mcstress.cluster.delta_pace import EVERY_S, MOST_EVERY_S
 from mcstress.load.arrivals import Arrivals
 from mcstress.load.schedule import ArrivalCounts, GrantedSecond
 from mcstress.metrics.appointments import AppointmentRow
@@ -32,6 +31,14 @@ from mcstress.users.run import Run, Seat
 PIECE_BYTES = 1 << 20
 REVISION = 2
 """Raised where messages mean something else than before though their fields are the same."""
+
+DELTAS_A_SECOND = 50.0
+"""So many a master takes from all its workers: each costs it 0.3 to 1 ms, whatever is in it."""
+EVERY_S = 1.0
+MOST_EVERY_S = 10.0
+EVENTS_A_SECOND = 1000
+"""After so many it is sent sooner: taking one costs a few ms then, in which no answer is read."""
+MOST_EVENTS = 3000
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Ordinal = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -241,6 +248,16 @@ class UserCount(msgspec.Struct, frozen=True):
     users: int
     trip: RoundTrip | None = None
     every_s: Annotated[float, msgspec.Meta(ge=EVERY_S, le=MOST_EVERY_S)] = EVERY_S
+
+
+def delta_every_s(workers: int) -> float:
+    """How often each of ``workers`` is to send a delta, in seconds: less often where many do."""
+    return min(max(EVERY_S, workers / DELTAS_A_SECOND), MOST_EVERY_S)
+
+
+def is_delta_due(passed_s: float, events: int, every_s: float) -> bool:
+    """Whether a worker sends a delta now that it saw ``events`` in ``passed_s``."""
+    return passed_s >= every_s or events >= min(EVENTS_A_SECOND * every_s, MOST_EVENTS)
 
 
 class Delta(msgspec.Struct, frozen=True):

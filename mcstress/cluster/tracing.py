@@ -17,7 +17,12 @@ from mcstress.evidence.store.paths import ReportPaths
 from mcstress.option_defaults import DEFAULT_LANGFUSE_ENV
 from mcstress.settings import Settings
 from mcstress.tracing.delivery_counts import ProcessCounts, SaidCounts, SinkCounts
-from mcstress.tracing.langfuse.settings import LangfuseSettings, is_asked_for, load_settings
+from mcstress.tracing.langfuse.settings import (
+    NOT_ASKED_FOR,
+    LangfuseSettings,
+    is_asked_for,
+    load_settings,
+)
 from mcstress.tracing.otlp.settings import FROM_VARIABLES, OtlpSettings, load_otlp
 from mcstress.tracing.sink import SinkName, TraceSink, Where
 from mcstress.tracing.trace import MaskLevel, TraceRun
@@ -179,12 +184,16 @@ class SessionTraces:
     def __init__(self, settings: Settings, run: Run, paths: ReportPaths, *, local: bool) -> None:
         name = "local" if local else "master"
         process = _Process(name, paths.spool(name), run, settings.mask)
-        opened = [process.langfuse(settings.langfuse_env, learns_project=True)]
+        asked = is_asked_for(settings.langfuse_env, DEFAULT_LANGFUSE_ENV, os.environ)
+        opened: list[tuple[TraceSink | None, tuple[str, ...]]] = [
+            process.langfuse(settings.langfuse_env, learns_project=True)
+            if asked
+            else (None, (NOT_ASKED_FOR,))
+        ]
         if settings.otlp_traces:
             opened.append(process.otlp(settings.otlp_traces))
         self.sinks = [sink for sink, _ in opened if sink is not None]
         self._local = local
-        asked = is_asked_for(settings.langfuse_env, DEFAULT_LANGFUSE_ENV, os.environ)
         for number, (_, warnings) in enumerate(opened):
             # A collector is there only where one was asked for.
             level = logging.WARNING if asked or number else logging.INFO

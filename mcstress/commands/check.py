@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from locust import events
@@ -31,12 +32,18 @@ from mcstress.system_under_test import (
     start_stack,
 )
 from mcstress.tracing.langfuse.check import check_langfuse
-from mcstress.tracing.langfuse.settings import is_asked_for, load_settings
+from mcstress.tracing.langfuse.settings import NOT_ASKED_FOR, is_asked_for, load_settings
 from mcstress.tracing.otlp.settings import load_otlp
 from mcstress.truth_check import said_of_truth
 from mcstress.users.coordinator_session import has_listeners
 from mcstress.users.persona_check import check_personas, host_of
 from mcstress.users.persona_classes import in_step
+
+LOCUSTFILE = Path(__file__).with_name("default_locustfile.py")
+"""For a folder without one of its own."""
+
+DEFAULT_NAMES = ("locustfile", "locustfile.py")
+"""What Locust looks for where nobody names another."""
 
 
 def check(arguments: Sequence[str]) -> Iterator[Finding]:
@@ -62,9 +69,12 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
 
 
 def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
-    """The user classes of the locustfiles that ``locust`` would load; raises UsageError."""
+    """The user classes of the locustfiles that ``mcstress run`` would load; raises UsageError."""
     try:
-        files = get_locustfiles_locally(parse_locustfile_option(list(arguments)))
+        named: Any = parse_locustfile_option(list(arguments))  # Locust calls it a tuple: it is none
+        if not has_locustfile(named):
+            named.locustfile = str(LOCUSTFILE)
+        files = get_locustfiles_locally(named)
         classes: dict[str, type[Any]] = merge_locustfiles_content(files)[0]
     except SystemExit as left:  # Locust has said why on standard error
         raise UsageError("locustfile: locust would not start with it, see above") from left
@@ -74,6 +84,13 @@ def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
             "from mcstress import install; install()"
         )
     return classes
+
+
+def has_locustfile(options: Namespace) -> bool:
+    """Whether one is named, or lies in this folder."""
+    return options.locustfile not in DEFAULT_NAMES or any(
+        Path(name).exists() for name in DEFAULT_NAMES
+    )
 
 
 def parse(arguments: Sequence[str], classes: dict[str, type[Any]] | None = None) -> Namespace:
@@ -241,10 +258,12 @@ def _looked(settings: Settings, model: ModelFacts) -> Finding:
 
 def _langfuse(settings: Settings) -> Iterator[Finding]:
     """Tracing never stops a run: at most a warning. That nobody asked for it is right."""
+    if not is_asked_for(settings.langfuse_env, DEFAULT_LANGFUSE_ENV, os.environ):
+        yield Finding("ok", NOT_ASKED_FOR)
+        return
     found, warnings = load_settings(settings.langfuse_env, os.environ)
     if found is None:
-        asked = is_asked_for(settings.langfuse_env, DEFAULT_LANGFUSE_ENV, os.environ)
-        yield Finding("warn" if asked else "ok", "; ".join(warnings))
+        yield Finding("warn", "; ".join(warnings))
         return
     yield from (Finding("warn", text) for text in warnings)
     reached, text = check_langfuse(found)

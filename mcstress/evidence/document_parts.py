@@ -104,7 +104,8 @@ class RunSection(msgspec.Struct, kw_only=True):
     evidence_path: Annotated[str, says("the document's own path when it was written")] = ""
     trace_url: Annotated[str, says("the Langfuse project: https://…/project/x")] = ""
     user_errors: Annotated[
-        list[str], says("exceptions that users of this program ran into: each a fault of ours")
+        list[str],
+        says("exceptions that broke off the simulated users: defects, ours or the locustfile's"),
     ] = []
 
     @property
@@ -157,6 +158,8 @@ class AskedHandover(msgspec.Struct):
     """A contract that is taken over."""
 
     contract: str = ""
+    from_persona: str = ""
+    to_persona: str = ""
 
 
 class AskedScenario(msgspec.Struct):
@@ -352,7 +355,9 @@ class Completeness(msgspec.Struct, kw_only=True):
     appointments: Annotated[
         AppointmentTotals | UnsetType, says("what became of a clock's appointments; none without")
     ] = UNSET
-    user_errors: Annotated[int | UnsetType | None, says("exceptions in users' code")] = UNSET
+    user_errors: Annotated[
+        int | UnsetType | None, says("how many: see run.user_errors; null: unknown")
+    ] = UNSET
     tracing: Annotated[Tracing, says("what became of the traces")] = msgspec.field(
         default_factory=Tracing
     )

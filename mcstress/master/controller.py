@@ -20,7 +20,6 @@ from locust.runners import (
 
 from mcstress.cluster import messages
 from mcstress.cluster.channel import Channel
-from mcstress.cluster.delta_pace import every_s
 from mcstress.cluster.dropped import quoted
 from mcstress.load.schedule import GrantedSecond
 from mcstress.locust_compat import is_saturated
@@ -323,7 +322,7 @@ class RunController(RunSession):
         Its clock it learns from the answer to each delta.
         """
         there = [p for p in run.registry.parts.values() if p.drained is None and self.is_there(p)]
-        news = self.living(run), every_s(len(there))
+        news = self.living(run), messages.delta_every_s(len(there))
         for part in there:
             trip = part.trip(CLOCK.now_s())
             if trip is not None or part.told != news:

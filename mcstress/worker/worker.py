@@ -17,9 +17,9 @@ from locust.runners import Runner, WorkerRunner
 
 from mcstress.cluster import handshake, messages
 from mcstress.cluster.channel import Channel, kind_of
-from mcstress.cluster.delta_pace import is_due
 from mcstress.cluster.dropped import LONGEST_REASON, quoted
 from mcstress.cluster.key import KeyFaultError, RepeatedError
+from mcstress.cluster.messages import is_delta_due
 from mcstress.cluster.tracing import open_sinks, own_sinks
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
@@ -265,7 +265,7 @@ class Worker:
         """Write and send what was seen, every second or sooner; stop where nobody hears it."""
         while (run := self._run) is not None:
             looks = 0
-            while not looks or not is_due(looks * LOOK_S, run.events_untold, run.every_s):
+            while not looks or not is_delta_due(looks * LOOK_S, run.events_untold, run.every_s):
                 gevent.sleep(LOOK_S)
                 looks += 1
                 if looks % KEEP_LOOKS == 0:

@@ -14,8 +14,8 @@ from gevent.event import AsyncResult
 from locust.exception import StopUser
 
 from mcstress.cluster.channel import Channel
-from mcstress.cluster.delta_pace import EVERY_S
 from mcstress.cluster.messages import (
+    EVERY_S,
     AtRest,
     BeginRound,
     Delta,

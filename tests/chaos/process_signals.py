@@ -16,6 +16,7 @@ from standin.process import Standin
 TRIALS = int(os.environ.get("CHAOS_N", "50"))
 """Kills of each kind."""
 EVERY_S = 0.05
+STILL_S = 1.0
 
 
 class Counted:
@@ -55,10 +56,10 @@ class Counted:
         return self._calls[place - 1] if place else 0
 
     def is_still(self) -> bool:
-        """Whether nobody makes load: none for a second."""
-        before = self.calls
-        time.sleep(1)
-        return self.calls == before
+        """Whether nobody has made load for a second, as far as it was looked."""
+        now = time.monotonic()
+        looked = self._times and self._times[0] <= now - STILL_S and now - self._times[-1] < STILL_S
+        return bool(looked) and self.before(now - STILL_S) == self.calls
 
     def _note(self) -> None:
         while not self._over.wait(EVERY_S):

@@ -110,9 +110,9 @@ def test_availability_names_every_outage_and_no_other(tmp_path):
         outages = []
         go_on(service)
         for name in OUTAGES:
-            time.sleep(1.5)
+            time.sleep(1.5)  # what is tried: calls that go well in between part two silences
             proxy.outage, begin = name, time.time()
-            time.sleep(OUTAGE_S)
+            time.sleep(OUTAGE_S)  # what is measured
             proxy.outage = None
             outages.append((begin, time.time()))
             go_on(service)

@@ -29,7 +29,7 @@ time.sleep(600)
 """
 
 HOLDS_A_LIFELINE = """
-import sys, time
+import signal, sys
 from mcstress.services.embedded.lifeline import Lifeline
 
 class Telling(Lifeline):
@@ -40,7 +40,7 @@ class Telling(Lifeline):
 Telling(int(sys.argv[1])).hold()
 print("held", flush=True)
 while True:
-    time.sleep(0.05)
+    signal.pause()
 """
 
 STARTS_A_LIFELINE = """

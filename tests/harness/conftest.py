@@ -21,17 +21,31 @@ from mcstress.system_under_test import SystemUnderTest, TargetFacts
 
 
 @pytest.fixture
-def made_run(tmp_path):
-    """A master's run, in a folder of its own."""
-    options = parse(["--report-dir", str(tmp_path), "--langfuse-env", str(tmp_path / "none")])
-    settings = read_settings(options, None)
-    nowhere = "http://127.0.0.1:9"
-    system = SystemUnderTest(
-        settings, nowhere, nowhere, TargetFacts(), ModelFacts("m", rule_based=True)
-    )
-    run = begin_run(settings, system, "distributed")
-    yield run
-    run.segment.close()
+def make_run(tmp_path):
+    """Makes a master's run by its options, in a folder of its own."""
+    made = []
+
+    def make(*asked):
+        options = parse(
+            ["--report-dir", str(tmp_path), "--langfuse-env", str(tmp_path / "none"), *asked]
+        )
+        settings = read_settings(options, None)
+        nowhere = "http://127.0.0.1:9"
+        system = SystemUnderTest(
+            settings, nowhere, nowhere, TargetFacts(), ModelFacts("m", rule_based=True)
+        )
+        made.append(begin_run(settings, system, "distributed"))
+        return made[-1]
+
+    yield make
+    for run in made:
+        run.segment.close()
+
+
+@pytest.fixture
+def made_run(make_run):
+    """A master's run."""
+    return make_run()
 
 
 @pytest.fixture

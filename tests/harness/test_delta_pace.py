@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcstress.cluster.delta_pace import every_s, is_due
+from mcstress.cluster.messages import delta_every_s, is_delta_due
 
 WORKERS = st.integers(min_value=1, max_value=5000)
 
 
 @pytest.mark.parametrize(("workers", "seconds"), [(1, 1), (50, 1), (100, 2), (500, 10), (5000, 10)])
 def test_by_the_second_up_to_fifty_workers_and_then_less_often(workers, seconds):
-    assert every_s(workers) == seconds
+    assert delta_every_s(workers) == seconds
 
 
 @given(WORKERS)
 def test_up_to_500_workers_a_master_takes_at_most_fifty_a_second(workers):
-    assert workers / every_s(workers) <= max(50, workers / 10) * (1 + 1e-9)
+    assert workers / delta_every_s(workers) <= max(50, workers / 10) * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_up_to_500_workers_a_master_takes_at_most_fifty_a_second(workers):
     ],
 )
 def test_time_or_events_whichever_comes_first(passed_s, events, each_s, due):
-    assert is_due(passed_s, events, each_s) is due
+    assert is_delta_due(passed_s, events, each_s) is due

@@ -19,7 +19,7 @@ from mcstress.options import add_options
 from mcstress.services.http.bearer_token import authorization
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import Capabilities
-from mcstress.settings import read_settings
+from mcstress.settings import options_that_differ, read_settings
 from mcstress.system_under_test import skipped_phases
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "options.md"
@@ -75,6 +75,21 @@ def test_with_locusts_own_otel_ours_is_refused(option):
         UsageError, match=f"--{option.replace('_', '-')}: found Locust's own --otel"
     ):
         read_settings(both, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "differ"),
+    [
+        ({}, []),
+        ({"seed": 7}, ["--seed"]),
+        ({"think_time": "1-2"}, ["--think-time"]),
+        ({"llm_model": "other", "llm_max_tokens": 9}, ["--llm-model", "--llm-max-tokens"]),
+        ({"timeout": 9.0, "top_k": 3}, ["--top-k", "--timeout"]),
+    ],
+)
+def test_options_that_differ_are_named_as_they_are_given_each_once(changed, differ):
+    one, other = read_settings(options(), None), read_settings(options(**changed), None)
+    assert sorted(options_that_differ(one, other)) == sorted(differ)
 
 
 def test_the_defaults_are_right():
@@ -201,6 +216,7 @@ def test_the_llm_may_take_longer_than_a_search():
         ({"tags": ["inbx"]}, "--tags: found 'inbx'"),
         ({"check": ["determinism.mean_jacard > 1"]}, "did you mean determinism.mean_jaccard"),
         ({"check": ["errors.rate"]}, "--check: the check ends too early"),
+        ({"check": ["errors.rate <= 0,01"]}, "expected a point in a number, as in 0.95"),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place_what_was_found_and_what_was_expected(

@@ -9,9 +9,11 @@ from test_run_session import Master, Post
 
 from mcstress.cluster import messages
 from mcstress.master import seat_assignment, solo_phase
+from mcstress.master.mail_blocks import BLOCK, MailBlocks
 from mcstress.master.run_session import RunSession
 from mcstress.master.seat_assignment import SeatAssignment
 from mcstress.master.stages import RunStage
+from mcstress.users.mail import Mail, MailSource
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
 from mcstress.users.run import Seat
 
@@ -188,3 +190,19 @@ def test_all_workers_hear_what_the_reference_got_before_others_get_a_seat(assign
     assert run.welcome(part).at_rest == {"q": ["w:1"]}
     assigning.seats.admit(run)
     assert assigning.told(messages.ReferenceOver) == [over]
+
+
+def test_mail_goes_to_the_worker_that_asks_and_a_run_without_has_none(assigning):
+    ask = messages.TakeMail(assigning.run.run.uid)
+    assigning.channel.hear(ask, "client-a")
+    assert assigning.told(messages.MailBlock) == []
+    (notice,) = assigning.session.dropped.notices()
+    assert notice.endswith("1 of mail that the run has not")
+    mail = [Mail("sms", "+1", "", f"body {number}", "low") for number in range(BLOCK + 1)]
+    assigning.run.mail = MailBlocks(MailSource("mail/", mail), repeat=False)
+    for worker in "ab":
+        assigning.channel.hear(ask, f"client-{worker}")
+    told = [(to, len(block.mail)) for to, block in assigning.told(messages.MailBlock)]
+    assert told == [("client-a", BLOCK), ("client-b", 1)]
+    assigning.channel.hear(messages.TakeMail("another run"), "client-a")
+    assert len(assigning.told(messages.MailBlock)) == 2

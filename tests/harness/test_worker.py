@@ -16,6 +16,8 @@ from tcp.until import until
 from mcstress.cluster import messages
 from mcstress.cluster.key import KeyFaultError, RepeatedError
 from mcstress.errors import UsageError
+from mcstress.load.arrivals import Arrivals, ArrivalsPacer
+from mcstress.load.schedule import ArrivalCounts, ArrivalRate, GrantedSecond, RatePlan
 from mcstress.users.mail import Mail
 from mcstress.users.run import Seat
 from mcstress.worker import worker as module
@@ -194,3 +196,50 @@ def test_what_cannot_be_read_ends_it_only_where_it_is_the_welcome(worker, wire):
     worker._on_unreadable("mcstress.Welcome", "", "expected str")
     (refused,) = wire.of(messages.Refused)
     assert refused.reason == "the master's mcstress.Welcome cannot be read: expected str"
+
+
+def test_a_grant_of_its_run_is_the_pacers_and_of_another_nobodys(run, wire, monkeypatch):
+    heard = []
+    pacer = SimpleNamespace(grant=lambda *grant: heard.append(grant))
+    monkeypatch.setattr(run, "arrivals", pacer)
+    monkeypatch.setattr(run, "by_clock", pacer)
+    wire.say(messages.Grant("another run", [], 1.0, 3))
+    wire.say(messages.ClockGrant("another run", 1.0, 7, []))
+    assert heard == []
+    wire.say(messages.Grant(run.run.uid, [], 1.5, 3))
+    wire.say(messages.ClockGrant(run.run.uid, 2.5, 7, []))
+    assert heard == [([], 1.5, 3), (2.5, 7, [])]
+
+
+def test_without_its_master_it_makes_no_load_and_its_exit_code_is_unknown(
+    worker, run, wire, caplog
+):
+    run.arrivals = ArrivalsPacer(Arrivals("constant", 42, 10.0), "worker-1")
+    plan = RatePlan(ArrivalRate(20, 20))
+    second = GrantedSecond(plan.second(0), (("worker-1", 1),))
+    wire.say(messages.Grant(run.run.uid, [second], 60.0, 1))
+    worker._on_connection_lost()
+    worker._on_connection_lost()
+    until(lambda: wire.of(messages.Drained))
+    (drained,) = wire.of(messages.Drained)
+    assert drained.unheard
+    counted = wire.of(messages.Delta)[-1].arrivals
+    assert counted == ArrivalCounts(granted=20, withdrawn=20), "nothing begins any more"
+    assert worker._environment.process_exit_code == 4
+    assert "the connection to the master is lost: users stop" in caplog.text
+    with pytest.raises(StopUser):
+        worker.current_run()
+
+
+def test_users_beyond_the_open_files_end_and_it_is_said_once(run, wire, caplog):
+    run._most_users = 1
+    user = gevent.spawn(run.lease, "alice")
+    until(lambda: wire.of(messages.SeatRequest))
+    for _ in range(2):
+        with pytest.raises(StopUser):
+            run.lease("bob")
+    (fault,) = run.own_faults
+    assert fault.startswith("worker-1 took 1 users and no more: each needs ")
+    assert caplog.text.count("open files") == 1
+    assert len(wire.of(messages.SeatRequest)) == 1, "the master is not asked"
+    user.kill()

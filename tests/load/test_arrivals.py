@@ -121,6 +121,22 @@ def test_an_arrival_that_waited_too_long_is_missed_and_the_end_cuts_what_waits()
     greenlet.kill()
 
 
+def test_with_the_last_round_done_what_came_since_is_withdrawn_and_no_more_begins():
+    its, taken, free = pacer(), [], Signal()
+    its.all_done()  # of the reference: the schedule has not begun
+    assert its.counts.withdrawn == 0
+    greenlet = worker(its, taken, free)
+    its.grant(seconds(40, [0]), in_s=0.0, trios=1)
+    until(lambda: len(its._due) >= 5)
+    waiting = len(its._due)
+    its.all_done()
+    assert (its.counts.begun, its.counts.withdrawn) == (1, waiting)
+    until(lambda: its.counts.withdrawn == 39)
+    assert balanced(its.counts)
+    assert its.take_unserved().rows() == [], "nobody was to take them"
+    greenlet.kill()
+
+
 def test_who_is_stopped_takes_no_arrival_with_it():
     """Whether it is killed asleep, or in the moment in which it was woken."""
     its, taken = pacer(), []

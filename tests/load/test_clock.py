@@ -137,7 +137,7 @@ def test_each_appointment_begins_in_its_time_and_its_response_ends_with_its_last
     its.busy_s["reissue"] = 0.05
     me = its.coordinator()
     _, greenlet = its.live(me)
-    gevent.sleep(0.01)
+    gevent.sleep(0.01)  # time for it to begin, though it must not
     assert its.done == [], "hour 0 is when the master says"
     began_s = perf_counter()
     its.begin(in_s=0.1)
@@ -211,7 +211,7 @@ def test_nothing_begins_that_the_master_has_not_let_begin(clocked):
     _, greenlet = its.live(its.coordinator())
     its.begin(up_to_ms=2 * HOUR_MS)
     until(lambda: len(its.done) == 2)
-    gevent.sleep(4 * HOUR_S)
+    gevent.sleep(4 * HOUR_S)  # beyond the second one, which must not begin by time alone
     assert len(its.done) == 2
     its.begin(up_to_ms=5 * HOUR_MS)
     join(greenlet)

@@ -212,7 +212,7 @@ def test_a_time_out_ends_with_its_call(transport_to):
     with RawServer(script([answer(b"{}")])) as server:
         transport = transport_to(server, timeout_s=0.1)
         transport.get("/")
-        gevent.sleep(0.25)
+        gevent.sleep(0.25)  # for longer than its time-out, which must not ring in the next call
         assert transport.get("/").status == 200
         assert server.connections == 1
 

@@ -11,6 +11,7 @@ import pytest
 from tcp.certificate import certify
 from tcp.full_listener import full_listener
 from tcp.raw_server import CLOSE, HOLD, RESET, Act, RawServer, answer, script
+from tcp.until import until
 
 from mcstress.errors import TransportError
 from mcstress.services.gateway.client import GatewayClient
@@ -111,8 +112,9 @@ def test_whoever_is_killed_in_a_call_leaves_no_bytes():
     with RawServer(script([OK + LENGTH + BODY, HOLD])) as server:
 
         def kill():
+            asked = len(server.requests)
             caller = gevent.spawn(failed, server.url, timeout_s=9)
-            gevent.sleep(0.05)
+            until(lambda: len(server.requests) > asked)
             caller.kill()
 
         kill()

@@ -43,8 +43,12 @@ def write_sizes(runner):
 
 
 def greenlets():
-    """How many there are, those of users too, which the collector does not look at any more."""
+    """How many there are, those of users too, which the collector does not look at any more.
+
+    What is garbage by now has to go before the rest is frozen again: it would stay for ever.
+    """
     gc.unfreeze()
+    gc.collect()
     number = sum(isinstance(each, greenlet) for each in gc.get_objects())
     gc.freeze()
     return number

@@ -11,6 +11,7 @@ from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from otlp_receiver import Receiver, attributes
 from trace_rounds import (
+    QUICK,
     RUN,
     STEPS_PER_ROUND,
     balanced,
@@ -18,6 +19,7 @@ from trace_rounds import (
     round_events,
     spool_lines,
     step,
+    tracers,
     wait_for,
 )
 
@@ -25,7 +27,6 @@ from mcstress.cli import main
 from mcstress.errors import UsageError
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.langfuse.tracer import LangfuseTracer
-from mcstress.tracing.limits import Limits
 from mcstress.tracing.observation import Score
 from mcstress.tracing.otlp.collector import OtlpTracer
 from mcstress.tracing.otlp.encoding import run_trace_id
@@ -34,8 +35,8 @@ from mcstress.tracing.spool.line import head_of
 from mcstress.tracing.spool.replay import replay
 from mcstress.tracing.trace import Trace
 
-QUICK = Limits(sweep_s=0.05, tries=3, first_wait_s=0.02, longest_pause_s=0.1, spare_bytes=0)
 SECRET = "s3cr3t-of-the-collector"
+HEADERS = (("authorization", f"Bearer {SECRET}"),)
 PHONE = "+1 414 555 0142"
 MAIL = "bob@example.com"
 
@@ -48,28 +49,19 @@ def receiver():
 
 @pytest.fixture
 def trace_to(tmp_path, caplog):
-    """Makes tracers for a collector; no header's value is in any log or file in the end."""
-    tracers = []
+    """Makes tracers for a collector."""
 
-    def make(url, *, headers=(("authorization", f"Bearer {SECRET}"),), gzip=True, **details):
-        limits = msgspec.structs.replace(QUICK, **details.pop("limits", {}))
-        tracer = OtlpTracer(
+    def make(number, url, *, run, headers=HEADERS, gzip=True, **details):
+        return OtlpTracer(
             OtlpSettings(url, headers, gzip),
-            details.pop("run", RUN),
-            worker=f"w{len(tracers)}",
-            spool_path=tmp_path / f"run.{len(tracers)}.otlp.spool.jsonl",
-            limits=limits,
+            run,
+            worker=f"w{number}",
+            spool_path=tmp_path / f"run.{number}.otlp.spool.jsonl",
             **details,
         )
-        tracer.start()
-        tracers.append(tracer)
-        return tracer
 
-    yield make
-    for tracer in tracers:
-        tracer.finish(0.1)
-    everywhere = caplog.text + "".join(path.read_text() for path in tmp_path.rglob("*.jsonl*"))
-    assert SECRET not in everywhere
+    with tracers(tmp_path, caplog, make, SECRET) as start:
+        yield start
 
 
 def record_rounds(tracer, rounds=1, trio=1):

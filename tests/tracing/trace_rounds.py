@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 
 import gevent
+import msgspec
 
 from mcstress.metrics.event import Event, utc
 from mcstress.services.step import Step
 from mcstress.services.trace_context import new_span_id, phase_trace_id
+from mcstress.tracing.limits import Limits
 from mcstress.tracing.observation import Observation
 from mcstress.tracing.spool.line import head_of
 from mcstress.tracing.trace import Trace, TraceRun
 
+QUICK = Limits(sweep_s=0.05, tries=3, first_wait_s=0.02, longest_pause_s=0.1, spare_bytes=0)
+"""Tries quickly, and gives up quickly."""
 RUN = TraceRun(uid="run-3f9c", number="007", scenario="three_cities")
 INBOX_STEPS = ("observerd.inbox.record", "llm.parse_demand", "matrix.search", "llm.judge_top1")
 STEPS_OF_PHASE = {
@@ -139,3 +144,23 @@ def balanced(counts):
         == tally.sampled_out + tally.delivered + tally.spooled + sum(tally.dropped.values())
         for tally in (counts, counts.scores)
     )
+
+
+@contextmanager
+def tracers(tmp_path, caplog, make, *secrets):
+    """Starts tracers by ``make``; none of ``secrets`` is in any log or file in the end."""
+    made = []
+
+    def start(*whereto, limits=None, run=RUN, **details):
+        quick = msgspec.structs.replace(QUICK, **(limits or {}))
+        tracer = make(len(made), *whereto, limits=quick, run=run, **details)
+        tracer.start()
+        made.append(tracer)
+        return tracer
+
+    yield start
+    for tracer in made:
+        tracer.finish(0.1)
+    everywhere = caplog.text + "".join(path.read_text() for path in tmp_path.rglob("*.jsonl*"))
+    for secret in secrets:
+        assert secret not in everywhere

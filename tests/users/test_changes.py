@@ -154,14 +154,16 @@ def test_what_fails_is_not_known_and_fails_its_event():
 
 def test_a_change_that_the_end_of_the_run_cuts_is_a_cut_step():
     """It may have been done all the same: the item may be gone."""
+    begun = gevent.event.Event()
 
     class Hanging(Changing):
         def delete(self, item, trace):
+            begun.set()
             return self.timed("index.delete", item, gevent.event.Event().wait)
 
     context = Context(Hanging())
     walk(context.coordinator())
-    gevent.sleep(0.05)
+    assert begun.wait(5)
     context.polls.cut()
     ((event, steps),) = context.told
     assert [step.name for step in event.steps if step.cut] == ["index.delete"]

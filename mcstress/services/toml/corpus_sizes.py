@@ -11,8 +11,6 @@ from mcstress.services.toml.operation import Operation, document
 from mcstress.services.toml.plan import Plan
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
 
-ONE = frozenset({"corpus", "corpus_id"})
-
 
 def read_sizes(caller: Caller, parts: Parts) -> Sizes:
     """The sizes of the scenario's corpora, or of all that the target lists; RequestError.

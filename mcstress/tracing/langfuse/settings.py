@@ -89,6 +89,9 @@ def load_settings(
 _MISSING = "is missing"
 
 
+NOT_ASKED_FOR = "Langfuse tracing is off: no credentials (see docs/tracing.md)"
+
+
 def is_asked_for(env_file: Path, default: str, environ: Mapping[str, str]) -> bool:
     """Whether a file or a variable names a Langfuse: only then is it a fault that there is none.
 

@@ -165,9 +165,8 @@ def _generator(run: RunSection) -> list[str]:
     if not run.generator_saturated:
         return []
     note = (
-        "Latency of the services alone: the generator was saturated. A process of it took over "
-        "90 % of its core, so that latencies may hold waits of its own; more workers, or fewer "
-        "users, would tell."
+        "Latencies may include waits of the load generator: one of its processes used more than "
+        "90 % of its core. Use more workers, or fewer users."
     )
     return [note]
 
@@ -175,9 +174,11 @@ def _generator(run: RunSection) -> list[str]:
 def _kept(run: RunSection) -> list[str]:
     notes = []
     if not run.keeps_all:
-        notes.append(f"Evidence of every event: kept was {run.evidence}; the figures saw all.")
+        notes.append(
+            f"Not every event was kept as evidence ({run.evidence}); the figures are of all events."
+        )
     if not run.trace_url:
         notes.append(
-            "A link to traces: no Langfuse project is known (tracing off, or not reached)."
+            "No links to traces: tracing to Langfuse was off, or its project is not known."
         )
     return notes
