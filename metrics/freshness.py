@@ -33,7 +33,7 @@ from mcstress.metrics.metric import (
     ResultContext,
     Seen,
 )
-from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
+from mcstress.metrics.rates import ABSENT, LISTED, TOP1, missed_questions, over_questions
 from mcstress.metrics.tally import Tally
 
 LOOK_STEPS = frozenset({LOOK, POLL})
@@ -175,6 +175,7 @@ class Freshness(Metric):
             **over_questions(asked, IN_LIST, "top_k_rate", "ci95"),
             **self._fates(),
             **{part: self._looks(step) for part, step in PARTS.items()},
+            **({} if context.whole is None else {"missed": missed_questions(self.judged, 0)}),
         }
 
     def _fates(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from mcstress.metrics.metric import (
     ResultContext,
     Seen,
 )
-from mcstress.metrics.rates import ABSENT, LISTED, TOP1, over_questions
+from mcstress.metrics.rates import ABSENT, LISTED, TOP1, missed_questions, over_questions
 from mcstress.metrics.tally import Accumulator, Tally
 
 VERBATIM, PARAPHRASE = "verbatim", "paraphrase"
@@ -194,6 +194,7 @@ class HandoverFigures(Metric):
         """Both kinds."""
         return {
             kind: _result(getattr(self, kind), context.planned.get(f"handover.{kind}", 0))
+            | _missed(getattr(self, kind), context)
             for kind in KINDS.values()
         }
 
@@ -210,6 +211,13 @@ def _result(kind: KindCounts, planned: int) -> dict[str, Any]:
         "reported_boosted": kind.reported[("boosted",)],
         "reported_injected": kind.reported[("injected",)],
     }
+
+
+def _missed(kind: KindCounts, context: ResultContext) -> dict[str, Any]:
+    """Which questions missed with the memory, and how often; of a whole run."""
+    if context.whole is None:
+        return {}
+    return {"missed": missed_questions(kind.memory, AT_TOP1, IN_LIST)}
 
 
 def _arm(kind: KindCounts, arm: str, prefix: str) -> dict[str, Any]:

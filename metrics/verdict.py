@@ -269,8 +269,17 @@ def _enough(check: Check, seen: Measured, results: Mapping[str, Any]) -> int | N
     return lift_questions_needed(check.operator, check.threshold, gained / pairs, lost / pairs)
 
 
+APART = "groups of users differ too much from one another"
+"""Why a check over questions enough is not settled."""
+
+
 def settled_by(enough: int, asked: int | None, there_are: int | None) -> str:
-    """What settles a check that is not certain."""
+    """What settles a check that is not certain.
+
+    With questions enough, what widens its interval is how far groups of users are apart.
+    """
+    if asked is not None and asked >= enough:
+        return f"{APART}, though {asked:,} questions would do"
     needs = f"needs {enough:,} different questions of this value"
     if there_are is not None and there_are < enough:
         return f"{needs}, the scenario has {there_are:,}"

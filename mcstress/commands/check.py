@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from locust import events
@@ -38,6 +39,12 @@ from mcstress.users.coordinator_session import has_listeners
 from mcstress.users.persona_check import check_personas, host_of
 from mcstress.users.persona_classes import in_step
 
+LOCUSTFILE = Path(__file__).with_name("default_locustfile.py")
+"""For a folder without one of its own."""
+
+DEFAULT_NAMES = ("locustfile", "locustfile.py")
+"""What Locust looks for where nobody names another."""
+
 
 def check(arguments: Sequence[str]) -> Iterator[Finding]:
     """Look at everything, in the order in which a run would; nothing is raised for what is wrong.
@@ -62,9 +69,12 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
 
 
 def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
-    """The user classes of the locustfiles that ``locust`` would load; raises UsageError."""
+    """The user classes of the locustfiles that ``mcstress run`` would load; raises UsageError."""
     try:
-        files = get_locustfiles_locally(parse_locustfile_option(list(arguments)))
+        named: Any = parse_locustfile_option(list(arguments))  # Locust calls it a tuple: it is none
+        if not has_locustfile(named):
+            named.locustfile = str(LOCUSTFILE)
+        files = get_locustfiles_locally(named)
         classes: dict[str, type[Any]] = merge_locustfiles_content(files)[0]
     except SystemExit as left:  # Locust has said why on standard error
         raise UsageError("locustfile: locust would not start with it, see above") from left
@@ -74,6 +84,13 @@ def load_classes(arguments: Sequence[str]) -> dict[str, type[Any]]:
             "from mcstress import install; install()"
         )
     return classes
+
+
+def has_locustfile(options: Namespace) -> bool:
+    """Whether one is named, or lies in this folder."""
+    return options.locustfile not in DEFAULT_NAMES or any(
+        Path(name).exists() for name in DEFAULT_NAMES
+    )
 
 
 def parse(arguments: Sequence[str], classes: dict[str, type[Any]] | None = None) -> Namespace:

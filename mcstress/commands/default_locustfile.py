@@ -1,4 +1,4 @@
-"""What ``mcstress run`` loads in a folder without a locustfile of its own."""
+"""What ``mcstress run`` and ``check`` load in a folder without a locustfile of its own."""
 
 from mcstress import install
 

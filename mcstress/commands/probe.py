@@ -33,7 +33,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 def search(settings: Settings, url: str) -> Finding:
     """Search for the scenario's first demand."""
-    first = first_search(settings, url)
+    try:
+        first = first_search(settings, url)
+    except UsageError as fault:
+        return Finding("fail", str(fault))
     asked, step = first.asked, first.step
     if first.found is None:
         return Finding("fail", f"{asked}: {step.error}")

@@ -13,17 +13,11 @@ from pathlib import Path
 from click import HelpFormatter
 from locust.argument_parser import get_empty_argument_parser
 
-from mcstress.commands.check import make_parser
+from mcstress.commands.check import LOCUSTFILE, has_locustfile, make_parser
 from mcstress.options import add_options
 
 DEFAULT_LOAD = ("-u", "24", "-r", "0.75", "-t", "40s", "--think-time", "0.1-0.5")
 """Where nobody says how much load: a ramp over all eight wordings, with three bands of users."""
-
-LOCUSTFILE = Path(__file__).with_name("default_locustfile.py")
-"""For a folder without one of its own."""
-
-DEFAULT_NAMES = ("locustfile", "locustfile.py")
-"""What Locust looks for where nobody names another."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "What is tested": (
@@ -56,7 +50,7 @@ def command_line(arguments: Sequence[str]) -> list[str]:
     """What ``locust`` is started with for ``mcstress run`` and ``arguments``; raises SystemExit."""
     options = _read(arguments)
     line = [sys.executable, "-m", "locust"]
-    if not _names_locustfile(options):
+    if not has_locustfile(options):
         line += ["-f", str(LOCUSTFILE)]
     line += ["--headless", "--only-summary"]
     if not _says_load(options):
@@ -75,12 +69,6 @@ def _read(arguments: Sequence[str]) -> Namespace:
     # Not as the run that begins reads them: that ends where a port is taken.
     options: Namespace = type(parser).parse_args(parser, list(arguments))
     return options
-
-
-def _names_locustfile(options: Namespace) -> bool:
-    return options.locustfile not in DEFAULT_NAMES or any(
-        Path(name).exists() for name in DEFAULT_NAMES
-    )
 
 
 def _says_load(options: Namespace) -> bool:

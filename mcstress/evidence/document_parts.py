@@ -158,6 +158,8 @@ class AskedHandover(msgspec.Struct):
     """A contract that is taken over."""
 
     contract: str = ""
+    from_persona: str = ""
+    to_persona: str = ""
 
 
 class AskedScenario(msgspec.Struct):

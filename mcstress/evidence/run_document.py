@@ -147,8 +147,15 @@ class RunDocument(msgspec.Struct, kw_only=True):
 
     @property
     def bands(self) -> list[LoadBand]:
-        """``load_curve``, typed."""
-        return [LoadBand.of(entry) for entry in self.load_curve]
+        """``load_curve``, typed; a band ends at the most users that there were."""
+        bands = [LoadBand.of(entry) for entry in self.load_curve]
+        most = self.run.peak_users
+        return [
+            msgspec.structs.replace(band, users_to=most)
+            if band.users_from <= most < band.users_to
+            else band
+            for band in bands
+        ]
 
     def figure(self, name: str) -> Any:
         """The figure that checks know by ``name``; None where it is not there."""

@@ -41,6 +41,17 @@ _UNMEASURED = {"description": "why this was not measured; null where it was", "t
 _POOL = {"description": "what the lists behind chance are drawn from", "type": _WORDS}
 _REASONS = {"step": "its name", "reason": "in the service's words", "count": "how often"}
 _SILENCES = _rows("the first twenty", begin="in Unix seconds", seconds="its length")
+_MISSED = {
+    "unit": "the wording, or the trio that has one of its own",
+    "question": "its key",
+    "asked": "how often it was asked",
+    "missed": "how often it missed",
+}
+_MISSED_ARM = _rows(
+    "the questions that missed at top-1 with the memory, the largest shares first, at most 100",
+    **_MISSED,
+    in_list="how often of these the answer stood further down in the list",
+)
 NO_FIGURES = {
     "relevance.not_measured": _UNMEASURED,
     "relevance.found_values": {
@@ -55,6 +66,11 @@ NO_FIGURES = {
         lists="how often it was asked",
         precision_at_k="mean over its lists",
         mean_gain_at_k="mean over its lists",
+    ),
+    "handover.verbatim.missed": _MISSED_ARM,
+    "handover.paraphrase.missed": _MISSED_ARM,
+    "freshness.missed": _rows(
+        "the new resumes not seen in 10 s, the largest shares first, at most 100", **_MISSED
     ),
     "diversity.same_role_across_contracts.chance_pool": _POOL,
     "diversity.different_roles_within_contract.chance_pool": _POOL,

@@ -159,9 +159,13 @@ def test_the_locustfile_of_the_folder_is_read_as_locust_reads_it(tmp_path, healt
     )
     (tmp_path / "mine.toml").write_text(text)
     arguments = (*hosts(healthy, tmp_path), "--scenario", "mine.toml")
+    # Without one it is the one that ships, as in `mcstress run`.
+    checked = check(*arguments, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    (tmp_path / "locustfile.py").write_text("from locust import User\n")
     checked = check(*arguments, cwd=tmp_path)
     assert checked.returncode == 2
-    assert "Could not find 'locustfile.py'" in checked.stderr
+    assert "locustfile" in findings(checked)["fail"][0] + checked.stderr
     own = FRONT.replace("CarolUser", "CoordinatorUser").replace('"CoordinatorUser"', '"DoraUser"')
     own += "\nclass DoraUser(CoordinatorUser):\n    persona = 'dora'\n"
     (tmp_path / "locustfile.py").write_text(own)

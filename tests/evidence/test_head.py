@@ -9,7 +9,10 @@ from made_report import MadeRun, head_of, run_section, typed
 from mcstress.evidence.document_parts import Service
 from mcstress.evidence.report.head import SHOWN_MARKS, in_a_line, marks
 from mcstress.evidence.report.readings import reading, verdict_of
+from mcstress.evidence.report.sections.checks_and_completeness import checks
+from mcstress.evidence.report.sections.speed import latency
 from mcstress.evidence.report.view import view
+from mcstress.metrics.results import FigureReading
 
 GATEWAY = Service(name="gateway", url="http://gateway:3110")
 RULES = Service(name="LLM", embedded=True, note="built-in rules")
@@ -103,3 +106,26 @@ def test_nothing_is_green_that_is_not_certain():
     built_in = with_services(head, Service(name="gateway", embedded=True), RULES)
     built_in.checks, built_in.verdict = settled, "pass"
     assert verdict_of(built_in).tone == "fair"
+
+
+def test_what_holds_without_an_interval_is_not_green_either(head):
+    document = with_services(head, GATEWAY, MODEL)
+    (swap,) = (one for one in document.checks if one.metric == "errors.rate")
+    passed = msgspec.structs.replace(swap, verdict="pass", ci95=None, crosses=False)
+    document.checks = [passed]
+    (row,) = checks(document).tables[0].rows
+    assert (row[4].words, row[4].tone, row[5]) == ("pass", "held", "no interval")
+    document.metrics["errors"] |= {"rate": 0.0, "ci95": None}
+    document.readings["errors.rate"] = FigureReading("healthy", "few steps fail", "<= 0.01")
+    assert reading(document, "errors.rate").tone == "held"
+
+
+def test_speed_is_said_not_to_be_judged_until_a_check_asks_for_it(head):
+    document = typed(head)
+    told = mark(document, "Speed")
+    assert told.endswith(" ms (p95 of matrix.search, not judged: no check asks for speed)")
+    assert latency(document).notes[0].startswith("Speed was not judged: ")
+    asked = msgspec.structs.replace(document.checks[0], metric="latency.matrix_search.p95_ms")
+    document.checks = [asked]
+    assert mark(document, "Speed").endswith(" ms (p95 of matrix.search)")
+    assert not [note for note in latency(document).notes if "not judged" in note]

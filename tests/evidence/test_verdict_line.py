@@ -94,3 +94,17 @@ def test_what_is_missing_comes_first():
         "UNKNOWN: incomplete: worker-2 was lost; 0 of 1 check unknown"
     )
     assert verdict_line(RunDocument()) == "UNKNOWN: no check was made"
+
+
+def test_questions_enough_do_not_settle_where_groups_of_users_differ():
+    wide = RESULTS["metrics"]["determinism"] | {"ci95": [0.9, 1.0]}
+    document = document_of(DETERMINISM, results={"metrics": {"determinism": wide}})
+    (check,) = document.checks
+    assert (check.enough, check.questions) == (73, 96)
+    assert check.reason.endswith(
+        "; groups of users differ too much from one another, though 96 questions would do"
+    )
+    assert verdict_line(document) == (
+        "PASS: 1 check, 0 certain; not settled: determinism.mean_jaccard (groups of users differ "
+        "too much from one another)"
+    )

@@ -85,8 +85,12 @@ def capacity(reports: Path, *target: object) -> str:
         *("--check", "latency.response.all.p95_ms < 500", "--check", "errors.rate <= 0.01"),
     )
     found = document["metrics"]["capacity"]
-    rate, least = found.get("events_per_s"), found.get("at_least") or {}
-    return f"{rate:.0f}" if rate else f"at least {least.get('events_per_s', 0):.0f}"
+    held, broken = found["at_least"].get("events_per_s"), found["first_broken"]
+    if rate := found["events_per_s"]:
+        return f"{rate:.1f}"
+    if broken:
+        return f"below {broken:.1f}"
+    return f"at least {held:.1f}, ended by the {found['ended_by']}" if held else "not known"
 
 
 def main() -> None:

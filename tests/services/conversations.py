@@ -82,6 +82,7 @@ def _qdrant(*points):
 
 _QDRANT_DONE = {"result": {"operation_id": 3, "status": "completed"}, "status": "ok", "time": 0.01}
 _QDRANT_QUERY = {"query": [1, 0], "limit": 2, "with_payload": True}
+# No server said these: after its documentation; its own client sends and reads the same.
 QDRANT = [
     ("POST", "/collections/workers/points/count", {"exact": True},
      {"result": {"count": 2}, "status": "ok", "time": 0.001}),
@@ -130,6 +131,7 @@ def _written(index, id_):
 
 
 _COUNT = {"count": 2, "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0}}
+# No server said these: after its documentation alone, as the next.
 OPENSEARCH = [
     ("GET", "/workers/_count", None, _COUNT),
     ("POST", "/workers/_search", {
@@ -193,6 +195,7 @@ def _added(id_):
     return {"message": "queued", "status": "PENDING", "event_id": id_}
 
 
+# The platform did not say these: after its documentation; its own client sends and reads the same.
 MEM0 = [
     ("POST", "/v3/memories/search/", {**_MEM0_SEARCH, "filters": {"user_id": "workers"}},
      _mem0((0.875, {"item": "w-1", "about": ABOUT}), (0.75, {"item": "w-2", "about": ABOUT}))),

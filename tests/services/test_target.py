@@ -8,7 +8,7 @@ import pytest
 from gateway_answers import TRACE, found, hit
 from tcp.raw_server import RawServer, answer, routes, script
 
-from mcstress.errors import UsageError
+from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.metrics.event import Hit, Item
 from mcstress.metrics.phase import PHASES
 from mcstress.services.gateway.target import GatewayTarget
@@ -25,7 +25,7 @@ from mcstress.services.target import (
     Target,
     TargetSetup,
 )
-from mcstress.services.target_class import make_target, target_class
+from mcstress.services.target_class import asked, make_target, target_class
 
 ASKED = Search("forklift, Milwaukee", ["workers"], 2)
 LIMITS = MemoryLimits(top_k=3, max_distance=0.5, max_inject_distance=0.3)
@@ -219,6 +219,19 @@ def test_a_class_that_cannot_be_made_is_refused_with_the_reason():
         make_target("own_store:Broken", TargetSetup())
     with pytest.raises(UsageError, match="could not be made, SystemExit: 9"):
         make_target("own_store:Leaving", TargetSetup())
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (list, "own: search: found list, expected Step"),
+        (lambda: 1 / 0, "own: search: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_a_class_says_before_a_run_is_of_its_kind_or_refused(call, says):
+    with pytest.raises(ServiceRefusalError) as refused:
+        asked("own: search", call, Step)
+    assert str(refused.value) == says
 
 
 @pytest.mark.usefixtures("own")

@@ -114,6 +114,44 @@ def test_what_became_of_a_recording_is_its_steps_answer(served, answer, fate, la
     assert (step.error, step.answer) == (None, fate)
 
 
+PENDING = """
+    [record]
+    post = "/told"
+    body = { text = "{text}", ns = "{namespace}" }
+    task = "/task"
+    [record.done]
+    get = "/status/{task}"
+    pointer = "/status"
+    value = ["DONE", "SKIPPED"]
+    every = 0.01
+    within = 1
+"""
+
+
+def test_a_write_that_is_answered_before_it_is_done_ends_with_the_answer(served):
+    """What follows until it is done is a part of the step, and in no time of its."""
+    said = iter(["PENDING", "PENDING", "DONE"])
+    answers = {"POST /api/told": {"task": "t 7"}}
+    answers["GET /api/status/t%207"] = lambda _: {"status": next(said)}
+    _, target = served(ROWS + PENDING, answers)
+    step = target.record(TOLD, TRACE)
+    assert step.error is None
+    assert [*said] == [], "whoever is told of it is told when it is done"
+    (waited,) = step.parts
+    assert waited.name == "record.time_to_done"
+    assert waited.error is None
+    assert step.start_s + step.latency_ms / 1000 <= waited.start_s + 0.001
+    assert waited.latency_ms >= 20, "it was asked again twice, 10 ms apart"
+
+
+def test_a_write_that_is_never_done_is_a_failed_step(served):
+    answers = {"POST /api/told": {"task": 7}, "GET /api/status/7": {"status": "PENDING"}}
+    _, target = served(ROWS + PENDING.replace("within = 1", "within = 0.05"), answers)
+    step = target.record(TOLD, TRACE)
+    assert "record.done: " in step.error, step.error
+    assert step.parts[-1].error == step.error
+
+
 def test_the_pointer_and_its_words_come_together():
     text = ROWS.replace("URL", "http://127.0.0.1:9") + BECAME
     for gone in ('became = "/results/0/event"\n', 'merged = ["UPDATE"]\n    dropped = ["NONE"]\n'):

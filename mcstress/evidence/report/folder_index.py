@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from bokeh.embed import components
-from bokeh.layouts import gridplot
-from bokeh.models import ColumnDataSource, HoverTool, LayoutDOM, Range1d
+from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.models.annotations import Title
+from bokeh.plotting import figure
 from jinja2 import Template
 from markupsafe import Markup
 
@@ -83,13 +82,13 @@ def index_of(folder: Path, assets: Assets = "inline") -> tuple[str, list[RunRow]
         reverse=True,
     )
     lines = _lines(rows[::-1])
-    script, div = components(lines) if lines is not None else ("", "")
+    script, divs = components(lines) if lines else ("", ())
     page = _template().render(
         folder=folder.resolve().name,
         rows=rows,
         left_out=len(paths) - len(rows),
         names=[*KEY_FIGURES.values()],
-        plots=Markup(div),  # noqa: S704  (Bokeh's own, which escapes the data within)
+        plots=[Markup(div) for div in divs],  # noqa: S704  (Bokeh's own, which escapes the data)
         script=Markup(script),  # noqa: S704  (likewise)
         library=library_tag(assets) if script else "",
     )
@@ -155,16 +154,16 @@ def _lasted(document: RunDocument) -> str:
     return f"{(run.ended - run.started).total_seconds():.0f} s"
 
 
-def _lines(rows: Sequence[RunRow]) -> LayoutDOM | None:
+def _lines(rows: Sequence[RunRow]) -> list[figure]:
     """A small plot for each key figure that two runs or more have, by run, the oldest first."""
     read = [row for row in rows if row.figures]
-    plots: list[Any] = []
+    plots: list[figure] = []
     for number, title in enumerate(KEY_FIGURES.values()):
         points = [(row.run_id, row.figures[number]) for row in read]
         if sum(value is not None for _, value in points) < LEAST_FOR_A_LINE:
             continue
         names = [plain(run_id) for run_id, _ in points]
-        plot = chart(150, title=Title(text=title, text_font_size="12px"), x_range=names)
+        plot = chart(150, title=Title(text=title, text_font_size="11px"), x_range=names)
         plot.xaxis.visible = False
         values = [float("nan") if value is None else value for _, value in points]
         source = ColumnDataSource({"run": names, "value": values})
@@ -176,10 +175,7 @@ def _lines(rows: Sequence[RunRow]) -> LayoutDOM | None:
         plot.scatter("run", "value", source=source, color=BLUE, size=6)
         plot.add_tools(HoverTool(tooltips=[("run", "@run"), (title, "@value{0.[000]}")]))
         plots.append(plot)
-    if not plots:
-        return None
-    grid: LayoutDOM = gridplot(plots, ncols=4, sizing_mode="stretch_width", toolbar_location=None)
-    return grid
+    return plots
 
 
 @cache

@@ -15,6 +15,7 @@ from mcstress.evidence.report.readings import Reading, reading
 from mcstress.evidence.report.section import Verbatim, figures
 from mcstress.evidence.report.sections.arrivals import response_headline as response
 from mcstress.evidence.report.sections.speed import headline as speed
+from mcstress.evidence.report.sections.speed import speed_is_judged
 from mcstress.evidence.report.verdict_line import GATEWAY
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.availability import LLM
@@ -23,6 +24,7 @@ from mcstress.metrics.metric import UNSENT_STEPS
 from mcstress.metrics.names import METRICS
 from mcstress.metrics.results import FigureSection
 
+_NOT_JUDGED = "not judged: no check asks for speed"
 LONGEST_SILENCE = "availability.longest_silence_s"
 BUILT_IN = "the built-in test server, not your system"
 SHOWN_MARKS = ("Tested", "Failed steps", "Silences", "Load", "Speed")
@@ -135,4 +137,7 @@ def _speed(document: RunDocument) -> Mark | None:
     found = outside or speed(document.speed)
     if found is None:
         return None
-    return Mark("Speed", found.value, found.label, "arrivals" if outside else "latency")
+    section = "arrivals" if outside else "latency"
+    if speed_is_judged(document):
+        return Mark("Speed", found.value, found.label, section)
+    return Mark("Speed", found.value, Reading(f"{found.label}, {_NOT_JUDGED}", "none"), section)

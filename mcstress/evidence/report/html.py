@@ -20,13 +20,15 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from mcstress.evidence.report.examples import groups
+from mcstress.evidence.report.glossary import Glossary
 from mcstress.evidence.report.page_assets import library_tag, page_environment
 from mcstress.evidence.report.plots import arrivals, clock, moments, quality, speed
 from mcstress.evidence.report.plots.heat_map import MOST_CELLS, heat_map
 from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.plots.style import Series
-from mcstress.evidence.report.readings import Reading
+from mcstress.evidence.report.readings import SIGNS, Reading
 from mcstress.evidence.report.section import Beside, Link, Verbatim
+from mcstress.evidence.report.sections.settings import setting_rows
 from mcstress.evidence.report.view import view
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.run_document import RunDocument
@@ -151,7 +153,8 @@ def html(
         charts=_trusted((TEMPLATES / "charts.js").read_text()),
         library=library_tag(assets) if script else "",
         examples=groups(document),
-        settings=[(key, str(value)) for key, value in report.run.settings.items()],
+        settings=setting_rows(report.run),
+        glossary=Glossary(),
         versions=[*report.run.versions.items()],
     )
 
@@ -201,7 +204,10 @@ def _trusted(text: str) -> Markup:
 @cache
 def _template() -> Template:
     environment = page_environment(TEMPLATES)
+    environment.globals["signs"] = SIGNS
     environment.tests["reading"] = lambda value: isinstance(value, Reading)
+    environment.globals["new_section"] = set
+    environment.tests["plain"] = lambda value: type(value) is str
     environment.tests["verbatim"] = lambda value: isinstance(value, Verbatim)
     environment.tests["beside"] = lambda value: isinstance(value, Beside) and bool(value)
     environment.tests["link"] = lambda value: (

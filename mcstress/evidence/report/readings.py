@@ -5,6 +5,7 @@ Readings help to read; they decide nothing. What decides are the checks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -15,7 +16,11 @@ from mcstress.metrics.intervals import ALPHA
 from mcstress.metrics.metric import OPERATORS
 from mcstress.metrics.names import METRICS
 
-Tone = Literal["good", "fair", "bad", "none"]
+Tone = Literal["good", "held", "fair", "bad", "none"]
+"""``held``: good as far as was seen, of a figure that has no interval. It is not shown in green."""
+
+SIGNS: dict[Tone, str] = {"good": "✓", "held": "○", "fair": "≈", "bad": "✗", "none": "–"}  # noqa: RUF001
+"""What stands before a reading, for those who do not see its colour."""
 
 _TONES: dict[str, Tone] = {
     "healthy": "good",
@@ -25,7 +30,7 @@ _TONES: dict[str, Tone] = {
 }
 _SIGNS = {">=": "≥", "<=": "≤", "==": "="}
 NO_BREAK = "\u00a0"
-_ORDER: tuple[Tone, ...] = ("bad", "fair", "none", "good")
+_ORDER: tuple[Tone, ...] = ("bad", "fair", "none", "held", "good")
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -45,7 +50,10 @@ def reading(document: RunDocument, name: str) -> Reading:
             return Reading(f"unknown: {check.reason}", "none")
     if found.word == "healthy" and not _is_certain(document, name):
         return Reading(f"{found.word}, not certain: {found.meaning}", "fair")
-    return Reading(f"{found.word}: {found.meaning}", _TONES.get(found.word, "bad"))
+    tone = _TONES.get(found.word, "bad")
+    if tone == "good" and _ends(document, name) is None:
+        tone = "held"
+    return Reading(f"{found.word}: {found.meaning}", tone)
 
 
 def _is_certain(document: RunDocument, name: str) -> bool:
@@ -55,11 +63,17 @@ def _is_certain(document: RunDocument, name: str) -> bool:
     """
     if any(one.metric == name and one.crosses for one in document.checks):
         return False
-    metric = METRICS[name]
-    ci95 = document.figure(metric.interval) if metric.interval else None
-    healthy_range = metric.ranges[0]
+    ci95 = _ends(document, name)
+    healthy_range = METRICS[name].ranges[0]
     holds = OPERATORS[healthy_range.operator]
     return ci95 is None or all(holds(end, healthy_range.limit) for end in ci95)
+
+
+def _ends(document: RunDocument, name: str) -> Sequence[float] | None:
+    """The ends of a figure's interval; None where it has none."""
+    metric = METRICS[name]
+    ci95: Sequence[float] | None = document.figure(metric.interval) if metric.interval else None
+    return ci95
 
 
 def healthy(document: RunDocument, name: str) -> str:
@@ -106,16 +120,20 @@ def lift(difference: float | None, p: float | None, questions: int) -> Reading:
 
 def credited(found: Reading, memory: Reading) -> Reading:
     """``found``, a rate's reading; what is not proven to be the memory's work is not good."""
-    if found.tone != "good" or memory.tone in ("good", "none"):
+    if found.tone not in ("good", "held") or memory.tone in ("good", "none"):
         return found
     return Reading(f"{found.words}; {memory.words}", memory.tone)
 
 
-def verdict(word: str, *, is_settled: bool = True) -> Reading:
-    """A check's or a run's verdict; a pass that is not settled is not green."""
+def verdict(word: str, *, is_settled: bool = True, has_interval: bool = True) -> Reading:
+    """A check's or a run's verdict; green is only a pass that is settled, by an interval."""
     tones: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "fair"}
     tone = tones.get(word, "none")
-    return Reading(word, tone if is_settled or tone != "good" else "fair")
+    if tone == "good" and not is_settled:
+        tone = "fair"
+    elif tone == "good" and not has_interval:
+        tone = "held"
+    return Reading(word, tone)
 
 
 def verdict_of(document: RunDocument) -> Reading:

@@ -13,7 +13,7 @@ from mcstress.evidence.report import formatting
 from mcstress.evidence.report.sections.relevance import not_measured
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.number_format import beyond
-from mcstress.metrics.verdict import CheckOutcome, expected, line, value_of
+from mcstress.metrics.verdict import APART, CheckOutcome, expected, line, value_of
 
 SAYS_NOTHING_OF_YOURS = "built-in server: this says nothing about yours"
 GATEWAY = "gateway"
@@ -88,6 +88,8 @@ def _is_beyond(check: CheckOutcome) -> bool:
 def _settled_by(check: CheckOutcome) -> str:
     if check.enough is None:
         return "(its 95 % interval has values on both sides of the threshold)"
+    if (check.questions or 0) >= check.enough:
+        return f"({APART})"
     needs = f"needs {check.enough:,} wordings"
     if check.there_are is not None and check.there_are < check.enough:
         return f"{needs}, the scenario has {check.there_are:,}"

@@ -25,7 +25,7 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-const MARKS = { good: "✓ ", fair: "≈ ", bad: "✗ ", none: "– " };
+const MARKS = { good: "✓\u00a0", held: "○\u00a0", fair: "≈\u00a0", bad: "✗\u00a0", none: "–\u00a0" };
 
 function cell({ text, tone, href }) {
   if (tone) return element("span", { class: tone }, MARKS[tone] + text);
@@ -41,10 +41,11 @@ function breakable(content) {
 
 function table({ columns, numeric, rows }) {
   const style = (number) => ({ class: numeric[number] && "figure" });
+  const named = (number) => ({ ...style(number), "data-column": columns[number] });
   const head = columns.map((name, number) => element("th", style(number), name));
   const body = rows.map((row) =>
-    element("tr", {}, ...row.map((one, number) => element("td", style(number), ...breakable(cell(one))))));
-  return element("div", { class: "wide" }, element("table", {},
+    element("tr", {}, ...row.map((one, number) => element("td", named(number), ...breakable(cell(one))))));
+  return element("div", { class: "wide" }, element("table", { class: columns.length > 3 && "stacked" },
     element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body)));
 }
 

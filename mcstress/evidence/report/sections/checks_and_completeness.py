@@ -71,7 +71,9 @@ def _check(check: CheckOutcome) -> list[Any]:
         _value(check),
         formatting.interval(check.ci95, limits=(check.threshold,)),
         _witnesses(check),
-        readings.verdict(check.verdict, is_settled=not check.crosses),
+        readings.verdict(
+            check.verdict, is_settled=not check.crosses, has_interval=check.ci95 is not None
+        ),
         _why(check),
     ]
 
@@ -89,6 +91,8 @@ def _why(check: CheckOutcome) -> str:
     """What the columns before do not say: why it was not judged, or what would make it certain."""
     if check.value is None or check.verdict not in ("pass", "fail"):
         return check.reason
+    if check.ci95 is None and check.verdict == "pass":
+        return "no interval"
     if not check.crosses:
         return ""
     settled = check.enough and settled_by(check.enough, check.questions, check.there_are)

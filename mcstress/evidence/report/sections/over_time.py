@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from mcstress.evidence.report import formatting
 from mcstress.evidence.report.readings import reading
 from mcstress.evidence.report.section import Section, Table, figures
 from mcstress.evidence.report.sections.load import SEARCH
+from mcstress.evidence.report.sections.speed import spikes
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.availability import LLM, Silence
 from mcstress.metrics.event import utc
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.number_format import shown_hour
+from mcstress.metrics.phase import PHASES
 from mcstress.metrics.results import FigureSection, SlotLatency, TimelineSlot
 
 _COLUMNS = ["Service", "Available", "Longest silence s", "Silences", "Silent s", "Asked s"]
@@ -115,23 +118,49 @@ def over_time(document: RunDocument) -> list[Section]:
     ]
     clock = "the scenario's" if document.run.clock else "UTC"
     notes = [
-        f"Times are {clock}; a row is what began within {formatting.duration(timeline.slot_s)}."
+        f"Times are {clock}; a row is what began within {formatting.duration(timeline.slot_s)}.",
+        *spikes(document),
     ]
     section = Section(
         key="over_time",
         title="Over time",
         question="When was it bad?",
-        tables=[Table(columns, rows)],
+        tables=[Table(columns, rows), *_not_whole(document)],
         notes=notes,
     )
     return [section] if rows else []
+
+
+def _not_whole(document: RunDocument) -> list[Table]:
+    """Events by phase, and how many were not whole; none where all were."""
+    events: Counter[str] = Counter()
+    not_ok: Counter[str] = Counter()
+    for slot in document.timeline.slots:
+        for name, phase in slot.phases.items():
+            events[name] += phase.events
+            not_ok[name] += phase.not_ok
+    if not not_ok.total():
+        return []
+    rows: list[list[Any]] = [
+        [
+            document.words.phase(name),
+            formatting.count(events[name]),
+            formatting.count(not_ok[name]),
+            formatting.percent(not_ok[name] / events[name]),
+        ]
+        for name in dict.fromkeys((*PHASES, *sorted(events)))
+        if events[name]
+    ]
+    return [Table(["Phase", "Events", "Events not whole", "Share"], rows)]
 
 
 def _from(slot: TimelineSlot, document: RunDocument) -> str:
     """When a slot began, by the scenario's clock where there is one."""
     note = document.run.clock
     if not note:
-        return f"{utc(slot.time):%H:%M:%S}"
+        started = document.run.started
+        begin = slot.time if started is None else max(slot.time, started.timestamp())
+        return f"{utc(begin):%H:%M:%S}"
     hour = note.hour_of(slot.time)
     return "before hour 0" if hour is None or hour < 0 else shown_hour(hour)
 

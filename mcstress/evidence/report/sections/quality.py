@@ -6,6 +6,7 @@ from mcstress.evidence.report import formatting, readings
 from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import badness, reading, scale, worst
 from mcstress.evidence.report.section import Headline, Section, figures
+from mcstress.evidence.report.sections.misses import missed_handovers, missed_resumes
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.handover import LABELS
 from mcstress.metrics.metric import FURTHER
@@ -89,13 +90,13 @@ def _trio_note(nouns: Words, figure: FigureSection, label_key: str = "ci95_label
     if label is None:
         return []
     group, groups = nouns.fill("{group}"), nouns.fill("{groups}")
-    asked = formatting.plural(
-        figure["trios"], f"differently worded {group}", f"differently worded {groups}"
-    )
+    asked = formatting.plural(figure["trios"], group, groups)
     if label == _ONE_SET_OF_TRIOS:
-        only = f"Intervals (95 %) describe only the {asked} of users that ran"
-        return [f"{only}. With 5 or more they also describe {groups} not tested."]
-    return [f"Intervals (95 %) are over {asked} of users: they describe {groups} not tested too."]
+        its = "its" if figure["trios"] == 1 else "their"
+        only = f"Intervals (95 %) hold only for the {asked} of users that ran, and {its} words"
+        return [f"{only}. From 5 on they hold for {groups} and wordings not tested too."]
+    over = f"Intervals (95 %) are over the {asked} of users that ran, each with words of its own"
+    return [f"{over}: they hold for {groups} and wordings not tested too."]
 
 
 _ASKED_AGAIN = (
@@ -109,14 +110,17 @@ _REISSUES = FigureTable("determinism", "Reissue against baseline", is_split=True
 
 def determinism(document: RunDocument) -> Section:
     """Each reissued query against its own baseline."""
-    figure = figures(document, "determinism")
+    figure, name = figures(document, "determinism"), "determinism.mean_jaccard"
+    said = reading(document, name)
+    if _of_hits(figures(document, _SAME_ROLE)) is not None and said.tone != "bad":
+        said = readings.Reading("nothing found: empty lists are alike", "none")
     return Section(
         key="determinism",
         title="Determinism",
         question=document.words.fill("Does the same query get the same {items}?"),
-        answer=reading(document, "determinism.mean_jaccard"),
+        answer=said,
         headline=_headline(figure, "mean_jaccard", "ci95"),
-        tables=[figure_table(document, _REISSUES)],
+        tables=[figure_table(document, _REISSUES, {name: said})],
         notes=[
             *_trio_note(document.words, figure),
             _ASKED_AGAIN,
@@ -178,6 +182,7 @@ def learning(document: RunDocument) -> Section:
     leaking = [reading(document, "memory.leaks")] * alone
     lifts = {f"handover.{kind}.lift": one for kind, one in credit.items()}
     label = _trio_note(document.words, by_kind[chosen[0]], "lift_ci95_label")
+    missed, missed_notes = missed_handovers(document, chosen)
     return Section(
         key="learning",
         title="Learning",
@@ -189,8 +194,10 @@ def learning(document: RunDocument) -> Section:
                 document, _ARMS, {f"handover.{kind}.top1_rate": one for kind, one in found.items()}
             ),
             figure_table(document, _MEMORY) if alone else figure_table(document, _LIFT, lifts),
+            *missed,
         ],
         notes=[
+            *missed_notes,
             *label,
             _ASKED_AGAIN,
             _ALONE_NOTE if alone else _LIFT_NOTE,
@@ -212,6 +219,8 @@ def _credit(figure: FigureSection) -> readings.Reading:
 
 
 _FOUND = FigureTable("freshness", "New {new_items} found", "Rate, 95 % interval")
+_AT_ONCE = 0.5
+"""Fewer new items than this share at the first look are late: it is not chance any more."""
 _TIMES = FigureTable("freshness_times", "Seconds from the add until seen", has_reading=False)
 _CHANGES = FigureTable("changes", "Changed {new_items}", "Still as before")
 _LOOKS = FigureTable("freshness_looks", "Looks", has_reading=False)
@@ -222,18 +231,32 @@ def freshness(document: RunDocument) -> Section:
     figure, nouns = figures(document, "freshness"), document.words
     changed = figure_table(document, _CHANGES, only_measured=True)
     changes = [changed] if changed.rows else []
+    missed, missed_notes = missed_resumes(document)
     return Section(
         key="freshness",
         title="Freshness",
         question=nouns.fill("Are new {new_items} found?"),
-        answer=worst(reading(document, "freshness.visible_rate"), *_changed(document)),
+        answer=worst(
+            _late(figure, reading(document, "freshness.visible_rate")), *_changed(document)
+        ),
         headline=_headline(figure, "visible_rate", "visible_ci95"),
         tables=[
             *(figure_table(document, table) for table in (_FOUND, _TIMES, _LOOKS)),
+            *missed,
             *changes,
         ],
-        notes=[_LOOKS_NOTE, *_unseen(nouns, figure)],
+        notes=[_LOOKS_NOTE, *_unseen(nouns, figure), *missed_notes],
     )
+
+
+def _late(figure: FigureSection, found: readings.Reading) -> readings.Reading:
+    """``found``, with how late new items come where most are not there at once: never green."""
+    at_once, after_s = figure.get("top_k_rate"), (figure.get("time_to_top_k_s") or {}).get("p50")
+    if at_once is None or after_s is None or at_once >= _AT_ONCE:
+        return found
+    share = formatting.of(figure["top_k"], figure["resumes"])
+    told = f"{found.words}; late: {share} were there at once, half after {after_s:.1f} s"
+    return readings.Reading(told, worst(found, readings.Reading("", "fair")).tone)
 
 
 def _changed(document: RunDocument) -> list[readings.Reading]:

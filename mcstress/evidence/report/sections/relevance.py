@@ -11,6 +11,7 @@ from mcstress.evidence.report.figure_table import FigureTable, figure_table
 from mcstress.evidence.report.readings import reading, worst
 from mcstress.evidence.report.section import Headline, Section, Table, Verbatim, figures
 from mcstress.evidence.report.sections.load import load_of
+from mcstress.evidence.report.sections.misses import called
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import NOT_MEASURED
 from mcstress.metrics.relevance_metric import BY_TRUTH
@@ -140,23 +141,9 @@ def _never_found(figure: FigureSection) -> list[str]:
     return [said]
 
 
-def _called(document: RunDocument, question: str) -> str:
-    """Contract and role of a question's key (metrics/question.py); the key where it has none."""
-    parts = question.split("/")
-    name, number = "/".join(parts[2:-1]), parts[-1]
-    roles = [
-        demand.role
-        for one in document.asked.contracts
-        if one.name == name
-        for demand in one.demands
-    ]
-    is_known = number.isdecimal() and 0 < int(number) <= len(roles)
-    return f"{name}: {roles[int(number) - 1]}" if is_known else question
-
-
 def _question(document: RunDocument, one: dict[str, Any]) -> list[Any]:
     return [
-        Verbatim(_called(document, one["question"])),
+        Verbatim(called(document, one["question"])),
         formatting.count(one["unit"]),
         formatting.score(one["precision_at_k"]),
         formatting.score(one["mean_gain_at_k"]),

@@ -15,7 +15,7 @@ from mcstress.evidence.report.section import (
     figures,
 )
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.event import HIT_TWICE
+from mcstress.metrics.event import HIT_TWICE, utc
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.results import FigureSection, LatencySummaries, Percentiles
 
@@ -52,6 +52,11 @@ _PART_NOTE = (
     "the steps, but for what follows a write (time_to_done)."
 )
 _MOST_REASONS = 20
+_SPEED = ("latency.", "capacity.")
+_SPIKE = 10
+_LEAST_SPIKE_MS = 50.0
+"""A search is a spike from so many times the median of all on, and never below this."""
+_SPIKES_NAMED = 5
 _A_HIT_TWICE = "results: a hit twice in one list, such as id "
 
 
@@ -88,8 +93,54 @@ def latency(document: RunDocument) -> Section:
         question="How fast is it?",
         headline=headline(figure),
         tables=tables,
-        notes=[_PERCENTILE_NOTE, *_of_parts(figure)],
+        notes=[*_not_judged(document), *spikes(document), _PERCENTILE_NOTE, *_of_parts(figure)],
     )
+
+
+def _not_judged(document: RunDocument) -> list[str]:
+    """How to have a verdict on speed, where no check asks for it."""
+    if headline(document.speed) is None or speed_is_judged(document):
+        return []
+    said = (
+        "Speed was not judged: how fast is fast enough is yours to say, by a threshold of the "
+        'scenario such as "latency.matrix_search.p95_ms < 150", or by --check, which takes the '
+        "place of all of those."
+    )
+    return [said]
+
+
+def speed_is_judged(document: RunDocument) -> bool:
+    """Whether a check asks for it."""
+    return any(check.metric.startswith(_SPEED) for check in document.checks)
+
+
+def spikes(document: RunDocument) -> list[str]:
+    """A sentence on searches that took many times the median, and when; none where none did.
+
+    Counted by the timeline's groups, of which those count that lie above the limit whole.
+    """
+    search = document.speed.steps.get("matrix_search")
+    if search is None or not search.p50_ms:
+        return []
+    limit_ms = max(_SPIKE * search.p50_ms, _LEAST_SPIKE_MS)
+    slow = {
+        slot.time: sum(count for low_ms, _, count in slot.searches if low_ms >= limit_ms)
+        for slot in document.timeline.slots
+    }
+    total = sum(slow.values())
+    if not total:
+        return []
+    worst = sorted((time for time, count in slow.items() if count), key=lambda time: -slow[time])
+    named = sorted(worst[:_SPIKES_NAMED])
+    when = ", ".join(f"{utc(time):%H:%M:%S} ({slow[time]:,})" for time in named)
+    most = "most from " if len(worst) > len(named) else "from "
+    width = formatting.duration(document.timeline.slot_s)
+    said = (
+        f"Spikes: {formatting.of(total, search.count)} searches took over "
+        f"{formatting.milliseconds(limit_ms)} ms, at least {_SPIKE} times the median of "
+        f"{formatting.milliseconds(search.p50_ms)} ms: {most}{when} UTC, for {width} each."
+    )
+    return [said]
 
 
 def _of_parts(latency: LatencySummaries) -> list[str]:
@@ -129,7 +180,7 @@ def errors(document: RunDocument) -> Section:
         title="Failed steps",
         question="What failed?",
         answer=reading(document, "errors.rate"),
-        tables=[reason_table(reasons)] if reasons else [],
+        tables=[_with_times(reason_table(reasons), reasons, document)] if reasons else [],
         notes=[*notes, *rest_note(reasons, "failed step")],
     )
 
@@ -140,12 +191,45 @@ def _hits_twice_together(reasons: Sequence[FigureSection]) -> Sequence[FigureSec
     rows: dict[tuple[str | None, str], dict[str, Any]] = {}
     for row in reasons:
         key = told = row["reason"]
-        if told.startswith(begin) and told.endswith(end):
+        if _is_hit_twice(told):
             key, told = begin, _A_HIT_TWICE + told.removeprefix(begin).removesuffix(end)
         first = rows.setdefault((row["step"], key), {**row, "reason": told, "count": 0})
         first["count"] += row["count"]
     # The row without a step is of what was not kept apart, and stays the last.
     return sorted(rows.values(), key=lambda row: (row["step"] is None, -row["count"]))
+
+
+def _is_hit_twice(reason: str) -> bool:
+    begin, end = HIT_TWICE
+    return reason.startswith(begin) and reason.endswith(end)
+
+
+def _with_times(table: Table, reasons: Sequence[FigureSection], document: RunDocument) -> Table:
+    """``table`` with when each reason came first and last, as the timeline has it."""
+    width_s = document.timeline.slot_s
+    spans: dict[tuple[str | None, str], tuple[float, float]] = {}
+    for slot in document.timeline.slots:
+        for one in slot.failures:
+            key = (one.step, _A_HIT_TWICE if _is_hit_twice(one.reason) else one.reason)
+            first, _ = spans.get(key, (slot.time, 0))
+            spans[key] = first, slot.time + width_s
+    if not spans:
+        return table
+    rows = []
+    for row, told in zip(table.rows, reasons, strict=False):
+        is_twice = told["reason"].startswith(_A_HIT_TWICE)
+        span = spans.get((told["step"], _A_HIT_TWICE if is_twice else told["reason"]))
+        rows.append([*row, *(_clocked(span, document) if span else (formatting.NONE,) * 2)])
+    return Table([*table.columns, "From, UTC", "Until, UTC"], rows)
+
+
+def _clocked(span: tuple[float, float], document: RunDocument) -> list[str]:
+    """When a span began and ended, within the run."""
+    begin, end = span
+    run = document.run
+    begin = begin if run.started is None else max(begin, run.started.timestamp())
+    end = end if run.ended is None else min(end, run.ended.timestamp())
+    return [f"{utc(begin):%H:%M:%S}", f"{utc(max(begin, end)):%H:%M:%S}"]
 
 
 def reason_table(reasons: Sequence[FigureSection], counted: str = "Reason") -> Table:
