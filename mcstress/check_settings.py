@@ -15,8 +15,11 @@ from mcstress.users.scenarios.model import Scenario
 if TYPE_CHECKING:
     from mcstress.settings import Settings
 
-_APART = re.compile(r"[\n;,]")
-"""Several checks in one text: the web form has one box, and Locust joins its texts by commas."""
+_APART = re.compile(r"[\n;]|,(?!\d)")
+"""Several checks in one text: the web form has one box, and Locust joins its texts by commas.
+
+No check begins with a digit: one after a comma is of a number that was meant to have a point.
+"""
 OF_TRUTH = {f"relevance.{name}" for name in ("recall_at_k", "ndcg_at_k", "mrr")}
 
 

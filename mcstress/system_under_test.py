@@ -24,7 +24,7 @@ from mcstress.services.preflight import (
 )
 from mcstress.services.step import Step
 from mcstress.services.target import Capabilities, Sizes, Target
-from mcstress.services.target_class import OPTION, asked, make_target
+from mcstress.services.target_class import OPTION, asked, capabilities_of, make_target
 from mcstress.settings import Settings
 from mcstress.users.scenarios.load import corpus_paths
 
@@ -147,10 +147,7 @@ def look_at_target(settings: Settings, url: str) -> TargetFacts:
 def _facts(settings: Settings, target: Target) -> TargetFacts:
     """What a class of a user's own says; UsageError where it is not there, or lacks a corpus."""
     place = f"{OPTION} {settings.target}"
-    can = asked(f"{place}: capabilities", target.capabilities, Capabilities)
-    connected = asked(f"{place}: connect", target.connect, type(target))
-    if connected is not target:
-        connected.close()
+    can = capabilities_of(place, target)
     _refuse_failed(place, asked(f"{place}: probe", target.probe, Step))
     skipped = skipped_phases(settings, can)
     if all(phase in skipped for phase in settings.phases):

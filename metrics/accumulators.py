@@ -59,7 +59,6 @@ class Accumulators:
         moment = self._moments.get((band, second))
         if moment is None:
             moment = self._moments[band, second] = SecondBucket(
-                second,
                 band,
                 self.bands[band],
                 faults=self.faults,

@@ -26,7 +26,6 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from mcstress.metrics.event import utc
 from mcstress.metrics.latency_kinds import EDGES, EDGES_S, FOUR_TIMES, ONE_SECOND, LatenciesByKind
@@ -43,8 +42,6 @@ SHORTEST_SLOTS = 10
 SILENCES_SHOWN = 20
 ERROR_OF_A_SLOT_S = SLOT_S / 2
 """The error of a worker's clock above which slots are widened."""
-
-Times = NDArray[np.float64]
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -116,10 +113,10 @@ class ServiceSlots(Accumulator):
             self.cut[edge].mark(first, last)
 
     def add_answers(
-        self, kind: str, begins_s: Sequence[float] | Times, latencies_ms: Sequence[float]
+        self, kind: str, begins_s: Sequence[float], latencies_ms: Sequence[float]
     ) -> None:
         """Count successes called ``kind``; those that share an edge and a span are marked once."""
-        begins = np.asarray(begins_s, np.float64)
+        begins = np.array(begins_s)
         ends = begins + np.array(latencies_ms) / 1000
         edges = np.searchsorted(EDGES, ends - begins).tolist()
         firsts, lasts = (

@@ -10,11 +10,13 @@ from msgspec import UNSET
 
 from mcstress.metrics.appointments import AppointmentRows
 from mcstress.metrics.arrivals import UnservedRow
+from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
 from mcstress.metrics.event import Event
 from mcstress.metrics.events import Events
 from mcstress.metrics.freshness import Freshness
+from mcstress.metrics.handover import HandoverFigures
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.metric import (
     BESIDE_METRICS,
@@ -72,12 +74,13 @@ def load_band(event: Event) -> int:
 class Band:
     """Every registered metric, over the events of one band.
 
-    ``listeners``: what hears the events of a phase. The named metrics are fed in other ways: by
-    seconds, and Diversity by ``Rounds``.
+    ``listeners``: what hears the events of a phase. Most of the named metrics are fed in other
+    ways: by seconds, and Diversity by ``Rounds``; overview.py reads the others.
     """
 
     def __init__(self) -> None:
         self.metrics: dict[str, Metric] = {key: kind() for key, kind in REGISTRY.items()}
+        self.determinism = self._of(Determinism)
         self.diversity = self._of(Diversity)
         self.errors = self._of(Errors)
         self.events = self._of(Events).counted
@@ -85,6 +88,7 @@ class Band:
         self.responses = self._of(Response)
         self.unparseable = self._of(Unparseable)
         self.freshness = self._of(Freshness)
+        self.handover = self._of(HandoverFigures)
         self.listeners: dict[str, list[Add]] = {}
         for metric in self.metrics.values():
             for phase in metric.hears:

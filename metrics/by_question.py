@@ -109,7 +109,8 @@ class ByQuestion:
         """Add up the samples that wait."""
         waiting, self._waiting = self._waiting, {}
         for (unit, question, values), count in waiting.items():
-            self._add_row((unit, question), [count, *(count * value for value in values)])
+            sums = values if count == 1 else [count * value for value in values]
+            self._add_row((unit, question), [count, *sums])
 
     def _add_row(self, key: Key, row: list[int]) -> None:
         """Add a question's number of samples and sums."""
@@ -155,6 +156,15 @@ class ByQuestion:
         return {
             question: (row[1 + figure] / scale, row[0]) for (_, question), row in self._rows.items()
         }
+
+    def mean(self, figure: int = 0, scale: int = 1) -> float | None:
+        """The mean over questions of a figure (by ``scale``), as ``rate`` has it; None without any.
+
+        In no order: a sum that is rounded once is the same in all.
+        """
+        self._prune()
+        place, rows = 1 + figure, self._rows.values()
+        return fsum(row[place] / (scale * row[0]) for row in rows) / len(rows) if rows else None
 
     def rate(self, figure: int = 0, scale: int = 1) -> QuestionRate | None:
         """The mean over questions of a figure in [0, 1] (times ``scale``); None without any."""

@@ -63,8 +63,9 @@ def parse_check(text: str, needs: int = 1) -> Check:
     number = _NUMBER.match(text, compared.end())
     if number is None:
         raise _unexpected(text, compared.end(), None, "a number, as in 0.95")
-    if text[number.end() :].strip():
-        raise _unexpected(text, number.end(), None, "nothing more")
+    if rest := text[number.end() :].strip():
+        expected = "a point in a number, as in 0.95" if rest[0] == "," else "nothing more"
+        raise _unexpected(text, number.end(), None, expected)
     low, high = SPANS.get(METRICS[named[1]].unit, (-inf, inf))
     if not low <= float(number[1]) <= high:
         beyond = f"a number that the figure can have, from {low:g} to {high:g}"

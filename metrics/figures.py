@@ -25,6 +25,7 @@ from mcstress.metrics.load_reading import load_curve_reading
 from mcstress.metrics.metric import FAULTS, Mean, Say, Unit, WholeRun
 from mcstress.metrics.observer import Observer
 from mcstress.metrics.outside_outages import calm_bands
+from mcstress.metrics.overview import Overview, overview_of
 from mcstress.metrics.readings import readings
 from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.users_timeline import RunSpan, TimelineRows, UsersTimeline
@@ -143,8 +144,13 @@ class Figures:
         self._sums.settle()
         return self._sums.bands.joined()
 
-    def glance(self) -> Results:
-        """``metrics`` and ``latency`` over all bands only: a few ms, for a line of progress."""
+    def glance(self) -> Overview:
+        """What a line of progress shows: once a second, while users wait for their answers."""
+        self._sums.settle()
+        return overview_of(self._sums.bands.values())
+
+    def over_all_bands(self) -> Results:
+        """``metrics`` and ``latency`` only, of all bands together."""
         self._sums.settle()
         total = self._sums.bands.joined()
         return {"metrics": total.result(self.k, {}, None), "latency": total.latency_section()}

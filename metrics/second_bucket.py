@@ -7,17 +7,13 @@ once, and then added to the band's histograms, to the timeline's and to the serv
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
-from itertools import repeat
-from operator import sub
 
-import numpy as np
 from msgspec import UNSET
 
-from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlots, Times
+from mcstress.metrics.availability import GATEWAY, LLM, Availability, ServiceSlots
 from mcstress.metrics.band import Band
 from mcstress.metrics.errors import SLOT_REASONS, Reasons, one_fault
-from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord, utc
+from mcstress.metrics.event import HIT_TWICE, OWN_FAULT, Event, StepRecord
 from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import BucketCounts
 from mcstress.metrics.metric import Faults, Say, Seen
@@ -31,19 +27,6 @@ Latencies = defaultdict[str, list[float]]
 
 MORE_THAN_TIMED = LOOK_STEPS | LLM_STEPS
 """Steps of which more is counted than how long they took."""
-
-
-class Answered:
-    """The steps of one name that a service answered: their begins, and latencies.
-
-    Once their latencies are with those of the steps that failed, ``latencies_ms`` has these too.
-    """
-
-    __slots__ = ("begins", "latencies_ms")
-
-    def __init__(self) -> None:
-        self.begins: list[datetime] = []
-        self.latencies_ms: list[float] = []
 
 
 class Lasted:
@@ -60,13 +43,12 @@ class SecondBucket(Seen):
     """Events by phase and outcome, latencies by name, and what else the timeline shows."""
 
     __slots__ = (
-        "_availability", "_begin", "_second", "answered", "band", "events", "failed", "failures",
-        "listeners", "parts", "phases", "queue", "scheduled", "unanswered", "users_from",
+        "_availability", "answered", "band", "events", "failed", "failures", "listeners", "parts",
+        "phases", "queue", "scheduled", "slowest", "unanswered", "users_from",
     )  # fmt: skip
 
     def __init__(
         self,
-        second: int,
         users_from: int,
         band: Band,
         *,
@@ -77,16 +59,16 @@ class SecondBucket(Seen):
         say: Say | None,
     ) -> None:
         super().__init__(faults, worst, examples, say)
-        self._second, self._begin = second, utc(second)
         self.users_from = users_from
         self.band = band
         self.listeners = band.listeners
         self.events: Tally[tuple[str, str]] = Tally()
-        self.answered: defaultdict[str, Answered] = defaultdict(Answered)
+        self.answered: defaultdict[str, list[StepRecord]] = defaultdict(list)
         self.unanswered: Latencies = defaultdict(list)
         self.queue: Latencies = defaultdict(list)
         self.parts: Latencies = defaultdict(list)
         self.phases: defaultdict[str, Lasted] = defaultdict(Lasted)
+        self.slowest = examples.slow
         self._availability = availability
         self.failed = 0
         self.failures = Reasons(SLOT_REASONS)
@@ -108,15 +90,14 @@ class SecondBucket(Seen):
             if other or name in MORE_THAN_TIMED:
                 unsent += self._add_other(event, step)
                 continue
-            answered = self.answered[name]
-            answered.begins.append(step.time)
-            answered.latencies_ms.append(step.latency_ms)
+            self.answered[name].append(step)
         if steps and not unsent and outcome != "cut":
             latency_ms, lasted_ms = event.latency_ms, event.lasted_ms
             lasted = self.phases[phase]
             lasted.lasted_ms.append(latency_ms if lasted_ms is None else lasted_ms)
             lasted.service_ms.append(latency_ms)
-            if latency_ms >= self.examples.slow_ms:
+            # By a nanosecond less than it takes: a sum of latencies is rounded.
+            if -1e6 * latency_ms - 1 <= self.slowest.most:
                 self.examples.add_slow(event)
         return unsent
 
@@ -136,8 +117,7 @@ class SecondBucket(Seen):
             end_s = begin_s + latency_ms / 1000
             self._service_of(name).add(begin_s, end_s, ok=False, cut=step.cut)
         else:
-            self.answered[name].begins.append(step.time)
-            self.answered[name].latencies_ms.append(latency_ms)
+            self.answered[name].append(step)
         if not step.cut:
             self._add_uncut(event, step)
         return 0
@@ -172,23 +152,17 @@ class SecondBucket(Seen):
             self.faults[("repeated_ids",)] += 1
         self.band.errors.add_step(name, error)
 
-    def _unix_s(self, times: list[datetime]) -> Times:
-        """``times`` in Unix seconds, as each one's ``timestamp()``, in a third of the time."""
-        since = np.array(list(map(sub, times, repeat(self._begin))), "timedelta64[us]")
-        return (since.astype(np.int64) + self._second * 1_000_000) / 1e6
-
     def settle(self, slot: SlotCounts) -> None:
         """Add all that was kept to the band and to the timeline's slot."""
         latency = self.band.latency
-        for name, answered in self.answered.items():
-            service = self._service_of(name)
-            service.add_answers(name, self._unix_s(answered.begins), answered.latencies_ms)
-        for name, latencies in self.unanswered.items():
-            self.answered[name].latencies_ms += latencies
-        for name, answered in self.answered.items():
-            counts = BucketCounts.of(answered.latencies_ms)
-            latency.steps[name].add(counts)
-            slot.steps[name].add(counts)
+        for name, steps in self.answered.items():
+            begins_s = [step.time.timestamp() for step in steps]
+            latencies_ms = [step.latency_ms for step in steps]
+            self._service_of(name).add_answers(name, begins_s, latencies_ms)
+            # Those of the steps that failed are with them, but vouch for no service.
+            self._add_latencies(name, latencies_ms + self.unanswered.pop(name, []), slot)
+        for name, latencies_ms in self.unanswered.items():
+            self._add_latencies(name, latencies_ms, slot)
         for phase, lasted in self.phases.items():
             latency.phases[phase].add(BucketCounts.of(lasted.lasted_ms))
             latency.phases_service[phase].add(BucketCounts.of(lasted.service_ms))
@@ -209,3 +183,8 @@ class SecondBucket(Seen):
             slot.failures.merge(self.failures)
         slot.determinism.merge(self.determinism)
         slot.handover.merge(self.handover)
+
+    def _add_latencies(self, name: str, latencies_ms: list[float], slot: SlotCounts) -> None:
+        counts = BucketCounts.of(latencies_ms)
+        self.band.latency.steps[name].add(counts)
+        slot.steps[name].add(counts)

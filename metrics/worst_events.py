@@ -7,6 +7,7 @@ same five, live and read back. What a service said is cut in length.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, NamedTuple
 
 from mcstress.metrics.event import Event, Hit, utc
@@ -56,8 +57,8 @@ class WorstReissues(list[Reissue]):
         lists: tuple[tuple[str, ...], tuple[str, ...]],
     ) -> None:
         """Keep a reissue if it is among the worst."""
-        likeness = jaccard(*sizes)
-        if len(self) == KEPT and likeness > self[-1].jaccard:
+        likeness, begin_us = jaccard(*sizes), time_us(event)
+        if len(self) == KEPT and (likeness, rbo_nano, begin_us) > self[-1][:3]:
             return
         seat = (
             event.coordinator,
@@ -66,7 +67,7 @@ class WorstReissues(list[Reissue]):
             (event.query or "")[:TEXT_LENGTH],
             event.trace_id or "",
         )
-        self.append(Reissue(likeness, rbo_nano, time_us(event), *seat, *sizes, *lists))
+        self.append(Reissue(likeness, rbo_nano, begin_us, *seat, *sizes, *lists))
         self._cut()
 
     def _cut(self) -> None:
@@ -142,17 +143,21 @@ class Worst(list[Example]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.most: int | None = None
+        self.most: float = inf
 
     def add(self, rank: int, event: Event, told: str = "", beside: Event | None = None) -> None:
         """Keep an event if it is among the worst."""
-        if self.most is not None and rank > self.most:
+        if rank > self.most:
+            return
+        begin_us = time_us(event)
+        # Most that miss miss alike: an equal rank is no reason to take an event's lists apart.
+        if len(self) == KEPT and (rank, begin_us, event.worker, event.seq) >= self[-1][:4]:
             return
         texts = (*event.cell, event.query or "", event.trace_id or "", told, _expected(event))
         seat = event.worker, event.seq, event.coordinator, event.round, event.phase
         lists = _kept(event.listed), _kept(beside.listed if beside else None)
         cut = (text[:TEXT_LENGTH] for text in texts)
-        self.append(Example._make([rank, time_us(event), *seat, *cut, *lists]))
+        self.append(Example._make([rank, begin_us, *seat, *cut, *lists]))
         self._cut()
 
     def _cut(self) -> None:
@@ -214,14 +219,8 @@ class Examples(Accumulator):
         self.slow = Worst()
         self.rated = Worst()
 
-    @property
-    def slow_ms(self) -> float:
-        """Whose steps took less together has no search that is among the slowest."""
-        most = self.slow.most
-        return 0.0 if most is None else (-most - 1) / 1e6
-
     def add_slow(self, event: Event) -> None:
-        """Look at an event that took ``slow_ms`` or more."""
+        """Look at an event whose steps may have taken long enough together."""
         searches = [step for step in event.steps if step.name == SEARCH and not step.cut]
         if searches:
             slowest = max(searches, key=lambda step: step.latency_ms)

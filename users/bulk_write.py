@@ -56,7 +56,7 @@ def write_all(
             if failed[0]:
                 return None
             for _ in range(TRIES):
-                error = first_error(write(connection, those, trace))
+                error = _written(write, connection, those, trace)
                 if error is None:
                     return WrittenBatch(first, len(those))
             failed[0] = True
@@ -79,6 +79,14 @@ def write_all(
         for connection in connections:
             if connection is not target:
                 connection.close()
+
+
+def _written(
+    write: Write[Written], target: Target, those: Sequence[Written], trace: TraceContext
+) -> str | None:
+    """Why a batch was not written; None where it was. What the target raises is a reason."""
+    step = target.timed("write", None, lambda: first_error(write(target, those, trace)))
+    return step.error or step.answer
 
 
 def batches(

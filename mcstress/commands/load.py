@@ -20,7 +20,7 @@ from mcstress.probe_search import untraced
 from mcstress.services.corpus_file import CorpusItem, read_corpora
 from mcstress.services.step import Step
 from mcstress.services.target import Found, NewItem, Recording, Search, Sizes, Target
-from mcstress.services.target_class import make_target
+from mcstress.services.target_class import OPTION, capabilities_of, make_target
 from mcstress.settings import Settings, read_settings
 from mcstress.users.bulk_write import Write, write_all
 from mcstress.users.memory import filler
@@ -103,7 +103,7 @@ def _settings(request: LoadRequest) -> Settings:
 
 
 def _refuse_unable(request: LoadRequest, target: Target) -> None:
-    can = target.capabilities()
+    can = capabilities_of(f"{OPTION} {request.target}", target)
     if request.memories and not can.record:
         raise UsageError("--memories: the target has no memory, expected one with record")
     if not request.memories and not can.add:

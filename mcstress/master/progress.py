@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -14,9 +15,9 @@ from rich.text import Text
 
 from mcstress.master.completeness import evidence_faults
 from mcstress.master.run_state import RunState
-from mcstress.metrics.intervals import import_scipy
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.number_format import a_second, milliseconds, shown
+from mcstress.metrics.overview import Overview
 from mcstress.metrics.phase import PHASES
 from mcstress.services.clock import CLOCK
 
@@ -97,10 +98,10 @@ class Progress:
 
     def __init__(self, display: Display | None, run_time_s: float | None) -> None:
         self._display = display
-        if display is not None:
-            import_scipy()
         self._run_time_s = run_time_s
         self._last = (time.monotonic(), 0)
+        self._by_phase: Mapping[str, int] = {}
+        self._phase: str | None = None
 
     def tick(self, run: RunState) -> None:
         """Show the newest figures."""
@@ -112,10 +113,10 @@ class Progress:
         """Show the run's own totals; what is done for its report takes no part in them."""
         if self._display is None:
             return
-        glance = self._glance(run, run.figures.glance())
+        overview = run.figures.glance()
+        glance = self._glance(run, overview)
         elapsed_s = (CLOCK.now_s() if run.ended_s is None else run.ended_s) - run.started_s
-        steps = run.figures.glance()["metrics"]["errors"]["steps"]
-        a_second = pace(steps, elapsed_s)
+        a_second = pace(overview.steps, elapsed_s)
         glance.elapsed_s = round(elapsed_s, 1)
         glance.requests_per_s = a_second and round(a_second, 1)
         glance.users = max((users for _, users in run.users_timeline), default=0)
@@ -137,21 +138,26 @@ class Progress:
         if self._display is not None:
             self._display.close()
 
-    def _glance(self, run: RunState, results: dict[str, Any]) -> Glance:
-        metrics = results["metrics"]
+    def _phase_now(self, by_phase: Mapping[str, int]) -> str | None:
+        """What most of the events since the last look were; of none, what it was then."""
+        self._phase = busiest(by_phase, self._by_phase) or self._phase
+        self._by_phase = by_phase
+        return self._phase
+
+    def _glance(self, run: RunState, overview: Overview) -> Glance:
         elapsed_s = CLOCK.now_s() - run.started_s
         left_s = max(0.0, self._run_time_s - elapsed_s) if self._run_time_s else None
         return Glance(
             elapsed_s=round(elapsed_s, 1),
-            phase=furthest(metrics["events"]["by_phase"]),
+            phase=self._phase_now(overview.by_phase),
             round=max((lease.round for lease in run.seats.leases()), default=0),
-            events=metrics["events"]["total"],
+            events=overview.events,
             users=len(run.seats),
-            requests_per_s=self._pace_per_s(metrics["errors"]["steps"]),
-            p95_ms=results["latency"].get("matrix_search", {}).get("p95_ms"),
-            determinism=metrics["determinism"]["mean_jaccard"],
-            handover=metrics["handover"]["verbatim"]["top1_rate"],
-            failed=metrics["errors"]["failed"],
+            requests_per_s=self._pace_per_s(overview.steps),
+            p95_ms=overview.search_p95_ms,
+            determinism=overview.determinism,
+            handover=overview.handover,
+            failed=overview.failed,
             left_s=left_s if left_s is None else round(left_s, 1),
             evidence_fault=next(iter(evidence_faults(run)), None),
             offered_per_s=_offered_per_s(run),
@@ -170,9 +176,14 @@ def _offered_per_s(run: RunState) -> float | None:
     return None if rate is None else round(rate, 3)
 
 
-def furthest(by_phase: dict[str, int]) -> str | None:
-    """The last phase, in a round's order, that has events."""
-    return next((name for name in reversed(PHASES) if by_phase.get(name)), None)
+def busiest(by_phase: Mapping[str, int], before: Mapping[str, int]) -> str | None:
+    """The phase with the most events since ``before``; of several the one that is last in a round.
+
+    None where there were none.
+    """
+    since = {name: by_phase.get(name, 0) - before.get(name, 0) for name in PHASES}
+    name = max(reversed(since), key=since.__getitem__)
+    return name if since[name] > 0 else None
 
 
 def words(glance: Glance) -> str:

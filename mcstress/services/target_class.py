@@ -18,7 +18,7 @@ import msgspec
 from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 from mcstress.services.gateway.target import GatewayTarget
-from mcstress.services.target import Target, TargetSetup
+from mcstress.services.target import Capabilities, Target, TargetSetup
 from mcstress.services.toml.numbers import OPTION as NUMBERS
 from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.plan import plan_of
@@ -197,6 +197,15 @@ def asked(place: str, call: Callable[[], Any], kind: type[Made]) -> Made:
         found = type(answer).__name__
         raise ServiceRefusalError(f"{place}: found {found}, expected {kind.__name__}")
     return answer
+
+
+def capabilities_of(place: str, target: Target) -> Capabilities:
+    """What a target can do; ServiceRefusalError where it does not say, or nobody can connect."""
+    can = asked(f"{place}: capabilities", target.capabilities, Capabilities)
+    connected = asked(f"{place}: connect", target.connect, type(target))
+    if connected is not target:
+        connected.close()
+    return can
 
 
 def _module(place: str) -> ModuleType:

@@ -1,5 +1,7 @@
 """What a report says of single moments and questions: spikes, times of failures, who missed."""
 
+from collections import Counter
+
 import msgspec
 import pytest
 from made_events import START_S
@@ -7,7 +9,7 @@ from made_report import MadeRun, made_document, run_section
 
 from mcstress.evidence.report.sections.load import load
 from mcstress.evidence.report.sections.over_time import over_time
-from mcstress.evidence.report.sections.quality import freshness, learning
+from mcstress.evidence.report.sections.quality import determinism, freshness, learning
 from mcstress.evidence.report.sections.speed import errors, spikes
 from mcstress.metrics.event import utc
 from mcstress.metrics.figures import Figures
@@ -92,8 +94,8 @@ def test_questions_that_missed_are_told_by_name_the_worst_first(events):
     ]
     assert [row[4] for row in table.rows[2:]] == ["1 of 2"] * 3
     assert section.notes[0] == (
-        "Asked in the same words, 7 answers missed top-1: 2 stood further down in the list "
-        "(ranked lower, not lost), 5 not in it (lost, late, or filtered away)."
+        "Asked in the same words, 7 answers missed top-1: 2 stood further down in the list (the "
+        "search has them, and the memory did not put them first), 5 not in it at all."
     )
     told = next(note for note in section.notes if note.startswith("Missed, all wordings together"))
     assert f": {contract}: admin assistant (4)" in told
@@ -141,3 +143,28 @@ def test_new_resumes_that_come_late_are_said_to_be_late_however_surely_they_come
     answer = freshness(document_of_run(events)).answer
     assert answer.words.endswith("; late: 0 of 12 were there at once, half after 3.1 s")
     assert answer.tone == "fair"
+
+
+def test_events_that_were_not_whole_are_counted_by_phase(events):
+    assert len(over_time(document_of_run(events))[0].tables) == 1
+    cut = [event for event in events if event.phase == "reissue"][:3]
+    for event in cut:
+        event.outcome = "failed"
+    table = over_time(document_of_run(events))[0].tables[1]
+    of_phase = Counter(event.phase for event in events)
+    assert table.rows[0][0] == "baseline"
+    assert [
+        "reissue",
+        str(of_phase["reissue"]),
+        "3",
+        f"{3 / of_phase['reissue']:.2%}".replace("%", " %"),
+    ] in table.rows
+    assert sum(int(row[1]) for row in table.rows) == len(events)
+
+
+def test_lists_that_are_all_empty_are_not_called_deterministic(events):
+    assert not determinism(document_of_run(events)).answer.words.startswith("nothing found")
+    for event in events:
+        event.top_k = []
+    answer = determinism(document_of_run(events)).answer
+    assert (answer.words, answer.tone) == ("nothing found: empty lists are alike", "none")

@@ -52,6 +52,14 @@ OWN = """
                 self.told.setdefault(recording.namespace, []).append(recording)
             return self.timed("playbook.record", recording, work)
 
+    class OneStep(Store):
+        def add_all(self, items, trace):
+            return self.timed("index.add", None, lambda: None)
+
+    class Unconnected(Store):
+        def connect(self):
+            raise OSError("no more connections")
+
     class Searcher(Target):
         def search(self, search, trace):
             return self.timed("matrix.search", search, lambda: Found([]))
@@ -177,6 +185,20 @@ def test_what_a_target_cannot_is_told_before_anything_is_written(loads):
         in run("--memories", 5, "--tenants", 9).stderr
     )
     assert store.calls == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("OneStep", "TypeError: 'Step' object is not iterable"),
+        ("Unconnected", "Unconnected: connect: OSError: no more connections"),
+    ],
+)
+def test_what_a_class_does_otherwise_than_it_must_is_told_in_a_line(loads, kind, says):
+    told = loads[1](kind=kind)
+    assert told.exit_code == 2
+    assert says in told.stderr
+    assert len(told.stderr.splitlines()) == 1
 
 
 def test_a_number_of_a_target_file_is_taken_as_a_run_takes_it(loads):

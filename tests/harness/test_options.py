@@ -216,6 +216,7 @@ def test_the_llm_may_take_longer_than_a_search():
         ({"tags": ["inbx"]}, "--tags: found 'inbx'"),
         ({"check": ["determinism.mean_jacard > 1"]}, "did you mean determinism.mean_jaccard"),
         ({"check": ["errors.rate"]}, "--check: the check ends too early"),
+        ({"check": ["errors.rate <= 0,01"]}, "expected a point in a number, as in 0.95"),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place_what_was_found_and_what_was_expected(

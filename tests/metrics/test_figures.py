@@ -10,6 +10,7 @@ import pytest
 from made_run import K, MadeRun, again, users_timeline
 
 from mcstress.metrics.figures import DifferentKError, Figures
+from mcstress.metrics.overview import Overview
 
 
 def figures_of(events, **options) -> Figures:
@@ -196,14 +197,32 @@ def test_planned_is_what_was_attempted_and_at_least_what_the_plan_says():
     assert planned["diversity"]["same_role_across_contracts"]["planned"] == 500
 
 
-def test_a_glance_is_the_head_of_the_result():
+def test_a_glance_has_the_figures_of_the_result():
     figures = figures_of(MadeRun(14, faults=0.1).rounds(2, 2))
     result, glance = figures.result(), figures.glance()
+    metrics = result["metrics"]
+    assert glance.events == metrics["events"]["total"]
+    assert glance.by_phase == {name: n for name, n in metrics["events"]["by_phase"].items() if n}
+    assert glance.steps == metrics["errors"]["steps"]
+    assert glance.failed == metrics["errors"]["failed"] > 0
+    assert glance.search_p95_ms == result["latency"]["matrix_search"]["p95_ms"] > 0
+    assert glance.determinism == metrics["determinism"]["mean_jaccard"] > 0
+    assert glance.handover == metrics["handover"]["verbatim"]["top1_rate"] > 0
+    assert len(result["load_curve"]) > 1, "of several bands"
+
+
+def test_a_glance_before_the_first_event_has_no_figures():
+    assert Figures(8).glance() == Overview(0, {}, 0, 0, None, None, None)
+
+
+def test_what_compare_counts_is_the_head_of_the_result():
+    figures = figures_of(MadeRun(14, faults=0.1).rounds(2, 2))
+    result, counted = figures.result(), figures.over_all_bands()
     metrics = result["metrics"]
     for section in (metrics["freshness"], *metrics["handover"].values()):
         section.pop("missed")  # only a whole run names the questions that missed
     of_whole_runs = {"availability": {}, "errors": result["metrics"]["errors"]}
     assert {name: result[name] | of_whole_runs for name in ("metrics",)} == {
-        "metrics": glance["metrics"] | {"errors": result["metrics"]["errors"]}
+        "metrics": counted["metrics"] | {"errors": result["metrics"]["errors"]}
     }
-    assert glance["latency"] == result["latency"]
+    assert counted["latency"] == result["latency"]

@@ -93,6 +93,7 @@ def test_every_name_operator_and_number_parses(name, compared, number, space):
         ("inbox.mean_rating >= 50", "50", "that the figure can have, from 1 to 5"),
         ("determinism.mean_jaccard >= nan", "nan", "expected a number"),
         ("determinism.mean_jaccard >= 0.9 0.8", "0.8", "expected nothing more"),
+        ("errors.rate <= 0,01", ",01", "expected a point in a number, as in 0.95"),
         ("0.95 <= determinism.mean_jaccard", "0.95", "the name of a figure"),
         ("", "", "the name of a figure"),
     ],

@@ -34,7 +34,7 @@ class RunFigures:
             counted = _counted(run)
             self.questions = counted.per_question()
             in_head = "metrics" in run.head
-            self._results: Mapping[str, Any] = run.head if in_head else counted.glance()
+            self._results: Mapping[str, Any] = run.head if in_head else counted.over_all_bands()
         self.is_exact = in_head or not self.is_sampled
 
     def value(self, name: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from mcstress.evidence.report import formatting
@@ -14,6 +15,7 @@ from mcstress.metrics.availability import LLM, Silence
 from mcstress.metrics.event import utc
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.number_format import shown_hour
+from mcstress.metrics.phase import PHASES
 from mcstress.metrics.results import FigureSection, SlotLatency, TimelineSlot
 
 _COLUMNS = ["Service", "Available", "Longest silence s", "Silences", "Silent s", "Asked s"]
@@ -123,10 +125,33 @@ def over_time(document: RunDocument) -> list[Section]:
         key="over_time",
         title="Over time",
         question="When was it bad?",
-        tables=[Table(columns, rows)],
+        tables=[Table(columns, rows), *_not_whole(document)],
         notes=notes,
     )
     return [section] if rows else []
+
+
+def _not_whole(document: RunDocument) -> list[Table]:
+    """Events by phase, and how many were not whole; none where all were."""
+    events: Counter[str] = Counter()
+    not_ok: Counter[str] = Counter()
+    for slot in document.timeline.slots:
+        for name, phase in slot.phases.items():
+            events[name] += phase.events
+            not_ok[name] += phase.not_ok
+    if not not_ok.total():
+        return []
+    rows: list[list[Any]] = [
+        [
+            document.words.phase(name),
+            formatting.count(events[name]),
+            formatting.count(not_ok[name]),
+            formatting.percent(not_ok[name] / events[name]),
+        ]
+        for name in dict.fromkeys((*PHASES, *sorted(events)))
+        if events[name]
+    ]
+    return [Table(["Phase", "Events", "Events not whole", "Share"], rows)]
 
 
 def _from(slot: TimelineSlot, document: RunDocument) -> str:
