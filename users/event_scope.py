@@ -86,14 +86,14 @@ class EventScope:
         fault: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._is_kept_open:
+            return  # also when it is left by an exception: whoever goes on with it fires it, once
         if kind is not None:
             self._leave_by(kind, fault)
-        elif self._is_kept_open:
-            return
         self.end()
 
     def keep_open(self) -> None:
-        """Do not fire on leaving: whoever goes on with the event calls ``end``.
+        """Do not fire on leaving, in whatever way: whoever goes on with the event calls ``end``.
 
         The users that it counts for are those of now, and its response ends now.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -99,6 +100,8 @@ class Progress:
         self._display = display
         self._run_time_s = run_time_s
         self._last = (time.monotonic(), 0)
+        self._by_phase: Mapping[str, int] = {}
+        self._phase: str | None = None
 
     def tick(self, run: RunState) -> None:
         """Show the newest figures."""
@@ -135,12 +138,18 @@ class Progress:
         if self._display is not None:
             self._display.close()
 
+    def _phase_now(self, by_phase: Mapping[str, int]) -> str | None:
+        """What most of the events since the last look were; of none, what it was then."""
+        self._phase = busiest(by_phase, self._by_phase) or self._phase
+        self._by_phase = by_phase
+        return self._phase
+
     def _glance(self, run: RunState, overview: Overview) -> Glance:
         elapsed_s = CLOCK.now_s() - run.started_s
         left_s = max(0.0, self._run_time_s - elapsed_s) if self._run_time_s else None
         return Glance(
             elapsed_s=round(elapsed_s, 1),
-            phase=furthest(overview.by_phase),
+            phase=self._phase_now(overview.by_phase),
             round=max((lease.round for lease in run.seats.leases()), default=0),
             events=overview.events,
             users=len(run.seats),
@@ -167,9 +176,14 @@ def _offered_per_s(run: RunState) -> float | None:
     return None if rate is None else round(rate, 3)
 
 
-def furthest(by_phase: dict[str, int]) -> str | None:
-    """The last phase, in a round's order, that has events."""
-    return next((name for name in reversed(PHASES) if by_phase.get(name)), None)
+def busiest(by_phase: Mapping[str, int], before: Mapping[str, int]) -> str | None:
+    """The phase with the most events since ``before``; of several the one that is last in a round.
+
+    None where there were none.
+    """
+    since = {name: by_phase.get(name, 0) - before.get(name, 0) for name in PHASES}
+    name = max(reversed(since), key=since.__getitem__)
+    return name if since[name] > 0 else None
 
 
 def words(glance: Glance) -> str:

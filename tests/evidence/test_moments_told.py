@@ -9,7 +9,7 @@ from made_report import MadeRun, made_document, run_section
 
 from mcstress.evidence.report.sections.load import load
 from mcstress.evidence.report.sections.over_time import over_time
-from mcstress.evidence.report.sections.quality import freshness, learning
+from mcstress.evidence.report.sections.quality import determinism, freshness, learning
 from mcstress.evidence.report.sections.speed import errors, spikes
 from mcstress.metrics.event import utc
 from mcstress.metrics.figures import Figures
@@ -94,8 +94,8 @@ def test_questions_that_missed_are_told_by_name_the_worst_first(events):
     ]
     assert [row[4] for row in table.rows[2:]] == ["1 of 2"] * 3
     assert section.notes[0] == (
-        "Asked in the same words, 7 answers missed top-1: 2 stood further down in the list "
-        "(ranked lower, not lost), 5 not in it (lost, late, or filtered away)."
+        "Asked in the same words, 7 answers missed top-1: 2 stood further down in the list (the "
+        "search has them, and the memory did not put them first), 5 not in it at all."
     )
     told = next(note for note in section.notes if note.startswith("Missed, all wordings together"))
     assert f": {contract}: admin assistant (4)" in told
@@ -160,3 +160,11 @@ def test_events_that_were_not_whole_are_counted_by_phase(events):
         f"{3 / of_phase['reissue']:.2%}".replace("%", " %"),
     ] in table.rows
     assert sum(int(row[1]) for row in table.rows) == len(events)
+
+
+def test_lists_that_are_all_empty_are_not_called_deterministic(events):
+    assert not determinism(document_of_run(events)).answer.words.startswith("nothing found")
+    for event in events:
+        event.top_k = []
+    answer = determinism(document_of_run(events)).answer
+    assert (answer.words, answer.tone) == ("nothing found: empty lists are alike", "none")

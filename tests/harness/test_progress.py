@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from mcstress.master.progress import Progress, words
+from mcstress.master.progress import Progress, busiest, words
 from mcstress.master.seat_pool import SeatPool
 from mcstress.master.worker_registry import WorkerRegistry
 from mcstress.metrics.figures import Figures
@@ -41,3 +41,10 @@ def test_a_display_that_is_gone_is_asked_once():
     progress.close()
     assert display.shown == 1
     assert words(display.glance).split(" · ")[3:5] == ["0 users", "40/s offered"]
+
+
+def test_the_phase_is_that_of_most_events_since_the_last_look():
+    first_round = {"baseline": 12, "surge": 12, "reissue": 12}
+    assert busiest(first_round, {}) == "reissue"
+    assert busiest(first_round | {"baseline": 20, "surge": 13}, first_round) == "baseline"
+    assert busiest(first_round, first_round) is None

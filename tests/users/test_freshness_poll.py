@@ -223,6 +223,32 @@ def test_a_stop_cuts_the_polls_and_tells_each_event_once(hanging):
     assert len(context.told) == 2, "after the end none begins"
 
 
+class SlowToConnect(Replicas):
+    """Who connects a second time waits for ``may_connect``."""
+
+    def __init__(self):
+        super().__init__(shown_at=10**9)
+        self.may_connect = Signal()
+
+    def connect(self):
+        if self.connections:
+            self.may_connect.wait()
+        return super().connect()
+
+
+def test_a_coordinator_that_is_cut_while_it_connects_anew_tells_its_event_once():
+    """The poll has it by then: fired by both it would stand in the report twice."""
+    context = Context(replicas := SlowToConnect())
+    greenlet = gevent.spawn(walk, context.coordinator())
+    while not context.polls._under_way:
+        gevent.sleep(0.001)
+    greenlet.kill()
+    context.polls.cut()
+    ((event, _),) = context.told
+    assert event.outcome == "ok", "its first look is whole"
+    assert len(replicas.connections) == 1
+
+
 def test_there_are_no_more_polls_than_a_process_may_have(monkeypatch):
     monkeypatch.setattr(freshness_poll, "MOST_POLLS", 2)
     context = Context(Replicas(shown_at=10**9))

@@ -91,8 +91,8 @@ def _where(document: RunDocument, kind: str) -> str:
         return ""
     return (
         f"Asked in the {_KINDS[kind]}, {formatting.plural(missed, 'answer')} missed top-1: "
-        f"{further_down:,} stood further down in the list (ranked lower, not lost), "
-        f"{missed - further_down:,} not in it (lost, late, or filtered away)."
+        f"{further_down:,} stood further down in the list (the search has them, and the memory did "
+        f"not put them first), {missed - further_down:,} not in it at all."
     )
 
 
