@@ -86,8 +86,7 @@ class WorkerRun:
         elif welcome.run.clock is not None:
             self.by_clock = ClockPacer(welcome.run.clock, welcome.max_wait_s or math.inf)
         self.pacer: Pacer = self.arrivals or self.by_clock or ClosedPacer()
-        if self.arrivals or self.by_clock:
-            self.loop_lag.start()
+        self.loop_lag.start()
         self.board = HandoverBoard()
         self.mailbox = Mailbox(lambda: channel.send(TakeMail(welcome.run.uid)))
         self.polls = FreshnessPolls()
