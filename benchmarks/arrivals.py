@@ -42,6 +42,7 @@ TURNS = 3
 AN_APPOINTMENT = 5
 DAY_H = 24
 A_RUN_S = 20
+IN_A_RUN = ("-u", 200, "-r", 200)
 
 
 class Idle(StoppableUser):
@@ -86,7 +87,7 @@ def run() -> list[Row]:
     rows += [Row("pacer, closed, think time", least["thinks"], "us an event")]
     rows += [Row("pacer, arrivals, woken", least["woken"], "us an event",
                  least["woken"] / least["thinks"], "closed, think time")]  # fmt: skip
-    return rows + _run()
+    return rows + _runs()
 
 
 def _closed_us() -> float:
@@ -189,22 +190,38 @@ def _seconds(per_s: int, number: int) -> list[GrantedSecond]:
     return [GrantedSecond(second, (("local", 1),)) for second in found if second is not None]
 
 
-def _run() -> list[Row]:
-    """A whole run at 10,000 a second, against services that cost next to nothing."""
+def _runs() -> list[Row]:
+    """Whole runs at 10,000 a second, against services that cost next to nothing.
+
+    Beside the CPU of a request stands a closed run's, of the same phases: what the machine is
+    worth on the day.
+    """
     with fixed_services() as url:
-        asked = ("-u", 200, "-r", 200, "--arrival-rate", PER_S, *SEARCHING)
-        made = load(url, *asked, seconds=A_RUN_S)
+        closed = load(url, *IN_A_RUN, *SEARCHING, seconds=A_RUN_S)
+        cost = Row("closed: CPU a request", closed.cpu_us_per_request, "us")
+        return [
+            cost,
+            *_run(url, cost, "events, a third of two requests,", *SEARCHING),
+            *_run(url, cost, "single searches", "--mix", "search=1"),
+        ]
+
+
+def _run(url: str, closed: Row, what: str, *asked: object) -> list[Row]:
+    made = load(url, *IN_A_RUN, "--arrival-rate", PER_S, *asked, seconds=A_RUN_S)
     document = made.document
     arrivals = document["completeness"]["arrivals"]
+    due = sum(rate * lasted_s for _, rate, _, lasted_s in document["offered"])
     late = document["latency"]["lateness"]
     watched = sum(one["seconds_watched"] for one in document["completeness"]["workers"])
     starved = sum(one["seconds_saturated"] for one in document["completeness"]["workers"])
-    of = f"{PER_S:,}/s offered by one process"
+    of, a_request = f"{PER_S:,} {what} a second", made.cpu_us_per_request
     return [
-        Row(f"{of}: offered", arrivals["offered"], "arrivals"),
+        Row(f"{of}: offered", arrivals["offered"], "arrivals", arrivals["offered"] / due,
+            "rate times seconds of the schedule"),
         Row(f"{of}: begun", arrivals["begun"], "events", arrivals["begun"] / arrivals["offered"],
             "offered"),
         Row(f"{of}: CPU of the process", made.busiest * 100, "% of a core"),
+        Row(f"{of}: CPU a request", a_request, "us", a_request / closed.value, closed.name),
         Row(f"{of}: generator lateness p99", late["generator"]["p99_ms"], "ms"),
         Row(f"{of}: queue lateness p99", late["queue"]["p99_ms"], "ms"),
         Row(f"{of}: seconds in which it did not keep up", starved, "s", starved / max(watched, 1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
@@ -18,6 +20,9 @@ from mcstress.option_defaults import (
     USUAL_LLM_TIMEOUT_S,
     USUAL_MODEL,
 )
+
+Add = Callable[..., None]
+"""Adds one option, with what argparse takes."""
 
 
 def add_scenario(parser: LocustArgumentParser) -> None:
@@ -141,18 +146,22 @@ def add_options(parser: LocustArgumentParser) -> None:
     _add_hidden(add)
 
 
-def _add_hidden(add: Any) -> None:
+def _add_hidden(add: Add) -> None:
     """Add the options that the web form does not show."""
+    for some in (_add_target, _add_report, _add_input, _add_outputs):
+        some(partial(add, hidden=True))
+
+
+def _add_target(add: Add) -> None:
+    """What is tested, and how it is spoken to."""
     add(
         "--target",
-        hidden=True,
         metavar="NAME or FILE or MODULE:CLASS",
         default="",
         help="what to test instead of the gateway: a name that ships, a TOML file, your own class",
     )
     add(
         "--target-token",
-        hidden=True,
         metavar="NAME@HOST",
         action="append",
         default=None,
@@ -160,7 +169,6 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--set",
-        hidden=True,
         metavar="KEY=NUMBER",
         action="append",
         default=None,
@@ -168,70 +176,68 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--memory-size",
-        hidden=True,
         metavar="N",
         default=1000,
         help="other answers that a memory asked by itself is filled with first, per namespace",
     )
     add(
         "--llm-api",
-        hidden=True,
         metavar="NAME",
         default="",
         help="API of the LLM: ollama or openai; empty: detected before the run",
     )
     add(
         "--llm-max-tokens",
-        hidden=True,
         type=int,
         metavar="N",
         default=0,
         help="most tokens in one LLM response; 0: the LLM's own limit",
     )
+
+
+def _add_report(add: Add) -> None:
+    """Where the report goes, and what is kept."""
     add(
         "--report-dir",
-        hidden=True,
         metavar="DIR",
         default=DEFAULT_REPORT_DIR,
         help="folder for reports",
     )
     add(
         "--report-assets",
-        hidden=True,
         choices=ASSETS,
         default=ASSETS[0],
         help="the charts' JavaScript: inline, in each page, or shared, in one file beside all",
     )
     add(
         "--run-id",
-        hidden=True,
         metavar="ID",
         default="",
         help="id of the run; empty: the next free number",
     )
     add(
         "--evidence",
-        hidden=True,
         metavar="POLICY",
         default="all",
         help="events to keep: all, full (with bodies), sample=0.1, none; metrics always use all",
     )
     add(
         "--playbook-prefix",
-        hidden=True,
         metavar="TEXT",
         default="",
         help="prefix of playbook namespaces; empty: playbook_, with --host playbook_<run>_",
     )
+
+
+def _add_input(add: Add) -> None:
+    """What the run is made of, and its limits."""
     add(
         "--overload",
-        hidden=True,
         action="store_true",
         help="with --clock: run though there is more to do than there is time for",
     )
     add(
         "--stack-fault",
-        hidden=True,
         metavar="NAME=VALUE,...",
         action="append",
         default=None,
@@ -239,7 +245,6 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--timeout",
-        hidden=True,
         type=float,
         metavar="S",
         default=30.0,
@@ -247,14 +252,12 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--truth",
-        hidden=True,
         metavar="FILE",
         default="",
         help="which ids are relevant: TREC qrels, BEIR's TSV or JSON lines; adds recall, nDCG, MRR",
     )
     add(
         "--llm-timeout",
-        hidden=True,
         type=float,
         metavar="S",
         default=USUAL_LLM_TIMEOUT_S,
@@ -262,34 +265,29 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--rest",
-        hidden=True,
         metavar="RUN.json",
         default="",
         help="the report of a run at rest, to compare each question's list with",
     )
     add(
         "--inbox",
-        hidden=True,
         metavar="PATH",
         default="",
         help="messages from outside: a folder of .eml files, an mbox, or JSON lines of SMS",
     )
     add(
         "--inbox-repeat",
-        hidden=True,
         action="store_true",
         help="begin again when all messages of --inbox are used up",
     )
     add(
         "--max-answer",
-        hidden=True,
         metavar="SIZE",
         default="8MB",
         help="largest response; a larger one is a failed step",
     )
     add(
         "--wait-deadline",
-        hidden=True,
         type=float,
         metavar="S",
         default=60.0,
@@ -297,36 +295,35 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--llm-parallel",
-        hidden=True,
         type=int,
         metavar="N",
         default=4,
         help="most LLM calls in flight per process",
     )
+
+
+def _add_outputs(add: Add) -> None:
+    """What else the run tells, and to whom."""
     add(
         "--junit",
-        hidden=True,
         metavar="FILE",
         default="",
         help="write the checks to FILE as JUnit XML",
     )
     add(
         "--json-progress",
-        hidden=True,
         action="store_true",
         default=False,
         help="write progress as JSON lines to standard error",
     )
     add(
         "--langfuse-env",
-        hidden=True,
         metavar="FILE",
         default=DEFAULT_LANGFUSE_ENV,
         help="KEY=VALUE file with LANGFUSE_URL, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY",
     )
     add(
         "--otlp-traces",
-        hidden=True,
         nargs="?",
         const="env",
         metavar="URL",
@@ -335,7 +332,6 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--otlp-metrics",
-        hidden=True,
         nargs="?",
         const="env",
         metavar="URL",
@@ -344,7 +340,6 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--prometheus-port",
-        hidden=True,
         type=int,
         metavar="N",
         default=0,
@@ -352,14 +347,12 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--heartbeat",
-        hidden=True,
         metavar="FILE",
         default="",
         help="file that this process touches every second, for mcstress health",
     )
     add(
         "--trace-sample",
-        hidden=True,
         type=float,
         metavar="X",
         default=1.0,
@@ -367,14 +360,12 @@ def _add_hidden(add: Any) -> None:
     )
     add(
         "--mask",
-        hidden=True,
         metavar="LEVEL",
         default="on",
         help="mask traces: off, on (phone numbers, email addresses, cards), strict (no bodies)",
     )
     add(
         "--web-allowed-host",
-        hidden=True,
         metavar="NAME",
         action="append",
         default=None,

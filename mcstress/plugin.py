@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from argparse import Namespace
 from functools import cache
@@ -16,7 +18,7 @@ from locust.runners import Runner
 from mcstress import locust_compat
 from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
-from mcstress.export.exporter import open_export
+from mcstress.export.exporter import Exporter
 from mcstress.lifecycle import Lifecycle
 from mcstress.option_defaults import DEFAULT_SCENARIO
 from mcstress.options import add_options, add_scenario, option
@@ -26,10 +28,15 @@ from mcstress.process.parent_death import Descent
 from mcstress.process.ports import PortCheck
 from mcstress.process.tuning import disable_greenlet_tree, tolerate_encoding, tune_gc
 from mcstress.services.target_class import import_early
+from mcstress.settings import Settings
 from mcstress.signals import Interrupts
+from mcstress.snapshots import Snapshots
+from mcstress.tracing.otlp.settings import METRICS, load_otlp
 from mcstress.users.coordinator_session import hook_of
 from mcstress.users.persona_classes import put_classes
 from mcstress.users.scenarios.load import load_scenario
+
+logger = logging.getLogger(__name__)
 
 
 def install() -> None:
@@ -104,7 +111,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
         lifecycle.leave()
         sys.stderr.write(f"mcstress: {fault}\n")
         raise SystemExit(EXIT_USAGE) from None
-    open_export(lifecycle, settings)
+    _open_export(lifecycle, settings)
     if environment.web_ui is not None:
         from mcstress.web.install import open_web  # noqa: PLC0415  (Bokeh and scipy load slowly)
 
@@ -113,3 +120,18 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     gevent.get_hub().loop.update_now()
     lifecycle.is_set_up = True
     return lifecycle
+
+
+def _open_export(lifecycle: Lifecycle, settings: Settings) -> None:
+    """Give ``lifecycle`` an Exporter where options ask for one."""
+    port = option(lifecycle.environment, "prometheus_port")
+    if not port and not settings.otlp_metrics:
+        return
+    otlp = None
+    if settings.otlp_metrics:
+        otlp, warnings = load_otlp(settings.otlp_metrics, os.environ, METRICS)
+        for said in warnings:
+            logger.warning("%s", said)
+    lifecycle.exporter = Exporter(Snapshots(lifecycle), otlp)
+    if port:
+        lifecycle.exporter.serve(option(lifecycle.environment, "web_host") or "", port)

@@ -20,6 +20,7 @@ from mcstress.clock_settings import ClockSettings, check_timeline, clock_of, mai
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.evidence.store.policy import parse_policy
+from mcstress.host_names import Authority, allowed_hosts
 from mcstress.lists_at_rest_file import read_rest
 from mcstress.metrics.verdict import Check
 from mcstress.mix_settings import mix_of
@@ -52,7 +53,6 @@ from mcstress.users.run import model_setup_of, setup_of
 from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.truth import Truth, read_truth
-from mcstress.web.host_names import Authority, allowed_hosts
 
 MIN_TOP_K, MAX_TOP_K = 1, 1000
 ANSWER_BYTES = 1_000, 1_000_000_000

@@ -30,6 +30,7 @@ from mcstress.metrics.metric import (
     ResultContext,
     Seen,
 )
+from mcstress.metrics.pairing import Pair
 from mcstress.metrics.rates import over_questions
 from mcstress.metrics.tally import Tally
 
@@ -61,6 +62,9 @@ _IDENTICAL, _TOP1 = ("identical",), ("top1",)
 
 PARTS = 720_720_000_000
 """The scale of Jaccards and overlaps: whole for fractions of any denominator up to 16 (K = 8)."""
+
+_ALIKE = PARTS, 1, 1, PARTS, NANO
+"""The figures of a pair that is identical."""
 
 
 class Determinism(Metric):
@@ -135,7 +139,7 @@ class Determinism(Metric):
         pair = seen.pair
         if pair is None:
             return
-        shared, union, identical = pair.shared, pair.union, pair.identical
+        shared, union = pair.shared, pair.union
         if pair.changed:
             self.changed[shared, union] += 1
             seen.faults[("changed_corpora_pairs",)] += 1
@@ -144,21 +148,26 @@ class Determinism(Metric):
             self.adjusted[()] += 1
         if event.scheduled is not UNSET and (age := event.scheduled.since_baseline_h) is not None:
             self.aged[round(age), shared, union] += 1
-        rbo_nano = NANO if identical else pair.rbo_nano
-        same, top1, both = int(identical), int(pair.top1), shared + union
-        alike = PARTS if identical else round(PARTS * shared / union)
-        overlap = PARTS if identical else round(2 * PARTS * shared / both)
-        self.asked.add(seen.unit, seen.question, alike, same, top1, overlap, rbo_nano)
-        if identical:
+        if pair.identical:
+            self.asked.add(seen.unit, seen.question, *_ALIKE)
             self.counted[_IDENTICAL] = self.counted.get(_IDENTICAL, 0) + 1
-        if top1:
             self.counted[_TOP1] = self.counted.get(_TOP1, 0) + 1
+        else:
+            self._add_unlike(event, seen, pair)
         if seen.say is not None:
             seen.say(event, "determinism", pair.jaccard)
         sizes = shared, union
         seen.determinism[sizes] = seen.determinism.get(sizes, 0) + 1
-        if not identical:
-            seen.worst.add(event, (shared, union), rbo_nano, (pair.baseline, pair.reissue))
+
+    def _add_unlike(self, event: Event, seen: Seen, pair: Pair) -> None:
+        """Count lists that are not the same in the same order."""
+        shared, union, rbo_nano = pair.shared, pair.union, pair.rbo_nano
+        alike, overlap = round(PARTS * shared / union), round(2 * PARTS * shared / (shared + union))
+        top1 = int(pair.top1)
+        self.asked.add(seen.unit, seen.question, alike, 0, top1, overlap, rbo_nano)
+        if top1:
+            self.counted[_TOP1] += 1
+        seen.worst.add(event, (shared, union), rbo_nano, (pair.baseline, pair.reissue))
 
     def per_question(self) -> PerQuestion:
         """Jaccards by question."""

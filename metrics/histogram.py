@@ -53,11 +53,13 @@ class BucketCounts:
         self.max_ns = max_ns
 
     @classmethod
-    def of(cls, latencies_ms: Sequence[float]) -> BucketCounts:
-        """The counts of at least one latency."""
+    def of(cls, latencies_ms: Sequence[float], times: Sequence[int] | None = None) -> BucketCounts:
+        """The counts of at least one latency, each once, or as many ``times``: above 0 each."""
         buckets = np.searchsorted(_EDGES, latencies_ms, side="right") - 1
         first = int(buckets.min())
-        return cls(first, np.bincount(buckets - first), round(max(latencies_ms) * 1e6))
+        # Weights are floats, which hold whole numbers exactly up to 2^53.
+        numbers = np.bincount(buckets - first, times).astype(np.int64, copy=False)
+        return cls(first, numbers, round(max(latencies_ms) * 1e6))
 
     @property
     def end(self) -> int:
@@ -98,12 +100,10 @@ class Histogram:
         mine.numbers[counts.first - mine.first : counts.end - mine.first] += counts.numbers
         mine.max_ns = max(mine.max_ns, counts.max_ns)
 
-    def record_times(self, latency_ms: float, times: int) -> None:
-        """Count one latency ``times`` times."""
-        if times > 0:
-            counts = BucketCounts.of([latency_ms])
-            counts.numbers *= times
-            self.add(counts)
+    def record_times(self, latencies_ms: Sequence[float], times: Sequence[int]) -> None:
+        """Count each latency as many ``times`` as stands beside it, above 0."""
+        if latencies_ms:
+            self.add(BucketCounts.of(latencies_ms, times))
 
     @property
     def count(self) -> int:

@@ -14,7 +14,7 @@ says: it is of our making, too, and lies within the event.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mcstress.metrics.appointments import AppointmentRows, responses
@@ -78,14 +78,16 @@ class Response(Metric):
         if not self.events and not unserved:
             return {}
         never = Histogram()
-        for *_, waited_ms, number in unserved:
-            never.record_times(float(waited_ms), number)
+        never.record_times(*_columns((float(ms), number) for *_, ms, number in unserved))
         found = {ALL: _joined(self.ended, self.cut, never)}
         given_up = {phase: Histogram() for phase in sorted({*self.ended, *self.cut})}
         begun = {phase: self.begun(phase) for phase in given_up}
+        shares: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
         for given_up_ms, numbers in _spread(unserved, begun):
             for phase, given in numbers.items():
-                given_up[phase].record_times(given_up_ms, given)
+                shares[phase].append((given_up_ms, given))
+        for phase, rows in shares.items():
+            given_up[phase].record_times(*_columns(rows))
         for phase, histogram in given_up.items():
             histogram.merge(self.cut.get(phase, Histogram()))
             found[phase] = censored_summary(self.ended.get(phase, Histogram()), histogram)
@@ -117,6 +119,12 @@ def _spread(
             given[phase] += 1
             owed[phase] -= total
         yield float(waited_ms), {phase: n for phase, n in given.items() if n}
+
+
+def _columns(rows: Iterable[tuple[float, int]]) -> tuple[list[float], list[int]]:
+    """Times and numbers, each by themselves."""
+    kept = list(rows)
+    return [ms for ms, _ in kept], [number for _, number in kept]
 
 
 def _joined(answered: Histograms, cut: Histograms, never: Histogram) -> dict[str, Any]:

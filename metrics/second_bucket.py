@@ -7,6 +7,7 @@ once, and then added to the band's histograms, to the timeline's and to the serv
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 
 from msgspec import UNSET
 
@@ -63,7 +64,8 @@ class SecondBucket(Seen):
         self.band = band
         self.listeners = band.listeners
         self.events: Tally[tuple[str, str]] = Tally()
-        self.answered: defaultdict[str, list[StepRecord]] = defaultdict(list)
+        # Not the steps themselves, which may hold whole answers.
+        self.answered: defaultdict[str, list[tuple[datetime, float]]] = defaultdict(list)
         self.unanswered: Latencies = defaultdict(list)
         self.queue: Latencies = defaultdict(list)
         self.parts: Latencies = defaultdict(list)
@@ -90,7 +92,7 @@ class SecondBucket(Seen):
             if other or name in MORE_THAN_TIMED:
                 unsent += self._add_other(event, step)
                 continue
-            self.answered[name].append(step)
+            self.answered[name].append((step.time, step.latency_ms))
         if steps and not unsent and outcome != "cut":
             latency_ms, lasted_ms = event.latency_ms, event.lasted_ms
             lasted = self.phases[phase]
@@ -117,7 +119,7 @@ class SecondBucket(Seen):
             end_s = begin_s + latency_ms / 1000
             self._service_of(name).add(begin_s, end_s, ok=False, cut=step.cut)
         else:
-            self.answered[name].append(step)
+            self.answered[name].append((step.time, step.latency_ms))
         if not step.cut:
             self._add_uncut(event, step)
         return 0
@@ -155,9 +157,9 @@ class SecondBucket(Seen):
     def settle(self, slot: SlotCounts) -> None:
         """Add all that was kept to the band and to the timeline's slot."""
         latency = self.band.latency
-        for name, steps in self.answered.items():
-            begins_s = [step.time.timestamp() for step in steps]
-            latencies_ms = [step.latency_ms for step in steps]
+        for name, answered in self.answered.items():
+            begins_s = [time.timestamp() for time, _ in answered]
+            latencies_ms = [latency_ms for _, latency_ms in answered]
             self._service_of(name).add_answers(name, begins_s, latencies_ms)
             # Those of the steps that failed are with them, but vouch for no service.
             self._add_latencies(name, latencies_ms + self.unanswered.pop(name, []), slot)

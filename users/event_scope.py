@@ -182,11 +182,12 @@ class EventScope:
         coordinator, event, alone = self.coordinator, self.event, None
         target, can = coordinator.target, coordinator.can
         corpora = corpora or coordinator.run.scenario.corpora
-        search, ask = Search(query, corpora, event.k, metadata=metadata), target.search
-        if memory is not None and can.record:
-            search.memory, search.role = memory, role
-            if can.recall:
-                alone, ask = memory, target.recall
+        ask = target.search
+        if memory is None or not can.record:
+            memory = role = None
+        elif can.recall:
+            alone, ask = memory, target.recall
+        search = Search(query, corpora, event.k, memory, role, metadata=metadata)
         if rules is not None:
             search.metadata, search.fields = True, rules.fields
         if rejected is not None:

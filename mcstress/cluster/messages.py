@@ -32,6 +32,11 @@ PIECE_BYTES = 1 << 20
 REVISION = 2
 """Raised where messages mean something else than before though their fields are the same."""
 
+LOCAL = "local"
+"""The name of the one process that is master and worker."""
+REFERENCE_MOST_TIMES = 2
+"""The reference lasts at most so many times the seconds asked for, until all was asked."""
+
 DELTAS_A_SECOND = 50.0
 """So many a master takes from all its workers: each costs it 0.3 to 1 ms, whatever is in it."""
 EVERY_S = 1.0

@@ -26,8 +26,8 @@ from mcstress.tracing.langfuse.settings import (
 from mcstress.tracing.otlp.settings import FROM_VARIABLES, OtlpSettings, load_otlp
 from mcstress.tracing.sink import SinkName, TraceSink, Where
 from mcstress.tracing.trace import MaskLevel, TraceRun
+from mcstress.tracing.untraced import Untraced
 from mcstress.users.run import Run
-from mcstress.worker.untraced import Untraced
 
 FLUSH_DEADLINE_S = 10.0
 READ_BACK_WITHIN_S = 15.0

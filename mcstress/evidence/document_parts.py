@@ -311,9 +311,7 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     clock_error_s: Annotated[
         float | None, says("the most that its times are wrong by; null as for clock_offset_s")
     ] = None
-    seconds_watched: Annotated[
-        int, says("seconds in which it looked whether it kept up; 0 without a schedule")
-    ] = 0
+    seconds_watched: Annotated[int, says("seconds in which it looked whether it kept up")] = 0
     seconds_saturated: Annotated[
         int, says("of them, those in which its own timer was late or its core was taken")
     ] = 0
@@ -364,11 +362,24 @@ class Completeness(msgspec.Struct, kw_only=True):
     mail: Annotated[MailCount | UnsetType, says("mail from outside, where there was any")] = UNSET
 
     @property
+    def seconds_watched(self) -> int:
+        """Seconds in which processes looked whether they kept up, all together."""
+        return sum(worker.seconds_watched for worker in self.workers)
+
+    @property
+    def seconds_saturated(self) -> int:
+        """Of them, those in which they did not."""
+        return sum(worker.seconds_saturated for worker in self.workers)
+
+    @property
     def saturated_share(self) -> float:
-        """Of the seconds that processes watched themselves, those in which they did not keep up."""
-        watched = sum(worker.seconds_watched for worker in self.workers)
-        saturated = sum(worker.seconds_saturated for worker in self.workers)
-        return saturated / watched if watched else 0.0
+        """The same as a share; 0 where nothing was watched."""
+        return self.seconds_saturated / (self.seconds_watched or 1)
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether a schedule or the clock said when events begin."""
+        return bool(self.arrivals or self.appointments)
 
     @property
     def counts(self) -> dict[str, int | None]:

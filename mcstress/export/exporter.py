@@ -7,24 +7,20 @@ often than the live page would (snapshots.py).
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 import gevent
 
 from mcstress.export.families import ExportedRun, Family, families
-from mcstress.options import option
 from mcstress.services.clock import CLOCK
-from mcstress.tracing.otlp.settings import METRICS, OtlpSettings, load_otlp
 
 if TYPE_CHECKING:
     from mcstress.evidence.run_document import RunDocument
     from mcstress.export.otlp import MetricsSender
     from mcstress.export.prometheus import MetricsServer
-    from mcstress.lifecycle import Lifecycle
     from mcstress.master.run_state import RunState
-    from mcstress.settings import Settings
     from mcstress.snapshots import Snapshots
+    from mcstress.tracing.otlp.settings import OtlpSettings
 
 EVERY_S = 10.0
 """Between two sendings, as collectors are used to."""
@@ -109,20 +105,3 @@ class Exporter:
             gevent.sleep(EVERY_S)
             if (reading := self.look()) is not None:
                 sender.send(reading, CLOCK.now_s())
-
-
-def open_export(lifecycle: Lifecycle, settings: Settings) -> None:
-    """Give ``lifecycle`` an Exporter where options ask for one."""
-    port = option(lifecycle.environment, "prometheus_port")
-    if not port and not settings.otlp_metrics:
-        return
-    from mcstress.snapshots import Snapshots  # noqa: PLC0415  (it imports the lifecycle)
-
-    otlp = None
-    if settings.otlp_metrics:
-        otlp, warnings = load_otlp(settings.otlp_metrics, os.environ, METRICS)
-        for said in warnings:
-            logger.warning("%s", said)
-    lifecycle.exporter = Exporter(Snapshots(lifecycle), otlp)
-    if port:
-        lifecycle.exporter.serve(option(lifecycle.environment, "web_host") or "", port)

@@ -21,6 +21,7 @@ from locust.runners import (
 from mcstress.cluster import messages
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.dropped import quoted
+from mcstress.evidence.store.segment import refused
 from mcstress.load.schedule import GrantedSecond
 from mcstress.locust_compat import is_saturated
 from mcstress.master.admission import Admission
@@ -35,11 +36,10 @@ from mcstress.master.scenario_clock import ScenarioClock
 from mcstress.master.seat_assignment import SeatAssignment
 from mcstress.master.spawn_tracker import SpawnTracker
 from mcstress.master.stages import RunStage, WorkerStage
-from mcstress.master.worker_registry import LOCAL, WorkerState
+from mcstress.master.worker_registry import WorkerState
 from mcstress.options import option
 from mcstress.services.clock import CLOCK
 from mcstress.tracing.delivery_counts import counts_of
-from mcstress.worker.segment_file import refused
 
 TICK_S = 1.0
 OVER = (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED)
@@ -332,7 +332,7 @@ class RunController(RunSession):
     def _tell_refused(self, run: RunState) -> None:
         """Say once, and at once, that a disk takes no more evidence."""
         refusing = {part.name: part.evidence_fault for part in run.registry.parts.values()}
-        refusing.setdefault(LOCAL, run.segment.error)
+        refusing.setdefault(messages.LOCAL, run.segment.error)
         for name, fault in refusing.items():
             if fault and name not in run.refused:
                 run.refused.add(name)

@@ -15,7 +15,7 @@ from mcstress.cluster.dropped import Dropped
 from mcstress.locust_compat import is_client, is_heard
 from mcstress.master.run_state import RunState
 from mcstress.master.stages import RunStage, WorkerStage
-from mcstress.master.worker_registry import LOCAL, WorkerState
+from mcstress.master.worker_registry import WorkerState
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class RunSession:
         runner = self.runner
         if isinstance(runner, MasterRunner):
             return f"worker-{runner.get_worker_index(client_id)}"
-        return LOCAL
+        return messages.LOCAL
 
     def address_of(self, part: WorkerState) -> str | None:
         """The receiver of a message to the worker, as the channel names it."""

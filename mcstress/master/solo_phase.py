@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import time
 
-from mcstress.cluster.messages import SeatRequest
+from mcstress.cluster.messages import REFERENCE_MOST_TIMES, SeatRequest
 from mcstress.master.seat_pool import SeatPool
 from mcstress.users.lists_at_rest import RestLists
-
-MOST_TIMES = 2
-"""The reference lasts at most so many times the seconds asked for, until all was asked."""
 
 SeatAsked = tuple[SeatRequest, str]
 """A request for a seat, and who sent it."""
@@ -75,4 +72,4 @@ class SoloPhase:
             return False
         lasted_s = time.monotonic() - self._since_s
         enough = self._is_told or len(self.lists) >= self._questions
-        return lasted_s >= self._wait_s * (1 if enough else MOST_TIMES)
+        return lasted_s >= self._wait_s * (1 if enough else REFERENCE_MOST_TIMES)

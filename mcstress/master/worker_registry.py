@@ -7,12 +7,10 @@ import time
 import msgspec
 from gevent.lock import RLock
 
-from mcstress.cluster.messages import Delta, Drained, RoundTrip
+from mcstress.cluster.messages import LOCAL, Delta, Drained, RoundTrip
 from mcstress.load.schedule import ArrivalCounts
 from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
 from mcstress.tracing.delivery_counts import ProcessCounts, counts_of
-
-LOCAL = "local"
 
 
 class WorkerState(msgspec.Struct):

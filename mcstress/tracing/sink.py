@@ -2,7 +2,7 @@
 
 Two sinks are there, ``langfuse.tracer.LangfuseTracer`` and ``otlp.tracer.OtlpTracer``: both are a
 ``tracer.Tracer``, which buffers, delivers, spools and counts, with a ``Destination`` of their own.
-``worker.untraced.Untraced`` stands in the place of one on a worker that cannot trace.
+``untraced.Untraced`` stands in the place of one on a worker that cannot trace.
 """
 
 from __future__ import annotations

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 
 from flask import Flask, Response, make_response, request
 
-from mcstress.services.failure_reason import clip
-from mcstress.web.host_names import (
+from mcstress.host_names import (
     OPTION,
     Authority,
     OwnNames,
@@ -21,6 +20,7 @@ from mcstress.web.host_names import (
     origin,
     same,
 )
+from mcstress.services.failure_reason import clip
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OWN_SITES = ("same-origin", "none")

@@ -6,12 +6,12 @@ import logging
 
 from locust.web import WebUI
 
+from mcstress.host_names import OwnNames
 from mcstress.lifecycle import Lifecycle
 from mcstress.metrics.intervals import import_scipy
 from mcstress.settings import Settings
 from mcstress.snapshots import Snapshots
 from mcstress.web.access import Access
-from mcstress.web.host_names import OwnNames
 from mcstress.web.locust_tab import add_link, add_tab
 from mcstress.web.page import Page
 from mcstress.web.start_form import StartForm

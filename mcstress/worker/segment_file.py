@@ -9,7 +9,7 @@ from tempfile import gettempdir
 from mcstress.cluster.messages import PIECE_BYTES, Welcome
 from mcstress.errors import UsageError
 from mcstress.evidence.store.policy import parse_policy
-from mcstress.evidence.store.segment import HELD_BYTES, Segment
+from mcstress.evidence.store.segment import Segment
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +35,6 @@ def open_segment(welcome: Welcome, boot: str) -> Segment:
     apart = f"multi_coord_stress_{welcome.run.uid}.{welcome.worker}.{boot}.events.jsonl"
     # A folder that all users of a machine share.
     return Segment(Path(gettempdir()) / apart, record, private=True)
-
-
-def refused(name: str, error: str) -> str:
-    """A line for the log, on a disk that takes no more evidence."""
-    return (
-        f"evidence of {name} cannot be written: {error}; up to {HELD_BYTES >> 20} MB of events "
-        "wait in memory for room, the rest is lost, and the verdict will be unknown"
-    )
 
 
 def piece_of(path: Path, offset: int) -> bytes:

@@ -16,6 +16,8 @@ from locust.exception import StopUser
 from mcstress.cluster.channel import Channel
 from mcstress.cluster.messages import (
     EVERY_S,
+    LOCAL,
+    REFERENCE_MOST_TIMES,
     AtRest,
     BeginRound,
     Delta,
@@ -28,12 +30,11 @@ from mcstress.cluster.messages import (
     Welcome,
 )
 from mcstress.cluster.tracing import FLUSH_DEADLINE_S, finish_sinks, said_counts, sink_counts
+from mcstress.evidence.store.segment import refused
 from mcstress.load.arrivals import ArrivalsPacer
 from mcstress.load.clock import ClockPacer
 from mcstress.load.closed import ClosedPacer
 from mcstress.load.pacer import Pacer
-from mcstress.master.solo_phase import MOST_TIMES
-from mcstress.master.worker_registry import LOCAL
 from mcstress.metrics.appointments import AppointmentRow
 from mcstress.metrics.arrivals import UnservedRow
 from mcstress.metrics.phase import add_mix
@@ -53,7 +54,6 @@ from mcstress.worker.corpus_sizes import CorpusSizes
 from mcstress.worker.mailbox import Mailbox
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.recorder import Recorder
-from mcstress.worker.segment_file import refused
 
 LEASE_DEADLINE_S = 60.0
 
@@ -86,8 +86,7 @@ class WorkerRun:
         elif welcome.run.clock is not None:
             self.by_clock = ClockPacer(welcome.run.clock, welcome.max_wait_s or math.inf)
         self.pacer: Pacer = self.arrivals or self.by_clock or ClosedPacer()
-        if self.arrivals or self.by_clock:
-            self.loop_lag.start()
+        self.loop_lag.start()
         self.board = HandoverBoard()
         self.mailbox = Mailbox(lambda: channel.send(TakeMail(welcome.run.uid)))
         self.polls = FreshnessPolls()
@@ -153,7 +152,9 @@ class WorkerRun:
         seat: Seat | None = None
         try:
             self._channel.send(SeatRequest(self.run.uid, persona, ticket))
-            seat = asked.get(timeout=LEASE_DEADLINE_S + MOST_TIMES * self.welcome.reference_s)
+            seat = asked.get(
+                timeout=LEASE_DEADLINE_S + REFERENCE_MOST_TIMES * self.welcome.reference_s
+            )
         finally:
             self._asked.pop(ticket, None)
             if seat is None and (granted := asked.value) is not None:

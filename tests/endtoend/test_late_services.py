@@ -46,6 +46,31 @@ def test_a_percentile_among_those_who_never_began_is_no_number_and_fails_its_che
     assert document["latency"]["matrix_search"]["p50_ms"] < 100
 
 
+@pytest.mark.slow
+def test_a_stall_of_30_s_in_60_s_is_told_as_longer_than_anybody_waited(tmp_path):
+    """Of those that began p95 is 8 s: users that wait with the service ask little of it."""
+    with LocustRun(
+        *("--headless", "-u", 30, "-r", 30, "-t", "63s", "--arrival-rate", 50),
+        *("--arrivals", "constant", "--tags", "merge", "--only-summary"),
+        *("--target", f"{LOCUSTFILE}:Late", "--check", "latency.response.all.p95_ms < 30000"),
+        report_dir=tmp_path,
+        locustfile=LOCUSTFILE,
+        STALL="15 30",
+        SHOWN_AFTER=str(SHOWN_AFTER_S),
+    ) as run:
+        code = run.wait(timeout_s=180)
+        document = run.document()
+    response = document["latency"]["response"]["all"]
+    assert (response["p95_ms"], response["at_least_ms"]["p95_ms"]) == (None, 10_000)
+    assert "&#62; 10 s" in (tmp_path / "multi_coord_stress_001.md").read_text()
+    totals = document["completeness"]["arrivals"]
+    # Who came in the first 20 of the 30 s, but for those whom the 30 users had taken.
+    assert 900 < totals["missed"] <= 50 * 20 + 5
+    verdicts = {check["check"]: check["verdict"] for check in document["checks"]}
+    assert verdicts["latency.response.all.p95_ms < 30000"] == "fail"
+    assert code == 3
+
+
 def test_an_index_that_never_finds_and_one_that_finds_late_by_a_schedule(late):
     _, document, output, _ = late
     freshness = document["metrics"]["freshness"]

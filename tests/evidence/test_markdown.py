@@ -10,8 +10,9 @@ import pytest
 from made_report import MadeRun, head_of, run_section, typed
 from markdown_it import MarkdownIt
 
-from mcstress.evidence.document_parts import Service
+from mcstress.evidence.document_parts import Completeness, Service
 from mcstress.evidence.report.markdown import code, escape, markdown, one_line
+from mcstress.evidence.run_document import _starved
 
 GOLDEN = Path(__file__).with_name("golden_report.md")
 GENERATED = datetime(2026, 9, 21, 12, 2, tzinfo=UTC)
@@ -124,10 +125,31 @@ def test_what_was_not_covered_names_phases_evidence_and_traces(head):
     assert "No links to traces: tracing to Langfuse was off, or its project" in part
 
 
+SAID_OF_THE_GENERATOR = "Latencies and silences may include waits of the load generator"
+
+
 def test_a_generator_without_a_core_to_spare_is_told(head):
-    said = "Latencies may include waits of the load generator"
-    assert said in shown(run_with(head, generator_saturated=True)).split("did not cover")[1]
-    assert said not in shown(run_with(head))
+    text = shown(run_with(head, generator_saturated=True)).split("did not cover")[1]
+    assert SAID_OF_THE_GENERATOR in text
+    assert "more than 90 % of its core." in text
+    assert SAID_OF_THE_GENERATOR not in shown(run_with(head))
+
+
+@pytest.mark.parametrize(("late", "is_said"), [(0, False), (5, False), (6, True), (100, True)])
+def test_without_a_schedule_a_generator_whose_timer_is_late_is_told_and_no_check_falls(
+    head, late, is_said
+):
+    """Two processes of 50 seconds each: told from 6 of 100 on."""
+    of_worker = {"seconds_watched": 50}
+    workers = [
+        {"name": "worker-0", "seconds_saturated": min(late, 50)} | of_worker,
+        {"name": "worker-1", "seconds_saturated": max(late - 50, 0)} | of_worker,
+    ]
+    counted = head["completeness"] | {"workers": workers}
+    text = shown(head | {"completeness": counted})
+    assert (SAID_OF_THE_GENERATOR in text) == is_said
+    assert (f"in {late} of 100" in text) == is_said
+    assert not _starved(msgspec.convert(counted, Completeness))
 
 
 def test_a_check_says_what_it_rests_on_and_what_would_make_it_certain(head):

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from mcstress.errors import UsageError
+from mcstress.evidence.store.segment import refused
 from mcstress.worker import segment_file
-from mcstress.worker.segment_file import open_segment, refused
+from mcstress.worker.segment_file import open_segment
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.target import TargetSetup
 from mcstress.tracing.delivery_counts import SinkCounts, TraceCounts, counts_of
 from mcstress.tracing.sink import Where
+from mcstress.tracing.untraced import COULD_NOT, Untraced
 from mcstress.users.run import Run
 from mcstress.users.scenarios.load import load_scenario
-from mcstress.worker.untraced import COULD_NOT, Untraced
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 KEYS = "LANGFUSE_URL=http://127.0.0.1:9\nLANGFUSE_PUBLIC_KEY=pk\nLANGFUSE_SECRET_KEY=sk\n"

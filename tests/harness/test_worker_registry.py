@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcstress.cluster.messages import Delta, Drained
+from mcstress.cluster.messages import LOCAL, Delta, Drained
 from mcstress.master.stages import WrongChangeError
-from mcstress.master.worker_registry import LOCAL, WorkerRegistry, WorkerState
+from mcstress.master.worker_registry import WorkerRegistry, WorkerState
 
 
 def delta(number, *, boot="boot", made=0):

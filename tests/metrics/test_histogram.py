@@ -63,6 +63,16 @@ def test_one_by_one_and_all_at_once_are_the_same(values):
     assert one_by_one.count == len(values)
 
 
+@given(st.lists(st.tuples(st.floats(0, 1e9), st.integers(1, 40)), max_size=20))
+def test_one_with_its_number_is_as_if_it_came_so_often(rows):
+    each, together = Histogram(), Histogram()
+    for value, times in rows:
+        each.record(*[value] * times)
+    together.record_times([value for value, _ in rows], [times for _, times in rows])
+    assert together.state() == each.state()
+    assert together.summary() == each.summary()
+
+
 def test_every_edge_belongs_to_the_bucket_above_it():
     pairs = [part for bucket in range(len(EDGES_MS)) for part in (bucket, 1)]
     assert of(EDGES_MS).state() == [round(EDGES_MS[-1] * 1e6), pairs]

@@ -10,6 +10,7 @@ from pathlib import Path
 from mcstress.evidence.document_parts import Completeness, WorkerPart
 from mcstress.evidence.run_document import _starved
 from mcstress.evidence.schema_tables import tables
+from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.metrics.check import METRICS, parse_check
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.verdict import evaluate
@@ -75,8 +76,9 @@ def test_each_reason_for_unknown_is_what_a_report_says():
     ]
     for each in told:
         assert f"`{each}`" in FAQ
+    by_schedule = ArrivalTotals(offered=1, begun=1, missed=0, cut=0, unknown=0)
     slow = WorkerPart(name="local", seconds_watched=10, seconds_saturated=5)
-    slow_reason = reason_of(starved=_starved(Completeness(workers=[slow])))
+    slow_reason = reason_of(starved=_starved(Completeness(workers=[slow], arrivals=by_schedule)))
     (start,) = re.findall(r"`(the load generator did not.*?)`", FAQ)
     assert slow_reason.startswith(start)
 

@@ -54,6 +54,7 @@ for word in "$@"; do
   case "$word" in
     5m|10m|60s|40s) word=6s ;;
     http://gateway:3110|http://old:3110|http://new:3110|http://ollama:11434) word={stack} ;;
+    http://127.0.0.1:18080) word={stack} ;;
   esac
   words+=("$word")
 done

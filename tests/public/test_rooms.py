@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,42 @@ def test_a_room_imports_only_what_comes_before_it(room):
                 allowed = (own, *MAY_IMPORT[room])
                 assert any(is_within(name, one) for one in allowed), f"{module} imports {name}"
     assert seen > 5
+
+
+def loaded(path):
+    """The modules that a file imports when it runs, each name of a package's too."""
+    tree = ast.parse(path.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def room_of(module):
+    """A folder of the package, or a file beside them; the seam of pacers is a room of its own."""
+    return module if module == "mcstress.load.pacer" else ".".join(module.split(".")[:2])
+
+
+def test_rooms_depend_one_way():
+    known = {module: path for module, path in modules() if module != "mcstress"}
+    needs = {room_of(module): set() for module in known}
+    for module, path in known.items():
+        needs[room_of(module)] |= {room_of(name) for name in loaded(path) if name in known}
+    for room, others in needs.items():
+        others.discard(room)
+    order = [*TopologicalSorter(needs).static_order()]
+    assert order.index("mcstress.metrics") < order.index("mcstress.users")
+    assert order.index("mcstress.master") < order.index("mcstress.lifecycle")
 
 
 def test_only_what_waits_knows_gevent_or_locust():

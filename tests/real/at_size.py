@@ -4,8 +4,9 @@
 run has 60 users, two workers, one round, and the phases that ask the memory. The memories are
 those of 100 other namespaces, by ``mcstress load``; those that handovers ask have 100 more each.
 CPU is of all threads: the run's three processes with that filling, and the system's meanwhile. The
-capacity is that of a second run: the most events a second with the 95th percentile of their
-responses under half a second.
+capacity is that of a second run, of the surge alone, since trials of different mixes cannot be
+compared: the most searches of the memory a second with the 95th percentile of their responses under
+half a second.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def run(system, pid: int, memories: int, folder: Path) -> str:
     )
     sys.stderr.write(done.stdout.splitlines()[-1] + "\n")
     of_run, of_system = cpu_of_runs(), cpu_of(pid)
-    document, code = reported(reports, *target, "--rounds", 1, "--memory-size", FILLED)
+    document, code = reported(reports, ASKING, *target, "--rounds", 1, "--memory-size", FILLED)
     ours, theirs = cpu_of_runs() - of_run, cpu_of(pid) - of_system
     metrics, latency = document["metrics"], document["latency"]
     steps = metrics["errors"]["steps"]
@@ -65,13 +66,13 @@ def run(system, pid: int, memories: int, folder: Path) -> str:
     )
 
 
-def reported(reports: Path, *options: object) -> tuple[dict, int]:
-    """A run's document, and its exit code."""
+def reported(reports: Path, phases: tuple[str, ...], *options: object) -> tuple[dict, int]:
+    """The document of a run of ``phases``, and its exit code."""
     port, before = free_port(), {*reports.glob("*.json")}
     command = [
         BIN / "locust", "-f", CHECKOUT / "locustfile.py", "--headless", "-u", USERS, "-r", USERS,
         "--processes", 2, "--master-bind-port", port, "--master-port", port,
-        *options, "--report-dir", reports, "--only-summary", "--tags", *ASKING,
+        *options, "--report-dir", reports, "--only-summary", "--tags", *phases,
     ]  # fmt: skip
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
     (path,) = {*reports.glob("*.json")} - before
@@ -79,9 +80,10 @@ def reported(reports: Path, *options: object) -> tuple[dict, int]:
 
 
 def capacity(reports: Path, *target: object) -> str:
-    """Events a second, of the phases that ask the memory."""
+    """Searches of the memory a second."""
     document, _ = reported(
-        *(reports, *target, "--memory-size", FILLED, "--find-capacity", "--arrival-rate", 10),
+        *(reports, ("surge",), *target, "--memory-size", FILLED),
+        *("--find-capacity", "--arrival-rate", 10),
         *("--check", "latency.response.all.p95_ms < 500", "--check", "errors.rate <= 0.01"),
     )
     found = document["metrics"]["capacity"]

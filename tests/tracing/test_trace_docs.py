@@ -17,7 +17,7 @@ from mcstress.tracing.limits import Limits
 from mcstress.tracing.otlp import settings as collector
 from mcstress.tracing.spool import spool
 from mcstress.tracing.spool.replay import TIMEOUT_S
-from mcstress.worker.untraced import COULD_NOT
+from mcstress.tracing.untraced import COULD_NOT
 
 TEXT = (Path(__file__).parents[2] / "docs" / "tracing.md").read_text()
 LIMITS = Limits()

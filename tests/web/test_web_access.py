@@ -7,8 +7,8 @@ from flask import Flask
 from flask_cors import CORS
 
 from mcstress.errors import UsageError
+from mcstress.host_names import OwnNames, allowed_hosts
 from mcstress.web.access import Access, take_away_cors
-from mcstress.web.host_names import OwnNames, allowed_hosts
 
 HERE = "127.0.0.1:8089"
 OTHERS = "192.0.2.7"

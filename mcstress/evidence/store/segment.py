@@ -199,3 +199,11 @@ def _open_empty(path: Path, *, private: bool) -> int:
         os.close(descriptor)
         raise UsageError(f"{path}: already holds events; expected a new file")
     return descriptor
+
+
+def refused(name: str, error: str) -> str:
+    """A line for the log, on a disk that takes no more evidence."""
+    return (
+        f"evidence of {name} cannot be written: {error}; up to {HELD_BYTES >> 20} MB of events "
+        "wait in memory for room, the rest is lost, and the verdict will be unknown"
+    )

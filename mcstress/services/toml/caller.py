@@ -15,10 +15,10 @@ from mcstress.services.concurrent_calls import wait
 from mcstress.services.failure_reason import clip
 from mcstress.services.step import Step, leave_cut, part_times
 from mcstress.services.target import TargetSetup
-from mcstress.services.toml.operation import Operation, Outgoing, document
+from mcstress.services.toml.operation import Operation, document
 from mcstress.services.toml.plan import Plan, PollPlan
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
-from mcstress.services.toml.service import Connections, TomlService
+from mcstress.services.toml.service import Connections, Outgoing, TomlService
 from mcstress.services.toml.template import Values
 from mcstress.services.toml.vectors import (
     KeptVectors,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from itertools import chain, pairwise, zip_longest
+from itertools import chain, zip_longest
 from math import isfinite
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -133,14 +133,16 @@ class HitReader:
             self._of_rows(answer, metadata) if self._rows else self._of_columns(answer, metadata)
         )
         if distances is not None:
-            to_distance = _OF_SCORE[self._metric_of(corpus)] if self._is_score else _same
-            pointer = self._distance or self._distances
-            distances = [to_distance(_number(one, pointer)) for one in distances]
+            distances = _numbers(distances, self._distance or self._distances)
+            if self._is_score:
+                to_distance = _OF_SCORE[self._metric_of(corpus)]
+                distances = [to_distance(one) for one in distances]
+        places = [corpus] * len(ids) if corpora is None else corpora
         rows = [
             HitRow(
                 Hit(
                     id_ if type(id_) is str else _id_of(id_, self._id or self._ids),
-                    _corpus_of(corpus if corpora is None else corpora[at], self._corpus),
+                    one if type(one := places[at]) is str else _no_corpus(one, self._corpus),
                     float(at) if distances is None else distances[at],
                 ),
                 None if known is None else known[at],
@@ -148,7 +150,7 @@ class HitReader:
             )
             for at, id_ in enumerate(ids)
         ]
-        in_order = distances is None or all(a <= b for a, b in pairwise(distances))
+        in_order = distances is None or distances == sorted(distances)
         if not in_order:
             rows.sort(key=lambda row: row.hit.distance)
         found = HitRows(rows, in_order=in_order, has_metadata=metadata and self.has_metadata)
@@ -168,7 +170,7 @@ class HitReader:
         assert self._rows
         assert self._id
         rows = _list(self._rows.find(answer), self._rows, None)
-        ids = [self._id.find(row) for row in rows]
+        ids = self._id.each(rows)
         known = self._metadata if metadata else None
         return (
             ids,
@@ -191,17 +193,13 @@ class HitReader:
         hits = known or []
         corpora, roles = _inner(self._corpus, hits), _inner(self._role, hits)
         if self._id is not None:
-            ids = [self._id.find(hit) for hit in hits]
+            ids = self._id.each(hits)
         return ids, outer(self._distances), corpora or outer(self._corpora), known, roles
 
 
 def _inner(pointer: Pointer | None, hits: list[Any]) -> list[Any] | None:
     """What the pointer leads to in each hit."""
-    return None if pointer is None else [pointer.find(hit) for hit in hits]
-
-
-def _same(value: float) -> float:
-    return value
+    return None if pointer is None else pointer.each(hits)
 
 
 def _negative(value: float) -> float:
@@ -237,9 +235,7 @@ def _id_of(raw: Any, pointer: Pointer | None) -> str:
     raise PointerError(f"{_text(pointer)}: {kind_of(raw)} where an id was due")
 
 
-def _corpus_of(value: Any, pointer: Pointer | None) -> str:
-    if type(value) is str:
-        return value
+def _no_corpus(value: Any, pointer: Pointer | None) -> NoReturn:
     raise PointerError(f"{_text(pointer)}: {kind_of(value)} where a corpus was due")
 
 
@@ -250,6 +246,13 @@ def _number(raw: Any, pointer: Pointer | None) -> float:
     if type(raw) is str and DECIMAL.fullmatch(raw):
         return float(raw)
     raise PointerError(f"{_text(pointer)}: {kind_of(raw)} where a distance or score was due")
+
+
+def _numbers(raw: list[Any], pointer: Pointer | None) -> list[float]:
+    """Nearly always they are what JSON calls numbers, and a sum tells that none is infinite."""
+    if {*map(type, raw)} <= {float} and isfinite(sum(raw)):
+        return raw
+    return [_number(one, pointer) for one in raw]
 
 
 def _list(value: Any, pointer: Pointer, length: int | None) -> list[Any]:

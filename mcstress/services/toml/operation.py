@@ -24,7 +24,7 @@ from mcstress.services.http.transport import Reply
 from mcstress.services.step import Step, leave_cut
 from mcstress.services.toml.columns import Columns
 from mcstress.services.toml.pointer import Pointer, PointerError
-from mcstress.services.toml.service import Connections
+from mcstress.services.toml.service import Connections, Outgoing
 from mcstress.services.toml.target_file import METHODS, FileError, RequestTable
 from mcstress.services.toml.template import (
     PairsTemplate,
@@ -42,15 +42,6 @@ NDJSON = "application/x-ndjson"
 FORM = "application/x-www-form-urlencoded"
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-
-
-class Outgoing(msgspec.Struct, gc=False):
-    """A request that is filled in. ``body`` None: it has none."""
-
-    method: str
-    path: str
-    body: bytes | None
-    content_type: str
 
 
 class Operation:
@@ -83,6 +74,9 @@ class Operation:
         except TemplateError as error:
             raise FileError(str(error)) from None
         self._content_type = NDJSON if self._lines else JSON if self._form is None else FORM
+        self._is_fixed_post = (
+            self.method == "POST" and self._content_type == JSON and not self._path.needs
+        )
         self.needs = frozenset(self._path.needs).union(
             *(one.needs for one in (self._body, self._form, *self._lines) if one is not None)
         )
@@ -90,7 +84,11 @@ class Operation:
     def outgoing(self, values: Values) -> Outgoing:
         """The request with ``values`` in it."""
         return Outgoing(
-            self.method, self._path.filled(values), self._filled(values), self._content_type
+            self.method,
+            self._path.filled(values),
+            self._filled(values),
+            self._content_type,
+            self._is_fixed_post,
         )
 
     def _filled(self, values: Values) -> bytes | None:
@@ -142,7 +140,7 @@ class Operation:
         begin = time.perf_counter()
         step.start_s = CLOCK.anchor_s + begin
         try:
-            reply = connections.send(out.method, out.path, out.body, traceparent, out.content_type)
+            reply = connections.send(out, traceparent)
         except TransportError as fault:
             step.latency_ms = (time.perf_counter() - begin) * 1000
             step.error = str(fault)

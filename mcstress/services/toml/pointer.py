@@ -51,6 +51,16 @@ class Pointer:
                 raise PointerError(self._missing(at, value))
         return value
 
+    def each(self, documents: list[Any]) -> list[Any]:
+        """What it leads to in each of ``documents``, as ``find`` does; a single key is quick."""
+        if len(self._steps) == 1:
+            key = self._steps[0][0]
+            try:
+                return [one[key] for one in documents]
+            except (KeyError, TypeError):
+                pass  # ``find`` knows lists, and says what there is
+        return [self.find(one) for one in documents]
+
     def _missing(self, at: int, value: Any) -> str:
         """What stood before the step ``at``, which led nowhere; ids that differ are not shown."""
         whole = self.text or '""'

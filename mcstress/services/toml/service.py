@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from mcstress.errors import TransportError, UsageError
 from mcstress.services.http.base_url import parse_base_url
@@ -22,6 +23,19 @@ HOST = "{host}"
 UNAUTHORIZED = 401
 OF_THE_TRANSPORT = ("Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection")
 """What every request says for itself: said twice, servers differ in what they take it for."""
+
+
+class Outgoing(msgspec.Struct, gc=False):
+    """A request that is filled in. ``body`` None: it has none.
+
+    ``is_fixed_post``: a POST of JSON to a path without placeholders, whose head is kept.
+    """
+
+    method: str
+    path: str
+    body: bytes | None
+    content_type: str
+    is_fixed_post: bool = False
 
 
 class TomlService:
@@ -137,16 +151,12 @@ class Connections:
         """The service's URL."""
         return self._service.url
 
-    def send(
-        self, method: str, path: str, body: bytes | None, traceparent: str | None, kind: str
-    ) -> Reply:
+    def send(self, out: Outgoing, traceparent: str | None) -> Reply:
         """The answer; a 401 is asked once more where the token's file has another token by now."""
-        with self._one() as transport:
-            reply = transport.send(method, path, body, traceparent, content_type=kind)
+        reply = self._sent(out, traceparent)
         if reply.status != UNAUTHORIZED or not self._renewed():
             return reply
-        with self._one() as transport:
-            return transport.send(method, path, body, traceparent, content_type=kind)
+        return self._sent(out, traceparent)
 
     def _renewed(self) -> bool:
         """Whether there is a newer token than that of these connections."""
@@ -156,12 +166,15 @@ class Connections:
         self._version = self._service.version
         return True
 
-    @contextmanager
-    def _one(self) -> Iterator[Transport]:
+    def _sent(self, out: Outgoing, traceparent: str | None) -> Reply:
         transport = self._idle.pop() if self._idle else self._service.transport()
         version = self._version
         try:
-            yield transport
+            if out.is_fixed_post and out.body is not None:
+                return transport.post(out.path, out.body, traceparent)
+            return transport.send(
+                out.method, out.path, out.body, traceparent, content_type=out.content_type
+            )
         except TransportError:
             transport.close()
             raise

@@ -145,9 +145,7 @@ def _own_cap(document: RunDocument) -> list[str]:
 
 def _starved(document: RunDocument) -> list[str]:
     """What of the waits is not attributable, for the process itself was late."""
-    workers = document.completeness.workers
-    watched = sum(worker.seconds_watched for worker in workers)
-    saturated = sum(worker.seconds_saturated for worker in workers)
+    watched, saturated = (kept := document.completeness).seconds_watched, kept.seconds_saturated
     if not saturated:
         return []
     note = (

@@ -14,6 +14,8 @@ from mcstress.metrics.phase import MIX_NAMES, PHASES
 RULE_BASED = "no language model"
 NOT_SENT = "not sent"
 _FEWEST_TRIOS = 5
+MOST_LATE = 0.05
+"""Of its seconds: with fewer in which a process was late itself, no percentile up to p95 tells."""
 _NO_SCHEDULE = (
     "Latencies do not include any wait before a request was sent: without a schedule, a user sends "
     "its next request only after the last was answered (coordinated omission)."
@@ -32,16 +34,11 @@ def not_covered(document: RunDocument) -> Section:
             *_outcomes(document),
             *_understood(document),
             *_reach(document),
-            *_generator(run),
+            *_generator(document),
             *_kept(run),
-            *([] if _has_schedule(document) else [_NO_SCHEDULE]),
+            *([] if document.completeness.has_schedule else [_NO_SCHEDULE]),
         ],
     )
-
-
-def _has_schedule(document: RunDocument) -> bool:
-    counted = document.completeness
-    return bool(counted.arrivals or counted.appointments)
 
 
 def _phases(document: RunDocument) -> list[str]:
@@ -161,14 +158,21 @@ def _one_band(document: RunDocument) -> str:
     return f"Load: from {fewest} to {users}, too briefly at each number to tell them apart."
 
 
-def _generator(run: RunSection) -> list[str]:
-    if not run.generator_saturated:
+def _generator(document: RunDocument) -> list[str]:
+    """What a schedule's section says of its waits is not said again."""
+    kept = document.completeness
+    is_late = kept.saturated_share > MOST_LATE and not kept.has_schedule
+    if not document.run.generator_saturated and not is_late:
         return []
-    note = (
-        "Latencies may include waits of the load generator: one of its processes used more than "
-        "90 % of its core. Use more workers, or fewer users."
-    )
-    return [note]
+    found = "one of its processes used more than 90 % of its core"
+    if is_late:
+        found = (
+            f"in {formatting.of(kept.seconds_saturated, kept.seconds_watched)} seconds of its "
+            "processes they did not keep up themselves (a timer of their own was late by more than "
+            "5 ms, or they took over 90 % of a core)"
+        )
+    note = f"Latencies and silences may include waits of the load generator: {found}. "
+    return [note + "Use more workers or cores, or fewer users."]
 
 
 def _kept(run: RunSection) -> list[str]:
