@@ -56,7 +56,7 @@ FIGURES = (SAME_ROLE, DIFFERENT_ROLES)
 
 RANGES = {
     SAME_ROLE: (
-        Range("<", 0.30, "healthy", "one {role} gets different {items} in different {contracts}"),
+        Range("<", 0.30, "healthy", "lists for the same {role} differ between {contracts}"),
         Range(
             "<=",
             0.50,
