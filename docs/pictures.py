@@ -57,7 +57,7 @@ FAULTS = {
     "recall=0.1": Shown(("#relevance",), options=(*ROUND, "--truth", "truth.jsonl")),
     "nondeterminism=0.1": Shown(("#determinism",), without=("#determinism figure",)),
     "cycle=1": Shown(("#diversity",), without=("#diversity figure:first-of-type",)),
-    "forget=0.5": Shown(("#learning",)),
+    "forget=0.5": Shown(("#learning",), without=("#learning tbody tr:nth-child(n+6)",)),
     "lose_fresh=1": Shown(("#freshness",)),
     "replica_lag_s=3": Shown(
         ("#freshness",), options=(*ROUND, "--check", "freshness.time_to_top_k_s.p95 <= 1")

@@ -83,7 +83,7 @@ def test_a_check_of_the_capacity_needs_a_search():
 
 
 def test_a_run_has_one_schedule():
-    with pytest.raises(UsageError, match="--find-capacity: found True with --clock"):
+    with pytest.raises(UsageError, match="--find-capacity: found it with --clock"):
         of_checks("--find-capacity", "--clock", "48")
     with pytest.raises(UsageError, match="--mix: found 'add=1' and neither --arrival-rate nor"):
         of_checks("--mix", "add=1", "--clock", "48")

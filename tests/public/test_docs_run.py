@@ -22,7 +22,6 @@ NOT_HERE = {
     "make test ": "it would run this test within itself",
     "make test-targets": "minutes, and packages of its own: that is the command itself",
     "uvx pip-audit": "it asks a database on the network",
-    "make pins": "it asks PyPI for what there is",
     "--target chroma": "it needs Chroma: make test-targets has one",
     "my.toml": "a file of the reader's own",
     "make chaos": "minutes: it is a suite of its own",

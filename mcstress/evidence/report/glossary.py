@@ -1,7 +1,8 @@
 """The words of a report that not every reader knows, and their places in its HTML.
 
-Each stands in docs/glossary.md too, with the same meaning. A word is a link where it comes first in
-a section: to the glossary at the report's end, with the meaning as its tooltip.
+Each stands in docs/glossary.md too, with the same meaning, in the words of ``three_cities``; a
+report speaks in its own scenario's. A word is a link where it comes first in a section: to the
+glossary at the report's end, with the meaning as its tooltip.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import re
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
+
+from mcstress.metrics.wording import Words
 
 
 class Word(NamedTuple):
@@ -27,26 +30,25 @@ class Word(NamedTuple):
 WORDS = (
     Word(
         ("question", "questions"),
-        "what was asked, whatever the round: phase, variant, contract or persona, and number of "
-        "the demand, message or resume. Asked again it is the same question",
+        "what was asked, whatever the round: phase, variant, {contract} or persona, and number of "
+        "the demand, message or {new_item}. Asked again it is the same question",
     ),
     Word(
         ("wording", "variant", "wordings"),
-        "a full set of texts for all demands, in other cities and other words. Trios take the "
-        "variants in turn",
+        "a full set of texts for all demands, in other cities and other words. {Groups} take "
+        "the variants in turn",
     ),
     Word(
         ("group", "trio", "groups", "trios"),
-        "one coordinator of each persona; they hand contracts to one another. It is called a trio "
-        "with other numbers of personas too",
+        "one {coordinator} of each persona; they hand {contracts} to one another",
     ),
-    Word(("demand", "demands"), "one role of one contract, with the text that asks for it"),
+    Word(("demand", "demands"), "one {role} of one {contract}, with the text that asks for it"),
     Word(("top-1",), "the first place of a result list"),
     Word(("top-K", "K"), "the length of a result list; in the top-K: anywhere in the list"),
     Word(
         ("memory", "playbook"),
-        "what a coordinator has recorded: a query and the hit that was chosen for it. A search may "
-        "use it",
+        "what a {coordinator} has recorded: a query and the hit that was chosen for it. A "
+        "search may use it",
     ),
     Word(
         ("control", "arm"),
@@ -55,7 +57,7 @@ WORDS = (
     ),
     Word(
         ("reissue", "reissues"),
-        "phase 6: each baseline query again, unchanged. The same people should come back",
+        "phase 6: each baseline query again, unchanged. The same {items} should come back",
     ),
     Word(
         ("baseline",),
@@ -64,8 +66,8 @@ WORDS = (
     ),
     Word(
         ("handover",),
-        "phase 4: one coordinator gives its contract and its memory to another, who searches in "
-        "the same wording. Phase 4b does so with a paraphrase",
+        "phase 4: one {coordinator} gives its {contract} and its memory to another, who searches "
+        "in the same wording. Phase 4b does so with a paraphrase",
     ),
     Word(("paraphrase", "paraphrased"), "the same need in other words"),
     Word(
@@ -116,7 +118,7 @@ WORDS = (
     ),
     Word(
         ("event", "events"),
-        "one task of a coordinator in a phase, such as one search with its recording. It has one "
+        "one task of a {coordinator} in a phase, such as one search with its recording. It has one "
         "or more steps",
     ),
     Word(
@@ -126,7 +128,7 @@ WORDS = (
     ),
     Word(
         ("looks", "look"),
-        "a search for a new resume: at once over a new connection, and again until it is seen",
+        "a search for a new {new_item}: at once over a new connection, and again until it is seen",
     ),
 )
 _BY_FORM = {form.lower(): word for word in WORDS for form in word.forms}
@@ -139,9 +141,10 @@ _FORMS = re.compile(
 
 
 class Glossary:
-    """The words that one page has used."""
+    """The words that one page has used; ``words``: what its scenario calls its things."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Words) -> None:
+        self._words = words
         self._used: set[Word] = set()
 
     @property
@@ -159,12 +162,15 @@ class Glossary:
                 continue
             told.add(word.anchor)
             self._used.add(word)
-            parts += [escape(text[end : match.start()]), _link(match[0], word)]
+            parts += [escape(text[end : match.start()]), self._link(match[0], word)]
             end = match.end()
         return Markup().join([*parts, escape(text[end:])])
 
+    def meaning(self, word: Word) -> str:
+        """What it means, in the scenario's words."""
+        return self._words.fill(word.meaning).replace("`", "")
 
-def _link(text: str, word: Word) -> Markup:
-    return Markup('<a class="word" href="#{}" title="{}">{}</a>').format(
-        word.anchor, word.meaning.replace("`", ""), text
-    )
+    def _link(self, text: str, word: Word) -> Markup:
+        return Markup('<a class="word" href="#{}" title="{}">{}</a>').format(
+            word.anchor, self.meaning(word), text
+        )

@@ -154,7 +154,7 @@ def html(
         library=library_tag(assets) if script else "",
         examples=groups(document),
         settings=setting_rows(report.run),
-        glossary=Glossary(),
+        glossary=Glossary(document.words),
         versions=[*report.run.versions.items()],
     )
 

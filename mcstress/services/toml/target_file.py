@@ -217,7 +217,9 @@ def read_file(path: str) -> str:
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: is not UTF-8: byte {error.start}") from None
     except (OSError, ValueError) as error:
-        raise FileError(f"--target {clip(path)}: cannot be read: {why_not(error)}") from None
+        raise FileError(
+            f"--target {clip(path, ERROR_TEXT_CHARACTERS)}: cannot be read: {why_not(error)}"
+        ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
