@@ -64,6 +64,15 @@ def test_every_command_line_is_one_of_locusts_with_our_options(where, arguments)
     assert isinstance(options.headless, bool), where
 
 
+def test_langfuses_network_is_joined_by_all_and_declared():
+    """An override: what it names is there, and nobody loses the network of master and workers."""
+    beside = yaml.safe_load((DEPLOY / "compose.langfuse.yaml").read_text())
+    assert beside["services"].keys() == COMPOSE["services"].keys()
+    for service in beside["services"].values():
+        assert service == {"networks": ["default", *beside["networks"]]}
+    assert all(network["external"] for network in beside["networks"].values())
+
+
 def test_what_the_image_copies_is_there():
     sources = [source for line in instructions("COPY") for source in line.split()[:-1]]
     assert len(sources) > 6
