@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from made_report import MadeRun, head_of, typed
 
@@ -66,6 +66,7 @@ positive = st.floats(1e-3, 1e7)
 
 
 @given(positive, st.floats(1.0, 1e7))
+@example(6666667.0, 2.5)
 def test_a_logarithmic_axis_always_has_ticks_one_can_read(low, times):
     """Four to twenty within what is drawn, and a tenth more of it at each end, as Bokeh has it."""
     high = low * times

@@ -122,9 +122,9 @@ def ticks_over(values: Iterable[float | None]) -> list[float]:
 
 def _evenly(low: float, high: float) -> list[float]:
     """Multiples of 1, 2 or 5 of a power of ten, from below ``low`` to above ``high``."""
-    span = max(high - low, low / 10) / _TICKS
-    power = 10.0 ** floor(log10(span))
-    step = next(one * power for one in (1, 2, 5, 10) if one * power >= span)
+    least = max(high - low, low / 10) / _TICKS / 2
+    power = 10.0 ** floor(log10(least))
+    step = next(one * power for one in (1, 2, 5, 10) if one * power >= least)
     first, last = floor(low / step) - 1, ceil(high / step) + 1
     return [number * step for number in range(max(first, 1), last + 1)]
 
