@@ -132,7 +132,7 @@ def exclude_no_tags(environment: Environment) -> None:
 class Interruptible:
     """A context in which a stop ends its user at once. No generator, which takes twice as long.
 
-    Left by an exception, the user's state stays as it is: whoever takes it up says what comes.
+    After an exception the user's state stays "waiting": whoever catches it sets the next one.
     """
 
     __slots__ = ("_user",)

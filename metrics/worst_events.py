@@ -150,7 +150,7 @@ class Worst(list[Example]):
         if rank > self.most:
             return
         begin_us = time_us(event)
-        # Most that miss miss alike: an equal rank is no reason to take an event's lists apart.
+        # Most misses have the same rank: of those only an earlier one is worth a look at its lists.
         if len(self) == KEPT and (rank, begin_us, event.worker, event.seq) >= self[-1][:4]:
             return
         texts = (*event.cell, event.query or "", event.trace_id or "", told, _expected(event))

@@ -38,7 +38,7 @@ UNSEEN_S = 2.0
 ALLOWED = {"rss_mb": 6.0, "files": 4.0, "greenlets": 6.0}
 """Growth over the rest of the run that is none: what an allocator and a connection more take."""
 WAITING_LISTS_MB = 60.0
-"""Under a schedule carol, whose rounds are shorter, gets ahead of her trio, and her lists wait for
+"""Under a schedule carol, whose rounds are shorter, gets ahead of the trio, and its lists wait for
 the others' on the master: 200,000 at most (metrics/rounds.py)."""
 
 SERVICE_FAULTS = (
