@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from mcstress.metrics.event import Item
+from mcstress.metrics.event import Item, Outcome
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
 from mcstress.users.handover_board import Absence, Recordings
@@ -181,5 +181,5 @@ def _leave_out(scope: EventScope, asking: Asking, found: Recordings | Absence) -
         scope.leave_out("skipped", f"{partner} recorded no answer for this role")
         return
     deadline_s = scope.coordinator.run.wait_deadline_s
-    outcome = "unmet" if found == "unmet" else "skipped"
+    outcome: Outcome = "unmet" if found == "unmet" else "skipped"
     scope.leave_out(outcome, REASONS[found].format(partner=partner, deadline_s=deadline_s))
