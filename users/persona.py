@@ -19,7 +19,7 @@ from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.locust_compat import StoppableUser, with_any_tag
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.coordinator_session import enter, has_listeners
+from mcstress.users.coordinator_session import enter, has_listeners, say_once
 
 IDLE_S = 3600.0
 PAUSE_S = 0.5
@@ -91,6 +91,7 @@ class CoordinatorUser(StoppableUser):
         """The target gives it no connection: said once, asked again after a pause."""
         if not self._is_unconnected:
             self._is_unconnected = True
+            say_once(self.environment, "connect", str(fault))
             self.environment.events.user_error.fire(
                 user_instance=self, exception=fault, tb=fault.__traceback__
             )

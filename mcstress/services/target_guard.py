@@ -59,6 +59,7 @@ ANSWERS: dict[str, type] = {"search": Found, "recall": Found, "sizes": Sizes}
 EXPECTED_STEP = "expected a Step, as self.timed(...) makes one"
 EXPECTED_STEPS = "expected steps one after another: yield self.timed(...)"
 EXPECTED_TARGET = "expected a target for one coordinator: self, or another of the class"
+EXPECTED_CLOSED = "expected it to close what connect opened"
 EXPECTED_FAILURE = "expected a failed Step, as self.timed(...) makes of what is raised in it"
 logger = logging.getLogger(__name__)
 
@@ -126,22 +127,15 @@ def guard(kind: type) -> None:
 
 
 class _Faults:
-    """What a class gave that it must not, as failed steps; each kind of fault is said once."""
+    """What a class gave that it must not, as failed steps."""
 
     def __init__(self, kind: type) -> None:
         self._class = kind.__name__
         self._title = getattr(kind, "title", "") or kind.__name__
-        self._told: set[str] = set()
 
     def text(self, method: str, what: str, expected: str) -> str:
-        """The fault as a step's error, and once on the console."""
-        told = f"{self._class}.{method} {what}, {expected}"
-        # What was raised may be worded differently each time: each type of it is said once.
-        about = f"{method} {what.partition(':')[0]}"
-        if about not in self._told:
-            self._told.add(about)
-            logger.error("--target: %s", told)
-        return CLASS_FAULT + told
+        """The fault as a step's error."""
+        return f"{CLASS_FAULT}{self._class}.{method} {what}, {expected}"
 
     def refusal(self, method: str, what: str, expected: str) -> ServiceRefusalError:
         """The fault as an exception, where there is no step."""
@@ -231,7 +225,7 @@ def _close(raw: Any, method: str, faults: _Faults) -> Method:
         try:
             call(self)
         except Exception as fault:  # noqa: BLE001  (the border: a class of a user's own; all is measured)
-            faults.text(method, raised(fault), "expected it to close what connect opened")
+            logger.warning("%s", faults.text(method, raised(fault), EXPECTED_CLOSED))
 
     return guarded
 
