@@ -77,7 +77,7 @@ def test_counts_are_whole_and_latencies_have_their_digits():
 
 
 def test_one_is_no_end_of_a_time_or_a_pace():
-    """"> 1.00" beside other latencies would say that it is not known."""
+    """Beside other latencies "> 1.00" would say that it is not known."""
     assert [milliseconds(value) for value in (1.003, 0.9999, 0.99996)] == ["1.00", "1.000", "1.000"]
     assert [figure(1.0004, unit) for unit in ("ms", "s", "a second")] == ["1.00", "1.000", "1.000"]
     assert (per_second(1.04), per_second(0.01)) == ("1.0", "< 0.1")

@@ -52,7 +52,9 @@ def reading(document: RunDocument, name: str) -> Reading:
         return Reading(f"{found.word}, not certain: {found.meaning}", "fair")
     tone = _TONES.get(found.word, "bad")
     if tone == "good" and _ends(document, name) is None:
-        return Reading(f"{found.word} as far as seen{_seen(document, name)}: {found.meaning}", "held")
+        return Reading(
+            f"{found.word} as far as seen{_seen(document, name)}: {found.meaning}", "held"
+        )
     return Reading(f"{found.word}: {found.meaning}", tone)
 
 
