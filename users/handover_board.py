@@ -10,7 +10,7 @@ from gevent.event import Event as Signal
 
 from mcstress.metrics.event import Item
 
-Absence = Literal["skipped", "unmet"]
+Absence = Literal["skipped", "unmet", "revoked"]
 
 
 class Recordings(msgspec.Struct, frozen=True):
@@ -39,6 +39,7 @@ class HandoverBoard:
         self._present: dict[tuple[str, int], tuple[int, int | None]] = {}
         self._news: dict[tuple[str, int], Signal] = {}
         self._spawning_complete = False
+        self._revocations = 0
 
     def put(self, recordings: Recordings) -> None:
         """Take in what a seat recorded; whoever waits for it goes on."""
@@ -70,17 +71,27 @@ class HandoverBoard:
         for seat in list(self._news):
             self._tell(seat)
 
+    def revoke(self) -> None:
+        """The seats of this process are others': who waits for a partner has none any more."""
+        self._revocations += 1
+        self._present.clear()
+        for seat in list(self._news):
+            self._tell(seat)
+
     def wait(self, persona: str, trio: int, round_: int, deadline_s: float) -> Recordings | Absence:
         """The recordings of ``round_``, or why there will be none.
 
         ``skipped``: the partner was never there, is gone or done, or began after that round;
-        ``unmet``: the partner was there and silent until the deadline (seconds from now).
+        ``unmet``: the partner was there and silent until the deadline (seconds from now);
+        ``revoked``: the seat of whoever waits went to another meanwhile.
         """
-        seat, end = (persona, trio), monotonic() + deadline_s
+        seat, end, revocations = (persona, trio), monotonic() + deadline_s, self._revocations
         rounds = self._recordings.setdefault(seat, {})
         for past in [known for known in rounds if known < round_]:
             del rounds[past]
         while True:
+            if self._revocations != revocations:
+                return "revoked"
             if found := rounds.get(round_):
                 return found
             present = self._present.get(seat)

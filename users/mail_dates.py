@@ -65,12 +65,11 @@ def at_ms_of(scenario: Scenario, mail: Mail) -> int:
 
 def _outside(mail: Mail, scenario: Scenario, hours: float) -> str:
     """Why a message has no place on the clock; empty where it has one."""
-    named = f"{mail.subject or mail.body[:40]!r} of {mail.sender or 'nobody'}"
     if mail.sent_s is None:
-        return f"{named}: has no date, by which the clock places it"
+        return f"{mail.place}: has no date, by which the clock places it"
     if 0 <= at_ms_of(scenario, mail) < hours * HOUR_MS:
         return ""
-    return f"{named}: is of {utc(mail.sent_s):%Y-%m-%d %H:%M} UTC, outside of the clock"
+    return f"{mail.place}: is of {utc(mail.sent_s):%Y-%m-%d %H:%M} UTC, outside of the clock"
 
 
 def _dates(messages: Iterable[Mail]) -> str:

@@ -23,7 +23,7 @@ from mcstress.users.coordinator_session import enter, has_listeners, say_once
 
 IDLE_S = 3600.0
 PAUSE_S = 0.5
-"""Before a coordinator that had nothing to do, lost its seat or never got one, asks again."""
+"""Before a coordinator that had nothing to do, or never got a seat, asks again."""
 
 
 class CoordinatorUser(StoppableUser):
@@ -72,6 +72,7 @@ class CoordinatorUser(StoppableUser):
                         self._finish(coordinator)
                     else:
                         self._give_back()
+                        self.coordinator = enter(self)
                     return
                 make_event()
                 pacer.finished(slot)
@@ -82,6 +83,8 @@ class CoordinatorUser(StoppableUser):
             self._go_on(coordinator)
             raise
         self._go_on(coordinator)
+        # At once: a class's own wait may be minutes, in which it would be missed.
+        self.coordinator = self.coordinator or enter(self)
         if not (made or self._idle):
             # Of the chosen phases none asks anything of this persona: it must not ask all the time.
             with self.interruptible():

@@ -220,13 +220,14 @@ class RunController(RunSession):
         if run.stage >= RunStage.STOPPING or self.runner.state in OVER:
             return
         there = len(run.seats) + run.solo_phase.waiting
+        self._spawn_tracker.look(there)
         complete = self._spawn_tracker.are_complete(there)
         if complete == (run.stage is RunStage.RUNNING):
             return
         run.go(RunStage.RUNNING if complete else RunStage.SPAWNING)
         self.channel.send(messages.Spawned(complete))
         if complete:
-            self._note_absent(run, self._spawn_tracker.absent(there))
+            self._note_absent(run, self._spawn_tracker.never_came(there))
         self._end_where_done(run)
 
     def look_for_absent(self, run: RunState) -> None:

@@ -42,12 +42,13 @@ class SeatAssignment:
         speaker = self._session.part_of(lease.run_uid, sender)
         if speaker is None:
             return
-        run = speaker.run
+        run, asked = speaker.run, (lease, sender)
         self._end_reference(run)
         if lease.persona not in run.run.scenario.personas:
             self._session.dropped.note("of a persona that the run has not", sender, lease.persona)
-        elif not run.solo_phase.holds_back((lease, sender), run.seats):
-            self._line.append((time.monotonic(), (lease, sender)))
+        elif not run.solo_phase.holds_back(asked, run.seats):
+            if all(asked != known for _, known in self._line):
+                self._line.append((time.monotonic(), asked))
             self._seat_line(run)
 
     def _seat_line(self, run: RunState) -> None:

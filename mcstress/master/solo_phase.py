@@ -27,25 +27,25 @@ class SoloPhase:
         self._wait_s = wait_s
         self._questions = questions
         self._since_s: float | None = None
-        self._line: list[SeatAsked] = []
+        self._line: dict[tuple[str, int], SeatAsked] = {}
         self._is_told = wait_s <= 0
         self.lists: RestLists = {}
 
     def holds_back(self, asked: SeatAsked, seats: SeatPool) -> bool:
-        """Whether the request must wait; it is then in line."""
+        """Whether the request must wait; it is then in line, once however often it is sent."""
         if self.is_over or seats.at(asked[0].persona, 1) is None:
             if self._since_s is None:
                 self._since_s = time.monotonic()
             return False
-        self._line.append(asked)
+        self._line[asked[1], asked[0].ticket] = asked
         return True
 
     def admit(self) -> list[SeatAsked]:
         """Those whose wait is over, in the order in which they came."""
         if not self.is_over:
             return []
-        line, self._line = self._line, []
-        return line
+        line, self._line = self._line, {}
+        return [*line.values()]
 
     def note(self, lists: RestLists) -> None:
         """Keep what was found; what comes too late was not found at rest."""

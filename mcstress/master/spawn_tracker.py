@@ -25,22 +25,38 @@ class SpawnTracker:
         self._runner = runner
         self._last_s: float | None = None
         self._spawned_s: float | None = None
+        self._fewest: int | None = None
 
     def begin(self) -> None:
         """A run begins; nobody is there."""
-        self._last_s = self._spawned_s = None
+        self._last_s = self._spawned_s = self._fewest = None
 
     def spawned(self) -> None:
         """Locust has sent out all users."""
         self._last_s = self._spawned_s = time.monotonic()
+        self._fewest = None
 
     def arrived(self) -> None:
         """Somebody took a seat."""
         if self._last_s is not None:
             self._last_s = time.monotonic()
 
+    def look(self, there: int) -> None:
+        """See how many have a seat; to be called often enough to see them all at once."""
+        if self._spawned_s is not None and self._runner.state != STATE_SPAWNING:
+            absent = self.absent(there)
+            self._fewest = absent if self._fewest is None else min(self._fewest, absent)
+
+    def never_came(self, there: int) -> int:
+        """How many have had no seat since Locust sent out all users.
+
+        Whoever lost a seat since, or is on its way to another, was there once.
+        """
+        self.look(there)
+        return self._fewest or 0
+
     def absent(self, there: int) -> int:
-        """How many of the coordinators that were asked for have no seat."""
+        """How many of the coordinators that were asked for have no seat now."""
         others = others_asked_for(self._runner, CoordinatorUser)  # they never take a seat
         return max(0, self._runner.target_user_count - others - there)
 
@@ -58,4 +74,4 @@ class SpawnTracker:
         if self._spawned_s is None or self._runner.state == STATE_SPAWNING:
             return 0
         had_time = time.monotonic() - self._spawned_s > ON_THEIR_WAY_S
-        return self.absent(there) if had_time else 0
+        return self.never_came(there) if had_time else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from itertools import count
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import gevent
 import gevent.lock
@@ -58,6 +58,13 @@ from mcstress.worker.recorder import Recorder
 LEASE_DEADLINE_S = 60.0
 
 logger = logging.getLogger(__name__)
+
+
+class SeatAsked(NamedTuple):
+    """What a user waits for: a seat of its persona."""
+
+    persona: str
+    seat: AsyncResult[Seat]
 
 
 class WorkerRun:
@@ -113,7 +120,7 @@ class WorkerRun:
         self._channel = channel
         self._handing_over = gevent.lock.RLock()
         self._tickets = count(1)
-        self._asked: dict[int, AsyncResult[Seat]] = {}
+        self._asked: dict[int, SeatAsked] = {}
         self._seats: set[Seat] = set()
         self._moving: set[Seat] = set()
         self._done: set[Seat] = set()
@@ -148,16 +155,16 @@ class WorkerRun:
         if len(self._seats) + len(self._asked) >= self._most_users:
             self._refuse_user()
         ticket = next(self._tickets)
-        asked = self._asked[ticket] = AsyncResult()
+        asked = self._asked[ticket] = SeatAsked(persona, AsyncResult())
         seat: Seat | None = None
         try:
             self._channel.send(SeatRequest(self.run.uid, persona, ticket))
-            seat = asked.get(
+            seat = asked.seat.get(
                 timeout=LEASE_DEADLINE_S + REFERENCE_MOST_TIMES * self.welcome.reference_s
             )
         finally:
             self._asked.pop(ticket, None)
-            if seat is None and (granted := asked.value) is not None:
+            if seat is None and (granted := asked.seat.value) is not None:
                 # The user was stopped before it could take it.
                 self.give_back(granted)
         if seat is None:
@@ -180,7 +187,7 @@ class WorkerRun:
         if self.by_clock is not None:
             self.by_clock.seated(seat, from_ms)
         if asked := self._asked.pop(ticket, None):
-            asked.set(seat)
+            asked.seat.set(seat)
         else:
             self.give_back(seat)
 
@@ -194,11 +201,18 @@ class WorkerRun:
             self._channel.send(Release(self.run.uid, seat, until_ms))
 
     def revoke(self) -> None:
-        """The master took us for lost; the seats are others' now."""
+        """The master took us for lost; the seats are others' now.
+
+        What was asked for until then it has forgotten. Where it heard that only now it answers
+        twice, and the second seat goes back.
+        """
         self._seats.clear()
         self._moving.clear()
         self._done.clear()
         self.pacer.revoked()
+        self.board.revoke()
+        for ticket, asked in list(self._asked.items()):
+            self._channel.send(SeatRequest(self.run.uid, asked.persona, ticket))
 
     def move(self, seat: Seat) -> None:
         """The seat's holder is to take a lower one after its round."""

@@ -25,7 +25,8 @@ def test_the_first_trio_sits_at_once_and_all_others_wait_in_line(clock):
         assert not first.holds_back(asked(persona, ticket), seats)
         seats.lease(persona, "worker")
     later = [asked("alice", 3), asked("bob", 4)]
-    assert all(first.holds_back(each, seats) for each in later)
+    assert all(first.holds_back(each, seats) for each in [*later, later[0]])
+    assert first.waiting == 2, "who asks again is in line once"
     assert first.admit() == []
     clock[0] += 15
     assert first.admit() == later

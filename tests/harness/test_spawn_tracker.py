@@ -50,6 +50,20 @@ def test_a_class_that_is_the_locustfiles_no_more_is_counted(tracker):
     assert tracker.absent(60) == 40
 
 
+def test_whoever_had_a_seat_and_is_on_its_way_to_another_took_part(tracker, clock):
+    tracker.spawned()
+    for there in (60, ASKED - 3, 90):  # ten of them gave theirs back
+        tracker.look(there)
+    clock.s += ON_THEIR_WAY_S + 1
+    assert tracker.never_came(80) == 3
+    assert tracker.absent_at_the_end(80) == 3
+    tracker._runner.state = STATE_SPAWNING  # others are asked for
+    tracker.look(ASKED)
+    tracker._runner.state = STATE_RUNNING
+    tracker.spawned()
+    assert tracker.never_came(80) == 20
+
+
 def test_nobody_is_absent_who_is_still_on_the_way(tracker, clock):
     assert tracker.absent_at_the_end(0) == 0, "Locust has yet to send them out"
     tracker.spawned()

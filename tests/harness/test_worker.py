@@ -90,6 +90,21 @@ def test_a_user_has_the_seat_that_it_was_granted_until_it_is_taken_away(run, wir
     assert wire.of(messages.Release) == [], "it is another's now"
 
 
+def test_a_seat_that_was_asked_for_is_asked_for_again_when_the_master_forgot_it(run, wire):
+    user = gevent.spawn(run.lease, "alice")
+    until(lambda: wire.of(messages.SeatRequest))
+    wire.say(messages.Revoked())
+    first, again = wire.of(messages.SeatRequest)
+    assert again == first
+    wire.say(messages.SeatGranted(first.ticket, ALICE, users=3))
+    assert user.get(timeout=5) == ALICE
+    second = msgspec.structs.replace(ALICE, trio=2)
+    wire.say(messages.SeatGranted(first.ticket, second, users=3))
+    assert wire.of(messages.Release) == [messages.Release(run.run.uid, second)]
+    wire.say(messages.Revoked())
+    assert len(wire.of(messages.SeatRequest)) == 2, "nobody waits any more"
+
+
 def test_a_seat_that_comes_for_a_user_who_is_gone_goes_back(run, wire):
     wire.say(messages.SeatGranted(99, ALICE, users=3))
     assert wire.of(messages.Release) == [messages.Release(run.run.uid, ALICE)]

@@ -52,6 +52,19 @@ def test_a_partner_who_was_never_there_is_skipped_when_spawning_is_complete():
     assert waiter.get(timeout=5) == "skipped"
 
 
+def test_who_waits_in_a_seat_that_went_to_another_waits_no_longer():
+    """Else a process that was frozen keeps a user that nobody has any more."""
+    board = HandoverBoard()
+    board.present("alice", 1, 1)
+    waiter = waiting(board)
+    board.revoke()
+    assert waiter.get(timeout=5) == "revoked"
+    later = waiting(board)
+    assert not later.ready(), "it is of a seat that was had since"
+    board.put(recordings())
+    assert later.get(timeout=5) == recordings()
+
+
 def test_a_partner_who_is_there_and_silent_is_unmet_at_the_deadline():
     board = HandoverBoard()
     board.present("alice", 1, 1)

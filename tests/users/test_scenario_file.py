@@ -123,6 +123,14 @@ contract = "north"
             "shifts.#1..to: found 25, expected a number, at most 24",
         ),
         ('shifts = [{ persona = "ann", zone = "UTC", from = 8, to = 8 }]', "to: found 8, expected"),
+        (
+            'shifts = [{ persona = "ann", zone = "UTC", from = 24, to = 0 }]',
+            "to: found 0, expected",
+        ),
+        (
+            'arrivals = [{ phase = "inbox", per_day = 2, by = { email = 1, sms = -1 } }]',
+            "arrivals.#1..by.sms: found -1, expected a number, at least 0",
+        ),
         ('timeline = [{ hour = -1, phase = "surge" }]', "timeline.#1..hour: found -1, expected a"),
         ('timeline = [{ hour = "9", phase = "surge" }]', 'timeline.#1..hour: found "9", expected'),
         (

@@ -17,6 +17,7 @@ from mcstress.evidence.report.plots.arrivals import offered_and_begun, rates
 from mcstress.evidence.run_document import document_of
 from mcstress.metrics.arrivals import OfferedSecond
 from mcstress.metrics.names import METRICS
+from mcstress.metrics.results import FigureReading
 from mcstress.snapshots import LEAST_S, MOST_S, Snapshot, Snapshots
 from mcstress.web.charts import empty_charts
 from mcstress.web.content import content
@@ -109,6 +110,23 @@ def test_the_table_has_every_figure_as_the_document_has_it(document):
     assert marks == sorted(marks, key=lambda one: one != "✗ Checks"), "what failed comes first"
     assert "✗ Checks" in marks
     assert all(isinstance(cell, str) for row in table for cell in row.shown().values())
+
+
+def test_the_tab_calls_no_figure_healthy_that_is_not_certain(document):
+    """It says what the report says: a whole interval that is healthy, or of how many it speaks."""
+    told = {row.name: row.reading for row in rows(document) if row.part != "Checks"}
+    verbatim = told["handover.verbatim.top1_rate"]
+    assert verbatim == "healthy, not certain: a colleague finds what was learnt"
+    assert told["handover.paraphrase.top1_rate"].startswith("healthy: ")
+    swap = {"returned": 0, "swaps": 12}
+    zero = msgspec.structs.replace(
+        document,
+        checks=[],
+        metrics=document.metrics | {"swap": swap},
+        readings=document.readings | {"swap.returned": FigureReading("healthy", "none", "== 0")},
+    )
+    (row,) = (row for row in rows(zero) if row.name == "swap.returned")
+    assert row.reading == "healthy as far as seen (n = 12): none"
 
 
 def test_the_csv_file_can_be_read_back(document):

@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from mcstress.metrics.event import Item
+from mcstress.metrics.event import Item, Outcome
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope
 from mcstress.users.handover_board import Absence, Recordings
@@ -24,6 +24,7 @@ Rewording = Callable[[EventScope, Demand], str | None]
 REASONS: dict[Absence, str] = {
     "skipped": "{partner} was never there, is gone or done, or began later",
     "unmet": "{partner} recorded nothing of this round within {deadline_s:g} s",
+    "revoked": "its process was silent, and its seat went to another while it waited for {partner}",
 }
 
 NO_PARAPHRASE = "no usable paraphrase"
@@ -180,4 +181,5 @@ def _leave_out(scope: EventScope, asking: Asking, found: Recordings | Absence) -
         scope.leave_out("skipped", f"{partner} recorded no answer for this role")
         return
     deadline_s = scope.coordinator.run.wait_deadline_s
-    scope.leave_out(found, REASONS[found].format(partner=partner, deadline_s=deadline_s))
+    outcome: Outcome = "unmet" if found == "unmet" else "skipped"
+    scope.leave_out(outcome, REASONS[found].format(partner=partner, deadline_s=deadline_s))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
+from mcstress.users.scenarios.clock_model import HOURS
 from mcstress.users.scenarios.model import PRIORITIES, MessageType
 from mcstress.users.scenarios.scenario_error import describe, entry, suggestion, unknown
 
@@ -36,7 +37,7 @@ def clock_faults(file: ScenarioFile) -> Iterator[str]:
         place = entry("shifts", index)
         yield from unknown(f"{place}.persona", shift.persona, file.personas, "personas")
         yield from zone_faults(f"{place}.zone", shift.zone)
-        if shift.from_ == shift.to:
+        if shift.from_ == shift.to or (shift.from_, shift.to) == (HOURS, 0):  # of no length
             yield f"{place}.to: found {shift.to:g}, expected another hour than from"
 
 

@@ -27,7 +27,7 @@ from mcstress.evidence.store.integrity import (
     faults_of_document,
     faults_of_lines,
 )
-from mcstress.evidence.store.lines import DECODE_ERRORS, first_record, lines_of
+from mcstress.evidence.store.lines import DECODE_ERRORS, first_line, first_record
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
 from mcstress.metrics.appointments import AppointmentRow, AppointmentRows
@@ -364,7 +364,7 @@ def files_of_run(path: Path) -> FilesOfRun:
 def _left_out(path: Path, uid: str) -> str | None:
     """Why the file at ``path`` is not read; None where it is; empty where it holds no event."""
     try:
-        begin = next(lines_of(path), None) if path.is_file() else None
+        begin = first_line(path) if path.is_file() else None
     except UsageError as fault:
         return str(fault)
     if begin is None:
