@@ -59,6 +59,7 @@ ANSWERS: dict[str, type] = {"search": Found, "recall": Found, "sizes": Sizes}
 EXPECTED_STEP = "expected a Step, as self.timed(...) makes one"
 EXPECTED_STEPS = "expected steps one after another: yield self.timed(...)"
 EXPECTED_TARGET = "expected a target for one coordinator: self, or another of the class"
+EXPECTED_SIZES = "expected whole numbers by corpus"
 EXPECTED_CLOSED = "expected it to close what connect opened"
 EXPECTED_FAILURE = "expected a failed Step, as self.timed(...) makes of what is raised in it"
 logger = logging.getLogger(__name__)
@@ -161,15 +162,17 @@ def _one_step(raw: Any, method: str, faults: _Faults) -> Method:
     @wraps(call)
     def guarded(self: Any, *given: Any, **named: Any) -> Step[Any]:
         begin_s = perf_counter()
+        step: Any
         try:
             step = call(self, *given, **named)
         except Exception as fault:  # noqa: BLE001  (the border: what a class of a user's own does is data here, and counted)
             return faults.step(method, begin_s, raised(fault), EXPECTED_FAILURE)
         if other := _other_than_step(step):
             return faults.step(method, begin_s, f"gave {other}", EXPECTED_STEP)
-        if step.error is None and (fault := _answer_fault(method, step, due)):
-            step.error, step.answer = faults.text(method, *fault), None
-        return step
+        given_step: Step[Any] = step
+        if given_step.error is None and (wrong := _answer_fault(method, given_step, due)):
+            given_step.error, given_step.answer = faults.text(method, *wrong), None
+        return given_step
 
     return guarded
 
@@ -269,10 +272,10 @@ def _answer_fault(method: str, step: Step[Any], due: type | None) -> tuple[str, 
     if due is Sizes:
         try:
             msgspec.convert(msgspec.to_builtins(step.answer), Sizes)
-        except (msgspec.ValidationError, TypeError) as error:
-            is_type = isinstance(error, msgspec.ValidationError)
-            said = type_fault(error, "answer") if is_type else clip(str(error))
-            return f"gave Sizes with {said}", "expected whole numbers by corpus"
+        except msgspec.ValidationError as error:
+            return f"gave Sizes with {type_fault(error, 'answer')}", EXPECTED_SIZES
+        except TypeError as error:
+            return f"gave Sizes with {clip(str(error))}", EXPECTED_SIZES
     return None
 
 
