@@ -13,9 +13,8 @@ import msgspec
 from mcstress.errors import ServiceRefusalError
 from mcstress.services.failure_reason import clip
 from mcstress.services.step import Step
-from mcstress.services.target import Found, Search
+from mcstress.services.target import CLASS_FAULT, Found, Search
 from mcstress.services.target_class import OPTION, asked, make_target
-from mcstress.services.target_guard import CLASS_FAULT
 from mcstress.services.trace_context import TraceContext
 from mcstress.settings import Settings
 from mcstress.users.relevance import Rules

@@ -22,7 +22,7 @@ from mcstress.services.http.bearer_token import (
     withheld,
 )
 from mcstress.services.step import Step
-from mcstress.services.target_guard import CLASS_FAULT
+from mcstress.services.target import CLASS_FAULT
 from mcstress.users.coordinator import Coordinator, WorkerContext
 from mcstress.users.run import Run, Seat
 

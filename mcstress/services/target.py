@@ -32,6 +32,9 @@ UPDATE, DELETE, FORGET = "index.update", "index.delete", "playbook.forget"
 
 FATES: tuple[Fate, ...] = get_args(Fate)
 
+CLASS_FAULT = "target class: "
+"""How a step's ``error`` begins where a class of a user's own gave what no target gives."""
+
 INBOX_BYTES = 8192
 """An inbox must refuse a longer body (docs/wire.md); that refusal is not counted as a failure."""
 

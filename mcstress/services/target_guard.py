@@ -23,6 +23,7 @@ from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_f
 from mcstress.services.step import Step
 from mcstress.services.target import (
     ADD,
+    CLASS_FAULT,
     DELETE,
     FORGET,
     INBOX,
@@ -34,9 +35,6 @@ from mcstress.services.target import (
     Target,
 )
 from mcstress.services.trace_context import new_span_id
-
-CLASS_FAULT = "target class: "
-"""How a step's ``error`` begins where a class of a user's own gave what no target gives."""
 
 ARGUMENTS = {
     "capabilities": (), "notes": (), "connect": (), "close": (), "sizes": (), "probe": (),

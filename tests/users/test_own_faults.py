@@ -15,7 +15,7 @@ from mcstress.services.http import dns as addresses
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.step import Step
-from mcstress.services.target_guard import CLASS_FAULT
+from mcstress.services.target import CLASS_FAULT
 from mcstress.services.trace_context import TraceContext
 from mcstress.users import coordinator_session as entrance
 from mcstress.users.coordinator_session import Reporter
