@@ -16,6 +16,9 @@ from mcstress.metrics.metric import Faults, Unit
 LISTS_KEPT = 200_000
 """Lists that wait at most, about 80 MB; beyond it the oldest rounds are given up."""
 
+SHARED_FROM = 10_000
+"""Beyond so many, lists that come share their strings with others: 400 bytes and not 1,000."""
+
 TrioRound = tuple[int, int]
 
 
@@ -83,7 +86,8 @@ class Rounds:
     def _keep(self, key: TrioRound, lists: dict[CellKey, Listed]) -> None:
         present = self.waiting.setdefault(key, {})
         self._lists += len(lists)
-        present.update(map(_shared, lists.items()))
+        many = self._lists > SHARED_FROM
+        present.update(map(_shared, lists.items()) if many else lists)
         if self._cells is not None and len(present) >= self._cells:
             self._lists -= len(self.waiting.pop(key))
         if self._lists > LISTS_KEPT:
@@ -120,7 +124,7 @@ class Rounds:
 
 
 def _shared(held: tuple[CellKey, Listed]) -> tuple[CellKey, Listed]:
-    """The same of strings that all lists share: a message brings its own, two thirds of a list."""
+    """The same of strings that all lists share: a message brings its own."""
     (contract, role), listed = held
     if listed.ids is not None:
         listed = msgspec.structs.replace(listed, ids=tuple(map(intern, listed.ids)))
