@@ -25,9 +25,12 @@ from benchmarks.turns import ALL_IN, Turn, turns_of
 from mcstress.services.gateway.client import SEARCH
 
 TURNS = 11
-RUNS = 3
-RUN_S = 20
+RUNS = 2
 USERS = 50
+RUN_REQUESTS = 500_000
+"""Of a whole run: so many that its start and its report are a tenth of it."""
+REQUESTS_A_ROUND = 12
+"""A user's searches in a round of the phases of ``SEARCHING``."""
 HEY = "hey"
 OURS, FAST = "a whole run with its report", "a whole run of FastHttpUser"
 FAST_LOCUSTFILE = f"""\
@@ -36,9 +39,14 @@ from locust import FastHttpUser, task
 BODY = {BODY!r}
 
 class Searcher(FastHttpUser):
+    made = 0
+
     @task
     def search(self):
         self.client.post({SEARCH.path!r}, data=BODY, headers={{"Content-Type": "application/json"}})
+        Searcher.made += 1
+        if Searcher.made == {RUN_REQUESTS}:
+            self.environment.runner.quit()
 """
 
 
@@ -74,7 +82,8 @@ def _hey_turn(url: str, folder: Path) -> Turn:
 
 def _our_run(url: str, folder: Path) -> float:
     reports = ["--report-dir", folder, "--langfuse-env", folder / "none", "--llm-host", url]
-    return _cpu_us(url, [*reports, *SEARCHING])
+    rounds = RUN_REQUESTS // (USERS * REQUESTS_A_ROUND)
+    return _cpu_us(url, [*reports, *SEARCHING, "--rounds", rounds])
 
 
 def _fast_run(url: str, folder: Path) -> float:
@@ -85,7 +94,7 @@ def _fast_run(url: str, folder: Path) -> float:
 
 def _cpu_us(url: str, arguments: list[object]) -> float:
     """CPU of a Locust of its own, in µs for each request that the services had of it."""
-    load = ["--headless", "--only-summary", "-u", USERS, "-r", USERS, "-t", f"{RUN_S}s"]
+    load = ["--headless", "--only-summary", "-u", USERS, "-r", USERS]
     command = [sys.executable, "-m", "locust", *load, "--host", url, *arguments]
     environment = {name: value for name, value in os.environ.items() if "LANGFUSE" not in name}
     before, requests = resource.getrusage(resource.RUSAGE_CHILDREN), _requests(url)
