@@ -31,8 +31,8 @@ from mcstress.errors import UsageError
 from mcstress.evidence.run_document import head_of as json_of
 from mcstress.evidence.store.document import write_document
 from mcstress.evidence.store.history import History, blaming, read_run
-from mcstress.evidence.store.run_files import files_of_run
 from mcstress.evidence.store.paths import ReportPaths
+from mcstress.evidence.store.run_files import files_of_run
 from mcstress.evidence.store.segment import Segment
 from mcstress.metrics.event import encoder
 
