@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,10 +62,11 @@ def fixed_services() -> Iterator[str]:
             server.kill()
 
 
-def load(url: str, *arguments: object, seconds: int) -> Load:
-    """Run Locust for ``seconds``, headless."""
+def load(url: str, *arguments: object, seconds: int, within: Sequence[object] = ()) -> Load:
+    """Run Locust for ``seconds``, headless; ``within`` another command that starts it."""
     with TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
+        command = [*map(str, within), sys.executable, "-m", "locust", "--headless"]
+        command += ["--only-summary"]
         command += ["--run-time", f"{seconds}s", "--stop-timeout", "10", "--host", url]
         command += ["--llm-host", url, "--report-dir", folder, "--evidence", "none"]
         command += ["--langfuse-env", f"{folder}/none", *map(str, arguments)]
