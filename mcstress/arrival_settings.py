@@ -63,8 +63,9 @@ def arrivals_of(options: Namespace) -> ArrivalSettings | None:
         return None
     rate = _rate(text, getattr(options, "run_time", None))
     if str(options.think_time).strip() not in ("", "0", "0.0"):
+        mode = "--find-capacity" if options.find_capacity else "--arrival-rate"
         raise UsageError(
-            f"--think-time: found {options.think_time!r} with --arrival-rate, expected one of the "
+            f"--think-time: found {options.think_time!r} with {mode}, expected one of the "
             "two: a schedule says when events begin"
         )
     return ArrivalSettings(rate, kind, max_wait_s, bool(options.find_capacity))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CHANNELS: tuple[str, ...] = get_args(MessageType)
 WEIGHED = (*CHANNELS, *PRIORITIES)
 FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2999, 12, 31)
-"""Of hour 0: with the shifts before it and the hours after it, in any zone, all have a Unix time."""
+"""Of hour 0: shifts before it and hours after it have a Unix time too, whatever the zone."""
 
 
 def clock_faults(file: ScenarioFile) -> Iterator[str]:
