@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mcstress.evidence.compare import multiple_testing
-from mcstress.evidence.compare.multiple_testing import RunFigure, family_p, least_p
+from mcstress.evidence.compare.multiple_testing import RunFigure, family_p, interval, least_p
+from mcstress.evidence.compare.speed import welch
 
 FAMILY = 15
 
@@ -72,6 +73,52 @@ def test_one_figure_alone_has_scipys_permutation_p():
         (a, b), lambda x, y: statistic(x, y, 0.05), alternative="greater", n_resamples=np.inf
     )
     assert family_p([RunFigure(a, b)]) == pytest.approx([theirs.pvalue])
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (5, 4), (5, 5)])
+def test_the_interval_holds_the_shifts_that_scipys_permutation_test_does_not_reject(sizes):
+    rng = np.random.default_rng(sum(sizes))
+    a, b = (rng.normal(mean, 0.2, size) for mean, size in zip((0, 0.3), sizes, strict=True))
+    low, high = interval(RunFigure(a.tolist(), b.tolist()))
+    near = 1e-6
+    for shift, rejected in (
+        (low - near, True), (low + near, False), (high - near, False), (high + near, True),
+    ):  # fmt: skip
+        theirs = stats.permutation_test(
+            (a, b - shift),
+            lambda x, y: statistic(x, y, 0.05),
+            alternative="greater",
+            n_resamples=np.inf,
+        )
+        assert bool(theirs.pvalue <= 0.05) is rejected, shift
+
+
+def test_what_is_proven_is_shown_by_an_interval_without_0_where_welchs_has_it():
+    """One run of b went astray: every run of it is slower, and their mean is hardly known."""
+    a, b = [0.0, 0.02, -0.02, 0.01], [0.3, 0.35, 0.28, 2.0]
+    half, _ = welch(a, b)
+    assert fmean(b) - fmean(a) < half
+    assert family_p([RunFigure(a, b)]) == pytest.approx([2 / 70])
+    low, high = interval(RunFigure(a, b))
+    assert 0 < low < fmean(b) - fmean(a) < high
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_the_interval_of_a_figure_has_0_just_where_its_own_test_does_not_reject_it(data):
+    value = st.integers(-100, 100).map(lambda n: n / 50)
+    a, b = (data.draw(st.lists(value, min_size=4, max_size=4)) for _ in range(2))
+    figure = RunFigure(a, b, data.draw(st.sampled_from([0.01, 0.05, 0.5])))
+    shown = interval(figure)
+    if len({*a}) == len({*b}) == 1:
+        assert shown is None
+    else:
+        assert (shown[0] <= 0 <= shown[1]) is (family_p([figure])[0] > 0.05)
+        assert shown[0] <= fmean(b) - fmean(a) <= shown[1]
+
+
+def test_too_few_runs_have_no_interval_of_a_test():
+    assert interval(RunFigure([0.0, 0.1, 0.2], [5.0, 5.1, 5.2])) is None
 
 
 @pytest.mark.parametrize(("a", "b", "least"), [(3, 3, 0.1), (4, 4, 2 / 70), (4, 5, 1 / 126)])

@@ -101,10 +101,22 @@ def _signs(number: int) -> list[Floats]:
 def _without_spread(values: Floats, span: float) -> tuple[float, float]:
     """Equal differences say nothing of their spread.
 
-    Bonett and Price's interval (2012) instead: one difference of ``span`` added either way.
+    Bonett and Price's interval (2012) instead: one difference of ``span`` added either way. The
+    test rejects 0 where all differences have the same sign. So towards 0 it ends where one
+    difference of their own size, added either way, has it end: that is never at 0.
     """
-    size = len(values) + 2
-    mean = float(values.sum()) / size
-    variance = (float((values**2).sum()) + 2 * span**2) / size - mean**2
-    half = _Z * (variance / size) ** 0.5
-    return max(mean - half, -span), min(mean + half, span)
+    low, high = _with_one_either_way(values, span)
+    value = float(values[0])
+    if abs(value) > _SLACK and low <= 0 <= high:
+        nearer, farther = _with_one_either_way(values, abs(value))
+        low, high = (nearer, high) if value > 0 else (low, farther)
+    return max(low, -span), min(high, span)
+
+
+def _with_one_either_way(values: Floats, size: float) -> tuple[float, float]:
+    """The interval of the mean with differences of ``size`` and of -``size`` added."""
+    number = len(values) + 2
+    mean = float(values.sum()) / number
+    variance = (float((values**2).sum()) + 2 * size**2) / number - mean**2
+    half = _Z * (variance / number) ** 0.5
+    return mean - half, mean + half
