@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,10 +70,11 @@ def fixed_services() -> AbstractContextManager[str]:
     return services(SERVER)
 
 
-def load(url: str, *arguments: object, seconds: int) -> Load:
-    """Run Locust for ``seconds``, headless."""
+def load(url: str, *arguments: object, seconds: int, within: Sequence[object] = ()) -> Load:
+    """Run Locust for ``seconds``, headless; ``within`` another command that starts it."""
     with TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
+        command = [*map(str, within), sys.executable, "-m", "locust", "--headless"]
+        command += ["--only-summary"]
         command += ["--run-time", f"{seconds}s", "--stop-timeout", "10", "--host", url]
         command += ["--llm-host", url, "--report-dir", folder, "--evidence", "none"]
         command += ["--langfuse-env", f"{folder}/none", *map(str, arguments)]
