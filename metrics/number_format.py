@@ -15,7 +15,11 @@ DIGITS = 3
 MOST_DIGITS = 17
 MINUS = "\u2212"
 ENDS = (-1.0, 0.0, 1.0)
-"""What no value is rounded to that is not there."""
+"""What no share or difference of shares is rounded to that is not there."""
+ZERO = (0.0,)
+"""The same of times and rates: 1 ms is a value as others are, and "> 1 ms" says it is not known."""
+UNBOUNDED = frozenset({"s", "a second"})
+"""The units of figures to which 1 is no end."""
 
 MINUTES, HOURS = 60, 24
 SLACK = 1e-6
@@ -26,12 +30,20 @@ Claim = tuple[str, float, float]
 
 
 def shown(
-    value: float, digits: int = DIGITS, *, limits: Sequence[float] = (), sign: bool = False
+    value: float,
+    digits: int = DIGITS,
+    *,
+    limits: Sequence[float] = (),
+    sign: bool = False,
+    ends: Sequence[float] = ENDS,
 ) -> str:
-    """``value`` with ``digits`` after the point, or more where a limit is near."""
+    """``value`` with ``digits`` after the point, or more where a limit is near.
+
+    ``ends``: what it is never rounded to; those of a share, if not told.
+    """
     text = ""
     for more in range(digits, MOST_DIGITS + 1):
-        text, low, high = _claim(value, more, sign=sign)
+        text, low, high = _claim(value, more, ends, sign=sign)
         if not any(_crosses(value, low, high, limit) for limit in limits):
             break
     return text.replace("-", MINUS)
@@ -43,13 +55,13 @@ def figure(value: float, unit: str, *, limits: Sequence[float] = ()) -> str:
         return f"{value:,.0f}"
     if unit == "ms":
         return milliseconds(value, limits=limits)
-    return shown(value, limits=limits)
+    return shown(value, limits=limits, ends=ZERO if unit in UNBOUNDED else ENDS)
 
 
 def milliseconds(value: float, *, limits: Sequence[float] = ()) -> str:
     """A latency in ms, to three significant digits and never finer than a microsecond."""
     digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3  # noqa: PLR2004  (the digits' own steps)
-    return shown(value, digits, limits=limits)
+    return shown(value, digits, limits=limits, ends=ZERO)
 
 
 def beyond(at_least_ms: float) -> str:
@@ -87,11 +99,11 @@ def plural(number: int, noun: str, nouns: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
-def _claim(value: float, digits: int, *, sign: bool) -> Claim:
+def _claim(value: float, digits: int, ends: Sequence[float], *, sign: bool) -> Claim:
     """The rounded value; where that is an end which the value is not, which side it is on."""
     form = f"{'+' if sign else ''},.{digits}f"
     rounded, step = round(value, digits), 10.0**-digits
-    if rounded == value or rounded not in ENDS:
+    if rounded == value or rounded not in ends:
         return f"{rounded + 0.0:{form}}", rounded, rounded
     if value > rounded:
         # Just above 0 is below a step; just above 1 (or -1) is above it.

@@ -141,7 +141,7 @@ def evaluate_search(
     for check in checks:
         if check.metric.startswith("capacity."):
             outcomes += [
-                msgspec.structs.replace(outcome, reason=capacity_reading(trials))
+                msgspec.structs.replace(outcome, reason=capacity_reading(trials).rstrip("."))
                 if outcome.verdict == "unknown" and how["complete"]
                 else outcome
                 for outcome in evaluate([check], results, **how)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mailbox
 import math
 import re
+import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email import policy
@@ -19,6 +20,7 @@ from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import msgspec
 
@@ -40,12 +42,21 @@ OF_WORD: dict[str, Priority] = {
 PARSER_ERRORS = MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError
 """The standard library's parser has faults of its own for headers that are none."""
 NO_TEXT = ("script", "style", "head", "title", "template")
+HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+CELLS = ("td", "th")
+BLOCKS = (
+    "address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "footer", "form",
+    "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre",
+    "section", "table", "tr", "ul",
+)  # fmt: skip
+"""Elements that stand on lines of their own; others, as ``<b>``, may begin within a word."""
 
 
 class Mail(msgspec.Struct, frozen=True):
     """One email or SMS. ``sent_s`` is Unix time; ``key`` is the same for equal messages.
 
-    ``attachments``: the names of what is left out.
+    ``attachments``: the names of what is left out. ``place``: the file, and where in it, which is
+    how a message is named: what it says is real people's.
     """
 
     type: MessageType
@@ -56,6 +67,7 @@ class Mail(msgspec.Struct, frozen=True):
     sent_s: float | None = None
     attachments: list[str] = []
     key: str = ""
+    place: str = ""
 
 
 class MailSource(msgspec.Struct, frozen=True):
@@ -105,12 +117,14 @@ def read_mail(path: Path, rules: list[PriorityRule], option: str = "--inbox") ->
     left_out, size = 0, 0
     try:
         for place, reader, content in _contents(path, option):
-            if len(found) == MOST_MESSAGES or size + len(content) > MOST_BYTES:
+            if isinstance(content, str):
+                left_out, reason = left_out + 1, content
+            elif len(found) == MOST_MESSAGES or size + len(content) > MOST_BYTES:
                 left_out += 1
                 reason = f"beyond {MOST_MESSAGES:,} messages or {MOST_BYTES // 1_000_000} MB"
             else:
                 try:
-                    found.append(reader(content, rules))
+                    found.append(msgspec.structs.replace(reader(content, rules), place=place))
                     size += len(content)
                     continue
                 except UnreadableError as fault:
@@ -135,14 +149,20 @@ def read_mail(path: Path, rules: list[PriorityRule], option: str = "--inbox") ->
     )
 
 
-def _contents(path: Path, option: str) -> Iterator[tuple[str, Reader, bytes]]:
-    """Every message with the place that it stands at; files are read one at a time."""
+def _contents(path: Path, option: str) -> Iterator[tuple[str, Reader, bytes | str]]:
+    """Every message with the place that it stands at; files are read one at a time.
+
+    Of one of a folder's files that cannot be read, the reason.
+    """
     if path.is_dir():
         files = sorted(one for one in path.rglob("*") if one.suffix.lower() == ".eml")
         for file in files:
-            yield str(file.relative_to(path)), _of_email, _bytes_of(file)
+            if not file.is_dir():
+                yield _one_line(str(file.relative_to(path))), _of_email, _file_of_folder(file)
     elif not path.exists():
         raise UsageError(f"{option} {path}: found no such file or folder")
+    elif not path.is_file():
+        raise UsageError(f"{option} {path}: found a pipe or a device, expected a file or a folder")
     elif path.suffix.lower() == ".eml":
         yield path.name, _of_email, _bytes_of(path)
     elif path.suffix.lower() in (".jsonl", ".ndjson"):
@@ -152,6 +172,14 @@ def _contents(path: Path, option: str) -> Iterator[tuple[str, Reader, bytes]]:
                     yield f"{path.name}, line {number}", _of_line, line
     else:
         yield from _of_mbox(path)
+
+
+def _file_of_folder(file: Path) -> bytes | str:
+    """What is in it, or why it cannot be read. A pipe is not opened: that may take for ever."""
+    try:
+        return _bytes_of(file) if stat.S_ISREG(file.stat().st_mode) else "is no file"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
 
 
 def _bytes_of(file: Path) -> bytes:
@@ -195,11 +223,7 @@ def _of_email(content: bytes, rules: list[PriorityRule]) -> Mail:
             raise UnreadableError("has no header")
         part = email.get_body(("plain", "html"))
         body = "" if part is None else _text_of(part)
-        attachments = [
-            _one_line(part.get_filename() or "unnamed")
-            for part in email.walk()
-            if part.get_content_disposition() == "attachment"
-        ]
+        attachments = [*_attachments(email, part)]
         sender, subject = _header(email, "From"), _header(email, "Subject")
         priority = _of_headers(email) or _by_rule(rules, subject, body)
         mail = Mail("email", sender, subject, body, priority, _sent_s(email), attachments)
@@ -208,17 +232,42 @@ def _of_email(content: bytes, rules: list[PriorityRule]) -> Mail:
     return _checked(mail)
 
 
+def _attachments(part: MIMEPart, body: MIMEPart | None) -> Iterator[str]:
+    """The names of parts that are left out: files, whatever they say of themselves, and messages.
+
+    Many programs attach a file without saying that it is an attachment.
+    """
+    if part is body:
+        return
+    name, kind = part.get_filename(), part.get_content_maintype()
+    if name or kind == "message" or part.get_content_disposition() == "attachment":
+        yield _one_line(name or "unnamed")
+    elif part.is_multipart():
+        for one in part.iter_parts():
+            yield from _attachments(one, body)
+
+
 def _text_of(part: MIMEPart) -> str:
     """The text of a part; of HTML, what one sees of it."""
     text = _decoded(part)
-    if part.get_content_type() != "text/html":
-        return text
+    return _seen(text) if part.get_content_type() == "text/html" else text
+
+
+def _seen(html: str) -> str:
+    """The text of a page as it is seen: a line for each block, whatever stands within it."""
     from bs4 import BeautifulSoup  # noqa: PLC0415  (a tenth of a second, for HTML mail alone)
 
-    page = BeautifulSoup(text, "html.parser")
-    for unseen in page(NO_TEXT):
+    page = BeautifulSoup(html, "html.parser")
+    for unseen in [*page(NO_TEXT), *page(style=HIDDEN)]:
         unseen.decompose()
-    lines = (line.strip() for line in page.get_text("\n").splitlines())
+    for text in page.find_all(string=True):
+        text.replace_with(re.sub(r"\s+", " ", text))
+    for cell in page(CELLS):
+        cell.insert_after(" ")
+    for block in page(BLOCKS):
+        block.insert_before("\n")
+        block.insert_after("\n")
+    lines = (re.sub(r" +", " ", line).strip() for line in page.get_text().splitlines())
     return "\n".join(line for line in lines if line)
 
 
@@ -240,7 +289,9 @@ def _header(email: EmailMessage, name: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text.encode(errors="replace").decode()).strip()
+    """On one line, without control characters: it is shown in terminals."""
+    line = " ".join(text.encode(errors="replace").decode().split())
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(sign) == "Cc" else sign for sign in line)
 
 
 def _of_headers(email: EmailMessage) -> Priority | None:

@@ -47,7 +47,7 @@ def within_the_clock(source: MailSource, scenario: Scenario, hours: float) -> Ma
     if not found:
         raise UsageError(
             f"{source.source}: found {_dates(source.messages)}, expected a message between "
-            f"{scenario.start} and {_ends(scenario, hours)}, the {hours:g} hours of --clock; "
+            f"{_at(scenario, 0)} and {_at(scenario, hours)} UTC, the {hours:g} hours of --clock; "
             "start in the scenario is the day of hour 0"
         )
     return msgspec.structs.replace(
@@ -65,12 +65,11 @@ def at_ms_of(scenario: Scenario, mail: Mail) -> int:
 
 def _outside(mail: Mail, scenario: Scenario, hours: float) -> str:
     """Why a message has no place on the clock; empty where it has one."""
-    named = f"{mail.subject or mail.body[:40]!r} of {mail.sender or 'nobody'}"
     if mail.sent_s is None:
-        return f"{named}: has no date, by which the clock places it"
+        return f"{mail.place}: has no date, by which the clock places it"
     if 0 <= at_ms_of(scenario, mail) < hours * HOUR_MS:
         return ""
-    return f"{named}: is of {utc(mail.sent_s):%Y-%m-%d %H:%M} UTC, outside of the clock"
+    return f"{mail.place}: is of {utc(mail.sent_s):%Y-%m-%d %H:%M} UTC, outside of the clock"
 
 
 def _dates(messages: Iterable[Mail]) -> str:
@@ -81,5 +80,5 @@ def _dates(messages: Iterable[Mail]) -> str:
     return f"messages from {utc(dates[0]):%Y-%m-%d %H:%M} to {utc(dates[-1]):%Y-%m-%d %H:%M} UTC"
 
 
-def _ends(scenario: Scenario, hours: float) -> str:
-    return f"{hour_0(scenario) + timedelta(hours=hours):%Y-%m-%d %H:%M} UTC"
+def _at(scenario: Scenario, hours: float) -> str:
+    return f"{hour_0(scenario) + timedelta(hours=hours):%Y-%m-%d %H:%M}"

@@ -23,6 +23,11 @@ def events_of_a_trio(run: Run) -> dict[str, int]:
     }
 
 
+def begins_with_a_part(run: Run) -> bool:
+    """Whether the part of a round that seats begin with lacks phases that a whole one has."""
+    return not run.mix and any(PHASES[phase].needs for phase in run.phases[1:])
+
+
 def phases_from(run: Run, trio: int, trios: int) -> list[str]:
     """The phases of the first round of ``trio``, of 1 to ``trios``: all of it for the first."""
     events = events_of_a_trio(run)

@@ -3,6 +3,10 @@
 The rates are those of ``metrics.capacity_search``. A trial lasts for as many whole rounds of all
 seats as ten seconds have room for, one at least, so that all have the same mix of phases. In the
 pause after it nothing is offered until nothing waits and all events that began are counted.
+
+The first part of a round that seats begin with lacks the phases that need a baseline
+(load/round_places.py): a trial of it would have a mix that no later one has. So a round that is
+judged in no trial goes before the first, where there are such phases.
 """
 
 from __future__ import annotations
@@ -15,13 +19,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mcstress.load.round_places import events_of_a_trio
+from mcstress.load.round_places import begins_with_a_part, events_of_a_trio
 from mcstress.load.schedule import TrialPlan
 from mcstress.master.offered_load import Offering
 from mcstress.metrics.arrivals import Offered, Trial
 from mcstress.metrics.band import BandEntry
 from mcstress.metrics.capacity import capacity_reading, per_s
 from mcstress.metrics.capacity_search import CapacitySearch
+from mcstress.metrics.number_format import a_second
 from mcstress.metrics.trial_judgement import Circumstances, Watched, judged
 from mcstress.process.loop_lag import LoopSecond
 from mcstress.services.clock import CLOCK
@@ -33,6 +38,8 @@ SHORTEST_S = 10
 RECOVERS_WITHIN_S = 30.0
 COUNTED_WITHIN_S = 15.0
 """An event that began may be under way for longer: a look for a new resume takes ten seconds."""
+NO_TRIAL = 0
+"""What the seconds of the warm-up have as the number of their trial."""
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +55,7 @@ class CapacityTrials:
         self._watched: Counter[int] = Counter()
         self._saturated: Counter[int] = Counter()
         self._calm_since_s: float | None = None
+        self._warm_up_ends_s: float | None = None
 
     @property
     def is_over(self) -> bool:
@@ -64,24 +72,45 @@ class CapacityTrials:
         """Begin the next trial, wait for the end of the last one, or judge it."""
         if offering.begin_s is None or self.is_over:
             return
-        if not self.trials or self.trials[-1].held is not None:
+        trial = self.trials[-1] if self.trials else None
+        if trial is None and self._warm_up_ends_s is None:
+            self._warm_up(run, offering)
+        end_s = trial.begins + trial.seconds if trial else self._warm_up_ends_s or 0.0
+        if trial is not None and trial.held is not None:
             self._begin(run, offering)
+        elif self._is_still(run, offering, end_s):
+            if trial is None:
+                self._begin(run, offering)
+            else:
+                self._judge(run, offering, trial)
+
+    def _warm_up(self, run: RunState, offering: Offering) -> None:
+        """Offer the first rate for a round that is of no trial, where seats begin with a part."""
+        assert offering.begin_s is not None
+        self._warm_up_ends_s = 0.0
+        if not begins_with_a_part(run.run):
             return
-        trial, now_s = self.trials[-1], CLOCK.now_s()
-        end_s = trial.begins + trial.seconds
+        rate, second = self.search.rate_per_s or 0.0, offering.next_second()
+        seconds = _seconds(run, rate)
+        self._plan.begin(NO_TRIAL, rate, second, seconds)
+        self._warm_up_ends_s = offering.begin_s + second + seconds
+        logger.info(
+            "warm-up, a round that is of no trial: %s/s are offered for %d s",
+            a_second(rate),
+            seconds,
+        )
+
+    def _is_still(self, run: RunState, offering: Offering, end_s: float) -> bool:
+        """Whether nothing waits after ``end_s`` and all is counted, or it is given up."""
+        now_s = CLOCK.now_s()
         if now_s < end_s:
-            return
-        waiting = offering.waiting(run.registry.parts.values())
-        if waiting:
+            return False
+        if offering.waiting(run.registry.parts.values()):
             self._calm_since_s = None
-            if now_s < end_s + RECOVERS_WITHIN_S:
-                return
-        else:
-            self._calm_since_s = self._calm_since_s or now_s
-            counted = run.figures.scheduled >= _begun(run)
-            if not counted and now_s < self._calm_since_s + COUNTED_WITHIN_S:
-                return
-        self._judge(run, offering, trial, waiting)
+            return now_s >= end_s + RECOVERS_WITHIN_S
+        self._calm_since_s = self._calm_since_s or now_s
+        counted = run.figures.scheduled >= _begun(run)
+        return counted or now_s >= self._calm_since_s + COUNTED_WITHIN_S
 
     def _begin(self, run: RunState, offering: Offering) -> None:
         rate = self.search.rate_per_s
@@ -100,7 +129,7 @@ class CapacityTrials:
         self.trials.append(trial)
         logger.info("trial %d: %s are offered for %d s", number, per_s(trial), seconds)
 
-    def _judge(self, run: RunState, offering: Offering, trial: Trial, waiting: int) -> None:
+    def _judge(self, run: RunState, offering: Offering, trial: Trial) -> None:
         offered = Offered(offering.seconds_so_far(), run.unserved.rows())
         entry = run.figures.trial(trial, offered, run.system.target.candidates)
         self._lowest = self._lowest or entry
@@ -113,7 +142,7 @@ class CapacityTrials:
                 sum(self._watched[second] for second in its),
                 sum(self._saturated[second] for second in its),
             ),
-            waiting=waiting,
+            waiting=offering.waiting(run.registry.parts.values()),
         )
         self.trials[-1] = trial = judged(trial, entry, by)
         self.search.take(trial)

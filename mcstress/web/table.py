@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from mcstress.evidence.document_parts import Completeness, SinkTracing, lost_by_reason
 from mcstress.evidence.report import formatting
+from mcstress.evidence.report.readings import reading
 from mcstress.evidence.report.verdict_line import verdict_line
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.metric import COUNT
@@ -112,7 +113,6 @@ def _figures(document: RunDocument) -> Iterator[FigureRow]:
     for name, metric in METRICS.items():
         if not metric.label:
             continue
-        read = document.readings.get(name)
         yield FigureRow(
             part=name.partition(".")[0].capitalize(),
             figure=document.words.fill(metric.label),
@@ -120,7 +120,9 @@ def _figures(document: RunDocument) -> Iterator[FigureRow]:
             value=document.figure(name),
             ci95=document.figure(metric.interval) if metric.interval else None,
             samples=document.figure(metric.samples),
-            reading=f"{read.word}: {read.meaning}" if read else "",
+            reading=reading(document, name).words
+            if metric.ranges and name in document.readings
+            else "",
         )
 
 

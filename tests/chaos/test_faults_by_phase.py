@@ -10,27 +10,28 @@ import time
 
 import psutil
 import pytest
-from chaos.fault_proxy import FAULTS, TIMEOUT_S, FaultProxy
+from chaos.fault_proxy import FAULTS, PATIENT_S, TIME_OUT, TIMEOUT_S, WAITED_S, FaultProxy
 from endtoend.accounts import check_nothing_is_double, go_on, steps_of
 from endtoend.deployments import local
 from standin.process import Standin
 
-RUN = ("-u", 3, "-r", 3, "--rounds", 1, "--timeout", TIMEOUT_S, "--max-answer", "5MB")
+RUN = ("-u", 3, "-r", 3, "--rounds", 1, "--max-answer", "5MB")
 GROWN_BYTES = 120_000_000
 """Of a run with answers of 100 MB and of no end; its report is written in the same memory."""
 
 
-def run_through(tmp_path, choose):
+def run_through(tmp_path, choose, timeout_s):
     """A whole round of one trio through the proxy: the document, what was spoilt, its memory."""
     with (
         Standin() as service,
         FaultProxy(service.url, choose) as proxy,
         local(
-            tmp_path / "reports", *RUN, "--host", proxy.url, "--llm-host", proxy.url
+            tmp_path / "reports", *RUN, "--timeout", timeout_s,
+            "--host", proxy.url, "--llm-host", proxy.url,
         ) as deployment,
-    ):
+    ):  # fmt: skip
         memory = watched_memory(deployment.master.process)
-        code = deployment.master.wait(120)
+        code = deployment.master.wait(240)
         assert code in (0, 3, 4), deployment.output
         assert "Traceback" not in deployment.output, deployment.output
         path = deployment.report_dir / "multi_coord_stress_001.json"
@@ -82,14 +83,15 @@ SOME = ("half-open", "cut in the body", "100 MB", "two lengths", "deep", "endles
 
 
 def test_a_fault_of_its_own_in_every_phase(tmp_path):
-    found = run_through(tmp_path, lambda number: SOME[number % len(SOME)])
+    found = run_through(tmp_path, lambda number: SOME[number % len(SOME)], WAITED_S)
     assert len(check(*found)) >= 9
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_in_every_phase(tmp_path, name):
-    phases = check(*run_through(tmp_path, lambda _: name))
+    timeout_s = WAITED_S if TIME_OUT in FAULTS[name].reason else PATIENT_S
+    phases = check(*run_through(tmp_path, lambda _: name, timeout_s))
     assert len(phases) >= 9, phases
 
 

@@ -8,7 +8,7 @@ from made_report import MadeRun, head_of, run_section, typed
 
 from mcstress.evidence.document_parts import Service
 from mcstress.evidence.report.head import SHOWN_MARKS, in_a_line, marks
-from mcstress.evidence.report.readings import reading, verdict_of
+from mcstress.evidence.report.readings import Reading, reading, verdict_of
 from mcstress.evidence.report.sections.checks_and_completeness import checks
 from mcstress.evidence.report.sections.speed import latency
 from mcstress.evidence.report.view import view
@@ -117,7 +117,9 @@ def test_what_holds_without_an_interval_is_not_green_either(head):
     assert (row[4].words, row[4].tone, row[5]) == ("pass", "held", "no interval")
     document.metrics["errors"] |= {"rate": 0.0, "ci95": None}
     document.readings["errors.rate"] = FigureReading("healthy", "few steps fail", "<= 0.01")
-    assert reading(document, "errors.rate").tone == "held"
+    steps = document.metrics["errors"]["steps"]
+    told = f"healthy as far as seen (n = {steps:,}): few steps fail"
+    assert reading(document, "errors.rate") == Reading(told, "held")
 
 
 def test_speed_is_said_not_to_be_judged_until_a_check_asks_for_it(head):

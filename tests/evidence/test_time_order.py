@@ -91,7 +91,8 @@ def held(request, monkeypatch):
 
         monkeypatch.setattr(SortedRows, "__init__", small)
         monkeypatch.setattr(sorted_rows, "FEWEST", 2)
-        monkeypatch.setattr("mcstress.evidence.store.time_order._BLOCK", 2)
+        monkeypatch.setattr("mcstress.evidence.store.lines.PIECE_BYTES", 250)
+        monkeypatch.setattr("mcstress.evidence.store.time_order._TOGETHER_BYTES", 300)
 
 
 @pytest.mark.usefixtures("held")

@@ -6,11 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 from hand_clock import Clock
+from msgspec import UNSET
 
 from mcstress.cluster.messages import Delta
 from mcstress.load.schedule import ArrivalCounts, ArrivalRate, TrialPlan
 from mcstress.master import capacity_trials, offered_load
 from mcstress.master.capacity_trials import COUNTED_WITHIN_S, RECOVERS_WITHIN_S, CapacityTrials
+from mcstress.metrics.arrivals import Offered, Trial
 from mcstress.metrics.check import parse_check
 from mcstress.metrics.event import Event, Scheduled, StepRecord, utc
 from mcstress.process.loop_lag import LoopSecond
@@ -47,17 +49,25 @@ class Search:
         self.trials.look(self.run, self.run.offering)
         self.run.offering.grant(SHARES, lambda _, granted, __: self.granted.extend(granted))
 
+    def begun_in(self, trial):
+        """How many arrivals were granted for it."""
+        return sum(int(granted.second.rate_per_s) for granted in self.granted
+                   if granted.second.trial == trial.number)  # fmt: skip
+
     def tell(self, lasts_ms, *, begun=None, counted=None, loop=()):
         """The worker says what it did of all that it was granted, or of ``begun`` of it."""
         dealt = self.run.offering.dealt_to("a")
         begun = dealt if begun is None else begun
-        trial = self.trials.trials[-1]
+        trial = (
+            self.trials.trials
+            or [Trial(number=0, rate_per_s=30.0, begins=int(self.clock.now), seconds=1)]
+        )[-1]
         for _ in range((begun if counted is None else counted) - self.events):
             self.events += 1
             at = utc(trial.begins)
             step = StepRecord("matrix.search", at, lasts_ms)
-            its = Scheduled(intended=at, offered_per_s=trial.rate_per_s, trial=trial.number,
-                            response_ms=lasts_ms)  # fmt: skip
+            its = Scheduled(intended=at, offered_per_s=trial.rate_per_s, response_ms=lasts_ms,
+                            trial=trial.number or UNSET)  # fmt: skip
             self.run.figures.add(Event(
                 seq=self.events, worker="a", time=at, round=1, trio=1, phase="baseline",
                 coordinator="alice", k=8, users=3, steps=[step], lasted_ms=lasts_ms,
@@ -76,8 +86,37 @@ class Search:
 
 
 @pytest.fixture
-def search(made_run, monkeypatch):
-    return Search(made_run, monkeypatch)
+def search(make_run, monkeypatch):
+    """Of a phase that needs no other: each part of a round is like the whole."""
+    return Search(make_run("--tags", "merge"), monkeypatch)
+
+
+def test_the_first_part_of_a_round_is_in_no_trial(made_run, monkeypatch):
+    """It lacks the phases that need a baseline: no later trial would have its mix."""
+    search = Search(made_run, monkeypatch)
+    search.tick()
+    assert search.trials.trials == []
+    events = sum(capacity_trials.events_of_a_trio(made_run.run).values())
+    while made_run.offering.rate_per_s != 0:
+        search.tick()
+    assert {granted.second.trial for granted in search.granted} == {0}
+    assert len(search.granted) * 30 == pytest.approx(
+        events * round(len(search.granted) * 30 / events), abs=30
+    )
+    search.tick(COUNTED_WITHIN_S)
+    assert search.trials.trials == [], "its arrivals wait"
+    search.tell(10)
+    search.tick()
+    (first,) = search.trials.trials
+    assert (first.number, first.rate_per_s) == (1, 30)
+    assert first.begins > made_run.offering.begin_s + len(search.granted)
+    search.over()
+    search.tell(10)
+    search.tick()
+    begun = search.begun_in(first)
+    entry = made_run.figures.trial(first, Offered([], []), None)
+    assert sum(entry["events"]["by_phase"].values()) == begun < search.events
+    assert search.trials.trials[0].held is True
 
 
 def test_a_trial_is_whole_rounds_in_ten_seconds_or_more_and_its_seconds_are_its_own(search):

@@ -198,7 +198,7 @@ def test_a_pool_that_is_used_up_leaves_the_capacity_unknown_and_says_how_many_ar
         "capacity.events_per_s >= 5000",
     )  # fmt: skip
     assert (held.verdict, missed.verdict, known.verdict) == ("pass", "pass", "unknown")
-    assert known.reason == sentence
+    assert f"{known.reason}." == sentence
     assert (low.verdict, high.verdict) == ("pass", "unknown")
     assert low.reason.startswith("at least ")
     assert overall([held, missed, known]) == "unknown"

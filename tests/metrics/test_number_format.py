@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mcstress.evidence.report.formatting import per_second
 from mcstress.metrics.number_format import a_second, figure, milliseconds, percent, shown
 
 ENDS = (0.0, 1.0)
@@ -73,6 +74,15 @@ def test_counts_are_whole_and_latencies_have_their_digits():
     assert [percent(value) for value in (0, 1, 1.311e-5, 0.99999, 0.07)] == [
         "0.00 %", "100.00 %", "< 0.01 %", "> 99.99 %", "7.00 %",
     ]  # fmt: skip
+
+
+def test_one_is_no_end_of_a_time_or_a_pace():
+    """Beside other latencies "> 1.00" would say that it is not known."""
+    assert [milliseconds(value) for value in (1.003, 0.9999, 0.99996)] == ["1.00", "1.000", "1.000"]
+    assert [figure(1.0004, unit) for unit in ("ms", "s", "a second")] == ["1.00", "1.000", "1.000"]
+    assert (per_second(1.04), per_second(0.01)) == ("1.0", "< 0.1")
+    assert milliseconds(1.003, limits=(1.0,)) == "1.003", "but a threshold is one"
+    assert figure(1.0004, "share, 0 to 1") == "> 1.000"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mailbox
+import os
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
@@ -88,7 +89,15 @@ BODIES = {
         ),
         "Fünf Köche",
     ),
-    "html only": (HTML, "We need\n3 welders\n& a foreman."),
+    "html only": (HTML, "We need 3 welders & a foreman."),
+    "html of many elements": (
+        (
+            b"Content-Type: text/html\r\n\r\n<div style='Display: none'>preview</div>"
+            b"<div>2 <b>n</b>urses\r\nand <i>one</i> cook<br>at once</div>"
+            b"<ul><li>day</li><li>night</li></ul><table><tr><td>rate</td><td>30</td></tr></table>"
+        ),
+        "2 nurses and one cook\nat once\nday\nnight\nrate 30",
+    ),
     "multipart": (MULTIPART, "Two nurses, plainly"),
     "a reply": (REPLY, "Yes please.\n\nOn Monday Bob wrote:\n> How many?"),
     "9 KiB": (b"\r\n" + b"x" * 9216, "x" * 9216),
@@ -127,6 +136,37 @@ def test_attachments_are_named_and_left_out(tmp_path):
     assert source.messages[0].attachments == ["../../plan.pdf"]
 
 
+def test_files_that_do_not_say_that_they_are_attachments_are_named_too(tmp_path):
+    parts = (
+        b"Content-Type: text/plain\r\n\r\nFive packers",
+        b'Content-Type: application/pdf; name="plan.pdf"\r\n\r\nx',
+        b'Content-Type: image/png\r\nContent-Disposition: inline; filename="logo.png"\r\n\r\nx',
+        b"Content-Type: message/rfc822\r\n\r\nFrom: z@x.example\r\n\r\nSix packers",
+    )
+    content = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    content += b"".join(b"--x\r\n" + part + b"\r\n" for part in parts) + b"--x--\r\n"
+    (message,) = email_at(tmp_path, HEAD + content).messages
+    assert message.body == "Five packers"
+    assert message.attachments == ["plan.pdf", "logo.png", "unnamed"]
+
+
+def test_a_file_of_a_folder_that_cannot_be_opened_is_named_and_left_out(tmp_path):
+    (tmp_path / "gone.eml").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder.eml").mkdir()
+    os.mkfifo(tmp_path / "pipe.eml")
+    (tmp_path / "\x1b[31m.eml").write_bytes(b"")
+    source = email_at(tmp_path, HEAD + b"\r\nFive packers", "folder.eml/in.eml")
+    assert [(mail.body, mail.place) for mail in source.messages] == [
+        ("Five packers", "folder.eml/in.eml")
+    ]
+    assert source.faults == [
+        "\N{REPLACEMENT CHARACTER}[31m.eml: has no header",
+        "gone.eml: cannot be read: No such file or directory",
+        "pipe.eml: is no file",
+    ]
+    assert source.left_out == 3
+
+
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_what_cannot_be_read_is_named_and_counted(tmp_path, case):
     (tmp_path / "good.eml").write_bytes(HEAD + b"\r\nFive packers")
@@ -140,12 +180,14 @@ def test_what_cannot_be_read_is_named_and_counted(tmp_path, case):
     ("path", "said"),
     [
         ("absent", "found no such file or folder"),
+        ("pipe", "found a pipe or a device, expected a file or a folder"),
         ("empty", "found no message that can be read"),
         ("broken", "found no message that can be read: a.eml: has no header"),
         ("words.txt", "expected a folder of .eml files, an mbox, or JSON lines of SMS"),
     ],
 )
 def test_none_that_can_be_read_is_refused(tmp_path, path, said):
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "a.eml").write_bytes(b"\r\nHello")
@@ -161,6 +203,9 @@ def test_encoded_headers_are_read_and_stay_on_one_line(tmp_path):
     (message,) = email_at(tmp_path, sender + subject + b"\r\nHello").messages
     assert message.sender == "Jürgen <j@x.example>"
     assert message.subject == "Fünf folded"
+    red = HEAD.replace(b"Help", b"=?utf-8?q?=1B[31mHelp?=")
+    (message,) = email_at(tmp_path, red + b"\r\nHello").messages
+    assert message.subject == "\N{REPLACEMENT CHARACTER}[31mHelp"
 
 
 @pytest.mark.parametrize(

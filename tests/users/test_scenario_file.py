@@ -107,6 +107,14 @@ contract = "north"
     ("new", "expected"),
     [
         ('start = "soon"', 'start: found "soon", expected a date'),
+        (
+            "start = 0001-01-01",
+            "start: found 0001-01-01, expected a day from 1970-01-02 to 2999-12-",
+        ),
+        (
+            "start = 9999-12-31",
+            "start: found 9999-12-31, expected a day from 1970-01-02 to 2999-12-",
+        ),
         ('zone = "Mars/Base"', 'zone: found "Mars/Base", expected an IANA time zone'),
         ('zone = "America"', 'zone: found "America", expected an IANA time zone'),
         ('zone = "../etc"', 'zone: found "../etc", expected an IANA time zone'),
@@ -123,6 +131,14 @@ contract = "north"
             "shifts.#1..to: found 25, expected a number, at most 24",
         ),
         ('shifts = [{ persona = "ann", zone = "UTC", from = 8, to = 8 }]', "to: found 8, expected"),
+        (
+            'shifts = [{ persona = "ann", zone = "UTC", from = 24, to = 0 }]',
+            "to: found 0, expected",
+        ),
+        (
+            'arrivals = [{ phase = "inbox", per_day = 2, by = { email = 1, sms = -1 } }]',
+            "arrivals.#1..by.sms: found -1, expected a number, at least 0",
+        ),
         ('timeline = [{ hour = -1, phase = "surge" }]', "timeline.#1..hour: found -1, expected a"),
         ('timeline = [{ hour = "9", phase = "surge" }]', 'timeline.#1..hour: found "9", expected'),
         (

@@ -12,11 +12,13 @@ import pytest
 
 from mcstress import snapshots as web_snapshot
 from mcstress.evidence.document_parts import Service
+from mcstress.evidence.report.glossary import WORDS, Glossary
 from mcstress.evidence.report.head import SHOWN_MARKS
 from mcstress.evidence.report.plots.arrivals import offered_and_begun, rates
 from mcstress.evidence.run_document import document_of
 from mcstress.metrics.arrivals import OfferedSecond
 from mcstress.metrics.names import METRICS
+from mcstress.metrics.results import FigureReading
 from mcstress.snapshots import LEAST_S, MOST_S, Snapshot, Snapshots
 from mcstress.web.charts import empty_charts
 from mcstress.web.content import content
@@ -109,6 +111,35 @@ def test_the_table_has_every_figure_as_the_document_has_it(document):
     assert marks == sorted(marks, key=lambda one: one != "✗ Checks"), "what failed comes first"
     assert "✗ Checks" in marks
     assert all(isinstance(cell, str) for row in table for cell in row.shown().values())
+
+
+def test_the_tab_calls_no_figure_healthy_that_is_not_certain(document):
+    """It says what the report says: a whole interval that is healthy, or of how many it speaks."""
+    told = {row.name: row.reading for row in rows(document) if row.part != "Checks"}
+    verbatim = told["handover.verbatim.top1_rate"]
+    assert verbatim == "healthy, not certain: a colleague finds what was learnt"
+    assert told["handover.paraphrase.top1_rate"].startswith("healthy: ")
+    swap = {"returned": 0, "swaps": 12}
+    zero = msgspec.structs.replace(
+        document,
+        checks=[],
+        metrics=document.metrics | {"swap": swap},
+        readings=document.readings | {"swap.returned": FigureReading("healthy", "none", "== 0")},
+    )
+    (row,) = (row for row in rows(zero) if row.name == "swap.returned")
+    assert row.reading == "healthy as far as seen (n = 12): none"
+
+
+def test_words_that_the_page_uses_are_explained_as_in_the_report(document):
+    snapshot = Snapshot(number=1, stage="finished", document=document)
+    told = {one["name"]: one["meaning"] for one in content(snapshot, [])["words"]}
+    for name in ("Jaccard", "healthy", "p95", "McNemar"):
+        (word,) = (word for word in WORDS if word.forms[0] == name)
+        assert told[name] == Glossary(document.words).meaning(word)
+    said = json.dumps(content(snapshot, [])["sections"]).lower()
+    forms = {word.forms[0]: word.forms for word in WORDS}
+    assert [name for name in told if not any(one.lower() in said for one in forms[name])] == []
+    assert content(Snapshot(0, "ready", None), [])["words"] == [], "no run"
 
 
 def test_the_csv_file_can_be_read_back(document):

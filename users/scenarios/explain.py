@@ -84,9 +84,10 @@ class _Walk:
         self.kind = _bare(get_type_hints(self.kind, include_extras=True)[fields[key]])
 
     def _into_entry(self, index: str) -> None:
-        self.kind = _bare(get_args(self.kind)[-1])
+        bounded = get_args(self.kind)[-1]
+        self.kind = _bare(bounded)
         if index == "...":  # msgspec does not say which key of a table it means
-            key = next(key for key, value in self.value.items() if not _is(value, self.kind))
+            key = next(key for key, value in self.value.items() if not _is(value, bounded))
             self.place, self.value = self._at(key), self.value[key]
             return
         self.value = self.value[int(index)]

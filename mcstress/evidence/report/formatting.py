@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcstress.metrics import number_format as numbers
-from mcstress.metrics.number_format import shown
+from mcstress.metrics.number_format import ZERO, shown
 from mcstress.metrics.results import Percentiles
 
 plural = numbers.plural
@@ -63,7 +63,7 @@ def count(value: float | None) -> str:
 
 def per_second(value: float | None) -> str:
     """A pace."""
-    return NONE if value is None else shown(value, 1 if value < 100 else 0)  # noqa: PLR2004  (three digits)
+    return NONE if value is None else shown(value, 1 if value < 100 else 0, ends=ZERO)  # noqa: PLR2004  (three digits)
 
 
 def percent(value: float | None) -> str:

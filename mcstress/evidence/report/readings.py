@@ -52,8 +52,16 @@ def reading(document: RunDocument, name: str) -> Reading:
         return Reading(f"{found.word}, not certain: {found.meaning}", "fair")
     tone = _TONES.get(found.word, "bad")
     if tone == "good" and _ends(document, name) is None:
-        tone = "held"
+        return Reading(
+            f"{found.word} as far as seen{_seen(document, name)}: {found.meaning}", "held"
+        )
     return Reading(f"{found.word}: {found.meaning}", tone)
+
+
+def _seen(document: RunDocument, name: str) -> str:
+    """`` (n = 24)``, of how many samples a figure without an interval speaks."""
+    samples = document.figure(METRICS[name].samples)
+    return f" (n = {samples:,})" if samples else ""
 
 
 def _is_certain(document: RunDocument, name: str) -> bool:

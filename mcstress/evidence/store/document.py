@@ -20,7 +20,7 @@ import msgspec
 from mcstress.evidence.run_document import KEYS, SCHEMA, Json
 from mcstress.evidence.store.atomic import atomic_file
 from mcstress.evidence.store.integrity import seal_of
-from mcstress.evidence.store.lines import LINE_BYTES, PIECE_BYTES, RECORD, Line, lines_in
+from mcstress.evidence.store.lines import LINE_BYTES, PIECE_BYTES, RECORD, Batch, Line, lines_in
 from mcstress.evidence.store.lines_digest import LinesDigest
 from mcstress.evidence.store.source import ReadBack, reading_back
 from mcstress.metrics.event import encoder
@@ -31,6 +31,8 @@ _LAST_BRACKET = b"  ]\n"
 _FOREIGN_EVENT = b"    "
 """How an event begins that another tool laid out with as many spaces as we do (``jq .``)."""
 _CLOSE = b"}\n"
+_BETWEEN = b",\n"
+_BRACKET_LINE, _CLOSE_LINE = _LAST_BRACKET.rstrip(b"\n"), _CLOSE.rstrip(b"\n")
 _END = _LAST_BRACKET + _CLOSE
 # A JSON string has no raw newline, so that what this matches can only be a list of plain values.
 _FLAT_LIST = re.compile(rb'\[\n\s+([^\[\]{}"]*?)\n\s+\]')
@@ -49,17 +51,36 @@ def write_document(
     which then stand in it under ``integrity``, with the head's own seal. With bodies the file
     has mode 0600.
     """
-    count = 0
     if workers is not None:
         stated = {name: msgspec.to_builtins(workers[name].stated) for name in sorted(workers)}
         head = _sealed(head, stated)
     with atomic_file(path, private=has_bodies(head)) as file:
         file.write(_head_text(head))
-        for event in raw_events:
-            file.write(b",\n" + event if count else event)
-            count += 1
+        count = _write_events(file, raw_events)
         file.write(b"\n" + _END if count else _END)
     return count
+
+
+def _write_events(file: BinaryIO, raw_events: Iterable[bytes]) -> int:
+    """Write them, many at a time; how many there were."""
+    count, waiting_bytes = 0, 0
+    waiting: list[bytes] = []
+    for event in raw_events:
+        waiting.append(event)
+        waiting_bytes += len(event)
+        if waiting_bytes >= PIECE_BYTES:
+            _write_some(file, waiting, count)
+            count += len(waiting)
+            waiting, waiting_bytes = [], 0
+    _write_some(file, waiting, count)
+    return count + len(waiting)
+
+
+def _write_some(file: BinaryIO, events: list[bytes], before: int) -> None:
+    """Write ``events``, where so many were written before."""
+    if before and events:
+        file.write(_BETWEEN)
+    file.write(_BETWEEN.join(events))
 
 
 def has_bodies(head: Json) -> bool:
@@ -116,27 +137,47 @@ class DocumentEvents:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[Line | Batch]:
         """Each event's bytes; then a line that is a fault, where the document does not end well."""
-        number = 0
+        number = 1
         with self.path.open("rb") as file:
             events_start(file)
-            for line in lines_in(file):
-                if line.text == _LAST_BRACKET.rstrip(b"\n"):
-                    if file.read(PIECE_BYTES) != _CLOSE:
-                        yield _no_end(number + 1, "found more after the document's end")
+            found = lines_in(file)
+            for some in found:
+                if isinstance(some, Line):
+                    if some.torn:
+                        break
+                    yield _event_line(some)
+                    number = some.number + 1
+                    continue
+                events = some.texts.index(_BRACKET_LINE) if _BRACKET_LINE in some.texts else None
+                yield from _events(some, events)
+                if events is not None:
+                    if some.texts[events + 1 :] != [_CLOSE_LINE] or next(found, None) is not None:
+                        fault = "found more after the document's end"
+                        yield _no_end(some.number + events, fault)
                     return
-                if line.torn:
-                    break
-                number = line.number
-                fault = "found a record" if line.text.startswith(RECORD) else line.fault
-                text = line.text.removesuffix(b",")
-                yield Line(number, line.offset, text, torn=False, fault=fault)
-        yield _no_end(number + 1, "the document ends in the middle of its events")
+                number = some.number + len(some.texts)
+        yield _no_end(number, "the document ends in the middle of its events")
 
     def opened(self) -> AbstractContextManager[ReadBack]:
         """Reads from the disk."""
         return reading_back(self.path)
+
+
+def _events(some: Batch, count: int | None) -> Iterator[Line | Batch]:
+    """Its first ``count`` lines as events; one by one where any of them is none."""
+    texts = [text.removesuffix(b",") for text in some.texts[:count]]
+    events = Batch(some.number, some.offsets[: len(texts)], texts)
+    if any(text.startswith(RECORD) for text in texts):
+        yield from map(_event_line, events.lines())
+    else:
+        yield events
+
+
+def _event_line(line: Line) -> Line:
+    fault = "found a record" if line.is_record else line.fault
+    return Line(line.number, line.offset, line.text.removesuffix(b","), torn=False, fault=fault)
 
 
 def _no_end(number: int, fault: str) -> Line:

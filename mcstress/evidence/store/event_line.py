@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from mcstress.evidence.store.lines import Line
 from mcstress.metrics.event import Event, decoder
 
 MOST = 10**12
@@ -43,16 +43,15 @@ class ReadOptions(msgspec.Struct, frozen=True):
     k: int | None = None
     skip_damaged: bool = False
 
-    def mark(self, line: Line) -> Event | EventMark:
-        """What orders the event on ``line``. Raises one of DECODE_ERRORS, or ValueError."""
-        if line.fault:
-            raise ValueError(line.fault)
+    def marks(self, texts: Sequence[bytes]) -> Sequence[Event | EventMark]:
+        """What orders the events of ``texts``. Raises one of DECODE_ERRORS, or ValueError."""
         if not self.strict:
-            return mark_decoder.decode(line.text)
-        event = decoder.decode(line.text)
-        if fault := _fault(event, self.k):
-            raise ValueError(fault)
-        return event
+            return list(map(mark_decoder.decode, texts))
+        events = list(map(decoder.decode, texts))
+        for event in events:
+            if fault := _fault(event, self.k):
+                raise ValueError(fault)
+        return events
 
 
 QUICK = ReadOptions()

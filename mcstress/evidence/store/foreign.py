@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import Json
-from mcstress.evidence.store.lines import DECODE_ERRORS, PIECE_BYTES, Line
+from mcstress.evidence.store.lines import DECODE_ERRORS, PIECE_BYTES, Batch
 from mcstress.evidence.store.source import ReadBack
 from mcstress.metrics.event import decoder, encoder
 
 MOST_BYTES = 512 << 20
+_TOGETHER = 1000
 
 
 class ForeignEvents:
@@ -27,13 +29,14 @@ class ForeignEvents:
         self._texts = [_as_written(bytes(event)) for event in events]
         self._whole = b"".join(self._texts)
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[Batch]:
         """One for each event."""
-        offset = 0
-        for number, text in enumerate(self._texts, 1):
-            yield Line(number, offset, text, torn=False)
-            offset += len(text)
-        self._texts = []
+        ends = np.cumsum([len(text) for text in self._texts], dtype=np.int64)
+        starts = np.concatenate(([0], ends[:-1]))
+        texts, self._texts = self._texts, []
+        for begin in range(0, len(texts), _TOGETHER):
+            end = begin + _TOGETHER
+            yield Batch(begin + 1, starts[begin:end], texts[begin:end])
 
     @contextmanager
     def opened(self) -> Iterator[ReadBack]:

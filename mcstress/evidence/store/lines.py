@@ -1,6 +1,7 @@
 """Lines of an events file: events, records, and a last one that a crash may have torn.
 
-A file is read in pieces: what is no line of JSON (a disk's zeros) is never held whole.
+A file is read in pieces: what is no line of JSON (a disk's zeros) is never held whole. The lines of
+a piece come together: one by one, a line of 1.6 KB costs three times as much.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from mcstress.errors import UsageError
 
@@ -43,7 +46,20 @@ class Line(msgspec.Struct, frozen=True):
         return self.text.startswith(RECORD)
 
 
-def lines_of(path: Path) -> Iterator[Line]:
+class Batch(msgspec.Struct, frozen=True):
+    """Whole lines that follow one another: ``number`` of the first, the ``offsets`` of each."""
+
+    number: int
+    offsets: NDArray[np.int64]
+    texts: list[bytes]
+
+    def lines(self) -> Iterator[Line]:
+        """Each by itself."""
+        for at, (offset, text) in enumerate(zip(self.offsets.tolist(), self.texts, strict=True)):
+            yield Line(self.number + at, offset, text, torn=False)
+
+
+def lines_of(path: Path) -> Iterator[Line | Batch]:
     """The lines of ``path`` in their order. Raises UsageError where it cannot be read."""
     try:
         with path.open("rb") as file:
@@ -52,19 +68,44 @@ def lines_of(path: Path) -> Iterator[Line]:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def lines_in(file: BinaryIO) -> Iterator[Line]:
-    """The lines from where ``file`` stands, numbered from 1."""
-    number, offset = 0, file.tell()
-    while text := file.readline(PIECE_BYTES):
-        number += 1
-        if len(text) == PIECE_BYTES and not text.endswith(b"\n"):
-            line = _long_line(file, text, number, offset)
-            yield line
-            offset = file.tell()
+def first_line(path: Path) -> Line | None:
+    """The line that the file at ``path`` begins with. Raises UsageError where it cannot be read."""
+    first = next(lines_of(path), None)
+    return next(first.lines()) if isinstance(first, Batch) else first
+
+
+def lines_in(file: BinaryIO) -> Iterator[Line | Batch]:
+    """The lines from where ``file`` stands, numbered from 1.
+
+    One that is torn or longer than a piece comes by itself.
+    """
+    number, offset, text = 1, file.tell(), b""
+    while text := text + file.read(PIECE_BYTES - len(text)):
+        if end := text.rfind(b"\n") + 1:
+            batch = _batch(number, offset, text[:end])
+            yield batch
+            number, offset, text = number + len(batch.texts), offset + end, text[end:]
             continue
-        content = text.removesuffix(b"\n")
-        yield Line(number, offset, content, len(content) == len(text))
-        offset += len(text)
+        whole = len(text) < PIECE_BYTES
+        yield (
+            Line(number, offset, text, torn=True)
+            if whole
+            else _long_line(file, text, number, offset)
+        )
+        number, offset, text = number + 1, file.tell(), b""
+
+
+def _batch(number: int, offset: int, text: bytes) -> Batch:
+    """The lines of ``text``, which ends with the last of them."""
+    starts: list[int] = []
+    texts: list[bytes] = []
+    at = 0
+    # ``find`` looks at many bytes at once, ``split`` at one after the other.
+    while (end := text.find(b"\n", at)) >= 0:
+        starts.append(at)
+        texts.append(text[at:end])
+        at = end + 1
+    return Batch(number, np.array(starts, np.int64) + offset, texts)
 
 
 def _long_line(file: BinaryIO, begin: bytes, number: int, offset: int) -> Line:
@@ -83,7 +124,7 @@ def _long_line(file: BinaryIO, begin: bytes, number: int, offset: int) -> Line:
 
 def first_record(path: Path) -> dict[str, Any]:
     """The record that an events file begins with. Raises UsageError where it has none."""
-    line = next(_begin(path), None)
+    line = _begin(path)
     if line is None or (line.torn and not line.is_record):
         raise UsageError(f"{path}: holds nothing yet; expected the events of a run")
     try:
@@ -97,8 +138,8 @@ def first_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def _begin(path: Path) -> Iterator[Line]:
-    """The lines of ``path``; of one that does not begin with JSON, no more than a piece is read."""
+def _begin(path: Path) -> Line | None:
+    """The first line of ``path``; where it is no JSON, no more than a piece is read."""
     try:
         with path.open("rb") as file:
             begin = file.read(PIECE_BYTES)
@@ -106,7 +147,7 @@ def _begin(path: Path) -> Iterator[Line]:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     if begin and not begin.startswith(b"{"):
         raise broken_line(path, 1, "found no JSON object")
-    return lines_of(path)
+    return first_line(path)
 
 
 def broken_line(path: Path, number: int, error: Exception | str) -> UsageError:

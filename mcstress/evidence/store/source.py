@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from mcstress.evidence.store.lines import Line, lines_of
+from mcstress.evidence.store.lines import Batch, Line, lines_of
 
 ReadBack = Callable[[int, int], bytes]
 """The bytes of a place: (length, offset)."""
@@ -21,8 +21,8 @@ class Source(Protocol):
     noun: str
     """What a line is called where one is named: "line", "event"."""
 
-    def lines(self) -> Iterator[Line]:
-        """The lines in their order."""
+    def lines(self) -> Iterator[Line | Batch]:
+        """The lines in their order, many together where nothing is wrong with them."""
         ...
 
     def opened(self) -> AbstractContextManager[ReadBack]:
@@ -38,7 +38,7 @@ class EventsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[Line | Batch]:
         """All its lines."""
         return lines_of(self.path)
 

@@ -7,12 +7,10 @@ events stay on disk.
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,14 +18,15 @@ from numpy.typing import NDArray
 
 from mcstress.errors import UsageError
 from mcstress.evidence.store.event_line import QUICK, Damage, EventMark, ReadOptions, mark_decoder
-from mcstress.evidence.store.lines import DECODE_ERRORS, Line
+from mcstress.evidence.store.lines import DECODE_ERRORS, RECORD, Batch, Line
 from mcstress.evidence.store.lines_digest import FileTally, LinesDigest
 from mcstress.evidence.store.sorted_rows import Rows, SortedRows
-from mcstress.evidence.store.source import EventsFile, Source
+from mcstress.evidence.store.source import EventsFile, ReadBack, Source
 from mcstress.metrics.event import Event
 
 _CHUNK = 10_000
-_BLOCK = 100_000
+_TOGETHER_BYTES = 2 << 20
+"""Events are read back so many bytes at once, where they lie near one another."""
 END = "end"
 
 _ROW = np.dtype(
@@ -79,7 +78,6 @@ class TimeOrder:
         self._marks = _Marks(self._rows)
         for file, source in enumerate(self.sources):
             self._read(file, source)
-        self._marks.put_away()
         self._ranks = self._marks.ranks()
         self._count = sum(map(len, self._in_order()))
         self.repeated = self._marks.count - self._count
@@ -160,11 +158,8 @@ class TimeOrder:
         with ExitStack() as opened:
             read = [opened.enter_context(source.opened()) for source in self.sources]
             for rows in blocks:
-                for start in range(0, len(rows), _CHUNK):
-                    part = rows[start : start + _CHUNK]
-                    places = (part[name].tolist() for name in ("file", "length", "offset"))
-                    for file, length, offset in zip(*places, strict=True):
-                        yield read[file](length, offset)
+                for part in _pieces(rows):
+                    yield from _texts(part, read)
 
     def raw_records(self, kind: str) -> Iterator[bytes]:
         """The records of ``kind``."""
@@ -188,23 +183,48 @@ class TimeOrder:
         return workers
 
     def _read(self, file: int, source: Source) -> None:
-        for line in source.lines():
-            try:
-                if line.is_record and not line.fault:
-                    self._add_record(file, line)
-                else:
-                    self._add_event(file, line)
-            except (*DECODE_ERRORS, ValueError) as error:
-                if line.torn:
-                    self.torn += 1
-                    continue
-                place = f"{source.path}, {source.noun} {line.number}"
-                if not self._reading.skip_damaged:
-                    raise UsageError(
-                        f"{place}: {error}; expected one whole JSON object (--skip-damaged leaves "
-                        "it out)"
-                    ) from error
-                self.damaged.append(Damage(place, str(error)))
+        for some in source.lines():
+            if isinstance(some, Line):
+                self._add_line(file, source, some)
+            elif not self._add_batch(file, some):
+                for line in some.lines():
+                    self._add_line(file, source, line)
+
+    def _add_batch(self, file: int, batch: Batch) -> bool:
+        """Add events, or nothing where not all of the lines are whole ones."""
+        texts = batch.texts
+        if any(map(_begins_record, texts)):
+            return False
+        try:
+            marks = self._reading.marks(texts)
+            self._marks.add(file, batch, marks)
+        except (*DECODE_ERRORS, ValueError):
+            return False
+        workers = {mark.worker for mark in marks}
+        if len(workers) == 1:
+            self._tallies[file, workers.pop()].add_all(texts)
+        else:
+            for mark, text in zip(marks, texts, strict=True):
+                self._tallies[file, mark.worker].add(text)
+        return True
+
+    def _add_line(self, file: int, source: Source, line: Line) -> None:
+        try:
+            if line.is_record and not line.fault:
+                self._add_record(file, line)
+            else:
+                self._add_event(file, line)
+        except (*DECODE_ERRORS, ValueError) as error:
+            if line.torn:
+                self.torn += 1
+                return
+            place = f"{source.path}, {source.noun} {line.number}"
+            if not self._reading.skip_damaged:
+                raise UsageError(
+                    f"{place}: {error}; expected one whole JSON object (--skip-damaged leaves "
+                    "it out)"
+                ) from error
+            self.damaged.append(Damage(place, str(error)))
 
     def _add_record(self, file: int, line: Line) -> None:
         kind = _record_decoder.decode(line.text).record
@@ -215,9 +235,12 @@ class TimeOrder:
             self.files[file].records.add(line.text)
 
     def _add_event(self, file: int, line: Line) -> None:
-        mark = self._reading.mark(line)
-        self._marks.add(file, line, mark)
-        self._tallies[file, mark.worker].add(line.text)
+        if line.fault:
+            raise ValueError(line.fault)
+        alone = Batch(line.number, np.array([line.offset]), [line.text])
+        marks = self._reading.marks(alone.texts)
+        self._marks.add(file, alone, marks)
+        self._tallies[file, marks[0].worker].add(line.text)
 
 
 class _Marks:
@@ -228,36 +251,18 @@ class _Marks:
         self.largest_seq = 0
         self._rows = rows
         self._numbers: dict[str, int] = {}
-        self._empty()
 
-    def _empty(self) -> None:
-        self._columns: dict[str, array[Any]] = {
-            name: array(code) for name, code in zip(_ROW.names or (), "dqqIII", strict=True)
-        }
-        self._appends = [column.append for column in self._columns.values()]
-
-    def add(self, file: int, line: Line, mark: Event | EventMark) -> None:
-        """Make a row of an event."""
-        numbers = self._numbers
-        time, seq, offset, worker, file_, length = self._appends
+    def add(self, file: int, batch: Batch, marks: Sequence[Event | EventMark]) -> None:
+        """Make rows of the events of ``batch``; none where a number has 20 digits."""
+        rows = np.empty(len(marks), _ROW)
         # A float holds microseconds of this century exactly enough to tell any two apart.
-        time_s = mark.time.timestamp()
-        seq(mark.seq)  # first: it refuses a number of 20 digits
-        time(time_s)
-        offset(line.offset)
-        worker(numbers.setdefault(mark.worker, len(numbers)))
-        file_(file)
-        length(len(line.text))
-        if len(self._columns["seq"]) >= _BLOCK:
-            self.put_away()
-
-    def put_away(self) -> None:
-        """Hand over the rows that were made."""
-        made = self._columns
-        self._empty()
-        rows = np.empty(len(made["time"]), _ROW)
-        for name, column in made.items():
-            rows[name] = column
+        rows["time"] = [mark.time.timestamp() for mark in marks]
+        rows["seq"] = [mark.seq for mark in marks]
+        rows["offset"] = batch.offsets
+        rows["length"] = list(map(len, batch.texts))
+        rows["file"] = file
+        numbers = self._numbers
+        rows["worker"] = [numbers.setdefault(mark.worker, len(numbers)) for mark in marks]
         self.count += len(rows)
         self.largest_seq = max(self.largest_seq, int(rows["seq"].max(initial=0)))
         self._rows.add(rows)
@@ -270,6 +275,41 @@ class _Marks:
         """The rank of each worker by its number."""
         rank = {name: rank for rank, name in enumerate(self.names())}
         return np.array([rank[name] for name in self._numbers], dtype=np.uint32)
+
+
+def _begins_record(text: bytes) -> bool:
+    return text.startswith(RECORD)
+
+
+def _pieces(rows: Rows) -> Iterator[Rows]:
+    """The rows in parts of so many events, or of so many bytes where those are fewer."""
+    ends = np.cumsum(rows["length"], dtype=np.int64)
+    begin = 0
+    while begin < len(rows):
+        before = int(ends[begin - 1]) if begin else 0
+        end = int(np.searchsorted(ends, before + _TOGETHER_BYTES, side="right"))
+        end = min(max(end, begin + 1), begin + _CHUNK)
+        yield rows[begin:end]
+        begin = end
+
+
+def _texts(rows: Rows, read: Sequence[ReadBack]) -> list[bytes]:
+    """The events of ``rows``: what lies together in a file is read at once."""
+    texts = [b""] * len(rows)
+    for file in np.unique(rows["file"]).tolist():
+        at = np.flatnonzero(rows["file"] == file)
+        begins = rows["offset"][at]
+        ends = begins + rows["length"][at]
+        begin, end = int(begins.min()), int(ends.max())
+        places = zip(at.tolist(), begins.tolist(), ends.tolist(), strict=True)
+        if end - begin > 2 * _TOGETHER_BYTES:
+            for place, from_, to in places:
+                texts[place] = read[file](to - from_, from_)
+            continue
+        text = read[file](end - begin, begin)
+        for place, from_, to in places:
+            texts[place] = text[from_ - begin : to - begin]
+    return texts
 
 
 def _settled(*by: str) -> Callable[[Rows], Rows]:
