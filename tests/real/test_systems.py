@@ -98,7 +98,9 @@ def check(system, document, *earlier):
     assert earlier or repeated is not None, "a round has reissues"
     assert metrics["determinism"]["mean_jaccard"] == pytest.approx(repeated)
     asked = [e["memory"] for e in events if e["memory"]]
-    assert metrics["memory"]["leaks"] == sum(one["leaks"] for one in asked)
+    # A busy machine may ask no memory in thirty seconds; a round does.
+    assert earlier or asked
+    assert metrics["memory"]["leaks"] == (sum(one["leaks"] for one in asked) if asked else None)
     return agreed
 
 
