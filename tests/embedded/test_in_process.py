@@ -57,7 +57,8 @@ def answered(matrix, tmp_path_factory):
         store.close()
         return described, found
 
-    return asyncio.run(ask())
+    yield asyncio.run(ask())
+    del matrix.corpora["in_process_items"]  # other tests ask all corpora
 
 
 def schema_of(described, operation, status):
