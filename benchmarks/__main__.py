@@ -23,6 +23,7 @@ MODULES = (
     "step",
     "target",
     "event_cost",
+    "deltas",
     "users",
     "many_users",
     "workers",

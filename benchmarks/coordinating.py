@@ -14,6 +14,7 @@ from typing import Any, cast
 import locust
 from locust.env import Environment
 
+from mcstress.cluster.messages import EVENTS_A_SECOND
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.metrics.event import Event
@@ -31,8 +32,8 @@ from mcstress.users.scenarios.load import load_scenario
 from mcstress.users.scenarios.model import Demand
 from mcstress.worker.recorder import Recorder
 
-EVENTS_A_DELTA = 10_000
-"""About what a worker sees between two deltas at full speed."""
+EVENTS_A_DELTA = EVENTS_A_SECOND
+"""What a worker sees between two deltas at full speed."""
 
 
 def coordinators(

@@ -23,6 +23,8 @@ NONE_MISSED = parse_check("arrivals.missed == 0")
 NONE_MISSED_BY_CLOCK = parse_check("appointments.missed == 0")
 CAPACITY_KNOWN = parse_check("capacity.first_broken > 0")
 """Unknown where the pool of users or the load generator ended the search first."""
+OWN_CHECKS = (NONE_MISSED, NONE_MISSED_BY_CLOCK, CAPACITY_KNOWN)
+"""What runs by a schedule are checked for, whoever asks."""
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _RATE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER}))?")
 
@@ -63,8 +65,9 @@ def arrivals_of(options: Namespace) -> ArrivalSettings | None:
         return None
     rate = _rate(text, getattr(options, "run_time", None))
     if str(options.think_time).strip() not in ("", "0", "0.0"):
+        mode = "--find-capacity" if options.find_capacity else "--arrival-rate"
         raise UsageError(
-            f"--think-time: found {options.think_time!r} with --arrival-rate, expected one of the "
+            f"--think-time: found {options.think_time!r} with {mode}, expected one of the "
             "two: a schedule says when events begin"
         )
     return ArrivalSettings(rate, kind, max_wait_s, bool(options.find_capacity))

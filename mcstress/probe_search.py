@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
+from mcstress.errors import ServiceRefusalError
 from mcstress.services.failure_reason import clip
 from mcstress.services.step import Step
-from mcstress.services.target import Found, Search
+from mcstress.services.target import CLASS_FAULT, Found, Search
 from mcstress.services.target_class import OPTION, asked, make_target
 from mcstress.services.trace_context import TraceContext
 from mcstress.settings import Settings
@@ -54,16 +55,21 @@ def first_search(settings: Settings, url: str) -> FirstSearch:
     return FirstSearch(f"search {clip(query, SHOWN_CHARACTERS)!r}", step, missing)
 
 
-def said_of_relevance(settings: Settings, url: str) -> list[str]:
+def said_of_first_search(settings: Settings, url: str) -> list[str]:
     """What a user must know of the rules before the load, a line each.
 
     A stack with faults is not asked: they count from the first search on. A search that fails is
-    no matter of the rules: the run's own figures tell of it.
+    no matter of the rules: the run's own figures tell of it. But a class of a user's own that gives
+    what no target gives is refused: ServiceRefusalError.
     """
     has_rules = settings.scenario.relevance and "baseline" in settings.phases
-    if not has_rules or settings.stack_faults:
+    is_class = settings.target and not settings.target_name.file
+    if not (has_rules or is_class) or settings.stack_faults:
         return []
     first = first_search(settings, url)
+    if first.step.error is not None and first.step.error.startswith(CLASS_FAULT):
+        said = first.step.error.removeprefix(CLASS_FAULT)
+        raise ServiceRefusalError(f"{OPTION} {settings.target}: {said}")
     return [f"{first.asked}: relevance: {first.missing}"] if first.missing else []
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import structs
 
 from mcstress.arrival_settings import (
+    OWN_CHECKS,
     ArrivalSettings,
     arrivals_of,
     with_own_checks,
@@ -161,7 +162,6 @@ _OPTIONS = {
     "think_from_s": "--think-time",
     "think_to_s": "--think-time",
     "reference_s": "--reference",
-    "arrivals": "--arrival-rate",
     "timeout_s": "--timeout",
     "max_answer_bytes": "--max-answer",
     "wait_deadline_s": "--wait-deadline",
@@ -175,16 +175,52 @@ _OPTIONS = {
 """The options of settings that are not named as their option is."""
 
 
+_SCHEDULES = {
+    "arrivals": {
+        "rate": "--arrival-rate",
+        "kind": "--arrivals",
+        "max_wait_s": "--max-wait",
+        "find_capacity": "--find-capacity",
+    },
+    "clock": {
+        "hours": "--clock",
+        "time_scale": "--time-scale",
+        "max_wait_s": "--max-wait",
+        "overload": "--overload",
+    },
+}
+"""The options that a schedule is made of; the first alone where a run has none."""
+
+
 def options_that_differ(one: Settings, other: Settings) -> list[str]:
-    """The options, each once, whose values differ between two runs' settings."""
-    others = _flat(other)
-    return list(
-        dict.fromkeys(
-            _OPTIONS.get(name, f"--{name.replace('_', '-')}")
-            for name, value in _flat(one).items()
-            if value != others[name]
-        )
-    )
+    """The options, each once, whose values differ between two runs' settings.
+
+    A check that a schedule brings along is none of the user's.
+    """
+    values, others = (_flat(settings) for settings in (one, other))
+    for of in (values, others):
+        of["checks"] = [check for check in of["checks"] if check not in OWN_CHECKS]
+    differing = [
+        option
+        for name, value in values.items()
+        if value != others[name]
+        for option in _options_of(name, value, others[name])
+    ]
+    return list(dict.fromkeys(differing))
+
+
+def _options_of(name: str, value: Any, other: Any) -> list[str]:
+    """The options by which a setting that differs was given."""
+    options = _SCHEDULES.get(name)
+    if options is None:
+        return [_OPTIONS.get(name, f"--{name.replace('_', '-')}")]
+    if value is None or other is None:
+        return [*options.values()][:1]
+    return [
+        option
+        for field, option in options.items()
+        if getattr(value, field) != getattr(other, field)
+    ]
 
 
 def _flat(settings: Settings) -> dict[str, Any]:

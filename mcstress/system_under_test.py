@@ -10,7 +10,7 @@ import msgspec
 
 from mcstress.clock_feasibility import BusyShare, busy_share, said_of_busy
 from mcstress.errors import ServiceRefusalError, UsageError
-from mcstress.probe_search import said_of_relevance
+from mcstress.probe_search import said_of_first_search
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.failure_reason import clip
 from mcstress.services.http.proxies import unused_proxy
@@ -25,6 +25,7 @@ from mcstress.services.preflight import (
 from mcstress.services.step import Step
 from mcstress.services.target import Capabilities, Sizes, Target
 from mcstress.services.target_class import OPTION, asked, capabilities_of, make_target
+from mcstress.services.target_guard import a_kind
 from mcstress.settings import Settings
 from mcstress.users.scenarios.load import corpus_paths
 
@@ -110,7 +111,7 @@ def started_system(settings: Settings) -> SystemUnderTest:
         target = target or look_at_target(settings, url)
         if wants_rules:
             model = look_at_llm(settings, llm_url)
-        said, busy = said_of_relevance(settings, url), BusyShare()
+        said, busy = said_of_first_search(settings, url), BusyShare()
         if settings.clock is not None:
             busy = busy_share(settings, settings.clock, url, llm_url, model)
             said = [*said, *said_of_busy(busy, settings.clock)]
@@ -155,7 +156,7 @@ def _facts(settings: Settings, target: Target) -> TargetFacts:
         raise UsageError(f"{place}: found no phase left to run, for {reasons}")
     title = title_of(settings)
     is_ours = isinstance(target, Target)
-    notes = tuple(asked(f"{place}: notes", target.notes, list)) if is_ours else ()
+    notes = _notes(place, target) if is_ours else ()
     if not can.sizes:
         return TargetFacts(capabilities=can, title=title, notes=notes)
     step = asked(f"{place}: sizes", target.sizes, Step)
@@ -166,6 +167,13 @@ def _facts(settings: Settings, target: Target) -> TargetFacts:
             f"{place}: no corpus {listed(missing)}; there is {listed(sizes.corpora)}"
         )
     return TargetFacts(sizes.corpora, sizes.roles, can, title, notes)
+
+
+def _notes(place: str, target: Target) -> tuple[str, ...]:
+    notes = asked(f"{place}: notes", target.notes, list)
+    if others := [a_kind(note) for note in notes if not isinstance(note, str)]:
+        raise ServiceRefusalError(f"{place}: notes: found {others[0]} in the list, expected text")
+    return tuple(notes)
 
 
 def skipped_phases(settings: Settings, can: Capabilities) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -13,7 +14,10 @@ from mcstress.metrics.event import CellKey
 from mcstress.metrics.metric import Faults, Unit
 
 LISTS_KEPT = 200_000
-"""Lists that wait at most, about 60 MB; beyond it the oldest rounds are given up."""
+"""Lists that wait at most, about 80 MB; beyond it the oldest rounds are given up."""
+
+SHARED_FROM = 10_000
+"""Beyond so many, lists that come share their strings with others: 400 bytes and not 1,000."""
 
 TrioRound = tuple[int, int]
 
@@ -82,7 +86,8 @@ class Rounds:
     def _keep(self, key: TrioRound, lists: dict[CellKey, Listed]) -> None:
         present = self.waiting.setdefault(key, {})
         self._lists += len(lists)
-        present.update(lists)
+        many = self._lists > SHARED_FROM
+        present.update(map(_shared, lists.items()) if many else lists)
         if self._cells is not None and len(present) >= self._cells:
             self._lists -= len(self.waiting.pop(key))
         if self._lists > LISTS_KEPT:
@@ -116,6 +121,14 @@ class Rounds:
             listed = Listed(time_us, users_from, unit, pool, kept)
             self.waiting.setdefault((trio, number), {})[contract, role] = listed
             self._lists += 1
+
+
+def _shared(held: tuple[CellKey, Listed]) -> tuple[CellKey, Listed]:
+    """The same of strings that all lists share: a message brings its own."""
+    (contract, role), listed = held
+    if listed.ids is not None:
+        listed = msgspec.structs.replace(listed, ids=tuple(map(intern, listed.ids)))
+    return (intern(contract), intern(role)), listed
 
 
 def _pair_all(cell: CellKey, listed: Listed, present: dict[CellKey, Listed], bands: Bands) -> None:

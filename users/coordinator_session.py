@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -21,6 +22,7 @@ from mcstress.services.http.bearer_token import (
     withheld,
 )
 from mcstress.services.step import Step
+from mcstress.services.target import CLASS_FAULT
 from mcstress.users.coordinator import Coordinator, WorkerContext
 from mcstress.users.run import Run, Seat
 
@@ -40,6 +42,10 @@ OTHER_REASONS = "other reasons, each rare"
 _gates: WeakKeyDictionary[Environment, ContextProvider] = WeakKeyDictionary()
 _reasons: WeakKeyDictionary[Environment, set[str]] = WeakKeyDictionary()
 """What Locust was told of the failed steps of all users."""
+_said: WeakKeyDictionary[Environment, set[str]] = WeakKeyDictionary()
+"""What was logged of a target class that gives what no target gives."""
+
+logger = logging.getLogger(__name__)
 
 
 def provide_context(environment: Environment, gate: ContextProvider) -> None:
@@ -63,6 +69,14 @@ def hook_of(events: Any) -> EventHook:
 def has_listeners(events: Any) -> bool:
     """Whether our listeners were registered: they declare our event."""
     return hasattr(events, "coordination")
+
+
+def say_once(environment: Environment, what: str, text: str) -> None:
+    """Log ``text`` as an error, once a process for each ``what``."""
+    said = _said.setdefault(environment, set())
+    if what not in said:
+        said.add(what)
+        logger.error("%s", text)
 
 
 class StepError(Exception):
@@ -152,4 +166,8 @@ class Reporter:
             if len(reasons) >= MOST_REASONS:
                 return OTHER_REASONS
             reasons.add(reason)
+            if reason.startswith(CLASS_FAULT):
+                # What was raised may be worded differently each time: each type of it is said once.
+                told = reason.removeprefix(CLASS_FAULT)
+                say_once(self._user.environment, told.partition(":")[0], f"--target: {told}")
         return reason

@@ -161,6 +161,8 @@ def _contents(path: Path, option: str) -> Iterator[tuple[str, Reader, bytes | st
                 yield _one_line(str(file.relative_to(path))), _of_email, _file_of_folder(file)
     elif not path.exists():
         raise UsageError(f"{option} {path}: found no such file or folder")
+    elif not path.is_file():
+        raise UsageError(f"{option} {path}: found a pipe or a device, expected a file or a folder")
     elif path.suffix.lower() == ".eml":
         yield path.name, _of_email, _bytes_of(path)
     elif path.suffix.lower() in (".jsonl", ".ndjson"):

@@ -47,7 +47,7 @@ def within_the_clock(source: MailSource, scenario: Scenario, hours: float) -> Ma
     if not found:
         raise UsageError(
             f"{source.source}: found {_dates(source.messages)}, expected a message between "
-            f"{scenario.start} and {_ends(scenario, hours)}, the {hours:g} hours of --clock; "
+            f"{_at(scenario, 0)} and {_at(scenario, hours)} UTC, the {hours:g} hours of --clock; "
             "start in the scenario is the day of hour 0"
         )
     return msgspec.structs.replace(
@@ -80,5 +80,5 @@ def _dates(messages: Iterable[Mail]) -> str:
     return f"messages from {utc(dates[0]):%Y-%m-%d %H:%M} to {utc(dates[-1]):%Y-%m-%d %H:%M} UTC"
 
 
-def _ends(scenario: Scenario, hours: float) -> str:
-    return f"{hour_0(scenario) + timedelta(hours=hours):%Y-%m-%d %H:%M} UTC"
+def _at(scenario: Scenario, hours: float) -> str:
+    return f"{hour_0(scenario) + timedelta(hours=hours):%Y-%m-%d %H:%M}"

@@ -15,10 +15,11 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import MasterRunner
 
+from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.locust_compat import StoppableUser, with_any_tag
 from mcstress.users.coordinator import Coordinator
-from mcstress.users.coordinator_session import enter, has_listeners
+from mcstress.users.coordinator_session import enter, has_listeners, say_once
 
 IDLE_S = 3600.0
 PAUSE_S = 0.5
@@ -36,6 +37,7 @@ class CoordinatorUser(StoppableUser):
     persona: str
     coordinator: Coordinator | None = None
     _idle = False
+    _is_unconnected = False
 
     def wait_time(self) -> float:
         """Seconds between two events: the think time. A class may have its own."""
@@ -56,7 +58,11 @@ class CoordinatorUser(StoppableUser):
             with self.interruptible():
                 gevent.sleep(IDLE_S)
             return
-        coordinator = self.coordinator = self.coordinator or enter(self)
+        try:
+            coordinator = self.coordinator = self.coordinator or enter(self)
+        except UsageError as fault:
+            self._say_unconnected(fault)
+            return
         pacer, made = coordinator.context.pacer, False
         try:
             for make_event in pacer.tasks(coordinator):
@@ -83,6 +89,17 @@ class CoordinatorUser(StoppableUser):
             # Of the chosen phases none asks anything of this persona: it must not ask all the time.
             with self.interruptible():
                 gevent.sleep(PAUSE_S)
+
+    def _say_unconnected(self, fault: UsageError) -> None:
+        """The target gives it no connection: said once, asked again after a pause."""
+        if not self._is_unconnected:
+            self._is_unconnected = True
+            say_once(self.environment, "connect", str(fault))
+            self.environment.events.user_error.fire(
+                user_instance=self, exception=fault, tb=fault.__traceback__
+            )
+        with self.interruptible():
+            gevent.sleep(PAUSE_S)
 
     def _go_on(self, coordinator: Coordinator) -> None:
         """To the next round, to another seat, or to idle for good."""

@@ -49,8 +49,8 @@ class ArrivalRate(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """``50/s``, ``10 to 100/s``."""
         if self.over_s and self.from_per_s != self.to_per_s:
-            return f"{self.from_per_s:g} to {self.to_per_s:g}/s"
-        return f"{self.to_per_s:g}/s"
+            return f"{self.from_per_s:,.10g} to {self.to_per_s:,.10g}/s"
+        return f"{self.to_per_s:,.10g}/s"
 
 
 class ScheduleSecond(msgspec.Struct, frozen=True):

@@ -17,8 +17,9 @@ from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import Completeness
 from mcstress.evidence.run_document import RunDocument, build
 from mcstress.evidence.store.event_line import ReadOptions
-from mcstress.evidence.store.history import History, RunFile, events_as_made, files_of_run
+from mcstress.evidence.store.history import History, RunFile, events_as_made
 from mcstress.evidence.store.integrity import differences
+from mcstress.evidence.store.run_files import files_of_run
 from mcstress.master.completeness import completeness, sink_totals
 from mcstress.master.controller import RunController
 from mcstress.master.drain import wait_until

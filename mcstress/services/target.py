@@ -32,6 +32,9 @@ UPDATE, DELETE, FORGET = "index.update", "index.delete", "playbook.forget"
 
 FATES: tuple[Fate, ...] = get_args(Fate)
 
+CLASS_FAULT = "target class: "
+"""How a step's ``error`` begins where a class of a user's own gave what no target gives."""
+
 INBOX_BYTES = 8192
 """An inbox must refuse a longer body (docs/wire.md); that refusal is not counted as a failure."""
 
@@ -327,7 +330,7 @@ class Target:
             leave_cut(end, self._step(name, asked, begin))
             raise
         latency_ms = (time.perf_counter() - begin) * 1000
-        if error is None and isinstance(asked, Search):
+        if error is None and (isinstance(asked, Search) or isinstance(answer, Found)):
             error = found_fault(asked, answer)
         step: Step[Answer] = self._step(name, asked, begin, latency_ms)
         step.error, step.answer = error, answer if error is None else None
@@ -346,8 +349,11 @@ class Target:
         return Step(name, start_s, latency_ms, new_span_id(), title, _json(asked))
 
 
-def found_fault(search: Search, found: object) -> str | None:
-    """What is wrong with what a class of a user's own gives for an answer; None: nothing."""
+def found_fault(search: object, found: object) -> str | None:
+    """What is wrong with what a class of a user's own gives for an answer; None: nothing.
+
+    ``search`` is what was asked; K is known where that is a Search.
+    """
     if not isinstance(found, Found):
         return f"answer: {type(found).__name__} where Found was due"
     try:
@@ -356,7 +362,7 @@ def found_fault(search: Search, found: object) -> str | None:
         return type_fault(error, "answer")
     except TypeError as error:
         return f"answer: {clip(str(error), ERROR_TEXT_CHARACTERS)}"
-    if len(found.hits) > search.k:
+    if isinstance(search, Search) and len(found.hits) > search.k:
         return f"hits: {len(found.hits)} of at most {search.k}"
     return _hits_fault(found.hits)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from mcstress.errors import ServiceRefusalError, UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
 from mcstress.services.gateway.target import GatewayTarget
 from mcstress.services.target import Capabilities, Target, TargetSetup
+from mcstress.services.target_guard import ONE_STEP, STEPS, a_kind, guard, refuse_misfits
 from mcstress.services.toml.numbers import OPTION as NUMBERS
 from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.plan import plan_of
@@ -33,15 +33,6 @@ EXPECTED = "expected a name that ships, FILE.toml, module:Class or FILE.py:Class
 SHIPPED = Path(__file__).parents[1] / "targets"
 METHODS = ("capabilities", "connect", "close", "search", "probe", "timed")
 """What every target has; ``mcstress.Target`` has defaults for all of them but ``search``."""
-ARGUMENTS = {
-    "capabilities": (), "notes": (), "connect": (), "close": (), "sizes": (), "probe": (),
-    "search": ("search", "trace"), "recall": ("search", "trace"),
-    "record": ("recording", "trace"), "forget": ("recording", "trace"),
-    "add": ("item", "trace"), "update": ("item", "trace"), "delete": ("item", "trace"),
-    "inbox": ("message", "trace"), "add_all": ("items", "trace"),
-    "record_all": ("recordings", "trace"),
-}  # fmt: skip
-"""What each method is called with, by place."""
 
 
 @cache
@@ -72,30 +63,9 @@ def target_class(name: str) -> type[Target]:
         )
     if getattr(found, "search", None) is Target.search:
         raise UsageError(f"{OPTION} {name}: found no method search, which every target must define")
-    for method, arguments in ARGUMENTS.items():
-        _refuse_uncallable(f"{OPTION} {name}: {method}", found, method, arguments)
-    if not isinstance(title := getattr(found, "title", ""), str):
-        raise UsageError(f"{OPTION} {name}: title: found {clip(repr(title))}, expected text")
-    if type(batch := getattr(found, "batch", 1)) is not int or batch < 1:
-        raise UsageError(
-            f"{OPTION} {name}: batch: found {clip(repr(batch))}, expected a whole number >= 1"
-        )
+    refuse_misfits(f"{OPTION} {name}", found)
+    guard(found)
     return cast("type[Target]", found)
-
-
-def _refuse_uncallable(place: str, kind: type, method: str, arguments: tuple[str, ...]) -> None:
-    """UsageError for a method that cannot be called as the test calls it."""
-    raw = inspect.getattr_static(kind, method, None)
-    if not inspect.isfunction(raw):
-        return  # what is bound otherwise says what it lacks when it is called
-    expected = ", ".join(("self", *arguments))
-    if inspect.iscoroutinefunction(raw) or inspect.isasyncgenfunction(raw):
-        raise UsageError(f"{place}: found async def, expected def {method}({expected})")
-    try:
-        inspect.signature(raw).bind(*("self", *arguments))
-    except TypeError:
-        signature = clip(str(inspect.signature(raw)))
-        raise UsageError(f"{place}: found {signature}, expected ({expected})") from None
 
 
 @cache
@@ -175,10 +145,16 @@ def make_target(name: str, setup: TargetSetup) -> Target:
     if not name:
         return kind(setup)
     try:
-        return kind(setup)
+        made: object = kind(setup)
     except (Exception, SystemExit) as fault:
         # The border: a class of a user's own may raise anything, and is refused for it.
         raise ServiceRefusalError(f"{OPTION} {name}: could not be made, {_told(fault)}") from fault
+    if not isinstance(made, kind):
+        raise ServiceRefusalError(
+            f"{OPTION} {name}: {kind.__name__}(setup) gave {a_kind(made)}, expected an object of "
+            "the class"
+        )
+    return made
 
 
 def asked(place: str, call: Callable[[], Any], kind: type[Made]) -> Made:
@@ -194,18 +170,31 @@ def asked(place: str, call: Callable[[], Any], kind: type[Made]) -> Made:
         # The border: what it raises is the reason why it is refused.
         raise ServiceRefusalError(f"{place}: {_told(fault)}") from fault
     if not isinstance(answer, kind):
-        found = type(answer).__name__
-        raise ServiceRefusalError(f"{place}: found {found}, expected {kind.__name__}")
+        raise ServiceRefusalError(
+            f"{place}: found {type(answer).__name__}, expected {kind.__name__}"
+        )
     return answer
 
 
 def capabilities_of(place: str, target: Target) -> Capabilities:
     """What a target can do; ServiceRefusalError where it does not say, or nobody can connect."""
     can = asked(f"{place}: capabilities", target.capabilities, Capabilities)
+    for name, value in msgspec.structs.asdict(can).items():
+        told = f"{place}: capabilities: found {name}={clip(repr(value))}"
+        if type(value) is not bool:
+            raise ServiceRefusalError(f"{told}, expected True or False")
+        if value and name in (ONE_STEP | STEPS) and not _has(target, name):
+            raise ServiceRefusalError(f"{told} and no method {name}, expected both or neither")
     connected = asked(f"{place}: connect", target.connect, type(target))
     if connected is not target:
         connected.close()
     return can
+
+
+def _has(target: object, method: str) -> bool:
+    """Whether its class has the method, and not from ``Target`` alone, where it only raises."""
+    own = getattr(type(target), method, None)
+    return callable(own) and own is not getattr(Target, method)
 
 
 def _module(place: str) -> ModuleType:

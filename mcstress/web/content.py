@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from mcstress.evidence.report import formatting
 from mcstress.evidence.report.examples import groups
+from mcstress.evidence.report.glossary import Glossary
 from mcstress.evidence.report.head import Mark
 from mcstress.evidence.report.readings import Reading, verdict
 from mcstress.evidence.report.section import Link, Section, Table
@@ -50,6 +51,9 @@ def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
     document = snapshot.document
     seen = view(document) if document else None
     going_on = snapshot.stage in ("running", "ending")
+    sections = (
+        [one for one in seen.sections if one.is_shown and one.key in SECTIONS] if seen else []
+    )
     return {
         "stage": snapshot.stage,
         "headline": _headline(snapshot, seen),
@@ -57,12 +61,11 @@ def content(snapshot: Snapshot, finished: Sequence[FinishedRun]) -> Content:
         "marks": [_mark(one) for one in seen.marks] if seen else [],
         "cards": [_card(section) for section in seen.questions] if seen else [],
         "facts": _facts(seen) if seen else [],
-        "sections": [_section(one) for one in seen.sections if one.is_shown and one.key in SECTIONS]
-        if seen
-        else [],
+        "sections": [_section(one) for one in sections],
         "examples": msgspec.to_builtins(groups(document)) if document else [],
         "series": all_series(document or RunDocument(), going_on=going_on),
         "reports": [_report(run) for run in reversed(finished)],
+        "words": _words(document, sections) if document else [],
     }
 
 
@@ -126,6 +129,26 @@ def _section(section: Section) -> Content:
         "tables": [_table(table) for table in section.tables],
         "notes": section.notes,
     }
+
+
+def _words(document: RunDocument, sections: Sequence[Section]) -> list[dict[str, str]]:
+    """Those that the sections use and not every reader knows, each explained as in the report."""
+    glossary, told = Glossary(document.words), set[str]()
+    for section in sections:
+        for text in _texts(section):
+            glossary.linked(text, told)
+    return [{"name": word.forms[0], "meaning": glossary.meaning(word)} for word in glossary.used]
+
+
+def _texts(section: Section) -> Iterator[str]:
+    """What it says in words."""
+    yield from (section.title, section.question, section.lead, *section.notes)
+    if section.answer:
+        yield section.answer.words
+    for table in section.tables:
+        yield from table.columns
+        for row in table.rows:
+            yield from (_cell(cell)["text"] for cell in row if isinstance(cell, str | Reading))
 
 
 def _table(table: Table) -> Content:

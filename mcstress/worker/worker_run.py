@@ -320,13 +320,14 @@ class WorkerRun:
         recorder = self.recorder
         recorder.settle()
         seen = recorder.figures.take()
+        state = seen if self.welcome.worker == LOCAL else seen.state()
         if not recorder.policy.keeps_all:
             recorder.segment.record(
                 {
                     "record": "delta",
                     "worker": recorder.worker,
                     "events_made": recorder.events_made,
-                    "state": seen.state(),
+                    "state": seen.state() if state is seen else state,
                 }
             )
         recorder.segment.flush()
@@ -354,7 +355,7 @@ class WorkerRun:
             unserved=self._unserved(),
             appointments=self._appointments(),
             loop=self.loop_lag.take(),
-            state=seen if self.welcome.worker == LOCAL else seen.state(),
+            state=state,
         )
 
     def _unserved(self) -> list[UnservedRow]:

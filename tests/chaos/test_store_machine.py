@@ -30,8 +30,9 @@ from mcstress.commands.report import counted_again
 from mcstress.errors import UsageError
 from mcstress.evidence.run_document import head_of as json_of
 from mcstress.evidence.store.document import write_document
-from mcstress.evidence.store.history import History, blaming, files_of_run, read_run
+from mcstress.evidence.store.history import History, blaming, read_run
 from mcstress.evidence.store.paths import ReportPaths
+from mcstress.evidence.store.run_files import files_of_run
 from mcstress.evidence.store.segment import Segment
 from mcstress.metrics.event import encoder
 

@@ -38,7 +38,7 @@ class LeftRun:
     def _segment(self, number, events):
         name = f"worker-{number}"
         uid = self.head["run"]["run_uid"]
-        first = {"record": "segment", "run_uid": uid, "worker": name}
+        first = {"record": "segment", "run_uid": uid, "worker": name, "boot": name}
         segment = Segment(self.paths.segment(name), first)
         segment.extend([event for event in events if event.worker == name])
         segment.end()

@@ -1,9 +1,11 @@
 import json
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from made_comparison import MadeFile
 from made_report import MadeRun, head_of, run_section
+from scipy import stats
 
 from mcstress.errors import UsageError
 from mcstress.evidence.compare import render
@@ -56,6 +58,37 @@ def test_a_true_difference_of_known_size_is_found():
     assert changed.change == pytest.approx(changed.b - changed.a)
     assert comparison.regressions == [DETERMINISM]
     assert comparison.outcome == "regression"
+
+
+def test_what_is_judged_by_questions_is_shown_with_the_interval_of_that_test():
+    """Welch's interval of two runs a side holds 0; what is shown is the pairs', as scipy has it."""
+    sides = [
+        [MadeFile(MadeRun(seed, change=change).events(trios=1, rounds=3)) for seed in seeds]
+        for seeds, change in (((1, 2), 0.2), ((3, 4), 0.55))
+    ]
+    judged = figure(compare(*sides), DETERMINISM)
+    assert (judged.verdict, judged.judged_by, judged.paired.n) == ("worse", "questions", 12)
+    assert judged.ci95[0] < 0 < judged.ci95[1]
+    means = [
+        [{key: total / n for key, (total, n) in RunFigures(run).questions[DETERMINISM].items()}
+         for run in side]
+        for side in sides
+    ]  # fmt: skip
+    changes = np.array([
+        np.mean([run[key] for run in means[1]]) - np.mean([run[key] for run in means[0]])
+        for key in means[0][0]
+    ])  # fmt: skip
+    low, high = judged.shown.ci95
+    assert judged.shown.change == pytest.approx(changes.mean())
+    for shift, rejected in ((low - 1e-6, True), (low + 1e-6, False), (high + 1e-6, True)):
+        tested = stats.permutation_test(
+            (changes - shift,), np.mean, permutation_type="samples", n_resamples=np.inf
+        )
+        assert bool(tested.pvalue <= 0.05) is rejected
+    assert high < 0
+    cells = dict(zip(render.COLUMNS, render.row(judged), strict=True))
+    assert cells["95 % interval"] == f"[{low:+.3f}, {high:+.3f}]".replace("-", "\u2212")
+    assert cells["Over"] == "12 questions"
 
 
 def test_a_handover_that_was_mended_is_found():
@@ -258,7 +291,7 @@ def test_markdown_has_a_row_for_each_figure(from_files):
     assert f"**Proven worse: {DETERMINISM}. " in text
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == len(from_files.figures)
-    assert {row.count("|") for row in rows} == {12}
+    assert {row.count("|") for row in rows} == {len(render.COLUMNS) + 1}
     assert "a&#124;b.json" in text
 
 

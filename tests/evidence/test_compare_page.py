@@ -9,9 +9,10 @@ from html import unescape
 import pytest
 from bokeh.models import Line
 from click.testing import CliRunner
-from made_comparison import MadeFile, drawn_runs, even
+from made_comparison import MadeFile, drawn_runs
 from made_report import MadeRun
 from numpy.random import default_rng
+from run_effects import even
 
 from mcstress.cli import main
 from mcstress.evidence.compare.comparison import compare
@@ -105,7 +106,7 @@ def test_the_command_writes_it_beside_the_text(tmp_path):
         main, ["compare", "--html", str(tmp_path / "c.html"), paths[0], "--", paths[1]]
     )
     assert told.exit_code == 0, told.output
-    assert "Change is B - A" in told.output
+    assert "Change over runs is B - A" in told.output
     assert "Comparison" in (tmp_path / "c.html").read_text()
     nowhere = str(tmp_path / "none" / "c.html")
     told = CliRunner().invoke(main, ["compare", "--html", nowhere, paths[0], "--", paths[1]])

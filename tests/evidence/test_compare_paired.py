@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from mcstress.evidence.compare.paired import paired_test
@@ -56,6 +58,20 @@ def test_equal_differences_leave_room_for_doubt():
     # Bonett and Price with b = c = 0 of 12: ± 1.96·√(2/14/14).
     assert same.ci95 == pytest.approx((-0.198, 0.198), abs=1e-3)
     assert paired_test([1.0] * 12).ci95[0] > 0
+
+
+@settings(max_examples=30)
+@given(value=st.floats(1e-6, 1.0), size=st.integers(6, 13), sign=st.sampled_from([-1, 1]))
+def test_equal_differences_are_shown_as_the_test_judges_them(value, size, sign):
+    """All of one sign is rare where nothing changed: the interval must not hold 0 then."""
+    result = paired_test([sign * value] * size)
+    near, far = sorted(result.ci95, key=abs)
+    assert result.p <= 0.05
+    assert near * sign > 0, "its sign is that of the change"
+    # Bonett and Price's own interval, with one difference of 1 added either way.
+    mean, number = value * size / (size + 2), size + 2
+    half = 1.96 * ((value**2 * size + 2) / number - mean**2) ** 0.5 / number**0.5
+    assert far * sign == pytest.approx(min(mean + half, 1), abs=1e-4)
 
 
 @pytest.mark.parametrize("size", [8, 40])

@@ -57,7 +57,7 @@ def test_a_search_for_the_capacity_begins_at_one_rate(arguments, rate):
         (["--arrival-rate", "5", "--arrivals", "often"], "--arrivals: found 'often', expected"),
         (["--find-capacity", "--arrival-rate", "1-9", "-t", "9"], "found --arrival-rate '1-9'"),
         (["--find-capacity", "--rounds", "2"], "--find-capacity: found --rounds 2, expected no"),
-        (["--find-capacity", "--think-time", "1"], "--think-time: found '1' with --arrival-rate"),
+        (["--find-capacity", "--think-time", "1"], "--think-time: found '1' with --find-capacity"),
     ],
 )
 def test_what_is_no_schedule_is_refused(arguments, said):

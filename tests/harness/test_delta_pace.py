@@ -24,13 +24,13 @@ def test_up_to_500_workers_a_master_takes_at_most_fifty_a_second(workers):
 @pytest.mark.parametrize(
     ("passed_s", "events", "each_s", "due"),
     [
-        (0.9, 999, 1.0, False),
+        (0.9, 2999, 1.0, False),
         (1.0, 0, 1.0, True),
-        (0.1, 1000, 1.0, True),
-        (1.9, 1999, 2.0, False),
-        (0.1, 2000, 2.0, True),
-        (9.9, 2999, 10.0, False),
-        (0.1, 3000, 10.0, True),
+        (0.1, 3000, 1.0, True),
+        (1.4, 4499, 1.5, False),
+        (0.1, 4500, 1.5, True),
+        (9.9, 5999, 10.0, False),
+        (0.1, 6000, 10.0, True),
     ],
 )
 def test_time_or_events_whichever_comes_first(passed_s, events, each_s, due):

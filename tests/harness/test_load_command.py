@@ -190,8 +190,8 @@ def test_what_a_target_cannot_is_told_before_anything_is_written(loads):
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
-        ("OneStep", "TypeError: 'Step' object is not iterable"),
-        ("Unconnected", "Unconnected: connect: OSError: no more connections"),
+        ("OneStep", "OneStep.add_all gave a Step, expected steps one after another: yield self."),
+        ("Unconnected", "--target: Unconnected.connect raised OSError: no more connections (own"),
     ],
 )
 def test_what_a_class_does_otherwise_than_it_must_is_told_in_a_line(loads, kind, says):

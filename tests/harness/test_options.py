@@ -92,6 +92,25 @@ def test_options_that_differ_are_named_as_they_are_given_each_once(changed, diff
     assert sorted(options_that_differ(one, other)) == sorted(differ)
 
 
+@pytest.mark.parametrize(
+    ("was", "changed", "differ"),
+    [
+        ({}, {"arrivals": "constant"}, ["--arrivals"]),
+        ({}, {"max_wait": 5.0, "arrival_rate": "9"}, ["--arrival-rate", "--max-wait"]),
+        ({}, {"find_capacity": True}, ["--find-capacity"]),
+        ({}, {"arrival_rate": ""}, ["--arrival-rate"]),
+        ({}, {"arrival_rate": "", "clock": "48"}, ["--arrival-rate", "--clock"]),
+        ({"arrival_rate": "", "clock": "48"}, {"time_scale": "60"}, ["--time-scale"]),
+        ({}, {"check": ["errors.rate < 0.5"]}, ["--check"]),
+    ],
+)
+def test_what_differs_of_a_schedule_is_named_by_its_own_option(was, changed, differ):
+    """And never --check for the check that comes with a schedule."""
+    was = {"arrival_rate": "5"} | was
+    one, other = (read_settings(options(**it), None) for it in (was, was | changed))
+    assert sorted(options_that_differ(one, other)) == sorted(differ)
+
+
 def test_the_defaults_are_right():
     settings = read_settings(options(), None)
     assert settings.gateway_url == ""

@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_run import K, MadeRun, users_timeline
 
+from mcstress.metrics.accumulators import Accumulators
 from mcstress.metrics.figures import Figures
+from mcstress.metrics.rounds import Rounds
 
 RUNS = {
     seed: MadeRun(seed, faults=faults, change=0.5).rounds(trios, rounds, variants=variants)
@@ -180,7 +182,9 @@ def test_only_who_works_out_results_imports_scipy():
     """A third of a second and 15 MB; who looks at results during a run has it before."""
     code = """
 import sys
+from mcstress.metrics.accumulators import Accumulators
 from mcstress.metrics.figures import Figures
+from mcstress.metrics.rounds import Rounds
 from mcstress.metrics.intervals import import_scipy
 Figures(8, folds=False).take().state()
 Figures(8)
@@ -189,3 +193,19 @@ import_scipy()
 assert "scipy.special" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_lists_that_wait_for_others_share_what_is_the_same(monkeypatch):
+    """Each message brings strings of its own: of 200,000 lists they would take 120 MB."""
+    monkeypatch.setattr("mcstress.metrics.rounds.SHARED_FROM", 0)
+    sums = Accumulators()
+    for trio in range(50):
+        told = [[trio, 1, "contract", "role", 1, 1, trio, 15_000, [f"w-{n}" for n in range(K)]]]
+        came = Rounds()
+        came.restore(msgpack.unpackb(msgpack.packb(told)))
+        for key, cell, listed in came:
+            sums.rounds.pair(key, cell, listed, sums.bands, sums.faults)
+    waiting = [one for lists in sums.rounds.waiting.values() for one in lists.items()]
+    assert len(waiting) == 50
+    strings = [text for cell, listed in waiting for text in (*cell, *listed.ids)]
+    assert len({id(text) for text in strings}) == len(set(strings)) == K + 2

@@ -180,12 +180,14 @@ def test_what_cannot_be_read_is_named_and_counted(tmp_path, case):
     ("path", "said"),
     [
         ("absent", "found no such file or folder"),
+        ("pipe", "found a pipe or a device, expected a file or a folder"),
         ("empty", "found no message that can be read"),
         ("broken", "found no message that can be read: a.eml: has no header"),
         ("words.txt", "expected a folder of .eml files, an mbox, or JSON lines of SMS"),
     ],
 )
 def test_none_that_can_be_read_is_refused(tmp_path, path, said):
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "a.eml").write_bytes(b"\r\nHello")

@@ -51,7 +51,7 @@ def test_what_is_dated_outside_of_the_clock_is_left_out_and_named():
     ("hours", "said"),
     [
         ((60, 70), "found messages from 2026-03-04 18:00 to 2026-03-05 04:00 UTC, expected"),
-        ((None,), "found messages without a date, expected a message between 2026-03-02 and"),
+        ((None,), "found messages without a date, expected a message between 2026-03-02 06:00 and"),
     ],
 )
 def test_none_within_the_clock_is_refused(hours, said):

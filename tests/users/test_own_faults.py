@@ -15,6 +15,7 @@ from mcstress.services.http import dns as addresses
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.llm.ollama import Ollama
 from mcstress.services.step import Step
+from mcstress.services.target import CLASS_FAULT
 from mcstress.services.trace_context import TraceContext
 from mcstress.users import coordinator_session as entrance
 from mcstress.users.coordinator_session import Reporter
@@ -32,7 +33,7 @@ def fired():
 def reporter(fired):
     environment = Environment(events=Events())
     environment.events.request.add_listener(lambda exception, **_: fired.append(exception))
-    return Reporter(environment, SimpleNamespace(context=dict))
+    return Reporter(environment, SimpleNamespace(context=dict, environment=environment))
 
 
 def connect_fails(monkeypatch, number):
@@ -75,3 +76,16 @@ def test_locust_is_told_of_so_many_different_reasons_and_of_each_failure(
         reporter(Step("s", 0.0, 1.0, "ab", "http://x", b"", error=f"HTTP 500: no {number}"))
     known = [f"HTTP 500: no {number}" for number in range(3)]
     assert list(map(str, fired)) == [*known, *[entrance.OTHER_REASONS] * 6, known[0]]
+
+
+def test_a_target_class_that_gives_the_wrong_kind_of_thing_is_said_once_for_each_kind(
+    reporter, caplog
+):
+    for number, method in ((1, "add"), (2, "add"), (3, "search")):
+        error = f"{CLASS_FAULT}Store.{method} raised OSError: no {number}, expected a failed Step"
+        reporter(Step("s", 0.0, 1.0, "ab", "Store", b"", error=error))
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        f"--target: Store.{method} raised OSError: no {number}, expected a failed Step"
+        for number, method in ((1, "add"), (3, "search"))
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import gevent
 import pytest
@@ -12,6 +13,8 @@ from locust.event import Events
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
+from mcstress.errors import ServiceRefusalError
+from mcstress.users import persona
 from mcstress.users.coordinator_session import enter, provide_context
 from mcstress.users.persona import CoordinatorUser
 from mcstress.users.run import Seat
@@ -119,3 +122,32 @@ def test_a_seat_that_its_user_could_not_take_is_given_back(stopped, raised):
     with pytest.raises(raised):
         enter(user)
     assert lender.given_back == [Seat("alice", 1)]
+
+
+class Unconnected(CoordinatorUser):
+    """Its target has no connection for it."""
+
+    abstract = False
+    persona = "alice"
+
+
+def test_a_user_that_gets_no_connection_says_so_once_and_asks_again(monkeypatch, caplog):
+    """No traceback, and the seat goes back each time: the database may have room again."""
+    environment = Environment(user_classes=[Unconnected], events=Events())
+    told = []
+    environment.events.user_error.add_listener(lambda exception, **_: told.append(str(exception)))
+    lender = Lender(None)
+
+    def refuses():
+        raise ServiceRefusalError("--target: Store.connect raised OSError: too many clients")
+
+    lender.target = SimpleNamespace(connect=refuses)
+    provide_context(environment, lambda: lender)
+    monkeypatch.setattr(persona, "PAUSE_S", 0)
+    user = Unconnected(environment)
+    for _ in range(3):
+        user.round()
+    assert told == ["--target: Store.connect raised OSError: too many clients"]
+    assert [record.getMessage() for record in caplog.records] == told
+    assert len(lender.given_back) == 3
+    assert user.coordinator is None

@@ -107,6 +107,14 @@ contract = "north"
     ("new", "expected"),
     [
         ('start = "soon"', 'start: found "soon", expected a date'),
+        (
+            "start = 0001-01-01",
+            "start: found 0001-01-01, expected a day from 1970-01-02 to 2999-12-",
+        ),
+        (
+            "start = 9999-12-31",
+            "start: found 9999-12-31, expected a day from 1970-01-02 to 2999-12-",
+        ),
         ('zone = "Mars/Base"', 'zone: found "Mars/Base", expected an IANA time zone'),
         ('zone = "America"', 'zone: found "America", expected an IANA time zone'),
         ('zone = "../etc"', 'zone: found "../etc", expected an IANA time zone'),

@@ -12,6 +12,7 @@ import pytest
 
 from mcstress import snapshots as web_snapshot
 from mcstress.evidence.document_parts import Service
+from mcstress.evidence.report.glossary import WORDS, Glossary
 from mcstress.evidence.report.head import SHOWN_MARKS
 from mcstress.evidence.report.plots.arrivals import offered_and_begun, rates
 from mcstress.evidence.run_document import document_of
@@ -127,6 +128,18 @@ def test_the_tab_calls_no_figure_healthy_that_is_not_certain(document):
     )
     (row,) = (row for row in rows(zero) if row.name == "swap.returned")
     assert row.reading == "healthy as far as seen (n = 12): none"
+
+
+def test_words_that_the_page_uses_are_explained_as_in_the_report(document):
+    snapshot = Snapshot(number=1, stage="finished", document=document)
+    told = {one["name"]: one["meaning"] for one in content(snapshot, [])["words"]}
+    for name in ("Jaccard", "healthy", "p95", "McNemar"):
+        (word,) = (word for word in WORDS if word.forms[0] == name)
+        assert told[name] == Glossary(document.words).meaning(word)
+    said = json.dumps(content(snapshot, [])["sections"]).lower()
+    forms = {word.forms[0]: word.forms for word in WORDS}
+    assert [name for name in told if not any(one.lower() in said for one in forms[name])] == []
+    assert content(Snapshot(0, "ready", None), [])["words"] == [], "no run"
 
 
 def test_the_csv_file_can_be_read_back(document):

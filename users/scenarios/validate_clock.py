@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
 
 CHANNELS: tuple[str, ...] = get_args(MessageType)
 WEIGHED = (*CHANNELS, *PRIORITIES)
+FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2999, 12, 31)
+"""Of hour 0: shifts before it and hours after it have a Unix time too, whatever the zone."""
 
 
 def clock_faults(file: ScenarioFile) -> Iterator[str]:
     """Entries of nobody, zones that do not exist, and weights of which nothing can be drawn."""
     yield from zone_faults("zone", file.zone)
+    if not FIRST_DAY <= file.start <= LAST_DAY:
+        yield f"start: found {file.start}, expected a day from {FIRST_DAY} to {LAST_DAY}"
     for index, item in enumerate(file.timeline):
         place = entry("timeline", index)
         for number, persona in enumerate(item.personas):

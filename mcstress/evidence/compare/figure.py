@@ -25,13 +25,23 @@ class Paired(msgspec.Struct, kw_only=True, frozen=True):
     least_p: float | None = None
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """A change, its interval, and what both are over; ``relative``: as b / a - 1."""
+
+    change: float
+    ci95: tuple[float, float] | None
+    over: Literal["runs", "questions"]
+    relative: bool = False
+
+
 class Figure(msgspec.Struct, kw_only=True):
     """One figure on both sides.
 
     ``a`` and ``b`` are the reports' own values; of several runs the mean, of ``relative`` ones the
-    geometric mean. ``change`` is b - a, or where ``relative``, b / a - 1. ``ci95`` is Welch's, from
-    two runs a side on; ``mannwhitney_p`` stands beside it and decides nothing. ``primary`` figures
-    are judged, all together: ``p`` is corrected for that, and None where nothing could be proven.
+    geometric mean. ``change`` is b - a, or where ``relative``, b / a - 1; ``ci95`` is its interval
+    over runs: of the test where it was ``judged_by`` runs, else Welch's, from two runs a side on.
+    ``mannwhitney_p`` decides nothing. ``primary`` figures are judged, all together: ``p`` is
+    corrected for that, and None where nothing could be proven. ``shown`` has what is of one test.
     """
 
     name: str
@@ -49,6 +59,18 @@ class Figure(msgspec.Struct, kw_only=True):
     judged_by: JudgedBy = ""
     p: float | None = None
     verdict: FigureVerdict = "descriptive"
+
+    @property
+    def shown(self) -> Shown:
+        """The change that was judged, and its interval by the same test.
+
+        What was not judged is shown over questions where those have an interval, else over runs.
+        """
+        pairs = self.paired
+        by_question = self.judged_by == "questions" or not self.judged_by
+        if pairs is not None and pairs.ci95 is not None and by_question:
+            return Shown(pairs.effect, pairs.ci95, "questions")
+        return Shown(self.change, self.ci95, "runs", relative=self.relative)
 
     def is_worse(self, change: float) -> bool:
         """Whether ``change``, of this figure, is for the worse."""

@@ -114,12 +114,12 @@ def _changes(figures: Sequence[Figure], times: float, unit: str) -> figure | Non
         return None
     shown = figures[::-1]
     names = [one.name for one in shown]
-    found = [_interval(one) for one in shown]
-    ends = [ci95 or (change, change) for change, ci95 in found]
+    found = [one.shown for one in shown]
+    ends = [one.ci95 or (one.change, one.change) for one in found]
     source = ColumnDataSource(
         {
             "name": names,
-            "change": [change * times for change, _ in found],
+            "change": [one.change * times for one in found],
             "low": [low * times for low, _ in ends],
             "high": [high * times for _, high in ends],
             "colour": [_COLOURS[one.verdict] for one in shown],
@@ -135,13 +135,6 @@ def _changes(figures: Sequence[Figure], times: float, unit: str) -> figure | Non
     plot.ygrid.visible = False
     plot.xgrid.visible = True
     return plot
-
-
-def _interval(one: Figure) -> tuple[float, tuple[float, float] | None]:
-    """The change that was judged, with its interval: over pairs of questions, or over runs."""
-    if one.judged_by == "questions" and one.paired is not None:
-        return one.paired.effect, one.paired.ci95
-    return one.change, one.ci95
 
 
 def _percentiles(a: Documents, b: Documents) -> figure | None:

@@ -8,7 +8,7 @@ interval holds the shifts that it does not reject at 5 %.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -50,7 +50,9 @@ def paired_test(differences: Sequence[float], span: float = 1.0) -> PairedTest:
     flips = _Flips(values)
     if spread <= _SLACK:
         return PairedTest(effect, _without_spread(values, span), flips.p(0.0), flips.least_p)
-    low, high = (flips.edge(effect, effect + way * (2 * spread + _SLACK)) for way in (-1, 1))
+    low, high = (
+        last_kept(flips.p, effect, effect + way * (2 * spread + _SLACK)) for way in (-1, 1)
+    )
     ci95 = max(low, -span), min(high, span)
     return PairedTest(effect, ci95, flips.p(0.0), flips.least_p)
 
@@ -77,15 +79,16 @@ class _Flips:
         more = self._count > _MOST_EXACT
         return (extreme + more) / (len(self._flipped) + more)
 
-    def edge(self, inside: float, outside: float) -> float:
-        """The last shift, from ``inside`` towards ``outside``, that is not rejected."""
-        for _ in range(_HALVINGS):
-            middle = (inside + outside) / 2
-            if self.p(middle) > ALPHA:
-                inside = middle
-            else:
-                outside = middle
-        return inside
+
+def last_kept(p: Callable[[float], float], inside: float, outside: float) -> float:
+    """The last shift, from ``inside`` towards ``outside``, that a test does not reject at 5 %."""
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        if p(middle) > ALPHA:
+            inside = middle
+        else:
+            outside = middle
+    return inside
 
 
 def _signs(number: int) -> list[Floats]:
@@ -101,10 +104,22 @@ def _signs(number: int) -> list[Floats]:
 def _without_spread(values: Floats, span: float) -> tuple[float, float]:
     """Equal differences say nothing of their spread.
 
-    Bonett and Price's interval (2012) instead: one difference of ``span`` added either way.
+    Bonett and Price's interval (2012) instead: one difference of ``span`` added either way. The
+    test rejects 0 where all differences have the same sign. So towards 0 it ends where one
+    difference of their own size, added either way, has it end: that is never at 0.
     """
-    size = len(values) + 2
-    mean = float(values.sum()) / size
-    variance = (float((values**2).sum()) + 2 * span**2) / size - mean**2
-    half = _Z * (variance / size) ** 0.5
-    return max(mean - half, -span), min(mean + half, span)
+    low, high = _with_one_either_way(values, span)
+    value = float(values[0])
+    if abs(value) > _SLACK and low <= 0 <= high:
+        nearer, farther = _with_one_either_way(values, abs(value))
+        low, high = (nearer, high) if value > 0 else (low, farther)
+    return max(low, -span), min(high, span)
+
+
+def _with_one_either_way(values: Floats, size: float) -> tuple[float, float]:
+    """The interval of the mean with differences of ``size`` and of -``size`` added."""
+    number = len(values) + 2
+    mean = float(values.sum()) / number
+    variance = (float((values**2).sum()) + 2 * size**2) / number - mean**2
+    half = _Z * (variance / number) ** 0.5
+    return mean - half, mean + half

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mcstress.evidence.compare.comparison import Comparison
-from mcstress.evidence.compare.figure import Figure
+from mcstress.evidence.compare.figure import Figure, Shown
 from mcstress.evidence.compare.run_figures import STEPS_PER_S
 from mcstress.evidence.compare.verdicts import SideVerdict
 from mcstress.evidence.report import formatting
@@ -21,8 +21,7 @@ from mcstress.metrics.metric import COUNT
 from mcstress.metrics.names import METRICS
 
 COLUMNS = (
-    "Figure", "A", "B", "Change", "95 % interval", "", "p", "Mann\u2013Whitney p",
-    "Paired change", "95 % interval", "Questions",
+    "Figure", "A", "B", "Change", "95 % interval", "", "p", "Mann\u2013Whitney p", "Over",
 )  # fmt: skip
 LEFT = ("Figure", "")
 _WIDTH = 240
@@ -148,8 +147,9 @@ _REMARKS = (
         "geometric mean."
     ),
     (
-        "Change is B - A, of times and paces B / A - 1. Paired change is the mean of B - A over "
-        "questions that both sides were asked."
+        "Change over runs is B - A, of times and paces B / A - 1; over questions, the mean of "
+        "B - A over those that both sides were asked. The interval is of the test that judged; "
+        "over runs that were not tested it is Welch's."
     ),
     (
         '"~": no difference is proven. All figures but the descriptive ones are tested together, '
@@ -161,20 +161,25 @@ _REMARKS = (
 
 def row(figure: Figure) -> list[str]:
     """A figure's cells, in the order of COLUMNS."""
-    pairs = figure.paired
+    shown = figure.shown
     return [
         figure.name,
         _value(figure, figure.a),
         _value(figure, figure.b),
-        _change(figure.change, relative=figure.relative),
-        _interval(figure.ci95, relative=figure.relative),
+        _change(shown.change, relative=shown.relative),
+        _interval(shown.ci95, relative=shown.relative),
         figure.verdict,
         formatting.p_value(figure.p),
         formatting.p_value(figure.mannwhitney_p),
-        _change(pairs.effect) if pairs else formatting.NONE,
-        _interval(pairs.ci95) if pairs else formatting.NONE,
-        formatting.count(pairs.n) if pairs else formatting.NONE,
+        _over(figure, shown),
     ]
+
+
+def _over(figure: Figure, shown: Shown) -> str:
+    """What the change is over, with how many of them."""
+    if shown.over == "questions" and figure.paired is not None:
+        return formatting.plural(figure.paired.n, "question")
+    return f"{figure.n_a} against {formatting.plural(figure.n_b, 'run')}"
 
 
 def _change(change: float, *, relative: bool = False) -> str:

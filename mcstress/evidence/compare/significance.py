@@ -7,6 +7,9 @@ both sides (paired.py), corrected by Holm's method (1979). By run, at 3 %: all o
 figure, or has too few runs, leaves its share to the other. A figure whose questions are too few to
 reach 2 % beside the others of its kind (Tarone 1990) is judged by run.
 
+The interval that is shown is of the test that judged: over questions the sign-flip test's
+(paired.py), over runs that of the permuted runs.
+
 ``judge`` says what could not be judged: a figure that nothing could be proven of, and speed where
 runs differ so much that a doubling would be found in less than 80 % of comparisons.
 """
@@ -14,7 +17,7 @@ runs differ so much that a doubling would be found in less than 80 % of comparis
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import log
+from math import expm1, log
 
 import msgspec
 
@@ -109,8 +112,11 @@ def _pairs_of(figure: Figure) -> Paired:
 
 def _judge_by_run(figures: Sequence[Figure], values: SideValues, level: float) -> None:
     tested = [_run_figure(figure, *values[figure.name]) for figure in figures]
-    for figure, p in zip(figures, family_p(tested), strict=True):
+    for figure, one, p in zip(figures, tested, family_p(tested), strict=True):
         figure.judged_by = "runs"
+        figure.ci95 = ci95 = multiple_testing.interval(one)
+        if ci95 and figure.relative:
+            figure.ci95 = expm1(ci95[0]), expm1(ci95[1])
         _decide(figure, p, level, figure.change)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from glob import escape
 from pathlib import Path
 from typing import Protocol
 
@@ -27,14 +26,13 @@ from mcstress.evidence.store.integrity import (
     faults_of_document,
     faults_of_lines,
 )
-from mcstress.evidence.store.lines import DECODE_ERRORS, first_line, first_record
+from mcstress.evidence.store.lines import DECODE_ERRORS, first_record
+from mcstress.evidence.store.run_files import ENDING, files_of_run
 from mcstress.evidence.store.source import Source
 from mcstress.evidence.store.time_order import TimeOrder
 from mcstress.metrics.appointments import AppointmentRow, AppointmentRows
 from mcstress.metrics.arrivals import OfferedSecond, Trial, Unserved, UnservedRow, UnservedRows
 from mcstress.metrics.event import Event, decoder
-
-ENDING = ".events.jsonl"
 
 
 class RunFile(Protocol):
@@ -145,13 +143,14 @@ class History:
     def faults(self) -> list[str]:
         """What differs from what the files say of themselves; that one has no end is not in it."""
         evidence = self.document.run.evidence
-        return [
+        faults = [
             *faults_of_lines(self.order, evidence),
             *faults_of_beginnings(self.order),
             *self._ends.faults_of_files(self.order),
-            # Of a run that ended it is known what each worker's file should hold.
-            *([] if self.has_ended else self._left_out),
         ]
+        # Of a run that ended it is known what each worker's file should hold: where all is there,
+        # others that lie beside it are no fault; where something is missing, it may be in them.
+        return [*faults, *self._left_out] if faults or not self.has_ended else faults
 
     def raw_events(self) -> Iterator[bytes]:
         """The events of all files in time order."""
@@ -330,52 +329,3 @@ def _typed(run: RunFile, events: Iterator[bytes]) -> Iterator[Event]:
             yield decoder.decode(raw)
         except DECODE_ERRORS as error:
             raise UsageError(f"{run.path}, event {number}: {error}") from error
-
-
-class FilesOfRun(msgspec.Struct, frozen=True):
-    """The ``paths`` of a run's events files, and which others beside them were ``left_out``."""
-
-    paths: list[Path]
-    left_out: list[str]
-
-
-def files_of_run(path: Path) -> FilesOfRun:
-    """All events files of the run that ``path`` belongs to, the main one first where it is there.
-
-    They lie in one folder, share the main one's name, and name the same run's uid. One whose first
-    line is damaged is among them: who reads it says so.
-    """
-    first = first_record(path)
-    uid = _uid(first)
-    stem = path.name.removesuffix(ENDING)
-    if first["record"] == "segment":
-        stem = stem.split(".")[0]
-    main = path.with_name(stem + ENDING)
-    found, left_out = [], []
-    for one in (main, *sorted(path.parent.glob(f"{escape(stem)}.*{ENDING}"))):
-        reason = None if one == path else _left_out(one, uid)
-        if reason is None:
-            found.append(one)
-        elif reason:
-            left_out.append(f"{one.name} was left out: {reason}")
-    return FilesOfRun(found, left_out)
-
-
-def _left_out(path: Path, uid: str) -> str | None:
-    """Why the file at ``path`` is not read; None where it is; empty where it holds no event."""
-    try:
-        begin = first_line(path) if path.is_file() else None
-    except UsageError as fault:
-        return str(fault)
-    if begin is None:
-        return ""
-    try:
-        found = _uid(first_record(path))
-    except UsageError:
-        return "" if begin.torn else None  # cut off before that line was whole, or damaged in it
-    return None if found == uid else f"it is of another run, {found}"
-
-
-def _uid(first: Json) -> str:
-    run = first.get("run")
-    return str((run if isinstance(run, dict) else first).get("run_uid"))

@@ -81,10 +81,11 @@ function section({ key, examples, title, question, answer, lead, tables, notes }
       : null, ...examples.flatMap(group));
 }
 
-function contents({ sections, series }) {
+function contents({ sections, series, words }) {
   const charts = series.filter(isFull).map(({ name }) => document.getElementById(`of-${name}`));
   const links = charts.filter(Boolean).map((one) => [`#${one.id}`, one.querySelector("h2").textContent]);
   const all = [["#top", "Verdict"], ...links, ...sections.map(({ key, title }) => [`#${key}`, title])];
+  if (words.length) all.push(["#glossary", "Words"]);
   fill("contents", all.length > 1 ? all : [], ([href, text]) => element("a", { href }, text));
 }
 
@@ -159,6 +160,8 @@ async function show(content) {
   fill("sections", content.sections.map((one) => (
     { ...one, examples: content.examples.filter((each) => each.section === one.key) })), section);
   contents(content);
+  document.getElementById("glossary").hidden = !content.words.length;
+  fill("words", content.words, ({ name, meaning }) => [element("dt", {}, name), element("dd", {}, meaning)]);
   document.getElementById("reports").hidden = !content.reports.length;
   if (changed("reports", content.reports)) {
     document.querySelector("#reports ul").replaceChildren(...content.reports.map(report));
