@@ -7,8 +7,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,9 +49,12 @@ class Look(msgspec.Struct):
 
 
 @contextmanager
-def fixed_services() -> Iterator[str]:
-    """The services' URL, while they are up."""
-    command = [sys.executable, SERVER]
+def services(*program: str | Path) -> Iterator[str]:
+    """The URL of the services that a Python ``program`` is, which prints its port, while it is up.
+
+    ``program`` is its file and arguments.
+    """
+    command = [sys.executable, *program]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
     ) as server:
@@ -62,10 +65,16 @@ def fixed_services() -> Iterator[str]:
             server.kill()
 
 
-def load(url: str, *arguments: object, seconds: int) -> Load:
-    """Run Locust for ``seconds``, headless."""
+def fixed_services() -> AbstractContextManager[str]:
+    """The URL of services that cost next to nothing."""
+    return services(SERVER)
+
+
+def load(url: str, *arguments: object, seconds: int, within: Sequence[object] = ()) -> Load:
+    """Run Locust for ``seconds``, headless; ``within`` another command that starts it."""
     with TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
+        command = [*map(str, within), sys.executable, "-m", "locust", "--headless"]
+        command += ["--only-summary"]
         command += ["--run-time", f"{seconds}s", "--stop-timeout", "10", "--host", url]
         command += ["--llm-host", url, "--report-dir", folder, "--evidence", "none"]
         command += ["--langfuse-env", f"{folder}/none", *map(str, arguments)]

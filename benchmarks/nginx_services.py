@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +29,7 @@ http {{
   client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
   uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
   server {{
-    listen 127.0.0.1:{port} backlog=16384;
+{listens}
     location = /requests {{ stub_status; }}
 {locations}
   }}
@@ -52,8 +52,17 @@ def nginx() -> str | None:
 
 
 @contextmanager
-def nginx_services(program: str, *, processes: int = 1, connections: int = 4096) -> Iterator[str]:
-    """The services' URL, while they are up; each of ``processes`` takes so many connections."""
+def nginx_services(
+    program: str,
+    *,
+    processes: int = 1,
+    connections: int = 4096,
+    addresses: Sequence[str] = ("127.0.0.1",),
+) -> Iterator[str]:
+    """The services' URL, while they are up; each of ``processes`` takes so many connections.
+
+    It names the first of the ``addresses`` that they listen on.
+    """
     answers = {**ANSWERS, b"/api/chat": JUDGED}
     locations = "\n".join(_location(path.decode(), answer) for path, answer in answers.items())
     with socket.socket() as free:
@@ -62,11 +71,13 @@ def nginx_services(program: str, *, processes: int = 1, connections: int = 4096)
     with TemporaryDirectory() as name:
         file = Path(name) / "nginx.conf"
         sizes = {"processes": processes, "connections": connections}
-        file.write_text(CONFIGURATION.format(folder=name, port=port, locations=locations, **sizes))
+        listens = "\n".join(f"    listen {where}:{port} backlog=16384;" for where in addresses)
+        parts = {"listens": listens, "locations": locations}
+        file.write_text(CONFIGURATION.format(folder=name, **parts, **sizes))
         command = [program, "-c", file, "-p", name]
         with subprocess.Popen(command, preexec_fn=end_with_parent) as server:
             try:
-                url = f"http://127.0.0.1:{port}"
+                url = f"http://{addresses[0]}:{port}"
                 _wait_for(f"{url}/health")
                 yield url
             finally:

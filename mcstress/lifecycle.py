@@ -44,6 +44,7 @@ from mcstress.master.run_state import RunState
 from mcstress.master.stages import RunStage
 from mcstress.options import option
 from mcstress.process.file_limit import check_asked
+from mcstress.process.ports import check_connections
 from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
 from mcstress.services.target_class import import_early
@@ -129,10 +130,12 @@ class Lifecycle:
         classes = self.environment.user_classes
         classes += missing(names, classes)
 
-    def check_users(self, asked: object) -> None:
-        """Refuse more users than this machine's processes have open files for; UsageError."""
-        processes = option(self.environment, "processes")
-        check_asked(asked, processes=processes, local=self.worker is not None)
+    def check_users(self, asked: object, url: str) -> None:
+        """Refuse more users than this machine has open files and ports for; UsageError."""
+        processes, local = option(self.environment, "processes"), self.worker is not None
+        check_asked(asked, processes=processes, local=local)
+        if local or processes:
+            check_connections(asked, url)
 
     def prepare(self, settings: Settings, users: int | None = None) -> SystemUnderTest:
         """Check everything, and start what was not given, before any user; raises UsageError.

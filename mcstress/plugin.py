@@ -104,7 +104,8 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
         return lifecycle
     try:
         settings = lifecycle.settings()
-        lifecycle.check_users(vars(environment.parsed_options)["num_users"])
+        users = vars(environment.parsed_options)["num_users"]
+        lifecycle.check_users(users, settings.gateway_url)
         if environment.web_ui is None or vars(environment.parsed_options)["autostart"]:
             lifecycle.prepare(settings)
     except UsageError as fault:

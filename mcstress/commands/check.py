@@ -20,7 +20,7 @@ from mcstress.metrics.wording import Words
 from mcstress.option_defaults import DEFAULT_LANGFUSE_ENV
 from mcstress.plugin import register
 from mcstress.process.file_limit import check_asked, raise_nofile_limit
-from mcstress.process.ports import check_ports
+from mcstress.process.ports import check_connections, check_ports
 from mcstress.services.llm.clients import API_NAMES, NO_MODEL
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target import Capabilities
@@ -148,6 +148,8 @@ def _settings(options: Namespace) -> Settings:
     check_personas(settings.scenario, options.user_classes)
     check_claim(settings)
     said_of_truth(settings)
+    if options.processes or not (options.master or options.worker):
+        check_connections(options.num_users, settings.gateway_url)
     return settings
 
 

@@ -1,4 +1,6 @@
-"""The ports that Locust will listen on, tried before it forks workers or starts anything.
+"""The ports that Locust will listen on, and those that its users connect from.
+
+The first are tried before it forks workers or starts anything.
 
 Locust finds a taken port after it has forked (the master's; exit code 1, and the workers may have
 joined the other master meanwhile) or in a traceback (the web UI's).
@@ -11,14 +13,18 @@ import os
 import socket
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 from locust.argument_parser import LocustArgumentParser
 
 from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.locust_compat import look_at_options
+from mcstress.services.http.base_url import parse_base_url
+from mcstress.services.http.dns import shared_among
 
 EVERYWHERE = ("", "*")
+PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class PortCheck:
@@ -98,3 +104,34 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server(("", port))
     ((family, *_), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return socket.create_server((host, port), family=family)
+
+
+def local_ports() -> int | None:
+    """How many connections this machine can have to one address; None where it does not tell."""
+    try:
+        first, last = map(int, PORT_RANGE.read_text().split())
+    except (OSError, ValueError):
+        return None
+    return last - first + 1
+
+
+def check_connections(users: object, url: str) -> None:
+    """Refuse more users on this machine than it has local ports for to a service; UsageError.
+
+    A user holds a connection to it. Of a host that has no address the check before the run tells.
+    """
+    ports, text = local_ports(), str(users)
+    if not url or ports is None or not text.isdecimal() or int(text) <= ports:
+        return
+    service = parse_base_url(url)
+    try:
+        addresses = shared_among(service.host, service.port)
+    except OSError:
+        return
+    if int(text) > ports * addresses:
+        raise UsageError(
+            f"--users {int(text):,}: this machine has {ports:,} local ports to each address of a "
+            f"service ({PORT_RANGE}), and {service.host} has {addresses}; expected at most "
+            f"{ports * addresses:,} users here, a name with more addresses, or workers on other "
+            "machines"
+        )

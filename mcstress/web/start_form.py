@@ -129,7 +129,7 @@ class StartForm:
             asked = form.get("host", host or "").replace("<", "").replace(">", "")
             host = self._host(asked, self._classes(form))
             settings = read_settings(self._options(form), host, lifecycle.token_hosts)
-            lifecycle.check_users(form.get("user_count"))
+            lifecycle.check_users(form.get("user_count"), settings.gateway_url)
             if lifecycle.stage == "running":
                 self._refuse_other_classes(self._classes(form))
                 self._refuse_changes(settings)

@@ -70,3 +70,21 @@ def test_a_file_of_another_run_is_not_read(left):
     copy = brought(away, left)
     copy.write_bytes(away.read_bytes().replace(b'"run_uid":"', b'"run_uid":"x', 1))
     assert files_of_run(left.main).paths == [left.main]
+
+
+def test_where_the_main_files_own_uid_is_damaged_the_files_that_it_no_longer_finds_are_named(
+    tmp_path,
+):
+    left = LeftRun(tmp_path)
+    uid = left.head["run"]["run_uid"].encode()
+    other = bytes([uid[0] ^ 1]) + uid[1:]
+    left.main.write_bytes(left.main.read_bytes().replace(uid, other, 1))
+    told = " ".join(read_run(left.main).faults())
+    assert all(f"{path.name} was left out" in told for path in left.segments)
+
+
+def test_a_file_of_another_run_beside_a_whole_one_is_no_fault(tmp_path):
+    left = LeftRun(tmp_path)
+    stray = left.main.with_name("multi_coord_stress_001.other.events.jsonl")
+    stray.write_bytes(left.segments[0].read_bytes().replace(b'"run_uid":"', b'"run_uid":"x', 1))
+    assert not read_run(left.main).faults()

@@ -10,7 +10,9 @@ from free_ports import free_port
 from locust.argument_parser import get_parser
 
 from mcstress.errors import UsageError
-from mcstress.process.ports import check_ports
+from mcstress.process import ports
+from mcstress.process.ports import check_connections, check_ports
+from mcstress.services.http import dns
 
 
 @pytest.fixture
@@ -105,3 +107,31 @@ def test_it_is_all_that_locust_says(taken, option, arguments, tmp_path):
     assert code == 2
     assert document is None
     assert line.startswith(f"mcstress: {option.removesuffix('port')}host 127.0.0.1, {option} ")
+
+
+@pytest.mark.parametrize(
+    ("users", "addresses", "refused"),
+    [(100, 1, False), (101, 1, True), (200, 2, False), (201, 2, True), (None, 1, False)],
+)
+def test_users_have_a_local_port_each_to_one_of_the_services_addresses(
+    monkeypatch, tmp_path, users, addresses, refused
+):
+    (tmp_path / "range").write_text("1001\t1100\n")
+    monkeypatch.setattr(ports, "PORT_RANGE", tmp_path / "range")
+    found = [(socket.AF_INET, (f"127.0.0.{n + 1}", 80)) for n in range(addresses)]
+    found.append((socket.AF_INET6, ("::1", 80, 0, 0)))  # of another family: for when none answers
+    monkeypatch.setattr(dns, "addresses", lambda *_: found)
+    if not refused:
+        check_connections(users, "http://service")
+        return
+    told = rf"--users {users}: .* 100 local ports .* has {addresses}; expected at most {users - 1} "
+    with pytest.raises(UsageError, match=told):
+        check_connections(users, "http://service")
+
+
+def test_where_the_system_does_not_tell_or_the_name_is_unknown_nothing_is_refused(
+    monkeypatch, tmp_path
+):
+    check_connections(10**7, "http://no-such-host.invalid")
+    monkeypatch.setattr(ports, "PORT_RANGE", tmp_path / "none")
+    check_connections(10**7, "http://127.0.0.1")

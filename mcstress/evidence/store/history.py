@@ -143,13 +143,14 @@ class History:
     def faults(self) -> list[str]:
         """What differs from what the files say of themselves; that one has no end is not in it."""
         evidence = self.document.run.evidence
-        return [
+        faults = [
             *faults_of_lines(self.order, evidence),
             *faults_of_beginnings(self.order),
             *self._ends.faults_of_files(self.order),
-            # Of a run that ended it is known what each worker's file should hold.
-            *([] if self.has_ended else self._left_out),
         ]
+        # Of a run that ended it is known what each worker's file should hold: where all is there,
+        # others that lie beside it are no fault; where something is missing, it may be in them.
+        return [*faults, *self._left_out] if faults or not self.has_ended else faults
 
     def raw_events(self) -> Iterator[bytes]:
         """The events of all files in time order."""

@@ -82,6 +82,12 @@ def _look_up(host: str, port: int) -> list[Address]:
     return [(family, address) for family, _, _, _, address in answers]
 
 
+def shared_among(host: str, port: int) -> int:
+    """Among how many addresses the users of a host are shared out; raises OSError."""
+    known = addresses(host, port)
+    return sum(family == known[0][0] for family, _ in known)
+
+
 def in_turn(known: list[Address], turn: int) -> list[Address]:
     """``known``, beginning with the next of the first ones of one family each ``turn``.
 
