@@ -11,8 +11,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,10 +18,9 @@ import msgspec
 import psutil
 
 from benchmarks.failing_services import FAILURES
+from benchmarks.locust_load import CHECKOUT, services
 from benchmarks.row import Row
-from mcstress.process.parent_death import end_with_parent
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 SERVER = Path(__file__).with_name("failing_services.py")
 USERS = 12
 SECONDS = 30
@@ -39,23 +36,9 @@ class Curve(msgspec.Struct):
     failed: int
 
 
-@contextmanager
-def failing_services(failure: str) -> Iterator[str]:
-    """The services' URL, while they are up."""
-    command = [sys.executable, SERVER, failure]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
-    ) as server:
-        try:
-            assert server.stdout is not None
-            yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        finally:
-            server.kill()
-
-
 def curve(failure: str, checkout: Path = CHECKOUT, seconds: int = SECONDS) -> Curve:
     """Run Locust against services that fail so."""
-    with failing_services(failure) as url, TemporaryDirectory() as folder:
+    with services(SERVER, failure) as url, TemporaryDirectory() as folder:
         command = [checkout / ".venv/bin/python", "-m", "locust", "--headless", "--only-summary"]
         command += ["-u", USERS, "-r", USERS, "-t", f"{seconds}s", "--stop-timeout", 5]
         command += ["--host", url, "--llm-host", url, "--report-dir", folder]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,9 +49,12 @@ class Look(msgspec.Struct):
 
 
 @contextmanager
-def fixed_services() -> Iterator[str]:
-    """The services' URL, while they are up."""
-    command = [sys.executable, SERVER]
+def services(*program: str | Path) -> Iterator[str]:
+    """The URL of the services that a Python ``program`` is, which prints its port, while it is up.
+
+    ``program`` is its file and arguments.
+    """
+    command = [sys.executable, *program]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
     ) as server:
@@ -60,6 +63,11 @@ def fixed_services() -> Iterator[str]:
             yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
         finally:
             server.kill()
+
+
+def fixed_services() -> AbstractContextManager[str]:
+    """The URL of services that cost next to nothing."""
+    return services(SERVER)
 
 
 def load(url: str, *arguments: object, seconds: int, within: Sequence[object] = ()) -> Load:

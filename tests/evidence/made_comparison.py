@@ -7,7 +7,6 @@ from math import exp
 from pathlib import Path
 
 import msgspec
-import numpy as np
 from made_report import CHECKS as SEED_CHECKS
 from made_report import run_section, typed
 
@@ -108,40 +107,3 @@ def drawn_runs(rng, effects, *, side, runs=4, ratio=1.0):
             )
         )
     return found
-
-
-def even(rng, shape):
-    return rng.normal(0, 0.08, shape)
-
-
-def heavy(rng, shape):
-    return 0.08 * rng.standard_t(3, shape)
-
-
-def heavier(rng, shape):
-    return 0.08 * rng.standard_t(2, shape)
-
-
-def spoiled(rng, shape):
-    """One run in ten is slower, by half to twice."""
-    slow = (rng.random(shape) < 0.1) * rng.uniform(np.log(1.5), np.log(2), shape)
-    return rng.normal(0, 0.08, shape) + slow
-
-
-def together(rng, shape):
-    """A slow run is slow in both: its seconds and its latency."""
-    return rng.normal(0, 0.08, (shape[0], 1)) + rng.normal(0, 0.03, shape)
-
-
-def wide(rng, shape):
-    return rng.normal(0, 0.3, shape)
-
-
-EFFECTS = {
-    "normal, 8 %": even,
-    "normal, 8 %, latency and pace together": together,
-    "heavy tails: t with 3 degrees, scale 8 %": heavy,
-    "heavier tails: t with 2 degrees, scale 8 %": heavier,
-    "one run in ten slower by half to twice": spoiled,
-    "normal, 30 %": wide,
-}

@@ -9,9 +9,10 @@ from html import unescape
 import pytest
 from bokeh.models import Line
 from click.testing import CliRunner
-from made_comparison import MadeFile, drawn_runs, even
+from made_comparison import MadeFile, drawn_runs
 from made_report import MadeRun
 from numpy.random import default_rng
+from run_effects import even
 
 from mcstress.cli import main
 from mcstress.evidence.compare.comparison import compare

@@ -29,6 +29,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstress.evidence.compare.paired import last_kept
 from mcstress.metrics.intervals import ALPHA
 
 FEWEST_RUNS = 2
@@ -40,7 +41,6 @@ SHARE_FLOOR = 0.01
 MOST_SPLITS = 20_000
 """All splits of 8 against 8 runs are 12,870; of more runs as many are drawn, always the same."""
 
-_HALVINGS = 40
 _DOUBLINGS = 60
 
 Floats = NDArray[np.float64]
@@ -135,13 +135,7 @@ class _Shifts:
                 if self.p(outside) <= ALPHA:
                     break
                 inside, outside = outside, outside + 2 * (outside - self.effect)
-        for _ in range(_HALVINGS):
-            middle = (inside + outside) / 2
-            if self.p(middle) > ALPHA:
-                inside = middle
-            else:
-                outside = middle
-        return inside
+        return last_kept(self.p, inside, outside)
 
 
 def _splits(a: int, b: int) -> Floats:

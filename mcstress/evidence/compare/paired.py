@@ -8,7 +8,7 @@ interval holds the shifts that it does not reject at 5 %.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -50,7 +50,9 @@ def paired_test(differences: Sequence[float], span: float = 1.0) -> PairedTest:
     flips = _Flips(values)
     if spread <= _SLACK:
         return PairedTest(effect, _without_spread(values, span), flips.p(0.0), flips.least_p)
-    low, high = (flips.edge(effect, effect + way * (2 * spread + _SLACK)) for way in (-1, 1))
+    low, high = (
+        last_kept(flips.p, effect, effect + way * (2 * spread + _SLACK)) for way in (-1, 1)
+    )
     ci95 = max(low, -span), min(high, span)
     return PairedTest(effect, ci95, flips.p(0.0), flips.least_p)
 
@@ -77,15 +79,16 @@ class _Flips:
         more = self._count > _MOST_EXACT
         return (extreme + more) / (len(self._flipped) + more)
 
-    def edge(self, inside: float, outside: float) -> float:
-        """The last shift, from ``inside`` towards ``outside``, that is not rejected."""
-        for _ in range(_HALVINGS):
-            middle = (inside + outside) / 2
-            if self.p(middle) > ALPHA:
-                inside = middle
-            else:
-                outside = middle
-        return inside
+
+def last_kept(p: Callable[[float], float], inside: float, outside: float) -> float:
+    """The last shift, from ``inside`` towards ``outside``, that a test does not reject at 5 %."""
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        if p(middle) > ALPHA:
+            inside = middle
+        else:
+            outside = middle
+    return inside
 
 
 def _signs(number: int) -> list[Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
 from math import isfinite
 from typing import Any, NoReturn
@@ -296,7 +296,15 @@ def merged(answers: list[tuple[str, HitRows]], *, by_distance: bool) -> HitRows:
         ]
     in_order = all(one.in_order for _, one in answers)
     has_metadata = any(one.has_metadata for _, one in answers)
-    return HitRows(rows, counts, in_order=in_order, has_metadata=has_metadata)
+    boosted = _summed([one.boosted for _, one in answers])
+    injected = _summed([one.injected for _, one in answers])
+    return HitRows(rows, counts, boosted, injected, in_order=in_order, has_metadata=has_metadata)
+
+
+def _summed(counts: Sequence[int | None]) -> int | None:
+    """The sum; None where one is not known."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def found_of(search: Search, answer: HitRows, *, wants: int, distinct: bool) -> Found | str:

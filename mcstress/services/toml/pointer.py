@@ -34,11 +34,6 @@ class Pointer:
         tokens = [one.replace("~1", "/").replace("~0", "~") for one in text.split("/")[1:]]
         self._steps = [(one, int(one) if _INDEX.fullmatch(one) else None) for one in tokens]
 
-    @property
-    def tokens(self) -> list[str]:
-        """The keys and indices on the way, without escapes."""
-        return [token for token, _ in self._steps]
-
     def find(self, document: Any) -> Any:
         """What the pointer leads to; PointerError says where nothing was, and what was there."""
         value = document
