@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import cache
 from math import exp, log
 from typing import Any
 
@@ -156,11 +157,11 @@ class Histogram:
         if counts is None:
             return []
         used = counts.numbers.nonzero()[0]
-        found: dict[int, int] = {}
-        for bucket in used:
-            group = max(int(bucket) + counts.first, 0) // COARSE
-            found[group] = found.get(group, 0) + int(counts.numbers[bucket])
-        return [[_edge(group), _edge(group + 1), count] for group, count in found.items()]
+        groups = np.maximum(used + counts.first, 0) // COARSE
+        starts = np.diff(groups, prepend=-1).nonzero()[0]
+        numbers = np.add.reduceat(counts.numbers[used], starts).tolist()
+        found = zip(groups[starts].tolist(), numbers, strict=True)
+        return [[_edge(group), _edge(group + 1), count] for group, count in found]
 
     def percentile(self, thousandths: int) -> float | None:
         """The latency in ms that ``thousandths`` of the values do not exceed."""
@@ -254,6 +255,7 @@ def _percentiles(counts: BucketCounts | None, thousandths: Sequence[int]) -> lis
     ]
 
 
+@cache
 def _edge(group: int) -> float:
     """The lower edge of a group of COARSE buckets in ms, to four digits."""
     return float(f"{EDGES_MS[min(group * COARSE, BEYOND)]:.4g}")
