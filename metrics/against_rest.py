@@ -32,6 +32,7 @@ class AgainstRest(Metric):
     key = "against_rest"
     section = "stability.against_rest"
     hears = ("baseline",)
+    about = "rest_overlap"
 
     def __init__(self) -> None:
         self.overlaps = ByQuestion()

@@ -20,6 +20,7 @@ from mcstress.metrics.handover import HandoverFigures
 from mcstress.metrics.latency import Latency
 from mcstress.metrics.metric import (
     BESIDE_METRICS,
+    RARE,
     Mean,
     Metric,
     ResultContext,
@@ -27,6 +28,7 @@ from mcstress.metrics.metric import (
     Unit,
     WholeRun,
 )
+from mcstress.metrics.rank_correlation import RankCorrelation
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.response import Response
 from mcstress.metrics.unparseable import Unparseable
@@ -48,6 +50,7 @@ BandEntry = Mapping[str, Any]
 """What the load curve has of a band, as the document has it: its range, and its figures by section.
 """
 Add = Callable[[Event, Seen], None]
+Count = Callable[[str, int], None]
 MetricKind = TypeVar("MetricKind", bound=Metric)
 
 
@@ -74,8 +77,9 @@ def load_band(event: Event) -> int:
 class Band:
     """Every registered metric, over the events of one band.
 
-    ``listeners``: what hears the events of a phase. Most of the named metrics are fed in other
-    ways: by seconds, and Diversity by ``Rounds``; overview.py reads the others.
+    ``listeners``: what hears the events of a phase; ``plain``: without those that are about a field
+    that few events have; ``counters``: what only needs their number. Most of the named metrics are
+    fed in other ways: by seconds, and Diversity by ``Rounds``; overview.py reads the others.
     """
 
     def __init__(self) -> None:
@@ -89,10 +93,18 @@ class Band:
         self.unparseable = self._of(Unparseable)
         self.freshness = self._of(Freshness)
         self.handover = self._of(HandoverFigures)
+        self.rank_correlation = self._of(RankCorrelation)
         self.listeners: dict[str, list[Add]] = {}
+        self.plain: dict[str, list[Add]] = {}
+        self.counters: dict[str, list[Count]] = {}
         for metric in self.metrics.values():
             for phase in metric.hears:
                 self.listeners.setdefault(phase, []).append(metric.add)
+                plain = self.plain.setdefault(phase, [])
+                if metric.about not in RARE:
+                    plain.append(metric.add)
+                if type(metric).heard is not Metric.heard:
+                    self.counters.setdefault(phase, []).append(metric.heard)
 
     def _of(self, kind: type[MetricKind]) -> MetricKind:
         return cast("MetricKind", self.metrics[kind.key])

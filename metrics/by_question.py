@@ -107,10 +107,16 @@ class ByQuestion:
 
     def _settle(self) -> None:
         """Add up the samples that wait."""
-        waiting, self._waiting = self._waiting, {}
+        waiting, self._waiting, rows = self._waiting, {}, self._rows
         for (unit, question, values), count in waiting.items():
+            key = unit, question
             sums = values if count == 1 else [count * value for value in values]
-            self._add_row((unit, question), [count, *sums])
+            if key in rows:
+                self._add_row(key, [count, *sums])
+            else:
+                rows[key] = [count, *sums]
+        if len(rows) > 2 * KEPT:
+            self._keep_smallest()
 
     def _add_row(self, key: Key, row: list[int]) -> None:
         """Add a question's number of samples and sums."""

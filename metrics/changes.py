@@ -87,6 +87,7 @@ class Recordings(Metric):
 
     key = section = "recordings"
     hears = ("baseline",)
+    about = "recorded"
 
     def __init__(self) -> None:
         self.fates: Tally[tuple[str]] = Tally()
@@ -120,6 +121,7 @@ class Changes(Metric):
 
     key = section = "changes"
     hears = ("fresh_resume",)
+    about = "changes"
 
     def __init__(self) -> None:
         self.fates: Tally[tuple[str, bool]] = Tally()

@@ -57,7 +57,6 @@ RANGES = (
 
 
 JACCARDS, IDENTICALS, TOP1S, OVERLAPS, RBOS = range(5)
-_IDENTICAL, _TOP1 = ("identical",), ("top1",)
 """The figures of a question: identical and top-1 are 0 or 1, RBOs in billionths."""
 
 PARTS = 720_720_000_000
@@ -135,7 +134,6 @@ class Determinism(Metric):
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a reissue against its baseline."""
-        self.attempted[()] = self.attempted.get((), 0) + 1
         pair = seen.pair
         if pair is None:
             return
@@ -150,14 +148,22 @@ class Determinism(Metric):
             self.aged[round(age), shared, union] += 1
         if pair.identical:
             self.asked.add(seen.unit, seen.question, *_ALIKE)
-            self.counted[_IDENTICAL] = self.counted.get(_IDENTICAL, 0) + 1
-            self.counted[_TOP1] = self.counted.get(_TOP1, 0) + 1
+            seen.alike.append(shared)
         else:
             self._add_unlike(event, seen, pair)
+            seen.determinism[shared, union] += 1
         if seen.say is not None:
             seen.say(event, "determinism", pair.jaccard)
-        sizes = shared, union
-        seen.determinism[sizes] = seen.determinism.get(sizes, 0) + 1
+
+    def heard(self, phase: str, number: int) -> None:
+        """Count what was attempted."""
+        del phase
+        self.attempted[()] += number
+
+    def add_alike(self, number: int) -> None:
+        """Count so many identical pairs, which ``add`` noted in ``seen.alike``."""
+        self.counted[("identical",)] += number
+        self.counted[("top1",)] += number
 
     def _add_unlike(self, event: Event, seen: Seen, pair: Pair) -> None:
         """Count lists that are not the same in the same order."""
@@ -166,7 +172,7 @@ class Determinism(Metric):
         top1 = int(pair.top1)
         self.asked.add(seen.unit, seen.question, alike, 0, top1, overlap, rbo_nano)
         if top1:
-            self.counted[_TOP1] += 1
+            self.counted[("top1",)] += 1
         seen.worst.add(event, (shared, union), rbo_nano, (pair.baseline, pair.reissue))
 
     def per_question(self) -> PerQuestion:

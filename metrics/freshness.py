@@ -115,7 +115,6 @@ class Freshness(Metric):
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a search for a new resume."""
-        self.attempted[()] += 1
         if seen.place is not None:
             at = seen.place
             self.places[(at,)] += 1
@@ -123,6 +122,11 @@ class Freshness(Metric):
         elif seen.hits is not None:
             seen.faults[("nothing_expected",)] += 1
         self._add_fate(event, seen)
+
+    def heard(self, phase: str, number: int) -> None:
+        """Count what was attempted."""
+        del phase
+        self.attempted[()] += number
 
     def _add_fate(self, event: Event, seen: Seen) -> None:
         """A resume for which no look had an answer has none."""

@@ -149,20 +149,19 @@ class HandoverFigures(Metric):
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a query of one arm."""
-        kind = self.verbatim if event.phase == "handover" else self.paraphrase
+        kind = self._kind(event.phase)
         arm, at = event.arm, seen.place
         if arm is None:
             for one in ARMS:
                 kind.attempted[(one,)] += 1
             return
-        kind.attempted[(arm,)] += 1
         if at is None:
+            kind.attempted[(arm,)] += 1
             if seen.hits is not None:
                 seen.faults[("nothing_expected",)] += 1
             return
-        kind.arms[arm, at] += 1
+        seen.arms.append((event.phase, arm, at))
         at_top1 = int(at == TOP1)
-        seen.handover[arm, at_top1] += 1
         if arm == "control":
             kind.add_control(event, seen, at)
             return
@@ -174,6 +173,15 @@ class HandoverFigures(Metric):
             kind.reported[("boosted",)] += event.boosted
         if event.injected:
             kind.reported[("injected",)] += event.injected
+
+    def add_arm(self, phase: str, arm: str, at: int, number: int) -> None:
+        """Count so many queries of an arm whose answer stood ``at``: ``add`` noted them."""
+        kind = self._kind(phase)
+        kind.attempted[(arm,)] += number
+        kind.arms[arm, at] += number
+
+    def _kind(self, phase: str) -> KindCounts:
+        return self.verbatim if phase == "handover" else self.paraphrase
 
     def per_question(self) -> PerQuestion:
         """Whether the answer was at top-1 with the memory, by question."""

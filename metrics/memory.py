@@ -41,6 +41,7 @@ class Memory(Metric):
 
     key = section = "memory"
     hears = ("surge", "merge", "swap", "handover", "handover_paraphrase", "split")
+    about = "memory"
 
     def __init__(self) -> None:
         self.asked: Tally[tuple[()]] = Tally()

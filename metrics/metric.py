@@ -246,6 +246,10 @@ class PlannedRound(msgspec.Struct, frozen=True):
     contracts: Sequence[Sequence[str]]
 
 
+RARE = frozenset({"memory", "truth", "rest_overlap", "recorded", "changes"})
+"""Fields that an event of most runs does not have, and by which some metrics go alone."""
+
+
 class Seen:
     """What a metric is told of an event beside the event itself, and where it notes what it finds.
 
@@ -257,12 +261,14 @@ class Seen:
     the hit that was expected stands (rates.py). ``question``: what was asked (question.py), and
     ``unit`` who asks: a trio, or the trios of one wording. ``say`` hears of single events.
     ``faults``, ``worst``, ``examples`` and, for the timeline, ``determinism`` (shared, union) and
-    ``handover`` (arm, hit at top-1) are kept beside the figures.
+    ``handover`` (arm, hit at top-1) are kept beside the figures. ``alike`` has the length of each
+    pair of identical lists, ``arms`` phase, arm and place of each handover: they are counted when
+    the second is over, since appending takes a tenth of counting.
     """
 
     __slots__ = (
-        "before", "determinism", "examples", "faults", "handover", "hits", "ids", "pair", "place",
-        "question", "say", "unit", "worst",
+        "alike", "arms", "before", "determinism", "examples", "faults", "handover", "hits", "ids",
+        "pair", "place", "question", "say", "unit", "worst",
     )  # fmt: skip
 
     def __init__(
@@ -283,6 +289,8 @@ class Seen:
         self.worst = worst
         self.examples = examples
         self.say = say
+        self.alike: list[int] = []
+        self.arms: list[tuple[str, str, int]] = []
         self.determinism: Tally[tuple[int, int]] = Tally()
         self.handover: Tally[tuple[str, int]] = Tally()
 
@@ -291,13 +299,15 @@ class Metric(Accumulator):
     """One metric of one band of users. Its attributes are of tally.py's kind: Tally, Histograms.
 
     ``key`` names its state and is unique. ``section``: the path of its result in ``metrics``; two
-    metrics may share one. ``hears``: the phases whose events ``add`` gets. ``may_be_absent``: a
-    result that is empty makes no section.
+    metrics may share one. ``hears``: the phases whose events ``add`` gets. ``about``: the field of
+    an event that it is about, one of RARE; ``add`` may be spared events that have none of those.
+    ``may_be_absent``: a result that is empty makes no section.
     """
 
     key: ClassVar[str]
     section: ClassVar[str]
     hears: ClassVar[tuple[str, ...]] = ()
+    about: ClassVar[str] = ""
     may_be_absent: ClassVar[bool] = False
 
     @classmethod
@@ -313,6 +323,9 @@ class Metric(Accumulator):
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count an event of a phase that it hears, but for those cut off."""
+
+    def heard(self, phase: str, number: int) -> None:
+        """Count so many events of a phase that it hears, once they were all added one by one."""
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figures, by the rest of their paths."""

@@ -69,6 +69,15 @@ class Observer:
                 hits = _distinct(event, hits, sums.faults)
                 who = who and tuple(identities(hits))
         moment.ids = who
+        # One by one: most events have none of RARE, and most metrics ask for none.
+        is_plain = (
+            event.memory is None
+            and event.truth is None
+            and event.rest_overlap is None
+            and event.recorded is UNSET
+            and event.changes is UNSET
+        )
+        moment.hear = moment.plain if is_plain else moment.listeners
         if phase == "baseline":
             self._baseline(event, moment, sums)
         observe = self._by_phase.get(phase)
@@ -93,14 +102,14 @@ class Observer:
 
     def _other(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
         moment.hits, moment.before, moment.place = hits, None, None
-        for add in moment.listeners.get(event.phase, ()):
+        for add in moment.hear.get(event.phase, ()):
             add(event, moment)
 
     def _reissue(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
         before, ids = self._pairing.baseline_of(event), moment.ids
         moment.hits, moment.before, moment.place = hits, before, None
         moment.pair = None if before is None or ids is None else before.against(event, ids)
-        for add in moment.listeners["reissue"]:
+        for add in moment.hear["reissue"]:
             add(event, moment)
 
     def _handover(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
@@ -116,14 +125,14 @@ class Observer:
         before = moment.before
         if before is not None and before.missed is not None:
             moment.examples.add_missed(before.missed, event, before.place or TOP1)
-        for add in moment.listeners[event.phase]:
+        for add in moment.hear[event.phase]:
             add(event, moment)
 
     def _fresh_resume(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
         moment.hits, moment.before, moment.place = hits, None, None
         if hits is not None and event.expected is not None:
             moment.place = place(hits, event.expected, event.expected_corpus)
-        for add in moment.listeners["fresh_resume"]:
+        for add in moment.hear["fresh_resume"]:
             add(event, moment)
 
     def _swap(self, event: Event, hits: Hits, moment: SecondBucket) -> None:
@@ -133,7 +142,7 @@ class Observer:
             moment.before = self._pairing.recall(event, "swap")
         elif moment.ids is not None:
             self._pairing.remember(event, event.cell, moment.ids)
-        for add in moment.listeners["swap"]:
+        for add in moment.hear["swap"]:
             add(event, moment)
 
 

@@ -58,11 +58,14 @@ class RankCorrelation(Metric):
         """Count a reissue against its baseline."""
         del event
         pair = seen.pair
-        if pair is None or pair.changed or pair.shared < FEWEST:
+        if pair is None or pair.identical or pair.changed or pair.shared < FEWEST:
             return
-        turned = 0 if pair.identical else discordant(pair.baseline, pair.reissue)[1]
-        order = pair.shared, turned
-        self.orders[order] = self.orders.get(order, 0) + 1
+        self.orders[pair.shared, discordant(pair.baseline, pair.reissue)[1]] += 1
+
+    def add_alike(self, shared: int, number: int) -> None:
+        """Count so many pairs of identical lists of ``shared`` hits (``seen.alike``)."""
+        if shared >= FEWEST:
+            self.orders[shared, 0] += number
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figures, beside determinism's."""

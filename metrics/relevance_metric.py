@@ -118,7 +118,6 @@ class Relevance(Metric):
 
     def add(self, event: Event, seen: Seen) -> None:
         """Count a baseline's list, where it was judged."""
-        self.attempted[()] += 1
         hits, gains, other = seen.hits, event.gains, event.other_values
         if hits is None or (gains is None and other is None):
             return
@@ -132,6 +131,11 @@ class Relevance(Metric):
             self.lists[("without" if gains is None else "other",)] += 1
             for value in other:
                 self.values.add("", value)
+
+    def heard(self, phase: str, number: int) -> None:
+        """Count what was attempted."""
+        del phase
+        self.attempted[()] += number
 
     def per_question(self) -> PerQuestion:
         """The three rates, by question."""
@@ -216,6 +220,7 @@ class RelevanceByTruth(Metric):
     key = "relevance_by_truth"
     section = "relevance"
     hears = ("baseline",)
+    about = "truth"
 
     def __init__(self) -> None:
         self.by_truth = ByTruth()

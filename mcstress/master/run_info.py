@@ -150,6 +150,10 @@ def settings(run: RunState) -> dict[str, Any]:
         "record_rank": run.run.scenario.record_rank,
         "variants": len(run.run.scenario.variants),
         "think_time_s": [given.think_from_s, given.think_to_s],
+        "arrivals": "" if given.arrivals is None else str(given.arrivals),
+        "mix": given.mix,
+        "max_wait_s": _max_wait_s(given),
+        "reference_s": given.reference_s,
         "timeout_s": given.timeout_s,
         "llm_timeout_s": given.llm.timeout_s,
         "max_answer_bytes": given.max_answer_bytes,
@@ -161,9 +165,16 @@ def settings(run: RunState) -> dict[str, Any]:
         "stack_faults": given.stack_faults.text,
         "truth": given.truth.path,
         "rest": given.rest_path,
+        "inbox": "" if given.mail is None else given.mail.source,
         "memory_size": given.memory_size,
         "set": {one.key: one.value for one in given.target_name.numbers},
     }
+
+
+def _max_wait_s(given: Settings) -> float | None:
+    """How long an arrival or an appointment waits at most; None without a schedule."""
+    schedule = given.arrivals or given.clock
+    return None if schedule is None else schedule.max_wait_s
 
 
 @cache

@@ -61,10 +61,11 @@ class ScenarioClock:
         now_s = CLOCK.now_s()
         self.hour_0_s = float(round(now_s + BEGINS_IN_S))
         logger.info(
-            "hour 0 of the clock is in %.1f s; its %g hours take %g s",
+            "hour 0 of the clock is in %.1f s; its %g hours take %g s (--time-scale %g)",
             self.hour_0_s - now_s,
             self.pace.hours,
             self.pace.lasts_s,
+            self.pace.time_scale,
         )
 
     @property

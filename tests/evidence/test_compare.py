@@ -227,10 +227,14 @@ def test_a_reader_is_warned_of_all_that_differs():
     )  # fmt: skip
     other.head["completeness"] = {"complete": False, "faults": ["w-2 was lost"]}
     other.head["scenario"] = other.head["scenario"] | {"record_rank": 1}
+    schedule = {"arrivals": "poisson 20/s", "mix": {"mix_search": 90.0}}
+    other.head["run"]["settings"] = other.head["run"].get("settings", {}) | schedule
     told = "\n".join(compare([made(1)], [other]).warnings)
     for words in ("not the same corpora: A has {", "B has none",
                   "not the same most users at once: A has 3, B has 300",
                   "not the same rounds: A has 2, B has 7",
+                  "not the same arrivals: A has none, B has poisson 20/s",
+                  'not the same mix of arrivals: A has none, B has {"mix_search":90.0}',
                   "other.json is incomplete: w-2 was lost", "kept sample=0.1 of its events",
                   "not the same settings of the scenario"):  # fmt: skip
         assert words in told

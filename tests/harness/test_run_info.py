@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from mcstress.master.run_info import COORDINATORS_NAMED, describe, services, settings
 from mcstress.settings import Settings
@@ -58,6 +59,23 @@ def test_without_a_url_a_service_is_the_built_in_one(made_run):
     gateway, llm = services(with_settings(made_run, gateway_url=url, llm=LlmChoice(url=url)))
     assert (gateway.url, gateway.embedded) == (url, False)
     assert (llm.url, llm.embedded) == (url, False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "arrivals", "max_wait_s"),
+    [
+        ((), "", None),
+        (("--clock", "48", "--max-wait", "7"), "", 7),
+        (("--arrival-rate", "20-40", "-t", "60s"), "poisson 20 to 40/s", 10),
+        (("--find-capacity", "--arrival-rate", "1200", "--arrivals", "constant"),
+         "constant 1,200/s, then what the search for the capacity tries", 10),
+    ],
+)  # fmt: skip
+def test_the_schedule_that_was_asked_for_is_among_the_settings(
+    make_run, asked, arrivals, max_wait_s
+):
+    told = settings(make_run(*asked))
+    assert (told["arrivals"], told["max_wait_s"]) == (arrivals, max_wait_s)
 
 
 def test_no_token_is_among_the_settings(made_run, monkeypatch):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
+from collections import Counter
 from random import Random
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcstress.metrics.histogram import EDGES_MS, PERCENTILES, Histogram
+from mcstress.metrics.histogram import COARSE, EDGES_MS, PERCENTILES, Histogram
 
 DISTRIBUTIONS = {
     "lognormal": lambda rng, n: rng.lognormal(1.5, 1.0, n),
@@ -110,3 +112,13 @@ def test_a_summary_follows_what_is_added_after_it():
         values += more
         histogram.record(*more)
         assert histogram.summary() == of(values).summary()
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1))
+def test_a_picture_counts_the_latencies_between_its_edges(values):
+    histogram = of(values)
+    counted = Counter(max(bisect_right(EDGES_MS, ms) - 1, 0) // COARSE for ms in values)
+    edges = [float(f"{EDGES_MS[min(at * COARSE, len(EDGES_MS) - 1)]:.4g}") for at in range(112)]
+    assert histogram.coarse() == [
+        [edges[group], edges[group + 1], count] for group, count in sorted(counted.items())
+    ]

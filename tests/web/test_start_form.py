@@ -79,7 +79,7 @@ def test_the_rate_of_a_schedule_changes_in_later_seconds_and_nothing_else_of_it(
     web.until_stage("running")
     until(lambda: '"offered"' in events(web), what="the schedule to begin")
     answer = web.start(arrival_rate="20", **form | {"arrivals": "poisson"})
-    assert answer["message"] == "--arrival-rate cannot be changed during a run. Stop it first."
+    assert answer["message"] == "--arrivals cannot be changed during a run. Stop it first."
     assert web.start(arrival_rate="20", **form)["success"]
     until(lambda: '"offered_per_s":20.0' in events(web), what="an event at the new rate")
     web.client.post("stop")

@@ -60,6 +60,8 @@ _SHOULD_BE_ALIKE: dict[str, Callable[[RunSection], Any]] = {
     "clock": lambda run: (
         f"{run.clock.hours:g} hours at {run.clock.time_scale:g}" if run.clock else "none"
     ),
+    "arrivals": lambda run: run.settings.get("arrivals") or "none",
+    "mix of arrivals": lambda run: run.settings.get("mix") or "none",
     "think time": lambda run: run.settings.get("think_time_s"),
     "LLM calls in parallel": lambda run: run.settings.get("llm_parallel"),
 }

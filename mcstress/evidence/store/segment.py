@@ -128,9 +128,14 @@ class Segment:
                 return
             self.bytes_written += written
             self._waiting_bytes -= written
-            lines = b"".join(pieces)
-            self._waiting[: len(pieces)] = [lines[written:]] if written < len(lines) else []
-            self._add_to_tally(lines[:written])
+            if written == sum(map(len, pieces)):
+                del self._waiting[: len(pieces)]
+                for lines in pieces:
+                    self._add_to_tally(lines)
+            else:
+                lines = b"".join(pieces)
+                self._waiting[: len(pieces)] = [lines[written:]]
+                self._add_to_tally(lines[:written])
         self._has_untallied_records = False
 
     def _add_to_tally(self, written: bytes) -> None:

@@ -13,6 +13,11 @@ MEANINGS = {
     "(the scenario's record_rank): not 1, so that the memory has something to do",
     "variants": "wordings that the scenario has",
     "think_time_s": "--think-time: seconds between a coordinator's events, from and to",
+    "arrivals": "--arrival-rate and --arrivals: when events were to begin; a rate that was changed "
+    "later is not here",
+    "mix": "--mix: what arrivals were, by weight, in place of the phases",
+    "max_wait_s": "--max-wait: seconds after which an arrival or an appointment was missed",
+    "reference_s": "--reference: seconds in which one trio ran alone first",
     "timeout_s": "--timeout: seconds to wait for one response",
     "llm_timeout_s": "--llm-timeout: seconds to wait for one answer of the LLM",
     "max_answer_bytes": "--max-answer: a longer answer is a failed step",
@@ -24,6 +29,7 @@ MEANINGS = {
     "stack_faults": "--stack-fault: what the built-in server was told to do wrong",
     "truth": "--truth: the file of hits that are known to be right",
     "rest": "--rest: the run whose lists are compared as those at rest",
+    "inbox": "--inbox: where mail from outside was read",
     "memory_size": "--memory-size: other answers that a memory asked by itself is filled with "
     "first; for targets that have no search",
     "set": "--set: numbers of the target's file that were given others",
@@ -37,7 +43,7 @@ def setting_rows(run: RunSection) -> list[tuple[str, str, str]]:
 
 
 def _value(value: Any) -> str:
-    if value in ("", {}, []):
+    if value in ("", {}, [], None):
         return formatting.NONE
     if isinstance(value, list):
         return " to ".join(map(str, value)) if value[0] != value[-1] else str(value[0])
