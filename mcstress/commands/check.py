@@ -62,6 +62,7 @@ def check(arguments: Sequence[str]) -> Iterator[Finding]:
     except UsageError as fault:
         yield Finding("fail", str(fault))
         return
+    yield from _connections(options, settings)
     yield from _input(settings)
     yield from _services(settings, probing=options.probe)
     yield from _langfuse(settings)
@@ -148,9 +149,16 @@ def _settings(options: Namespace) -> Settings:
     check_personas(settings.scenario, options.user_classes)
     check_claim(settings)
     said_of_truth(settings)
-    if options.processes or not (options.master or options.worker):
-        check_connections(options.num_users, settings.gateway_url)
     return settings
+
+
+def _connections(options: Namespace, settings: Settings) -> Iterator[Finding]:
+    """The local ports that this machine lacks for its users."""
+    if options.processes or not (options.master or options.worker):
+        try:
+            check_connections(options.num_users, settings.gateway_url)
+        except UsageError as fault:
+            yield Finding("fail", str(fault))
 
 
 def _input(settings: Settings) -> Iterator[Finding]:

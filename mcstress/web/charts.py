@@ -90,7 +90,7 @@ def empty_charts() -> list[Chart]:
         _empty(
             arrivals.rates,
             arrivals.draw,
-            "Offered and done",
+            "Offered and done over time",
             "Arrivals a second as the schedule offers them (dashed), events that began, and "
             "arrivals that were missed or cut.",
         ),

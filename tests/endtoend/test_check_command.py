@@ -119,9 +119,10 @@ def test_a_taken_port_and_too_many_users_hide_nothing(tmp_path, healthy):
         run = ("--web-host", "127.0.0.1", "--web-port", taken, "-u", 10**9)
         checked = check(*hosts(healthy, tmp_path), *run)
     assert checked.returncode == 2
-    port, users = findings(checked)["fail"]
+    port, users, ports = findings(checked)["fail"]
     assert f"--web-port {taken}: address already in use" in port
     assert users.startswith("--users: 1,000,000,000 users need about 2,000,000,200 open files")
+    assert ports.startswith("--users 1,000,000,000: this machine has ")
     assert any("three_cities" in text for text in findings(checked)["ok"])
     assert "understood as" in checked.stdout
     assert "Traceback" not in checked.stderr
@@ -130,7 +131,8 @@ def test_a_taken_port_and_too_many_users_hide_nothing(tmp_path, healthy):
 def test_users_of_forked_workers_are_counted_for_each(tmp_path, healthy):
     run = ("--headless", "--processes", 2, "-u", 2 * 10**9)
     checked = check(*hosts(healthy, tmp_path), *run)
-    (users,) = findings(checked)["fail"]
+    users, ports = findings(checked)["fail"]
+    assert "local ports" in ports
     assert users.startswith("--users 2,000,000,000, on each of 2 processes: 1,000,000,000 users")
 
 

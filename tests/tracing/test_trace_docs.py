@@ -68,7 +68,7 @@ def test_every_reason(reason):
 @pytest.mark.parametrize(
     "words",
     [
-        f"{LIMITS.buffer} of them",
+        f"up to {LIMITS.buffer} steps",
         f"{LIMITS.outbox_items:,} observations and {LIMITS.outbox_bytes >> 20} MiB",
         f"up to {LIMITS.post} at once",
         f"in batches of {LIMITS.first_score_post}, growing to {LIMITS.score_post}",

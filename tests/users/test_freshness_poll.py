@@ -141,6 +141,21 @@ def test_what_the_first_look_sees_is_not_looked_for_again():
     assert len(context.target.connections) == 1, "the coordinator goes on over the new one"
 
 
+def test_where_there_is_no_second_connection_the_coordinator_keeps_the_first(monkeypatch):
+    context = Context(Replicas(shown_at=3))
+    me = context.coordinator()
+    first = me.target
+
+    def full():
+        raise OSError("no more connections")
+
+    monkeypatch.setattr(context.target, "connect", full)
+    with pytest.raises(OSError, match="no more connections"):
+        walk(me)
+    assert me.target is first
+    assert not context.polls._under_way, "no poll has taken it, which would close it"
+
+
 @pytest.mark.usefixtures("quick")
 def test_what_it_does_not_see_is_looked_for_over_that_connection_while_the_user_goes_on():
     context = Context(Replicas(shown_at=3, rank=1))
@@ -228,24 +243,25 @@ class SlowToConnect(Replicas):
 
     def __init__(self):
         super().__init__(shown_at=10**9)
-        self.may_connect = Signal()
+        self.is_asked, self.may_connect = Signal(), Signal()
 
     def connect(self):
         if self.connections:
+            self.is_asked.set()
             self.may_connect.wait()
         return super().connect()
 
 
 def test_a_coordinator_that_is_cut_while_it_connects_anew_tells_its_event_once():
-    """The poll has it by then: fired by both it would stand in the report twice."""
+    """No poll has it yet: fired by both it would stand in the report twice."""
     context = Context(replicas := SlowToConnect())
     greenlet = gevent.spawn(walk, context.coordinator())
-    while not context.polls._under_way:
-        gevent.sleep(0.001)
+    assert replicas.is_asked.wait(10)
     greenlet.kill()
     context.polls.cut()
-    ((event, _),) = context.told
-    assert event.outcome == "ok", "its first look is whole"
+    ((event, steps),) = context.told
+    assert (event.outcome, steps) == ("cut", ["index.add", "freshness.search"])
+    assert figures_of(context)["metrics"]["freshness"]["judged"] == 0
     assert len(replicas.connections) == 1
 
 

@@ -54,7 +54,8 @@ def _look(scope: EventScope, query: str, item: NewItem) -> None:
     poll = FreshnessPoll(scope, Search(query, corpora, scope.event.k), added, item)
     goes_on = not poll.saw(scope.steps[-1]) or can_change(coordinator.can)
     if goes_on and coordinator.context.polls.has_room:
+        # First, for a user's class may raise: the old one is the poll's from its start on.
+        another = coordinator.context.target.connect()
         scope.keep_open()
         coordinator.context.polls.start(poll)
-        # The connection is the poll's from here on.
-        coordinator.target = coordinator.context.target.connect()
+        coordinator.target = another

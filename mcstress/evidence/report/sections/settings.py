@@ -17,7 +17,7 @@ MEANINGS = {
     "later is not here",
     "mix": "--mix: what arrivals were, by weight, in place of the phases",
     "max_wait_s": "--max-wait: seconds after which an arrival or an appointment was missed",
-    "reference_s": "--reference: seconds in which one trio ran alone first",
+    "reference_s": "--reference: seconds in which one user of each persona ran alone first",
     "timeout_s": "--timeout: seconds to wait for one response",
     "llm_timeout_s": "--llm-timeout: seconds to wait for one answer of the LLM",
     "max_answer_bytes": "--max-answer: a longer answer is a failed step",
