@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import nsmallest
 from math import fsum
+from operator import add as plus
 from typing import Any
 from zlib import crc32
 
@@ -110,24 +111,23 @@ class ByQuestion:
         waiting, self._waiting, rows = self._waiting, {}, self._rows
         for (unit, question, values), count in waiting.items():
             key = unit, question
-            sums = values if count == 1 else [count * value for value in values]
-            if key in rows:
-                self._add_row(key, [count, *sums])
-            else:
-                rows[key] = [count, *sums]
+            row = [count, *(values if count == 1 else [count * value for value in values])]
+            known = rows.get(key)
+            rows[key] = row if known is None else list(map(plus, known, row))
         if len(rows) > 2 * KEPT:
             self._keep_smallest()
 
-    def _add_row(self, key: Key, row: list[int]) -> None:
-        """Add a question's number of samples and sums."""
-        mine = self._rows.get(key)
-        if mine is None:
-            self._rows[key] = row
-            if len(self._rows) > 2 * KEPT:
-                self._keep_smallest()
-            return
-        for place, number in enumerate(row):
-            mine[place] += number
+    def _add_rows(self, rows: dict[Key, list[int]]) -> None:
+        """Add numbers of samples and sums; ``rows`` is nobody else's any more."""
+        mine = self._rows
+        if not mine:
+            self._rows = mine = rows
+        else:
+            for key, row in rows.items():
+                known = mine.get(key)
+                mine[key] = row if known is None else list(map(plus, known, row))
+        if len(mine) > 2 * KEPT:
+            self._keep_smallest()
 
     def _prune(self) -> None:
         """Add up what waits, and forget what is too much: readers come after."""
@@ -208,8 +208,7 @@ class ByQuestion:
         """Add ``other``'s sums to these."""
         self.samples += other.samples
         other._prune()
-        for key, row in other._rows.items():
-            self._add_row(key, list(row))
+        self._add_rows({key: list(row) for key, row in other._rows.items()})
 
     def state(self) -> dict[str, Any]:
         """``rows``: [unit, question, samples, sum, …], sorted. Empty where nothing was added."""
@@ -219,15 +218,16 @@ class ByQuestion:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Add what ``state()`` gave."""
-        other = ByQuestion(self._figures)
-        other.samples = state["samples"]
-        for unit, question, *row in state["rows"]:
-            if len(row) != 1 + self._figures:
+        rows: dict[Key, list[int]] = {}
+        length = 3 + self._figures
+        for row in state["rows"]:
+            if len(row) != length:
                 raise ValueError(
-                    f"{len(row) - 1} values of a question; {self._figures} are counted"
+                    f"{len(row) - 3} values of a question; {self._figures} are counted"
                 )
-            other._rows[unit, question] = row
-        self.merge(other)
+            rows[row[0], row[1]] = row[2:]
+        self.samples += state["samples"]
+        self._add_rows(rows)
 
 
 def _by_checksum(item: tuple[Key, list[int]]) -> tuple[int, Key]:
