@@ -24,7 +24,7 @@ NONE_MISSED_BY_CLOCK = parse_check("appointments.missed == 0")
 CAPACITY_KNOWN = parse_check("capacity.first_broken > 0")
 """Unknown where the pool of users or the load generator ended the search first."""
 OWN_CHECKS = (NONE_MISSED, NONE_MISSED_BY_CLOCK, CAPACITY_KNOWN)
-"""What runs by a schedule are checked for, whoever asks."""
+"""Checks that runs by a schedule have by themselves."""
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _RATE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER}))?")
 

@@ -19,7 +19,7 @@ ENDS = (-1.0, 0.0, 1.0)
 ZERO = (0.0,)
 """The same of times and rates: 1 ms is a value as others are, and "> 1 ms" says it is not known."""
 UNBOUNDED = frozenset({"s", "a second"})
-"""The units of figures to which 1 is no end."""
+"""Units in which 1 is a value as any other."""
 
 MINUTES, HOURS = 60, 24
 SLACK = 1e-6

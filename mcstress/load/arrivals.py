@@ -239,7 +239,7 @@ class ArrivalsPacer:
         try:
             with user.interruptible():
                 waiter.get()
-        except BaseException:
+        except BaseException:  # it is stopped: whatever it was woken for is another's
             if waiter in self._idle:
                 self._idle.remove(waiter)
             else:

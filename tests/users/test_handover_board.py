@@ -53,7 +53,7 @@ def test_a_partner_who_was_never_there_is_skipped_when_spawning_is_complete():
 
 
 def test_who_waits_in_a_seat_that_went_to_another_waits_no_longer():
-    """Else a process that was frozen keeps a user that nobody has any more."""
+    """Else a user of a frozen process waits for the partner of a seat that is not its own."""
     board = HandoverBoard()
     board.present("alice", 1, 1)
     waiter = waiting(board)

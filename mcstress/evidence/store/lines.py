@@ -1,7 +1,7 @@
 """Lines of an events file: events, records, and a last one that a crash may have torn.
 
-A file is read in pieces: what is no line of JSON (a disk's zeros) is never held whole. The lines of
-a piece come together: one by one, a line of 1.6 KB costs three times as much.
+A file is read in pieces: a line without an end (zeros of a broken disk) is never held whole. The
+lines of a piece come together: one by one, a line of 1.6 KB costs three times as much.
 """
 
 from __future__ import annotations
