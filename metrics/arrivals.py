@@ -7,6 +7,7 @@ them as "at least that long" (response.py).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Annotated, Literal
 
 import msgspec
@@ -103,11 +104,22 @@ class Unserved(Tally[tuple[int, int, ArrivalFate, int]]):
             self[second, rate, fate, waited_ms] += number
 
 
+class Starved(msgspec.Struct, frozen=True):
+    """A load generator that did not keep up: why waits cannot be told from its own.
+
+    ``most_ms``: how much of any one wait can be its own, in ms. It delays events only while it does
+    not keep up, so that this is at most the time of those seconds.
+    """
+
+    why: str
+    most_ms: float = inf
+
+
 class Offered(msgspec.Struct, frozen=True):
     """All that is known of a run's schedule beside its events; ``totals`` None: there was none.
 
     ``appointments`` and their totals are those of a run by the clock, ``trials`` those of a search
-    for the capacity. ``starved``: why the process itself is to blame for waits, where it is.
+    for the capacity. ``starved``: where the process itself is to blame for waits.
     """
 
     seconds: Sequence[OfferedSecond] = ()
@@ -116,7 +128,7 @@ class Offered(msgspec.Struct, frozen=True):
     appointments: Sequence[AppointmentRow] = ()
     appointment_totals: AppointmentTotals | None = None
     trials: Sequence[Trial] = ()
-    starved: str = ""
+    starved: Starved | None = None
 
 
 def total(rows: UnservedRows, fate: ArrivalFate) -> int:

@@ -188,7 +188,12 @@ class Figures:
             "load_curve_reading": capacity_reading(offered.trials)
             if offered.trials
             else load_curve_reading(
-                curve, checks or (), users.most, calm, whole.silences, starved=offered.starved
+                curve,
+                checks or (),
+                users.most,
+                calm,
+                whole.silences,
+                starved=offered.starved.why if offered.starved else "",
             ),
             "heat_map": total.diversity.heat_map(),
             "worst_reissues": sums.worst.result(),

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from mcstress.metrics.arrivals import Starved
 from mcstress.metrics.by_question import lift_questions_needed, questions_needed
 from mcstress.metrics.check import Check, CheckSyntaxError, parse_check
 from mcstress.metrics.metric import NOT_MEASURED, OPERATORS, UNSENT_STEPS, MetricName
@@ -113,13 +114,13 @@ def evaluate(
     complete: bool,
     left_out: Mapping[str, str] = {},
     there_are: Mapping[str, int] = {},
-    starved: str = "",
+    starved: Starved | None = None,
 ) -> list[CheckOutcome]:
     """What becomes of each check. ``complete``: every event of every worker is in ``results``.
 
     ``left_out``: phases that the system under test cannot take part in, each with the reason.
     ``there_are``: the questions that the scenario has, by the path of what they are planned for.
-    ``starved``: why no wait can be charged to the services, where that is so.
+    ``starved``: where waits cannot be told from the load generator's own.
     """
     phases = Phases(selected_phases, left_out, starved)
     return [_safely(check, results, phases, there_are, complete=complete) for check in checks]
@@ -130,7 +131,7 @@ class Phases(msgspec.Struct, frozen=True):
 
     selected: Collection[str]
     left_out: Mapping[str, str]
-    starved: str = ""
+    starved: Starved | None = None
 
     def why_none(self, of: Collection[str]) -> str:
         """Why none of the phases that a figure is ``of`` ran; empty where one did."""
@@ -204,17 +205,15 @@ def _judge(
     check: Check, seen: Measured, results: Mapping[str, Any], phases: Phases, *, complete: bool
 ) -> CheckOutcome:
     metric = METRICS[check.metric]
-    if not complete:
-        return _outcome(check, "unknown", "events or workers are missing", seen)
-    if unsent := find(results, f"faults.{UNSENT_STEPS}"):
-        reason = f"the load generator could not send {unsent} steps (open files, ports or memory)"
+    if reason := _why_no_check_counts(results, complete=complete):
         return _outcome(check, "unknown", reason, seen)
     unmeasured = _why_not_measured(check.metric, results) if seen.value is None else ""
     if reason := phases.why_none(metric.phases) or unmeasured:
         return _outcome(check, "skipped", reason, seen)
-    starved = phases.starved if check.metric.startswith(WAITS) else ""
-    if reason := seen.shortage(check.needs) or starved:
+    if reason := seen.shortage(check.needs):
         return _outcome(check, "unknown", reason, seen)
+    if phases.starved and check.metric.startswith(WAITS):
+        return _while_starved(check, seen, metric, phases.starved)
     if seen.value is None:
         return _without_value(check, seen, metric)
     held = OPERATORS[check.operator](seen.value, check.threshold)
@@ -227,6 +226,32 @@ def _judge(
         reason += f"{check.threshold:g}"
         reason += f"; {settled_by(enough, seen.questions, seen.there_are)}" if enough else ""
     return _outcome(check, "pass" if held else "fail", reason, seen, enough)
+
+
+def _while_starved(
+    check: Check, seen: Measured, metric: MetricName, starved: Starved
+) -> CheckOutcome:
+    """Unknown, but for a latency that is too high however much of it is the generator's own."""
+    value = seen.at_least if seen.value is None else seen.value
+    if metric.unit != "ms" or value is None or check.operator not in ("<", "<="):
+        return _outcome(check, "unknown", starved.why, seen)
+    if value - starved.most_ms <= check.threshold:
+        return _outcome(check, "unknown", starved.why, seen)
+    is_now = beyond(value) if seen.value is None else value_of(check.metric, value, check.threshold)
+    reason = (
+        f"{is_now} ({seen.counted()}); the load generator did not keep up itself in some of its "
+        f"seconds, and at most {starved.most_ms / 1000:.3g} s of any wait can be its own"
+    )
+    return _outcome(check, "fail", reason, seen)
+
+
+def _why_no_check_counts(results: Mapping[str, Any], *, complete: bool) -> str:
+    """What is missing of the run as a whole; empty where nothing is."""
+    if not complete:
+        return "events or workers are missing"
+    if unsent := find(results, f"faults.{UNSENT_STEPS}"):
+        return f"the load generator could not send {unsent} steps (open files, ports or memory)"
+    return ""
 
 
 def _measured(metric: MetricName, results: Mapping[str, Any], seen: Measured) -> str:

@@ -18,7 +18,14 @@ from msgspec import UNSET, UnsetType
 from mcstress.errors import UsageError
 from mcstress.evidence.document_parts import AskedScenario, Completeness, Integrity, RunSection
 from mcstress.metrics.appointments import AppointmentRow, AppointmentRows, in_order
-from mcstress.metrics.arrivals import Offered, OfferedSecond, Trial, UnservedRow, UnservedRows
+from mcstress.metrics.arrivals import (
+    Offered,
+    OfferedSecond,
+    Starved,
+    Trial,
+    UnservedRow,
+    UnservedRows,
+)
 from mcstress.metrics.availability import Silence
 from mcstress.metrics.check import Check
 from mcstress.metrics.figures import Figures
@@ -46,6 +53,8 @@ SCHEMA = 1
 MOST_K = 10**6
 MOST_SATURATED = 0.01
 """Of the seconds: so few move no 95th percentile by much."""
+LONGEST_SECOND_S = 1.5
+"""What a process counts as a second may last so long; its last one may not be counted."""
 MOST_CLOCK_ERROR_S = 3600.0
 """A worker that says more says nothing of its clock."""
 UnixSecond = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
@@ -245,18 +254,20 @@ def _leave_queries_out(document: RunDocument) -> None:
         one.query = ""
 
 
-def _starved(completeness: Completeness) -> str:
-    """Why no wait can be charged to the services; empty where it can.
+def _starved(completeness: Completeness) -> Starved | None:
+    """Why waits cannot be told from the load generator's own; None where they can.
 
     Without a schedule a process that is full makes less load, and its latencies are near the
     services' own: the report says so, and the checks stand.
     """
     share = completeness.saturated_share
     if share <= MOST_SATURATED or not completeness.has_schedule:
-        return ""
-    return (
+        return None
+    seconds = max(worker.seconds_saturated for worker in completeness.workers)
+    return Starved(
         f"the load generator did not keep up in {percent(share)} of its seconds (its own timer was "
-        "late, or it took over 90 % of a core): waits cannot be told from its own"
+        "late, or it took over 90 % of a core): waits cannot be told from its own",
+        (LONGEST_SECOND_S * seconds + 1) * 1000,
     )
 
 

@@ -149,7 +149,7 @@ def test_without_a_schedule_a_generator_whose_timer_is_late_is_told_and_no_check
     text = shown(head | {"completeness": counted})
     assert (SAID_OF_THE_GENERATOR in text) == is_said
     assert (f"in {late} of 100" in text) == is_said
-    assert not _starved(msgspec.convert(counted, Completeness))
+    assert _starved(msgspec.convert(counted, Completeness)) is None
 
 
 def test_a_check_says_what_it_rests_on_and_what_would_make_it_certain(head):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mcstress.metrics.arrivals import ArrivalTotals, Offered, OfferedSecond, Unserved
+from mcstress.metrics.arrivals import ArrivalTotals, Offered, OfferedSecond, Starved, Unserved
 from mcstress.metrics.event import Event, Scheduled, StepRecord, utc
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.histogram import GROWTH
@@ -187,7 +187,9 @@ def test_what_breaks_while_the_load_generator_is_starved_is_not_put_down_to_the_
     figures, checks = Figures(8), [*map(parse_check, ("latency.response.all.p95_ms < 1000",
                                                       "arrivals.missed == 0"))]  # fmt: skip
     figures.add_all(events)
-    offered = Offered(seconds, rows(*[10_000] * 200), totals, starved="the generator was late")
+    offered = Offered(
+        seconds, rows(*[10_000] * 200), totals, starved=Starved("the generator was late")
+    )
     results = figures.result([(1000, 1), (1019, 1)], offered=offered, checks=checks)
     assert results["load_curve_reading"] == (
         "What the service can do is not known: up to 10/s every check held; the generator was "
@@ -197,7 +199,44 @@ def test_what_breaks_while_the_load_generator_is_starved_is_not_put_down_to_the_
         checks, results, selected_phases=["baseline"], complete=True, starved=offered.starved
     )
     assert [one.verdict for one in outcomes] == ["unknown", "unknown"]
-    assert {one.reason for one in outcomes} == {offered.starved}
+    assert {one.reason for one in outcomes} == {offered.starved.why}
+
+
+@pytest.mark.parametrize(
+    ("most_ms", "text", "verdict"),
+    [
+        (4000, "latency.response.all.p95_ms < 500", "fail"),  # at least 10 s, of which it made 4
+        (9500, "latency.response.all.p95_ms < 500", "unknown"),
+        (9499, "latency.response.all.p95_ms <= 500", "fail"),
+        (4000, "latency.response.all.p95_ms < 6000", "unknown"),
+        (4000, "latency.response.all.p50_ms < 500", "unknown"),  # what held may be for want of load
+        (4000, "latency.response.all.p50_ms < 50", "unknown"),
+        (40, "latency.response.all.p50_ms < 50", "fail"),  # of 100 ms it made 40
+        (4000, "latency.response.all.p95_ms > 500", "unknown"),
+        (4000, "arrivals.missed == 0", "unknown"),
+    ],
+)  # fmt: skip
+def test_what_a_starved_load_generator_cannot_have_made_alone_fails(most_ms, text, verdict):
+    """90 events of 100 ms, and 10 arrivals that waited for 10 s and never began."""
+    seconds = [OfferedSecond(1000 + n, 10.0, 10) for n in range(10)]
+    events = [event(n, 100.0, rate=10.0, begin_s=1000.0 + n / 10) for n in range(90)]
+    totals = ArrivalTotals(offered=100, begun=90, missed=10, cut=0, unknown=0)
+    figures, check = Figures(8), parse_check(text)
+    figures.add_all(events)
+    starved = Starved("the generator was late", most_ms)
+    offered = Offered(seconds, rows(*[10_000] * 10), totals, starved=starved)
+    results = figures.result([(1000, 1), (1009, 1)], offered=offered, checks=[check])
+    (outcome,) = evaluate(
+        [check], results, selected_phases=["baseline"], complete=True, starved=starved
+    )
+    assert outcome.verdict == verdict
+    if verdict == "unknown":
+        assert outcome.reason == starved.why
+    else:
+        assert outcome.reason.endswith(
+            "the load generator did not keep up itself in some of its seconds, and at most "
+            f"{most_ms / 1000:.3g} s of any wait can be its own"
+        )
 
 
 def test_a_pool_that_was_used_up_is_no_capacity_of_the_service():

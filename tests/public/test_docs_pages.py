@@ -46,7 +46,7 @@ def test_the_steps_and_the_number_of_events_of_a_phase_are_a_runs():
             assert steps[: len(made)] == made
 
 
-def reason_of(complete=True, starved="", unsent=0, needs=12, **seen):
+def reason_of(complete=True, starved=None, unsent=0, needs=12, **seen):
     """Why a check is unknown, as a report says it."""
     check = parse_check("determinism.mean_jaccard >= 0.95", needs=needs)
     metric = METRICS[check.metric]
