@@ -16,8 +16,9 @@ import gevent
 import msgspec
 from gevent.event import Event as Signal
 from gevent.hub import Waiter
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
+from mcstress.load.arrival_queue import ArrivalQueue, Batch
 from mcstress.load.pacer import Slot
 from mcstress.load.round_places import phases_from
 from mcstress.load.schedule import ArrivalCounts, ArrivalKind, GrantedSecond, dealt
@@ -48,14 +49,6 @@ class Arrivals(msgspec.Struct, frozen=True):
     max_wait_s: float
 
 
-class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """One of the schedule's, by ``perf_counter``."""
-
-    due_s: float
-    offered_per_s: float
-    trial: int | UnsetType = UNSET
-
-
 class Timer(Protocol):
     """Of gevent's loop; it has no types."""
 
@@ -83,8 +76,8 @@ class ArrivalsPacer:
         self._trios = 0
         self._begin_s = 0.0
         self._first = 0
-        self._coming: deque[Arrival] = deque()
-        self._due: deque[Arrival] = deque()
+        self._coming = ArrivalQueue()
+        self._due = ArrivalQueue()
         self._idle: deque[Waiter[None]] = deque()
         self._woken = 0
         self._looks_s = NEVER_S
@@ -102,10 +95,7 @@ class ArrivalsPacer:
             self._trios = trios
         elif perf_counter() < self._begin_s + self._first and begin_s < self._begin_s:
             # Each says the same, and was under way for a while: the least delayed is right.
-            self._coming = deque(
-                msgspec.structs.replace(arrival, due_s=arrival.due_s + begin_s - self._begin_s)
-                for arrival in self._coming
-            )
+            self._coming.shift(begin_s - self._begin_s)
             self._begin_s = begin_s
         for granted in seconds:
             begins_s, rate = self._begin_s + granted.second.number, granted.second.rate_per_s
@@ -119,7 +109,7 @@ class ArrivalsPacer:
             if self._ended:
                 self.counts.withdrawn += len(mine)
             else:
-                self._coming.extend([Arrival(begins_s + at, rate, trial) for at in mine.tolist()])
+                self._coming.add(begins_s, mine, rate, trial)
         self._closed_first = False
         self._announced.set()
         self._look_again(perf_counter())
@@ -203,9 +193,7 @@ class ArrivalsPacer:
         if not self._announced.is_set():
             return  # only the reference's trio is there yet
         self._is_empty = True
-        while self._due and self._due[-1].due_s > self._last_taken_s:
-            self._due.pop()
-            self.counts.withdrawn += 1
+        self.counts.withdrawn += self._due.drop_after(self._last_taken_s)
 
     def end(self) -> None:
         """Nothing begins any more: what waits is cut, what was to come is withdrawn.
@@ -217,12 +205,11 @@ class ArrivalsPacer:
         self._ended = True
         now_s = perf_counter()
         self._miss(now_s)
-        for arrival in self._due:
-            self._count("cut", arrival, now_s)
         self.counts.cut += len(self._due)
         self.counts.withdrawn += len(self._coming)
-        self._due.clear()
-        self._coming.clear()
+        for batch in self._due.take_until(NEVER_S):
+            self._count("cut", batch, now_s)
+        self._coming = ArrivalQueue()
         self._stop_timer()
 
     def take_unserved(self) -> Unserved:
@@ -234,7 +221,7 @@ class ArrivalsPacer:
         """Until an arrival is due; who is stopped after it was woken wakes another."""
         waiter: Waiter[None] = Waiter()
         self._idle.append(waiter)
-        if self._coming and self._coming[0].due_s < self._looks_s:
+        if self._coming.first_s < self._looks_s:
             self._look_again(perf_counter())
         try:
             with user.interruptible():
@@ -251,26 +238,26 @@ class ArrivalsPacer:
     def _next(self, user: CoordinatorUser, *, woken: bool) -> Slot | None:
         """Take the arrival that has waited longest."""
         now_s = perf_counter()
-        if self._coming and self._coming[0].due_s <= now_s:
+        if self._coming.first_s <= now_s:
             self._move_due(now_s)
         if self._due:
             self._miss(now_s)
         if not self._due or self._ended:
             return None
-        arrival = self._due.popleft()
+        due_s, batch = self._due.pop()
         self.counts.begun += 1
         self._last_taken_s = now_s
-        late_ms = (now_s - arrival.due_s) * MS
+        late_ms = (now_s - due_s) * MS
         # While a user is idle, whatever comes late is late because of this process.
         is_own = woken or bool(self._idle or self._woken)
         slot = Slot(
             user,
             Scheduled(
-                intended=utc(CLOCK.anchor_s + arrival.due_s),
-                offered_per_s=arrival.offered_per_s,
+                intended=utc(CLOCK.anchor_s + due_s),
+                offered_per_s=batch.offered_per_s,
                 generator_ms=late_ms if is_own else 0.0,
                 queue_ms=0.0 if is_own else late_ms,
-                trial=arrival.trial,
+                trial=batch.trial,
             ),
         )
         if user.coordinator is not None:
@@ -290,7 +277,7 @@ class ArrivalsPacer:
         """Have ``_release`` called when the next arrival is due that somebody idle waits for."""
         at_s = now_s + LOOK_S
         if self._idle and self._coming:
-            at_s = min(at_s, max(self._coming[0].due_s, now_s + TOGETHER_S))
+            at_s = min(at_s, max(self._coming.first_s, now_s + TOGETHER_S))
         if at_s < self._looks_s and not self._ended:
             self._stop_timer()
             self._looks_s = at_s
@@ -313,22 +300,26 @@ class ArrivalsPacer:
             loop.run_callback(self._idle.popleft().switch, None)
 
     def _move_due(self, now_s: float) -> None:
-        coming, due = self._coming, self._due
-        while coming and coming[0].due_s <= now_s:
-            arrival = coming.popleft()
-            if self._is_empty:
-                self.counts.withdrawn += 1
-            else:
-                due.append(arrival)
+        if self._is_empty:
+            self.counts.withdrawn += sum(map(len, self._coming.take_until(now_s)))
+        else:
+            self._coming.move_until(now_s, self._due)
 
     def _miss(self, now_s: float) -> None:
         """Give up those that have waited too long."""
         before_s = now_s - self._arrivals.max_wait_s
-        while self._due and self._due[0].due_s < before_s:
-            self.counts.missed += 1
-            self._count("missed", self._due.popleft(), now_s)
+        if self._due.first_s < before_s:
+            for batch in self._due.take_before(before_s):
+                self.counts.missed += len(batch)
+                self._count("missed", batch, now_s)
 
-    def _count(self, fate: ArrivalFate, arrival: Arrival, now_s: float) -> None:
-        waited_s = min(now_s - arrival.due_s, self._arrivals.max_wait_s)
-        second = int(CLOCK.anchor_s + arrival.due_s)
-        self.unserved.add(second, arrival.offered_per_s, fate, waited_s * MS)
+    def _count(self, fate: ArrivalFate, batch: Batch, now_s: float) -> None:
+        """By the second in which they were due, and by the whole ms that they had waited."""
+
+        def key(due_s: float) -> tuple[int, int]:
+            waited_s = min(now_s - due_s, self._arrivals.max_wait_s)
+            return int(CLOCK.anchor_s + due_s), -int(waited_s * MS)
+
+        for first_s, number in batch.alike(key):
+            second, waited_ms = key(first_s)
+            self.unserved.add(second, batch.offered_per_s, fate, -waited_ms, number)
