@@ -15,6 +15,7 @@ import msgspec
 
 from mcstress.errors import UsageError
 from mcstress.metrics.event import Event, Graded
+from mcstress.services.regular_file import read_text
 from mcstress.users.scenarios.model import Scenario
 from mcstress.users.scenarios.scenario_error import describe
 
@@ -83,7 +84,7 @@ def read_truth(path: Path, scenario: Scenario, place: str = "--truth") -> Truth:
     """The truth in the file at ``path``. Raises UsageError where it is none, naming the line."""
     where = f"{place} {path}"
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise UsageError(f"{where}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

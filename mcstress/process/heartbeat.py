@@ -18,6 +18,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from mcstress.errors import UsageError
 from mcstress.options import option
+from mcstress.services.regular_file import open_file
 
 if TYPE_CHECKING:
     from mcstress.lifecycle import Lifecycle
@@ -79,7 +80,7 @@ def read_heartbeat(path: Path, within_s: float) -> tuple[bool, str]:
     """
     try:
         age_s = time.time() - path.stat().st_mtime
-        with path.open("rb") as file:
+        with open_file(path) as file:
             content = json.loads(file.read(MOST_BYTES))
         told = f"{content['role']} {content['pid']}, {content['doing']}"
     except FileNotFoundError:

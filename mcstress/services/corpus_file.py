@@ -17,6 +17,7 @@ from xxhash import xxh3_64
 
 from mcstress.errors import UsageError
 from mcstress.services.failure_reason import clip
+from mcstress.services.regular_file import open_file
 
 ENDING = ".jsonl"
 LONGEST_ID = 256
@@ -102,7 +103,7 @@ def _vector(item: CorpusItem) -> dict[str, list[float]]:
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines that are not empty, with their numbers, and without a byte order mark."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             for number, line in enumerate(file, start=1):
                 line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # noqa: PLW2901  (the mark of one line)
                 if line.strip():

@@ -194,6 +194,7 @@ def test_users_know_the_target_and_the_language_model_by_their_protocols_alone()
         "mcstress.services.clock",
         "mcstress.services.trace_context",
         "mcstress.services.http.bearer_token",
+        "mcstress.services.regular_file",
     )
     for module, path in outside_of_services():
         if not is_within(module, "mcstress.users"):

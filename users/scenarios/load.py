@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mcstress.errors import UsageError
+from mcstress.services.regular_file import read_text
 from mcstress.users.scenarios.expand import spelt_out
 from mcstress.users.scenarios.explain import explain
 from mcstress.users.scenarios.model import Scenario
@@ -98,7 +99,7 @@ def _path(name_or_file: str, folder: Path) -> Path:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path)
     except OSError as error:
         raise FaultError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

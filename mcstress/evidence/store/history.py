@@ -277,7 +277,8 @@ def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
     are damaged are left out, and in its faults.
     """
     if not path.is_file():
-        raise UsageError(f"{path}: no such file; expected a run's .json or {ENDING}")
+        found = "found what is no file" if path.exists() else "no such file"
+        raise UsageError(f"{path}: {found}; expected a run's .json or {ENDING}")
     reading = ReadOptions(strict=True, skip_damaged=skip_damaged)
     try:
         if path.name.endswith(ENDING):

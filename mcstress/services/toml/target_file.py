@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from mcstress.errors import UsageError
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip
+from mcstress.services.regular_file import why_no_file
 from mcstress.services.toml.numbers import Number, with_numbers
 
 AnyTable = TypeVar("AnyTable", bound=msgspec.Struct)
@@ -224,14 +225,12 @@ def read_file(path: str) -> str:
 
 
 def small_file(path: Path) -> bytes:
-    """What is in a file. OSError or ValueError where there is none, or not one to be read whole.
-
-    What is no file may never end, and a pipe that nobody writes to never begins.
-    """
+    """What is in a file. OSError or ValueError where there is none, or not one to be read whole."""
     about = path.stat()
-    if not stat.S_ISREG(about.st_mode):
-        found = "a directory" if stat.S_ISDIR(about.st_mode) else "a pipe, socket or device"
-        raise ValueError(f"found {found}, expected a file")
+    if stat.S_ISDIR(about.st_mode):
+        raise ValueError("found a directory, expected a file")
+    if fault := why_no_file(about.st_mode):
+        raise ValueError(fault)
     if about.st_size > LARGEST_FILE_BYTES:
         raise ValueError(f"found {about.st_size:,} bytes, expected at most {LARGEST_FILE_BYTES:,}")
     return path.read_bytes()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dotenv.parser import parse_stream
 
+from mcstress.services.regular_file import open_file
 from mcstress.tracing.http.proxy import is_port
 from mcstress.tracing.sink import Where
 
@@ -111,7 +112,7 @@ def _read(env_file: Path) -> tuple[dict[str, str], str | None]:
 
 def _text(env_file: Path) -> str:
     try:
-        with env_file.open("rb") as stream:
+        with open_file(env_file) as stream:
             content = stream.read(_LARGEST_FILE + 1)
     except FileNotFoundError:
         raise UnusableFileError(_MISSING) from None

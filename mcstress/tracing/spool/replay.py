@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from mcstress.errors import UsageError
+from mcstress.services.regular_file import open_file
 from mcstress.tracing.batch_sizing import observation_portions, score_portions
 from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.http.reply import KEYS, SinkReply
@@ -153,7 +154,7 @@ def _delivered(spool: Path) -> Path:
 
 def _opened(spool: Path) -> BinaryIO:
     try:
-        return spool.open("rb")
+        return open_file(spool)
     except OSError as fault:
         raise UsageError(f"{spool}: {fault.strerror}; expected a spool of traces") from None
 
