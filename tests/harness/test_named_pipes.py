@@ -55,7 +55,9 @@ def pipe(tmp_path):
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_pipe_is_refused_at_once_by_its_name(pipe, name):
-    with pytest.raises(UsageError, match=r"pipe\.(toml|jsonl).*(pipe|no file|not a file).*expected"):
+    with pytest.raises(
+        UsageError, match=r"pipe\.(toml|jsonl).*(pipe|no file|not a file).*expected"
+    ):
         READERS[name](pipe)
 
 
