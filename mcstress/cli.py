@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from mcstress.commands.two_sides import TwoSides
+from mcstress.commands.compare import TwoSides, compare_files, write_page
 from mcstress.errors import UsageError
 from mcstress.evidence.report.writers import Assets
 from mcstress.exit_codes import COMPARED, EXIT_CODES, EXIT_USAGE
@@ -19,10 +17,6 @@ from mcstress.option_defaults import ASSETS, DEFAULT_LANGFUSE_ENV, DEFAULT_REPOR
 from mcstress.process.tuning import tolerate_encoding
 from mcstress.services.embedded.faults import explained, parse_faults
 from mcstress.tracing.trace import LEVELS, MaskLevel
-
-if TYPE_CHECKING:
-    from mcstress.evidence.compare.comparison import Comparison
-    from mcstress.evidence.store.history import RunFile
 
 EXIT_LEFT = 1
 
@@ -229,31 +223,14 @@ def compare(
     fail_on_regression: bool,
 ) -> None:
     """Compare two sets of runs."""
-    from mcstress.evidence.compare import comparison, render  # noqa: PLC0415  (scipy loads slowly)
-    from mcstress.evidence.store.history import blaming, read_run  # noqa: PLC0415  (likewise)
+    from mcstress.evidence.compare import render  # noqa: PLC0415  (scipy loads slowly)
 
-    b = [Path(name) for name in ctx.obj or []]
-    runs = [read_run(path) for path in a], [read_run(path) for path in b]
-    with ExitStack() as reading:
-        for run in chain(*runs):
-            reading.enter_context(blaming(run))
-        found = comparison.compare(*runs)
+    found, sides = compare_files(a, [Path(name) for name in ctx.obj or []])
     click.echo(getattr(render, form)(found), nl=False)
     if page is not None:
-        _write_page(page, found, runs)
+        write_page(page, found, sides)
     if fail_on_regression:
         raise SystemExit(COMPARED[found.outcome])
-
-
-def _write_page(page: Path, found: Comparison, runs: tuple[list[RunFile], list[RunFile]]) -> None:
-    from mcstress.evidence.compare.page import html  # noqa: PLC0415  (Bokeh loads slowly)
-    from mcstress.evidence.store.atomic import write_text  # noqa: PLC0415  (with it)
-
-    sides = ([run.document for run in side] for side in runs)
-    try:
-        write_text(page, html(found, *sides))
-    except OSError as fault:
-        raise UsageError(f"--html {page}: {fault.strerror}") from fault
 
 
 @main.command(

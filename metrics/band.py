@@ -30,7 +30,7 @@ from mcstress.metrics.metric import (
 )
 from mcstress.metrics.rank_correlation import RankCorrelation
 from mcstress.metrics.registry import REGISTRY
-from mcstress.metrics.response import Response
+from mcstress.metrics.response_time import Response
 from mcstress.metrics.unparseable import Unparseable
 
 RATES = 10**10

@@ -82,7 +82,7 @@ KINDS = (
 )
 
 
-class Recordings(Metric):
+class RecordingFigures(Metric):
     """``fates``: by what the memory made of a recording, how often, where it says so."""
 
     key = section = "recordings"
@@ -116,7 +116,7 @@ class Recordings(Metric):
         return {**({} if told else {NOT_MEASURED: UNTOLD}), "told": told, **counts}
 
 
-class Changes(Metric):
+class ChangeFigures(Metric):
     """``fates``: by the field of the event, how often it was so, and how often not."""
 
     key = section = "changes"

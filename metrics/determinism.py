@@ -19,8 +19,8 @@ from mcstress.metrics.event import Event
 from mcstress.metrics.metric import (
     COUNT,
     JACCARD,
+    NO_QUESTION,
     RATE,
-    UNKNOWN,
     FigureGroup,
     Metric,
     MetricName,
@@ -186,7 +186,7 @@ class Determinism(Metric):
             values = round(PARTS * jaccard.jaccard(shared, union)), identical, top1
             overlap = round(PARTS * jaccard.jaccard(2 * shared, shared + union))
             for _ in range(n):
-                self.asked.add(unit, UNKNOWN, *values, overlap, 0)
+                self.asked.add(unit, NO_QUESTION, *values, overlap, 0)
             self.counted[("identical",)] += n * identical
             self.counted[("top1",)] += n * top1
         super().restore({name: part for name, part in state.items() if name not in older})

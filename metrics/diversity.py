@@ -20,7 +20,7 @@ from mcstress.metrics.metric import (
     BY_CHANCE,
     COUNT,
     JACCARD,
-    UNKNOWN,
+    NO_QUESTION,
     FigureGroup,
     Metric,
     MetricName,
@@ -209,7 +209,7 @@ class Diversity(Metric):
     def restore(self, state: Any) -> None:
         """Add what ``state()`` gave; older versions did not say what the cells of a pair share."""
         older = [row for row in state.get("pairs", ()) if len(row) == _OLDER_PAIR]
-        self.pairs.restore([[figure, unit, UNKNOWN, *rest] for figure, unit, *rest in older])
+        self.pairs.restore([[figure, unit, NO_QUESTION, *rest] for figure, unit, *rest in older])
         pairs = [row for row in state.get("pairs", ()) if len(row) > _OLDER_PAIR]
         super().restore({**state, "pairs": pairs})
 

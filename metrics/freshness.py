@@ -20,10 +20,10 @@ from mcstress.metrics.event import LOOK, POLL, Event, StepRecord
 from mcstress.metrics.histogram import Histogram, Histograms
 from mcstress.metrics.metric import (
     COUNT,
+    NO_QUESTION,
     NO_UNIT,
     RATE,
     SECONDS,
-    UNKNOWN,
     FigureGroup,
     Metric,
     MetricName,
@@ -164,7 +164,7 @@ class Freshness(Metric):
         if "places" in state and "asked" not in state:
             for _, at, n in ([NO_UNIT, *row][-3:] for row in state["places"]):
                 for _ in range(n):
-                    self.asked.add(NO_UNIT, UNKNOWN, int(at == TOP1), int(at != ABSENT))
+                    self.asked.add(NO_UNIT, NO_QUESTION, int(at == TOP1), int(at != ABSENT))
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section; ``ci95`` belongs to ``top_k_rate``."""

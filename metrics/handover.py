@@ -18,11 +18,11 @@ from mcstress.metrics.event import ARMS, Event
 from mcstress.metrics.metric import (
     COUNT,
     DIFFERENCE,
+    NO_QUESTION,
     NO_UNIT,
     NOT_MEASURED,
     PROBABILITY,
     RATE,
-    UNKNOWN,
     FigureGroup,
     Metric,
     MetricName,
@@ -120,10 +120,10 @@ class KindCounts(Accumulator):
         (self.arms if name == "arms" else self.pairs)[first, at] += n
         for _ in range(n):
             if name == "pairs":
-                self.lifts.add(key[0], UNKNOWN, (first == TOP1) - (at == TOP1))
+                self.lifts.add(key[0], NO_QUESTION, (first == TOP1) - (at == TOP1))
             else:
                 arm = self.memory if first == "memory" else self.control
-                arm.add(NO_UNIT, UNKNOWN, int(at == TOP1), int(at != ABSENT))
+                arm.add(NO_UNIT, NO_QUESTION, int(at == TOP1), int(at != ABSENT))
 
 
 class HandoverFigures(Metric):

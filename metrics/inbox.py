@@ -18,11 +18,11 @@ from mcstress.metrics.by_question import ByQuestion
 from mcstress.metrics.event import DECLINED, OWN_FAULT, Event, StepRecord
 from mcstress.metrics.metric import (
     COUNT,
+    NO_QUESTION,
     NO_UNIT,
     NOT_MEASURED,
     RATE,
     RATING,
-    UNKNOWN,
     FigureGroup,
     Metric,
     MetricName,
@@ -198,7 +198,7 @@ class Inbox(Metric):
         if "ratings" in state and "rated" not in state:
             for rating, n in state["ratings"]:
                 for _ in range(n):
-                    self.rated.add(NO_UNIT, UNKNOWN, rating)
+                    self.rated.add(NO_UNIT, NO_QUESTION, rating)
 
     def result(self, context: ResultContext) -> dict[str, Any]:
         """The figure's section. ``unrated``: messages accepted and never rated, for any reason."""

@@ -37,7 +37,7 @@ NOT_MEASURED = "not_measured"
 NO_UNIT = 0
 """The unit of what an older version counted without one; trios and variants count from 1."""
 
-UNKNOWN = ""
+NO_QUESTION = ""
 """The question of what an older version counted without one."""
 
 UNSENT_STEPS = "unsent_steps"
@@ -283,7 +283,7 @@ class Seen:
         self.before: Remembered | None = None
         self.pair: Pair | None = None
         self.place: int | None = None
-        self.question = UNKNOWN
+        self.question = NO_QUESTION
         self.unit = NO_UNIT
         self.faults = faults
         self.worst = worst

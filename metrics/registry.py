@@ -9,7 +9,7 @@ from mcstress.metrics.against_rest import AgainstRest
 from mcstress.metrics.arrival_figures import AppointmentFigures, ArrivalFigures
 from mcstress.metrics.availability_figures import AvailabilityFigures
 from mcstress.metrics.capacity import CapacityFigures
-from mcstress.metrics.changes import Changes, Recordings
+from mcstress.metrics.changes import ChangeFigures, RecordingFigures
 from mcstress.metrics.determinism import Determinism
 from mcstress.metrics.diversity import Diversity
 from mcstress.metrics.errors import Errors
@@ -23,7 +23,7 @@ from mcstress.metrics.metric import REPORT_TABLES, Metric
 from mcstress.metrics.phase import PHASES
 from mcstress.metrics.rank_correlation import RankCorrelation
 from mcstress.metrics.relevance_metric import Relevance, RelevanceByTruth
-from mcstress.metrics.response import Response
+from mcstress.metrics.response_time import Response
 from mcstress.metrics.swap import SwapFigures
 from mcstress.metrics.unparseable import Unparseable
 
@@ -36,8 +36,8 @@ OURS: tuple[type[Metric], ...] = (
     HandoverFigures,
     Memory,
     Freshness,
-    Changes,
-    Recordings,
+    ChangeFigures,
+    RecordingFigures,
     SwapFigures,
     Inbox,
     Unparseable,

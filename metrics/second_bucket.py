@@ -23,7 +23,7 @@ from mcstress.metrics.freshness import LOOK_STEPS
 from mcstress.metrics.histogram import BucketCounts, Floats, as_array
 from mcstress.metrics.metric import Faults, Say, Seen
 from mcstress.metrics.rates import TOP1
-from mcstress.metrics.response import ScheduledTimes
+from mcstress.metrics.response_time import ScheduledTimes
 from mcstress.metrics.tally import Tally
 from mcstress.metrics.timeline import SlotCounts
 from mcstress.metrics.unparseable import LLM_STEPS

@@ -13,8 +13,8 @@ from mcstress.metrics.intervals import wilson
 from mcstress.metrics.metric import (
     COUNT,
     JACCARD,
+    NO_QUESTION,
     NO_UNIT,
-    UNKNOWN,
     FigureGroup,
     Metric,
     MetricName,
@@ -106,7 +106,7 @@ class SwapFigures(Metric):
             counted = {word: sum(row[-1] for row in after if row[-2] == word) for word in _OLDER}
             swaps, came_back = counted["swaps"], counted["returned"]
             self.returned[()] += came_back
-            after = {"samples": swaps, "rows": [[NO_UNIT, UNKNOWN, swaps, came_back]]}
+            after = {"samples": swaps, "rows": [[NO_UNIT, NO_QUESTION, swaps, came_back]]}
             state = {**state, "after": after}
         super().restore(state)
 

@@ -18,7 +18,7 @@ from mcstress.services.failure_reason import clip
 from mcstress.services.llm.clients import make_language_model
 from mcstress.services.preflight import ModelFacts
 from mcstress.services.target_class import make_target
-from mcstress.services.toml.probe import Probe, destinations
+from mcstress.services.toml.probe import Probe, secret_origins
 from mcstress.services.toml.target import TomlTarget
 from mcstress.settings import Settings
 from mcstress.users.scenarios.expand import inbox_query
@@ -69,7 +69,7 @@ def secrets(settings: Settings, url: str) -> Iterator[Finding]:
     except UsageError:
         return  # told by the look at the target
     with closing(target):
-        for told in destinations(target) if isinstance(target, TomlTarget) else ():
+        for told in secret_origins(target) if isinstance(target, TomlTarget) else ():
             yield Finding("ok", f"secret: {told}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Generic
 
-from mcstress.tracing.http.reply import Sent, SinkReply
+from mcstress.tracing.http.delivery_outcome import DeliveryOutcome, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ class Portions(Generic[Sent]):
 
     def __init__(
         self,
-        send: Callable[[list[Sent]], SinkReply[Sent]],
+        send: Callable[[list[Sent]], DeliveryOutcome[Sent]],
         *,
         first: int,
         largest: int,
@@ -39,18 +39,18 @@ class Portions(Generic[Sent]):
         self._send = send
         self._timeout_s = timeout_s
 
-    def send(self, items: list[Sent]) -> tuple[SinkReply[Sent], list[Sent]]:
+    def send(self, items: list[Sent]) -> tuple[DeliveryOutcome[Sent], list[Sent]]:
         """Send the first portion of ``items``: its fate, and which of ``items`` are still to go."""
         number = len(items) if self.size == self.largest else self.size
         portion, rest = items[:number], items[number:]
         began_s = time.monotonic()
-        reply = self._send(portion)
+        outcome = self._send(portion)
         took_s = time.monotonic() - began_s
-        if reply.unanswered:
-            self.size = max(1, reply.unanswered // 2)
-        elif reply.delivered and number <= len(portion) and took_s < self._timeout_s * _QUICK:
+        if outcome.unanswered:
+            self.size = max(1, outcome.unanswered // 2)
+        elif outcome.delivered and number <= len(portion) and took_s < self._timeout_s * _QUICK:
             self.size = min(self.largest, self.size + max(1, self.size // 2))
-        return reply, reply.again + rest
+        return outcome, outcome.again + rest
 
 
 def observation_portions(destination: Destination[Sent], limits: Limits) -> Portions[Sent]:

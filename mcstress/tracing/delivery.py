@@ -11,8 +11,8 @@ from gevent.event import Event as Flag
 
 from mcstress.tracing.batch_sizing import observation_portions, score_portions
 from mcstress.tracing.http.batch_posting import SendPolicy
-from mcstress.tracing.lane import SLICE, SLICE_AT_END, Lane, RunEnd
 from mcstress.tracing.notices import ErrorBoundary
+from mcstress.tracing.retrying_lane import SLICE, SLICE_AT_END, RetryingLane, RunEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ class Sender:
         self._limits = limits
         self._hurried = Flag()
         self._end = RunEnd()
-        self._observation_lane = Lane(
+        self._observation_lane = RetryingLane(
             outbox,
             observation_portions(destination, limits),
             overflow,
@@ -86,7 +86,7 @@ class Sender:
             limits=limits,
             introduce=destination.introduce,
         )
-        self._score_lane = Lane(
+        self._score_lane = RetryingLane(
             scores,
             score_portions(destination, limits),
             overflow,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mcstress.metrics.event import Event
     from mcstress.services.step import Step
     from mcstress.tracing.delivery_counts import TraceCounts
-    from mcstress.tracing.http.reply import SinkReply
+    from mcstress.tracing.http.delivery_outcome import DeliveryOutcome
     from mcstress.tracing.observation import Score
 
 SinkName = Literal["langfuse", "otlp"]
@@ -84,17 +84,18 @@ class TraceSink(Protocol):
 class Destination(Protocol[Sent]):
     """A server that takes observations and scores. Nothing here raises for what it does.
 
-    What ``SinkReply.again`` and ``SinkReply.refused`` hold, the caller tries again or spools.
+    What a ``DeliveryOutcome`` holds in ``again``, the caller tries again, and spools the
+    ``refused``.
     """
 
-    def send_observations(self, observations: Sequence[Sent], /) -> SinkReply[Sent]:
+    def send_observations(self, observations: Sequence[Sent], /) -> DeliveryOutcome[Sent]:
         """Send observations in as few bodies as the server's limits allow."""
 
-    def send_scores(self, scores: Sequence[Sent], /) -> SinkReply[Sent]:
+    def send_scores(self, scores: Sequence[Sent], /) -> DeliveryOutcome[Sent]:
         """Send scores."""
 
-    def introduce(self) -> SinkReply[Any] | None:
-        """Get to know the server before anything is sent; a reply where it is not to be had."""
+    def introduce(self) -> DeliveryOutcome[Any] | None:
+        """Get to know the server before anything is sent; an outcome where it is not to be had."""
 
     @property
     def has_questions(self) -> bool:

@@ -73,7 +73,7 @@ def test_no_request_that_is_described_makes_it_fail_hang_or_grow():
         stack.stop()
 
 
-KINDS = ("play", "message", "item", "index")
+KINDS = ("recording", "message", "item", "index")
 
 
 class Writers:
@@ -125,7 +125,7 @@ def stored(folder) -> set[tuple[str, str]]:
     store = Store(folder, SEED)
     messages = store._database.execute("select sender from messages").fetchall()
     found = {("message", sender) for (sender,) in messages}
-    found |= {("play", play.answer_id) for _, play in store.plays()}
+    found |= {("recording", recording.answer_id) for _, recording in store.recordings()}
     found |= {("item", item.id) for _, item in store.items()}
     found |= {("index", name) for name in store.indexes()}
     store.close()

@@ -26,8 +26,8 @@ from tenacity import wait_none
 from tracing.trace_rounds import observation
 
 from mcstress.errors import UsageError
-from mcstress.tracing.http.reply import REJECTED, DeliveryFault, SinkReply
-from mcstress.tracing.langfuse.response import event_id
+from mcstress.tracing.http.delivery_outcome import REJECTED, DeliveryFault, DeliveryOutcome
+from mcstress.tracing.langfuse.answer import event_id
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.observation import Score, encoder
@@ -78,23 +78,25 @@ class Server:
             case "interrupted":
                 raise KeyboardInterrupt
             case "away":
-                return SinkReply(again=entries, faults=fault)
+                return DeliveryOutcome(again=entries, faults=fault)
             case "refuses":
-                return SinkReply(refused=entries, faults=fault)
+                return DeliveryOutcome(refused=entries, faults=fault)
             case "rejects":  # some, says a collector, and not which
                 self.rejected |= {*map(event_id, entries)}
-                return SinkReply(lost=[(entry, REJECTED) for entry in entries], faults=fault)
+                return DeliveryOutcome(lost=[(entry, REJECTED) for entry in entries], faults=fault)
             case "takes a part":
                 half = len(entries) // 2
                 self._store(entries[:half])
-                return SinkReply(delivered=entries[:half], refused=entries[half:], faults=fault)
+                return DeliveryOutcome(
+                    delivered=entries[:half], refused=entries[half:], faults=fault
+                )
         self._store(entries)
         match mood:
             case "unanswered":
-                return SinkReply(again=entries, faults=fault, unanswered=len(entries))
+                return DeliveryOutcome(again=entries, faults=fault, unanswered=len(entries))
             case "killed before its answer is read":
                 raise KilledError
-        return SinkReply(delivered=entries)
+        return DeliveryOutcome(delivered=entries)
 
     def _store(self, entries) -> None:
         for entry in entries:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mcstress.services.embedded.bodies import SearchBody
 from mcstress.services.embedded.corpus import CorpusHit
-from mcstress.services.embedded.playbook import Play, PlaybookIndex, Recollection
+from mcstress.services.embedded.playbook import PlaybookIndex, Recollection, Recording
 from mcstress.services.embedded.playbook_ranking import RecallRules, apply_memory
 
 A, B = ("workers", "a"), ("workers", "b")
@@ -21,7 +21,7 @@ def hit(name, distance):
 
 
 def recollection(name, distance, score=1.0, role=None):
-    return Recollection(distance, Play("asked before", name, "workers", score, role))
+    return Recollection(distance, Recording("asked before", name, "workers", score, role))
 
 
 def applied(hits, recollections, rules):
@@ -101,10 +101,10 @@ def test_any_list_is_what_wire_md_says(retrieved, remembered, role):
     for name in "abcdef":
         offers = [] if name not in retrieved else [retrieved[name]]
         for memory in remembered:
-            play = memory.play
-            if play.answer_id != name or (role and play.role and role != play.role):
+            recording = memory.recording
+            if recording.answer_id != name or (role and recording.role and role != recording.role):
                 continue
-            factor = 1 - 0.5 * play.score
+            factor = 1 - 0.5 * recording.score
             if name in retrieved and memory.distance <= 0.5:
                 offers.append(retrieved[name] * factor)
             if name not in retrieved and memory.distance <= 0.3:
@@ -119,13 +119,16 @@ def test_the_nearest_plays_come_first_and_the_last_score_counts():
     vectors = np.eye(20, dtype=np.float32)
     playbook = PlaybookIndex(20)
     for number in range(20):
-        playbook.record(Play(f"query {number}", "a", "workers", 0.5), vectors[number])
-    playbook.record(Play("query 17", "a", "workers", 0.9, "welder"), vectors[17])
+        playbook.record(Recording(f"query {number}", "a", "workers", 0.5), vectors[number])
+    playbook.record(Recording("query 17", "a", "workers", 0.9, "welder"), vectors[17])
     asked = vectors[17] * 0.9 + vectors[3] * np.float32(0.19**0.5)
     nearest = playbook.recall(asked, 3)
-    assert [recollected.play.query_text for recollected in nearest[:2]] == ["query 17", "query 3"]
+    assert [recollected.recording.query_text for recollected in nearest[:2]] == [
+        "query 17",
+        "query 3",
+    ]
     assert nearest[0].distance == pytest.approx(0.1, abs=1e-6)
-    assert (nearest[0].play.score, nearest[0].play.role) == (0.9, "welder")
+    assert (nearest[0].recording.score, nearest[0].recording.role) == (0.9, "welder")
     assert len(nearest) == 3
     assert len(playbook.recall(asked, 100)) == 20
 
@@ -148,7 +151,7 @@ def search(matrix, namespace, query=QUERY, **more):
 
 def test_what_was_recorded_comes_first_to_the_same_query(matrix):
     third = search(matrix, None).results[2]
-    matrix.record("recall_same", Play(QUERY, third.id, "workers", 1.0))
+    matrix.record("recall_same", Recording(QUERY, third.id, "workers", 1.0))
     answer = search(matrix, "recall_same")
     assert answer.results[0].id == third.id
     assert answer.results[0].distance == pytest.approx(third.distance / 2, abs=1e-6)
@@ -157,7 +160,7 @@ def test_what_was_recorded_comes_first_to_the_same_query(matrix):
 
 
 def test_an_answer_far_from_the_query_is_injected_from_its_corpus(matrix):
-    matrix.record("recall_inject", Play(QUERY, "e-00007", "ethereal_workers", 0.5))
+    matrix.record("recall_inject", Recording(QUERY, "e-00007", "ethereal_workers", 0.5))
     answer = search(matrix, "recall_inject")
     item = matrix.corpora["ethereal_workers"].item("e-00007")
     assert answer.results[0] == CorpusHit(0.0, "e-00007", "ethereal_workers", item.metadata)
@@ -167,8 +170,8 @@ def test_an_answer_far_from_the_query_is_injected_from_its_corpus(matrix):
 
 def test_an_excluded_answer_comes_back_neither_by_boost_nor_by_injection(matrix):
     first = search(matrix, None).results[0]
-    matrix.record("recall_exclude", Play(QUERY, first.id, "workers", 1.0))
-    matrix.record("recall_exclude", Play(QUERY, "w-00009", "workers", 1.0))
+    matrix.record("recall_exclude", Recording(QUERY, first.id, "workers", 1.0))
+    matrix.record("recall_exclude", Recording(QUERY, "w-00009", "workers", 1.0))
     answer = search(matrix, "recall_exclude", exclude_ids=[first.id, "w-00009"])
     assert not {first.id, "w-00009"} & {hit.id for hit in answer.results}
     assert (answer.playbook_boosted, answer.playbook_injected) == (0, 0)
@@ -176,8 +179,8 @@ def test_an_excluded_answer_comes_back_neither_by_boost_nor_by_injection(matrix)
 
 
 def test_only_the_nearest_plays_asked_for_are_looked_at(matrix):
-    matrix.record("recall_top_k", Play(QUERY, "w-00009", "workers", 1.0))
-    matrix.record("recall_top_k", Play(QUERY + " in a yard", "w-00010", "workers", 1.0))
+    matrix.record("recall_top_k", Recording(QUERY, "w-00009", "workers", 1.0))
+    matrix.record("recall_top_k", Recording(QUERY + " in a yard", "w-00010", "workers", 1.0))
     ids = {hit.id for hit in search(matrix, "recall_top_k", playbook_top_k=1).results}
     assert "w-00009" in ids
     assert "w-00010" not in ids

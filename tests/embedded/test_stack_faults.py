@@ -22,7 +22,7 @@ from mcstress.services.embedded.faults import (
     parse_faults,
 )
 from mcstress.services.embedded.people import make_workers
-from mcstress.services.embedded.playbook import Play
+from mcstress.services.embedded.playbook import Recording
 
 SEED = 42
 BOTH = ["workers", "ethereal_workers"]
@@ -211,10 +211,10 @@ def test_a_cycle_has_the_same_people_in_every_city_and_others_for_every_role(fau
 
 
 @pytest.mark.parametrize("share", [0.4, 1.0])
-def test_forget_is_the_share_of_plays_that_are_not_remembered(faulty_matrix, queries, share):
+def test_forget_is_the_share_of_recordings_that_are_not_remembered(faulty_matrix, queries, share):
     forgetful = faulty_matrix(f"forget={share}")
     for number, query in enumerate(queries):
-        forgetful.record(f"n-{number}", Play(query, "w-00001", "workers", 1.0))
+        forgetful.record(f"n-{number}", Recording(query, "w-00001", "workers", 1.0))
     remembered = 0
     for number, query in enumerate(queries):
         body = SearchBody(

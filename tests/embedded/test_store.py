@@ -7,7 +7,7 @@ import pytest
 
 from mcstress.errors import ServiceRefusalError
 from mcstress.services.embedded.bodies import InboxBody
-from mcstress.services.embedded.playbook import Play
+from mcstress.services.embedded.playbook import Recording
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.embedded.store import FILE_NAME, Store, StoredItem
 
@@ -29,7 +29,7 @@ def ask(stack):
 
 def write(stack):
     with httpx.Client(base_url=stack.url, timeout=30) as client:
-        play = {
+        recording = {
             "query_text": QUERY,
             "answer_id": "w-00009",
             "answer_corpus": "workers",
@@ -40,8 +40,8 @@ def write(stack):
         item = {"id": "f-1", "vector": vector, "metadata": {"role": "welder", "é": [1, None]}}
         message = {"type": "sms", "sender": "1", "subject": "", "body": "hello"}
         for path, body in (
-            ("/v1/matrix/playbooks/record", play),
-            ("/v1/matrix/playbooks/record", play | {"score": 1.0}),
+            ("/v1/matrix/playbooks/record", recording),
+            ("/v1/matrix/playbooks/record", recording | {"score": 1.0}),
             ("/v1/observer/inbox", message),
             ("/v1/vectors/index", {"name": "fresh", "dimension": len(vector)}),
             ("/v1/vectors/index/fresh/add", {"items": [item]}),
@@ -78,16 +78,16 @@ def opened(tmp_path):
     store.close()
 
 
-def test_plays_come_back_in_order_with_their_last_score(opened):
-    plays = [Play(f"query {number}", "a", "workers", 0.5, None) for number in range(3)]
-    for play in [*plays, Play("query 0", "a", "workers", 0.9, "welder")]:
-        opened.save_play("alice", play, ["tag"])
-    opened.save_play("bob", plays[0], [])
-    assert list(opened.plays()) == [
-        ("alice", Play("query 0", "a", "workers", 0.9, "welder")),
-        ("alice", plays[1]),
-        ("alice", plays[2]),
-        ("bob", plays[0]),
+def test_recordings_come_back_in_order_with_their_last_score(opened):
+    recordings = [Recording(f"query {number}", "a", "workers", 0.5, None) for number in range(3)]
+    for recording in [*recordings, Recording("query 0", "a", "workers", 0.9, "welder")]:
+        opened.save_recording("alice", recording, ["tag"])
+    opened.save_recording("bob", recordings[0], [])
+    assert list(opened.recordings()) == [
+        ("alice", Recording("query 0", "a", "workers", 0.9, "welder")),
+        ("alice", recordings[1]),
+        ("alice", recordings[2]),
+        ("bob", recordings[0]),
     ]
 
 

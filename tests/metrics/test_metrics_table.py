@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcstress.metrics.document import table
+from mcstress.metrics.docs_page import table
 from mcstress.metrics.readings import ranges
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
 
 
 def test_the_table_of_figures_is_the_codes():
-    assert DOCUMENT.endswith(table()), "run: python -m mcstress.metrics.document"
+    assert DOCUMENT.endswith(table()), "run: python -m mcstress.metrics.docs_page"
 
 
 def test_every_healthy_range_is_in_the_document():

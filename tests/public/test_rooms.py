@@ -43,7 +43,7 @@ WITH_GEVENT = {
     "mcstress.services.http.stream",
     "mcstress.services.http.tcp_info",
     "mcstress.tracing.delivery",
-    "mcstress.tracing.lane",
+    "mcstress.tracing.retrying_lane",
     "mcstress.tracing.queue",
     "mcstress.tracing.score_queue",
     "mcstress.tracing.tracer",

@@ -9,7 +9,7 @@ import pytest
 from mcstress.tracing import delivery as sender
 from mcstress.tracing import tracer
 from mcstress.tracing.delivery_counts import FateCounts
-from mcstress.tracing.http import batch_posting, reply
+from mcstress.tracing.http import batch_posting, delivery_outcome
 from mcstress.tracing.http.answer_limit import LARGEST_ANSWER
 from mcstress.tracing.langfuse import client as server
 from mcstress.tracing.langfuse import settings
@@ -58,7 +58,7 @@ def test_every_count(name):
         tracer.NO_ROOM,
         tracer.TOO_LATE,
         COULD_NOT,
-        reply.REJECTED,
+        delivery_outcome.REJECTED,
     ],
 )
 def test_every_reason(reason):

@@ -15,7 +15,7 @@ from tcp.raw_server import RawServer
 from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
 
 from mcstress.tracing.delivery import SEND_POLICY
-from mcstress.tracing.http.reply import excerpt, keys_fault
+from mcstress.tracing.http.delivery_outcome import excerpt, keys_fault
 from mcstress.tracing.langfuse import readback
 from mcstress.tracing.langfuse.sdk import LangfuseSdk
 from mcstress.tracing.langfuse.settings import LangfuseSettings

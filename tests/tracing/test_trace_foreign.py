@@ -14,9 +14,9 @@ from tcp.raw_server import RawServer
 from trace_rounds import balanced, event, step, wait_for
 
 from mcstress.tracing.http.answer_limit import LARGEST_ANSWER
-from mcstress.tracing.http.reply import read_status
+from mcstress.tracing.http.delivery_outcome import read_status
+from mcstress.tracing.langfuse.answer import read_otlp
 from mcstress.tracing.langfuse.check import check_langfuse
-from mcstress.tracing.langfuse.response import read_otlp
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 
 ASKED = "http://127.0.0.1:9/api/public/health"

@@ -11,7 +11,7 @@ from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, w
 
 from mcstress.tracing.batch_sizing import Portions
 from mcstress.tracing.entries import as_it_is
-from mcstress.tracing.http.reply import SinkReply, read_status
+from mcstress.tracing.http.delivery_outcome import DeliveryOutcome, read_status
 from mcstress.tracing.langfuse.client import LangfuseServer
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.observation import Score
@@ -120,11 +120,11 @@ def test_halves_are_not_sent_on_to_a_server_that_answers_nothing_more():
 
     def post(_road, items):
         sent.append(len(items))
-        return SinkReply(again=[*items], unanswered=len(items))
+        return DeliveryOutcome(again=[*items], unanswered=len(items))
 
     poster.send = post
-    reply = poster._in_halves(None, ["x"] * 8)
-    assert (sent, len(reply.again), reply.unanswered) == ([4], 8, 4)
+    outcome = poster._in_halves(None, ["x"] * 8)
+    assert (sent, len(outcome.again), outcome.unanswered) == ([4], 8, 4)
 
 
 def test_a_crowd_of_scores_goes_to_the_spool_and_takes_no_observation_with_it(trace_to):
@@ -161,26 +161,26 @@ def test_a_proxy_that_gave_up_says_not_what_became_of_it(status, unanswered):
 
 
 @pytest.mark.parametrize(
-    ("reply", "size"),
+    ("outcome", "size"),
     [
-        (SinkReply(delivered=["x"]), 22),
-        (SinkReply(again=["x"], unanswered=15), 7),
-        (SinkReply(again=["x"], unanswered=6), 3),
-        (SinkReply(again=["x"]), 15),
-        (SinkReply(refused=["x"]), 15),
+        (DeliveryOutcome(delivered=["x"]), 22),
+        (DeliveryOutcome(again=["x"], unanswered=15), 7),
+        (DeliveryOutcome(again=["x"], unanswered=6), 3),
+        (DeliveryOutcome(again=["x"]), 15),
+        (DeliveryOutcome(refused=["x"]), 15),
     ],
 )
-def test_a_portion_follows_what_became_of_the_last(reply, size):
-    portions = Portions(lambda _: reply, first=15, largest=50, timeout_s=2.0)
+def test_a_portion_follows_what_became_of_the_last(outcome, size):
+    portions = Portions(lambda _: outcome, first=15, largest=50, timeout_s=2.0)
     found, rest = portions.send(["x"] * 20)
-    assert found is reply
-    assert len(rest) == len(reply.again) + 5
+    assert found is outcome
+    assert len(rest) == len(outcome.again) + 5
     assert portions.size == size
 
 
 def test_a_portion_never_becomes_none():
     portions = Portions(
-        lambda items: SinkReply(again=items, unanswered=len(items)),
+        lambda items: DeliveryOutcome(again=items, unanswered=len(items)),
         first=15,
         largest=50,
         timeout_s=2.0,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
     from mcstress.services.embedded.corpus import CorpusHit, CorpusIndex, IndexedItem, Vector
     from mcstress.services.embedded.faults import InjectedFaults, Outage
-    from mcstress.services.embedded.playbook import Play
+    from mcstress.services.embedded.playbook import Recording
 
 FAR = 20
 """Times the hits asked for: where hits come from that take the place of dropped ones. There a hit
@@ -87,10 +87,10 @@ class FaultyMatrix(MatrixEngine):
         self._turn: int | None = None
         self._lagging: dict[tuple[str, str], tuple[ClientAddress, float]] = {}
 
-    def record(self, namespace: str, play: Play) -> None:
-        """Remember ``play``, or do not."""
-        if not self._dice.falls(self._faults.forget, "forget", namespace, *play.triple):
-            super().record(namespace, play)
+    def record(self, namespace: str, recording: Recording) -> None:
+        """Remember ``recording``, or do not."""
+        if not self._dice.falls(self._faults.forget, "forget", namespace, *recording.triple):
+            super().record(namespace, recording)
 
     def add(self, name: str, items: list[IndexedItem], vectors: corpus.Matrix) -> None:
         """Add ``items`` but those that are lost; on one replica at first."""

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from mcstress.services.embedded import bodies
 from mcstress.services.embedded.bodies import decode
 from mcstress.services.embedded.http import PAYLOAD_TOO_LARGE, RefusalError, answer, read_body
-from mcstress.services.embedded.playbook import Play, playbook_id
+from mcstress.services.embedded.playbook import Recording, playbook_id
 from mcstress.services.embedded.store import Store
 
 if TYPE_CHECKING:
@@ -57,10 +57,12 @@ class Gateway:
 
     async def record(self, request: Request) -> Response:
         body = decode(await read_body(request), record_decoder)
-        play = Play(body.query_text, body.answer_id, body.answer_corpus, body.score, body.role)
-        await self.store.run(Store.save_play, body.corpus, play, body.tags)
-        self.matrix.record(body.corpus, play)
-        return answer({"playbook_id": playbook_id(body.corpus, play)})
+        recording = Recording(
+            body.query_text, body.answer_id, body.answer_corpus, body.score, body.role
+        )
+        await self.store.run(Store.save_recording, body.corpus, recording, body.tags)
+        self.matrix.record(body.corpus, recording)
+        return answer({"playbook_id": playbook_id(body.corpus, recording)})
 
     async def inbox(self, request: Request) -> Response:
         body = decode(await read_body(request), inbox_decoder)

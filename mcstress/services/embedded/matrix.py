@@ -10,7 +10,7 @@ import msgspec
 from mcstress.services.embedded.bodies import SearchAnswer, SearchBody
 from mcstress.services.embedded.corpus import CorpusHit, CorpusIndex
 from mcstress.services.embedded.http import RefusalError
-from mcstress.services.embedded.playbook import Play, PlaybookIndex
+from mcstress.services.embedded.playbook import PlaybookIndex, Recording
 from mcstress.services.embedded.playbook_ranking import Recalled, RecallRules, Who, apply_memory
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ class MatrixEngine:
         self.corpora = {corpus.name: corpus for corpus in corpora}
         self._playbooks: dict[str, PlaybookIndex] = {}
 
-    def record(self, namespace: str, play: Play) -> None:
-        """Remember ``play`` in ``namespace``, which begins with its first play."""
+    def record(self, namespace: str, recording: Recording) -> None:
+        """Remember ``recording`` in ``namespace``, which begins with its first recording."""
         playbook = self._playbooks.get(namespace)
         if playbook is None:
             playbook = self._playbooks[namespace] = PlaybookIndex(self.embedding.dimension)
-        playbook.record(play, self.embedding.encode(play.query_text))
+        playbook.record(recording, self.embedding.encode(recording.query_text))
 
     def search(self, body: SearchBody) -> SearchAnswer:
         """The nearest of all corpora asked; RefusalError 502 where one of them does not exist."""
@@ -75,16 +75,16 @@ class MatrixEngine:
         recollections = [
             recollection
             for recollection in playbook.recall(vector, body.playbook_top_k)
-            if recollection.play.answer_id not in excluded
+            if recollection.recording.answer_id not in excluded
         ]
         rules = RecallRules(
             body.playbook_max_distance, body.playbook_max_inject_distance, body.query_role
         )
         return apply_memory(found, recollections, rules, self._metadata_of)
 
-    def _metadata_of(self, play: Play) -> msgspec.Raw:
-        corpus = self.corpora.get(play.answer_corpus)
-        item = corpus.item(play.answer_id) if corpus else None
+    def _metadata_of(self, recording: Recording) -> msgspec.Raw:
+        corpus = self.corpora.get(recording.answer_corpus)
+        item = corpus.item(recording.answer_id) if corpus else None
         return item.metadata if item else NO_METADATA
 
     def _corpus(self, name: str) -> CorpusIndex:

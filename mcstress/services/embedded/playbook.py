@@ -14,7 +14,7 @@ Matrix = NDArray[np.float32]
 FIRST_CAPACITY = 8
 
 
-class Play(msgspec.Struct, frozen=True):
+class Recording(msgspec.Struct, frozen=True):
     """``answer_id`` of ``answer_corpus`` was the answer to ``query_text``; ``score`` 0 to 1."""
 
     query_text: str
@@ -30,39 +30,39 @@ class Play(msgspec.Struct, frozen=True):
 
 
 class Recollection(msgspec.Struct, frozen=True):
-    """A remembered play, and how far its query is from the one that is asked."""
+    """A remembered recording, and how far its query is from the one that is asked."""
 
     distance: float
-    play: Play
+    recording: Recording
 
 
 class PlaybookIndex:
     """One namespace. Its queries are few and searched exactly."""
 
     def __init__(self, dimension: int) -> None:
-        self._plays: list[Play] = []
+        self._recordings: list[Recording] = []
         self._rows: dict[tuple[str, str, str], int] = {}
         self._vectors: Matrix = np.empty((FIRST_CAPACITY, dimension), np.float32)
 
-    def record(self, play: Play, vector: Vector) -> None:
-        """Remember ``play``; ``vector`` is that of its query."""
-        row = self._rows.setdefault(play.triple, len(self._plays))
-        if row < len(self._plays):
-            self._plays[row] = play
+    def record(self, recording: Recording, vector: Vector) -> None:
+        """Remember ``recording``; ``vector`` is that of its query."""
+        row = self._rows.setdefault(recording.triple, len(self._recordings))
+        if row < len(self._recordings):
+            self._recordings[row] = recording
             return
         if row == len(self._vectors):
             self._vectors = np.concatenate([self._vectors, np.empty_like(self._vectors)])
         self._vectors[row] = vector
-        self._plays.append(play)
+        self._recordings.append(recording)
 
     def recall(self, vector: Vector, count: int) -> list[Recollection]:
-        """The ``count`` plays of the nearest queries, nearest first, equals as first recorded."""
-        distances = 1.0 - self._vectors[: len(self._plays)] @ vector
+        """``count`` recordings of the nearest queries, nearest first, equals as first recorded."""
+        distances = 1.0 - self._vectors[: len(self._recordings)] @ vector
         nearest = np.argsort(distances, kind="stable")[:count].tolist()
-        return [Recollection(float(distances[row]), self._plays[row]) for row in nearest]
+        return [Recollection(float(distances[row]), self._recordings[row]) for row in nearest]
 
 
-def playbook_id(namespace: str, play: Play) -> str:
-    """The id of a play in a namespace: the same triple has the same id."""
-    key = msgspec.json.encode((namespace, *play.triple))
+def playbook_id(namespace: str, recording: Recording) -> str:
+    """The id of a recording in a namespace: the same triple has the same id."""
+    key = msgspec.json.encode((namespace, *recording.triple))
     return f"pb-{blake2b(key, digest_size=8).hexdigest()}"

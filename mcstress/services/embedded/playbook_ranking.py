@@ -11,7 +11,7 @@ from mcstress.services.embedded.corpus import CorpusHit, rounded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcstress.services.embedded.playbook import Play, Recollection
+    from mcstress.services.embedded.playbook import Recollection, Recording
 
 Metadata = msgspec.Raw
 BOOST = 0.5
@@ -41,7 +41,7 @@ def apply_memory(
     found: dict[Who, CorpusHit],
     recollections: list[Recollection],
     rules: RecallRules,
-    metadata_of: Callable[[Play], Metadata],
+    metadata_of: Callable[[Recording], Metadata],
 ) -> Recalled:
     """``found``, what retrieval found, boosted and joined by what is remembered.
 
@@ -49,25 +49,27 @@ def apply_memory(
     """
     recalled = Recalled(dict(found), set(), set())
     for recollection in recollections:
-        play = recollection.play
-        if rules.role and play.role and rules.role != play.role:
+        recording = recollection.recording
+        if rules.role and recording.role and rules.role != recording.role:
             continue
-        who = (play.answer_corpus, play.answer_id)
+        who = (recording.answer_corpus, recording.answer_id)
         hit = found.get(who)
         if hit is not None:
             if recollection.distance <= rules.max_distance:
-                keep_nearest(recalled.hits, at(hit, hit.distance, play))
+                keep_nearest(recalled.hits, at(hit, hit.distance, recording))
                 recalled.boosted.add(who)
         elif recollection.distance <= rules.max_inject_distance:
-            joined = CorpusHit(0.0, play.answer_id, play.answer_corpus, metadata_of(play))
-            keep_nearest(recalled.hits, at(joined, recollection.distance, play))
+            joined = CorpusHit(
+                0.0, recording.answer_id, recording.answer_corpus, metadata_of(recording)
+            )
+            keep_nearest(recalled.hits, at(joined, recollection.distance, recording))
             recalled.injected.add(who)
     return recalled
 
 
-def at(hit: CorpusHit, distance: float, play: Play) -> CorpusHit:
-    """``hit`` at ``distance`` times the factor that the play's score gives."""
-    nearer = rounded(distance * (1 - BOOST * play.score))
+def at(hit: CorpusHit, distance: float, recording: Recording) -> CorpusHit:
+    """``hit`` at ``distance`` times the factor that the recording's score gives."""
+    nearer = rounded(distance * (1 - BOOST * recording.score))
     return CorpusHit(nearer, hit.id, hit.corpus, hit.metadata)
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from mcstress.errors import ServiceRefusalError
 from mcstress.services.embedded.bodies import InboxBody
-from mcstress.services.embedded.playbook import Play
+from mcstress.services.embedded.playbook import Recording
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -83,21 +83,27 @@ class Store:
         self._thread.shutdown()
         self._database.close()
 
-    def save_play(self, namespace: str, play: Play, tags: list[str]) -> None:
-        """Keep ``play``; the same triple again keeps its place and gets the new score."""
+    def save_recording(self, namespace: str, recording: Recording, tags: list[str]) -> None:
+        """Keep ``recording``; the same triple again keeps its place and gets the new score."""
         self._write(
             "insert into plays values (?, ?, ?, ?, ?, ?, ?) on conflict do update set "
             "score = excluded.score, role = excluded.role, tags = excluded.tags",
-            (namespace, *play.triple, play.score, play.role, msgspec.json.encode(tags).decode()),
+            (
+                namespace,
+                *recording.triple,
+                recording.score,
+                recording.role,
+                msgspec.json.encode(tags).decode(),
+            ),
         )
 
-    def plays(self) -> Iterator[tuple[str, Play]]:
-        """Namespace and play, in the order of recording."""
+    def recordings(self) -> Iterator[tuple[str, Recording]]:
+        """Namespace and recording, the first recorded first."""
         for row in self._database.execute(
             "select namespace, query_text, answer_id, answer_corpus, score, role "
             "from plays order by rowid"
         ):
-            yield row[0], Play(*row[1:])
+            yield row[0], Recording(*row[1:])
 
     def save_message(self, message: InboxBody) -> int:
         """Keep ``message``; its number."""

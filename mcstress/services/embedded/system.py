@@ -85,5 +85,5 @@ def restore(matrix: MatrixEngine, store: Store) -> None:
     for name, stored in store.items():
         item, vector = restored_item(stored)
         matrix.add(name, [item], vector)
-    for namespace, play in store.plays():
-        matrix.record(namespace, play)
+    for namespace, recording in store.recordings():
+        matrix.record(namespace, recording)

@@ -33,7 +33,7 @@ def search_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
 
 
 def count_fault(request: SearchRequest, answer: SearchAnswer) -> str | None:
-    """More boosted or injected than there may be results, or plays: some count before the cut."""
+    """More boosted or injected than results or recordings may be: some count before the cut."""
     most = max(request.k, request.playbook_top_k or 0)
     for name in ("playbook_boosted", "playbook_injected"):
         if (count := getattr(answer, name) or 0) > most:

@@ -264,7 +264,7 @@ def _is_among(item: Item, found: Found | None) -> bool:
     )
 
 
-def destinations(target: TomlTarget) -> list[str]:
+def secret_origins(target: TomlTarget) -> list[str]:
     """``variable → origin`` for each secret that goes out."""
     return [
         f"{variable} → {service.origin}"

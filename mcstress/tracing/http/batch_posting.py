@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Generic, Protocol
 
 import httpx
 
-from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, no_answer, read_status
+from mcstress.tracing.http.delivery_outcome import (
+    DeliveryOutcome,
+    NoAnswer,
+    Sent,
+    no_answer,
+    read_status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from mcstress.tracing.http.reply import Peer
+    from mcstress.tracing.http.delivery_outcome import Peer
     from mcstress.tracing.observation import TraceEntry
 
 LARGEST_BODY = 4_000_000
@@ -42,7 +48,7 @@ class BatchBody(Protocol):
     def close(self) -> bytes:
         """The whole body, as it is sent."""
 
-    def read(self, response: httpx.Response, sent: list[Sent], /) -> SinkReply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent], /) -> DeliveryOutcome[Sent]:
         """The fate of what is in it, ``sent`` in the order of adding, from a 2xx answer."""
 
 
@@ -98,14 +104,14 @@ class Poster(Generic[Sent]):
         self._timeout_s = timeout_s
         self._largest_body: dict[Encoder, int] = {}
 
-    def send(self, encoder: Encoder, items: Sequence[Sent]) -> SinkReply[Sent]:
+    def send(self, encoder: Encoder, items: Sequence[Sent]) -> DeliveryOutcome[Sent]:
         """Post ``items``, a body at a time, until the server is in no state to take more."""
-        reply: SinkReply[Sent] = SinkReply()
+        outcome: DeliveryOutcome[Sent] = DeliveryOutcome()
         rest = deque(items)
-        while rest and not reply.again:
-            reply.join(self._post(encoder, rest))
-        reply.again += rest
-        return reply
+        while rest and not outcome.again:
+            outcome.join(self._post(encoder, rest))
+        outcome.again += rest
+        return outcome
 
     def call(
         self,
@@ -122,26 +128,26 @@ class Poster(Generic[Sent]):
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # of a redirect's, too
             return no_answer(self._peer, error, self._timeout_s)
 
-    def _post(self, encoder: Encoder, rest: deque[Sent]) -> SinkReply[Sent]:
+    def _post(self, encoder: Encoder, rest: deque[Sent]) -> DeliveryOutcome[Sent]:
         """Post one body with as much of ``rest`` as fits, and take that off it."""
         batch = encoder.batch()
         sent, lost = self._fill(batch, encoder, rest)
         if not sent:
-            return SinkReply(lost=lost)
+            return DeliveryOutcome(lost=lost)
         content = batch.close()
         answer = self.call("POST", encoder.path, content=content, headers=encoder.headers)
         if isinstance(answer, NoAnswer):
-            reply = answer.reply(sent)
-            reply.lost = lost
-            return reply
-        reply = read_status(answer, sent, self._peer) or batch.read(answer, sent)
-        if reply.too_large and len(sent) > 1:
+            outcome = answer.outcome(sent)
+            outcome.lost = lost
+            return outcome
+        outcome = read_status(answer, sent, self._peer) or batch.read(answer, sent)
+        if outcome.too_large and len(sent) > 1:
             if answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 largest = self._largest_body.get(encoder, LARGEST_BODY)
                 self._largest_body[encoder] = min(largest, batch.size // 2)
-            reply = self._in_halves(encoder, sent)
-        reply.lost = lost + reply.lost
-        return reply
+            outcome = self._in_halves(encoder, sent)
+        outcome.lost = lost + outcome.lost
+        return outcome
 
     def _fill(
         self, batch: BatchBody, encoder: Encoder, rest: deque[Sent]
@@ -168,15 +174,15 @@ class Poster(Generic[Sent]):
                 self._policy.yield_to_loop()
         return sent, lost
 
-    def _in_halves(self, encoder: Encoder, items: list[Sent]) -> SinkReply[Sent]:
+    def _in_halves(self, encoder: Encoder, items: list[Sent]) -> DeliveryOutcome[Sent]:
         """Post the halves of what was too much at once, or in part not wanted."""
         half = len(items) // 2
-        reply = self.send(encoder, items[:half])
-        if reply.again:
-            reply.again += items[half:]
+        outcome = self.send(encoder, items[:half])
+        if outcome.again:
+            outcome.again += items[half:]
         else:
-            reply.join(self.send(encoder, items[half:]))
-        return reply
+            outcome.join(self.send(encoder, items[half:]))
+        return outcome
 
 
 def _encoded(encoder: Encoder, entry: TraceEntry) -> bytes | None:

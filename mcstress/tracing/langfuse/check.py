@@ -24,9 +24,9 @@ def check_langfuse(settings: LangfuseSettings) -> tuple[bool, str]:
 
 
 def _look(server: LangfuseServer[TraceEntry]) -> tuple[bool, str]:
-    reply = server.greet()
-    if reply:
-        return False, f"Langfuse: {reply.faults[0].text}"
+    outcome = server.greet()
+    if outcome:
+        return False, f"Langfuse: {outcome.faults[0].text}"
     version = ".".join(map(str, server.version)) or "of a version that it does not say"
     found = LangfuseSdk(server.settings, server.http).project()
     if not isinstance(found, Project):

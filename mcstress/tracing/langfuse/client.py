@@ -12,10 +12,10 @@ import msgspec
 from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.tracing.http.batch_posting import TIMEOUT_S, Encoder, Poster, SendPolicy
 from mcstress.tracing.http.client import make_client
-from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, read_status
+from mcstress.tracing.http.delivery_outcome import DeliveryOutcome, NoAnswer, Sent, read_status
+from mcstress.tracing.langfuse.answer import no_langfuse
 from mcstress.tracing.langfuse.ingestion import Batches
 from mcstress.tracing.langfuse.otlp import Otlp
-from mcstress.tracing.langfuse.response import no_langfuse
 from mcstress.tracing.observation import Score
 
 if TYPE_CHECKING:
@@ -73,17 +73,17 @@ class LangfuseServer(Generic[Sent]):
         """Close the connections."""
         self.http.close()
 
-    def greet(self) -> SinkReply[Sent] | None:
-        """Learn the server's version, once, without keys; a reply to nothing where that fails."""
+    def greet(self) -> DeliveryOutcome[Sent] | None:
+        """Learn the server's version, once, without keys; the outcome of that where it fails."""
         if self._greeted:
             return None
         answer = self._poster.call("GET", HEALTH)
         nothing: list[Sent] = []
         if isinstance(answer, NoAnswer):
-            return SinkReply(faults=[answer.fault])
-        reply = read_status(answer, nothing, self.settings.peer)
-        if reply and answer.status_code != HTTPStatus.NOT_FOUND:
-            return reply
+            return DeliveryOutcome(faults=[answer.fault])
+        outcome = read_status(answer, nothing, self.settings.peer)
+        if outcome and answer.status_code != HTTPStatus.NOT_FOUND:
+            return outcome
         if answer.is_success and not _is_object(answer.content):
             return no_langfuse(answer, nothing)
         self._greeted = True
@@ -92,39 +92,39 @@ class LangfuseServer(Generic[Sent]):
         self.wire = self.wire or ("otlp" if speaks_otlp else "ingestion")
         return None
 
-    def send_observations(self, observations: Sequence[Sent]) -> SinkReply[Sent]:
+    def send_observations(self, observations: Sequence[Sent]) -> DeliveryOutcome[Sent]:
         """Send ``observations`` in as few bodies as the server's limits allow."""
         return self._unmet(observations) or self._send_observations(observations)
 
-    def send_scores(self, scores: Sequence[Sent]) -> SinkReply[Sent]:
+    def send_scores(self, scores: Sequence[Sent]) -> DeliveryOutcome[Sent]:
         """Send ``scores``, of which a server stores one after the other."""
         return self._unmet(scores) or self._send_scores([*scores])
 
-    def _unmet(self, items: Sequence[Sent]) -> SinkReply[Sent] | None:
+    def _unmet(self, items: Sequence[Sent]) -> DeliveryOutcome[Sent] | None:
         """The fate of ``items`` where the server did not say which version it is."""
-        reply = self.greet()
-        if reply:
-            reply.again = [*items]
-        return reply
+        outcome = self.greet()
+        if outcome:
+            outcome.again = [*items]
+        return outcome
 
-    def _send_observations(self, observations: Sequence[Sent]) -> SinkReply[Sent]:
-        reply = self._poster.send(self._encoders[self.wire or "otlp"], observations)
-        if reply.wrong_wire and not self._switched:
+    def _send_observations(self, observations: Sequence[Sent]) -> DeliveryOutcome[Sent]:
+        outcome = self._poster.send(self._encoders[self.wire or "otlp"], observations)
+        if outcome.wrong_wire and not self._switched:
             other: Wire = "ingestion" if self.wire == "otlp" else "otlp"
-            refused, reply.refused, reply.faults = reply.refused, [], []
+            refused, outcome.refused, outcome.faults = outcome.refused, [], []
             found = self._poster.send(self._encoders[other], refused)
-            reply.join(found)
+            outcome.join(found)
             if found.delivered:  # a proxy that restarts says 404 as well, and speaks neither
                 self.wire, self._switched = other, True
-        return reply
+        return outcome
 
-    def _send_scores(self, scores: list[Sent]) -> SinkReply[Sent]:
-        reply: SinkReply[Sent] = SinkReply()
+    def _send_scores(self, scores: list[Sent]) -> DeliveryOutcome[Sent]:
+        outcome: DeliveryOutcome[Sent] = DeliveryOutcome()
         if self.version and self.version < FIRST_WITH_SESSION_SCORES:
-            reply.lost = [(score, NO_SESSION_SCORES) for score in scores if _on_session(score)]
+            outcome.lost = [(score, NO_SESSION_SCORES) for score in scores if _on_session(score)]
             scores = [score for score in scores if not _on_session(score)]
-        reply.join(self._poster.send(self._encoders["ingestion"], scores))
-        return reply
+        outcome.join(self._poster.send(self._encoders["ingestion"], scores))
+        return outcome
 
 
 def _on_session(item: object) -> bool:

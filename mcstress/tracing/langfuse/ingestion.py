@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import msgspec
 
-from mcstress.tracing.langfuse.response import event_id, read_batch
+from mcstress.tracing.langfuse.answer import event_id, read_batch
 from mcstress.tracing.observation import Observation, Score, TraceEntry
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from mcstress.tracing.http.reply import Sent, SinkReply
+    from mcstress.tracing.http.delivery_outcome import DeliveryOutcome, Sent
     from mcstress.tracing.trace import Trace
 
 _encode = msgspec.json.encode
@@ -48,7 +48,7 @@ class _IngestionBody:
         traces = (_trace_event(start_ns, trace) for start_ns, trace in self._first.values())
         return _encode({"batch": [*map(msgspec.Raw, (*traces, *self._events))]})
 
-    def read(self, response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent]) -> DeliveryOutcome[Sent]:
         return read_batch(response, self._ids, sent)
 
 

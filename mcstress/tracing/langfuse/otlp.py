@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import msgspec
 from isal import isal_zlib
 
-from mcstress.tracing.langfuse.response import read_otlp
+from mcstress.tracing.langfuse.answer import read_otlp
 from mcstress.tracing.observation import Observation, Score, TraceEntry
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from mcstress.tracing.http.reply import Sent, SinkReply
+    from mcstress.tracing.http.delivery_outcome import DeliveryOutcome, Sent
     from mcstress.tracing.trace import Trace
 
 _INTERNAL = 1
@@ -83,7 +83,7 @@ class _GzipBody:
         self.work()
         return b"".join((*self._compressed, self._stream.flush()))
 
-    def read(self, response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent]) -> DeliveryOutcome[Sent]:
         return read_otlp(response, sent)
 
 

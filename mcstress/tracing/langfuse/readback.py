@@ -105,9 +105,9 @@ class _Reader:
         return number
 
     def _count(self) -> int | str:
-        reply = self.server.greet()
-        if reply:
-            return reply.faults[0].text
+        outcome = self.server.greet()
+        if outcome:
+            return outcome.faults[0].text
         if self.server.version >= FIRST_WITH_OBSERVATIONS_V2:
             return self._official.observations(self._session, self._until_s)
         return self._observations_of_traces()

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from pydantic import ValidationError
 
-from mcstress.tracing.http.reply import DeliveryFault, excerpt, keys_fault
+from mcstress.tracing.http.delivery_outcome import DeliveryFault, excerpt, keys_fault
 
 if TYPE_CHECKING:
     from mcstress.tracing.langfuse.settings import LangfuseSettings

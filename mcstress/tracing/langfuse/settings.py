@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from mcstress.tracing.http.reply import Peer
+    from mcstress.tracing.http.delivery_outcome import Peer
 
 API = "/api/public/"
 URL_NAMES = ("LANGFUSE_URL", "LANGFUSE_HOST", "LANGFUSE_BASE_URL")
@@ -49,7 +49,7 @@ class LangfuseSettings:
     @property
     def peer(self) -> Peer:
         """Who is called, and what a user is told to look at where that fails."""
-        from mcstress.tracing.http.reply import Peer  # noqa: PLC0415  (as in _url_fault)
+        from mcstress.tracing.http.delivery_outcome import Peer  # noqa: PLC0415  (as in _url_fault)
 
         return Peer("Langfuse", self.url, URL_NAMES[0], f"{PUBLIC_KEY} and {SECRET_KEY}", API)
 

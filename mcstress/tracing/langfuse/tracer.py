@@ -13,7 +13,7 @@ from mcstress.tracing.tracer import Tracer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcstress.tracing.http.reply import SinkReply
+    from mcstress.tracing.http.delivery_outcome import DeliveryOutcome
     from mcstress.tracing.langfuse.settings import LangfuseSettings
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.observation import TraceEntry
@@ -107,8 +107,8 @@ class _Project:
         """Whether the project may be learned yet."""
         return self._sdk is not None and self.found is None and self._lookups > 0
 
-    def introduce(self) -> SinkReply[Queued] | None:
-        """Ask whether the server is there, and for the project's address; a reply where not."""
+    def introduce(self) -> DeliveryOutcome[Queued] | None:
+        """Ask whether the server is there, and for the project's address; an outcome where not."""
         if self._sdk is None or not self.has_questions or self._is_asking:
             return None
         self._is_asking = True
@@ -117,10 +117,10 @@ class _Project:
         finally:
             self._is_asking = False
 
-    def _ask(self, sdk: LangfuseSdk) -> SinkReply[Queued] | None:
-        reply = self._server.greet()
-        if reply:
-            return reply
+    def _ask(self, sdk: LangfuseSdk) -> DeliveryOutcome[Queued] | None:
+        outcome = self._server.greet()
+        if outcome:
+            return outcome
         self._lookups -= 1
         with SEND_POLICY.limit(2 * self._timeout_s):
             found = sdk.project()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.http.batch_posting import TIMEOUT_S, Poster, SendPolicy
 from mcstress.tracing.http.client import make_client
-from mcstress.tracing.http.reply import NoAnswer, Sent, SinkReply, read_status
+from mcstress.tracing.http.delivery_outcome import DeliveryOutcome, NoAnswer, Sent, read_status
 from mcstress.tracing.otlp.encoding import Spans
 from mcstress.tracing.tracer import Tracer
 
@@ -40,15 +40,15 @@ class Collector(Generic[Sent]):
         self._poster = Poster(self._peer, self._http, entry_of, policy, timeout_s)
         self._spans = Spans(self._peer, gzip=settings.gzip)
 
-    def send_observations(self, observations: Sequence[Sent]) -> SinkReply[Sent]:
+    def send_observations(self, observations: Sequence[Sent]) -> DeliveryOutcome[Sent]:
         """Send ``observations``, each as a span."""
         return self._poster.send(self._spans, observations)
 
-    def send_scores(self, scores: Sequence[Sent]) -> SinkReply[Sent]:
+    def send_scores(self, scores: Sequence[Sent]) -> DeliveryOutcome[Sent]:
         """Send ``scores``, each as a span of its own."""
         return self._poster.send(self._spans, scores)
 
-    def introduce(self) -> SinkReply[Any] | None:
+    def introduce(self) -> DeliveryOutcome[Any] | None:
         """Nothing to ask."""
         return None
 
@@ -60,8 +60,8 @@ class Collector(Generic[Sent]):
         answer = self._poster.call("POST", path, content=content, headers=self._spans.headers)
         if isinstance(answer, NoAnswer):
             return answer.fault.text
-        reply = read_status(answer, nothing, self._peer) or batch.read(answer, nothing)
-        return reply.faults[0].text if reply.faults else ""
+        outcome = read_status(answer, nothing, self._peer) or batch.read(answer, nothing)
+        return outcome.faults[0].text if outcome.faults else ""
 
     def close(self) -> None:
         """Close the connections."""

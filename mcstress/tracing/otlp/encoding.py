@@ -26,7 +26,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
 from mcstress.tracing.observation import Score
-from mcstress.tracing.otlp.response import read_export
+from mcstress.tracing.otlp.answer import read_export
 from mcstress.tracing.trace import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from mcstress.tracing.http.reply import Peer, Sent, SinkReply
+    from mcstress.tracing.http.delivery_outcome import DeliveryOutcome, Peer, Sent
     from mcstress.tracing.observation import Observation, TraceEntry
     from mcstress.tracing.trace import Trace
 
@@ -134,7 +134,7 @@ class _ProtobufBody:
             self._parts.append(self._stream.flush())
         return b"".join(self._parts)
 
-    def read(self, response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
+    def read(self, response: httpx.Response, sent: list[Sent]) -> DeliveryOutcome[Sent]:
         return read_export(response, sent, self._peer)
 
 

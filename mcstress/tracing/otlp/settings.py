@@ -20,7 +20,7 @@ from mcstress.tracing.sink import Where
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mcstress.tracing.http.reply import Peer
+    from mcstress.tracing.http.delivery_outcome import Peer
 
 FROM_VARIABLES = "env"
 """What an option says without a URL: the variables say where."""
@@ -79,7 +79,7 @@ class OtlpSettings:
     @property
     def peer(self) -> Peer:
         """Who is called, and what a user is told to look at where that fails."""
-        from mcstress.tracing.http.reply import Peer  # noqa: PLC0415  (httpx, which most runs do without)
+        from mcstress.tracing.http.delivery_outcome import Peer  # noqa: PLC0415  (httpx, which most runs do without)
 
         return Peer("collector", self.url, self.signal.option, self.signal.variables("HEADERS")[1])
 

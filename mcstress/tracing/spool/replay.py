@@ -16,9 +16,9 @@ from mcstress.errors import UsageError
 from mcstress.services.regular_file import open_file
 from mcstress.tracing.batch_sizing import observation_portions, score_portions
 from mcstress.tracing.delivery import SEND_POLICY
-from mcstress.tracing.http.reply import KEYS, SinkReply
+from mcstress.tracing.http.delivery_outcome import KEYS, DeliveryOutcome
+from mcstress.tracing.langfuse.answer import event_id
 from mcstress.tracing.langfuse.client import LangfuseServer
-from mcstress.tracing.langfuse.response import event_id
 from mcstress.tracing.langfuse.settings import LangfuseSettings
 from mcstress.tracing.limits import Limits
 from mcstress.tracing.mask import Masker
@@ -264,9 +264,9 @@ class _Replay:
         """
 
         def fails() -> bool:
-            reply = kind.send()
-            self._note_faults(kind, reply)
-            return bool(reply.again)
+            outcome = kind.send()
+            self._note_faults(kind, outcome)
+            return bool(outcome.again)
 
         retrying = Retrying(
             stop=lambda state: stop_after_attempt(kind.tries)(state) or self._too_late(state),
@@ -295,8 +295,8 @@ class _Replay:
             return False
         return True
 
-    def _note_faults(self, kind: ReplayKind, reply: SinkReply[TraceEntry]) -> None:
-        for fault in reply.faults:
+    def _note_faults(self, kind: ReplayKind, outcome: DeliveryOutcome[TraceEntry]) -> None:
+        for fault in outcome.faults:
             kind.fault = self._redact(fault.text)
             if fault.kind == KEYS:
                 self._observations.stopped = self._scores.stopped = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from tenacity.wait import wait_exponential
 
-from mcstress.tracing.http.reply import REJECTED, SinkReply
+from mcstress.tracing.http.delivery_outcome import REJECTED, DeliveryOutcome
 from mcstress.tracing.spool.line import HEAD_TAG, SCORE_TAG, tag_of
 
 if TYPE_CHECKING:
@@ -52,28 +52,28 @@ class ReplayKind:
     def _takes(self, tag: str) -> bool:
         return tag == SCORE_TAG if self.scores else tag not in (SCORE_TAG, HEAD_TAG)
 
-    def send(self) -> SinkReply[TraceEntry]:
+    def send(self) -> DeliveryOutcome[TraceEntry]:
         """Send a portion of what is waiting; what of it may not be sent again is refused."""
-        reply, self.waiting = self.portions.send(self.waiting)
-        self.refused += reply.refused
-        for entry, reason in reply.lost:
+        outcome, self.waiting = self.portions.send(self.waiting)
+        self.refused += outcome.refused
+        for entry, reason in outcome.lost:
             # Which ones a collector rejected is not known; none of that body may be sent again.
             if reason == REJECTED:
                 self.rejected += 1
             else:
                 self.refused.append(entry)
-        if reply.unanswered == 1:
+        if outcome.unanswered == 1:
             # It may be being stored still, and cannot be made smaller.
             self.refused.append(self.waiting.pop(0))
-        self.asked_s = reply.after_s or 0.0
-        self._see_to_refusals(reply)
-        return reply
+        self.asked_s = outcome.after_s or 0.0
+        self._see_to_refusals(outcome)
+        return outcome
 
-    def _see_to_refusals(self, reply: SinkReply[TraceEntry]) -> None:
+    def _see_to_refusals(self, outcome: DeliveryOutcome[TraceEntry]) -> None:
         """Stop where all that was sent so far was refused, after a few portions of it."""
-        if reply.delivered:
+        if outcome.delivered:
             self.taken = True
-        elif reply.refused and not reply.again:
+        elif outcome.refused and not outcome.again:
             self.in_vain += 1
         self.stopped = self.stopped or (not self.taken and self.in_vain >= IN_VAIN)
 

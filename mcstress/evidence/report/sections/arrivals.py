@@ -14,7 +14,7 @@ from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.appointments import AppointmentTotals
 from mcstress.metrics.arrivals import ArrivalTotals
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.response import ALL
+from mcstress.metrics.response_time import ALL
 from mcstress.metrics.results import LatencySummaries, Percentiles
 
 PERCENTILES = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99", "max_ms": "max"}

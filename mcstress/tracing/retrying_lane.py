@@ -1,4 +1,4 @@
-"""A lane to the server: what one kind of thing has for itself, with its own tries and pauses."""
+"""A lane to the server for one kind of thing, observations or scores: it tries again and pauses."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gevent.event import Event as Flag
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from mcstress.tracing.http.reply import KEYS
+from mcstress.tracing.http.delivery_outcome import KEYS
 from mcstress.tracing.notices import ErrorBoundary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mcstress.tracing.batch_sizing import Portions
-    from mcstress.tracing.http.reply import SinkReply
+    from mcstress.tracing.http.delivery_outcome import DeliveryOutcome
     from mcstress.tracing.limits import Limits
     from mcstress.tracing.notices import ThrottledWarnings
     from mcstress.tracing.overflow import SpoolQueue
@@ -48,13 +48,13 @@ class RunEnd:
         self.deadline_s = float("inf")
 
 
-class Lane:
+class RetryingLane:
     """Moves items from a queue to the server, or else to the overflow, and counts them.
 
     ``tried``: something was sent. ``answered``: in the end the server answered, too. ``pause_s``:
     how long it is left alone, in seconds, since it took nothing; 0 while it does. ``introduce`` is
-    called before anything is sent, and whenever something was delivered; a reply of its is a server
-    that is not to be had.
+    called before anything is sent, and whenever something was delivered; where it gives an outcome,
+    the server is not to be had.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Lane:
         *,
         notices: ThrottledWarnings,
         limits: Limits,
-        introduce: Callable[[], SinkReply[Queued] | None] = lambda: None,
+        introduce: Callable[[], DeliveryOutcome[Queued] | None] = lambda: None,
     ) -> None:
         self.tried = False
         self.answered = False
@@ -136,24 +136,24 @@ class Lane:
         """Send portions while they are taken; whether something is left that may try again."""
         again = False
         while self._in_flight and not again:
-            reply, self._in_flight = self._portions.send(self._in_flight)
-            again = bool(reply.again)
-            self._after_s = reply.after_s
-            self._settle(reply)
+            outcome, self._in_flight = self._portions.send(self._in_flight)
+            again = bool(outcome.again)
+            self._after_s = outcome.after_s
+            self._settle(outcome)
         return again
 
-    def _settle(self, reply: SinkReply[Queued]) -> None:
+    def _settle(self, outcome: DeliveryOutcome[Queued]) -> None:
         """Count what was decided, and say what went wrong."""
-        for item in reply.delivered:
+        for item in outcome.delivered:
             self._overflow.tally(item).delivered += 1
-        for item, reason in reply.lost:
+        for item, reason in outcome.lost:
             self._overflow.tally(item).drop(reason, 1)
-        self._overflow.add(reply.refused)
-        for fault in reply.faults:
+        self._overflow.add(outcome.refused)
+        for fault in outcome.faults:
             self._notices.warn(fault.kind, fault.text)
-        if any(fault.kind == KEYS for fault in reply.faults):
+        if any(fault.kind == KEYS for fault in outcome.faults):
             self.pause_s = self._limits.longest_pause_s
-        elif reply.delivered:
+        elif outcome.delivered:
             self.pause_s = 0.0
 
     def _lengthen_pause(self, _state: RetryCallState | None = None) -> None:
@@ -177,7 +177,7 @@ class Lane:
 
     def _meet(self) -> None:
         """Get to know the server, as far as this lane is there for that."""
-        reply = self._introduce()
-        if reply:
-            self._settle(reply)
+        outcome = self._introduce()
+        if outcome:
+            self._settle(outcome)
             self._lengthen_pause()  # one try is enough then, above all at the end

@@ -1,4 +1,4 @@
-"""The table of figures in docs/metrics.md: ``python -m mcstress.metrics.document`` prints it."""
+"""The table of figures in docs/metrics.md: ``python -m mcstress.metrics.docs_page`` prints it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mcstress.services.failure_reason import DECODE_ERRORS
-from mcstress.tracing.http.reply import PASSING, DeliveryFault, Sent, SinkReply, excerpt
+from mcstress.tracing.http.delivery_outcome import (
+    PASSING,
+    DeliveryFault,
+    DeliveryOutcome,
+    Sent,
+    excerpt,
+)
 from mcstress.tracing.observation import Score, TraceEntry
 
 if TYPE_CHECKING:
@@ -50,8 +56,8 @@ class _OtlpAnswer(msgspec.Struct, rename="camel"):
     error: Any = None
 
 
-def read_otlp(response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
-    """The reply to spans. Where a part is rejected, nobody says which: ``too_large`` then.
+def read_otlp(response: httpx.Response, sent: list[Sent]) -> DeliveryOutcome[Sent]:
+    """The outcome of spans. Where a part is rejected, nobody says which: ``too_large`` then.
 
     Only a 200 with a JSON object in it is Langfuse's yes, and that of OTLP: whatever else answers
     at an address that is mistaken says 202, nothing, or a page.
@@ -67,34 +73,38 @@ def read_otlp(response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
     except (*DECODE_ERRORS, ValueError):
         return no_langfuse(response, sent)
     if not rejected:
-        return SinkReply(delivered=sent)
+        return DeliveryOutcome(delivered=sent)
     said = partial.error_message or next((str(error.error) for error in answer.errors), "")
     text = f"{rejected} of {len(sent)} observations were rejected: {excerpt(said)}"
     some_taken = rejected < len(sent)
-    return SinkReply(refused=sent, faults=[DeliveryFault("rejected", text)], too_large=some_taken)
+    return DeliveryOutcome(
+        refused=sent, faults=[DeliveryFault("rejected", text)], too_large=some_taken
+    )
 
 
-def read_batch(response: httpx.Response, ids: Sequence[str], sent: list[Sent]) -> SinkReply[Sent]:
-    """The reply to an ingestion batch: a 207 that names every event by its id, taken or not."""
+def read_batch(
+    response: httpx.Response, ids: Sequence[str], sent: list[Sent]
+) -> DeliveryOutcome[Sent]:
+    """The outcome of an ingestion batch: a 207 that names every event by its id, taken or not."""
     try:
         answer = msgspec.json.decode(response.content, type=_BatchAnswer)
     except DECODE_ERRORS:
         return no_langfuse(response, sent)
     taken = {success.id for success in answer.successes}
     errors = {error.id: error for error in answer.errors}
-    reply: SinkReply[Sent] = SinkReply(
+    outcome: DeliveryOutcome[Sent] = DeliveryOutcome(
         wrong_wire=any(error.message == _NOT_ACCEPTED for error in answer.errors),
         faults=_rejections(answer.errors, len(sent)),
     )
     for event, item in zip(ids, sent, strict=True):
         error = errors.get(event)
         if error and _is_final(error.status):
-            reply.refused.append(item)
+            outcome.refused.append(item)
         elif error or event not in taken:
-            reply.again.append(item)
+            outcome.again.append(item)
         else:
-            reply.delivered.append(item)
-    return reply
+            outcome.delivered.append(item)
+    return outcome
 
 
 def _is_final(status: int) -> bool:
@@ -118,10 +128,10 @@ def _rejections(errors: list[_EventError], sent: int) -> list[DeliveryFault]:
     ]
 
 
-def no_langfuse(response: httpx.Response, sent: list[Sent]) -> SinkReply[Sent]:
-    """The reply where the answer is a success that no Langfuse would put so."""
+def no_langfuse(response: httpx.Response, sent: list[Sent]) -> DeliveryOutcome[Sent]:
+    """The outcome where the answer is a success that no Langfuse would put so."""
     text = f"{response.request.url} answers {response.status_code} with what no Langfuse answers"
     fault = DeliveryFault(
         "no Langfuse", f"{text}: check LANGFUSE_URL: {excerpt(response.text) or 'empty'}"
     )
-    return SinkReply(refused=sent, faults=[fault])
+    return DeliveryOutcome(refused=sent, faults=[fault])

@@ -65,7 +65,7 @@ class DeliveryFault(msgspec.Struct, frozen=True):
     text: str
 
 
-class SinkReply(msgspec.Struct, Generic[Sent]):
+class DeliveryOutcome(msgspec.Struct, Generic[Sent]):
     """The fate of what was sent.
 
     ``again``: worth another try, after ``after_s`` where the server named a time. ``refused``: this
@@ -85,7 +85,7 @@ class SinkReply(msgspec.Struct, Generic[Sent]):
     wrong_wire: bool = False
     unanswered: int = 0
 
-    def join(self, other: SinkReply[Sent]) -> None:
+    def join(self, other: DeliveryOutcome[Sent]) -> None:
         """Add the fate of what else was sent."""
         self.delivered += other.delivered
         self.again += other.again
@@ -97,8 +97,10 @@ class SinkReply(msgspec.Struct, Generic[Sent]):
         self.after_s = max(filter(None, (self.after_s, other.after_s)), default=None)
 
 
-def read_status(response: httpx.Response, sent: list[Sent], peer: Peer) -> SinkReply[Sent] | None:
-    """The reply where the status alone decides; None for 2xx, whose body decides."""
+def read_status(
+    response: httpx.Response, sent: list[Sent], peer: Peer
+) -> DeliveryOutcome[Sent] | None:
+    """The outcome where the status alone decides; None for 2xx, whose body decides."""
     status = response.status_code
     where = f"{response.request.url} answers {status}"
     if response.is_success:
@@ -107,14 +109,14 @@ def read_status(response: httpx.Response, sent: list[Sent], peer: Peer) -> SinkR
         fault = DeliveryFault(f"status {status}", f"{where}: trying again later")
         unanswered = len(sent) if status in _UNANSWERED else 0
         after_s = retry_after_s(response)
-        return SinkReply(again=sent, faults=[fault], after_s=after_s, unanswered=unanswered)
-    reply = SinkReply(refused=sent)
+        return DeliveryOutcome(again=sent, faults=[fault], after_s=after_s, unanswered=unanswered)
+    outcome = DeliveryOutcome(refused=sent)
     match status:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            reply.too_large = True
+            outcome.too_large = True
             fault = DeliveryFault("too large", f"{where}: too much at once")
         case HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED:
-            reply.wrong_wire = True
+            outcome.wrong_wire = True
             fault = DeliveryFault("no such address", f"{where}: check {peer.address_by}")
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             fault = keys_fault(where, response.text, peer)
@@ -123,8 +125,8 @@ def read_status(response: httpx.Response, sent: list[Sent], peer: Peer) -> SinkR
         case _:
             text = f"{where}: it refuses what is sent: {excerpt(response.text)}"
             fault = DeliveryFault(f"status {status}", text)
-    reply.faults = [fault]
-    return reply
+    outcome.faults = [fault]
+    return outcome
 
 
 def _advice(response: httpx.Response, peer: Peer) -> str:
@@ -184,12 +186,12 @@ class NoAnswer(msgspec.Struct, frozen=True):
     sent: bool = False
     final: bool = False
 
-    def reply(self, items: list[Sent]) -> SinkReply[Sent]:
+    def outcome(self, items: list[Sent]) -> DeliveryOutcome[Sent]:
         """The fate of the ``items`` that were in the request."""
         if self.final:
-            return SinkReply(refused=items, faults=[self.fault])
+            return DeliveryOutcome(refused=items, faults=[self.fault])
         unanswered = len(items) if self.sent else 0
-        return SinkReply(again=items, faults=[self.fault], unanswered=unanswered)
+        return DeliveryOutcome(again=items, faults=[self.fault], unanswered=unanswered)
 
 
 def no_answer(peer: Peer, error: Exception, timeout_s: float) -> NoAnswer:
