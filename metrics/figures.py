@@ -169,7 +169,7 @@ class Figures:
 
         ``users_timeline``: [unix second, users] once a second. ``planned``: the least number of
         samples that was planned, by figure ("determinism", "handover.verbatim", …).
-        ``candidates``: how many workers there are for each role, where that is known.
+        ``candidates``: how many people there are for each role, where that is known.
         ``checks`` and the seed's healthy ranges are what the load curve is read by. ``span``: when
         the run was; without, from the first to the last moment of which anything is known.
         ``offered``: what a schedule offered beside the events.

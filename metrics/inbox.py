@@ -1,4 +1,4 @@
-"""Inbox: what became of the messages, and how the judge rated the workers found for them.
+"""Inbox: what became of the messages, and how the judge rated the hits found for them.
 
 Counts cover every message that was not cut off, whatever failed after it was accepted. Content of
 the LLM that is not what was asked for is "unparseable", neither success nor failure. Rates are of

@@ -219,7 +219,7 @@ class ResultContext(msgspec.Struct, frozen=True):
     """What a result needs beside its own counts.
 
     ``k``: the length of lists. ``planned``: the least number of samples by figure. ``candidates``:
-    how many workers there are for each role, where known. ``steps``: latencies of all steps by
+    how many people there are for each role, where known. ``steps``: latencies of all steps by
     name; ``failed``: how many of them failed. ``whole``: None for a band, and where a run's times
     are not asked for. ``unserved``: arrivals of a schedule that never began.
     """

@@ -1,8 +1,8 @@
 """mem0's SDK in this process, without an LLM (``infer=False``), on pgvector.
 
 ``--target mcstress.targets.mem0:Mem0``; ``TARGET_PGVECTOR`` is PostgreSQL's connection string. A
-corpus is an agent, a namespace a user. Vectors are the harness's own: the SDK's embedder is
-replaced, since those that it has need a network. Its ids are its own; ours stand in the metadata.
+corpus is an agent, a namespace a user. Vectors are those of the built-in embedding, for
+the SDK's embedders need a network. Its ids are its own; ours stand in the metadata.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MORE = 3
 
 
 class OwnEmbedder:
-    """The harness's own vectors, as the SDK asks for them."""
+    """The vectors of the built-in embedding, as the SDK asks for them."""
 
     def __init__(self, seed: int) -> None:
         self._embedding = builtin_embedding(seed)

@@ -1,8 +1,8 @@
 """PostgreSQL with pgvector, over psycopg: ``--target mcstress.targets.pgvector:PgVector``.
 
 ``TARGET_PGVECTOR`` is the connection string. A table with an HNSW index for each corpus, and one
-for the memory, by namespace and exact. Vectors are the harness's own, and outside of the measured
-time.
+for the memory, by namespace and exact. Vectors are those of the built-in embedding, made outside
+of the measured time.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Fire(Protocol):
 
 
 class WorkerContext(Protocol):
-    """What the harness offers to every coordinator of a process."""
+    """What a process offers to each of its coordinators."""
 
     @property
     def run(self) -> Run:

@@ -30,8 +30,8 @@ class Recordings(msgspec.Struct, frozen=True):
 class HandoverBoard:
     """The recordings that this process knows of, and who can be expected to make more.
 
-    Filled by the harness with what the master passes on. A round is dropped when the partner has
-    gone on to a later one.
+    Filled with what the master passes on. A round is dropped when the partner has gone on to a
+    later one.
     """
 
     def __init__(self) -> None:

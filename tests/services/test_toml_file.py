@@ -148,7 +148,7 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"--target .*gone\.toml: cannot be read: No such file"):
         read_target(str(tmp_path / "gone.toml"))
     for name, found in (
-        ("folder", "found a directory, expected a file"),
+        ("folder", "found a folder, expected a file"),
         ("pipe", "found a pipe, socket or device, expected a file"),
         ("loop", "Too many levels of symbolic links"),
         ("large", r"found 1,000,001 bytes, expected at most 1,000,000"),

@@ -98,7 +98,7 @@ def test_vectors_of_our_own_need_no_embedder(served):
     vector = bodies(server)[0]["v"]
     assert (step.name, step.error, len(vector)) == ("matrix.search", None, 256)
     assert sum(number * number for number in vector) == pytest.approx(1, abs=1e-5)
-    assert "the harness's own" in target.notes()[0]
+    assert "the built-in embedding" in target.notes()[0]
 
 
 def test_a_search_over_a_new_connection_leaves_the_ones_before(served):

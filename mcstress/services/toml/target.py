@@ -93,13 +93,15 @@ class TomlTarget(Target):
         embed, search, corpora = self.plan.tables.embed, self.plan.search, self.setup.corpora
         notes = []
         if embed is not None and embed.builtin:
-            notes.append("vectors are the harness's own, made outside of the measured time")
+            notes.append("the built-in embedding makes the vectors, outside of the measured time")
         elif embed is not None and embed.cache:
             notes.append("vectors are kept by text, their making is outside of the measured time")
         if len(corpora) > 1 and not search.one_request and not search.reader.comparable(corpora):
             notes.append("corpora are merged by rank, in turns, for their scores do not compare")
         if not self.capabilities().exclude:
-            notes.append("it cannot exclude: k and more are asked, and dropped by the harness")
+            notes.append(
+                "it cannot exclude: more hits are asked for, and those to exclude are dropped"
+            )
         return notes
 
     def connect(self) -> Self:

@@ -99,7 +99,7 @@ class RecallTable(HitsTable):
 
 
 class EmbedTable(RequestTable):
-    """``[embed]``: a text's vector, from a service or by the harness's own LSA."""
+    """``[embed]``: a text's vector, from a service or by the built-in embedding."""
 
     vector: str | None = None
     cache: bool = False
@@ -228,7 +228,7 @@ def small_file(path: Path) -> bytes:
     """What is in a file. OSError or ValueError where there is none, or not one to be read whole."""
     about = path.stat()
     if stat.S_ISDIR(about.st_mode):
-        raise ValueError("found a directory, expected a file")
+        raise ValueError("found a folder, expected a file")
     if fault := why_no_file(about.st_mode):
         raise ValueError(fault)
     if about.st_size > LARGEST_FILE_BYTES:

@@ -1,4 +1,4 @@
-"""Vectors of texts: as an embedder answers them, or by the harness's own LSA.
+"""Vectors of texts: as an embedder answers them, or by the built-in embedding.
 
 A vector is not taken apart: the bytes of the embedder's answer go into the store's request as they
 came. 1,536 numbers take about 100 µs to encode.
@@ -40,7 +40,7 @@ class KeptVectors:
 
 @lru_cache(maxsize=1)
 def builtin_embedding(seed: int) -> Embedding:
-    """The harness's own LSA, as the embedded stack of ``seed`` has it."""
+    """The built-in embedding, as the embedded stack of ``seed`` has it."""
     built = load_built(seed)
     if built is not None:
         return built.embedding()
@@ -48,7 +48,7 @@ def builtin_embedding(seed: int) -> Embedding:
 
 
 def builtin_vector(seed: int, text: str) -> msgspec.Raw:
-    """The vector of ``text`` by the harness's own LSA."""
+    """The vector of ``text`` by the built-in embedding."""
     numbers = builtin_embedding(seed).encode(text).tolist()
     return msgspec.Raw(msgspec.json.encode(numbers))
 
