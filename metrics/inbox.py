@@ -91,11 +91,11 @@ class Inbox(Metric):
         yield of(
             "refused",
             COUNT,
-            "messages of more than 8 KiB that the observer refused, as it has to",
+            "messages of more than 8 KiB that the service refused, as it has to",
             label="too large, refused",
         )
         accepted, parsed = (
-            "messages that the observer took",
+            "messages that the service took",
             "messages that the LLM made a demand of",
         )
         yield of("accepted", COUNT, accepted, label="messages accepted", table=SWAP_AND_INBOX,

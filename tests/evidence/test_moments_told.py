@@ -89,13 +89,13 @@ def test_questions_that_missed_are_told_by_name_the_worst_first(events):
     section = learning(document)
     (table,) = (one for one in section.tables if "missed" in one.columns[0])
     assert table.rows[:2] == [
-        [f"{contract}: admin assistant", BOB, "1", "same words", "2 of 2", "2"],
-        [f"{contract}: admin assistant", BOB, "2", "same words", "2 of 2", "0"],
+        [f"{contract}: admin assistant", BOB, "1", "same wording", "2 of 2", "2"],
+        [f"{contract}: admin assistant", BOB, "2", "same wording", "2 of 2", "0"],
     ]
     assert [row[4] for row in table.rows[2:]] == ["1 of 2"] * 3
     assert section.notes[0] == (
-        "Asked in the same words, 7 answers missed top-1: 2 stood further down in the list (the "
-        "search has them, and the memory did not put them first), 5 not in it at all."
+        "In handovers in the same wording, 7 answers missed top-1: 2 stood further down in the "
+        "list (the search has them, and the memory did not put them first), 5 not in it at all."
     )
     told = next(note for note in section.notes if note.startswith("Missed, all wordings together"))
     assert f": {contract}: admin assistant (4)" in told

@@ -107,7 +107,7 @@ def main() -> None:
         target = ("--target", system.target, *system.options)
         subprocess.run([str(BIN / "mcstress"), "load", *target, "--again"], check=True)
         sys.stdout.write(
-            "| memories | top-1, same words | paraphrased | leaks | recall p50 ms | p95 | p99 |"
+            "| memories | top-1, same wording | paraphrased | leaks | recall p50 ms | p95 | p99 |"
             " steps | failed | our CPU, ms a step | the system's | exit | capacity, events/s |\n"
         )
         for size in map(int, sizes):

@@ -22,8 +22,8 @@ from mcstress.evidence.report.plots.style import (
 )
 from mcstress.evidence.report.section import figures
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.handover import LABELS
 
-_KINDS = {"verbatim": "same wording", "paraphrase": "paraphrased"}
 _NUMBER = re.compile(r"[\d.]+")
 
 
@@ -57,7 +57,7 @@ def handover(document: RunDocument) -> figure | None:
 def handover_arms(document: RunDocument) -> Series:
     """A bar for every kind of handover and arm that has queries."""
     estimates = []
-    for kind, name in _KINDS.items():
+    for kind, name in LABELS.items():
         figure_ = figures(document, f"handover.{kind}")
         for arm, prefix, colour in (("memory", "", BLUE), ("control", "control_", GREY)):
             rate, ci95 = figure_.get(f"{prefix}top1_rate"), figure_.get(f"{prefix}ci95")

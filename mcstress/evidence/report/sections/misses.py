@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from mcstress.evidence.report import formatting
 from mcstress.evidence.report.section import Table, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
+from mcstress.metrics.handover import LABELS
 
 _SHOWN = 12
 _BEFORE_NUMBER = 2
 """A key begins with its phase and the number of its wording (metrics/question.py)."""
-_KINDS = {"verbatim": "same words", "paraphrase": "other words"}
+_IN_HANDOVERS = {"verbatim": "in the same wording", "paraphrase": "that were paraphrased"}
 
 
 class Asked(NamedTuple):
@@ -57,7 +58,7 @@ def missed_handovers(document: RunDocument, kinds: Sequence[str]) -> tuple[list[
         return [], []
     rows.sort(key=lambda one: (-_share(one[1]), -one[1]["missed"]))
     asker = document.words.fill("{Coordinator}")
-    columns = ["Questions that missed most", asker, "Wording", "Words", "Not at top-1"]
+    columns = ["Questions that missed most", asker, "Wording", "Handover", "Not at top-1"]
     table = Table(
         [*columns, "Of these in the top-K"],
         [
@@ -65,7 +66,7 @@ def missed_handovers(document: RunDocument, kinds: Sequence[str]) -> tuple[list[
                 Verbatim(called(document, row["question"])),
                 _askers(document, row["question"]),
                 formatting.count(row["unit"]),
-                _KINDS[kind],
+                LABELS[kind],
                 formatting.of(row["missed"], row["asked"]),
                 formatting.count(row["in_list"]),
             ]
@@ -90,7 +91,7 @@ def _where(document: RunDocument, kind: str) -> str:
     if not missed:
         return ""
     return (
-        f"Asked in the {_KINDS[kind]}, {formatting.plural(missed, 'answer')} missed top-1: "
+        f"In handovers {_IN_HANDOVERS[kind]}, {formatting.plural(missed, 'answer')} missed top-1: "
         f"{further_down:,} stood further down in the list (the search has them, and the memory did "
         f"not put them first), {missed - further_down:,} not in it at all."
     )
