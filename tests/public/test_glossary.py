@@ -24,9 +24,9 @@ ASKED = re.findall(
     r"\S+",
     """
 group trio seat cell arm K boost injection playbook namespace fresh reissue baseline surge swap
-merge split handover schedule arrival offered begun missed clock appointment due band round step event phase question unit wording variant certain silence response
-wait saturated capacity trial spike fit gain recall@k ndcg@k mrr leak worker master
-censored corpus interval check verdict
+merge split handover schedule arrival offered begun missed clock appointment due band round step
+event phase question unit wording variant certain silence response wait saturated capacity trial
+spike fit gain recall@k ndcg@k mrr leak worker master censored corpus interval check verdict
 """,
 )
 
