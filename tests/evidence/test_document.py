@@ -5,7 +5,13 @@ import subprocess
 import pytest
 from made_events import made_event
 
-from mcstress.evidence.store.document import read_head, replace_head, write_document
+from mcstress.evidence.store.document import (
+    DocumentEvents,
+    read_head,
+    replace_head,
+    write_document,
+)
+from mcstress.evidence.store.lines import PIECE_BYTES, Line
 from mcstress.metrics.event import decoder, encoder
 
 HEAD = {
@@ -125,3 +131,38 @@ def test_an_event_without_a_list_is_no_search_that_found_nothing(kept, listed):
     event = json.loads(encoder.encode(made_event(1)))
     event.pop("found", None)
     assert decoder.decode(json.dumps(event | kept)).listed == listed
+
+
+def _of_size(path, size):
+    """A document whose events and end have so many bytes."""
+    event = b'{"a":"%s"}'
+    text = event % (b"x" * (size - len(event % b"") - len(b"\n  ]\n}\n")))
+    write_document(path, HEAD, [text])
+
+
+def _faults(path):
+    return [one.fault for one in DocumentEvents(path).lines() if isinstance(one, Line)]
+
+
+@pytest.mark.parametrize("beyond", range(4))
+def test_its_end_is_found_where_a_piece_of_the_file_ends_within_it(tmp_path, beyond):
+    path = tmp_path / "x.json"
+    _of_size(path, PIECE_BYTES + beyond)
+    assert _faults(path) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "fault"),
+    [
+        (b"", "the document ends before its last brace"),
+        (b"}", "found more after the document's end"),
+        (b"}\n}\n", "found more after the document's end"),
+        (b"]\n", "found more after the document's end"),
+    ],
+)
+def test_what_else_follows_the_events_is_a_fault_wherever_it_begins(tmp_path, end, fault):
+    path = tmp_path / "x.json"
+    for size in (PIECE_BYTES // 2, PIECE_BYTES + len(b"}\n")):
+        _of_size(path, size)
+        path.write_bytes(path.read_bytes().removesuffix(b"}\n") + end)
+        assert _faults(path) == [fault]

@@ -34,6 +34,7 @@ _CLOSE = b"}\n"
 _BETWEEN = b",\n"
 _BRACKET_LINE, _CLOSE_LINE = _LAST_BRACKET.rstrip(b"\n"), _CLOSE.rstrip(b"\n")
 _END = _LAST_BRACKET + _CLOSE
+_MORE = "found more after the document's end"
 # A JSON string has no raw newline, so that what this matches can only be a list of plain values.
 _FLAT_LIST = re.compile(rb'\[\n\s+([^\[\]{}"]*?)\n\s+\]')
 _BREAK = re.compile(rb",\n\s+")
@@ -153,8 +154,7 @@ class DocumentEvents:
                 events = some.texts.index(_BRACKET_LINE) if _BRACKET_LINE in some.texts else None
                 yield from _events(some, events)
                 if events is not None:
-                    if some.texts[events + 1 :] != [_CLOSE_LINE] or next(found, None) is not None:
-                        fault = "found more after the document's end"
+                    if fault := _fault_after(some.texts[events + 1 :], found):
                         yield _no_end(some.number + events, fault)
                     return
                 number = some.number + len(some.texts)
@@ -163,6 +163,15 @@ class DocumentEvents:
     def opened(self) -> AbstractContextManager[ReadBack]:
         """Reads from the disk."""
         return reading_back(self.path)
+
+
+def _fault_after(rest: list[bytes], found: Iterator[Line | Batch]) -> str:
+    """What is wrong with what follows the last bracket; a piece of the file may end with that."""
+    if not rest and isinstance(more := next(found, None), Batch):
+        rest = more.texts
+    elif not rest:
+        return "the document ends before its last brace" if more is None else _MORE
+    return "" if rest == [_CLOSE_LINE] and next(found, None) is None else _MORE
 
 
 def _events(some: Batch, count: int | None) -> Iterator[Line | Batch]:
