@@ -41,9 +41,9 @@ OTHER_REASONS = "other reasons, each rare"
 
 _gates: WeakKeyDictionary[Environment, ContextProvider] = WeakKeyDictionary()
 _reasons: WeakKeyDictionary[Environment, set[str]] = WeakKeyDictionary()
-"""What Locust was told of the failed steps of all users."""
+"""What Locust was told of the failed steps of all users of this run."""
 _said: WeakKeyDictionary[Environment, set[str]] = WeakKeyDictionary()
-"""What was logged of a target class that gives what no target gives."""
+"""What was logged in this run of a target class that gives what no target gives."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +71,14 @@ def has_listeners(events: Any) -> bool:
     return hasattr(events, "coordination")
 
 
+def forget_reasons(environment: Environment) -> None:
+    """A run begins: what was told and said of the one before says nothing of it."""
+    for known in (_reasons, _said):
+        known.pop(environment, None)
+
+
 def say_once(environment: Environment, what: str, text: str) -> None:
-    """Log ``text`` as an error, once a process for each ``what``."""
+    """Log ``text`` as an error, once a run in each process for each ``what``."""
     said = _said.setdefault(environment, set())
     if what not in said:
         said.add(what)

@@ -58,10 +58,8 @@ class CoordinatorUser(StoppableUser):
             with self.interruptible():
                 gevent.sleep(IDLE_S)
             return
-        try:
-            coordinator = self.coordinator = self.coordinator or enter(self)
-        except UsageError as fault:
-            self._say_unconnected(fault)
+        coordinator = self._seated()
+        if coordinator is None:
             return
         pacer, made = coordinator.context.pacer, False
         try:
@@ -72,7 +70,7 @@ class CoordinatorUser(StoppableUser):
                         self._finish(coordinator)
                     else:
                         self._give_back()
-                        self.coordinator = enter(self)
+                        self._seated()
                     return
                 make_event()
                 pacer.finished(slot)
@@ -84,11 +82,19 @@ class CoordinatorUser(StoppableUser):
             raise
         self._go_on(coordinator)
         # At once: a class's own wait may be minutes, in which it would be missed.
-        self.coordinator = self.coordinator or enter(self)
-        if not (made or self._idle):
+        if self._seated() and not (made or self._idle):
             # Of the chosen phases none asks anything of this persona: it must not ask all the time.
             with self.interruptible():
                 gevent.sleep(PAUSE_S)
+
+    def _seated(self) -> Coordinator | None:
+        """The coordinator on its seat, which it waits for; None where it gets no connection."""
+        if self.coordinator is None:
+            try:
+                self.coordinator = enter(self)
+            except UsageError as fault:
+                self._say_unconnected(fault)
+        return self.coordinator
 
     def _say_unconnected(self, fault: UsageError) -> None:
         """The target gives it no connection: said once, asked again after a pause."""

@@ -26,7 +26,12 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
 from mcstress.services.target_class import make_target
-from mcstress.users.coordinator_session import coordination_hook, provide_context, withheld_of
+from mcstress.users.coordinator_session import (
+    coordination_hook,
+    forget_reasons,
+    provide_context,
+    withheld_of,
+)
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
@@ -96,6 +101,7 @@ class Worker:
         self._leave()
         if self._refused:
             return
+        forget_reasons(self._environment)
         self._coming = AsyncResult()
         self._dismissed.clear()
         if isinstance(self.runner, WorkerRunner):

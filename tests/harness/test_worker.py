@@ -18,6 +18,9 @@ from mcstress.cluster.key import KeyFaultError, RepeatedError
 from mcstress.errors import UsageError
 from mcstress.load.arrivals import Arrivals, ArrivalsPacer
 from mcstress.load.schedule import ArrivalCounts, ArrivalRate, GrantedSecond, RatePlan
+from mcstress.services.step import Step
+from mcstress.users import coordinator_session
+from mcstress.users.coordinator_session import Reporter, say_once
 from mcstress.users.mail import Mail
 from mcstress.users.run import Seat
 from mcstress.worker import worker as module
@@ -258,3 +261,22 @@ def test_users_beyond_the_open_files_end_and_it_is_said_once(run, wire, caplog):
     assert caplog.text.count("open files") == 1
     assert len(wire.of(messages.SeatRequest)) == 1, "the master is not asked"
     user.kill()
+
+
+def test_each_run_tells_locust_its_own_reasons_and_says_its_own_faults(worker, monkeypatch, caplog):
+    """In the web UI one process has many runs, and Locust's table begins anew with each."""
+    monkeypatch.setattr(coordinator_session, "MOST_REASONS", 1)
+    environment, told = worker._environment, []
+    environment.events.request.add_listener(lambda exception, **_: told.append(str(exception)))
+    for number in (1, 2):
+        worker.begin()
+        report = Reporter(environment, SimpleNamespace(context=dict, environment=environment))
+        for reason in (f"HTTP 500: no {number}", "HTTP 500: another"):
+            report(Step("s", 0.0, 1.0, "ab", "http://x", b"", error=reason))
+        say_once(environment, "connect", f"no connection {number}")
+    others = coordinator_session.OTHER_REASONS
+    assert told == ["HTTP 500: no 1", others, "HTTP 500: no 2", others]
+    assert [record.getMessage() for record in caplog.records] == [
+        "no connection 1",
+        "no connection 2",
+    ]

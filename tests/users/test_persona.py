@@ -151,3 +151,33 @@ def test_a_user_that_gets_no_connection_says_so_once_and_asks_again(monkeypatch,
     assert [record.getMessage() for record in caplog.records] == told
     assert len(lender.given_back) == 3
     assert user.coordinator is None
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_a_user_that_gets_no_connection_for_its_next_seat_says_so_too(
+    monkeypatch, caplog, is_revoked
+):
+    """After a round on a seat that moved, and while it waits for an arrival as its seat is lost."""
+    environment = Environment(user_classes=[Unconnected], events=Events())
+
+    def refuses(_user):
+        raise ServiceRefusalError("--target: Store.connect raised OSError: too many clients")
+
+    monkeypatch.setattr(persona, "enter", refuses)
+    monkeypatch.setattr(persona, "PAUSE_S", 0)
+    user = Unconnected(environment)
+    pacer = SimpleNamespace(
+        tasks=lambda _: [None] if is_revoked else [],
+        take=lambda _: None,
+        left=lambda _: None,
+    )
+    context = SimpleNamespace(
+        pacer=pacer, holds=lambda _: False, moves=lambda _: False, give_back=lambda _: None
+    )
+    user.coordinator = SimpleNamespace(
+        context=context, seat=Seat("alice", 1), finish_round=lambda: False, close=lambda: None
+    )
+    user.round()
+    said = ["--target: Store.connect raised OSError: too many clients"]
+    assert [record.getMessage() for record in caplog.records] == said
+    assert user.coordinator is None
