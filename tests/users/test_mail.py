@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mailbox
 import os
+import sys
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
@@ -98,6 +99,13 @@ BODIES = {
         ),
         "2 nurses and one cook\nat once\nday\nnight\nrate 30",
     ),
+    "what nobody sees of html": (
+        (
+            b"Content-Type: text/html\r\n\r\n<!DOCTYPE html><html><!--[if mso]><p>Outlook</p>"
+            b"<![endif]--><body><!-- template 7 --><p>Two cooks</p><?xml x ?></body></html>"
+        ),
+        "Two cooks",
+    ),
     "multipart": (MULTIPART, "Two nurses, plainly"),
     "a reply": (REPLY, "Yes please.\n\nOn Monday Bob wrote:\n> How many?"),
     "9 KiB": (b"\r\n" + b"x" * 9216, "x" * 9216),
@@ -118,6 +126,30 @@ UNREADABLE = {
 def email_at(folder, content, name="a.eml"):
     (folder / name).write_bytes(content)
     return read_mail(folder, RULES)
+
+
+def test_a_page_of_many_elements_takes_no_longer_for_each_than_one_of_few(tmp_path):
+    """Counted, not timed: of twice as many elements, twice as many steps and not four times."""
+
+    def lines_run(elements):
+        count = 0
+
+        def counts(_frame, event, _of):
+            nonlocal count
+            count += event == "line"
+            return counts
+
+        body = b"Content-Type: text/html\r\n\r\n" + b"<p>cook</p>" * elements
+        before = sys.gettrace()
+        sys.settrace(counts)
+        try:
+            email_at(tmp_path, body)
+        finally:
+            sys.settrace(before)
+        return count
+
+    lines_run(1)
+    assert lines_run(2000) < 3 * lines_run(1000)
 
 
 @pytest.mark.parametrize("case", BODIES)
