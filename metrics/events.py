@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcstress.metrics.metric import COUNT, FAULTS, Metric, MetricName, ResultContext
-from mcstress.metrics.phase import PHASES
+from mcstress.metrics.phase import MIX_NAMES, PHASES
 from mcstress.metrics.tally import Tally
 
 OUTCOMES = ("ok", "failed", "skipped", "unmet", "cut")
@@ -35,9 +35,14 @@ class Events(Metric):
             yield MetricName(f"faults.{fault}", meaning, COUNT, tuple(PHASES), total)
 
     def result(self, context: ResultContext) -> dict[str, Any]:
-        """The section."""
+        """The section.
+
+        Without those of a mix where there was none: an earlier run of the process may have had one.
+        """
         del context
-        by_phase, by_outcome = dict.fromkeys(PHASES, 0), dict.fromkeys(OUTCOMES, 0)
+        has_mix = any(phase in MIX_NAMES for phase, _ in self.counted)
+        phases = [phase for phase in PHASES if has_mix or phase not in MIX_NAMES]
+        by_phase, by_outcome = dict.fromkeys(phases, 0), dict.fromkeys(OUTCOMES, 0)
         for (phase, outcome), count in sorted(self.counted.items()):
             by_phase[phase] = by_phase.get(phase, 0) + count
             by_outcome[outcome] += count

@@ -10,6 +10,7 @@ the slowest of those of one name, which go out at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import fsum
 from typing import Any
 
 from mcstress.metrics.histogram import Histograms
@@ -100,7 +101,7 @@ class Latency(Metric):
     def mean_event_ms(self) -> float | None:
         """The mean time of an event from begin to end; None where none ended."""
         count = sum(histogram.count for histogram in self.phases.values())
-        total_ms = sum(histogram.total_ms for histogram in self.phases.values())
+        total_ms = fsum(histogram.total_ms for histogram in self.phases.values())
         return total_ms / count if count else None
 
     def result(self, context: ResultContext | None = None) -> dict[str, Any]:

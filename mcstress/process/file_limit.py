@@ -34,15 +34,23 @@ def most_users() -> int:
     return 1 << 31 if limit == resource.RLIM_INFINITY else max(0, limit - SPARE) // A_USER
 
 
+def number_of(users: object) -> int | None:
+    """A number of users as an option or a form has it; None where it is none."""
+    try:
+        number = int(str(users))
+    except ValueError:  # of thousands of digits too
+        return None
+    return number if number >= 0 else None
+
+
 def check_asked(users: object, *, processes: int | None, local: bool) -> None:
     """Refuse more users than a process of this machine has open files for; raises UsageError.
 
     ``local``: they live in this process. Workers of other machines see for themselves how many
     they can take. Of what is no number Locust says what is wrong with it.
     """
-    try:
-        number = int(str(users))
-    except ValueError:
+    number = number_of(users)
+    if number is None:
         return
     if local:
         check_users(number, "--users")

@@ -20,6 +20,7 @@ from locust.argument_parser import LocustArgumentParser
 from mcstress.errors import UsageError
 from mcstress.exit_codes import EXIT_USAGE
 from mcstress.locust_compat import look_at_options
+from mcstress.process.file_limit import number_of
 from mcstress.services.http.base_url import parse_base_url
 from mcstress.services.http.dns import shared_among
 
@@ -120,17 +121,17 @@ def check_connections(users: object, url: str) -> None:
 
     A user holds a connection to it. Of a host that has no address the check before the run tells.
     """
-    ports, text = local_ports(), str(users)
-    if not url or ports is None or not text.isdecimal() or int(text) <= ports:
+    ports, number = local_ports(), number_of(users)
+    if not url or ports is None or number is None or number <= ports:
         return
     service = parse_base_url(url)
     try:
         addresses = shared_among(service.host, service.port)
     except OSError:
         return
-    if int(text) > ports * addresses:
+    if number > ports * addresses:
         raise UsageError(
-            f"--users {int(text):,}: this machine has {ports:,} local ports to each address of a "
+            f"--users {number:,}: this machine has {ports:,} local ports to each address of a "
             f"service ({PORT_RANGE}), and {service.host} has {addresses}; expected at most "
             f"{ports * addresses:,} users here, a name with more addresses, or workers on other "
             "machines"

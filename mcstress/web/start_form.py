@@ -21,6 +21,7 @@ from mcstress.errors import UsageError
 from mcstress.lifecycle import Lifecycle
 from mcstress.locust_compat import after_template_update, replace_view
 from mcstress.master.drain import wait_until
+from mcstress.process.file_limit import number_of
 from mcstress.services.failure_reason import clip
 from mcstress.settings import Settings, options_that_differ, read_settings
 from mcstress.users.persona_check import host_of
@@ -135,8 +136,7 @@ class StartForm:
                 self._refuse_changes(settings)
             else:
                 self._refuse_without_workers()
-                users = form.get("user_count", "")
-                lifecycle.prepare(settings, int(users) if users.isdecimal() else None)
+                lifecycle.prepare(settings, number_of(form.get("user_count")))
         except UsageError as fault:
             return in_one_line(str(fault))
         return ""

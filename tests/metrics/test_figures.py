@@ -7,11 +7,13 @@ from collections import Counter
 from fractions import Fraction
 
 import brute
+import msgspec
 import pytest
 from made_run import K, MadeRun, again, users_timeline
 
 from mcstress.metrics.figures import DifferentKError, Figures
 from mcstress.metrics.overview import Overview
+from mcstress.metrics.phase import MIX, PHASES
 
 
 def figures_of(events, **options) -> Figures:
@@ -68,6 +70,18 @@ def test_events_are_counted_whatever_became_of_them():
     assert counted["by_phase"] == Counter(event.phase for event in events)
     assert counted["by_outcome"] == Counter(event.outcome for event in events)
     assert set(counted["by_outcome"]) == {"ok", "failed", "skipped", "unmet", "cut"}
+
+
+def test_a_run_without_a_mix_has_the_same_phases_after_one_with_a_mix(monkeypatch):
+    """In the web UI one process has many runs; the report that is made again knows of one."""
+    events = MadeRun(4).rounds(3, 2)
+    before = figures_of(events).result()["metrics"]["events"]
+    for mixed in MIX:
+        monkeypatch.setitem(PHASES, mixed.name, mixed)
+    assert figures_of(events).result()["metrics"]["events"] == before
+    with_mix = [msgspec.structs.replace(events[0], phase="mix_search"), *events[1:]]
+    counted = figures_of(with_mix).result()["metrics"]["events"]["by_phase"]
+    assert [counted[mixed.name] for mixed in MIX] == [1, 0, 0]
 
 
 def test_every_band_has_the_metrics_of_its_own_events():

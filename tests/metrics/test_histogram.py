@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcstress.metrics.histogram import COARSE, EDGES_MS, PERCENTILES, Histogram
+from mcstress.metrics.latency import Latency
 
 DISTRIBUTIONS = {
     "lognormal": lambda rng, n: rng.lognormal(1.5, 1.0, n),
@@ -122,3 +123,29 @@ def test_a_picture_counts_the_latencies_between_its_edges(values):
     assert histogram.coarse() == [
         [edges[group], edges[group + 1], count] for group, count in sorted(counted.items())
     ]
+
+
+@given(st.lists(st.floats(0.01, 1e5), min_size=2, max_size=50), st.randoms(use_true_random=False))
+def test_a_sum_has_the_same_bits_in_whatever_order_and_parts_it_came(values, random):
+    others = values[:]
+    random.shuffle(others)
+    some = of(others[: len(others) // 2])
+    some.merge(of(others[len(others) // 2 :]))
+    restored = Histogram()
+    restored.restore(of(values).state())
+    assert some.total_ms == restored.total_ms == of(values).total_ms
+
+
+@given(st.permutations([f"phase {number}" for number in range(6)]))
+def test_the_mean_time_of_events_has_the_same_bits_whichever_phase_came_first(names):
+    latency = Latency()
+    for name in names:
+        latency.phases[name].record(*(int(name[-1]) + number / 7 for number in range(1, 5)))
+    assert latency.mean_event_ms() == _mean_of_six_phases()
+
+
+def _mean_of_six_phases():
+    latency = Latency()
+    for number in range(6):
+        latency.phases[f"phase {number}"].record(*(number + one / 7 for one in range(1, 5)))
+    return latency.mean_event_ms()

@@ -43,6 +43,9 @@ def test_all_that_is_hidden_is_named(web):
         ({"host": "http://\0"}, "host: found a NUL byte"),
         ({"scenario": "x" * 5000}, "which is not a file"),
         ({"scenario": "/dev/zero"}, "which is not a file"),
+        ({"user_count": "9" * 5000}, "Invalid user_count value"),
+        ({"user_count": "9" * 50}, "open files"),
+        ({"user_count": "-3"}, "invalid user_count"),
     ],
 )
 def test_odd_text_gets_a_message(web, form, said):
