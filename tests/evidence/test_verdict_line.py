@@ -59,14 +59,14 @@ def test_the_scenario_has_so_many_questions():
 def test_a_pass_says_how_sure_it_is_and_what_the_scenario_cannot_settle():
     assert verdict_line(document_of(DETERMINISM, HANDOVER, SWAP)) == (
         "PASS: 3 checks, 1 certain, 1 without an interval; not settled: "
-        "handover.verbatim.top1_rate needs 73 wordings, "
+        "handover.verbatim.top1_rate needs 73 questions, "
         "the scenario has 32"
     )
     few = msgspec.json.decode(msgspec.json.encode(RESULTS))
     few["metrics"]["determinism"] |= {"questions": 12, "pairs": 12, "ci95": [0.757, 1.0]}
     few["metrics"]["determinism"]["planned"] = 12
     assert verdict_line(document_of(DETERMINISM, results=few)) == (
-        "PASS: 1 check, 0 certain; not settled: determinism.mean_jaccard needs 73 wordings, "
+        "PASS: 1 check, 0 certain; not settled: determinism.mean_jaccard needs 73 questions, "
         "12 were asked"
     )
 

@@ -90,7 +90,7 @@ def _settled_by(check: CheckOutcome) -> str:
         return "(its 95 % interval has values on both sides of the threshold)"
     if (check.questions or 0) >= check.enough:
         return f"({APART})"
-    needs = f"needs {check.enough:,} wordings"
+    needs = f"needs {check.enough:,} questions"
     if check.there_are is not None and check.there_are < check.enough:
         return f"{needs}, the scenario has {check.there_are:,}"
     return f"{needs}, {check.questions or 0:,} were asked"
