@@ -255,7 +255,8 @@ def _text_of(part: MIMEPart) -> str:
 
 def _seen(html: str) -> str:
     """The text of a page as it is seen: a line for each block, whatever stands within it."""
-    from bs4 import BeautifulSoup, CData, NavigableString, Tag  # noqa: PLC0415  (a tenth of a second, for HTML mail alone)
+    from bs4 import BeautifulSoup  # noqa: PLC0415  (a tenth of a second, for HTML mail alone)
+    from bs4.element import CData, NavigableString, Tag  # noqa: PLC0415  (as above)
 
     seen: list[str] = []
     # By hand: to change a page of n elements takes bs4 n², hours for a mail of 10 MB.
