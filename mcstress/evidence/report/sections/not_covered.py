@@ -142,10 +142,11 @@ def _incomplete_groups(document: RunDocument) -> list[str]:
     some = formatting.plural(
         most - whole, *map(nouns.fill, ("incomplete {group}", "incomplete {groups}"))
     )
+    whose = "its" if most - whole == 1 else "their"
     return [
         nouns.fill(
-            f"{some[:1].upper()}{some[1:]} beside {whole:,} whole: there were {there}. What its "
-            "{coordinators} do together was not tested in it."
+            f"{some[:1].upper()}{some[1:]} beside {whole:,} whole: there were {there}. What "
+            f"{whose} {{coordinators}} do together was not tested."
         )
     ]
 
