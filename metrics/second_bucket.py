@@ -35,7 +35,8 @@ MORE_THAN_TIMED = LOOK_STEPS | LLM_STEPS
 """Steps of which more is counted than how long they took."""
 
 
-TIMESTAMP = np.dtype([("kind", "V2"), ("number", ">u8")])
+TIMESTAMP = np.dtype([("kind", ">u2"), ("number", ">u8")])
+OF_64_BITS = 0xD7FF
 SECONDS_BITS = 34
 """MessagePack's timestamp of 64 bits, of which the lower ones are the seconds since 1970."""
 _pack = msgspec.msgpack.Encoder().encode
@@ -260,9 +261,12 @@ def unix_seconds(times: Sequence[datetime]) -> NDArray[np.float64]:
     """
     packed, count = _pack(times), len(times)
     head = 1 if count < 1 << 4 else 3 if count < 1 << 16 else 5
-    if len(packed) != head + TIMESTAMP.itemsize * count:
+    is_like = len(packed) == head + TIMESTAMP.itemsize * count
+    rows = np.frombuffer(packed, TIMESTAMP, offset=head) if is_like else None
+    # Shorter ones and longer ones may be as long together.
+    if rows is None or (rows["kind"] != OF_64_BITS).any():
         return np.array([time.timestamp() for time in times])
-    numbers = np.frombuffer(packed, TIMESTAMP, offset=head)["number"].astype(np.uint64)
+    numbers = rows["number"].astype(np.uint64)
     seconds, nanoseconds = numbers & np.uint64((1 << SECONDS_BITS) - 1), numbers >> SECONDS_BITS
     # The division of two whole numbers is rounded once, as that of ``timestamp`` is.
     found: NDArray[np.float64] = (seconds * 10**6 + nanoseconds // 1000) / 10**6

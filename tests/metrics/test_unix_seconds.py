@@ -33,3 +33,10 @@ def test_any_times_are_what_timestamp_says(times):
 def test_lists_of_any_length_are_read_from_their_first_number_on(count, times):
     many = (times * count)[:count]
     assert unix_seconds(many).tolist() == [time.timestamp() for time in many]
+
+
+def test_times_that_are_as_long_together_as_so_many_others_are_read_one_by_one():
+    """Six bytes for each of five whole seconds, fifteen for each of four before 1970."""
+    whole = [datetime(2026, 3, 2, 9, 0, second, tzinfo=UTC) for second in range(5)]
+    times = [*whole, *(datetime(1960, 1, 1, 0, 0, 1, 5, tzinfo=UTC) for _ in range(4))]
+    assert unix_seconds(times).tolist() == [time.timestamp() for time in times]
