@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from mcstress.metrics.appointments import (
     AppointmentRow,
     AppointmentTotals,
+    LaneCount,
+    by_slot,
     in_order,
+    lanes,
     responses,
     totals,
 )
@@ -115,3 +118,21 @@ def test_figures_by_the_clock_are_by_users_and_travel():
     assert result["metrics"]["appointments"]["done"] == 1
     assert "appointments" not in merged.result()["metrics"]
     assert "response" not in merged.result()["latency"]
+
+
+HOUR_MS = 3_600_000
+DUE = [
+    AppointmentRow(0, "alice", 1, "inbox", "done", 0.0, 0.0, 10.0),
+    AppointmentRow(2 * HOUR_MS - 1, "bob", 2, "inbox", "missed", 0.0, 9.0, 9.0),
+    AppointmentRow(2 * HOUR_MS, "bob", 3, "inbox", "done", 0.0, 0.0, 30.0),
+    AppointmentRow(9 * HOUR_MS, "bob", 4, "reissue", "cut", 0.0, 5.0, 5.0),
+]
+
+
+def test_appointments_are_in_the_slot_in_which_they_were_due():
+    """Slots of two hours; what was missed or cut was due as well."""
+    assert lanes(DUE, 2.0) == {
+        "inbox": {0: LaneCount(offered=2, not_done=1), 1: LaneCount(offered=1, not_done=0)},
+        "reissue": {4: LaneCount(offered=1, not_done=1)},
+    }
+    assert {slot: found["count"] for slot, found in by_slot(DUE, 2.0).items()} == {0: 2, 1: 1, 4: 1}

@@ -7,7 +7,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcstress.evidence.report.formatting import per_second
-from mcstress.metrics.number_format import a_second, figure, milliseconds, percent, shown
+from mcstress.metrics.number_format import (
+    a_second,
+    beyond,
+    figure,
+    milliseconds,
+    percent,
+    shown,
+    shown_hour,
+)
 
 ENDS = (0.0, 1.0)
 
@@ -91,3 +99,25 @@ def test_one_is_no_end_of_a_time_or_a_pace():
 )
 def test_a_rate_is_never_written_as_a_power_of_ten(value, text):
     assert a_second(value) == text
+
+
+@pytest.mark.parametrize(
+    ("at_least_ms", "text"), [(340.0, "> 340 ms"), (999.0, "> 999 ms"), (1000.0, "> 1 s"),
+                              (10_000.0, "> 10 s"), (12_345.0, "> 12.3 s")]
+)  # fmt: skip
+def test_a_latency_that_never_ended_is_more_than_was_seen(at_least_ms, text):
+    assert beyond(at_least_ms) == text
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [
+        (0.0, "day 1, 00:00"),
+        (23.99, "day 1, 23:59"),
+        (24.0, "day 2, 00:00"),
+        (33.2, "day 2, 09:12"),  # 33.2 * 60 is a little under 1992
+        (47.5, "day 2, 23:30"),
+    ],
+)
+def test_an_hour_of_the_clock_has_its_day(hours, text):
+    assert shown_hour(hours) == text

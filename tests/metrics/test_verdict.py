@@ -16,7 +16,14 @@ from mcstress.metrics.figures import Figures
 from mcstress.metrics.latency import PART_PHASES
 from mcstress.metrics.names import METRICS, find, metric_names
 from mcstress.metrics.phase import PHASES
-from mcstress.metrics.verdict import CheckSyntaxError, evaluate, line, overall, parse_check
+from mcstress.metrics.verdict import (
+    CheckSyntaxError,
+    evaluate,
+    line,
+    overall,
+    parse_check,
+    settled_by,
+)
 
 CALM = MadeRun(21, change=0.0).rounds(6, 2)
 ROUGH = MadeRun(22, faults=0.1).rounds(4, 40)
@@ -306,3 +313,18 @@ def test_every_figure_has_samples_that_are_a_count_and_a_meaning():
         if "llm_paraphrase" not in metric.name and not metric.name.startswith(OF_OTHER_RUNS):
             assert find(results, metric.samples) > 0
     assert len({metric.name for metric in metric_names()}) == len(metric_names())
+
+
+@pytest.mark.parametrize(
+    ("enough", "asked", "there_are", "said"),
+    [
+        (100, 24, 200, "needs 100 different questions of this value, 24 were asked"),
+        (1200, None, None, "needs 1,200 different questions of this value, 0 were asked"),
+        (100, 24, 99, "needs 100 different questions of this value, the scenario has 99"),
+        (100, 24, 100, "needs 100 different questions of this value, 24 were asked"),
+        (100, 100, 99, ("groups of users differ too much from one another, though 100 questions "
+                       "would do")),
+    ],
+)  # fmt: skip
+def test_what_would_settle_a_check_is_told(enough, asked, there_are, said):
+    assert settled_by(enough, asked, there_are) == said
