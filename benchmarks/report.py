@@ -73,6 +73,10 @@ def _segments(paths: ReportPaths, size: int) -> list[Path]:
         segments[number % WORKERS].append(event)
         if number % 1000 == 0:
             figures.add(event)
+        if number % EVENTS_PER_S == 0:  # a run's file has records among its events
+            segments[0].record(
+                {"record": "users", "time": START_S + number // EVENTS_PER_S, "users": 300}
+            )
     for segment in segments:
         segment.close()
     head = {"run": msgspec.to_builtins(RunSection(run_id="001", k=K)), **figures.result()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -128,6 +129,54 @@ def test_as_made_is_each_workers_own_order_side_by_side_in_time(tmp_path_factory
     assert [(one["worker"], one["seq"]) for one in found] == [
         (one["worker"], one["seq"]) for one in made
     ]
+
+
+def with_records(folder, every, number=4000):
+    """Events of one worker, and after each ``every`` of them a record, as a run writes them."""
+    lines = []
+    for seq in range(1, number + 1):
+        lines.append(json.dumps(event(seq % 50, 0, seq, seq)))
+        if seq % every == 0:
+            lines.append(json.dumps({"record": "users", "time": seq, "users": 3}))
+    path = folder / f"every {every}.jsonl"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_records_stand_beside_the_events_that_they_are_among(tmp_path):
+    path, plain = with_records(tmp_path, every=7), with_records(tmp_path, every=10**6)
+    order, without = TimeOrder([path]), TimeOrder([plain])
+    assert list(order.raw_events()) == list(without.raw_events())
+    assert order.workers["worker-10"].stated == without.workers["worker-10"].stated
+    lines, text = path.read_text().splitlines(), path.read_bytes()
+    records = [line.encode() for line in lines if line.startswith('{"record"')]
+    assert list(order.raw_records("users")) == records
+    assert [place.offset for place in order.records["users"]] == [
+        text.index(record) for record in records
+    ]
+    assert order.files[0].records.lines == len(records)
+
+
+def test_events_among_records_are_read_many_at_a_time(tmp_path):
+    """A slow run has a record in each piece of its file: with 100,000 events that took minutes."""
+
+    def calls(path):
+        counted = 0
+
+        def count(_frame, kind, _what):
+            nonlocal counted
+            counted += kind in ("call", "c_call")
+
+        sys.setprofile(count)
+        try:
+            TimeOrder([path])
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    assert calls(with_records(tmp_path, every=100)) < 1.5 * calls(
+        with_records(tmp_path, every=10**6)
+    )
 
 
 @given(

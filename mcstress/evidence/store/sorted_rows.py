@@ -33,6 +33,7 @@ class SortedRows:
         self._by = by
         self._part, self._merged = part, merged
         self._waiting: list[Rows] = []
+        self._waiting_rows = 0
         self._stretches: list[tuple[int, int]] = []
         """Of each part: its first row in the file, and how many there are."""
         self._file: Any = None
@@ -41,7 +42,8 @@ class SortedRows:
         """Take in a block, in any order."""
         if len(rows):
             self._waiting.append(rows)
-        if sum(map(len, self._waiting)) >= self._part:
+            self._waiting_rows += len(rows)
+        if self._waiting_rows >= self._part:
             self._put_away()
 
     def blocks(self, settle: Callable[[Rows], Rows]) -> Iterator[Rows]:
@@ -59,7 +61,7 @@ class SortedRows:
 
     def _put_away(self) -> None:
         rows = np.concatenate(self._waiting)
-        self._waiting = []
+        self._waiting, self._waiting_rows = [], 0
         if self._file is None:
             self._file, self._kind = TemporaryFile(), rows.dtype  # noqa: SIM115  (the next line)
             weakref.finalize(self, self._file.close)

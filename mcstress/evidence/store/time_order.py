@@ -186,15 +186,15 @@ class TimeOrder:
         for some in source.lines():
             if isinstance(some, Line):
                 self._add_line(file, source, some)
-            elif not self._add_batch(file, some):
-                for line in some.lines():
-                    self._add_line(file, source, line)
+                continue
+            # A run writes a record or more each second: most pieces of a slow run's file hold one.
+            events, records = _apart(some)
+            for line in records if self._add_batch(file, events) else some.lines():
+                self._add_line(file, source, line)
 
     def _add_batch(self, file: int, batch: Batch) -> bool:
         """Add events, or nothing where not all of the lines are whole ones."""
         texts = batch.texts
-        if any(map(_begins_record, texts)):
-            return False
         try:
             marks = self._reading.marks(texts)
             self._marks.add(file, batch, marks)
@@ -279,6 +279,16 @@ class _Marks:
 
 def _begins_record(text: bytes) -> bool:
     return text.startswith(RECORD)
+
+
+def _apart(batch: Batch) -> tuple[Batch, list[Line]]:
+    """The events of ``batch``, and its records."""
+    is_record = list(map(_begins_record, batch.texts))
+    if not any(is_record):
+        return batch, []
+    events = [text for text, record in zip(batch.texts, is_record, strict=True) if not record]
+    records = [line for line, record in zip(batch.lines(), is_record, strict=True) if record]
+    return Batch(batch.number, batch.offsets[~np.array(is_record)], events), records
 
 
 def _pieces(rows: Rows) -> Iterator[Rows]:
