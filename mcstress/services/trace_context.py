@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from hashlib import sha256
 from random import Random
 
 import msgspec
+
+from mcstress.services.recent import Recent
 
 _random = Random()
 _bits = _random.getrandbits
 os.register_at_fork(after_in_child=_random.seed)  # or workers would draw the same ids
 
 
-@lru_cache(maxsize=4096)
+_made: Recent[tuple[str, int, int, str], str] = Recent()
+
+
 def phase_trace_id(run_uid: str, trio: int, round_: int, phase: str) -> str:
     """The trace of a trio's phase in a round, as 32 hex digits; the same on every worker.
 
     Made once for all of a trio: a digest takes as long as a tenth of an event.
     """
-    return sha256(f"{run_uid}/{trio}/{round_}/{phase}".encode()).hexdigest()[:32]
+    key = (run_uid, trio, round_, phase)
+    return _made.get(key) or _made.put(
+        key, sha256(f"{run_uid}/{trio}/{round_}/{phase}".encode()).hexdigest()[:32]
+    )
 
 
 def new_span_id() -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from hashlib import sha256
 from math import modf
 from typing import TYPE_CHECKING
 
 from mcstress.services.llm.clients import cost_of
+from mcstress.services.recent import Recent
 from mcstress.tracing.observation import Level, Observation, ObservationKind
 from mcstress.tracing.trace import Trace, TraceRun
 
@@ -34,16 +34,15 @@ class Translator:
     def __init__(self, run: TraceRun, body_bytes: int) -> None:
         self.run = run
         self.body_bytes = body_bytes
-        self._trace = lru_cache(maxsize=4096)(
-            lambda trio, round_, phase: Trace.of_phase(run, trio, round_, phase)
-        )
+        self._traces: Recent[tuple[int, int, str], Trace] = Recent()
 
     def observation(self, step: TracedStep) -> Observation:
         """The observation of ``step``, the same each time."""
         done = step.done
         start_ns = unix_ns(done.start_s)
         kind: ObservationKind = "retriever" if done.name in SEARCHES else "span"
-        trace = self._trace(done.trio, done.round, done.phase)
+        key = (done.trio, done.round, done.phase)
+        trace = self._traces.get(key) or self._traces.put(key, Trace.of_phase(self.run, *key))
         span_id, parent_id = _ids(trace, done)
         observation = Observation(
             trace=trace,

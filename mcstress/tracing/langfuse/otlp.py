@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import msgspec
 from isal import isal_zlib
 
+from mcstress.services.recent import Recent
 from mcstress.tracing.langfuse.answer import read_otlp
 from mcstress.tracing.observation import Observation, Score, TraceEntry
 
@@ -97,10 +98,8 @@ class Otlp:
         "content-encoding": "gzip",
     }
 
-    _KEPT_TRACES = 4096
-
     def __init__(self) -> None:
-        self._of_trace: dict[str, _Shared] = {}
+        self._of_trace: Recent[str, _Shared] = Recent()
 
     def encode(self, observation: TraceEntry) -> bytes:
         """One observation as a span. Scores have no form in OTLP."""
@@ -130,11 +129,9 @@ class Otlp:
     def _shared_by(self, trace: Trace) -> _Shared:
         shared = self._of_trace.get(trace.id)
         if shared is None:
-            if len(self._of_trace) >= self._KEPT_TRACES:
-                self._of_trace.clear()
             attributes = _trace_attributes(trace)
             shared = _Shared(trace.root_id, [*attributes, _APP_ROOT], attributes)
-            self._of_trace[trace.id] = shared
+            self._of_trace.put(trace.id, shared)
         return shared
 
 
@@ -148,12 +145,13 @@ def _trace_attributes(trace: Trace) -> list[msgspec.Raw]:
         "langfuse.environment": trace.environment,
         **{f"langfuse.trace.metadata.{key}": value for key, value in trace.metadata.items()},
     }
-    if trace.input:
-        texts["langfuse.trace.input"] = trace.input
-    return [
+    attributes = [
         msgspec.Raw(_encode({"key": "langfuse.trace.tags", "value": tags})),
         *(_shared(key, value) for key, value in texts.items()),
     ]
+    if trace.input:  # each trace has its own
+        attributes.append(msgspec.Raw(_encode(_alone("langfuse.trace.input", trace.input))))
+    return attributes
 
 
 def _attributes(observation: Observation) -> list[_Attribute | msgspec.Raw]:

@@ -25,6 +25,7 @@ from opentelemetry.proto.common.v1.common_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
+from mcstress.services.recent import Recent
 from mcstress.tracing.observation import Score
 from mcstress.tracing.otlp.answer import read_export
 from mcstress.tracing.trace import ENVIRONMENT
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from mcstress.tracing.trace import Trace
 
 _GZIP = 31
-_KEPT_TRACES = 4096
 _NUMBERS = ("queue_ms", "lateness_ms")
 _STORES = {
     "matrix.search": "search",
@@ -65,7 +65,7 @@ class Spans:
             self.headers = {**self.headers, "content-encoding": "gzip"}
         self._peer = peer
         self._gzip = gzip
-        self._of_trace: dict[str, list[KeyValue]] = {}
+        self._of_trace: Recent[str, list[KeyValue]] = Recent()
 
     def encode(self, entry: TraceEntry) -> bytes:
         """One observation or score, as a ScopeSpans of one span: those of many joined are one."""
@@ -96,9 +96,7 @@ class Spans:
     def _shared_by(self, trace: Trace) -> list[KeyValue]:
         shared = self._of_trace.get(trace.id)
         if shared is None:
-            if len(self._of_trace) >= _KEPT_TRACES:
-                self._of_trace.clear()
-            shared = self._of_trace[trace.id] = [*_trace_attributes(trace)]
+            shared = self._of_trace.put(trace.id, [*_trace_attributes(trace)])
         return shared
 
 
