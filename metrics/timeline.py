@@ -105,11 +105,20 @@ class TimelineCounts:
         self._widen(doublings)
 
     def _widen(self, doublings: int) -> None:
-        """Join slots until they are 2**``doublings`` seconds wide."""
-        if doublings == self.doublings:
+        """Join slots until they are 2**``doublings`` seconds wide.
+
+        One after the other, into the first of each: twice as many at once would stay this process's
+        memory for good.
+        """
+        shift = doublings - self.doublings
+        if not shift:
             return
         narrow, self.slots = self.slots, {}
-        self._take_in(narrow, doublings - self.doublings)
+        for number in [*narrow]:
+            slot = narrow.pop(number)
+            first = self.slots.setdefault(number >> shift, slot)
+            if first is not slot:
+                first.merge(slot)
         self.doublings = doublings
 
     def _take_in(self, slots: dict[int, SlotCounts], shift: int) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from bisect import bisect_right
 from contextlib import suppress
+from itertools import pairwise
 from urllib.error import URLError
 
 import psutil
@@ -17,6 +18,7 @@ TRIALS = int(os.environ.get("CHAOS_N", "50"))
 """Kills of each kind."""
 EVERY_S = 0.05
 STILL_S = 1.0
+LOOKED_S = 5.0
 
 
 class Counted:
@@ -54,6 +56,13 @@ class Counted:
         """Steps that it had had at a ``moment`` of the monotonic clock."""
         place = bisect_right(self._times, moment)
         return self._calls[place - 1] if place else 0
+
+    def late_s(self, moment: float) -> float:
+        """How late this machine gave a turn, at worst, in the seconds before a ``moment``."""
+        first = bisect_right(self._times, moment - LOOKED_S)
+        times = [*self._times[first : bisect_right(self._times, moment)], moment]
+        gaps = (after - before for before, after in pairwise(times))
+        return max(0.0, max(gaps, default=0.0) - EVERY_S)
 
     def is_still(self) -> bool:
         """Whether nobody has made load for a second, as far as it was looked."""

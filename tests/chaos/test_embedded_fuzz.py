@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from itertools import count
 from unittest.mock import Mock
@@ -11,6 +12,7 @@ import httpx
 import psutil
 import pytest
 from chaos.process_signals import TRIALS
+from endtoend.locust_run import until
 from hypothesis import HealthCheck, given, settings
 from starlette.routing import Route
 
@@ -19,7 +21,7 @@ from mcstress.services.embedded.openapi import PATH, description
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.embedded.store import Store
 
-EXAMPLES, TIMEOUT_S = 100, 10
+EXAMPLES, TIMEOUT_S = 100, 60
 GROWN_BYTES = 200_000_000
 SEED = 42
 
@@ -138,11 +140,13 @@ def test_what_was_acknowledged_outlives_kills_at_any_moment(tmp_path, chance):
     for trial in range(TRIALS):
         stack = EmbeddedStack.start(data_dir=folder, seed=SEED)
         try:
-            embedded = httpx.post(f"{stack.url}/v1/embed", json={"texts": ["a welder"]}).json()
-            killer = threading.Timer(chance.uniform(0.2, 1.5), psutil.Process(stack.pid).kill)
-            killer.start()
+            asked = {"texts": ["a welder"]}
+            embedded = httpx.post(f"{stack.url}/v1/embed", json=asked, timeout=TIMEOUT_S).json()
             with Writers(stack.url, embedded["dimension"], trial * 10**6) as writers:
-                pass
+                if not trial:  # of each kind something, however slow the machine is
+                    until(lambda it=writers: {kind for kind, _ in it.acknowledged} == {*KINDS})
+                time.sleep(chance.uniform(0.1, 1.5))
+                psutil.Process(stack.pid).kill()
             acknowledged |= {*writers.acknowledged}
         finally:
             stack.stop()

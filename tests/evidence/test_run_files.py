@@ -6,6 +6,7 @@ import pytest
 from left_run import LeftRun
 
 from mcstress.commands.report import counted_again
+from mcstress.errors import UsageError
 from mcstress.evidence.store.history import read_run
 from mcstress.evidence.store.run_files import files_of_run
 
@@ -55,6 +56,16 @@ def test_each_file_that_is_brought_adds_to_the_report_until_it_is_whole(left):
     assert [whole for _, whole in counts] == [False, False, False, True]
     found = counted_again(read_run(left.main))
     assert (found.verdict, found.metrics) == (left.whole.verdict, left.whole.metrics)
+
+
+def test_of_a_folder_the_file_to_name_is_said(left):
+    folder = left.main.parent
+    for away in left.away.values():
+        brought(away, left)
+    with pytest.raises(UsageError, match=rf"{folder}: found a folder; .*as {left.main.name}: all"):
+        read_run(folder)
+    with pytest.raises(UsageError, match=r"found a folder; expected a run's .*events.jsonl$"):
+        read_run(folder.parent)
 
 
 @pytest.mark.parametrize("fetched", [0.5, 1.0])

@@ -277,8 +277,7 @@ def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
     are damaged are left out, and in its faults.
     """
     if not path.is_file():
-        found = "found what is no file" if path.exists() else "no such file"
-        raise UsageError(f"{path}: {found}; expected a run's .json or {ENDING}")
+        raise UsageError(f"{path}: {_instead(path)}")
     reading = ReadOptions(strict=True, skip_damaged=skip_damaged)
     try:
         if path.name.endswith(ENDING):
@@ -291,6 +290,17 @@ def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
         raise UsageError(f"{path}: {error}; expected a run's .json or {ENDING}") from error
     except KeyError as error:
         raise UsageError(f"{path}, line 1: key {error} is missing; expected a run's") from error
+
+
+def _instead(path: Path) -> str:
+    """What is at ``path`` and is no file, and what was expected."""
+    expected = f"expected a run's .json or {ENDING}"
+    if path.is_dir():
+        stems = (one.name.removesuffix(ENDING) for one in path.glob(f"*{ENDING}"))
+        name = min((f"{stem}{ENDING}" for stem in stems if "." not in stem), default="")
+        example = f", as {name}: all files of that run in the folder are read with it"
+        return f"found a folder; {expected}{example if name else ''}"
+    return f"{'found what is no file' if path.exists() else 'no such file'}; {expected}"
 
 
 @contextmanager
