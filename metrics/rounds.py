@@ -18,7 +18,8 @@ LISTS_KEPT = 200_000
 
 SHARED_FROM = 2_000
 """Beyond so many, lists that come share what is the same in others: of one question they often are
-the same whole. 250 bytes each then, 370 where only their strings are the same, and 1,000 before."""
+the same whole. 200 bytes each then (of four in a round), 300 where only strings are the same; 400
+to 1,000 before."""
 
 SHARED_KEPT = 4_096
 """Cells and lists that are known for that; beyond it they are learnt anew."""
