@@ -25,6 +25,7 @@ NOT_HERE = {
     "--target chroma": "it needs Chroma: make test-targets has one",
     "my.toml": "a file of the reader's own",
     "make chaos": "minutes: it is a suite of its own",
+    "make soak": "half an hour: likewise",
     "../.venv-targets/": "likewise; it needs what make test-targets installs",
     "--find-capacity": "minutes: tests/endtoend/test_capacity_run.py runs one",
     "docker ": "no container engine here: tests/deploy/test_deploy.py holds the image's lines",
@@ -118,10 +119,6 @@ def folder(tmp_path):
     reports.mkdir(parents=True)
     for sample in (ROOT / "reports" / "reality-tests").glob("multi_coord_stress_sample.*"):
         shutil.copy(sample, reports)
-    for name in ("before1", "after1"):
-        shutil.copy(
-            reports / "multi_coord_stress_sample.json", reports / f"multi_coord_stress_{name}.json"
-        )
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     (programs / "activate").touch()
@@ -147,6 +144,10 @@ def folder(tmp_path):
 @pytest.mark.parametrize("page", WITH_LINES, ids=lambda path: path.stem)
 def test_the_lines_of_a_page_run(page, folder):
     given = script_of(page)
+    if not any("--run-id before" in line for line in given):  # else it makes them itself
+        kept = folder / "reports" / "reality-tests" / "multi_coord_stress_sample.json"
+        for name in ("before1", "after1"):
+            shutil.copy(kept, kept.with_name(f"multi_coord_stress_{name}.json"))
     script = folder / "script.sh"
     script.write_text("\n".join([PROLOGUE, *given, "echo all of them"]))
     env = {**os.environ, "PATH": f"{folder / '.venv' / 'bin'}:{os.environ['PATH']}"}
