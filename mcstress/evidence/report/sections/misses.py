@@ -60,7 +60,7 @@ def missed_handovers(document: RunDocument, kinds: Sequence[str]) -> tuple[list[
     asker = document.words.fill("{Coordinator}")
     columns = ["Questions that missed most", asker, "Wording", "Handover", "Not at top-1"]
     table = Table(
-        [*columns, "Of these in the top-K"],
+        [*columns, "Of these in top-K"],
         [
             [
                 Verbatim(called(document, row["question"])),
