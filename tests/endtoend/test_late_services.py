@@ -81,8 +81,10 @@ def test_an_index_that_never_finds_and_one_that_finds_late_by_a_schedule(late):
     assert freshness["never"] == len(never) > 5
     shown = freshness["time_to_top_k_s"]
     assert min(seen) >= SHOWN_AFTER_S
-    low, high = sorted(seen)[len(seen) // 2 - 1], sorted(seen)[len(seen) // 2]
-    assert 0.98 * low <= shown["p50"] <= 1.02 * high
+    # Of all that were looked for: those that were never seen took longer than any other.
+    ranked = sorted(seen) + [None] * len(never)
+    median = ranked[-(-len(ranked) // 2) - 1]
+    assert shown["p50"] == (median if median is None else pytest.approx(median, abs=0.0006))
     # Nobody waits for a look: the event's response ended with the first one.
     quick = [one["scheduled"] for one in events if one["scheduled"]["queue_ms"] < 1]
     assert sorted(one["response_ms"] for one in quick)[len(quick) // 2] < SHOWN_AFTER_S * 1000 / 2
