@@ -25,7 +25,7 @@ def run(tmp_path_factory):
     own.chmod(0o600)
     with Standin() as standin, Langfuse() as langfuse, Deployment(here / "reports") as deployment:
         services = ("--host", standin.url, "--llm-host", standin.url)
-        load = ("-u", 3, "-r", 3, "-t", "6s", "--stop-timeout", 5, "--think-time", "0.05")
+        load = ("-u", 3, "-r", 3, "-t", "12s", "--stop-timeout", 5, "--think-time", "0.05")
         env_file = ("--langfuse-env", langfuse.env_file(here))
         deployment.start_master(*HEADLESS, *load, *services, *env_file, workers=3)
         started = {

@@ -85,41 +85,54 @@ def moment(text):
 
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory):
-    """A run with each end, all at once."""
+    """A run with each end; two at once, for a Langfuse has two seconds for an answer."""
     with ExitStack() as stack:
-        runs, servers, services, files = {}, {}, {}, {}
-        for name in NAMES:
-            folder = tmp_path_factory.mktemp("end")
-            servers[name] = stack.enter_context(Langfuse())
-            services[name] = stack.enter_context(Standin())
-            files[name] = servers[name].env_file(folder / "secret")
-            arguments = (*RUN, "--langfuse-env", files[name])
-            arguments += ("--host", services[name].url, "--llm-host", services[name].url)
-            if name == SAMPLED:
-                arguments += ("--trace-sample", 0.5, "--rounds", ROUNDS)
-            start, _ = CUT_OFF.get(name, (processes, None))
-            runs[name] = stack.enter_context(start(folder / "reports", *arguments))
-        orphan = orphaned(stack, services[STUCK].url, tmp_path_factory.mktemp("orphan"))
-        for name in (*CUT_OFF, STUCK):
-            until(lambda: len(servers[name].state()["observations"]) > AT_LEAST, what=name)  # noqa: B023  (called at once)
-            if name == STUCK:
-                servers[name].behave("hang")
-            _, cut_off = CUT_OFF.get(name, (None, terminate))
-            cut_off(runs[name])
-        done = {
-            name: End(
-                code=run.master.wait(),
-                document=run.master.document(),
-                output=run.output,
-                langfuse=servers[name],
-                env_file=files[name],
-                stored=servers[name].state(),
-                asked=services[name].traceparents(),
-            )
-            for name, run in runs.items()
-        }
+        done = {}
+        for pair in (NAMES[:2], NAMES[2:4], NAMES[4:]):
+            begun = {name: Begun(stack, name, tmp_path_factory.mktemp("end")) for name in pair}
+            for one in begun.values():
+                one.cut_off()
+            done |= {name: one.end() for name, one in begun.items()}
+        services = stack.enter_context(Standin())
+        orphan = orphaned(stack, services.url, tmp_path_factory.mktemp("orphan"))
         orphan.workers[0].wait()
         yield done | {ORPHANED: orphan}
+
+
+class Begun:
+    """A run that is on, with a Langfuse and services of its own."""
+
+    def __init__(self, stack, name, folder):
+        self._name = name
+        self._langfuse = stack.enter_context(Langfuse())
+        self._services = stack.enter_context(Standin())
+        self._env_file = self._langfuse.env_file(folder / "secret")
+        arguments = (*RUN, "--langfuse-env", self._env_file)
+        arguments += ("--host", self._services.url, "--llm-host", self._services.url)
+        if name == SAMPLED:
+            arguments += ("--trace-sample", 0.5, "--rounds", ROUNDS)
+        start, self._cut_off = CUT_OFF.get(name, (processes, terminate))
+        self._run = stack.enter_context(start(folder / "reports", *arguments))
+
+    def cut_off(self):
+        """End it when something is delivered; the sampled one ends by itself."""
+        if self._name == SAMPLED:
+            return
+        until(lambda: len(self._langfuse.state()["observations"]) > AT_LEAST, what=self._name)
+        if self._name == STUCK:
+            self._langfuse.behave("hang")
+        self._cut_off(self._run)
+
+    def end(self):
+        return End(
+            code=self._run.master.wait(),
+            document=self._run.master.document(),
+            output=self._run.output,
+            langfuse=self._langfuse,
+            env_file=self._env_file,
+            stored=self._langfuse.state(),
+            asked=self._services.traceparents(),
+        )
 
 
 def orphaned(stack, url, folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -18,6 +19,8 @@ from mcstress.errors import UsageError
 from mcstress.process.heartbeat import read_heartbeat
 
 PROMETHEUS = shutil.which("prometheus")
+RUN_S = "120s" if PROMETHEUS else "5s"
+"""It is ended when it was scraped: of one that is over, Prometheus has nothing."""
 
 
 class Prometheus:
@@ -71,7 +74,7 @@ def run(tmp_path_factory):
     with Collector() as collector:
         options = ("--prometheus-port", port, "--otlp-metrics", collector.url)
         with LocustRun(
-            "--headless", "-u", 6, "-r", 6, "-t", "5s", "--stop-timeout", 5, "--web-host",
+            "--headless", "-u", 6, "-r", 6, "-t", RUN_S, "--stop-timeout", 5, "--web-host",
             "127.0.0.1", "--heartbeat", heartbeat, *options, report_dir=folder / "reports",
         ) as started:  # fmt: skip
             scraped, beat = {}, (False, "")
@@ -83,6 +86,7 @@ def run(tmp_path_factory):
                         scraped[name] = prometheus.query(f"mcstress_{name}")
                     buckets = "sum by (le) (mcstress_step_duration_seconds_bucket)"
                     scraped["p95"] = prometheus.query(f"histogram_quantile(0.95, {buckets})")
+                started.send(signal.SIGINT)
             assert started.wait() in (0, 3, 4), started.output
             document = started.document()
     return document, collector, scraped, beat, heartbeat

@@ -14,7 +14,7 @@ from locust.rpc.zmqrpc import Client, Server
 
 from mcstress.worker.master_connection import LOOK_S, LOOKS, MasterConnection
 
-LONG_S = 20
+LONG_S = 60
 """The machine may be busy."""
 
 
