@@ -35,10 +35,11 @@ WIDTH = 960
 INKS = (
     *("#1d2127", "#5b636e", "#808893"),  # text, notes, grey of plots
     *("#1a7f4e", "#9a6400", "#c0322b", "#2b62c0"),  # good, fair, bad, links
-    *("#3b7dd8", "#dd8438", "#2f9e77"),  # series of plots
+    *("#3b7dd8", "#dd8438", "#2f9e77", "#d0504a"),  # series of plots
+    *("#8a63c9", "#3aa6b9", "#c9629b"),
 )
 SHADES = (1.0, 0.66, 0.33, 0.1)
-"""How much of an ink is in a pixel at a letter's edge; with white, 41 colours make the pictures."""
+"""How much of an ink is in a pixel at a letter's edge; with white, 57 colours make the pictures."""
 
 
 class Shown(msgspec.Struct, frozen=True):
