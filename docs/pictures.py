@@ -214,7 +214,7 @@ def live(page: Page, folder: Path) -> None:
         page.goto(address)
         page.wait_for_function(LIVE, timeout=60_000)
         page.add_style_tag(content=STYLE)
-        page.evaluate(WITHOUT, "#sections, #reports, #facts, .chart:nth-of-type(n + 4)")
+        page.evaluate(WITHOUT, "#sections, #reports, #facts, #glossary, .chart:nth-of-type(n + 4)")
         save(page, PICTURES / "tutorial-live.png")
         running.terminate()
 
