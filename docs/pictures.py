@@ -35,11 +35,12 @@ WIDTH = 960
 INKS = (
     *("#1d2127", "#5b636e", "#808893"),  # text, notes, grey of plots
     *("#1a7f4e", "#9a6400", "#c0322b", "#2b62c0"),  # good, fair, bad, links
-    *("#3b7dd8", "#dd8438", "#2f9e77", "#d0504a"),  # series of plots
-    *("#8a63c9", "#3aa6b9", "#c9629b"),
+    *("#3b7dd8", "#dd8438", "#2f9e77"),  # series of plots
 )
 SHADES = (1.0, 0.66, 0.33, 0.1)
-"""How much of an ink is in a pixel at a letter's edge; with white, 57 colours make the pictures."""
+"""How much of an ink is in a pixel at a letter's edge; with white, 44 colours make the pictures."""
+LINES = ("#8a63c9", "#3aa6b9", "#c9629b")
+"""Further series of plots. In lighter shades they would be taken for those of a heat map."""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -264,6 +265,7 @@ def palette() -> Image.Image:
     """White, and each ink in its shades."""
     inks = [[int(ink[at : at + 2], 16) for at in (1, 3, 5)] for ink in INKS]
     colours = [[255 - round((255 - part) * of) for part in ink] for ink in inks for of in SHADES]
+    colours += [[*bytes.fromhex(line[1:])] for line in LINES]
     made = Image.new("P", (1, 1))
     made.putpalette([255, 255, 255, *chain.from_iterable(colours)])
     return made
