@@ -46,7 +46,7 @@ class Batch(msgspec.Struct, gc=False):
 
 
 class ArrivalQueue:
-    """Batches in the order of their times. What is taken out is no longer here."""
+    """Batches in the order of their times. Whatever is taken leaves the queue."""
 
     def __init__(self) -> None:
         self._batches: deque[Batch] = deque()

@@ -61,7 +61,7 @@ def test_the_growth_that_the_run_itself_makes_is_no_change(after, changed):
     [
         ("abcd", [], 4, 4, False),
         ("nabc", ["n"], 3, 3, True),  # d was pushed out by n: both are judged without the last
-        ("nabx", ["n"], 2, 4, True),  # x is no insert, and c is gone
+        ("nabx", ["n"], 2, 4, True),  # the run did not insert x; c was removed
         ("abcd", ["n"], 4, 4, False),  # an insert that is not in the list costs nothing
         ("nmab", ["n", "m"], 2, 2, True),
     ],

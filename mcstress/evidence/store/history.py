@@ -293,14 +293,14 @@ def read_run(path: Path, *, skip_damaged: bool = False) -> RunFile:
 
 
 def _instead(path: Path) -> str:
-    """What is at ``path`` and is no file, and what was expected."""
+    """Why ``path`` cannot be read: what is there instead of a file, and what was expected."""
     expected = f"expected a run's .json or {ENDING}"
     if path.is_dir():
         stems = (one.name.removesuffix(ENDING) for one in path.glob(f"*{ENDING}"))
         name = min((f"{stem}{ENDING}" for stem in stems if "." not in stem), default="")
         example = f", as {name}: all files of that run in the folder are read with it"
         return f"found a folder; {expected}{example if name else ''}"
-    return f"{'found what is no file' if path.exists() else 'no such file'}; {expected}"
+    return f"{'found a pipe, socket or device' if path.exists() else 'no such file'}; {expected}"
 
 
 @contextmanager
