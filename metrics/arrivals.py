@@ -107,8 +107,9 @@ class Unserved(Tally[tuple[int, int, ArrivalFate, int]]):
 class Starved(msgspec.Struct, frozen=True):
     """A load generator that did not keep up: why waits cannot be told from its own.
 
-    ``most_ms``: how much of any one wait can be its own, in ms. It delays events only while it does
-    not keep up, so that this is at most the time of those seconds.
+    ``most_ms``: how much of any one wait can be its own, in ms: the time for which it worked or was
+    held up itself, in the seconds in which it did not keep up. If everything else had stood still in
+    that time, each event would have ended later by just that, with its wait for a user.
     """
 
     why: str

@@ -315,6 +315,9 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     seconds_saturated: Annotated[
         int, says("of them, those in which its own timer was late or its core was taken")
     ] = 0
+    own_wait_s: Annotated[
+        float | None, says("how long it can have kept events waiting in those; null: not stated")
+    ] = None
     tracing: Annotated[ProcessTraces | None, says("its trace observations, to Langfuse")] = None
     sinks: Annotated[dict[str, ProcessTraces], says("its trace observations, by sink")] = {}
 

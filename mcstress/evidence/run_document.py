@@ -54,7 +54,7 @@ MOST_K = 10**6
 MOST_SATURATED = 0.01
 """Of the seconds: so few move no 95th percentile by much."""
 LONGEST_SECOND_S = 1.5
-"""What a process counts as a second may last so long; its last one may not be counted."""
+"""What a process counts as a second may last so long; its last one is not counted."""
 MOST_CLOCK_ERROR_S = 3600.0
 """A worker that says more says nothing of its clock."""
 UnixSecond = Annotated[float, msgspec.Meta(ge=0, le=2**40)]
@@ -263,11 +263,16 @@ def _starved(completeness: Completeness) -> Starved | None:
     share = completeness.saturated_share
     if share <= MOST_SATURATED or not completeness.has_schedule:
         return None
-    seconds = max(worker.seconds_saturated for worker in completeness.workers)
+    own_s = max(
+        LONGEST_SECOND_S * worker.seconds_saturated
+        if worker.own_wait_s is None
+        else worker.own_wait_s
+        for worker in completeness.workers
+    )
     return Starved(
         f"the load generator did not keep up in {percent(share)} of its seconds (its own timer was "
         "late, or it took over 90 % of a core): waits cannot be told from its own",
-        (LONGEST_SECOND_S * seconds + 1) * 1000,
+        (own_s + LONGEST_SECOND_S) * 1000,
     )
 
 

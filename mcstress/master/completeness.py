@@ -200,6 +200,7 @@ def _worker(part: WorkerState) -> WorkerPart:
         clock_error_s=part.clock_error_s,
         seconds_watched=part.seconds_watched,
         seconds_saturated=part.seconds_saturated,
+        own_wait_s=part.own_wait_s,
         tracing=sinks.get(LANGFUSE),
         sinks=sinks,
     )

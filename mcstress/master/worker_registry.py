@@ -24,7 +24,8 @@ class WorkerState(msgspec.Struct):
     went out (its clock) and came in (ours), until that is answered. ``left_early``: it handed over
     before the run's end. ``arrivals``: what became of those that it was granted, as it told last;
     ``told``: how many users there are and how often to hand over, as it was told last;
-    ``seconds_watched``: how many seconds its own timer ran. ``mail_taken``: messages from outside
+    ``seconds_watched``: how many seconds its own timer ran; ``own_wait_s``: how long in those that
+    are saturated it can have kept events waiting itself. ``mail_taken``: messages from outside
     that its users took.
     """
 
@@ -56,6 +57,7 @@ class WorkerState(msgspec.Struct):
     arrivals: ArrivalCounts = msgspec.field(default_factory=ArrivalCounts)
     seconds_watched: int = 0
     seconds_saturated: int = 0
+    own_wait_s: float = 0.0
     told: tuple[int, float] | None = None
 
     def go(self, to: WorkerStage) -> None:
@@ -107,7 +109,9 @@ class WorkerState(msgspec.Struct):
         if delta.arrivals is not None:
             self.arrivals = delta.arrivals
         self.seconds_watched += len(delta.loop)
-        self.seconds_saturated += sum(second.saturated for second in delta.loop)
+        saturated = [second for second in delta.loop if second.saturated]
+        self.seconds_saturated += len(saturated)
+        self.own_wait_s += sum(second.own_wait_s for second in saturated)
         if delta.tracing:
             self.tracing = counts_of(delta.tracing)
         return True

@@ -21,7 +21,9 @@ from mcstress.evidence.report.plots.load_curve import load_curve
 from mcstress.evidence.report.view import view
 from mcstress.evidence.run_document import (
     KEYS,
+    LONGEST_SECOND_S,
     RunDocument,
+    _starved,
     build,
     document_of,
     head_of,
@@ -271,3 +273,20 @@ def test_a_module_prints_the_schema():
 def test_an_empty_document_has_an_empty_report():
     assert view(RunDocument()).verdict_words == "no check was made"
     assert typed({}) == RunDocument()
+
+
+@pytest.mark.parametrize(
+    ("own_s", "most_s"),
+    [([0.25, 4.5], 4.5), ([None, 0.25], 6 * LONGEST_SECOND_S), ([0.0, 0.0], 0.0)],
+)
+def test_no_wait_holds_more_of_the_generators_own_than_the_worst_process_lost(own_s, most_s):
+    """In six seconds of each; a document of before says no more than the number of seconds."""
+    workers = [
+        {"name": f"w{n}", "seconds_watched": 50, "seconds_saturated": 6}
+        | ({} if each is None else {"own_wait_s": each})
+        for n, each in enumerate(own_s)
+    ]
+    arrivals = {"offered": 1, "begun": 1, "missed": 0, "cut": 0, "unknown": 0}
+    starved = _starved(msgspec.convert({"workers": workers, "arrivals": arrivals}, Completeness))
+    assert starved
+    assert starved.most_ms == pytest.approx((most_s + LONGEST_SECOND_S) * 1000)

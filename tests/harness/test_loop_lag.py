@@ -10,7 +10,14 @@ import pytest
 from gevent.monkey import get_original
 from tcp.until import until
 
-from mcstress.process.loop_lag import MOST_LAG_MS, MOST_SHARE, LoopLag, LoopSecond, p99
+from mcstress.process.loop_lag import (
+    MOST_LAG_MS,
+    MOST_SHARE,
+    LoopLag,
+    LoopSecond,
+    own_wait_s,
+    p99,
+)
 from mcstress.services.clock import CLOCK
 
 
@@ -58,3 +65,37 @@ def test_each_second_counts_in_which_a_process_was_frozen():
     assert seconds[0].lag_p99_ms > 1000 * frozen_s / 2
     times = [second.time for second in seconds]
     assert times == [*range(times[0], times[0] + len(times))]
+
+
+@pytest.mark.parametrize(
+    ("lags_ms", "cpu_share", "lasted_s", "own_s"),
+    [
+        ([0.4] * 95, 0.25, 1.0, 0.25),  # it worked, and no tick was late
+        ([0.4] * 95 + [6.0, 40.0], 0.25, 1.0, 0.25 + 0.016 + 0.05),
+        ([0.4] * 95, MOST_SHARE + 0.01, 1.1, 1.1),  # its core was taken
+        ([5000.0], 0.0, 5.01, 5.01),  # frozen: no more than there was
+    ],
+)
+def test_what_can_be_a_process_own_is_its_work_and_what_held_it_up(
+    lags_ms, cpu_share, lasted_s, own_s
+):
+    assert own_wait_s(lags_ms, cpu_share, lasted_s) == pytest.approx(own_s)
+
+
+@pytest.mark.parametrize("pause_s", [0.004, 0.025])
+def test_pauses_are_not_told_as_less_than_they_were_even_those_shorter_than_a_tick(pause_s):
+    """They lie anywhere between ticks; what this thread does besides is no part of ``paused_s``."""
+    lag, seconds, waits = LoopLag(), [], np.random.default_rng(7)
+    original_sleep = get_original("time", "sleep")
+    paused_s = 0.0
+    lag.start()
+    while len(seconds) < 3:
+        gevent.sleep(waits.uniform(0, 2 * pause_s + 0.02))
+        begun_s = perf_counter()
+        original_sleep(pause_s)
+        paused_s += perf_counter() - begun_s
+        seconds += lag.take()
+    lag.stop()
+    own_s = sum(second.own_wait_s for second in seconds)
+    assert own_s >= 0.8 * paused_s
+    assert own_s < 2 * len(seconds)

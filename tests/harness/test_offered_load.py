@@ -206,7 +206,7 @@ def test_what_comes_after_the_end_was_not_offered(clock):
 
 
 def handed_over(part, counts):
-    loop = [LoopSecond(1, 9.0, 0.1), LoopSecond(2, 1.0, 0.95), LoopSecond(3, 1.0, 0.1)]
+    loop = [LoopSecond(1, 9.0, 0.1, 0.2), LoopSecond(2, 1.0, 0.95, 1.1), LoopSecond(3, 1.0, 0.1, 3)]
     part.takes(Delta("u", part.name, "boot", 1, 0, [], {}, {}, arrivals=counts, loop=loop))
     part.hand_over(Drained("u", part.name, "boot", deltas=1))
 
@@ -234,6 +234,7 @@ def test_every_arrival_of_workers_that_handed_over_is_known(made_run, parts):
     assert totals.offered == 60 == 80 - 20
     assert found.workers[0].seconds_watched == 3
     assert found.workers[0].seconds_saturated == 2
+    assert found.workers[0].own_wait_s == pytest.approx(0.2 + 1.1)  # the third was not saturated
     assert found.saturated_share == pytest.approx(2 / 3)
 
 
