@@ -108,8 +108,8 @@ class Starved(msgspec.Struct, frozen=True):
     """A load generator that did not keep up: why waits cannot be told from its own.
 
     ``most_ms``: how much of any one wait can be its own, in ms: the time for which it worked or was
-    held up itself, in the seconds in which it did not keep up. If everything else had stood still in
-    that time, each event would have ended later by just that, with its wait for a user.
+    held up itself, in the seconds in which it did not keep up. If everything else had stood still
+    in that time, each event would have ended later by just that, with its wait for a user.
     """
 
     why: str
