@@ -24,7 +24,7 @@ class Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tally as files have it."""
 
     lines: Annotated[int, says("how many there are")]
-    digest: Annotated[str, says("sum of their BLAKE2b digests, in hexadecimal")]
+    digest: Annotated[str, says("sum of their 128-bit XXH3 digests, in hexadecimal")]
 
 
 class LinesDigest:
