@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -19,6 +19,7 @@ from mcstress.evidence.run_document import RunDocument, build
 from mcstress.evidence.store.event_line import ReadOptions
 from mcstress.evidence.store.history import History, RunFile, events_as_made
 from mcstress.evidence.store.integrity import differences
+from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.run_files import files_of_run
 from mcstress.master.completeness import completeness, sink_totals
 from mcstress.master.controller import RunController
@@ -33,6 +34,7 @@ from mcstress.master.stages import RunStage
 from mcstress.metrics.arrivals import OfferedSecond
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.intervals import import_scipy
+from mcstress.metrics.number_format import plural
 from mcstress.services.clock import CLOCK
 
 
@@ -57,6 +59,9 @@ def recount(run: RunFile, figures: Figures) -> Counter[str]:
 
 Made = TypeVar("Made")
 
+LONG_S = 2.0
+"""A report that is not there by then is said to be on its way: ten million events take minutes."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -71,19 +76,20 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     run.write_offered()
     run.ensure_report_dir()
     segments = gather(controller, run)
-    history = in_thread(lambda: read_back(run))
-    figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
-    run.figures = figures  # whoever looks from now on sees what the report says
-    in_thread(import_scipy)
-    found = [*_found(run, history), *miscounted]
-    kept = 0 if history is None else len(history.order)
+    with _said_where_long(run):
+        history = in_thread(lambda: read_back(run))
+        figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
+        run.figures = figures  # whoever looks from now on sees what the report says
+        in_thread(import_scipy)
+        found = [*_found(run, history), *miscounted]
+        kept = 0 if history is None else len(history.order)
 
-    def counted() -> Completeness:
-        return completeness(run, figures.events, kept, found, scheduled=figures.scheduled)
+        def counted() -> Completeness:
+            return completeness(run, figures.events, kept, found, scheduled=figures.scheduled)
 
-    document = document_of_run(run, figures, counted(), with_state=True)
-    _end_segment(run, document, history)
-    in_its_place = in_thread(lambda: write(run, document, history))
+        document = document_of_run(run, figures, counted(), with_state=True)
+        _end_segment(run, document, history)
+        in_its_place = in_thread(lambda: write(run, document, history))
     if _trace(controller, run, document.verdict):
         notices = document.completeness.notices
         document = document_of_run(run, figures, counted(), with_state=True)
@@ -94,6 +100,30 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
     if in_its_place and history is not None and not found:
         _remove(run, segments)
     return document
+
+
+@contextmanager
+def _said_where_long(run: RunState) -> Iterator[None]:
+    """Say, once, that a report is being made, where that takes long."""
+    saying = gevent.spawn_later(LONG_S, _say_what_is_read, run)
+    try:
+        yield
+    finally:
+        saying.kill()
+
+
+def _say_what_is_read(run: RunState) -> None:
+    kept = plural(_events_kept(run), "event")
+    logger.info("making the report: reading %s back from %s", kept, run.paths.folder)
+
+
+def _events_kept(run: RunState) -> int:
+    """How many events lie in the files; of a lost worker, as many as it told of."""
+    fraction = parse_policy(run.settings.evidence).fraction
+    return sum(
+        part.drained.events_kept if part.drained else round(part.events_told * fraction)
+        for part in run.registry.parts.values()
+    )
 
 
 def _found(run: RunState, history: History | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections import Counter
 from contextlib import ExitStack
@@ -67,6 +68,42 @@ def test_a_second_ctrl_c_gives_up_the_report_and_leaves_what_it_can_be_made_from
                 worker.send(signal.SIGKILL)
                 worker.process.wait()
             assert report_again(deployment.report_dir)["verdict"] == "unknown"
+
+
+MANY = 150_000
+"""Events whose JSON takes long enough to write that a signal meets it."""
+
+
+def add_many_events(folder):
+    """Put the file of one more worker beside those of the run: a long run's events."""
+    main = folder / "multi_coord_stress_001.events.jsonl"
+    first, *lines = main.read_bytes().split(b"\n")[:-1]
+    own = {"run_uid": json.loads(first)["run"]["run_uid"], "worker": "worker-9", "boot": "b"}
+    event = next(line for line in lines if not line.startswith(b'{"record"'))
+    with (folder / "multi_coord_stress_001.worker-9.events.jsonl").open("wb") as file:
+        file.write(json.dumps({"record": "segment", **own}).encode() + b"\n")
+        before, after = event.replace(b'"local"', b'"worker-9"').split(b'"seq":', 1)
+        rest = after.partition(b",")[2]
+        for seq in range(1, MANY + 1):
+            file.write(b'%b"seq":%d,%b\n' % (before, seq, rest))
+
+
+def test_a_second_ctrl_c_while_a_long_report_is_written_leaves_no_half_of_it(tmp_path):
+    with Standin() as standin:
+        services = ("--host", standin.url, "--llm-host", standin.url)
+        with local(tmp_path / "reports", "-u", 3, "-r", 3, *services) as deployment:
+            until(lambda: steps_kept(deployment))
+            add_many_events(deployment.report_dir)
+            deployment.master.send(signal.SIGTERM)
+            half = ".multi_coord_stress_001.json.*.tmp"
+            until(lambda: [*deployment.report_dir.glob(half)], what="a report half written")
+            deployment.master.send(signal.SIGINT)
+            assert deployment.master.wait(30) == 128 + signal.SIGINT, deployment.output
+            assert "To make one: mcstress report" in deployment.output
+            assert "Traceback" not in deployment.output, deployment.output
+            names = sorted(file.name for file in deployment.report_dir.iterdir())
+            endings = ("events.jsonl", "worker-9.events.jsonl")
+            assert names == [f"multi_coord_stress_001.{ending}" for ending in endings]
 
 
 def test_a_worker_that_joins_late_takes_its_part(tmp_path):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
+import msgspec
 import pytest
 
 from mcstress.cluster import messages
 from mcstress.evidence.store.segment import Segment
+from mcstress.master import finalize
 from mcstress.master.finalize import finish
 from mcstress.metrics.event import Event, utc
 
@@ -93,3 +97,34 @@ def test_files_that_cannot_be_counted_again_cost_no_report(master, run, worker_f
     assert run.paths.json.is_file()
     assert segment.path.is_file()
     assert worker_file.is_file()
+
+
+def said(caplog):
+    return [record.getMessage() for record in caplog.records if "making" in record.getMessage()]
+
+
+@pytest.mark.usefixtures("worker_file")
+def test_a_report_that_takes_long_is_said_to_be_made_once(master, run, caplog, monkeypatch):
+    monkeypatch.setattr(finalize, "LONG_S", 0.0)
+    caplog.set_level(logging.INFO)
+    finish(master, run)
+    where = run.paths.folder
+    assert said(caplog) == [f"making the report: reading 1 event back from {where}"]
+
+
+def test_of_a_lost_worker_so_many_events_are_named_as_a_sample_keeps(
+    master, run, caplog, monkeypatch
+):
+    run.registry.enter("worker-1", "client", "boot").events_told = 4000
+    run.settings = msgspec.structs.replace(run.settings, evidence="sample=0.25")
+    monkeypatch.setattr(finalize, "LONG_S", 0.0)
+    caplog.set_level(logging.INFO)
+    finish(master, run)
+    assert "reading 1,000 events back" in said(caplog)[0]
+
+
+def test_nothing_is_said_of_a_report_that_is_there_at_once(master, run, caplog, monkeypatch):
+    monkeypatch.setattr(finalize, "LONG_S", 600.0)
+    caplog.set_level(logging.INFO)
+    finish(master, run)
+    assert not said(caplog)

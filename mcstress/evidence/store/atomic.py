@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _BUFFER_BYTES = 1 << 20
+_being_written: set[Path] = set()
 
 
 @contextmanager
@@ -18,6 +20,7 @@ def atomic_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     ``private``: only its owner may read it.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    _being_written.add(beside)
     try:
         with open(beside, "wb", _BUFFER_BYTES, opener=owners_alone if private else None) as file:
             yield file
@@ -26,7 +29,15 @@ def atomic_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+        _being_written.discard(beside)
     _sync_folder(path.parent)
+
+
+@atexit.register
+def _remove_unfinished() -> None:
+    """A thread that writes a report ends with its process, wherever it is."""
+    for beside in _being_written.copy():
+        beside.unlink(missing_ok=True)
 
 
 def owners_alone(path: str, flags: int) -> int:
