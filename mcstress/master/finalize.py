@@ -105,16 +105,16 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
 @contextmanager
 def _said_where_long(run: RunState) -> Iterator[None]:
     """Say, once, that a report is being made, where that takes long."""
-    saying = gevent.spawn_later(LONG_S, _say_what_is_read, run)
+    saying = gevent.spawn_later(LONG_S, _say_how_many, run)
     try:
         yield
     finally:
         saying.kill()
 
 
-def _say_what_is_read(run: RunState) -> None:
+def _say_how_many(run: RunState) -> None:
     kept = plural(_events_kept(run), "event")
-    logger.info("making the report: reading %s back from %s", kept, run.paths.folder)
+    logger.info("making the report of %s, read back from %s", kept, run.paths.folder)
 
 
 def _events_kept(run: RunState) -> int:

@@ -121,14 +121,28 @@ def guard(kind: type) -> None:
             continue
         if not hasattr(raw, "mcstress_guarded"):
             guarded = _GUARDS.get(method, _one_step)(raw, method, faults)
-            guarded.mcstress_guarded = True  # type: ignore[attr-defined]  # functions take any
+            guarded.mcstress_guarded = faults  # type: ignore[attr-defined]  # functions take any
             setattr(kind, method, guarded)
 
 
+def say_unclosed(kind: type) -> None:
+    """Say how many times ``close`` of ``kind`` failed, where that was more than the one told of.
+
+    The count begins anew: a process may have several runs.
+    """
+    raw = inspect.getattr_static(kind, "close", None)
+    if (faults := getattr(raw, "mcstress_guarded", None)) is not None:
+        if faults.unclosed > 1:
+            told = faults.text("close", f"failed {faults.unclosed:,} times", EXPECTED_CLOSED)
+            logger.warning("%s", told)
+        faults.unclosed = 0
+
+
 class _Faults:
-    """What a class gave that it must not, as failed steps."""
+    """What a class gave that it must not, as failed steps; ``unclosed``: how often close failed."""
 
     def __init__(self, kind: type) -> None:
+        self.unclosed = 0
         self._class = kind.__name__
         self._title = getattr(kind, "title", "") or kind.__name__
 
@@ -226,7 +240,10 @@ def _close(raw: Any, method: str, faults: _Faults) -> Method:
         try:
             call(self)
         except Exception as fault:  # noqa: BLE001  (the border: a class of a user's own; all is measured)
-            logger.warning("%s", faults.text(method, raised(fault), EXPECTED_CLOSED))
+            faults.unclosed += 1
+            if faults.unclosed == 1:  # one line, however many coordinators there are
+                told = faults.text(method, raised(fault), EXPECTED_CLOSED)
+                logger.warning("%s; more of the kind are only counted", told)
 
     return guarded
 

@@ -26,6 +26,7 @@ from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
 from mcstress.exit_codes import EXIT_CODES, EXIT_USAGE
 from mcstress.services.target_class import make_target
+from mcstress.services.target_guard import say_unclosed
 from mcstress.users.coordinator_session import (
     coordination_hook,
     forget_reasons,
@@ -319,6 +320,7 @@ class Worker:
         run.hand_over_all(unheard=unheard)
         gevent.killall(self._greenlets)
         run.disconnect()
+        say_unclosed(type(run.target))
 
     def drain_on_signal(self) -> None:
         """Hand over all the same when this process ends by a signal to it alone.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import httpx
 import pytest
@@ -173,6 +174,33 @@ def test_what_a_target_cannot_do_is_skipped_with_its_reason(tmp_path, services, 
     again = mcstress("report", path)
     assert again.returncode == 0, again.stdout + again.stderr
     assert json.loads(path.read_text())["checks"] == document["checks"]
+
+
+CLOSES_ILL = """
+    def connect(self):
+        return type(self)(self.setup)
+
+    def close(self):
+        raise OSError("gone")
+
+install()
+"""
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_connections_that_cannot_be_closed_take_two_lines_of_each_process(tmp_path, processes):
+    """Each of six coordinators has one, and each process one of its own."""
+    (tmp_path / "ill.py").write_text(BARE.partition("    def close")[0] + CLOSES_ILL)
+    workers = forked(processes) if processes else ()
+    code, _, output = outcome(
+        tmp_path, tmp_path / "ill.py", "-u", 6, "-r", 6, "--rounds", 1, "--tags", "baseline",
+        *workers, "--target", f"{tmp_path / 'ill.py'}:Bare",
+    )  # fmt: skip
+    assert code == 0, output
+    told = re.findall(r"Bare.close failed (\d+) times", output)
+    assert len(told) == max(processes, 1), output
+    assert sum(map(int, told)) >= 6 + len(told)
+    assert output.count("Bare.close raised OSError: gone") == 1 + processes, "the master's too"
 
 
 def test_check_prints_what_a_target_can(tmp_path, services):

@@ -109,7 +109,7 @@ def test_a_report_that_takes_long_is_said_to_be_made_once(master, run, caplog, m
     caplog.set_level(logging.INFO)
     finish(master, run)
     where = run.paths.folder
-    assert said(caplog) == [f"making the report: reading 1 event back from {where}"]
+    assert said(caplog) == [f"making the report of 1 event, read back from {where}"]
 
 
 def test_of_a_lost_worker_so_many_events_are_named_as_a_sample_keeps(
@@ -120,7 +120,7 @@ def test_of_a_lost_worker_so_many_events_are_named_as_a_sample_keeps(
     monkeypatch.setattr(finalize, "LONG_S", 0.0)
     caplog.set_level(logging.INFO)
     finish(master, run)
-    assert "reading 1,000 events back" in said(caplog)[0]
+    assert "report of 1,000 events, read" in said(caplog)[0]
 
 
 def test_nothing_is_said_of_a_report_that_is_there_at_once(master, run, caplog, monkeypatch):

@@ -20,7 +20,7 @@ from mcstress.services.target import (
     TargetSetup,
 )
 from mcstress.services.target_class import capabilities_of, make_target, target_class
-from mcstress.services.target_guard import a_kind, guard, refuse_misfits
+from mcstress.services.target_guard import a_kind, guard, refuse_misfits, say_unclosed
 
 SEARCH = Search("a cook", ["workers"], 2)
 ITEM = NewItem("f-1", "fresh", "a cook", {})
@@ -179,14 +179,44 @@ def test_a_connection_that_is_none_is_refused_with_its_reason(given, says):
                                        "of the class")  # fmt: skip
 
 
-def test_a_connection_that_cannot_be_closed_is_said_and_no_more(caplog):
+def unclosable():
     def close(_self):
         raise OSError("gone")
 
-    store(close=close).close()
-    assert (
-        "target class: Store.close raised OSError: gone (test_target_guard.py, line" in caplog.text
-    )
+    return store(close=close)
+
+
+def test_connections_that_cannot_be_closed_are_said_once_and_counted(caplog):
+    target = unclosable()
+    for _ in range(500):
+        target.close()
+    (first,) = caplog.messages
+    assert first.startswith("target class: Store.close raised OSError: gone (test_target_guard.py")
+    assert first.endswith("; more of the kind are only counted")
+    caplog.clear()
+    say_unclosed(type(target))
+    assert caplog.messages == [
+        "target class: Store.close failed 500 times, expected it to close what connect opened"
+    ]
+    caplog.clear()
+    say_unclosed(type(target))
+    assert not caplog.messages, "the next run's count begins anew"
+    target.close()
+    assert caplog.messages == [first]
+
+
+def test_one_connection_that_cannot_be_closed_is_said_and_no_more(caplog):
+    target = unclosable()
+    target.close()
+    say_unclosed(type(target))
+    assert len(caplog.messages) == 1
+
+
+def test_of_a_target_that_closes_well_nothing_is_said(caplog):
+    for target in (Target(TargetSetup()), store(close=lambda _self: None)):
+        target.close()
+        say_unclosed(type(target))
+    assert not caplog.messages
 
 
 def test_what_a_run_cuts_goes_through():
