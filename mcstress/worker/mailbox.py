@@ -19,7 +19,8 @@ DEADLINE_S = 60.0
 class Mailbox:
     """Filled by the master's blocks, which ``ask`` asks for.
 
-    ``taken`` counts the messages that users began with.
+    ``taken`` counts the messages that users began with. A question that did not go out, or that
+    nobody answered, is asked again by the next user.
     """
 
     def __init__(self, ask: Callable[[], None]) -> None:
@@ -49,6 +50,7 @@ class Mailbox:
             if self._is_used_up:
                 return None
             if not self._news.wait(max(end - monotonic(), 0)):
+                self._is_asked = False  # question or answer is lost: the next user asks again
                 raise RuntimeError("the master gave no block of mail")
             self._ask_in_time()
         return self._mail.popleft()
@@ -56,4 +58,8 @@ class Mailbox:
     def _ask_in_time(self) -> None:
         if len(self._mail) < FEW and not (self._is_asked or self._is_used_up):
             self._is_asked = True
-            self._ask()
+            try:
+                self._ask()
+            except BaseException:
+                self._is_asked = False  # it never went out: the next user asks again
+                raise

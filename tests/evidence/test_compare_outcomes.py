@@ -9,7 +9,7 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from made_comparison import CHECKS, drawn_runs, made_run
+from made_comparison import CHECKS, SHARES, drawn_runs, made_run
 from run_effects import EFFECTS, most_alarms
 
 from mcstress.evidence.compare import render
@@ -107,6 +107,16 @@ def test_a_check_that_b_fails_within_the_intervals_is_said_and_unknown():
     assert "1 of 1 run of B fail it, B has 0.940 [" in lost.said
     assert (found.outcome, found.regressions) == ("unknown", [])
     assert f"Check {lost.check}: A passes it with 0.960 [" in render.markdown(found)
+
+
+def test_checks_that_b_lost_stand_in_the_order_in_which_a_has_them():
+    """A set's order differs from process to process, and with it the text of one comparison."""
+    a = side("a", QUIET[:1])
+    b = side("b", QUIET[:1], failed=4000, shares=dict.fromkeys(SHARES, 0.5))
+    passed = [outcome.check for outcome in a[0].document.checks if outcome.verdict == "pass"]
+    lost = [one.check for one in compare(a, b).lost_checks]
+    assert len(lost) == 4
+    assert lost == [check for check in passed if check in lost]
 
 
 def test_a_figure_that_b_lacks_is_a_regression():

@@ -6,6 +6,7 @@ from collections import deque
 
 import gevent
 import pytest
+from locust.exception import RPCSendError
 
 from mcstress.cluster.messages import MailBlock
 from mcstress.master.mail_blocks import BLOCK, MailBlocks
@@ -104,3 +105,36 @@ def test_a_master_that_gives_none_is_an_error(monkeypatch):
     monkeypatch.setattr(mailbox, "DEADLINE_S", 0.01)
     with pytest.raises(RuntimeError, match="no block of mail"):
         Master().mailbox.take()
+
+
+def test_a_question_that_did_not_go_out_is_asked_again():
+    """Else no user of the process would ever get mail again."""
+    master = Master(50)
+    ask, fails = master._ask, [RPCSendError("no connection")]
+
+    def ask_of_a_broken_connection():
+        if fails:
+            raise fails.pop()
+        ask()
+
+    master.mailbox = Mailbox(ask_of_a_broken_connection)
+    with pytest.raises(RPCSendError):
+        master.mailbox.take()
+    user = gevent.spawn(master.mailbox.take)
+    gevent.idle()
+    assert master.asked == 1
+    master.answer()
+    assert user.get(timeout=5).key == "0"
+
+
+def test_a_question_that_nobody_answered_is_asked_again(monkeypatch):
+    monkeypatch.setattr(mailbox, "DEADLINE_S", 0.01)
+    master = Master(50)
+    with pytest.raises(RuntimeError, match="no block of mail"):
+        master.mailbox.take()
+    monkeypatch.undo()
+    user = gevent.spawn(master.mailbox.take)
+    gevent.idle()
+    assert master.asked == 2
+    master.answer()
+    assert user.get(timeout=5).key == "0"

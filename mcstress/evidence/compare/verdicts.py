@@ -54,12 +54,15 @@ def side_verdict(runs: Sequence[RunFile]) -> SideVerdict:
 
 
 def lost_checks(a: Sequence[RunFile], b: Sequence[RunFile]) -> list[LostCheck]:
-    """The checks that hold in A and no longer in B; of a figure that B lacks ``only`` tells."""
+    """The checks that hold in A and no longer in B, in A's order.
+
+    Of a figure that B lacks ``only`` tells.
+    """
     before, after = _by_check(a), _by_check(b)
     return [
         lost
-        for check in before.keys() & after.keys()
-        if (lost := _lost(check, before[check], after[check]))
+        for check, its in before.items()
+        if check in after and (lost := _lost(check, its, after[check]))
     ]
 
 
