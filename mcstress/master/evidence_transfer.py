@@ -66,19 +66,23 @@ def collect(controller: RunController, run: RunState, part: WorkerState) -> None
         part.go(WorkerStage.COLLECTED)
         if part.local or not part.drained.segment_bytes:
             return
-        if not _is_here(run.paths.segment(part.name), part):
-            part.copied = _fetch(controller, run, part, part.drained.segment_bytes)
+        path, size = run.paths.segment(part.name), part.drained.segment_bytes
+        is_own = _is_own(path, part)
+        if is_own and path.stat().st_size == size:
+            return
+        # On a disk that both see, late, what was fetched takes the place of the worker's own file:
+        # it is no copy, which the worker may remove its own for.
+        part.copied = _fetch(controller, run, part, size) and not is_own
 
 
-def _is_here(path: Path, part: WorkerState) -> bool:
-    """Whether the worker wrote to this machine's disk, and all that it says."""
-    if part.drained is None or not path.is_file():
+def _is_own(path: Path, part: WorkerState) -> bool:
+    """Whether the worker itself wrote the file, to this machine's disk or one that both see."""
+    if not path.is_file():
         return False
     try:
-        boot = first_record(path).get("boot")
+        return bool(first_record(path).get("boot") == part.boot)
     except UsageError:
         return False
-    return boot == part.boot and path.stat().st_size == part.drained.segment_bytes
 
 
 def _fetch(controller: RunController, run: RunState, part: WorkerState, size: int) -> bool:
@@ -105,7 +109,11 @@ def _fetch(controller: RunController, run: RunState, part: WorkerState, size: in
         logger.error("%s: %s", fetched, fault.strerror)  # noqa: TRY400  (a full disk is no defect)
     finally:
         with suppress(OSError):
-            fetched.replace(path)
+            came = size - part.evidence_missing
+            if part.evidence_missing and _is_own(path, part) and path.stat().st_size > came:
+                fetched.unlink()
+            else:
+                fetched.replace(path)
     if part.evidence_missing:
         came = size - part.evidence_missing
         logger.error("%s sent %d of %d bytes of its evidence", part.name, came, size)

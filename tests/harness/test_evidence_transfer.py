@@ -104,6 +104,37 @@ def test_a_worker_that_goes_away_amid_its_file_leaves_what_came(master, fetch, m
     assert not part.copied
 
 
+@pytest.mark.parametrize(
+    ("boot", "stays"),
+    [(b"boot", True), (b"another", False)],
+    ids=["its own", "of another start of the worker"],
+)
+def test_the_workers_own_file_on_a_shared_disk_stays_where_less_came(
+    master, fetch, monkeypatch, boot, stays
+):
+    """A disk that both see may show the file late, without its last lines: they are looked for."""
+    monkeypatch.setattr(evidence_transfer, "POLL_S", 0.02)
+    monkeypatch.setattr(evidence_transfer, "RETURN_S", 0.06)
+    monkeypatch.setattr(type(master), "is_there", lambda *_: False)
+    head = HEAD % master.current.run.uid.encode()
+    path = master.current.paths.segment("worker-0")
+    there = head.replace(b'"boot":"boot"', b'"boot":"%s"' % boot) + b"all but its end\n"
+    path.write_bytes(there)
+    _, content, part = fetch(len(there) + 9, head)
+    assert content == (there if stays else head)
+    assert [one.name for one in path.parent.glob("*.fetched")] == []
+    assert (part.evidence_missing, part.copied) == (len(there) + 9 - len(head), False)
+
+
+def test_what_was_fetched_to_a_disk_that_both_see_is_no_copy(master, fetch):
+    """The worker would remove it, for it has the name of its own file."""
+    head = HEAD % master.current.run.uid.encode()
+    master.current.paths.segment("worker-0").write_bytes(head)
+    _, content, part = fetch(len(head) + 9, head, b"x" * 9)
+    assert content == head + b"x" * 9
+    assert (part.evidence_missing, part.copied) == (0, False)
+
+
 def test_files_of_several_workers_come_at_the_same_time(master, worker):
     """Neither answers before both were asked."""
     run = master.current
