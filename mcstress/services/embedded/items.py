@@ -70,7 +70,8 @@ def nested_deeper(value: object, levels: int) -> bool:
 
 def unit_rows(vectors: NDArray[np.float64]) -> Matrix:
     """``vectors`` scaled to length 1; RefusalError 400 where one has no direction."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # what has no finite length is refused
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     without = np.flatnonzero((lengths == 0) | ~np.isfinite(lengths))
     if without.size:
         raise RefusalError(

@@ -66,7 +66,11 @@ class Vectors:
         if body.name in self.matrix.corpora:
             raise RefusalError(CONFLICT, f'index "{body.name}" is there already')
         self.matrix.corpora[body.name] = CorpusIndex(body.name, self.dimension)
-        await self.store.run(Store.save_index, body.name)
+        try:
+            await self.store.run(Store.save_index, body.name)
+        except BaseException:  # the disk refused it: it can be asked for again
+            del self.matrix.corpora[body.name]
+            raise
         return answer({"name": body.name, "dimension": self.dimension}, CREATED)
 
     async def add(self, request: Request) -> Response:
