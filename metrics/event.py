@@ -35,6 +35,11 @@ HIT_TWICE = ("results: id ", " twice")
 
 HASH_BYTES = 6
 
+LARGEST_COUNT = 2**53
+"""Beyond it, numbers are not exact everywhere, and what adds them up no longer fits a message."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
+"""A count as a service says it."""
+
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
     """One result of a search, in rank order within its list. Smaller distances are closer."""

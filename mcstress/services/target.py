@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self, TypeVar, get_args
 
 import msgspec
 
-from mcstress.metrics.event import Fate, Hit, Item
+from mcstress.metrics.event import Count, Fate, Hit, Item
 from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
@@ -70,9 +70,9 @@ class Found(msgspec.Struct, gc=False):
     """
 
     hits: list[Hit]
-    per_corpus_counts: dict[str, int] | None = None
-    boosted: int | None = None
-    injected: int | None = None
+    per_corpus_counts: dict[str, Count] | None = None
+    boosted: Count | None = None
+    injected: Count | None = None
     metadata: list[Any] | None = None
 
 
@@ -111,8 +111,8 @@ class Message(msgspec.Struct, gc=False):
 class Sizes(msgspec.Struct):
     """The number of items by corpus; ``roles``: how many of them hold each role, where known."""
 
-    corpora: dict[str, int]
-    roles: dict[str, int] | None = None
+    corpora: dict[str, Count]
+    roles: dict[str, Count] | None = None
 
 
 class MemoryLimits(msgspec.Struct, frozen=True):

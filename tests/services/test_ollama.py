@@ -284,3 +284,14 @@ def test_only_rules_may_decline_to_judge(rules, begins):
             step = ollama.judge("body", JudgedHit("w-1"), TRACE)
     assert (step.answer, step.error) == (None, None)
     assert step.unparseable.startswith(begins)
+
+
+def test_rules_that_answer_what_no_one_reads_are_as_unparseable_as_a_model():
+    setup = model_setup_of(SCENARIO, url="", model="qwen2.5")
+    deep = '{"cannot": "no role", "more": ' + "[" * 100_000
+    with RawServer(script([chat(deep)])) as server:
+        setup = msgspec.structs.replace(setup, url=server.url, rules=True)
+        with contextlib.closing(Ollama(setup, BoundedSemaphore(1))) as ollama:
+            step = ollama.judge("body", JudgedHit("w-1"), TRACE)
+    assert (step.answer, step.error) == (None, None)
+    assert step.unparseable == "content: JSON nested too deep"

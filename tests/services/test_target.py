@@ -109,7 +109,10 @@ def test_a_timed_step_holds_what_was_asked_and_found():
         (Found([Hit("a", "c", float("nan"))]), "hits: distance nan"),
         (Found([Hit("a", "c", 0.1), Hit("a", "c", 0.2)]), 'hits: id "a" of corpus "c" twice'),
         (Found([Hit(one, "c", 0.1) for one in "abc"]), "hits: 3 of at most 2"),
+        (Found([Hit("a", "c", 10**400)]), "hits[].distance: number out of range"),
         (Found([], boosted="two"), "boosted: expected int | null, got str"),
+        (Found([], injected=-1), "injected: expected int >= 0"),
+        (Found([], {"c": 2**53 + 1}), "per_corpus_counts[...]: expected int <= 9007199254740992"),
     ],
 )
 def test_what_a_class_does_wrong_is_a_failed_step(finds, error):

@@ -4,6 +4,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 from gateway_answers import TRACE
+from tcp.raw_server import answer
 from toml_files import CHROMA, COLUMNS, ROWS
 
 from mcstress.errors import UsageError
@@ -112,6 +113,17 @@ def test_what_became_of_a_recording_is_its_steps_answer(served, answer, fate, la
     _, target = served(ROWS + BECAME + DONE * later, answers)
     step = target.record(TOLD, TRACE)
     assert (step.error, step.answer) == (None, fate)
+
+
+def test_of_a_recording_that_is_refused_as_known_nothing_is_said(served):
+    """The memory said neither that it kept nor that it dropped it, and nothing is waited for."""
+    known = {"POST /api/told": [answer({"error": "it is there"}, "409 Conflict")]}
+    for rest in (BECAME, PENDING):
+        server, target = served(ROWS + rest.replace("ns = ", "n = ", 1).replace(
+            'post = "/told"', 'post = "/told"\n    ok = [409]'), known)  # fmt: skip
+        step = target.record(TOLD, TRACE)
+        assert (step.error, step.answer, step.status) == (None, None, 409)
+        assert [request.path for request in server.requests] == ["/api/told"]
 
 
 PENDING = """

@@ -65,6 +65,8 @@ def test_one_answer_lists_all_corpora_and_roles_are_added_up_over_the_scenarios(
         ({"all": {}}, "/all: an object where a list was due"),
         (listed((7, 7, {})), "/name: a number where a name was due"),
         (listed(("workers", -1, {})), "/n: a number where a size was due"),
+        (listed(("workers", 2**53 + 1, {})), "/n: a number where a size was due"),
+        (listed(("workers", "9" * 5000, {})), "/n: a text where a size was due"),
         (listed(("workers", True, {})), "/n: true or false where a size was due"),
         (listed(("workers", 7, [])), "/by_role: a list where counts by role were due"),
         (listed(("workers", 7, {"cook": None})), "/by_role: null where a size was due"),
@@ -127,6 +129,7 @@ def test_what_is_counted_beside_the_hits_is_taken_with_them(served):
     ("wrong", "error"),
     [
         ({"boosted": -1}, "/boosted: a number where a count was due"),
+        ({"boosted": 2**53 + 1}, "/boosted: a number where a count was due"),
         ({"injected": "1"}, "/injected: a text where a count was due"),
         ({"per_corpus": [2]}, "/per_corpus: a list where counts by corpus were due"),
         ({"per_corpus": {"workers": 0.5}}, "/per_corpus: a number where a count was due"),

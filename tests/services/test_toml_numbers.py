@@ -58,6 +58,7 @@ def test_one_number_is_replaced_and_the_file_stays(text, where, value):
     [
         ("search.ef", "--set: found 'search.ef', expected KEY=NUMBER, as search.ef=128"),
         ("=3", "--set: found '=3', expected KEY=NUMBER"),
+        ("search.ef=1" + "0" * 400, "--set: found 'search.ef=1000"),
         ("search.ef=many", "--set: found 'search.ef=many', expected KEY=NUMBER"),
         ("search.ef=nan", "--set: found 'search.ef=nan', expected KEY=NUMBER"),
         ("search.ef=1,2", "found several numbers in 'search.ef=1,2', expected KEY=NUMBER"),

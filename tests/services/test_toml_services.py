@@ -36,6 +36,10 @@ from mcstress.services.toml.vectors import builtin_embedding
         ({"results": [row(True, 1)]}, "/id: true or false where an id was due"),
         ({"results": [row("a", "near")]}, "/distance: a text where a distance or score was due"),
         ({"results": [row("a", None)]}, "/distance: null where a distance or score was due"),
+        (
+            b'{"results": [{"id": "a", "distance": 1%b}]}' % (b"0" * 400),
+            "/distance: a number where a distance or score was due",
+        ),
         ({"results": [row("a", 1), row("a", 2)]}, 'results: id "a" of corpus "workers" twice'),
         ({"results": [row(id_, 1) for id_ in "abc"]}, "answer: 3 hits of at most 2"),
         ([answer("<html>", content_type="text/html")], "200 but not JSON (text/html)"),
@@ -75,6 +79,25 @@ def test_a_status_that_the_file_calls_ok_is_no_error(served):
     _, target = served(COLUMNS, {**CHROMA, "POST /collections/u-fresh/upsert": taken})
     *_, step = target.add(NewItem("f", "fresh", "t", {}), TRACE)
     assert (step.error, step.status) == (None, 409)
+
+
+@pytest.mark.parametrize("corpora", [["workers"], ["workers", "others"]])
+@pytest.mark.parametrize("path", ["/q/{corpus}", "/q"])
+def test_a_search_by_such_a_status_found_nothing(served, path, corpora):
+    text = ROWS.replace("/q/{corpus}", path).replace('"/id"', '"/id"\n    corpus = "/in"')
+    gone = [answer({"error": "no such index"}, "404 Not Found")]
+    answers = dict.fromkeys(("POST /api/q/workers", "POST /api/q"), gone)
+    answers["POST /api/q/others"] = {"results": [row("o-1", 0.5) | {"in": "others"}]}
+    _, target = served(text + "\n    ok = [404]\n", answers, corpora=tuple(corpora))
+    step = target.search(msgspec.structs.replace(ASKED, corpora=corpora), TRACE)
+    assert step.error is None
+    assert [hit.id for hit in step.answer.hits] == ["o-1"] * ("{" in path and len(corpora) > 1)
+
+
+def test_a_vector_by_such_a_status_is_none(served):
+    text = COLUMNS.replace('post = "/embed"', 'post = "/embed"\n    ok = [404]')
+    _, target = served(text, {**CHROMA, "POST /embedder/embed": None})
+    assert target.search(ASKED, TRACE).error == "embed: no answer"
 
 
 @pytest.mark.parametrize(("key", "asked"), [("", 4), ("cache = true", 1)])

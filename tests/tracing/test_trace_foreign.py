@@ -10,14 +10,16 @@ import httpx
 import pytest
 from langfuse_behaviour import FOREIGN
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
-from tcp.raw_server import RawServer
+from tcp.raw_server import RawServer, answer
 from trace_rounds import balanced, event, step, wait_for
 
 from mcstress.tracing.http.answer_limit import LARGEST_ANSWER
 from mcstress.tracing.http.delivery_outcome import read_status
 from mcstress.tracing.langfuse.answer import read_otlp
 from mcstress.tracing.langfuse.check import check_langfuse
+from mcstress.tracing.langfuse.readback import read_back
 from mcstress.tracing.langfuse.settings import LangfuseSettings
+from mcstress.tracing.notices import ThrottledWarnings
 
 ASKED = "http://127.0.0.1:9/api/public/health"
 
@@ -102,6 +104,36 @@ def test_the_advice_is_followed(trace_to, caplog):
         tracer = trace_to(said.rpartition("set LANGFUSE_URL to ")[2])
         tracer.record(event("surge"), [step("matrix.search")])
         wait_for(lambda: tracer.counts().delivered == 1)
+
+
+@pytest.mark.parametrize("version", ["2.95.9", "4.16.0"])
+@pytest.mark.parametrize("body", [b'{"data": "\xff"}', b'{"data": [{"id": "\xff', b"[" * 100_000])
+def test_a_project_in_no_json_is_said_and_no_traceback(version, body, caplog):
+    def answered(request):
+        if request.path.endswith("health"):
+            return [answer({"status": "OK", "version": version})]
+        return [answer(body)]
+
+    with RawServer(answered) as server:
+        settings = LangfuseSettings(server.url, PUBLIC_KEY, SECRET_KEY)
+        reached, said = check_langfuse(settings)
+        read = read_back(settings, "run", 1, 0.2, ThrottledWarnings(str))
+    assert (reached, read) == (False, None)
+    assert said.startswith(f"Langfuse {version} is there, but {server.url}/api/public/projects ")
+    assert f"the observations cannot be read back: {server.url}" in caplog.text
+
+
+def test_projects_of_an_old_server_in_no_text_are_none():
+    """Servers before 3 list less than the SDK insists on: their list is read once more."""
+    looks = iter([{"data": [{"id": "p"}]}, b'{"data": [{"id": "p", "name": "\xff"}]}'])
+
+    def answered(request):
+        is_health = request.path.endswith("health")
+        return [answer({"status": "OK", "version": "2.9.0"} if is_health else next(looks))]
+
+    with RawServer(answered) as server:
+        said = check_langfuse(LangfuseSettings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
+    assert said.endswith("/api/public/projects lists no project for these keys")
 
 
 def endless(head):

@@ -12,16 +12,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
-from msgspec import Meta
 
-from mcstress.metrics.event import Hit
-
-LARGEST_COUNT = 2**53
-"""Beyond it, numbers are not exact everywhere, and what adds them up no longer fits a message."""
-Count = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
+from mcstress.metrics.event import Count, Hit
 
 
 class SearchRequest(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):

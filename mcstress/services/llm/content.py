@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from mcstress.metrics.event import DECLINED
-from mcstress.services.failure_reason import clip, text_fault
+from mcstress.services.failure_reason import DECODE_ERRORS, clip, text_fault
 
 FENCE = re.compile(r"```[a-zA-Z0-9]*[ \t]*\r?\n(?P<inside>.*?)\r?\n?[ \t]*```", re.DOTALL)
 END_OF_THOUGHT = re.compile(r".*</think(?:ing)?>", re.DOTALL)
@@ -53,7 +53,7 @@ def declined(said: Said) -> str | None:
     """What rules in place of a model say that they cannot; None where they do not say so."""
     try:
         return DECLINED + _declined.decode(said.content).cannot
-    except msgspec.DecodeError:
+    except DECODE_ERRORS:
         return None
 
 

@@ -150,7 +150,7 @@ class Caller:
             if parts is not None and not self._keeps:
                 parts.append(step)
             if step.answer is None:
-                raise RequestError(f"embed: {step.error}")
+                raise RequestError(f"embed: {step.error or 'no answer'}")
             vector = step.answer
         if self._keeps:
             self.known.vectors.keep(text, vector)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from mcstress.metrics.event import LARGEST_COUNT
 from mcstress.services.target import Sizes
 from mcstress.services.toml.caller import Caller, Parts, RequestError
 from mcstress.services.toml.operation import Operation, document
 from mcstress.services.toml.plan import Plan
 from mcstress.services.toml.pointer import Pointer, PointerError, kind_of
+
+LONGEST = len(str(LARGEST_COUNT))
 
 
 def read_sizes(caller: Caller, parts: Parts) -> Sizes:
@@ -98,8 +101,8 @@ def _summed(
 
 def _number(value: Any, pointer: Pointer) -> int:
     """A size; some say it as text."""
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, str) and value.isdecimal() and len(value) <= LONGEST:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT:
         return value
     raise PointerError(f"{pointer.text or chr(34) * 2}: {kind_of(value)} where a size was due")

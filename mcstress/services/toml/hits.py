@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import chain, zip_longest
 from math import isfinite
 from typing import Any, NoReturn
 
 import msgspec
 
-from mcstress.metrics.event import HIT_TWICE, Hit
+from mcstress.metrics.event import HIT_TWICE, LARGEST_COUNT, Hit
 from mcstress.services.failure_reason import clip
 from mcstress.services.target import Found, Search
 from mcstress.services.toml.operation import document, pointer_of
@@ -214,7 +215,10 @@ def _l2(score: float) -> float:
     """Of a score that is 1 / (1 + distance)."""
     if score <= 0:
         raise PointerError(f"score: {score} where more than 0 was due, as 1 / (1 + l2) is")
-    return 1.0 / score - 1.0
+    distance = 1.0 / score - 1.0
+    if not isfinite(distance):
+        raise PointerError(f"score: {score}, whose distance is beyond all numbers")
+    return distance
 
 
 _OF_SCORE: dict[DistanceMetric, DistanceOfScore] = {
@@ -241,10 +245,9 @@ def _no_corpus(value: Any, pointer: Pointer | None) -> NoReturn:
 
 def _number(raw: Any, pointer: Pointer | None) -> float:
     """A number, or a text that is one: some servers keep their digits so."""
-    if type(raw) in (float, int) and isfinite(raw):
-        return float(raw)
-    if type(raw) is str and DECIMAL.fullmatch(raw):
-        return float(raw)
+    if type(raw) in (float, int) or (type(raw) is str and DECIMAL.fullmatch(raw)):
+        with suppress(OverflowError):  # a whole number beyond all others
+            return float(raw)
     raise PointerError(f"{_text(pointer)}: {kind_of(raw)} where a distance or score was due")
 
 
@@ -266,7 +269,7 @@ def _list(value: Any, pointer: Pointer, length: int | None) -> list[Any]:
 
 
 def _count(value: Any, pointer: Pointer) -> int | None:
-    if value is None or (type(value) is int and value >= 0):
+    if value is None or (type(value) is int and 0 <= value <= LARGEST_COUNT):
         return value
     raise PointerError(f"{_text(pointer)}: {kind_of(value)} where a count was due")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Any
@@ -46,7 +46,7 @@ def _number(text: str) -> Number:
             number = kind(value)
         except ValueError:
             continue
-        if key.strip(". ") and math.isfinite(number):
+        if key.strip(". ") and abs(number) <= sys.float_info.max:
             return Number(key.strip(), number)
     raise UsageError(f"{OPTION}: found {clip(text)!r}, {expected}")
 

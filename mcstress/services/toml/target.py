@@ -141,9 +141,9 @@ class TomlTarget(Target):
             )
             values = self._values(hits, search)
             step: Step[Any] = self.caller.send(hits.request, values, trace, read=read, name=name)
-            if step.answer is None:
-                return step
-            step.answer, step.error = self._found(hits, search, step.answer)
+            if step.error is None:  # without an answer by ``ok``: it found nothing
+                rows = step.answer or HitRows([])
+                step.answer, step.error = self._found(hits, search, rows)
             return step
 
         def work(parts: Parts) -> Found:

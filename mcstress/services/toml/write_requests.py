@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from mcstress.services.clock import CLOCK
+from mcstress.services.failure_reason import SUCCESS
 from mcstress.services.step import Step
 from mcstress.services.target import ADD, DELETE, FORGET, RECORD, NewItem, Recording
 from mcstress.services.toml.caller import STORE_QUERY, Caller, Parts, RequestError
@@ -159,6 +160,8 @@ def until_done(
     done = plan.done
     if step.error is not None:
         return step
+    if step.status not in SUCCESS and (done is None or plan.task is not None):
+        return step  # by ``ok``: the answer, with its task and its words, was not read
     if done is None:
         if plan.became is not None:
             step.answer = plan.became.of(step.answer)

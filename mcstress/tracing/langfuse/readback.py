@@ -11,6 +11,7 @@ import httpx
 import msgspec
 from tenacity import Retrying, retry_if_result, wait_exponential
 
+from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.tracing.entries import as_it_is
 from mcstress.tracing.langfuse.client import LangfuseServer
 from mcstress.tracing.langfuse.sdk import LangfuseSdk, describe
@@ -118,7 +119,7 @@ class _Reader:
         while time.monotonic() < self._until_s:
             try:
                 found = self._traces(page)
-            except (httpx.HTTPError, msgspec.DecodeError) as error:
+            except (httpx.HTTPError, *DECODE_ERRORS) as error:
                 return f"{self.server.settings.url}{TRACES}: {describe(error)}"
             number += sum(len(trace.observations) for trace in found.data)
             if page >= found.meta.total_pages:

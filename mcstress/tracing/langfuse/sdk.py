@@ -9,6 +9,7 @@ import httpx
 import msgspec
 from pydantic import ValidationError
 
+from mcstress.services.failure_reason import DECODE_ERRORS
 from mcstress.tracing.http.delivery_outcome import DeliveryFault, excerpt, keys_fault
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 PROJECTS = "/api/public/projects"
 _WRONG_KEYS = (401, 403)
 _PAGE = 1000
+_NO_JSON = (UnicodeDecodeError, RecursionError)
+"""What the SDK lets through of an answer that is no JSON."""
 
 
 class Project(msgspec.Struct):
@@ -61,7 +64,7 @@ class LangfuseSdk:
             if error.status_code in _WRONG_KEYS:
                 return keys_fault(where, str(error.body), self._peer)
             return DeliveryFault("project", where)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, *_NO_JSON) as error:
             return DeliveryFault(
                 "project", f"{self._url}{PROJECTS} cannot be read: {describe(error)}"
             )
@@ -93,7 +96,7 @@ class LangfuseSdk:
                     return number
         except self._error as error:
             return f"{self._url} answers {error.status_code}: {excerpt(str(error.body))}"
-        except (httpx.HTTPError, ValidationError) as error:
+        except (httpx.HTTPError, ValidationError, *_NO_JSON) as error:
             return f"{self._url}: {describe(error)}"
         return "there was no time to count them all"
 
@@ -101,7 +104,7 @@ class LangfuseSdk:
         """The projects as an older server lists them."""
         try:
             return msgspec.json.decode(self._http.get(PROJECTS).content, type=_Projects).data
-        except (httpx.HTTPError, msgspec.DecodeError):
+        except (httpx.HTTPError, *DECODE_ERRORS):
             return []
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from mcstress.services.failure_reason import DECODE_ERRORS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -70,7 +72,7 @@ class ReplayProgress(msgspec.Struct):
         none = cls(spool.st_size, spool.st_mtime_ns)
         try:
             found = msgspec.json.decode(path.read_bytes(), type=cls)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *DECODE_ERRORS):
             return none
         same = (found.size, found.changed_ns) == (none.size, none.changed_ns)
         return found if same else none
