@@ -20,7 +20,7 @@ from mcstress.services.target import (
     TargetSetup,
 )
 from mcstress.services.target_class import capabilities_of, make_target, target_class
-from mcstress.services.target_guard import a_kind, guard, refuse_misfits, say_unclosed
+from mcstress.services.target_guard import a_kind, guard, raised, refuse_misfits, say_unclosed
 
 SEARCH = Search("a cook", ["workers"], 2)
 ITEM = NewItem("f-1", "fresh", "a cook", {})
@@ -115,6 +115,40 @@ def test_good_steps_come_through_as_they_are_until_one_is_none():
 FOUND = Found([Hit("w-1", "workers", 0.5)])
 
 
+def test_what_is_in_order_is_not_touched():
+    class Store(Target):
+        def connect(self):
+            return type(self)(self.setup)
+
+        def close(self):
+            closed.append(self)
+
+        def add(self, _item, _trace):
+            yield self.timed("index.add", None, lambda: 1)
+
+        def record(self, recording, _trace):
+            return self.timed("playbook.record", recording, lambda: "kept")
+
+        def sizes(self):
+            return self.timed("their sizes", None, lambda: Sizes({"workers": 3}))
+
+    closed = []
+    guard(Store)
+    target = Store(TargetSetup())
+    own = target.connect()
+    assert type(own) is Store
+    assert own is not target
+    own.close()
+    assert closed == [own]
+    assert [step.error for step in target.add(ITEM, TRACE)] == [None]
+    assert target.record(RECORDING, TRACE).answer == "kept"
+    assert target.sizes().answer == Sizes({"workers": 3})
+
+
+def test_what_was_never_raised_is_told_without_a_place():
+    assert raised(ValueError("as a\nvalue")) == "raised ValueError: as a value"
+
+
 @pytest.mark.parametrize("method", [*ONE, *SEVERAL])
 def test_what_a_method_raises_is_the_reason_of_a_failed_step(method):
     def fails(_self, *_given):
@@ -140,6 +174,8 @@ def test_what_a_method_raises_is_the_reason_of_a_failed_step(method):
             Sizes({"workers": "3"}),
             "gave Sizes with corpora[...]: expected int",
         ),
+        ("sizes", "any", Sizes({"workers": -3}), "gave Sizes with corpora[...]: expected int >= 0"),
+        ("sizes", "any", Sizes({"workers": object()}), "gave Sizes with Encoding objects of type"),
     ],
 )
 def test_a_step_of_another_name_or_answer_is_failed(method, name, answer, says):
@@ -342,6 +378,8 @@ def test_each_capability_that_needs_a_method_is_one():
 
 def test_kinds_are_named_in_words():
     refuse_misfits("own", Target)
+    bound = type("Bound", (Target,), {"search": staticmethod(lambda: None)})
+    refuse_misfits("own", bound)  # what it lacks shows when it is called
     assert [a_kind(one) for one in (None, 5, "", [], OSError())] == [
         "None", "an int", "a str", "a list", "an OSError",
     ]  # fmt: skip

@@ -117,6 +117,11 @@ def test_a_batch_that_is_refused_is_one_failed_step():
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
+        (
+            'body = { ids = ["{id}"], v = ["{vector}"], meta = ["{metadata}"], flags = ["a", "b"] }',
+            "",
+            "add.batch: found 3 and no body, expected a body with lists",
+        ),
         ('["{id}"]', '"{id}"', "add.body.ids: found {id} beside batch, expected it in a list of"),
         ('["{id}"]', '["{id}", "{text}"]', "add.body.ids: found {id} beside batch"),
         ("batch = 3", "batch = 0", "add.batch: found 0"),

@@ -118,6 +118,12 @@ def test_a_memory_in_the_search_is_a_memory():
         (LEAST + RECORD, "found [record], and neither [recall] nor {namespace} in [search]"),
         (LEAST + RECALL, "my.toml: found [recall] and no [record], expected what fills it"),
         (LEAST + ADD + "item = {}\n", "found one of item and {items}, expected both"),
+        (LEAST + ADD + 'item = { a = "{nope}" }\n', "my.toml: add.item.a: found {nope}, expected"),
+        (LEAST + RECORD + 'collection = "{nope}"\n' + RECALL, "record.collection: found {nope}, ex"),
+        (
+            LEAST + RECORD + 'collection = "m_{role}"\n' + RECALL,
+            'my.toml: record.collection: found "m_{role}", expected {namespace} alone in it',
+        ),
         (
             LEAST + '[add]\npost = "/a"\n[add.done]\nget = "/t/{task}"\npointer = ""\nvalue = 1\n',
             "my.toml: add.done: found {task}, expected task in [add], its pointer",
