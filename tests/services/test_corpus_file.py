@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,22 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
     path = tmp_path / "workers.jsonl"
     path.write_text(GOOD, "utf-8-sig")
     assert [item.id for item in read_corpus(path)] == ["w-1"]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "workers.jsonl")
+    with pytest.raises(UsageError, match="found a pipe, socket or device, expected a file; expect"):
+        list(read_corpus(tmp_path / "workers.jsonl"))
+
+
+def test_several_files_are_corpora_by_their_names(tmp_path):
+    paths = [tmp_path / f"{name}.jsonl" for name in ("workers", "others")]
+    for number, path in enumerate(paths):
+        path.write_text(GOOD.replace("w-1", f"w-{number}"))
+    found = read_corpora(paths)
+    assert {name: [item.id for item in items] for name, items in found.items()} == {
+        "workers": ["w-0"], "others": ["w-1"],
+    }  # fmt: skip
 
 
 def test_two_files_of_one_corpus_are_refused(tmp_path):

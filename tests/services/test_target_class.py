@@ -154,10 +154,10 @@ def test_what_a_target_can_is_asked_with_a_connection_that_is_closed_again(own):
 
 
 def test_what_a_class_says_to_its_user_goes_through_as_it_is(own):
-    with pytest.raises(UsageError, match="^set STORE_URL$") as refused:
+    with pytest.raises(UsageError, match=r"^set STORE_URL$") as refused:
         capabilities_of("own", make_target(f"{own}:Asks", TargetSetup()))
     assert not isinstance(refused.value, ServiceRefusalError)
-    with pytest.raises(UsageError, match="^no$"):
+    with pytest.raises(UsageError, match=r"^no$"):
         asked("own", lambda: (_ for _ in ()).throw(UsageError("no")), str)
 
 

@@ -119,7 +119,7 @@ def test_a_memory_in_the_search_is_a_memory():
         (LEAST + RECALL, "my.toml: found [recall] and no [record], expected what fills it"),
         (LEAST + ADD + "item = {}\n", "found one of item and {items}, expected both"),
         (LEAST + ADD + 'item = { a = "{nope}" }\n', "my.toml: add.item.a: found {nope}, expected"),
-        (LEAST + RECORD + 'collection = "{nope}"\n' + RECALL, "record.collection: found {nope}, ex"),
+        (LEAST + RECORD + 'collection = "{nope}"\n' + RECALL, "record.collection: found {nope}"),
         (
             LEAST + RECORD + 'collection = "m_{role}"\n' + RECALL,
             'my.toml: record.collection: found "m_{role}", expected {namespace} alone in it',

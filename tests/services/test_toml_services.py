@@ -10,7 +10,9 @@ import gevent
 import msgspec
 import pytest
 from gateway_answers import TRACE
+from gevent.event import Event
 from tcp.raw_server import HOLD, answer
+from tcp.until import until
 from toml_files import ASKED, BOTH, CHROMA, COLUMNS, ROWS, bodies, row
 
 from mcstress.errors import UsageError
@@ -242,6 +244,9 @@ def test_user_and_password_are_basic_authentication(served, monkeypatch):
     [
         ('headers = { "host" = "other" }', "headers: found host, which every request has of its"),
         ('headers = { "X-Q" = "{text}" }', "headers.X-Q: found {text}, expected no placeholder"),
+        ('headers = { "X-Q" = "{nope}" }', "headers.X-Q: found {nope}, expected one of"),
+        ('headers = { "X-Q" = "a\\r\\nb" }', ": header 'X-Q': characters that no header can carry"),
+        ('token_file = "blank"', "token_file: FOLDER/blank is empty, expected a token"),
         ('token_file = "gone"', "token_file: FOLDER/gone cannot be read: No such file or"),
         ('token_file = "pipe"', "token_file: FOLDER/pipe cannot be read: found a pipe, socket or"),
         ('token_file = "wide"', "token_file: FOLDER/wide: found what is not ASCII, expected a tok"),
@@ -253,10 +258,12 @@ def test_user_and_password_are_basic_authentication(served, monkeypatch):
 def test_what_a_service_names_and_is_not_there_is_refused(served, tmp_path, line, says):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "wide").write_text("Schlüssel")
+    (tmp_path / "blank").write_text(" \n")
     text = ROWS.replace('/api"', f'/api"\n    {line}')
     with pytest.raises(UsageError) as refused:
         served(text, {}, file=str(tmp_path / "my.toml"))
-    assert f"my.toml: service.db.{says.replace('FOLDER', str(tmp_path))}" in str(refused.value)
+    says = says.replace("FOLDER", str(tmp_path))
+    assert f"my.toml: service.db{says}" in str(refused.value).replace("service.db.", "service.db")
     assert "\n" not in str(refused.value)
 
 
@@ -285,6 +292,46 @@ def test_a_tokens_file_is_read_again_once_after_a_401(served, tmp_path):
     assert other.search(ASKED, TRACE).error is None
     assert len(server.requests) == requests + 5
     other.close()
+    # A file that is being written, or is gone, is no other token.
+    good = {"third-token"}
+    for spoilt in ("", "first token", None):
+        file.unlink() if spoilt is None else file.write_text(spoilt)
+        assert target.search(ASKED, TRACE).status == 401
+    file.write_text("third-token")
+    assert target.search(ASKED, TRACE).error is None
+
+
+def test_a_connection_of_an_old_token_is_not_kept(served, tmp_path):
+    """Of several requests at once one finds the newer token, while the others are on their way."""
+    file = tmp_path / "token"
+    file.write_text("first")
+    good, waits = {"first"}, Event()
+
+    def guarded(request):
+        if request.path.endswith("others"):
+            waits.wait(5)
+        is_good = request.headers["authorization"].removeprefix("Bearer ") in good
+        said = answer({"results": []}) if is_good else answer({}, "401 Unauthorized")
+        if request.path.endswith("workers"):
+            waits.set()
+        return [said]
+
+    text = ROWS.replace('/api"', f'/api"\n    token_file = "{file}"')
+    server, target = served(
+        text, dict.fromkeys(("POST /api/q/workers", "POST /api/q/others"), guarded),
+        corpora=("workers", "others"),
+    )  # fmt: skip
+    assert target.search(BOTH, TRACE).error is None
+    assert server.connections == 2
+    waits.clear()
+    file.write_text("second")
+    good.clear()
+    good.add("second")
+    assert target.search(BOTH, TRACE).error is None
+    until(lambda: server.hangups == 2)  # those of the first token
+    assert target.search(BOTH, TRACE).error is None
+    sent = [request.headers["authorization"] for request in server.requests[-2:]]
+    assert sent == ["Bearer second"] * 2
 
 
 @pytest.mark.parametrize(

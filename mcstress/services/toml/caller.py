@@ -177,7 +177,8 @@ class Caller:
             if resolve is None:
                 raise RequestError(f"{{corpus_id}} of {corpus}: no [resolve], and it was not made")
             pointer = self.plan.corpus_ids["resolve"]
-            found = _id(self.sent(resolve, corpus, self.base(corpus=corpus), pointer), pointer)
+            said = self.sent(resolve, corpus, self.base(corpus=corpus), pointer)
+            found = _id(said, pointer, f"{resolve.name} {corpus}")
             self.known.corpus_ids[corpus] = found
         return found
 
@@ -192,14 +193,14 @@ class Caller:
         pointer = self.plan.corpus_ids.get("create")
         try:
             made = self.sent(create, corpus, self.base(corpus=corpus, dimension=dimension), pointer)
+            if pointer is not None and made is not None:
+                known.corpus_ids[corpus] = _id(made, pointer, f"{create.name} {corpus}")
         except RequestError as fault:
             if str(fault) not in known.refused:
                 known.refused.add(str(fault))
                 logger.warning("a corpus could not be made: %s", fault)
             return
         known.made.add(corpus)
-        if pointer is not None and made is not None:
-            known.corpus_ids[corpus] = _id(made, pointer)
 
     def whole(self, name: str, asked: object, work: Callable[[Parts], Answer]) -> Step[Answer]:
         """One step of all the requests that ``work`` takes down as its parts.
@@ -262,8 +263,8 @@ WHOLE = Pointer("")
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
-def _id(value: Any, pointer: Pointer) -> str:
-    """A corpus's own id."""
+def _id(value: Any, pointer: Pointer, of: str) -> str:
+    """A corpus's own id, as the request ``of`` it was answered."""
     if isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
-    raise RequestError(f"{pointer.text}: {kind_of(value)} where an id was due")
+    raise RequestError(f"{of}: {pointer.text}: {kind_of(value)} where an id was due")

@@ -153,14 +153,17 @@ class Connections:
 
     def send(self, out: Outgoing, traceparent: str | None) -> Reply:
         """The answer; a 401 is asked once more where the token's file has another token by now."""
+        version = self._version
         reply = self._sent(out, traceparent)
-        if reply.status != UNAUTHORIZED or not self._renewed():
+        if reply.status != UNAUTHORIZED or not self._renewed(version):
             return reply
         return self._sent(out, traceparent)
 
-    def _renewed(self) -> bool:
-        """Whether there is a newer token than that of these connections."""
-        if self._version == self._service.version and not self._service.renew():
+    def _renewed(self, version: int) -> bool:
+        """Whether there is a newer token than that of ``version``, which was refused."""
+        if version != self._version:  # another request of this coordinator has found out meanwhile
+            return True
+        if version == self._service.version and not self._service.renew():
             return False
         self.close()
         self._version = self._service.version
