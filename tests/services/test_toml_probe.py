@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import textwrap
 from pathlib import Path
 
 import pytest
 from tcp.raw_server import RawServer, answer
 
 from mcstress.services.target import TargetSetup
-from mcstress.services.toml.probe import MARK, Probe
+from mcstress.services.toml.probe import MARK, Probe, secret_origins
 from mcstress.services.toml.target import toml_target
 
 EXAMPLE = (Path(__file__).parents[2] / "examples" / "small_service.toml").read_text()
@@ -32,6 +33,8 @@ class Shelves:
     def __call__(self, request):
         asked = request.json()
         shelf = self.shelves.setdefault(asked.get("shelf"), [])
+        if not hasattr(self, request.path[1:]):
+            return [answer({"error": f"no {request.path}"}, "404 Not Found")]
         said = getattr(self, request.path[1:])(asked, shelf)
         return [said if isinstance(said, bytes) else answer(said)]
 
@@ -174,3 +177,169 @@ def test_a_pointer_that_finds_nothing_is_shown_with_what_is_there():
     assert "there are: id, text, about" in search.text
     failed = [one.text for one in said if one.mark == "fail"]
     assert failed[0] == "search a: /doc/key: no such key in /doc; there are: id, text, about"
+
+
+def lines(said):
+    """``mark name: …`` of each, without times."""
+    return [f"{one.mark} {one.text.splitlines()[0]}" for one in said]
+
+
+PLAIN = """
+    [service.db]
+    url = "http://127.0.0.1:18500"
+    [search]
+    post = "/find"
+    body = { shelf = "{corpus}", q = "{text}", n = "{k}" }
+    rows = "/found"
+    id = "/doc/id"
+    score = "/score"
+    metric = "cosine"
+"""
+
+
+def test_the_least_file_is_one_search_that_says_what_it_lacks():
+    said = lines(probed(Shelves(), textwrap.dedent(PLAIN)))
+    assert len(said) == 2, "nothing is written, nothing left behind"
+    assert said[0].startswith("ok search: POST http://127.0.0.1:")
+    assert said[1] == "warn search: no metadata pointer: rules of relevance see ids alone"
+
+
+def test_an_empty_corpus_is_asked_whether_it_was_loaded():
+    shelves = Shelves()
+    shelves.shelves["a"] = []
+    said = lines(probed(shelves))
+    assert "warn search: no hits; are the corpora loaded? (mcstress load)" in said
+    recorded = next(its for name, its in shelves.shelves.items() if name and name.startswith(MARK))
+    assert [one["about"]["answer"] for one in recorded] == [MARK], "an answer of our own"
+
+
+EXACT = '[exact]\npost = "/none"\nbody = { shelf = "{corpus}", q = "{text}" }\nids = "/ids"\n'
+
+
+RECORDING, ITEM = "a recording in the namespace mcstress_probe_", "mcstress_probe_"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fails", "left"),
+    [
+        # What is refused is said, and what follows from it is not tried.
+        ('[record]\npost = "/put"', '[record]\npost = "/no"', "record: HTTP 404: no /no", []),
+        ('[add]\npost = "/put"', '[add]\npost = "/no"', "add: HTTP 404: no /no", []),
+        (
+            '[recall]\npost = "/find"',
+            '[recall]\npost = "/no"',
+            "recall: HTTP 404: no /no",
+            [RECORDING],
+        ),
+        (UPDATE, UPDATE.replace("/put", "/no"), "update: HTTP 404: no /no", []),
+        (DELETE, DELETE.replace("/drop", "/no"), "delete: HTTP 404: no /no", [ITEM]),
+        (FORGET, FORGET.replace("/drop", "/no"), "record.forget: HTTP 404: no /no", [RECORDING]),
+        (FORGET, FORGET + EXACT, "exact a: HTTP 404: no /none", []),
+    ],
+)
+def test_an_operation_that_fails_is_said_and_the_others_are_tried(old, new, fails, left):
+    said = lines(probed(Shelves(), (EXAMPLE + UPDATE + DELETE + FORGET).replace(old, new)))
+    assert [one for one in said if one.startswith("fail ")] == [f"fail {fails}"]
+    tried = {one.split()[1] for one in said if "POST" in one}
+    assert {"size:", "search:", "record:", "add:"} <= tried
+    behind = [one.removeprefix("ok left behind: ") for one in said if "left behind" in one]
+    assert len(behind) == len(left)
+    assert all(map(str.startswith, behind, left)), behind
+
+
+def test_an_answer_that_never_comes_back_is_said(monkeypatch):
+    monkeypatch.setattr("mcstress.services.toml.probe.SEEN_WITHIN_S", 0.3)
+
+    class Forgetful(Shelves):
+        def put(self, asked, shelf):
+            return {}
+
+    said = lines(probed(Forgetful()))
+    assert "fail record: a0 did not come back within 10 s" in said
+    assert "warn add: a search of fresh does not find it within 10 s" in said
+
+
+COLUMNS = """
+    [service.db]
+    url = "http://127.0.0.1:18500"
+    [search]
+    post = "/columns"
+    body = { shelf = "{corpora}", q = "{text}", ns = "{namespace}" }
+    ids = "/ids"
+    metadata = "/about"
+    corpus = "/of"
+    [search.memory]
+    post = "/columns"
+    body = { shelf = "{corpora}", q = "{text}", ns = "{namespace}" }
+    [record]
+    get = "/told"
+    query = { ns = "{namespace}", q = "{text}" }
+    [size]
+    post = "/list"
+    body = {}
+    rows = "/all"
+    name = "/name"
+    size = "/n"
+"""
+
+
+def test_columns_and_lists_are_shown_with_what_leads_into_their_first_entry():
+    class Lists(Shelves):
+        def __call__(self, request):
+            if request.method == "GET":
+                return [answer("")]
+            return [answer(getattr(self, request.path[1:])(request.json(), None))]
+
+        def columns(self, *_):
+            return {"ids": ["a0", "a1"], "about": [{"of": "a"}, {"of": "a"}]}
+
+        def list(self, *_):
+            return {"all": [{"name": "a", "n": 2}]}
+
+    said = [one for one in probed(Lists(), textwrap.dedent(COLUMNS)) if "HTTP" in one.text]
+    shown = {one.text.split(":")[0]: [*map(str.strip, one.text.splitlines()[1:])] for one in said}
+    assert [*shown] == ["size", "search", "record", "search.memory"]
+    assert shown["size"][2:] == [
+        'rows /all finds a list of 1: [{"name":"a","n":2}]',
+        'name /all/0/name finds "a"',
+        "size /all/0/n finds 2",
+    ]
+    pointers = [
+        'ids /ids finds a list of 2: ["a0","a1"]',
+        'metadata /about finds a list of 2: [{"of":"a"},{"of":"a"}]',
+        'corpus /about/0/of finds "a"',
+    ]
+    assert shown["search"][2:] == pointers
+    assert shown["search.memory"][2:] == pointers, "those of [search]"
+    assert shown["record"] == [], "neither sent nor got anything"
+
+
+def test_what_is_no_json_and_what_has_no_first_entry_is_shown_as_it_came():
+    class Odd(Shelves):
+        def count(self, *_):
+            return answer("seven", content_type="text/plain")
+
+        def find(self, *_):
+            return {"found": []}
+
+    text = EXAMPLE[: EXAMPLE.index("[add]")]
+    said = [one for one in probed(Odd(), text) if "HTTP" in one.text]
+    shown = {one.text.split(":")[0]: [*map(str.strip, one.text.splitlines()[1:])] for one in said}
+    assert shown["size"][1:] == ["got seven"]
+    assert shown["search"][2:] == ["rows /found finds a list of 0: []"]
+
+
+def test_secrets_are_named_with_where_they_go(monkeypatch):
+    monkeypatch.setenv("TARGET_A", "secret-a")
+    monkeypatch.setenv("TARGET_B", "secret-b")
+    text = PLAIN.replace('18500"', '18500/api"\n    token = "TARGET_A"')
+    text += '    [service.other]\n    url = "https://other.example:444/x"\n'
+    text += (
+        '    user = "me"\n    password = "TARGET_B"\n    [service.third]\n    url = "http://c"\n'
+    )
+    target = toml_target("my.toml", textwrap.dedent(text))(TargetSetup(corpora=("a",)))
+    with contextlib.closing(target):
+        assert secret_origins(target) == [
+            "TARGET_A → http://127.0.0.1:18500",
+            "TARGET_B → https://other.example:444",
+        ]

@@ -230,12 +230,14 @@ class Probe:
             yield Shown("ok", f"update: a search sees it {seconds:.1f} s later")
 
     def _delete(self, item: NewItem, search: Search) -> Iterator[Shown]:
+        left = f"{item.id} in {item.corpus}"
+        self._left.append(left)
         if self.plan.delete is None:
-            self._left.append(f"{item.id} in {item.corpus}")
             return
         step = self.target.delete(item, self.trace)
         yield from self._told(step.error, "delete")
         if step.error is None:
+            self._left.remove(left)
             who = Item(item.id, item.corpus)
             yield from self._gone("delete", self.target.search, search, who)
 
