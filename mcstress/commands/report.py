@@ -39,9 +39,14 @@ def report_again(
     report that says more than the new one stays as it is: the new one has a name of its own.
     """
     run = read_run(file, skip_damaged=skip_damaged)
+    if isinstance(run, History) and not run.has_main:
+        raise UsageError(
+            f"{file}: found a worker's file; expected beside it the main one of its run, "
+            f"{STEM}_NNN.events.jsonl of the master, which says what was asked for"
+        )
     with blaming(run):
         document = counted_again(run)
-    paths = _paths(file, assets)
+    paths = _paths(run.path, assets)  # of a worker's file, the main one's
     kept = ""
     if said := _says_more(paths.json, document.completeness):
         kept = f"; {paths.json} said that it {said}, and stays as it is"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from left_run import LeftRun
 
-from mcstress.commands.report import counted_again
+from mcstress.commands.report import counted_again, report_again
 from mcstress.errors import UsageError
 from mcstress.evidence.store.history import read_run
 from mcstress.evidence.store.run_files import files_of_run
@@ -66,6 +66,27 @@ def test_of_a_folder_the_file_to_name_is_said(left):
         read_run(folder)
     with pytest.raises(UsageError, match=r"found a folder; expected a run's .*events.jsonl$"):
         read_run(folder.parent)
+
+
+def test_the_report_of_a_workers_file_is_that_of_its_run_and_is_named_after_it(left):
+    copies = [brought(away, left) for away in left.away.values()]
+    for copy in copies:
+        assert read_run(copy).order.paths == [left.main, *copies]
+        report_again(copy)
+    made = {path.name for path in left.main.parent.glob("*.md")}
+    assert made == {"multi_coord_stress_001.md"}
+
+
+def test_without_the_main_file_it_is_said_what_is_missing_of_the_file_that_was_named(left):
+    copies = [brought(away, left) for away in left.away.values()]
+    left.main.unlink()
+    for copy in copies:
+        with pytest.raises(UsageError) as refused:
+            report_again(copy)
+        assert str(refused.value) == (
+            f"{copy}: found a worker's file; expected beside it the main one of its run, "
+            "multi_coord_stress_NNN.events.jsonl of the master, which says what was asked for"
+        )
 
 
 @pytest.mark.parametrize("fetched", [0.5, 1.0])

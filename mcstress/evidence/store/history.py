@@ -100,8 +100,8 @@ class History:
 
     ``head`` holds what the first line says: ``run``, ``scenario`` and more; of a worker's segment
     alone only the run's uid. Of a run that ended, ``run`` and ``completeness`` are those of its
-    end. ``unfinished`` are files without a last record: their process died. ``left_out`` says which
-    files beside them are not read, and why.
+    end. ``has_main``: the main file is there. ``unfinished`` are files without a last record: their
+    process died. ``left_out`` says which files beside them are not read, and why.
     """
 
     def __init__(
@@ -110,7 +110,8 @@ class History:
         self.path = paths[0]
         self._left_out = left_out
         first = first_record(self.path)
-        if first["record"] == "run":
+        self.has_main = first["record"] == "run"
+        if self.has_main:
             self.head = {"run": first["run"], "scenario": first["scenario"], **first}
             del self.head["record"]
         else:

@@ -32,9 +32,10 @@ def files_of_run(path: Path) -> FilesOfRun:
     first = first_record(path)
     uid = _uid(first)
     stem = path.name.removesuffix(ENDING)
+    main = path
     if first["record"] == "segment":
-        stem = stem.split(".")[0]
-    main = path.with_name(stem + ENDING)
+        main = _main_of(path, uid)
+        stem = main.name.removesuffix(ENDING)
     apart = path.parent.glob(f"{STEM}_{uid}.*{ENDING}") if uid.isalnum() else ()
     found, left_out = [], []
     for one in (main, *sorted(path.parent.glob(f"{escape(stem)}.*{ENDING}"))):
@@ -47,6 +48,23 @@ def files_of_run(path: Path) -> FilesOfRun:
         if _left_out(one, uid) is None:
             _add_longer(found, one)
     return FilesOfRun(found, left_out)
+
+
+def _main_of(path: Path, uid: str) -> Path:
+    """The main file of a worker's: by its name, or, where that has the run's uid, by the uid."""
+    main = path.with_name(path.name.removesuffix(ENDING).split(".")[0] + ENDING)
+    if main.is_file():
+        return main
+    others = (one for one in sorted(path.parent.glob(f"{STEM}_*{ENDING}")) if _is_main(one, uid))
+    return next(others, main)
+
+
+def _is_main(path: Path, uid: str) -> bool:
+    try:
+        first = first_record(path)
+    except UsageError:
+        return False
+    return first["record"] == "run" and _uid(first) == uid
 
 
 def _add_longer(found: list[Path], brought: Path) -> None:
