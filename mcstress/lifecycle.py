@@ -45,8 +45,8 @@ from mcstress.master.stages import RunStage
 from mcstress.options import option
 from mcstress.process.file_limit import check_asked
 from mcstress.process.ports import check_connections
-from mcstress.services.clock import CLOCK
 from mcstress.services.http.bearer_token import TokenHosts
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.target_class import import_early
 from mcstress.settings import Settings, read_settings
 from mcstress.system_under_test import SystemUnderTest, started_system

@@ -20,7 +20,7 @@ from mcstress.metrics.event import (
     StepRecord,
     worded,
 )
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.step import Step, cut_step, part_times
 from mcstress.services.target import FATES, Found, NewItem, Recording, Search
 from mcstress.users.coordinator import Coordinator

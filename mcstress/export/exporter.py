@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from mcstress.export.families import ExportedRun, Family, families
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 if TYPE_CHECKING:
     from mcstress.evidence.run_document import RunDocument

@@ -24,7 +24,7 @@ from mcstress.load.round_places import phases_from
 from mcstress.load.schedule import ArrivalCounts, ArrivalKind, GrantedSecond, dealt
 from mcstress.metrics.arrivals import ArrivalFate, Unserved
 from mcstress.metrics.event import Scheduled, utc
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.users.phases import PHASE_FUNCTIONS, Task, asks_nothing
 from mcstress.users.phases.mix import mixed
 

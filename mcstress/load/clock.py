@@ -20,7 +20,7 @@ from gevent.event import Event as Signal
 from mcstress.load.pacer import Slot
 from mcstress.metrics.appointments import AppointmentFate, AppointmentRow
 from mcstress.metrics.event import Scheduled, utc
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.users.appointments import HANDOVERS, HOUR_MS, Appointment, Timetable, appointments
 from mcstress.users.handover_board import Recordings
 from mcstress.users.mail import Mail

@@ -29,7 +29,7 @@ from mcstress.metrics.capacity_search import CapacitySearch
 from mcstress.metrics.number_format import a_second
 from mcstress.metrics.trial_judgement import Circumstances, Watched, judged
 from mcstress.process.loop_lag import LoopSecond
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 if TYPE_CHECKING:
     from mcstress.master.run_state import RunState

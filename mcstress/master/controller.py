@@ -38,7 +38,7 @@ from mcstress.master.spawn_tracker import SpawnTracker
 from mcstress.master.stages import RunStage, WorkerStage
 from mcstress.master.worker_registry import WorkerState
 from mcstress.options import option
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.tracing.delivery_counts import counts_of
 
 TICK_S = 1.0

@@ -35,7 +35,7 @@ from mcstress.metrics.arrivals import OfferedSecond
 from mcstress.metrics.figures import Figures
 from mcstress.metrics.intervals import import_scipy
 from mcstress.metrics.number_format import plural
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 
 def recount(run: RunFile, figures: Figures) -> Counter[str]:

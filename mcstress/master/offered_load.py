@@ -22,7 +22,7 @@ from mcstress.load.schedule import (
     dealt,
 )
 from mcstress.metrics.arrivals import ArrivalTotals, OfferedSecond
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 if TYPE_CHECKING:
     from mcstress.master.run_state import RunState

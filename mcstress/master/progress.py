@@ -19,7 +19,7 @@ from mcstress.metrics.load_curve import pace
 from mcstress.metrics.number_format import a_second, milliseconds, shown
 from mcstress.metrics.overview import Overview
 from mcstress.metrics.phase import PHASES
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 logger = logging.getLogger(__name__)
 

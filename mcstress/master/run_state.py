@@ -31,7 +31,7 @@ from mcstress.master.worker_registry import WorkerRegistry, WorkerState
 from mcstress.metrics.arrivals import OfferedSecond, Unserved
 from mcstress.metrics.figures import Figures
 from mcstress.process.clock_watch import ClockWatch
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.settings import Settings
 from mcstress.system_under_test import SystemUnderTest
 from mcstress.tracing.delivery_counts import counts_of

@@ -21,7 +21,7 @@ from mcstress.master.seat_pool import Place, SeatPool
 from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.appointments import AppointmentRow, AppointmentTotals, totals
 from mcstress.metrics.number_format import shown_hour
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.users.appointments import HOUR_MS, Timetable, appointments
 from mcstress.users.run import ClockPace, Run, Seat
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcstress.metrics.event import utc
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 LEAST_S = 1.0
 """NTP moves a clock by less without setting it."""

@@ -13,7 +13,7 @@ from typing import Annotated
 import gevent
 import msgspec
 
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 TICK_S = 0.01
 MOST_LAG_MS = 5.0

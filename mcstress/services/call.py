@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from mcstress.errors import TransportError
-from mcstress.services.clock import CLOCK
 from mcstress.services.error_words import error_member, member_words
 from mcstress.services.failure_reason import (
     DECODE_ERRORS,
@@ -21,6 +20,7 @@ from mcstress.services.failure_reason import (
 from mcstress.services.gateway.schema import encode
 from mcstress.services.http.transport import Reply, Transport
 from mcstress.services.lenient_decoding import read
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.step import Step, leave_cut
 from mcstress.services.trace_context import TraceContext, new_span_id
 

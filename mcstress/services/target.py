@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Self, TypeVar, get_args
 import msgspec
 
 from mcstress.metrics.event import Count, Fate, Hit, Item
-from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
 from mcstress.services.http.bearer_token import TokenHosts
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.step import Step, leave_cut
 from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.secrets import Allowed

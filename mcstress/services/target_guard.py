@@ -18,8 +18,8 @@ from typing import Any, get_origin, get_type_hints
 import msgspec
 
 from mcstress.errors import ServiceRefusalError, UsageError
-from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import ERROR_TEXT_CHARACTERS, clip, type_fault
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.step import Step
 from mcstress.services.target import (
     ADD,

@@ -18,7 +18,7 @@ from mcstress.evidence.report.writers import Form, forms
 from mcstress.evidence.run_document import RunDocument
 from mcstress.master.report_place import FinishedRun
 from mcstress.metrics.number_format import shown_hour
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.snapshots import Snapshot
 from mcstress.web.series import all_series
 

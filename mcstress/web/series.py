@@ -15,7 +15,7 @@ from mcstress.evidence.report.sections.load import SEARCH
 from mcstress.evidence.run_document import RunDocument
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.results import SlotArm, SlotLatency, TimelineSlot
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 TIME = "time"
 PACES, CROWD = " requests per second", " users"

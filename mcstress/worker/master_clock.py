@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcstress.metrics.clock_offset import ClockOffset
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 
 class MasterClock:

@@ -12,8 +12,8 @@ from mcstress.master.completeness import completeness
 from mcstress.master.run_state import RunState
 from mcstress.metrics.event import utc
 from mcstress.process.clock_watch import ClockWatch
-from mcstress.services import clock
-from mcstress.services.clock import CLOCK
+from mcstress.services import steady_clock as clock
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.step import Step
 from mcstress.users.event_scope import EventScope
 

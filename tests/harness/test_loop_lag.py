@@ -18,7 +18,7 @@ from mcstress.process.loop_lag import (
     own_wait_s,
     p99,
 )
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 
 
 @pytest.mark.parametrize("count", [1, 2, 50, 99, 100, 101, 250])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.worker.master_clock import MasterClock
 
 

@@ -16,7 +16,7 @@ from mcstress.load.arrivals import Arrivals, ArrivalsPacer
 from mcstress.load.round_places import events_of_a_trio, phases_from
 from mcstress.load.schedule import ArrivalRate, GrantedSecond, RatePlan
 from mcstress.locust_compat import StoppableUser
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.users import phases
 from mcstress.users.phases.registry import Silent
 from mcstress.users.run import Seat

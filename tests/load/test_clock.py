@@ -16,7 +16,7 @@ from test_pacer import Context
 
 from mcstress.load.clock import ClockPacer
 from mcstress.locust_compat import StoppableUser
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.users import phases
 from mcstress.users.appointments import FIRST_MAIL, HOUR_MS, Timetable, appointments
 from mcstress.users.mail import Mail

@@ -191,7 +191,7 @@ def test_users_know_the_target_and_the_language_model_by_their_protocols_alone()
         "mcstress.services.llm.clients",
         "mcstress.services.llm.prompts",
         "mcstress.services.step",
-        "mcstress.services.clock",
+        "mcstress.services.steady_clock",
         "mcstress.services.trace_context",
         "mcstress.services.http.bearer_token",
         "mcstress.services.regular_file",

@@ -9,7 +9,7 @@ from toml_files import ASKED, BOTH, ROWS, row
 
 from mcstress.errors import UsageError
 from mcstress.metrics.event import Hit
-from mcstress.services.clock import Clock
+from mcstress.services.steady_clock import SteadyClock
 from mcstress.services.target import Found, Sizes, TargetSetup
 from mcstress.services.toml.pointer import Pointer
 from mcstress.services.toml.secrets import Allowed, parse_allowed
@@ -199,7 +199,7 @@ def test_a_clock_that_was_shifted_knows_how_far_the_wall_clock_was_set(monkeypat
     times = {"wall": 1000.0, "steady": 5.0}
     monkeypatch.setattr("time.time", lambda: times["wall"])
     monkeypatch.setattr("time.perf_counter", lambda: times["steady"])
-    clock = Clock()
+    clock = SteadyClock()
     clock.shift(2.0)
     assert clock.now_s() == 1002.0
     times.update(wall=1007.0, steady=9.0)  # four seconds later; three were put on

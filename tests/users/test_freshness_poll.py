@@ -12,8 +12,8 @@ from gevent.event import Event as Signal
 
 from mcstress.metrics.event import Hit
 from mcstress.metrics.figures import Figures
-from mcstress.services.clock import CLOCK
 from mcstress.services.llm.language_model import ModelSetup
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.step import Step
 from mcstress.services.target import Found, Target, TargetSetup
 from mcstress.users import freshness_poll

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from mcstress.metrics.event import LOOK
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.target import NewItem, Search
 from mcstress.users.changes import can_change
 from mcstress.users.coordinator import Coordinator

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import accumulate
 
 from mcstress.metrics.event import Item
-from mcstress.services.clock import CLOCK
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.target import NewItem
 from mcstress.users.coordinator import Coordinator
 from mcstress.users.event_scope import EventScope

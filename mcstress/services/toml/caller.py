@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from mcstress.services.clock import CLOCK
 from mcstress.services.concurrent_calls import wait
 from mcstress.services.failure_reason import clip
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.step import Step, leave_cut, part_times
 from mcstress.services.target import TargetSetup
 from mcstress.services.toml.operation import Operation, document

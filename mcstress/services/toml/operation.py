@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from mcstress.errors import TransportError
-from mcstress.services.clock import CLOCK
 from mcstress.services.error_words import error_member, without_lone_surrogates
 from mcstress.services.failure_reason import (
     DECODE_ERRORS,
@@ -21,6 +20,7 @@ from mcstress.services.failure_reason import (
 )
 from mcstress.services.http.request_head import JSON
 from mcstress.services.http.transport import Reply
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.step import Step, leave_cut
 from mcstress.services.toml.columns import Columns
 from mcstress.services.toml.pointer import Pointer, PointerError

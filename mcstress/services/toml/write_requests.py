@@ -8,8 +8,8 @@ from itertools import groupby, islice
 from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from mcstress.services.clock import CLOCK
 from mcstress.services.failure_reason import SUCCESS
+from mcstress.services.steady_clock import CLOCK
 from mcstress.services.step import Step
 from mcstress.services.target import ADD, DELETE, FORGET, RECORD, NewItem, Recording
 from mcstress.services.toml.caller import STORE_QUERY, Caller, Parts, RequestError

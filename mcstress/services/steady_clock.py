@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 
-class Clock:
+class SteadyClock:
     """``anchor_s`` plus ``time.perf_counter()`` is the Unix time in seconds."""
 
     def __init__(self) -> None:
@@ -37,5 +37,5 @@ class Clock:
         return time.time() - (self.now_s() - self.shifted_s)
 
 
-CLOCK = Clock()
+CLOCK = SteadyClock()
 """This process's."""
