@@ -269,6 +269,14 @@ def test_pace_is_steps_by_seconds():
     assert pace.change == pytest.approx(-0.5)
 
 
+def test_a_run_that_was_cut_off_has_no_pace():
+    file = MadeFile(ended=None)
+    file.head["metrics"] = {"errors": {"steps": 1000, "rate": 0.0}}
+    assert RunFigures(file).value("steps_per_s") is None
+    found = compare([MadeFile()], [file])
+    assert "steps_per_s" not in {one.name for one in found.figures}
+
+
 @pytest.fixture
 def from_files(tmp_path):
     """A comparison of real documents, the second one worse."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import sqrt
 
+import msgspec
 import numpy as np
 import pytest
 from made_comparison import CHECKS, SHARES, drawn_runs, made_run
@@ -117,6 +118,42 @@ def test_checks_that_b_lost_stand_in_the_order_in_which_a_has_them():
     lost = [one.check for one in compare(a, b).lost_checks]
     assert len(lost) == 4
     assert lost == [check for check in passed if check in lost]
+
+
+def test_a_check_without_an_interval_is_never_certainly_lost():
+    """A run that has none says nothing of how far its value may be by chance."""
+    a, b = side("a", QUIET[:2]), side("b", QUIET[:2], shares={"determinism": 0.5})
+    assert [one.certain for one in compare(a, b).lost_checks] == [True]
+    b[1].head["checks"] = [msgspec.structs.replace(one, ci95=None) for one in b[1].head["checks"]]
+    (lost,) = compare(a, b).lost_checks
+    assert (lost.check, lost.certain) == (CHECKS[0], False)
+    assert lost.said.endswith("2 of 2 runs of B fail it, B has 0.500: which may be chance")
+
+
+def test_a_run_that_skipped_a_check_says_nothing_of_it():
+    """Its other runs pass it, and B fails it: that is lost all the same."""
+    a, b = side("a", QUIET[:2]), side("b", QUIET[:1], shares={"determinism": 0.5})
+    a[1].head["checks"] = [
+        msgspec.structs.replace(one, verdict="skipped") for one in a[1].head["checks"]
+    ]
+    assert [one.check for one in compare(a, b).lost_checks] == [CHECKS[0]]
+
+
+def test_what_is_worse_is_unknown_where_the_load_generator_could_not_send_steps():
+    """Its own delay is in B's latencies."""
+    a, b = side("a", QUIET), side("b", [2 * speed for speed in QUIET])
+    assert compare(a, b).outcome == "regression"
+    b[0].head["faults"] = {"unsent_steps": 3}
+    found = compare(a, b)
+    assert SEARCH_P95 in found.regressions
+    assert found.outcome == "unknown"
+
+
+def test_where_no_number_of_runs_would_do_it_is_said():
+    wild = [0.01, 10_000.0, 0.02, 5_000.0]
+    found = compare(side("a", wild), side("b", wild))
+    told = next(one for one in found.unproven if SEARCH_P95 in one)
+    assert told.endswith("; not even 100 against 100 would")
 
 
 def test_a_figure_that_b_lacks_is_a_regression():

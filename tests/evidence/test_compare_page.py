@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
+from math import isnan
 
 import pytest
 from bokeh.models import Line
@@ -16,9 +17,11 @@ from run_effects import even
 
 from mcstress.cli import main
 from mcstress.evidence.compare.comparison import compare
-from mcstress.evidence.compare.page import _plots, html
+from mcstress.evidence.compare.page import BY_LOAD, _plots, html
 from mcstress.evidence.compare.render import row, summary
 from mcstress.evidence.report.plots.style import BLUE, ORANGE
+
+DETERMINISM = "Determinism by load, each run a line: mean Jaccard of its reissues."
 
 
 def page_of(a, b):
@@ -69,6 +72,42 @@ def test_each_run_is_a_line_with_its_own_percentiles():
     drawn = [one.data_source.data["value"][2] for one in lines]
     assert drawn == [run.speed.steps["matrix_search"].p95_ms for side in sides for run in side]
     assert [one.glyph.line_color for one in lines] == [BLUE] * 4 + [ORANGE] * 4
+
+
+def test_bands_of_an_offered_rate_are_drawn_at_what_was_offered():
+    """Of a band that nothing was offered in, at its lower end: it has no users to stand at."""
+    run = MadeFile()
+    search = {"matrix_search": {"count": 9, "p50_ms": 2.0, "p95_ms": 4.0}}
+    run.head["load_curve"] = [
+        {"users_from": 0, "users_to": 0, "offered_from": 8.0, "offered_to": 16.0,
+         "offered_per_s": 11.0, "latency": search, "determinism": {"mean_jaccard": 0.75}},
+        {"users_from": 0, "users_to": 0, "offered_from": 16.0, "offered_to": 32.0,
+         "latency": search, "determinism": {"mean_jaccard": None}},
+        {"users_from": 2, "users_to": 6, "latency": {}},
+    ]  # fmt: skip
+    comparison = compare([run], [MadeFile()])
+    plots = dict(_plots(comparison, [run.document], []))
+    drawn = {}
+    for caption in (BY_LOAD, DETERMINISM):
+        (line,) = (one for one in plots[caption].renderers if isinstance(one.glyph, Line))
+        drawn[caption] = line.data_source.data
+    assert drawn[BY_LOAD]["at"] == [11.0, 16.0, 2.5]  # of 2 to 3, the most that there were
+    assert drawn[BY_LOAD]["value"][:2] == [4.0, 4.0]
+    assert isnan(drawn[BY_LOAD]["value"][2])
+    assert drawn[DETERMINISM]["value"][0] == 0.75
+    assert isnan(drawn[DETERMINISM]["value"][1])
+
+
+def test_what_no_run_has_is_not_drawn():
+    """A comparison of runs that left nothing but their settings is a page all the same."""
+    runs = [MadeFile()], [MadeFile()]
+    comparison, page = page_of(*runs)
+    assert comparison.figures == []
+    drawn = dict(_plots(comparison, *([run.document for run in side] for side in runs)))
+    assert len(drawn) == 5
+    assert not any(drawn.values())
+    assert "not everything could be judged" in page or "no regression" in page
+    assert "<figure" not in page
 
 
 def compare_of(_):
