@@ -46,3 +46,11 @@ def piece_of(path: Path, offset: int) -> bytes:
     except OSError as fault:
         logger.error("the evidence cannot be sent: %s", fault)  # noqa: TRY400  (no defect)
         return b""
+
+
+def remove(path: Path) -> None:
+    """Remove evidence of which the master has a copy; where the disk refuses that, it stays."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as fault:
+        logger.warning("%s stays, though the master has a copy: %s", path, fault.strerror)

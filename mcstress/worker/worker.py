@@ -36,7 +36,7 @@ from mcstress.users.coordinator_session import (
 from mcstress.worker.master_clock import MasterClock
 from mcstress.worker.master_connection import SILENT_S, MasterConnection, MasterHeartbeat
 from mcstress.worker.recorder import Recorder
-from mcstress.worker.segment_file import open_segment, piece_of
+from mcstress.worker.segment_file import open_segment, piece_of, remove
 from mcstress.worker.worker_run import WorkerRun
 
 if TYPE_CHECKING:
@@ -367,7 +367,7 @@ class Worker:
         run = self._run
         if run is not None and run.run.uid == dismissed.run_uid:
             if dismissed.copied:
-                run.recorder.segment.path.unlink(missing_ok=True)
+                remove(run.recorder.segment.path)
             if self._connection is not None:
                 self._environment.process_exit_code = None  # it was missed, and is there again
             self._dismissed.set()
