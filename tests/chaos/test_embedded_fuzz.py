@@ -108,7 +108,7 @@ class Writers:
 
     def _request(self, kind: str, name: str):
         match kind:
-            case "play":
+            case "recording":
                 answered = {"answer_id": name, "answer_corpus": "workers", "score": 1.0}
                 body = answered | {"query_text": "a welder", "corpus": "playbook_alice"}
                 return "/v1/matrix/playbooks/record", body
