@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from math import isfinite
 from typing import Any, TypeVar
 
 import msgspec
@@ -79,7 +78,7 @@ def _as_meant(
         return msgspec.json.encode(
             _Meant(nothing_is_empty=nothing_is_empty).of(value, _due(decoder))
         )
-    except (*DECODE_ERRORS, OverflowError):
+    except DECODE_ERRORS:
         return None
 
 
@@ -136,7 +135,5 @@ class _Meant:
 
 
 def _number(value: float, due: inspect.Type) -> float | int:
-    if not isfinite(value):
-        raise OverflowError("a number out of range would be written down as null")
     is_whole = value.is_integer() and abs(value) <= LARGEST_EXACT
     return int(value) if is_whole and isinstance(due, inspect.IntType) else value

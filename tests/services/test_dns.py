@@ -204,6 +204,44 @@ def test_an_address_that_drops_packets_is_left_behind(asked, monkeypatch, dark_f
     assert asked == ["gateway.example"]
 
 
+def test_what_this_machine_is_out_of_leaves_no_address_behind(asked, monkeypatch):
+    """Of several addresses the next is tried, and the one that was not is known as before."""
+    resolved, connect, turns = gevent.socket.getaddrinfo, addresses._connected, []
+
+    def connecting(family, address, within_s):
+        turns.append(address[0])
+        if len(turns) == 1:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        return connect(family, address, within_s)
+
+    def twice(host, port, *_):
+        return [*resolved(host, port), *resolved(host, port)]
+
+    monkeypatch.setattr(gevent.socket, "getaddrinfo", twice)
+    monkeypatch.setattr(addresses, "_connected", connecting)
+    with RawServer(script([answer(b"{}")])) as server:
+        port = port_of(server)
+        assert get("gateway.example", port) == 200
+        assert len(turns) == 2
+        assert addresses.shared_among("gateway.example", port) == 2
+        # One that takes no connection, on the other hand, is left out.
+        monkeypatch.setattr(addresses, "_connected", connect)
+        addresses._known["gateway.example", port][1][:] = [
+            (socket.AF_INET, ("127.0.0.1", 9)), (socket.AF_INET, ("127.0.0.1", port)),
+        ]  # fmt: skip
+        assert [get("gateway.example", port) for _ in range(2)] == [200, 200]
+        assert addresses.shared_among("gateway.example", port) == 1
+    assert asked == ["gateway.example"] * 2, "both addresses were of one look-up"
+
+
+def test_users_are_shared_among_the_addresses_of_the_first_family_alone(monkeypatch):
+    six, four = socket.AF_INET6, socket.AF_INET
+    known = [(six, "a"), (four, "b"), (six, "c"), (four, "d"), (four, "e")]
+    for order, number in ((known, 2), (known[1:], 3)):
+        monkeypatch.setattr(addresses, "addresses", lambda *_, order=order: order)
+        assert addresses.shared_among("gateway.example", 80) == number
+
+
 def test_addresses_of_another_family_stay_behind():
     six, four = socket.AF_INET6, socket.AF_INET
     known = [(six, "a"), (six, "b"), (four, "c"), (six, "d")]

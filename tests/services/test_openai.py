@@ -246,3 +246,15 @@ def test_the_shared_format_outlives_a_coordinator():
     assert own is not llm
     own.close()
     assert msgspec.structs.asdict(llm.setup) == msgspec.structs.asdict(own.setup)
+
+
+def test_without_an_api_there_is_no_model_and_nobody_may_ask_it():
+    model = make_language_model(None, ModelSetup(url="", model=""), BoundedSemaphore(1))
+    with contextlib.closing(model.connect()) as connected:
+        for ask in (
+            lambda: connected.parse("body", TRACE),
+            lambda: connected.judge("body", HIT, TRACE),
+            lambda: connected.paraphrase("query", TRACE),
+        ):
+            with pytest.raises(NotImplementedError, match="there is no language model"):
+                ask()

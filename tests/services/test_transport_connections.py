@@ -169,6 +169,17 @@ def test_nobody_accepts_within_the_connect_time_out(transport_to):
             transport.get("/")
 
 
+def test_a_time_out_of_somebody_else_goes_through_a_connect(transport_to):
+    with full_listener() as port:
+        before = sockets_to(port)
+        transport = transport_to(base_url=f"http://127.0.0.1:{port}", connect_timeout_s=9)
+        others = gevent.Timeout.start_new(0.05)
+        with pytest.raises(gevent.Timeout) as raised:
+            transport.get("/")
+        assert raised.value is others
+        until(lambda: sockets_to(port) == before)
+
+
 def test_nobody_listens():
     with RawServer(script([HOLD])) as server:
         url = server.url

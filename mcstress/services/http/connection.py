@@ -128,7 +128,8 @@ def os_fault(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"TLS: certificate refused, {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        reason = str(error.reason or error.strerror)
+        # Without a reason where it is not OpenSSL that raised it.
+        reason = str(getattr(error, "reason", None) or error.strerror)
         return f"TLS: {TLS_WORDS.get(reason, reason)}"
     if isinstance(error, socket.gaierror):
         return f"DNS: {error.strerror}"
