@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gevent.event import Event as Flag
 
-from mcstress.tracing.observation import Observation, Score
+from mcstress.tracing.observation import Score
 from mcstress.tracing.traced_step import TracedStep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Queued: TypeAlias = TracedStep | Observation | Score
-"""What waits: a step, its bodies by reference, or what somebody made themselves."""
+Queued: TypeAlias = TracedStep | Score
+"""What waits: a step, its bodies by reference, or a score."""
 
 _OVERHEAD_BYTES = 600
 """About what an item holds in memory beside its bodies."""
@@ -35,11 +35,11 @@ class Outbox:
         self._largest_items = largest_items
         self._largest_bytes = largest_bytes
         self._post = post
-        self._chunks: list[tuple[Sequence[Queued], int]] = []
+        self._chunks: list[tuple[Sequence[TracedStep], int]] = []
         self._room = Flag()
         self._room.set()
 
-    def put(self, items: Sequence[Queued]) -> None:
+    def put(self, items: Sequence[TracedStep]) -> None:
         """Append ``items``, which came together, whether there is room or not."""
         try:
             size = sum(map(_size, items))
@@ -78,10 +78,6 @@ def _set(flag: Flag, value: bool) -> None:
         (flag.set if value else flag.clear)()
 
 
-def _size(item: Queued) -> int:
-    """About the bytes that an item holds in memory."""
-    if isinstance(item, TracedStep):
-        return len(item.request) + len(item.response) + _OVERHEAD_BYTES
-    if isinstance(item, Observation):
-        return len(item.input or "") + len(item.output or "") + _OVERHEAD_BYTES
-    return _OVERHEAD_BYTES
+def _size(step: TracedStep) -> int:
+    """About the bytes that a step holds in memory."""
+    return len(step.request) + len(step.response) + _OVERHEAD_BYTES

@@ -92,7 +92,7 @@ class Tracer:
         """Everything that belongs to this process alone."""
         self._finished = False
         self._finishing: gevent.Greenlet[..., None] | None = None
-        self._buffers: dict[int, list[Queued]] = {}
+        self._buffers: dict[int, list[TracedStep]] = {}
         self._counts = TraceCounts()
         self._notices = ThrottledWarnings(self._redact, of=self.where.title)
         self._border = ErrorBoundary(self._notices)
@@ -237,15 +237,15 @@ class Tracer:
                 return
         self._buffer(self._items(event, steps))
 
-    def _items(self, event: Event, steps: Sequence[Step[Any]]) -> list[Queued]:
+    def _items(self, event: Event, steps: Sequence[Step[Any]]) -> list[TracedStep]:
         """What is kept of ``steps``; of those that are none, that they are lost.
 
         The first that there is heads the event, the others hang under it, and a step's parts under
         the step.
         """
         worker = self._worker
-        items: list[Queued] = []
-        parts: list[Queued] = []
+        items: list[TracedStep] = []
+        parts: list[TracedStep] = []
         head: str | None = None
         for step in steps:
             try:
@@ -261,7 +261,7 @@ class Tracer:
         self._counts.made += len(parts)
         return items + parts if parts else items
 
-    def _buffer(self, items: list[Queued]) -> None:
+    def _buffer(self, items: list[TracedStep]) -> None:
         """Append to the buffer of this greenlet; a full one moves on."""
         key = id(getcurrent())
         buffer = self._buffers.get(key)
@@ -287,7 +287,7 @@ class Tracer:
             return False
         return True
 
-    def _hand_over(self, buffer: list[Queued]) -> None:
+    def _hand_over(self, buffer: list[TracedStep]) -> None:
         """Move a full buffer to the outbox, which the spool keeps from being full for long."""
         room = True
         try:
@@ -300,7 +300,7 @@ class Tracer:
 
     def _sweep(self) -> Iterator[None]:
         """Move what all buffers hold to the outbox, a little at each turn."""
-        gathered: list[Queued] = []
+        gathered: list[TracedStep] = []
         for _ in range(len(self._buffers)):
             if not self._buffers:
                 break

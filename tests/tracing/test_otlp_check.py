@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from free_ports import free_port
 from otlp_receiver import Receiver
 
 from mcstress.tracing.otlp.collector import check_otlp
@@ -30,6 +31,13 @@ def test_a_check_sends_no_span(receiver):
     assert said == f"OTLP traces: the collector at {receiver.url} takes them"
     assert receiver.stored == []
     assert len(receiver.requests) == 1
+
+
+def test_a_check_of_a_collector_that_is_not_there():
+    url = f"http://127.0.0.1:{free_port()}/v1/traces"
+    reached, told = check_otlp(OtlpSettings(url))
+    assert not reached
+    assert told == f"OTLP traces: {url} cannot be reached: [Errno 111] Connection refused"
 
 
 @pytest.mark.parametrize("status", WRONG)

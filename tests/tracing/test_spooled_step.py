@@ -93,6 +93,15 @@ def test_a_body_is_json_in_the_line_where_it_can_be():
     assert content["response"] == json.loads(response)
 
 
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("body", [b'{"a": "\xff"}', b'["\xc3"]', b'{"a": "\xc3\xbc"}'])
+def test_a_body_that_is_no_text_is_one_with_marks_in_the_line(body, answered):
+    """Nothing of the line may be what no reader of JSON takes."""
+    traced = TracedStep.of(event("surge"), step("matrix.search", response=body), "w1")
+    traced.answered = answered
+    assert spooled(traced).output == body.decode("utf-8", "replace")
+
+
 def test_a_long_body_is_cut_once():
     body = json.dumps({"text": "x" * 5000}).encode()
     traced = TracedStep.of(event("surge"), step("matrix.search", response=body, answer=1), "w1")

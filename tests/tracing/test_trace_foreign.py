@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import secrets
+import time
 
 import httpx
 import pytest
@@ -70,6 +71,11 @@ def test_what_a_real_one_answers_is_a_yes(said):
         ("https://u:p@x.example/lf/api/public/health/?a=b", "set LANGFUSE_URL to https://x.example/lf"),
         ("/lf/api/public/health", "set LANGFUSE_URL to http://127.0.0.1:9/lf"),
         ("//x.example/api/public/health", "set LANGFUSE_URL to http://x.example"),
+        (
+            "ftp://x.example/api/public/health",
+            ("it points to ftp://x.example/api/public/health, which cannot be called: "
+            "check LANGFUSE_URL"),
+        ),
         (
             "/sign-in?to=/api/public/health",
             ("it points to http://127.0.0.1:9/sign-in, which is no address of Langfuse's API: "
@@ -190,6 +196,56 @@ def test_what_comes_compressed_all_the_same_is_read():
     with RawServer(answer) as server:
         said = check_langfuse(LangfuseSettings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
     assert said.startswith("Langfuse 4.16.0 at ")
+
+
+@pytest.mark.parametrize("length", [8000, 9000])
+def test_what_is_packed_otherwise_may_be_short_only(length):
+    """How much it unpacks to is known when it is unpacked."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: {length}\r\n\r\n"
+
+    def answered(_):
+        yield head.encode() + b"x" * length
+
+    with RawServer(answered) as server:
+        said = check_langfuse(LangfuseSettings(server.url, PUBLIC_KEY, SECRET_KEY))[1]
+    assert ("an answer of more than 8,128 bytes: check LANGFUSE_URL" in said) == (length > 8128)
+
+
+def test_an_answer_without_an_end_is_not_asked_for_again(trace_to, caplog):
+    """What it is about is spooled after one try, and the score beside it after one."""
+    posts = []
+
+    def answered(request):
+        if request.method == "GET":
+            return [answer({"status": "OK", "version": "4.16.0"})]
+        posts.append(request.path)
+        return endless(HEADS["whole"])(request)
+
+    with RawServer(answered) as server:
+        assert spooled_whole(trace_to(server.url))
+    assert sorted(posts) == ["/api/public/ingestion", "/api/public/otel/v1/traces"]
+    assert f"an answer of more than {LARGEST_ANSWER:,} bytes: check LANGFUSE_URL" in caplog.text
+
+
+@pytest.mark.parametrize("version", ["2.95.9", "4.16.0"])
+def test_pages_without_an_end_are_counted_until_the_time_is_over(version, caplog):
+    traces = {"data": [{"observations": ["a"]}], "meta": {"totalPages": 10**9}}
+    observations = {"data": [], "meta": {"cursor": "more"}}
+
+    def answered(request):
+        if request.path.endswith("health"):
+            return [answer({"status": "OK", "version": version})]
+        return [answer(observations if "v2" in request.path else traces)]
+
+    with RawServer(answered) as server:
+        settings = LangfuseSettings(server.url, PUBLIC_KEY, SECRET_KEY)
+        begun = time.monotonic()
+        read = read_back(settings, "run", 1, 0.3, ThrottledWarnings(str))
+        assert time.monotonic() - begun >= 0.3
+    assert read is None
+    assert caplog.messages == [
+        "Langfuse: the observations cannot be read back: there was no time to count them all"
+    ]
 
 
 @pytest.mark.parametrize(

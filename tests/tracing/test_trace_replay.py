@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,32 @@ def test_ctrl_c_keeps_what_was_not_delivered_and_says_so(spool, tmp_path):
     assert f"{path}: {delivered} delivered, {left} left in the spool (3 of them scores): " in said
     assert said.endswith("interrupted\n")
     assert kinds(path) == (3, 600 - delivered)
+
+
+def test_without_any_time_left_nothing_is_sent_and_all_is_kept(spool):
+    path = spool(scores=3, observations=5)
+    before = path.read_bytes()
+    with StandIn() as standin:
+        outcome = replay(path, settings(standin.url), until_s=time.monotonic())
+        assert standin.requests == []
+    assert (outcome.delivered, outcome.left, outcome.left_scores) == (0, 8, 3)
+    assert outcome.fault == "there was no more time for it"
+    assert path.read_bytes() == before
+
+
+def test_scores_that_a_server_has_no_place_for_stay_in_the_spool(tmp_path):
+    """Servers before 3.53 have none on sessions; a newer one takes them later."""
+    made = [Score(name="verdict", value="pass", session_id="run-3f9c"), observation()]
+    made.append(Score(name="hit", value=1.0, trace_id=made[1].trace.id))
+    path = tmp_path / "run.spool.jsonl"
+    path.write_bytes(b"".join(encoder.encode(each) + b"\n" for each in made))
+    with StandIn("3.40.0") as standin:
+        outcome = replay(path, settings(standin.url))
+        assert (outcome.delivered, outcome.left, outcome.left_scores) == (2, 1, 1)
+    assert [entry_of(line) for line in path.read_bytes().splitlines()] == made[:1]
+    with StandIn("3.225.4") as standin:
+        assert replay(path, settings(standin.url)).delivered == 1
+        assert [score["name"] for score in standin.scores.values()] == ["verdict"]
 
 
 def test_a_missing_file_is_what_is_complained_of_first(tmp_path):
