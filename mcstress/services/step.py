@@ -24,7 +24,8 @@ class Step(msgspec.Struct, Generic[Answer], gc=False):
     nor answer. ``cut``: the end of the run came before an answer. ``resent``: the request went out
     twice (see ``Transport``). ``request`` and ``response`` are the bodies as they went over the
     wire. ``parts``: the requests that it is made of, where it is not one alone; in figures it is
-    one step, in a trace each is a span of its own.
+    one step, in a trace each is a span of its own. ``method`` is HTTP's, where ``url`` is called
+    by it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Step(msgspec.Struct, Generic[Answer], gc=False):
     cut: bool = False
     refused: bool = False
     parts: list[Step[Any]] | None = None
+    method: str = "POST"
 
 
 def part_times(parts: Iterable[Step[Any]]) -> dict[str, float]:

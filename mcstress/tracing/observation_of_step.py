@@ -83,6 +83,8 @@ def _metadata(done: StepFacts) -> dict[str, str]:
         "outcome": done.outcome,
         "url": done.url,
     }
+    if done.method != "POST":
+        metadata["method"] = done.method
     if done.contract:
         metadata["contract"] = done.contract
     if done.role:

@@ -44,6 +44,7 @@ class StepFacts(msgspec.Struct, omit_defaults=True, gc=False):
     queue_ms: float = 0.0
     head: str | None = None
     scheduled: Scheduled | None = None
+    method: str = "POST"
 
 
 class TracedStep(msgspec.Struct, gc=False):
@@ -85,6 +86,7 @@ class TracedStep(msgspec.Struct, gc=False):
                 step.queue_ms,
                 head,
                 event.scheduled or None,
+                step.method,
             ),
             step.request,
             step.response,

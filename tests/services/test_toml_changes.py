@@ -9,7 +9,7 @@ from toml_files import CHROMA, COLUMNS, ROWS
 
 from mcstress.errors import UsageError
 from mcstress.metrics.event import Item
-from mcstress.services.target import NewItem, Recording
+from mcstress.services.target import NewItem, Recording, Search
 from mcstress.services.toml.plan import Plan
 
 ITEM = NewItem("f-1", "workers", "two cooks", {"role": "cook"})
@@ -53,6 +53,15 @@ def test_an_item_is_updated_after_its_text_was_embedded(changing):
     ]
     body = {"n": INTEGERS[0], "v": [0.1, 1e-05, -3], "about": {"role": "cook"}}
     assert server.requests[-1].json() == body
+
+
+def test_a_step_has_the_method_of_its_last_request(changing):
+    _, target = changing()
+    embed, update = target.update(ITEM, TRACE)
+    assert (embed.method, update.method) == ("POST", "PUT")
+    assert target.delete(ITEM, TRACE).method == "DELETE"
+    step = target.search(Search("two cooks", ["workers"], 2), TRACE)
+    assert (step.method, [part.method for part in step.parts]) == ("POST", ["POST", "POST"])
 
 
 def test_an_item_is_deleted_by_an_id_of_the_systems_kind(changing):

@@ -119,6 +119,7 @@ def test_what_is_no_url_is_shown_as_it_is(url):
     _, found = span_of(observation(metadata={"url": url, "outcome": "ok"}))
     assert found["url.full"] == url
     assert "server.port" not in found
+    assert ("http.request.method" in found) == ("://" in url), "a class is called by no method"
 
 
 def test_what_a_schedule_and_a_contract_say_is_there_where_they_are():

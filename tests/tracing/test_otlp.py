@@ -149,6 +149,19 @@ def test_a_search_speaks_http_and_db(receiver, trace_to):
     assert attributes(resource)["deployment.environment.name"] == "stress"
 
 
+@pytest.mark.parametrize("method", ["PUT", "GET", "DELETE"])
+def test_a_request_has_its_own_method_also_after_a_replay(receiver, trace_to, method):
+    """Stores of one's own are called by more than POST."""
+    tracer = trace_to(f"http://127.0.0.1:{free_port()}/v1/traces")
+    tracer.record(event("inbox"), [step("index.update", method=method)])
+    (spool,) = tracer.finish(0.5).spools
+    assert replay(Path(spool), OtlpSettings(receiver.url)).delivered == 1
+    (span,) = receiver.spans
+    found = attributes(span)
+    assert (found["http.request.method"], found["db.operation.name"]) == (method, "update")
+    assert "mcstress.method" not in found
+
+
 def test_an_event_is_a_subtree(receiver, trace_to):
     tracer = trace_to(receiver.url)
     steps = [step(name) for name in ("observerd.inbox.record", "llm.parse_demand")]

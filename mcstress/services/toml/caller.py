@@ -232,7 +232,7 @@ class Caller:
         url = parts[-1].url if parts else self._services[self._default].url
         step: Step[Any] = Step(name, begin_s, 0.0, new_span_id(), url, _encode(asked))
         if parts:
-            step.start_s, step.parts = parts[0].start_s, parts
+            step.start_s, step.parts, step.method = parts[0].start_s, parts, parts[-1].method
             step.status = next((one.status for one in parts if one.error), parts[-1].status)
             step.resent = any(one.resent for one in parts)
             step.latency_ms = sum(part_times(parts).values())

@@ -137,6 +137,7 @@ class Operation:
         traceparent = trace.traceparent(span_id) if trace else None
         url = connections.base_url + out.path
         step: Step[Answer] = Step(name or self.name, 0.0, 0.0, span_id, url, out.body or b"")
+        step.method = out.method
         begin = time.perf_counter()
         step.start_s = CLOCK.anchor_s + begin
         try:

@@ -175,6 +175,7 @@ def until_done(
     waited: Step[Any] = Step(
         name, CLOCK.anchor_s + begin, took_ms, new_span_id(), step.url, b"", error=fault
     )
+    waited.method = done.request.method
     step.parts = [*(step.parts or []), waited]
     if fault is not None:
         step.answer, step.error = None, fault

@@ -150,8 +150,9 @@ def _attributes(observation: Observation) -> Iterator[KeyValue]:
     """The attributes of one observation."""
     about = dict(observation.metadata)
     url, status = about.pop("url", ""), about.pop("status", "")
+    method = about.pop("method", "POST")
     if url:
-        yield from _of_url(url)
+        yield from _of_url(url, method)
     yield from _of_outcome(observation, status)
     if observation.kind == "generation":
         yield from _of_chat(observation, url)
@@ -179,9 +180,13 @@ def _is_failure(status: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _of_url(url: str) -> tuple[KeyValue, ...]:
-    """What a URL says of who was called; few URLs are called again and again."""
-    found: list[tuple[str, str | int]] = [("http.request.method", "POST"), ("url.full", url)]
+def _of_url(url: str, method: str) -> tuple[KeyValue, ...]:
+    """What a URL says of who was called; few URLs are called again and again.
+
+    A target class says a name in its place, and not by what it calls.
+    """
+    found: list[tuple[str, str | int]] = [("url.full", url)]
+    found += [("http.request.method", method)] if "://" in url else []
     try:
         parts = urlsplit(url)
         found += [("server.address", parts.hostname)] if parts.hostname else []
