@@ -125,6 +125,19 @@ def test_a_batch_that_is_refused_is_one_failed_step():
         ('["{id}"]', '"{id}"', "add.body.ids: found {id} beside batch, expected it in a list of"),
         ('["{id}"]', '["{id}", "{text}"]', "add.body.ids: found {id} beside batch"),
         ("batch = 3", "batch = 0", "add.batch: found 0"),
+        # One request has one path: the others would be written where the first is.
+        ('/{corpus}/upsert"\n    batch', '/{corpus}/{id}"\n    batch', "add: found {id} beside ba"),
+        (
+            "batch = 3",
+            'query = { n = "{integer}" }\n    batch = 3',
+            "add: found {integer} beside batch, expected it in the body alone, for each",
+        ),
+        ('["{vector}"]', '"{integer}"', "add.body.v: found {integer} beside batch"),
+        (
+            next(line for line in FILE.splitlines() if "flags" in line),
+            '    item = { id = "{id}" }\n    body = { points = "{items}", at = "{text}" }',
+            "add: found {text} beside batch",
+        ),
     ],
 )
 def test_a_batch_that_cannot_be_made_is_refused(old, new, says):

@@ -11,7 +11,8 @@ from typing import Any
 from mcstress.services.toml.template import Template, TemplateError
 
 OF_EACH = frozenset(
-    {"text", "vector", "id", "metadata", "uuid", "record_uuid", "answer_id", "role"}
+    {"text", "vector", "id", "metadata", "uuid", "integer", "record_uuid", "record_integer"}
+    | {"answer_id", "role"}
 )
 """The placeholders that differ from thing to thing, wherever they are written to."""
 

@@ -73,6 +73,7 @@ class Operation:
             self._form = None if table.form is None else PairsTemplate(table.form, f"{place}.form")
         except TemplateError as error:
             raise FileError(str(error)) from None
+        self.path_needs = frozenset(self._path.needs)
         self._content_type = NDJSON if self._lines else JSON if self._form is None else FORM
         self._is_fixed_post = (
             self.method == "POST" and self._content_type == JSON and not self._path.needs

@@ -9,7 +9,7 @@ from typing import Any
 
 from mcstress.metrics.event import Fate
 from mcstress.services.target import Capabilities
-from mcstress.services.toml.columns import Columns
+from mcstress.services.toml.columns import OF_EACH, Columns
 from mcstress.services.toml.hits import HitReader
 from mcstress.services.toml.numbers import Number
 from mcstress.services.toml.operation import Operation, document, pointer_of
@@ -101,6 +101,8 @@ class WritePlan:
         if (self.item is not None) != ("items" in self.request.needs):
             raise FileError(f"{place}: found one of item and {{items}}, expected both or neither")
         self.batch = table.batch
+        if table.batch > 1:
+            self._refuse_one_for_all(place)
         self.columns = self._columns(place, table) if table.batch > 1 and not self.item else None
         if self.done and "task" in self.done.request.needs and self.task is None:
             raise FileError(
@@ -116,6 +118,14 @@ class WritePlan:
             self.reader = partial(_found, self.task)
         elif self.became is not None and self.done is None:
             self.reader = document
+
+    def _refuse_one_for_all(self, place: str) -> None:
+        """FileError where one request of several things would have what is the first one's own."""
+        outside = self.request.path_needs if self.item is None else self.request.needs
+        if own := sorted(OF_EACH & outside):
+            raise FileError(
+                f"{place}: found {{{own[0]}}} beside batch, expected it in the body alone, for each"
+            )
 
     def _columns(self, place: str, table: WriteTable) -> Columns:
         if table.body is None or table.done is not None:
