@@ -41,6 +41,9 @@ FILE = """
 """
 
 
+DONE = '\n    [add.done]\n    get = "/t"\n    pointer = ""\n    value = 1\n'
+
+
 def answers(request):
     if request.path == "/embed":
         return [answer({"vector": [float(len(request.json()["text"]))]})]
@@ -125,6 +128,12 @@ def test_a_batch_that_is_refused_is_one_failed_step():
         ('["{id}"]', '"{id}"', "add.body.ids: found {id} beside batch, expected it in a list of"),
         ('["{id}"]', '["{id}", "{text}"]', "add.body.ids: found {id} beside batch"),
         ("batch = 3", "batch = 0", "add.batch: found 0"),
+        ("    [record]\n", DONE + "    [record]\n", "add.batch: found 3 and done, expected one of"),
+        (
+            next(line for line in FILE.splitlines() if "flags" in line),
+            '    item = { id = "{id}" }\n    body = { points = "{items}" }' + DONE,
+            "add.batch: found 3 and done, expected one of them: it is waited for one thing alone",
+        ),
         # One request has one path: the others would be written where the first is.
         ('/{corpus}/upsert"\n    batch', '/{corpus}/{id}"\n    batch', "add: found {id} beside ba"),
         (

@@ -102,7 +102,7 @@ class WritePlan:
             raise FileError(f"{place}: found one of item and {{items}}, expected both or neither")
         self.batch = table.batch
         if table.batch > 1:
-            self._refuse_one_for_all(place)
+            self._refuse_one_for_all(place, table)
         self.columns = self._columns(place, table) if table.batch > 1 and not self.item else None
         if self.done and "task" in self.done.request.needs and self.task is None:
             raise FileError(
@@ -119,8 +119,13 @@ class WritePlan:
         elif self.became is not None and self.done is None:
             self.reader = document
 
-    def _refuse_one_for_all(self, place: str) -> None:
+    def _refuse_one_for_all(self, place: str, table: WriteTable) -> None:
         """FileError where one request of several things would have what is the first one's own."""
+        if table.done is not None:
+            raise FileError(
+                f"{place}.batch: found {table.batch} and done, expected one of them: it is waited "
+                "for one thing alone"
+            )
         outside = self.request.path_needs if self.item is None else self.request.needs
         if own := sorted(OF_EACH & outside):
             raise FileError(
@@ -128,10 +133,9 @@ class WritePlan:
             )
 
     def _columns(self, place: str, table: WriteTable) -> Columns:
-        if table.body is None or table.done is not None:
+        if table.body is None:
             raise FileError(
-                f"{place}.batch: found {table.batch} and "
-                f"{'done' if table.done else 'no body'}, expected a body with lists"
+                f"{place}.batch: found {table.batch} and no body, expected a body with lists"
             )
         try:
             return Columns(table.body, f"{place}.body")
