@@ -94,6 +94,7 @@ def test_a_call_that_the_end_of_the_run_cuts_leaves_its_step():
     until(lambda: begun)
     end, least_ms = gevent.GreenletExit(), (time.perf_counter() - begun[0]) * 1000
     caller.kill(end)
+    assert caller.value is end, "it goes on through the call"
     step = cut_step(end)
     assert (step.name, step.url, step.cut, step.error) == ("matrix.search", "Slow", True, None)
     assert step.latency_ms >= least_ms
