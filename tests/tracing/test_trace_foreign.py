@@ -126,7 +126,7 @@ def test_a_project_in_no_json_is_said_and_no_traceback(version, body, caplog):
         read = read_back(settings, "run", 1, 0.2, ThrottledWarnings(str))
     assert (reached, read) == (False, None)
     assert said.startswith(f"Langfuse {version} is there, but {server.url}/api/public/projects ")
-    assert f"the observations cannot be read back: {server.url}" in caplog.text
+    assert "the observations cannot be read back: " in caplog.text
 
 
 def test_projects_of_an_old_server_in_no_text_are_none():
