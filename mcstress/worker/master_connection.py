@@ -17,6 +17,9 @@ EVENTS = zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPE
 LOOK_S, LOOKS = 0.1, 10
 """libzmq tries to connect again every 0.1 s: a master that is not back within a second has ended,
 or is out of reach. Looks are counted, not time: who was frozen has news to read first."""
+MISSED_S = 1.0
+"""A green socket that libzmq did not wake, or gevent did not, looks by itself after so long; else
+after 11.6 s, in which a lost master would not be noticed."""
 SILENT_S = 15.0
 """A master answers the heartbeat of every second; one that is so long silent is gone."""
 
@@ -36,17 +39,25 @@ class MasterConnection:
         self._up, self._down = Signal(), Signal()
         self._up.set()
         self.is_lost = False
-        self._greenlets = [gevent.spawn(self._listen), gevent.spawn(self._judge)]
+        # At once: of a master that ended before libzmq was asked, it would tell nothing.
+        listening = gevent.spawn(self._listen, *self._watched())
+        judging = gevent.spawn(self._judge)
+        self._greenlets: list[gevent.Greenlet[..., None]] = [listening, judging]
 
     def close(self) -> None:
         """Watch no more."""
         gevent.killall(self._greenlets)
 
-    def _listen(self) -> None:
+    def _watched(self) -> tuple[Any, Any]:
+        """Locust's socket, and the one on which libzmq tells of it."""
+        socket = socket_of(self._runner)
+        monitor = socket.get_monitor_socket(EVENTS)
+        monitor._gevent_bug_timeout = MISSED_S  # noqa: SLF001  (pyzmq has no other way)
+        return socket, monitor
+
+    def _listen(self, socket: Any, monitor: Any) -> None:
         """Note what libzmq tells of the socket; Locust may take a new one at any time."""
         while True:
-            socket = socket_of(self._runner)
-            monitor: Any = socket.get_monitor_socket(EVENTS)
             while (event := recv_monitor_message(monitor)["event"]) != zmq.EVENT_MONITOR_STOPPED:
                 is_up = event == zmq.EVENT_CONNECTED
                 now, before = (self._up, self._down) if is_up else (self._down, self._up)
@@ -55,6 +66,7 @@ class MasterConnection:
             monitor.close(linger=0)
             while socket_of(self._runner) is socket:
                 gevent.sleep(LOOK_S)
+            socket, monitor = self._watched()
 
     def _judge(self) -> None:
         while True:

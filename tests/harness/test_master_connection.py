@@ -87,7 +87,8 @@ def test_one_that_comes_back_at_once_was_never_away(line):
     assert not line.connection.is_lost
 
 
-def test_one_that_comes_back_later_is_there_again(line):
+def go_and_come_back(line):
+    """Miss the master, and see that it is there again."""
     line.end()
     assert line.lost.wait(LONG_S)
     line.begin()
@@ -96,6 +97,10 @@ def test_one_that_comes_back_later_is_there_again(line):
         while line.connection.is_lost:
             gevent.sleep(LOOK_S)
     line.lost.clear()
+
+
+def test_one_that_comes_back_later_is_there_again(line):
+    go_and_come_back(line)
     line.end()
     assert line.lost.wait(LONG_S)
 
@@ -107,3 +112,23 @@ def test_a_new_socket_of_locusts_is_watched_too(line):
     assert not line.lost.wait(2 * LOOK_S * LOOKS)
     line.end()
     assert line.lost.wait(LONG_S)
+
+
+SOON_S = 10
+"""Less than the 11.6 s after which a green socket that missed an edge looks again by default."""
+
+
+def test_a_master_that_ended_is_missed_soon_though_the_socket_was_not_woken(line):
+    go_and_come_back(line)  # what the monitor told so far was read: it waits for the next
+    monitor = line.runner.client.socket.get_monitor_socket()
+    monitor._state_event.stop()  # as where the edge of its descriptor was missed
+    line.end()
+    assert line.lost.wait(SOON_S)
+
+
+def test_a_master_that_ended_before_any_other_greenlet_ran_is_missed_too(line):
+    line.connection.close()
+    line.runner.client.socket.disable_monitor()
+    line.connection = MasterConnection(line.runner, line.lost.set)
+    line.end()
+    assert line.lost.wait(SOON_S)
