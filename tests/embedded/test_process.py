@@ -56,7 +56,7 @@ time.sleep(600)
 """
 
 
-def wait_until(holds, timeout_s=20):
+def wait_until(holds, timeout_s=60):
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"

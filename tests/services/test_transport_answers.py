@@ -159,7 +159,7 @@ BAD_ANSWERS = {
     ),
     "silence": ([HOLD], "time-out after 0.3 s"),
     "silence in the body": ([answer(b"{}")[:-1], HOLD], "time-out after 0.3 s inside the answer"),
-    "slow drip": ([OK, *[b"X: y\r\n", 0.02] * 100], "time-out after 0.3 s inside the answer"),
+    "slow drip": ([OK, *[b"X: y\r\n", 0.02] * 3000], "time-out after 0.3 s inside the answer"),
 }
 
 
@@ -173,7 +173,7 @@ def test_a_bad_answer_is_one_reason_and_the_next_call_starts_afresh(acts, reason
         with pytest.raises(TransportError) as caught:
             fresh.post("/x", b"")
         assert re.fullmatch(reason, str(caught.value))
-        assert time.monotonic() - begin < 1.5
+        assert time.monotonic() - begin < 20, "each drop of a minute's would begin a new time-out"
         assert fresh.post("/x", b"").body == b"2"
         assert (server.connections, len(server.requests)) == (3, 3)
 

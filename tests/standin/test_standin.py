@@ -215,7 +215,7 @@ def test_it_is_a_command():
     assert subprocess.run(wrong, capture_output=True, check=False).returncode != 0
 
 
-def wait_for(condition, timeout_s=5.0):
+def wait_for(condition, timeout_s=60.0):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import gevent
 import pytest
+from gevent.event import Event as Signal
 from gevent.pool import Group
 from locust.env import Environment
 from locust.event import Events
@@ -20,6 +21,8 @@ from mcstress.users.persona import CoordinatorUser
 from mcstress.users.run import Seat
 
 BRIEF_S = 0.02
+DEADLINE_S = 60
+"""The machine may be busy."""
 
 
 class Waiter(CoordinatorUser):
@@ -34,9 +37,13 @@ class Waiter(CoordinatorUser):
     def scope(self):
         self.wait()
         self.begun = True
-        gevent.sleep(1)
+        self.may_end.wait()
 
     begun = False
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        self.may_end = Signal()
 
 
 class InterruptibleWaiter(Waiter):
@@ -46,7 +53,7 @@ class InterruptibleWaiter(Waiter):
         with self.interruptible():
             gevent.sleep(BRIEF_S)
         self.begun = True
-        gevent.sleep(1)
+        self.may_end.wait()
 
 
 Waiter.tasks = [Waiter.scope]  # in place of the round that Locust's metaclass hands down
@@ -62,7 +69,7 @@ def test_a_user_that_wakes_at_the_moment_of_the_stop_begins_nothing(kind):
     until = time.monotonic() + 2 * BRIEF_S
     while time.monotonic() < until:
         pass  # a busy process: the wait ends in the same turn of the loop as the stop
-    greenlet.join(timeout=5)
+    greenlet.join(timeout=DEADLINE_S)
     assert greenlet.ready()
     assert not user.begun
 
@@ -74,9 +81,10 @@ def test_a_user_that_is_at_something_ends_it_first(kind):
     while not user.begun:
         gevent.sleep(0.01)
     assert not user.stop()
-    greenlet.join(timeout=0.2)
+    greenlet.join(timeout=0.2)  # time for it to end, though it must not
     assert not greenlet.ready()
-    greenlet.join(timeout=5)
+    user.may_end.set()
+    greenlet.join(timeout=DEADLINE_S)
     assert greenlet.ready()
 
 
@@ -90,9 +98,10 @@ def test_a_user_may_be_asked_to_stop_twice(kind, busy):
     while busy and not user.begun:
         gevent.sleep(0.01)
     asked = [gevent.spawn(user.stop) for _ in range(2)]
-    assert len(gevent.joinall(asked, timeout=5, raise_error=True)) == 2
+    assert len(gevent.joinall(asked, timeout=DEADLINE_S, raise_error=True)) == 2
     assert not user.stop()
-    greenlet.join(timeout=5)
+    user.may_end.set()
+    greenlet.join(timeout=DEADLINE_S)
     assert greenlet.ready()
 
 
