@@ -21,7 +21,7 @@ from mcstress.services.embedded.openapi import PATH, description
 from mcstress.services.embedded.process import EmbeddedStack
 from mcstress.services.embedded.store import Store
 
-EXAMPLES, TIMEOUT_S = 100, 60
+EXAMPLES, TIMEOUT_S, IN_SHORT = 100, 60, 2
 GROWN_BYTES = 200_000_000
 SEED = 42
 
@@ -118,7 +118,7 @@ class Writers:
             case "item":
                 item = {"id": name, "vector": self._vector, "metadata": {}}
                 return "/v1/vectors/index/workers/add", {"items": [item]}
-            case _:
+            case "index":
                 return "/v1/vectors/index", {"name": name, "dimension": len(self._vector)}
 
 
@@ -134,10 +134,18 @@ def stored(folder) -> set[tuple[str, str]]:
     return found
 
 
+def test_what_was_acknowledged_outlives_kills_in_short(tmp_path, chance):
+    outlives_kills(tmp_path / "data", chance, IN_SHORT)
+
+
 @pytest.mark.chaos
 def test_what_was_acknowledged_outlives_kills_at_any_moment(tmp_path, chance):
-    folder, acknowledged = tmp_path / "data", set()
-    for trial in range(TRIALS):
+    outlives_kills(tmp_path / "data", chance, TRIALS)
+
+
+def outlives_kills(folder, chance, trials):
+    acknowledged = set()
+    for trial in range(trials):
         stack = EmbeddedStack.start(data_dir=folder, seed=SEED)
         try:
             asked = {"texts": ["a welder"]}
