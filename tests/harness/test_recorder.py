@@ -9,7 +9,7 @@ import pytest
 
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
-from mcstress.metrics.event import Event, Hit, utc
+from mcstress.metrics.event import Event, Hit, StepRecord, decoder, utc
 from mcstress.metrics.figures import Figures
 from mcstress.services.step import Step
 from mcstress.services.trace_context import new_span_id
@@ -108,3 +108,30 @@ def test_nothing_is_lost_where_users_are_killed_while_they_wait(crowded):
     assert metrics["events"]["total"] == crowded.segment.events == made == counts.made
     assert counts.scores.made == metrics["determinism"]["pairs"]
     assert (counts.pending, counts.scores.pending) == (0, 0)
+
+
+@pytest.mark.parametrize(("evidence", "kept"), [("full", 1), ("all", 1), ("none", 0)])
+def test_bodies_are_kept_where_they_are_asked_for_and_every_event_is_counted(
+    tmp_path, evidence, kept
+):
+    path = tmp_path / "events.jsonl"
+    segment = Segment(path, {"record": "segment"})
+    recorder = Recorder("w1", K, segment, parse_policy(evidence))
+    recorder.users = USERS
+    event = Event(
+        time=utc(1.0), round=1, trio=1, phase="inbox", k=K, coordinator="alice", contract="c",
+        role="r", steps=[StepRecord(name="gateway.inbox", time=utc(1.0), latency_ms=1.0)],
+    )  # fmt: skip
+    answered = Step("gateway.inbox", 1.0, 1.0, new_span_id(), NOBODY, b"asked \xff", b"answered")
+    recorder.on_event(event, [answered])
+    assert segment.events == 0, "it waits for others"
+    recorder.settle()
+    segment.close()
+    assert (recorder.events_made, recorder.figures.events, segment.events) == (1, 1, kept)
+    found = [decoder.decode(line) for line in path.read_bytes().splitlines()[1:]]
+    assert [(one.seq, one.worker, one.users) for one in found] == [(1, "w1", USERS)] * kept
+    bodies = [(one.steps[0].request, one.steps[0].response) for one in found]
+    if evidence == "full":
+        assert bodies == [("asked \ufffd", "answered")]
+    else:
+        assert "answered" not in str(bodies)

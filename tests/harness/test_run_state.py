@@ -1,12 +1,15 @@
-"""When a run is over, and for what reason."""
+"""When a run is over, and for what reason; and that its folder is there at its end."""
 
 from __future__ import annotations
 
+from shutil import rmtree
 from types import SimpleNamespace
 
 import pytest
 
+from mcstress.evidence.store.lines import first_record
 from mcstress.master.stages import RunStage
+from mcstress.metrics.event import Event, utc
 
 
 @pytest.fixture
@@ -48,3 +51,35 @@ def test_a_search_for_the_capacity_that_is_over_ends_it(state, left):
 def test_what_ends_already_has_no_second_reason(state, stage):
     state.stage = stage
     assert state.why_over(everyone_left=True) == ""
+
+
+def test_a_folder_that_was_removed_is_there_again_for_the_report(state):
+    """Of the events that were in it the count stays: the report says that they are lost."""
+    event = Event(
+        time=utc(1.0), round=1, trio=1, phase="baseline", k=8, coordinator="alice",
+        contract="c", role="r",
+    )  # fmt: skip
+    state.segment.append(event)
+    state.segment.flush()
+    assert state.segment.kept == 1
+    rmtree(state.paths.folder)
+    state.segment.flush()
+    state.ensure_report_dir()
+    assert first_record(state.paths.events)["run"]["run_uid"] == state.run.uid
+    assert (state.segment.events, state.segment.kept) == (1, 0)
+    assert "was removed during the run" in state.segment.error
+
+
+def test_a_folder_that_is_there_is_left_alone(state):
+    before = state.segment
+    state.ensure_report_dir()
+    assert state.segment is before
+
+
+def test_a_folder_that_cannot_be_made_again_is_said(state, caplog):
+    rmtree(state.paths.folder)
+    state.paths.folder.write_text("no folder")
+    before = state.segment
+    state.ensure_report_dir()
+    assert state.segment is before
+    assert "the run's folder cannot be made again: " in caplog.text

@@ -258,6 +258,38 @@ def test_without_its_master_it_makes_no_load_and_its_exit_code_is_unknown(
         worker.current_run()
 
 
+def test_a_signal_to_it_alone_hands_all_over_and_waits_until_it_may_go(worker, run, wire):
+    leaving = gevent.spawn(worker.drain_on_signal)
+    until(lambda: wire.of(messages.Drained))
+    worker._heartbeat = SimpleNamespace(is_lost=lambda _: False)
+    wire.say(messages.SendPiece(run.run.uid, 0))
+    assert not leaving.ready(), "its evidence is asked for yet"
+    wire.say(messages.Dismissed(run.run.uid, copied=False))
+    leaving.get(timeout=5)
+    assert len(wire.of(messages.Drained)) == 1
+    assert Path(run.recorder.segment.path).is_file()
+
+
+def test_a_signal_while_the_master_is_gone_waits_for_nobody(worker, run, wire, caplog):
+    gevent.spawn(worker.drain_on_signal).get(timeout=5)
+    assert wire.of(messages.Drained)
+    assert f"the master is gone; what was seen is in {run.recorder.segment.path}" in caplog.text
+
+
+def test_a_signal_before_a_run_has_nothing_to_hand_over(worker, wire):
+    worker.drain_on_signal()
+    worker.give_up()
+    assert not worker.takes_part
+    assert worker.evidence is None
+    assert wire.of(messages.Drained) == []
+
+
+def test_what_is_given_up_is_written_down(worker, run):
+    run.recorder.segment.record({"record": "last"})
+    worker.give_up()
+    assert b'"last"' in worker.evidence.read_bytes()
+
+
 def test_users_beyond_the_open_files_end_and_it_is_said_once(run, wire, caplog):
     run._most_users = 1
     user = gevent.spawn(run.lease, "alice")
