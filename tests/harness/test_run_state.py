@@ -70,10 +70,11 @@ def test_a_folder_that_was_removed_is_there_again_for_the_report(state):
     assert "was removed during the run" in state.segment.error
 
 
-def test_a_folder_that_is_there_is_left_alone(state):
+def test_a_folder_that_is_there_is_left_alone(state, caplog):
     before = state.segment
     state.ensure_report_dir()
     assert state.segment is before
+    assert "cannot be made again" not in caplog.text
 
 
 def test_a_folder_that_cannot_be_made_again_is_said(state, caplog):
