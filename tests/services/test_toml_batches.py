@@ -111,6 +111,15 @@ def test_recordings_go_together_where_their_namespace_is_one():
         assert sent(server)[0][1]["ids"] == ids[:1], "as one that is recorded alone"
 
 
+def test_recordings_without_a_collection_go_to_their_answers_corpus_which_nobody_makes():
+    create = '[create]\n    post = "/make"\n    body = { name = "{corpus}" }\n    [record]\n'
+    text = FILE.replace('    collection = "memory_{namespace}"\n', "").replace("[record]\n", create)
+    recordings = [Recording(f"q{n}", Item(f"w-{n}", "c"), "a", "cook") for n in (1, 2)]
+    with target_of(text) as (server, target):
+        assert [step.error for step in target.record_all(recordings, TRACE)] == [None]
+        assert [path for path, _ in sent(server)] == ["/c/upsert"]
+
+
 def test_a_batch_that_is_refused_is_one_failed_step():
     with target_of() as (_, target):
         (step,) = target.add_all([NewItem("bad", "workers", "x", {}), *items(1)], TRACE)

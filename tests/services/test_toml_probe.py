@@ -343,3 +343,32 @@ def test_secrets_are_named_with_where_they_go(monkeypatch):
             "TARGET_A → http://127.0.0.1:18500",
             "TARGET_B → https://other.example:444",
         ]
+
+
+def test_a_status_that_is_ok_is_no_list_out_of_order():
+    """What came with it is no answer, and is not read as one."""
+    text = textwrap.dedent(PLAIN).replace('"/find"', '"/no"') + "ok = [404]\n"
+    said = lines(probed(Shelves(), text))
+    assert said[0].startswith("ok search: POST http://127.0.0.1:")
+    assert said[0].split(", ")[0].endswith("/no: HTTP 404")
+    assert said[1:] == [
+        "warn search: no hits; are the corpora loaded? (mcstress load)",
+        "warn search: no metadata pointer: rules of relevance see ids alone",
+    ]
+
+
+def test_where_a_search_fails_after_a_deletion_it_is_not_known_whether_it_is_gone():
+    class Breaks(Shelves):
+        def drop(self, asked, shelf):
+            self.faults.add("broken")
+            return super().drop(asked, shelf)
+
+        def find(self, asked, shelf):
+            if "broken" in self.faults:
+                return answer({"error": "rebuilding"}, "503 x")
+            return super().find(asked, shelf)
+
+    said = lines(probed(Breaks(), EXAMPLE + DELETE))
+    failed = [one for one in said if one.startswith("fail ")]
+    assert failed == ["fail search fresh: HTTP 503: rebuilding"]
+    assert not [one for one in said if "gone" in one or "comes back after" in one]
