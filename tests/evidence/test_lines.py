@@ -134,3 +134,14 @@ def test_a_record_among_a_documents_events_is_a_fault(tmp_path):
     events = [encoder.encode(event()), b'{"record":"end"}', encoder.encode(event(2))]
     write_document(path, {"run": {}}, events)
     assert [one.fault for one in texts_of(path)] == ["", "found a record", ""]
+
+
+def test_a_document_that_ends_after_a_long_event_says_after_which(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "PIECE_BYTES", 500)
+    path = tmp_path / "x.json"
+    events = [encoder.encode(event(number, role="r" * 900 * number)) for number in (1, 2)]
+    write_document(path, {"run": {}}, events)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(events[1])])
+    last = [*texts_of(path)][-1]
+    assert (last.number, last.fault) == (2, "the document ends in the middle of its events")
