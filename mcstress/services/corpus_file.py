@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,8 +92,10 @@ def write_corpus(path: Path, items: Iterable[CorpusItem]) -> int:
                 file.write(msgspec.json.encode(line | _vector(item)) + b"\n")
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):  # not there any more, or never
+            partial.unlink()
     return count
 
 

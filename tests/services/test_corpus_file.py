@@ -135,3 +135,16 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         write_corpus(tmp_path / "workers.jsonl", [CorpusItem("a", "b")])
     assert [file.name for file in tmp_path.iterdir()] == ["workers.jsonl"]
+
+
+def test_what_is_cut_off_or_in_the_way_leaves_nothing(tmp_path):
+    def cut():
+        yield CorpusItem("a", "b")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_corpus(tmp_path / "workers.jsonl", cut())
+    assert [*tmp_path.iterdir()] == []
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written: Not a directory"):
+        write_corpus(tmp_path / "file" / "workers.jsonl", [CorpusItem("a", "b")])
