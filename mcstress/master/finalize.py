@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 
 import gevent
 import msgspec
+from gevent.monkey import get_original
 
 from mcstress.cluster.messages import FinishTraces
 from mcstress.errors import UsageError
@@ -81,6 +82,7 @@ def finish(controller: RunController, run: RunState) -> RunDocument:
         figures, miscounted = in_thread(lambda: _figures(run, history, len(segments)))
         run.figures = figures  # whoever looks from now on sees what the report says
         in_thread(import_scipy)
+        in_thread(import_bokeh)
         found = [*_found(run, history), *miscounted]
         kept = 0 if history is None else len(history.order)
 
@@ -177,6 +179,20 @@ def in_thread(work: Callable[[], Made]) -> Made:
     if fault is not None:
         raise fault
     return cast("Made", made)
+
+
+def import_bokeh() -> None:
+    """Import it, with a lock of the system's for the ids of its models.
+
+    Reports are drawn in threads, at the same time as other reports and the live page. Where threads
+    contend for one of gevent's locks, one that waits is at times never woken (gevent#2013), and its
+    report would never be there. This lock is held for an addition.
+    """
+    from bokeh.util import serialization  # noqa: PLC0415  (a second; a worker never needs it)
+
+    native = get_original("threading", "Lock")
+    if not isinstance(serialization._simple_id_lock, type(native())):  # noqa: SLF001  (no other way)
+        serialization._simple_id_lock = native()  # noqa: SLF001  (likewise)
 
 
 def read_back(run: RunState) -> History | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gevent
 import pytest
+from bokeh.util.serialization import make_id
 from locust import constant, task
 from locust.env import Environment
 from locust.event import Events
 from standin.process import Standin
 
 from mcstress.commands.check import parse
-from mcstress.evidence.report.plots import style
 from mcstress.lifecycle import Lifecycle
+from mcstress.master.finalize import import_bokeh
 from mcstress.users.coordinator_session import coordination_hook
 from mcstress.users.persona import AliceUser, BobUser, CarolUser
 
@@ -103,9 +104,10 @@ def test_what_a_class_has_of_its_own_is_called_and_its_seat_goes_back(runs):
 
 def test_drawing_in_several_threads_loses_nobody_who_waits_for_an_id():
     """Two reports at once, and the live page on the main thread: Bokeh has one lock for all ids."""
+    import_bokeh()
 
     def draw():
-        return len({style.serialization.make_id() for _ in range(IDS)})
+        return len({make_id() for _ in range(IDS)})
 
     pool = gevent.get_hub().threadpool
     drawing = [pool.spawn(draw), pool.spawn(draw)]

@@ -20,13 +20,6 @@ from bokeh.models import (
 )
 from bokeh.models.annotations import Legend
 from bokeh.plotting import figure
-from bokeh.util import serialization
-from gevent.monkey import get_original
-
-# Each model takes this lock for its id. Reports are drawn in threads, at the same time as other
-# reports or the live page, and where threads contend for one of gevent's locks, one that waits is
-# at times never woken (gevent#2013): the report would never be there.
-serialization._simple_id_lock = get_original("threading", "Lock")()  # noqa: SLF001  (no other way)
 
 BLUE, ORANGE, GREEN, RED = "#3b7dd8", "#dd8438", "#2f9e77", "#d0504a"
 PURPLE, TEAL, PINK, GREY = "#8a63c9", "#3aa6b9", "#c9629b", "#808893"
