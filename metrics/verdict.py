@@ -212,7 +212,7 @@ def _judge(
         return _outcome(check, "skipped", reason, seen)
     if reason := seen.shortage(check.needs):
         return _outcome(check, "unknown", reason, seen)
-    if phases.starved and check.metric.startswith(WAITS):
+    if phases.starved and check.metric.startswith(WAITS) and not _holds_at_none(check, seen):
         return _while_starved(check, seen, metric, phases.starved)
     if seen.value is None:
         return _without_value(check, seen, metric)
@@ -226,6 +226,15 @@ def _judge(
         reason += f"{check.threshold:g}"
         reason += f"; {settled_by(enough, seen.questions, seen.there_are)}" if enough else ""
     return _outcome(check, "pass" if held else "fail", reason, seen, enough)
+
+
+def _holds_at_none(check: Check, seen: Measured) -> bool:
+    """Whether nothing was missed or cut, and none may be: what is the generator's own only adds."""
+    return (
+        seen.value == 0
+        and not check.metric.startswith("latency.")
+        and check.operator in ("==", "<", "<=")
+    )
 
 
 def _while_starved(

@@ -272,3 +272,28 @@ def test_every_figure_of_a_schedule_is_in_a_result_of_one():
                 found = found[key]
             assert found is not None, name
             assert metric.samples in METRICS
+
+
+@pytest.mark.parametrize(
+    ("asked", "missed", "verdict"),
+    [
+        ("arrivals.missed == 0", 0, "pass"),
+        ("arrivals.missed < 5", 0, "pass"),
+        ("arrivals.missed > 0", 0, "unknown"),
+        ("arrivals.missed == 0", 3, "unknown"),
+        ("arrivals.missed < 5", 3, "unknown"),
+        ("latency.response.all.p95_ms < 1000", 0, "unknown"),
+    ],
+)
+def test_that_nothing_was_missed_is_known_though_the_generator_was_late(asked, missed, verdict):
+    figures, check = Figures(8), parse_check(asked)
+    figures.add_all([event(n, 10.0, rate=10.0, begin_s=1000.0 + n / 10) for n in range(100)])
+    totals = ArrivalTotals(offered=100 + missed, begun=100, missed=missed, cut=0, unknown=0)
+    seconds = [OfferedSecond(1000 + n, 10.0, 10) for n in range(10)]
+    starved = Starved("the generator was late")
+    offered = Offered(seconds, rows(*[10_000] * missed), totals, starved=starved)
+    results = figures.result([(1000, 1), (1009, 1)], offered=offered, checks=[check])
+    (outcome,) = evaluate(
+        [check], results, selected_phases=["baseline"], complete=True, starved=starved
+    )
+    assert outcome.verdict == verdict, outcome.reason
