@@ -312,9 +312,7 @@ class WorkerPart(msgspec.Struct, kw_only=True):
         float | None, says("the most that its times are wrong by; null as for clock_offset_s")
     ] = None
     seconds_watched: Annotated[int, says("seconds in which it looked whether it kept up")] = 0
-    seconds_saturated: Annotated[
-        int, says("of them, those in which its own timer was late or its core was taken")
-    ] = 0
+    seconds_saturated: Annotated[int, says("of them, with its timer late or its core taken")] = 0
     own_wait_s: Annotated[
         float | None, says("how long it can have kept events waiting in those; null: not stated")
     ] = None

@@ -70,8 +70,8 @@ def collect(controller: RunController, run: RunState, part: WorkerState) -> None
         is_own = _is_own(path, part)
         if is_own and path.stat().st_size == size:
             return
-        # On a disk that both see, late, what was fetched takes the place of the worker's own file:
-        # it is no copy, which the worker may remove its own for.
+        # On a disk that both see, late, what was fetched takes the place of the worker's own file.
+        # That is not a copy: the worker must not remove its file then.
         part.copied = _fetch(controller, run, part, size) and not is_own
 
 

@@ -248,9 +248,9 @@ VECTOR = [1.0] * DIMENSION
     [
         ([("a", VECTOR, b"{}"), ("a", VECTOR, b"{}")], 'items[1].id: found "a" twice'),
         ([("a", [1.0], b"{}")], f"items[0].vector: found 1 numbers, expected {DIMENSION}"),
-        ([("a", [0.0] * DIMENSION, b"{}")], "items[0].vector: its length is no positive number"),
+        ([("a", [0.0] * DIMENSION, b"{}")], "items[0].vector: its norm is not a positive number"),
         ([("a", VECTOR, b"{}"), ("b", [1e308] * DIMENSION, b"{}")],
-         "items[1].vector: its length is no positive number"),
+         "items[1].vector: its norm is not a positive number"),
         ([("a", VECTOR, b"[]")], "items[0].metadata: Expected `object`, got `array`"),
         ([("a", VECTOR, b'{"a":"%s"}' % (b"x" * 16384))],
          "items[0].metadata: found 16392 bytes, expected at most 16384"),

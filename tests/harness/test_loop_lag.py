@@ -84,7 +84,7 @@ def test_what_can_be_a_process_own_is_its_work_and_what_held_it_up(
 
 @pytest.mark.parametrize("pause_s", [0.004, 0.025])
 def test_pauses_are_not_told_as_less_than_they_were_even_those_shorter_than_a_tick(pause_s):
-    """They lie anywhere between ticks; what this thread does besides is no part of ``paused_s``."""
+    """Pauses begin anywhere between two ticks; ``paused_s`` counts only the pauses."""
     lag, seconds, waits = LoopLag(), [], np.random.default_rng(7)
     original_sleep = get_original("time", "sleep")
     paused_s = 0.0

@@ -92,7 +92,7 @@ def test_without_a_terminal_nothing_is_shown_unless_json_is_asked_for():
 
 
 def test_the_last_glance_has_the_runs_own_totals(made_run):
-    """What its report takes is no part of its length, and who has left was there."""
+    """The time of its report does not count, and users who have left do."""
     shown = []
     display = SimpleNamespace(show=shown.append, close=lambda: None)
     made_run.started_s, made_run.ended_s = 1000.0, 1020.0

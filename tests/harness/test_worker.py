@@ -164,7 +164,7 @@ def test_its_file_goes_over_piece_by_piece_and_is_removed_once_it_was_copied(run
 def test_a_file_that_cannot_be_removed_keeps_no_worker_from_going(worker, run, wire, caplog):
     path = Path(run.recorder.segment.path)
     path.unlink()
-    path.mkdir()  # what no unlink removes, whoever asks
+    path.mkdir()  # unlink cannot remove a folder, not even as root
     wire.say(messages.Dismissed(run.run.uid, copied=True))
     assert f"{path} stays, though the master has a copy: " in caplog.text
     assert worker._dismissed.is_set()

@@ -128,7 +128,7 @@ OWN = """
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """A module with classes; nobody has imported it yet."""
+    """A module with classes that is not imported yet."""
     (tmp_path / "early_store.py").write_text(textwrap.dedent(OWN))
     monkeypatch.syspath_prepend(str(tmp_path))
     yield "early_store"

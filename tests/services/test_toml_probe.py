@@ -346,7 +346,7 @@ def test_secrets_are_named_with_where_they_go(monkeypatch):
 
 
 def test_a_status_that_is_ok_is_no_list_out_of_order():
-    """What came with it is no answer, and is not read as one."""
+    """The body of a failed answer is not read as an answer."""
     text = textwrap.dedent(PLAIN).replace('"/find"', '"/no"') + "ok = [404]\n"
     said = lines(probed(Shelves(), text))
     assert said[0].startswith("ok search: POST http://127.0.0.1:")

@@ -292,7 +292,7 @@ def test_a_tokens_file_is_read_again_once_after_a_401(served, tmp_path):
     assert other.search(ASKED, TRACE).error is None
     assert len(server.requests) == requests + 5
     other.close()
-    # A file that is being written, or is gone, is no other token.
+    # While the file is written, or missing, the old token stays in use.
     good = {"third-token"}
     for spoilt in ("", "first token", None):
         file.unlink() if spoilt is None else file.write_text(spoilt)

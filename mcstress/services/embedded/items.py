@@ -75,7 +75,7 @@ def unit_rows(vectors: NDArray[np.float64]) -> Matrix:
     without = np.flatnonzero((lengths == 0) | ~np.isfinite(lengths))
     if without.size:
         raise RefusalError(
-            BAD_REQUEST, f"items[{without[0]}].vector: its length is no positive number"
+            BAD_REQUEST, f"items[{without[0]}].vector: its norm is not a positive number"
         )
     units: Matrix = (vectors / lengths).astype(np.float32)
     return units
