@@ -17,6 +17,7 @@ from locust.env import Environment
 from mcstress.cluster.messages import EVENTS_A_SECOND
 from mcstress.evidence.store.policy import parse_policy
 from mcstress.evidence.store.segment import Segment
+from mcstress.locust_compat import log_requests_at_once
 from mcstress.metrics.event import Event
 from mcstress.services.gateway.target import GatewayTarget
 from mcstress.services.llm.language_model import ModelSetup
@@ -45,6 +46,7 @@ def coordinators(
     target = GatewayTarget(run.target_setup)
     made = SimpleNamespace(run=run, corpus_sizes=lambda _: sizes, target=target)
     context = cast("WorkerContext", made)
+    log_requests_at_once(environment)
     coordination_hook(environment).add_listener(recorded(run, folder))
     personas = run.scenario.personas
     return [

@@ -96,6 +96,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> Lifecycle:
     raise_nofile_limit()
     disable_greenlet_tree()
     tune_gc(environment)
+    locust_compat.log_requests_at_once(environment)
     lifecycle = Lifecycle(environment, runner)
     Interrupts(lifecycle)
     beat(lifecycle, option(environment, "heartbeat"))

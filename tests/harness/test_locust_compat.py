@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import gevent
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from locust import argument_parser
+from locust import stats as locust_stats
 from locust.env import Environment
 from locust.event import Events
 from locust.rpc import Message
+from locust.stats import RequestStats
 from stranger import Stranger, until
 
 from mcstress import locust_compat
+from mcstress.services.step import Step
+from mcstress.users.coordinator_session import Reporter
 
 
 def test_a_worker_builds_its_parser_once_for_all_spawn_messages(monkeypatch):
@@ -66,3 +75,82 @@ def test_of_a_message_that_is_far_too_large_nothing_is_taken_in(monkeypatch):
     assert (sender, message.type) == ("stranger", "client_ready")
     server.close(linger=0)
     server.socket.context.term()
+
+
+REQUESTS = st.lists(
+    st.tuples(
+        st.sampled_from(["search", "record"]),
+        st.none() | st.floats(0, 20_000) | st.integers(0, 20_000),
+        st.integers(0, 10_000),
+        st.sampled_from([0.0, 0.25, 1.0, 3.0, 25.0]),  # seconds since the one before
+    ),
+    max_size=30,
+)
+
+
+def entries_of(stats):
+    """All that Locust holds of the requests, whoever counted them."""
+    held = {}
+    for key, entry in {"total": stats.total, **stats.entries}.items():
+        held[key] = {name: value for name, value in vars(entry).items() if name != "stats"}
+    return held
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+@given(requests=REQUESTS)
+def test_requests_are_counted_as_locust_counts_them(is_cached, requests):
+    """``is_cached``: with the copies that the web UI's current percentiles are made of."""
+    clock = SimpleNamespace(now=1_790_000_000.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locust_stats.time, "time", lambda: clock.now)
+        locusts, ours = (RequestStats(use_response_times_cache=is_cached) for _ in range(2))
+        locust_compat.log_requests_at_once(SimpleNamespace(stats=ours))
+        for name, response_time, length, later_s in requests:
+            clock.now += later_s
+            for stats in (locusts, ours):
+                stats.log_request("POST", name, response_time, length)
+        assert entries_of(ours) == entries_of(locusts)
+
+
+def test_a_rounding_of_the_users_own_is_used(monkeypatch):
+    """Locust's documentation says that this function may be replaced."""
+    environment = Environment(events=Events())
+    locust_compat.log_requests_at_once(environment)
+    monkeypatch.setattr(locust_stats, "bucket_response_time", lambda _: 7)
+    environment.stats.log_request("POST", "search", 1234.5, 10)
+    assert dict(environment.stats.total.response_times) == {7: 1}
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_locusts_statistics_are_told_the_same_whether_somebody_else_listens_or_not(is_heard):
+    environment = Environment(events=Events())
+    environment.create_local_runner()
+    report = Reporter(environment, SimpleNamespace(context=dict, environment=environment))
+    heard = []
+    if is_heard:  # as late as that: a listener may come at any time
+        environment.events.request.add_listener(lambda **told: heard.append(told))
+    good = Step("search", 1.0, 12.5, "ab", "http://x", b"", b"four")
+    bad = Step("search", 2.0, 30.0, "cd", "http://x", b"", error="HTTP 500")
+    report(good)
+    report(bad)
+    entry = environment.stats.entries["search", "POST"]
+    assert (entry.num_requests, entry.num_failures, entry.total_content_length) == (2, 1, 4)
+    assert (entry.min_response_time, entry.max_response_time) == (12.5, 30.0)
+    assert [error.occurrences for error in environment.stats.errors.values()] == [1]
+    assert [told["response"] for told in heard] == ([good, bad] if is_heard else [])
+
+
+def test_where_nobody_else_listens_the_event_is_not_fired(monkeypatch):
+    """It would cost twice as much as Locust's statistics themselves."""
+    environment = Environment(events=Events())
+    environment.create_local_runner()
+    report = Reporter(environment, SimpleNamespace(context=dict, environment=environment))
+    monkeypatch.setattr(environment.events.request, "fire", lambda **_: pytest.fail("fired"))
+    report(Step("search", 1.0, 12.5, "ab", "http://x", b""))
+    assert environment.stats.total.num_requests == 1
+
+
+def test_no_runner_and_listeners_without_a_name_are_no_statistics():
+    environment = Environment(events=Events())
+    environment.events.request.add_listener(SimpleNamespace())
+    assert locust_compat.statistics_listener(environment) is None

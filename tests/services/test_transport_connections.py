@@ -80,7 +80,7 @@ def test_a_request_that_came_after_the_end_is_sent_again_at_once(monkeypatch, tr
         transport.post("/x", b"")
         until(lambda: transport._idle._stream.readable)
         # As where two requests follow each other faster than the hub looks.
-        unseen = property(lambda connection: connection._keep_alive)
+        unseen = property(lambda connection: connection.keep_alive)
         monkeypatch.setattr(transport_connection.Connection, "reusable", unseen)
         assert transport.post("/x", b"").body == b"2"
         assert (server.connections, len(server.requests)) == (2, 2)

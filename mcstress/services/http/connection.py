@@ -35,16 +35,17 @@ class DeadlineError(Exception):
 class Connection:
     """A stream, and a parser while an answer is due on it.
 
-    After any exception it is dirty, and only fit to be closed.
+    After any exception it is dirty, and only fit to be closed. ``keep_alive``: the last answer was
+    whole, and did not say that the connection ends with it.
     """
 
-    __slots__ = ("_keep_alive", "_size_limit_bytes", "_stream", "_timeout_s", "_timer")
+    __slots__ = ("_size_limit_bytes", "_stream", "_timeout_s", "_timer", "keep_alive")
 
     def __init__(self, stream: Stream, timeout_s: float, size_limit_bytes: int) -> None:
         self._stream = stream
         self._timeout_s = timeout_s
         self._size_limit_bytes = size_limit_bytes
-        self._keep_alive = False
+        self.keep_alive = False
         # A stopped timer of libev, and so gevent.Timeout, starts again with what was left of it;
         # only one that repeats can be had again in full.
         self._timer = get_hub().loop.timer(timeout_s, timeout_s)
@@ -52,13 +53,13 @@ class Connection:
     @property
     def reusable(self) -> bool:
         """Whether another request may go out: nothing came in that nobody asked for, no end."""
-        return self._keep_alive and not self._stream.readable
+        return self.keep_alive and not self._stream.readable
 
     def exchange(self, request: bytes) -> Reply:
         """The answer to ``request``, complete within the time-out."""
         parser = _spare.pop() if _spare else ReplyParser()
         parser.begin(self._size_limit_bytes)
-        self._keep_alive = False
+        self.keep_alive = False
         self._timer.again(getcurrent().throw, DeadlineError, update=True)
         stream, is_whole = self._stream, False
         try:
@@ -89,7 +90,7 @@ class Connection:
             if not is_whole:
                 parser.discard()
         reply = parser.reply()
-        self._keep_alive = parser.keep_alive
+        self.keep_alive = parser.keep_alive
         if parser.keep_alive and len(_spare) < SPARE_PARSERS:
             parser.let_go()
             _spare.append(parser)

@@ -129,7 +129,10 @@ class ReplyParser:
 
     def reply(self) -> Reply:
         """The answer, which is complete."""
-        return self._head(b"".join(self._body))
+        body = b"".join(self._body)
+        if self._interims:
+            return self._head(body)
+        return Reply(self._llhttp.get_status_code(), body, b"".join(self._heads))  # without a call
 
     def _head(self, body: bytes = b"") -> Reply:
         """The answer so far, without its body."""

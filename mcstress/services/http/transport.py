@@ -65,9 +65,10 @@ class Transport:
         heads, key = self._target.heads, ("POST", path)
         # ``get``: of a subclass of dict, brackets take four times as long.
         head = heads.get(key) or heads[key]
-        rest = f"Content-Length: {len(body)}\r\n\r\n"
         if traceparent:
-            rest = f"traceparent: {traceparent}\r\n{rest}"
+            rest = f"traceparent: {traceparent}\r\nContent-Length: {len(body)}\r\n\r\n"
+        else:
+            rest = f"Content-Length: {len(body)}\r\n\r\n"
         return self._call(b"".join((head, rest.encode(), body)))
 
     def get(self, path: str, traceparent: str | None = None) -> Reply:
@@ -125,7 +126,7 @@ class Transport:
         except BaseException:
             connection.close()
             raise
-        if connection.reusable and self._idle is None:
+        if connection.keep_alive and self._idle is None:  # what comes until then is seen next time
             self._idle = connection
             self._idle_since_s = time.perf_counter()
         else:
