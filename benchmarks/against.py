@@ -2,8 +2,10 @@
 
 OTHER is a checkout of an earlier state (``git worktree add ../before COMMIT``); it needs no
 environment of its own. Prints, for each NAME, the ratio of this checkout's CPU time to the other's:
-the median of nine interleaved pairs, with its 95 % interval from their order alone. Each half of a
-pair is a process of its own, so that the memory layout of one process does not decide.
+the median of nine interleaved pairs, with its 95 % interval from their order alone. The halves of a
+pair are two new processes, so that the memory layout of one does not decide. They take turns, nine
+each, and a pair's ratio is the median of its turns': a machine whose speed changes from one minute
+to the next changes both.
 
 Beside it stands the ratio of the instructions, where ``perf`` can count them (few virtual machines
 let it) or Valgrind is installed, which takes two minutes a NAME. It is the same to a part in a
@@ -24,7 +26,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,7 @@ from benchmarks.step import fixed_server
 
 HERE = Path(__file__).parents[1]
 HALF = Path(__file__).with_name("against_half.py")
-PAIRS = 9
+PAIRS = TURNS = 9
 NAMES = (
     "step",
     "search",
@@ -54,7 +56,11 @@ ALWAYS = {"question", "found"}
 CPU_ONLY, INSTRUCTIONS_ONLY = "--cpu", "--instructions"
 NUMBERS = (1000, 3000)
 """Events or steps whose instructions are counted, each in a process of its own."""
-SAME_FOR_BOTH = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": ""}
+SAME_FOR_BOTH = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "",
+    "OPENBLAS_NUM_THREADS": "1",  # threads that wait for work spin, and count
+}
 COUNTERS = {
     "perf": (["stat", "-x,", "-e", "instructions:u"], r"^(\d+),.*instructions"),
     "valgrind": (
@@ -65,34 +71,55 @@ COUNTERS = {
 """What counts the instructions of a command: its arguments, and where it says their number."""
 
 
-def run_half(checkout: Path, *arguments: str, under: list[str]) -> tuple[str, str]:
-    """What the half says of ``checkout``, and what the command says that it runs ``under``."""
-    done = subprocess.run(
+def half(checkout: Path, *arguments: str, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """A half of ``checkout``, whatever it is to run ``under``."""
+    return subprocess.Popen(
         [*under, sys.executable, "-P", str(HALF), *arguments],  # -P: not from the file's own folder
         cwd=checkout,
         env=os.environ
         | {"PYTHONPATH": str(checkout), "EVENTS": events_for(checkout, arguments[0])}
         | SAME_FOR_BOTH,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
-    if done.returncode:
-        sys.exit(f"{checkout}, {arguments[0]}: {done.stderr}")
-    return done.stdout, done.stderr
+
+
+def run_half(checkout: Path, *arguments: str, under: Sequence[str] = ()) -> tuple[str, str]:
+    """What the half says of ``checkout``, and what the command says that it runs ``under``."""
+    process = half(checkout, *arguments, under=under)
+    said, wrong = process.communicate()
+    if process.returncode:
+        sys.exit(f"{checkout}, {arguments[0]}: {wrong}")
+    return said, wrong
 
 
 def cpu_ratios(other: Path, name: str, url: str) -> Iterator[float]:
-    """The CPU time here by that there, pair by pair; who comes first changes with every pair."""
+    """The CPU time here by that there, pair by pair; who takes the first turn changes."""
     for pair in range(PAIRS):
-        order = (HERE, other) if pair % 2 else (other, HERE)
-        cost = {at: float(run_half(at, name, url, under=[])[0]) for at in order}
-        yield cost[HERE] / cost[other]
+        with half(HERE, name, url) as ours, half(other, name, url) as theirs:
+            order = (ours, theirs) if pair % 2 else (theirs, ours)
+            turns = [{one.pid: turn_of(one) for one in order} for _ in range(TURNS)]
+            yield statistics.median(turn[ours.pid] / turn[theirs.pid] for turn in turns)
+            for one in order:
+                one.communicate()
+
+
+def turn_of(one: subprocess.Popen[str]) -> float:
+    """CPU µs of an event or step in a half's next turn, while the other half waits."""
+    assert one.stdin is not None
+    assert one.stdout is not None
+    one.stdin.write("\n")
+    one.stdin.flush()
+    if said := one.stdout.readline():
+        return float(said)
+    sys.exit(f"{one.args}: {one.communicate()[1]}")
 
 
 def instructions(checkout: Path, name: str, url: str) -> float:
     """The instructions of one event or step."""
-    run_half(checkout, name, url, str(NUMBERS[0]), under=[])  # its modules are compiled then
+    run_half(checkout, name, url, str(NUMBERS[0]))  # its modules are compiled then
     fewer, more = (counted(checkout, name, url, number) for number in NUMBERS)
     return (more - fewer) / (NUMBERS[1] - NUMBERS[0])
 
@@ -132,7 +159,7 @@ def events_for(checkout: Path, name: str) -> str:
 
 def make_events(there: Path, folder: str) -> None:
     """Write events down: as they are here, and with what they have in the other checkout, too."""
-    event_has, step_has = map(set, msgspec.json.decode(run_half(there, "fields", "", under=[])[0]))
+    event_has, step_has = map(set, msgspec.json.decode(run_half(there, "fields", "")[0]))
     whole = as_lines(made_events(EVENTS, TRIOS))
     events = [msgspec.json.decode(line) for line in whole.splitlines()]
     for event in events:

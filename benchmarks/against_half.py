@@ -1,9 +1,9 @@
 """One half of a pair of ``against.py``: run by path, in the checkout that is measured.
 
-``python against_half.py NAME URL`` prints CPU µs of one event or step, the median of ``TURNS``
-turns. With a NUMBER after them it does the work for so many, once: whoever counts instructions
-takes the difference of two numbers, which leaves out the start of the process. What it imports is
-the checkout's own; it uses only what the checkouts that are compared have in common.
+``python against_half.py NAME URL`` takes a turn for each line that it reads, and prints CPU µs of
+one event or step then. With a NUMBER after them it does the work for so many, once: whoever counts
+instructions takes the difference of two numbers, which leaves out the start of the process. What it
+imports is the checkout's own; it uses only what the checkouts that are compared have in common.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import gc
 import itertools
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -31,7 +30,6 @@ from benchmarks import event_cost, made_events, searchers, tracing_arms, turns
 from benchmarks.fixed_server import search_body
 from benchmarks.searchers import BODY
 
-TURNS = 9
 EVENTS = 10_000
 """Of one turn: as many as ``turns.py`` has requests, and half of what tracing holds in memory."""
 COUNTED = 3000
@@ -192,7 +190,8 @@ def main(name: str, url: str, number: str = "") -> None:
             turn(int(number))
         else:
             turn(EVENTS)
-            print(statistics.median(turn(EVENTS) for _ in range(TURNS)))
+            for _ in sys.stdin:
+                print(turn(EVENTS), flush=True)
 
 
 if __name__ == "__main__":
