@@ -1,9 +1,9 @@
 """One half of a pair of ``against.py``: run by path, in the checkout that is measured.
 
 ``python against_half.py NAME URL`` takes a turn for each line that it reads, and prints CPU µs of
-one event or step then. With a NUMBER after them it does the work for so many, once: whoever counts
-instructions takes the difference of two numbers, which leaves out the start of the process. What it
-imports is the checkout's own; it uses only what the checkouts that are compared have in common.
+one event or step then. With a third argument NUMBER it does the work for NUMBER events, once: the
+difference of two such runs is their instructions without the start of the process. It imports the
+checkout's own code, and uses only what both checkouts have.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def request_listeners(environment: Environment) -> list[Callable[..., object]]:
 
 
 def statistics_listener(environment: Environment) -> Callable[..., object] | None:
-    """The listener by which the runner counts requests; None where there is no runner."""
+    """The runner's own listener, which counts requests; None without a runner."""
     its = f"{Runner.__init__.__qualname__}.<locals>.on_request"
     found = (
         one for one in request_listeners(environment) if getattr(one, "__qualname__", "") == its

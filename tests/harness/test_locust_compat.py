@@ -89,7 +89,7 @@ REQUESTS = st.lists(
 
 
 def entries_of(stats):
-    """All that Locust holds of the requests, whoever counted them."""
+    """What Locust's statistics hold, entry by entry."""
     held = {}
     for key, entry in {"total": stats.total, **stats.entries}.items():
         held[key] = {name: value for name, value in vars(entry).items() if name != "stats"}
