@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ MISSED_S = 1.0
 after 11.6 s, in which a lost master would not be noticed."""
 SILENT_S = 15.0
 """A master answers the heartbeat of every second; one that is so long silent is gone."""
+
+_numbers = itertools.count()
 
 
 class MasterConnection:
@@ -51,7 +54,8 @@ class MasterConnection:
     def _watched(self) -> tuple[Any, Any]:
         """Locust's socket, and the one on which libzmq tells of it."""
         socket = socket_of(self._runner)
-        monitor = socket.get_monitor_socket(EVENTS)
+        # pyzmq names it by the descriptor, which may be one again before libzmq has let go of it.
+        monitor = socket.get_monitor_socket(EVENTS, f"inproc://master-connection-{next(_numbers)}")
         monitor._gevent_bug_timeout = MISSED_S  # noqa: SLF001  (pyzmq has no other way)
         return socket, monitor
 
