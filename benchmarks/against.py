@@ -2,10 +2,10 @@
 
 OTHER is a checkout of an earlier state (``git worktree add ../before COMMIT``); it needs no
 environment of its own. Prints, for each NAME, the ratio of this checkout's CPU time to the other's:
-the median of nine interleaved pairs, with its 95 % interval from their order alone. The halves of a
-pair are two new processes, so that the memory layout of one does not decide. They take turns, nine
-each, and a pair's ratio is the median of its turns': a machine whose speed changes from one minute
-to the next changes both.
+the median of nine interleaved pairs, with its 95 % interval from their order alone. A half of a
+pair is four new processes, since the memory layout of one makes it faster or slower by some per
+cent for as long as it lives. All take turns, five each, and a pair's ratio is the median of its
+turns': a machine whose speed changes from one minute to the next changes both halves.
 
 Beside it stands the ratio of the instructions, where ``perf`` can count them (few virtual machines
 let it) or Valgrind is installed, which takes two minutes a NAME. It is the same to a part in a
@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from benchmarks.step import fixed_server
 
 HERE = Path(__file__).parents[1]
 HALF = Path(__file__).with_name("against_half.py")
-PAIRS = TURNS = 9
+PAIRS, PROCESSES, TURNS = 9, 4, 5
 NAMES = (
     "step",
     "search",
@@ -98,16 +99,20 @@ def run_half(checkout: Path, *arguments: str, under: Sequence[str] = ()) -> tupl
 def cpu_ratios(other: Path, name: str, url: str) -> Iterator[float]:
     """The CPU time here by that there, pair by pair; who takes the first turn changes."""
     for pair in range(PAIRS):
-        with half(HERE, name, url) as ours, half(other, name, url) as theirs:
-            order = (ours, theirs) if pair % 2 else (theirs, ours)
-            turns = [{one.pid: turn_of(one) for one in order} for _ in range(TURNS)]
-            yield statistics.median(turn[ours.pid] / turn[theirs.pid] for turn in turns)
-            for one in order:
+        checkouts = [HERE, other][:: 1 if pair % 2 else -1] * PROCESSES
+        with ExitStack() as stack:
+            halves = [(at, stack.enter_context(half(at, name, url))) for at in checkouts]
+            turns = [[(at, turn_of(one)) for at, one in halves] for _ in range(1 + TURNS)]
+            for _, one in halves:
                 one.communicate()
+        yield statistics.median(  # without the first, which is the half's warming up
+            sum(us for at, us in turn if at == HERE) / sum(us for at, us in turn if at != HERE)
+            for turn in turns[1:]
+        )
 
 
 def turn_of(one: subprocess.Popen[str]) -> float:
-    """CPU µs of an event or step in a half's next turn, while the other half waits."""
+    """CPU µs of an event or step in a process's next turn, while the others wait."""
     assert one.stdin is not None
     assert one.stdout is not None
     one.stdin.write("\n")

@@ -189,7 +189,6 @@ def main(name: str, url: str, number: str = "") -> None:
             gc.disable()  # a collection that comes with one number and not with the other
             turn(int(number))
         else:
-            turn(EVENTS)
             for _ in sys.stdin:
                 print(turn(EVENTS), flush=True)
 

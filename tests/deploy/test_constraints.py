@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 CHECKOUT = Path(__file__).parents[2]
@@ -28,6 +30,21 @@ def test_an_extra_can_be_installed_as_it_is_pinned(extra):
     for needed in map(Requirement, [*PROJECT["dependencies"], *EXTRAS[extra]]):
         version = pinned[canonicalize_name(needed.name)]
         assert needed.specifier.contains(version), needed
+
+
+def test_what_is_pinned_runs_on_the_oldest_python_that_we_name():
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    asked = {name: asked_by(name) for name in pins("constraints.txt")}
+    assert sum(map(bool, asked.values())) > 50
+    assert [name for name in asked if oldest not in SpecifierSet(asked[name])] == []
+
+
+def asked_by(package):
+    """The versions of Python that a package asks for; empty where it is not installed here."""
+    try:
+        return metadata(package).get("Requires-Python") or ""
+    except PackageNotFoundError:
+        return ""
 
 
 def test_the_targets_run_with_what_everything_runs_with():
