@@ -4,8 +4,8 @@ OTHER is a checkout of an earlier state (``git worktree add ../before COMMIT``);
 environment of its own. Prints, for each NAME, the ratio of this checkout's CPU time to the other's:
 the median of nine interleaved pairs, with its 95 % interval from their order alone. A half of a
 pair is four new processes, since the memory layout of one makes it faster or slower by some per
-cent for as long as it lives. All take turns, five each, and a pair's ratio is the median of its
-turns': a machine whose speed changes from one minute to the next changes both halves.
+cent for as long as it lives. One of ours and one of theirs take turns of less than a second, since
+that is how quickly the speed of a shared machine changes; a pair's ratio is the median of theirs.
 
 Beside it stands the ratio of the instructions, where ``perf`` can count them (few virtual machines
 let it) or Valgrind is installed, which takes two minutes a NAME. It is the same to a part in a
@@ -29,6 +29,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from benchmarks.step import fixed_server
 
 HERE = Path(__file__).parents[1]
 HALF = Path(__file__).with_name("against_half.py")
-PAIRS, PROCESSES, TURNS = 9, 4, 5
+PAIRS, PROCESSES, TURNS = 9, 4, 15
 NAMES = (
     "step",
     "search",
@@ -97,18 +98,26 @@ def run_half(checkout: Path, *arguments: str, under: Sequence[str] = ()) -> tupl
 
 
 def cpu_ratios(other: Path, name: str, url: str) -> Iterator[float]:
-    """The CPU time here by that there, pair by pair; who takes the first turn changes."""
-    for pair in range(PAIRS):
-        checkouts = [HERE, other][:: 1 if pair % 2 else -1] * PROCESSES
+    """The CPU time here by that there, pair by pair."""
+    for _ in range(PAIRS):
         with ExitStack() as stack:
-            halves = [(at, stack.enter_context(half(at, name, url))) for at in checkouts]
-            turns = [[(at, turn_of(one)) for at, one in halves] for _ in range(1 + TURNS)]
-            for _, one in halves:
+            both = [
+                tuple(stack.enter_context(half(at, name, url)) for at in (HERE, other))
+                for _ in range(PROCESSES)
+            ]
+            for ours, theirs in both:  # what is not counted: they get warm
+                turn_of(ours), turn_of(theirs)
+            ratios = [ratio(*two, turn) for turn in range(TURNS) for two in both]
+            for one in chain.from_iterable(both):
                 one.communicate()
-        yield statistics.median(  # without the first, which is the half's warming up
-            sum(us for at, us in turn if at == HERE) / sum(us for at, us in turn if at != HERE)
-            for turn in turns[1:]
-        )
+        yield statistics.median(ratios)
+
+
+def ratio(ours: subprocess.Popen[str], theirs: subprocess.Popen[str], turn: int) -> float:
+    """A turn of ours by one of theirs, one after the other; who is first changes."""
+    order = (ours, theirs) if turn % 2 else (theirs, ours)
+    took = {one.pid: turn_of(one) for one in order}
+    return took[ours.pid] / took[theirs.pid]
 
 
 def turn_of(one: subprocess.Popen[str]) -> float:

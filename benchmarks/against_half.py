@@ -30,8 +30,8 @@ from benchmarks import event_cost, made_events, searchers, tracing_arms, turns
 from benchmarks.fixed_server import search_body
 from benchmarks.searchers import BODY
 
-EVENTS = 10_000
-"""Of one turn: as many as ``turns.py`` has requests, and half of what tracing holds in memory."""
+EVENTS = 2000
+"""Of one turn: a third of a second of steps on a slow machine, a few hundredths of metrics."""
 COUNTED = 3000
 """The largest NUMBER: so much is prepared for whoever counts, whatever the number."""
 WARM = 50
