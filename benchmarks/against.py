@@ -41,7 +41,7 @@ from benchmarks.step import fixed_server
 
 HERE = Path(__file__).parents[1]
 HALF = Path(__file__).with_name("against_half.py")
-PAIRS, PROCESSES, TURNS = 9, 4, 15
+PAIRS, PROCESSES, TURNS = 9, 4, 11
 NAMES = (
     "step",
     "search",
@@ -56,8 +56,9 @@ EVENTS, TRIOS = 10_000, 20
 ALWAYS = {"question", "found"}
 """What each event has since there were any: without them, it is read as one of an older version."""
 CPU_ONLY, INSTRUCTIONS_ONLY = "--cpu", "--instructions"
-NUMBERS = (1000, 3000)
-"""Events or steps whose instructions are counted, each in a process of its own."""
+NUMBERS = (1000, 4000)
+"""Events or steps whose instructions are counted, each in a process of its own: they differ by the
+events of one delta."""
 SAME_FOR_BOTH = {
     "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "",
