@@ -23,7 +23,7 @@ from mcstress.services.gateway.target import GatewayTarget
 from mcstress.services.llm.language_model import ModelSetup
 from mcstress.services.step import Step
 from mcstress.users.coordinator import Coordinator, WorkerContext
-from mcstress.users.coordinator_session import Reporter, coordination_hook
+from mcstress.users.coordinator_session import Reporter, coordination_hook, firing
 from mcstress.users.event_scope import EventScope
 from mcstress.users.phases.registry import Task
 from mcstress.users.phases.reissue import reissue
@@ -100,7 +100,7 @@ def coordinator(
         context,
         context.target.connect(),
         cast("Any", None),
-        fire=coordination_hook(environment).fire,
+        fire=firing(coordination_hook(environment)),
         report=Reporter(environment, user),
         interruptible=cast("Any", None),
     )

@@ -18,6 +18,7 @@ from locust import User, argument_parser
 from locust import stats as statistics
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.event import EventHook
 from locust.exception import RPCError, StopUser
 from locust.rpc import Message, zmqrpc
 from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner, Runner, WorkerRunner
@@ -92,19 +93,17 @@ def log_requests_at_once(environment: Environment) -> None:
     stats.log_request = log_request  # type: ignore[method-assign]  # the runner's listener calls it
 
 
-def request_listeners(environment: Environment) -> list[Callable[..., object]]:
-    """Who listens to Locust's request event: the list itself, as it is at any time."""
-    listeners: list[Callable[..., object]] = environment.events.request._handlers  # noqa: SLF001  (an event does not say who listens)
+def listeners_of(event: EventHook) -> list[Callable[..., object]]:
+    """Who listens to an event: the list itself, as it is at any time."""
+    listeners: list[Callable[..., object]] = event._handlers  # noqa: SLF001  (an event does not say who listens)
     return listeners
 
 
 def statistics_listener(environment: Environment) -> Callable[..., object] | None:
     """The runner's own listener, which counts requests; None without a runner."""
     its = f"{Runner.__init__.__qualname__}.<locals>.on_request"
-    found = (
-        one for one in request_listeners(environment) if getattr(one, "__qualname__", "") == its
-    )
-    return next(found, None)
+    listeners = listeners_of(environment.events.request)
+    return next((one for one in listeners if getattr(one, "__qualname__", "") == its), None)
 
 
 class GuardedServer(zmqrpc.Server):

@@ -13,8 +13,8 @@ from locust.env import Environment
 from locust.event import EventHook
 
 from mcstress.errors import UsageError
-from mcstress.locust_compat import request_listeners, statistics_listener
-from mcstress.metrics.event import OWN_FAULT
+from mcstress.locust_compat import listeners_of, statistics_listener
+from mcstress.metrics.event import OWN_FAULT, Event
 from mcstress.services.http.bearer_token import (
     GATEWAY_TOKEN,
     LLM_TOKEN,
@@ -24,7 +24,7 @@ from mcstress.services.http.bearer_token import (
 )
 from mcstress.services.step import Step
 from mcstress.services.target import CLASS_FAULT
-from mcstress.users.coordinator import Coordinator, WorkerContext
+from mcstress.users.coordinator import Coordinator, Fire, WorkerContext
 from mcstress.users.run import Run, Seat
 
 if TYPE_CHECKING:
@@ -72,6 +72,31 @@ def has_listeners(events: Any) -> bool:
     return hasattr(events, "coordination")
 
 
+def firing(hook: EventHook) -> Fire:
+    """``hook.fire`` of our event, at a quarter of its cost: that makes a dictionary each time."""
+    listeners = listeners_of(hook)
+
+    def fire(*, event: Event, steps: list[Step[Any]]) -> None:
+        for listener in listeners.copy():
+            try:
+                listener(event=event, steps=steps)
+            except Exception as fault:  # noqa: BLE001  (what becomes of it, Locust's own hook says)
+                _raise_in_hook(fault)
+
+    return fire
+
+
+def _raise_in_hook(fault: Exception) -> None:
+    """Let what a listener raised be logged, or raised, as by any event of Locust's."""
+
+    def listener() -> None:
+        raise fault
+
+    hook = EventHook()
+    hook.add_listener(listener)
+    hook.fire()
+
+
 def forget_reasons(environment: Environment) -> None:
     """A run begins: what was told and said of the one before says nothing of it."""
     for known in (_reasons, _said):
@@ -110,7 +135,7 @@ def _seated(user: CoordinatorUser, context: WorkerContext, seat: Seat) -> Coordi
         context,
         context.target.connect(),
         context.llm.connect(),
-        fire=coordination_hook(user.environment).fire,
+        fire=firing(coordination_hook(user.environment)),
         report=Reporter(user.environment, user),
         interruptible=user.interruptible,
     )
@@ -142,12 +167,13 @@ def withheld_of(run: Run) -> list[str]:
 class Reporter:
     """Tells Locust's own statistics of each step of a user, under the step's name."""
 
-    __slots__ = ("_listeners", "_reasons", "_request", "_statistics", "_user")
+    __slots__ = ("_listeners", "_reasons", "_request", "_statistics", "_stats", "_user")
 
     def __init__(self, environment: Environment, user: User) -> None:
         self._request: Any = environment.events.request
-        self._listeners = request_listeners(environment)
+        self._listeners = listeners_of(environment.events.request)
         self._statistics = statistics_listener(environment)
+        self._stats: Any = environment.stats  # whose types say int where it takes a float
         self._reasons = _reasons.setdefault(environment, set())
         self._user = user
 
@@ -159,8 +185,10 @@ class Reporter:
         fault = StepError(self._shown(error)) if error else None
         method, length, listeners = "POST", len(step.response), self._listeners
         if len(listeners) == 1 and listeners[0] is self._statistics:
-            # Nobody else wants to know more: at half the cost of the event, which tells all.
-            self._statistics(method, step.name, step.latency_ms, length, fault)
+            # Nobody else wants to know more: what that listener does, at a third of the cost.
+            self._stats.log_request(method, step.name, step.latency_ms, length)
+            if fault is not None:
+                self._stats.log_error(method, step.name, fault)
             return
         self._request.fire(
             request_type=method,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from types import SimpleNamespace
 
 import gevent
@@ -11,14 +12,15 @@ from hypothesis import strategies as st
 from locust import argument_parser
 from locust import stats as locust_stats
 from locust.env import Environment
-from locust.event import Events
+from locust.event import EventHook, Events
+from locust.exception import StopUser
 from locust.rpc import Message
 from locust.stats import RequestStats
 from stranger import Stranger, until
 
 from mcstress import locust_compat
 from mcstress.services.step import Step
-from mcstress.users.coordinator_session import Reporter
+from mcstress.users.coordinator_session import Reporter, firing
 
 
 def test_a_worker_builds_its_parser_once_for_all_spawn_messages(monkeypatch):
@@ -148,6 +150,34 @@ def test_where_nobody_else_listens_the_event_is_not_fired(monkeypatch):
     monkeypatch.setattr(environment.events.request, "fire", lambda **_: pytest.fail("fired"))
     report(Step("search", 1.0, 12.5, "ab", "http://x", b""))
     assert environment.stats.total.num_requests == 1
+
+
+@pytest.mark.parametrize("fire_of", [attrgetter("fire"), firing])
+def test_our_event_is_fired_as_locust_fires_its_own(fire_of, caplog):
+    heard, hook = [], EventHook()
+    fire = fire_of(hook)
+
+    def once(event, steps):
+        heard.append(("once", event, steps))
+        hook.remove_listener(once)
+
+    def faulty(event, **_):
+        raise StopUser if event == "last" else ValueError(f"no {event}")
+
+    for listener in (once, faulty, lambda **told: heard.append(told)):
+        hook.add_listener(listener)
+    fire(event="first", steps=[])
+    fire(event="second", steps=[1])
+    with pytest.raises(StopUser):
+        fire(event="last", steps=[])
+    assert heard == [
+        ("once", "first", []),
+        {"event": "first", "steps": []},
+        {"event": "second", "steps": [1]},
+    ]
+    logged = [record.getMessage() for record in caplog.records]
+    assert ["no first" in logged[0], "no second" in logged[1], len(logged)] == [True, True, 2]
+    assert all("in faulty" in text for text in logged)
 
 
 def test_no_runner_and_listeners_without_a_name_are_no_statistics():

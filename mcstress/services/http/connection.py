@@ -92,7 +92,6 @@ class Connection:
         reply = parser.reply()
         self.keep_alive = parser.keep_alive
         if parser.keep_alive and len(_spare) < SPARE_PARSERS:
-            parser.let_go()
             _spare.append(parser)
         else:
             parser.discard()

@@ -66,17 +66,11 @@ class ReplyParser:
         self._length_seen = False
         self._joined = 0
         self._interims = 0
-        if self._heads or self._body:
-            self.let_go()
-
-    def let_go(self) -> None:
-        """Hold the answer's bytes no longer: thousands of users are silent most of the time."""
-        self._heads.clear()
-        self._body.clear()
 
     def discard(self) -> None:
         """Free the answer's bytes and llhttp at once; there is no next answer."""
-        self.let_go()
+        self._heads.clear()
+        self._body.clear()
         del self._llhttp
 
     def feed(self, data: bytes) -> None:
@@ -128,11 +122,15 @@ class ReplyParser:
         self.complete = True
 
     def reply(self) -> Reply:
-        """The answer, which is complete."""
+        """The answer, which is complete. It is no longer held: most users are silent most often."""
         body = b"".join(self._body)
         if self._interims:
-            return self._head(body)
-        return Reply(self._llhttp.get_status_code(), body, b"".join(self._heads))  # without a call
+            reply = self._head(body)
+        else:  # the same, without a call
+            reply = Reply(self._llhttp.get_status_code(), body, b"".join(self._heads))
+        self._heads.clear()
+        self._body.clear()
+        return reply
 
     def _head(self, body: bytes = b"") -> Reply:
         """The answer so far, without its body."""
