@@ -40,7 +40,7 @@ from mcstress.master.progress import Progress, open_display
 from mcstress.master.quit_guard import QuitGuard
 from mcstress.master.report_place import FinishedRuns
 from mcstress.master.run_start import begin_run, check_claim, said_before
-from mcstress.master.run_state import RunState
+from mcstress.master.run_state import ENDED_BY_LOSS, RunState
 from mcstress.master.stages import RunStage
 from mcstress.options import option
 from mcstress.process.file_limit import check_asked
@@ -270,7 +270,13 @@ class Lifecycle:
             self.environment.process_exit_code = EXIT_CODES[document.verdict]
 
     def _why_it_ends(self, run: RunState) -> str:
-        """The run time, or else somebody who wanted it."""
+        """Nobody who makes load, the run time, or else somebody who wanted it.
+
+        Locust stops a test whose last worker it misses, be it for seconds, as on a starved machine.
+        """
+        runner = self.runner
+        if isinstance(runner, MasterRunner) and not runner.worker_count and run.registry.lost():
+            return ENDED_BY_LOSS
         run_time_s = option(self.environment, "run_time")
         lasted_s = CLOCK.now_s() - run.started_s
         if run_time_s and (locust_compat.is_run_time_timer() or lasted_s > run_time_s - 1):

@@ -19,7 +19,7 @@ from mcstress.evidence.document_parts import (
     WorkerPart,
 )
 from mcstress.master.offered_load import totals_of
-from mcstress.master.run_state import RunState
+from mcstress.master.run_state import ENDED_BY_LOSS, RunState
 from mcstress.master.scenario_clock import appointment_totals
 from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.arrivals import ArrivalTotals
@@ -151,6 +151,8 @@ def _faults(
     kept = sum(part.drained.events_kept for part in parts if part.drained)
     if all(part.drained for part in parts) and kept != events_kept:
         faults.append(f"{kept} events were kept and {events_kept} are in the report")
+    if run.stopped_by == ENDED_BY_LOSS:
+        faults.append(f"the run ended early: {ENDED_BY_LOSS}")
     if run.absent_users:
         faults.append(f"{run.absent_users} users that were asked for never took part")
     if run.segment.error and not any(part.local for part in parts):

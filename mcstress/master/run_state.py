@@ -41,6 +41,7 @@ from mcstress.users.run import Run
 
 CORPORA_POLL_S = 5.0
 ENDED_BY_CLOCK = "the clock has ended"
+ENDED_BY_LOSS = "no worker was heard of any more"
 
 logger = logging.getLogger(__name__)
 

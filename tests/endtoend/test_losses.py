@@ -96,6 +96,29 @@ def test_a_worker_that_froze_comes_back_with_new_seats_and_nothing_is_lost(tmp_p
     assert any(event["namespace"].endswith("_g2") for event in document["events"])
 
 
+def test_a_run_that_ends_since_all_its_workers_froze_is_unknown_and_says_so(tmp_path):
+    """As on a machine that had something else to do: Locust ends such a run, and they come back."""
+    with Standin() as standin:
+        arguments = ("-u", 6, "-r", 6, "--think-time", "0.05", "--stop-timeout", 10)
+        services = ("--host", standin.url, "--llm-host", standin.url)
+        with apart(tmp_path / "reports", *arguments, *services) as deployment:
+            go_on(standin, 100)
+            for worker in deployment.workers:
+                worker.send(signal.SIGSTOP)
+            until(lambda: "The last worker went missing" in deployment.master.output, MISSING_S)
+            for worker in deployment.workers:
+                worker.send(signal.SIGCONT)
+            assert deployment.master.wait(60) == 4, deployment.output
+            document = deployment.master.document()
+        made = calls(standin)
+    assert document["run"]["stopped_by"] == "no worker was heard of any more"
+    counted = document["completeness"]
+    assert counted["faults"] == ["the run ended early: no worker was heard of any more"]
+    assert {check["verdict"] for check in document["checks"]} == {"unknown"}
+    assert steps_of(document) == made
+    check_nothing_is_double(document)
+
+
 def test_after_the_master_or_a_local_run_is_killed_the_report_is_made_from_what_it_left(tmp_path):
     with ExitStack() as stack:
         services = [stack.enter_context(Standin()) for _ in range(2)]

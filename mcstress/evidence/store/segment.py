@@ -6,7 +6,7 @@ After SIGKILL at most what came since the last ``flush`` is missing, and the las
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,24 +130,24 @@ class Segment:
             self._waiting_bytes -= written
             if written == sum(map(len, pieces)):
                 del self._waiting[: len(pieces)]
-                for lines in pieces:
-                    self._add_to_tally(lines)
+                self._add_to_tally(pieces)
             else:
                 lines = b"".join(pieces)
                 self._waiting[: len(pieces)] = [lines[written:]]
-                self._add_to_tally(lines[:written])
+                self._add_to_tally([lines[:written]])
         self._has_untallied_records = False
 
-    def _add_to_tally(self, written: bytes) -> None:
+    def _add_to_tally(self, pieces: Iterable[bytes]) -> None:
         """Tally the whole lines among what was written; half a line waits for its end."""
-        if self._half_line:
-            written = self._half_line + written
-        lines, at, view = [], 0, memoryview(written)
-        # ``split`` looks at one byte after the other, ``find`` at many: half of all that it costs.
-        while (end := written.find(b"\n", at)) >= 0:
-            lines.append(view[at:end])
-            at = end + 1
-        self._half_line = written[at:]
+        lines: list[memoryview] = []
+        for piece in pieces:
+            written = self._half_line + piece if self._half_line else piece
+            at, view = 0, memoryview(written)
+            # ``split`` looks at one byte after the other, ``find`` at many: half of all it costs.
+            while (end := written.find(b"\n", at)) >= 0:
+                lines.append(view[at:end])
+                at = end + 1
+            self._half_line = written[at:]
         if self._has_untallied_records:
             self.tally.records.add_all(line for line in lines if _is_record(line))
             lines = [line for line in lines if not _is_record(line)]
