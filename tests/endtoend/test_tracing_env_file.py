@@ -39,27 +39,26 @@ class Done(msgspec.Struct):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A short run with each file, all at once."""
+    """A short run with each file, all at once; then the one whose workers must be heard of."""
     with ExitStack() as stack:
         standin = stack.enter_context(Standin())
         langfuse = stack.enter_context(Langfuse())
-        started = {}
+        started, done = {}, {}
         for name in NAMES:
             folder = tmp_path_factory.mktemp("run")
             env_file, environment = prepare(name, folder, langfuse)
             arguments = (*RUN, "--host", standin.url, "--llm-host", standin.url)
             arguments += ("--langfuse-env", env_file)
             if name == FORKED:
-                deployment = processes(folder / "reports", *arguments)
-                run = stack.enter_context(deployment).master
+                forked = folder / "reports", *arguments
             else:
                 run = LocustRun(*arguments, report_dir=folder / "reports", **environment)
-                stack.enter_context(run)
-            started[name] = (run, env_file)
-        yield {
-            name: Done(run.wait(), run.document(), run.output, env_file)
-            for name, (run, env_file) in started.items()
-        }
+                started[name] = (stack.enter_context(run), env_file)
+        for name, (run, env_file) in started.items():
+            done[name] = Done(run.wait(), run.document(), run.output, env_file)
+        run = stack.enter_context(processes(*forked)).master
+        done[FORKED] = Done(run.wait(), run.document(), run.output, forked[-1])
+        yield done
 
 
 def prepare(name, folder, langfuse):
