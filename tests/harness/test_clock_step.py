@@ -85,6 +85,8 @@ def test_an_adjustment_that_ntp_makes_is_no_step(set_clock):
 def test_how_long_a_run_lasted_does_not_depend_on_the_clock(made_run, set_clock, by_s):
     set_clock(by_s)
     lifecycle = SimpleNamespace(
-        environment=SimpleNamespace(parsed_options=SimpleNamespace(run_time=600)), quitting=True
+        environment=SimpleNamespace(parsed_options=SimpleNamespace(run_time=600)),
+        quitting=True,
+        runner=None,
     )
     assert Lifecycle._why_it_ends(lifecycle, made_run) == "stopped by a signal after 0 of 600 s"
