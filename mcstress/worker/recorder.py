@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mcstress.tracing.sink import TraceSink
 
 BATCH = 16
-"""Less than a millisecond of work: nobody's answer waits for it. More of them, 3 KB each with their
-lists, push what else a processor of a shared machine has at hand out of its cache."""
+"""Less than a millisecond of work: nobody's answer waits for it. With 64 of them, some KB each with
+their lists, each took longer on a machine whose caches were shared."""
 
 
 class Recorder:
