@@ -4,8 +4,9 @@ OTHER is a checkout of an earlier state (``git worktree add ../before COMMIT``);
 environment of its own. Prints, for each NAME, the ratio of this checkout's CPU time to the other's:
 the median of nine interleaved pairs, with its 95 % interval from their order alone. A half of a
 pair is four new processes, since the memory layout of one makes it faster or slower by some per
-cent for as long as it lives. One of ours and one of theirs take turns of less than a second, since
-that is how quickly the speed of a shared machine changes; a pair's ratio is the median of theirs.
+cent for as long as it lives. Each process of this checkout alternates with one of the other, in
+turns of less than a second: so quickly the speed of a shared machine changes. A pair's ratio is the
+median over all its turns.
 
 Beside it stands the ratio of the instructions, where ``perf`` can count them (few virtual machines
 let it) or Valgrind is installed, which takes two minutes a NAME. It is the same to a part in a
@@ -115,7 +116,7 @@ def cpu_ratios(other: Path, name: str, url: str) -> Iterator[float]:
 
 
 def ratio(ours: subprocess.Popen[str], theirs: subprocess.Popen[str], turn: int) -> float:
-    """A turn of ours by one of theirs, one after the other; who is first changes."""
+    """The CPU time of one turn here by that of one there; every other time we begin."""
     order = (ours, theirs) if turn % 2 else (theirs, ours)
     took = {one.pid: turn_of(one) for one in order}
     return took[ours.pid] / took[theirs.pid]

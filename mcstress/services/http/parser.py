@@ -122,7 +122,7 @@ class ReplyParser:
         self.complete = True
 
     def reply(self) -> Reply:
-        """The answer, which is complete. It is no longer held: most users are silent most often."""
+        """The answer, which is complete. Its bytes are not kept here: thousands of users may wait."""
         body = b"".join(self._body)
         if self._interims:
             reply = self._head(body)
