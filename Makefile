@@ -36,8 +36,8 @@ test: $(STAMP)
 pins: $(STAMP)
 	@mkdir -p build
 	grep -v "^protobuf==" constraints.txt > build/pins.txt
-	$(BIN)/uv pip compile --quiet --python-version 3.11 -c build/pins.txt --extra targets --no-annotate --no-header \
-		pyproject.toml -o constraints-targets.txt
+	$(BIN)/uv pip compile --quiet --python-version 3.11 -c build/pins.txt --extra targets \
+		--no-annotate --no-header pyproject.toml -o constraints-targets.txt
 
 test-targets: .venv-targets/.installed
 	.venv-targets/bin/python -m pytest -m targets -rs -W ignore tests/real

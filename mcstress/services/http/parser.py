@@ -122,7 +122,7 @@ class ReplyParser:
         self.complete = True
 
     def reply(self) -> Reply:
-        """The answer, which is complete. Its bytes are not kept here: thousands of users may wait."""
+        """The answer, which is complete. Its bytes are not kept here while a user is silent."""
         body = b"".join(self._body)
         if self._interims:
             reply = self._head(body)
