@@ -15,12 +15,17 @@ tenth of the successes: one median over slow searches and quick recordings would
 recordings. A silence runs from the first to the last slot in flight without a good slot between;
 slots in which nothing is asked do not end it, and under 1 s it does not count. A step that the end
 of the run cuts says nothing until it took longer than the cap.
+
+While the load generator itself stands still (a machine that is starved, suspended or out of memory)
+it asks nothing and reads no answer. A slot in which one of its processes did (``Pause``), and in
+which nothing succeeded, is left out, from the one before to the one after: it is not in flight, and
+its time is not of the time that was measured. Within a silence it counts as the rest of it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -59,12 +64,19 @@ class Silence(msgspec.Struct, frozen=True):
         return f"from {utc(self.begin):%H:%M:%S} for {self.seconds:.1f} s"
 
 
+class Pause(msgspec.Struct, frozen=True):
+    """A stretch in which a process of the load generator stood still: it did nothing at all."""
+
+    begin: Annotated[float, msgspec.Meta(ge=0, le=2**40), says("its begin in Unix seconds")]
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=2**20), says("its length")]
+
+
 class ServiceFigures(msgspec.Struct, frozen=True):
     """A service's availability. ``rate`` and ``longest_silence_s`` are None without a slot.
 
     ``slots`` counts those in flight, of ``slot_s`` each: what it was measured over. ``silences``
     has the first twenty of ``silence_count``. ``cap_s``: a success that took longer vouches for the
-    slot of its end only.
+    slot of its end only. ``measured_s``: the run's time without what was left out.
     """
 
     rate: float | None
@@ -75,6 +87,7 @@ class ServiceFigures(msgspec.Struct, frozen=True):
     slots: int
     slot_s: float
     cap_s: float
+    measured_s: float
 
 
 class ServiceSlots(Accumulator):
@@ -143,11 +156,17 @@ class ServiceSlots(Accumulator):
         slowest = self.latencies.slowest_median()
         return min(max(ONE_SECOND, slowest + FOUR_TIMES), len(EDGES_S))
 
-    def result(self, begin_s: float, end_s: float, clock_error_s: float = 0.0) -> ServiceFigures:
+    def result(
+        self,
+        begin_s: float,
+        end_s: float,
+        clock_error_s: float = 0.0,
+        pauses: Iterable[Pause] = (),
+    ) -> ServiceFigures:
         """The figures of a run from ``begin_s`` to ``end_s``; slots outside do not count.
 
         ``clock_error_s`` is the largest of the workers' (clock_offset.py): above 50 ms slots are
-        made so wide that it is at most half of one.
+        made so wide that it is at most half of one. ``pauses`` are those of all its processes.
         """
         wide = 1
         if clock_error_s > ERROR_OF_A_SLOT_S:
@@ -155,15 +174,19 @@ class ServiceSlots(Accumulator):
         first = int(begin_s * SLOTS_A_SECOND) // wide * wide
         count = max(-(-(int(end_s * SLOTS_A_SECOND) + 1 - first) // wide) * wide, 0)
         flight, good = (_widened(slots, wide) for slots in self._slots(first, count))
-        silences = [
-            _clipped(first + begin * wide, first + (last + 1) * wide, begin_s, end_s)
-            for begin, last in _silent(flight, good)
-            if (last + 1 - begin) * wide >= SHORTEST_SLOTS
-        ]
+        left_out = _paused(pauses, first, wide, len(flight)) & ~good
+        flight &= ~left_out
+        silences = []
+        for begin, last in _silent(flight, good):
+            if (last + 1 - begin) * wide >= SHORTEST_SLOTS:
+                run = first + begin * wide, first + (last + 1) * wide
+                silences.append(_clipped(*run, begin_s, end_s))
+                left_out[begin : last + 1] = False
         slots, silent_s = int(flight.sum()), sum(silence.seconds for silence in silences)
-        cap, measured = self.cap_edge(), slots > 0 and end_s > begin_s
+        measured_s = max(0.0, end_s - begin_s - int(left_out.sum()) * wide * SLOT_S)
+        cap, measured = self.cap_edge(), slots > 0 and measured_s > 0
         return ServiceFigures(
-            rate=max(0.0, 1 - silent_s / (end_s - begin_s)) if measured else None,
+            rate=max(0.0, 1 - silent_s / measured_s) if measured else None,
             longest_silence_s=max((s.seconds for s in silences), default=0.0) if measured else None,
             silent_s=silent_s,
             silence_count=len(silences),
@@ -171,6 +194,7 @@ class ServiceSlots(Accumulator):
             slots=slots,
             slot_s=wide * SLOT_S,
             cap_s=EDGES_S[min(cap, len(EDGES_S) - 1)],
+            measured_s=measured_s,
         )
 
     def extent(self) -> list[int]:
@@ -207,11 +231,15 @@ class Availability(dict[str, ServiceSlots]):
         return {name: state for name, state in states if state}
 
     def result(
-        self, begin_s: float, end_s: float, clock_error_s: float = 0.0
+        self,
+        begin_s: float,
+        end_s: float,
+        clock_error_s: float = 0.0,
+        pauses: Sequence[Pause] = (),
     ) -> dict[str, ServiceFigures]:
         """The figures of each service that was asked anything, as ``ServiceSlots.result``."""
         return {
-            name: self[name].result(begin_s, end_s, clock_error_s)
+            name: self[name].result(begin_s, end_s, clock_error_s, pauses)
             for name in sorted(self)
             if self[name].state()
         }
@@ -230,6 +258,16 @@ class Availability(dict[str, ServiceSlots]):
 def _widened(slots: Slots, wide: int) -> Slots:
     joined: Slots = np.logical_or.reduce(slots.reshape(-1, wide), axis=1)
     return joined
+
+
+def _paused(pauses: Iterable[Pause], first: int, wide: int, count: int) -> Slots:
+    """Which of ``count`` slots of that width a pause touches, or ends or begins beside."""
+    found = np.zeros(count, np.bool_)
+    for pause in pauses:
+        ends = pause.begin, pause.begin + pause.seconds
+        begin, end = ((int(at * SLOTS_A_SECOND) - first) // wide for at in ends)
+        found[max(begin - 1, 0) : max(end + 2, 0)] = True
+    return found
 
 
 def _silent(flight: Slots, good: Slots) -> list[tuple[int, int]]:

@@ -221,7 +221,9 @@ class Figures:
         ]
         return WholeRun(
             run_s=span.seconds,
-            availability=availability.result(span.begin_s, span.end_s, span.clock_error_s),
+            availability=availability.result(
+                span.begin_s, span.end_s, span.clock_error_s, span.pauses
+            ),
             blocks=in_blocks(slots, width, span.begin_s, span.end_s),
             arrivals=offered.totals,
             trials=offered.trials,

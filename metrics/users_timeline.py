@@ -8,6 +8,7 @@ from itertools import chain
 import msgspec
 import numpy as np
 
+from mcstress.metrics.availability import Pause
 from mcstress.metrics.band import EDGES
 
 TimelineRows = Sequence[Sequence[int]]
@@ -17,12 +18,14 @@ TimelineRows = Sequence[Sequence[int]]
 class RunSpan(msgspec.Struct, frozen=True):
     """When a run began and ended, in Unix seconds.
 
-    ``clock_error_s``: the most that a worker's clock is wrong by.
+    ``clock_error_s``: the most that a worker's clock is wrong by. ``pauses``: when a process of the
+    load generator stood still.
     """
 
     begin_s: float
     end_s: float
     clock_error_s: float = 0.0
+    pauses: Sequence[Pause] = ()
 
     @property
     def seconds(self) -> float:

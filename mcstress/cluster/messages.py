@@ -20,6 +20,7 @@ from mcstress.load.arrivals import Arrivals
 from mcstress.load.schedule import ArrivalCounts, GrantedSecond
 from mcstress.metrics.appointments import AppointmentRow
 from mcstress.metrics.arrivals import UnservedRow
+from mcstress.metrics.availability import Pause
 from mcstress.process.loop_lag import LoopSecond
 from mcstress.tracing.trace import MaskLevel
 from mcstress.users.handover_board import Recordings
@@ -279,7 +280,7 @@ class Delta(msgspec.Struct, frozen=True):
     clock's time; ``clock_offset_s``: the master's less its own, wrong by ``clock_error_s``, as its
     times may be, at most. ``arrivals``: what became of all that the process was granted;
     ``unserved`` those that never began, ``appointments`` those of the clock that are over, and
-    ``loop`` the process's seconds, since the last delta.
+    ``loop`` the process's seconds and ``pauses`` in which it stood still, since the last delta.
     """
 
     run_uid: str
@@ -301,6 +302,7 @@ class Delta(msgspec.Struct, frozen=True):
     unserved: list[UnservedRow] = []
     appointments: list[AppointmentRow] = []
     loop: list[LoopSecond] = []
+    pauses: list[Pause] = []
 
 
 class Drain(msgspec.Struct, frozen=True):

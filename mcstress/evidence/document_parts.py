@@ -17,6 +17,7 @@ from mcstress.evidence.store.lines_digest import Stated
 from mcstress.evidence.store.policy import keeps_all
 from mcstress.metrics.appointments import AppointmentTotals
 from mcstress.metrics.arrivals import ArrivalTotals
+from mcstress.metrics.availability import Pause
 from mcstress.metrics.metric import PlannedRound
 from mcstress.metrics.registry import REGISTRY
 from mcstress.metrics.results import says
@@ -83,9 +84,7 @@ class RunSection(msgspec.Struct, kw_only=True):
     left_out: Annotated[
         dict[str, str], says("phases that the target cannot take part in, and why")
     ] = {}
-    capabilities: Annotated[
-        list[CapabilityNote], says("what a target of the user's own can do")
-    ] = []
+    capabilities: Annotated[list[CapabilityNote], says("what a user's own target can do")] = []
     coordinators: Annotated[list[CoordinatorNote], says("the first of them")] = []
     seats: Annotated[dict[str, int], says("how many of each persona there were")] = {}
     peak_users: Annotated[int, says("the most coordinators at once")] = 0
@@ -316,6 +315,7 @@ class WorkerPart(msgspec.Struct, kw_only=True):
     own_wait_s: Annotated[
         float | None, says("how long it can have kept events waiting in those; null: not stated")
     ] = None
+    pauses: Annotated[list[Pause], says("when it stood still; the 100 longest")] = []
     tracing: Annotated[ProcessTraces | None, says("its trace observations, to Langfuse")] = None
     sinks: Annotated[dict[str, ProcessTraces], says("its trace observations, by sink")] = {}
 

@@ -295,7 +295,8 @@ def span_of(run: RunSection, completeness: Completeness, now_s: float | None) ->
         return None
     errors = [worker.clock_error_s for worker in completeness.workers]
     known = [error for error in errors if error is not None and 0 <= error <= MOST_CLOCK_ERROR_S]
-    return RunSpan(run.started.timestamp(), end_s, max(known, default=0.0))
+    pauses = [pause for worker in completeness.workers for pause in worker.pauses]
+    return RunSpan(run.started.timestamp(), end_s, max(known, default=0.0), pauses)
 
 
 def document_of(path: Path, head: Mapping[str, Any]) -> RunDocument:

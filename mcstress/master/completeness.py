@@ -203,6 +203,7 @@ def _worker(part: WorkerState) -> WorkerPart:
         seconds_watched=part.seconds_watched,
         seconds_saturated=part.seconds_saturated,
         own_wait_s=part.own_wait_s,
+        pauses=sorted(part.pauses, key=lambda pause: pause.begin),
         tracing=sinks.get(LANGFUSE),
         sinks=sinks,
     )

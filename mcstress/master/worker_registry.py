@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from heapq import nlargest
 
 import msgspec
 from gevent.lock import RLock
@@ -10,7 +11,11 @@ from gevent.lock import RLock
 from mcstress.cluster.messages import LOCAL, Delta, Drained, RoundTrip
 from mcstress.load.schedule import ArrivalCounts
 from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
+from mcstress.metrics.availability import Pause
 from mcstress.tracing.delivery_counts import ProcessCounts, counts_of
+
+MOST_PAUSES = 100
+"""Of one worker: a shorter one that is left out counts as the services' time."""
 
 
 class WorkerState(msgspec.Struct):
@@ -25,7 +30,8 @@ class WorkerState(msgspec.Struct):
     before the run's end. ``arrivals``: what became of those that it was granted, as it told last;
     ``told``: how many users there are and how often to hand over, as it was told last;
     ``seconds_watched``: how many seconds its own timer ran; ``own_wait_s``: how long in those that
-    are saturated it can have kept events waiting itself. ``mail_taken``: messages from outside
+    are saturated it can have kept events waiting itself; ``pauses``: when it stood still, the
+    longest of them. ``mail_taken``: messages from outside
     that its users took.
     """
 
@@ -58,6 +64,7 @@ class WorkerState(msgspec.Struct):
     seconds_watched: int = 0
     seconds_saturated: int = 0
     own_wait_s: float = 0.0
+    pauses: list[Pause] = []
     told: tuple[int, float] | None = None
 
     def go(self, to: WorkerStage) -> None:
@@ -112,6 +119,9 @@ class WorkerState(msgspec.Struct):
         saturated = [second for second in delta.loop if second.saturated]
         self.seconds_saturated += len(saturated)
         self.own_wait_s += sum(second.own_wait_s for second in saturated)
+        self.pauses = nlargest(
+            MOST_PAUSES, self.pauses + delta.pauses, key=lambda pause: pause.seconds
+        )
         if delta.tracing:
             self.tracing = counts_of(delta.tracing)
         return True

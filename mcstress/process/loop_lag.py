@@ -13,12 +13,15 @@ from typing import Annotated
 import gevent
 import msgspec
 
+from mcstress.metrics.availability import Pause
 from mcstress.services.steady_clock import CLOCK
 
 TICK_S = 0.01
 MOST_LAG_MS = 5.0
 MOST_SHARE = 0.9
 """Of a core: beyond it, or beyond that lag in one tick of a hundred, a second is saturated."""
+SHORTEST_PAUSE_S = 0.2
+"""A tick that is so late ends a pause: two slots of availability (metrics/availability.py)."""
 SEEN_LAG_S = 0.001
 """A tick that is late by more was held up by something: an idle machine's are late by less."""
 
@@ -41,10 +44,15 @@ class LoopSecond(msgspec.Struct, frozen=True):
 
 
 class LoopLag:
-    """Ticks every 10 ms; takes 0.1 % of a core. ``take`` gives the seconds since it was asked."""
+    """Ticks every 10 ms; takes 0.1 % of a core.
+
+    ``take`` and ``take_pauses`` give the seconds and the pauses since they were asked.
+    """
 
     def __init__(self) -> None:
         self._seconds: list[LoopSecond] = []
+        self._pauses: list[Pause] = []
+        self._due_s = inf
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
@@ -54,6 +62,8 @@ class LoopLag:
 
     def stop(self) -> None:
         """Tick no more."""
+        self._note_pause(perf_counter())
+        self._due_s = inf
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
 
@@ -62,15 +72,30 @@ class LoopLag:
         taken, self._seconds = self._seconds, []
         return taken
 
+    def take_pauses(self) -> list[Pause]:
+        """When the process stood still; of one that has just ended, no tick needs to have told."""
+        self._note_pause(perf_counter())
+        taken, self._pauses = self._pauses, []
+        return taken
+
+    def _note_pause(self, now_s: float) -> None:
+        late_s = now_s - self._due_s
+        if late_s >= SHORTEST_PAUSE_S:
+            began_s = CLOCK.now_s() - late_s - TICK_S
+            self._pauses.append(Pause(began_s, late_s + TICK_S))
+            self._due_s = now_s
+
     def _tick(self) -> None:
         while True:
             begin_s, cpu_s = perf_counter(), process_time()
             at, lags_ms = CLOCK.now_s(), []
             due_s = begin_s
             while due_s < begin_s + 1:
-                due_s = max(due_s, perf_counter()) + TICK_S
+                self._due_s = due_s = max(due_s, perf_counter()) + TICK_S
                 gevent.sleep(TICK_S)
-                lags_ms.append(max(0.0, perf_counter() - due_s) * 1000)
+                now_s = perf_counter()
+                lags_ms.append(max(0.0, now_s - due_s) * 1000)
+                self._note_pause(now_s)
             lasted_s = perf_counter() - begin_s
             share = (process_time() - cpu_s) / lasted_s
             # A process that was frozen has one tick that lasts many seconds.

@@ -355,6 +355,7 @@ class WorkerRun:
             unserved=self._unserved(),
             appointments=self._appointments(),
             loop=self.loop_lag.take(),
+            pauses=self.loop_lag.take_pauses(),
             state=state,
         )
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import psutil
 from endtoend.deployments import Deployment
 from endtoend.locust_run import mcstress, until
 from standin.modes import STEPS
@@ -17,6 +18,11 @@ EXIT_CODES = {"pass": 0, "fail": 3, "unknown": 4}
 def calls(standin: Standin) -> int:
     """Steps made at the service."""
     return sum(number for step, number in standin.calls().items() if step in STEPS)
+
+
+def children(deployment: Deployment) -> list[psutil.Process]:
+    """What its first process has started."""
+    return psutil.Process(deployment.master.process.pid).children(recursive=True)
 
 
 def go_on(standin: Standin, more: int = 50) -> None:

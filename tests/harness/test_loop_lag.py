@@ -13,6 +13,7 @@ from tcp.until import until
 from mcstress.process.loop_lag import (
     MOST_LAG_MS,
     MOST_SHARE,
+    TICK_S,
     LoopLag,
     LoopSecond,
     own_wait_s,
@@ -65,6 +66,32 @@ def test_each_second_counts_in_which_a_process_was_frozen():
     assert seconds[0].lag_p99_ms > 1000 * frozen_s / 2
     times = [second.time for second in seconds]
     assert times == [*range(times[0], times[0] + len(times))]
+
+
+def test_a_pause_is_told_once_with_its_begin_and_length_whoever_asks_first():
+    lag = LoopLag()
+    lag.start()
+    gevent.sleep(0.05)
+    told = []
+    for ticks_first in (True, False):
+        begun_s = CLOCK.now_s()
+        get_original("time", "sleep")(0.5)
+        if ticks_first:
+            gevent.sleep(0.05)
+        told.append((begun_s, lag.take_pauses()))
+        gevent.sleep(0.05)
+        assert lag.take_pauses() == []
+    begun_s = CLOCK.now_s()
+    get_original("time", "sleep")(0.5)
+    lag.stop()
+    told.append((begun_s, lag.take_pauses()))
+    for began_s, pauses in told:
+        (pause,) = pauses
+        assert began_s - 3 * TICK_S < pause.begin <= began_s
+        assert pause.seconds >= 0.5
+        assert pause.begin + pause.seconds >= began_s + 0.5
+    get_original("time", "sleep")(0.3)
+    assert lag.take_pauses() == [], "it does not look any more"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from fractions import Fraction
 from math import ceil
+from random import Random
 from unittest.mock import patch
 
 import pytest
@@ -25,8 +26,9 @@ from mcstress.master.offered_load import (
     totals_of,
 )
 from mcstress.master.stages import WorkerStage
-from mcstress.master.worker_registry import WorkerState
+from mcstress.master.worker_registry import MOST_PAUSES, WorkerState
 from mcstress.metrics.arrivals import OfferedSecond
+from mcstress.metrics.availability import Pause
 from mcstress.metrics.verdict import evaluate, parse_check
 from mcstress.process.loop_lag import LoopSecond
 
@@ -207,7 +209,8 @@ def test_what_comes_after_the_end_was_not_offered(clock):
 
 def handed_over(part, counts):
     loop = [LoopSecond(1, 9.0, 0.1, 0.2), LoopSecond(2, 1.0, 0.95, 1.1), LoopSecond(3, 1.0, 0.1, 3)]
-    part.takes(Delta("u", part.name, "boot", 1, 0, [], {}, {}, arrivals=counts, loop=loop))
+    more = {"arrivals": counts, "loop": loop, "pauses": [Pause(9.0, 0.5), Pause(3.0, 2.5)]}
+    part.takes(Delta("u", part.name, "boot", 1, 0, [], {}, {}, **more))
     part.hand_over(Drained("u", part.name, "boot", deltas=1))
 
 
@@ -236,6 +239,19 @@ def test_every_arrival_of_workers_that_handed_over_is_known(made_run, parts):
     assert found.workers[0].seconds_saturated == 2
     assert found.workers[0].own_wait_s == pytest.approx(0.2 + 1.1)  # the third was not saturated
     assert found.saturated_share == pytest.approx(2 / 3)
+    assert found.workers[0].pauses == [Pause(3.0, 2.5), Pause(9.0, 0.5)]
+
+
+def test_of_a_workers_pauses_the_longest_are_kept(made_run):
+    part = made_run.registry.enter("a", "client-a", "boot")
+    random = Random(3)
+    lengths = [random.uniform(0.2, 5) for _ in range(3 * MOST_PAUSES)]
+    for number, seconds in enumerate(lengths, 1):
+        pauses = [Pause(float(number), seconds)]
+        part.takes(Delta("u", "a", "boot", number, 0, [], {}, {}, pauses=pauses))
+    kept = completeness(made_run, 0, 0).workers[0].pauses
+    assert sorted(pause.seconds for pause in kept) == sorted(lengths)[-MOST_PAUSES:]
+    assert [pause.begin for pause in kept] == sorted(pause.begin for pause in kept)
 
 
 def test_the_file_of_a_run_says_what_its_last_seconds_came_to_be(made_run, parts):

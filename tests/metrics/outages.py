@@ -8,6 +8,7 @@ from random import Random
 from statistics import median_low
 from typing import NamedTuple
 
+from mcstress.metrics.availability import Pause
 from mcstress.metrics.event import Event, StepRecord, utc
 
 BEGIN = 1_700_000_000.04
@@ -131,8 +132,14 @@ def asked_edges(steps: list[Step], outage: Outage, run_s: float) -> tuple[float,
     return max(min(s.begin for s in hit), begin), min(max(s.end for s in hit), end)
 
 
-def silences(steps: list[Step], begin: float, end: float, wide: int = 1):
-    """The silences (begin, seconds), slot by slot from the list of steps."""
+def silences(
+    steps: list[Step], begin: float, end: float, wide: int = 1, pauses: tuple[Pause, ...] = ()
+):
+    """The silences (begin, seconds), slot by slot from the list of steps.
+
+    Also how many slots were in flight, and how many seconds say nothing: in pauses, beside
+    silences.
+    """
 
     def slot(time: float) -> int:
         return int(time * 10) // wide
@@ -148,13 +155,22 @@ def silences(steps: list[Step], begin: float, end: float, wide: int = 1):
         flight |= span
         if step.ok:
             good |= span if step.end - step.begin <= cap else {slot(step.end)}
+    still = {
+        number
+        for pause in pauses
+        for number in range(slot(pause.begin) - 1, slot(pause.begin + pause.seconds) + 2)
+    }
+    flight -= still - good
+    unknown = {n for n in still - good if slot(begin) <= n <= slot(end)}
     found, open_since, last = [], None, None
     for number in [*range(slot(begin), slot(end) + 1), None]:
         if number is None or number in good:
             if open_since is not None and (last + 1 - open_since) * wide >= 10:
                 first_s = max(open_since * wide / 10, begin)
                 found.append((first_s, min((last + 1) * wide / 10, end) - first_s))
+                unknown -= set(range(open_since, last))
             open_since = None
         elif number in flight:
             open_since, last = number if open_since is None else open_since, number
-    return found, len({n for n in flight if slot(begin) <= n <= slot(end)})
+    in_flight = len({n for n in flight if slot(begin) <= n <= slot(end)})
+    return found, in_flight, len(unknown) * wide / 10

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from outages import BEGIN, Loop, Outage, Step, around, asked_edges, later, silences
 
 from mcstress.metrics import availability
-from mcstress.metrics.availability import Availability, Mask, ServiceSlots
+from mcstress.metrics.availability import Availability, Mask, Pause, ServiceSlots
 from mcstress.metrics.clock_offset import DRIFT, ClockOffset
 
 SEEDS = range(4)
@@ -35,23 +35,59 @@ steps_made = st.lists(
 )  # fmt: skip
 
 
-@given(steps_made, st.floats(0, 10), st.floats(0.5, 50), st.sampled_from([0, 0.05, 0.07, 0.2]))
-def test_it_is_what_brute_force_finds_in_the_steps(steps, late, length, clock_error):
+pauses_made = st.lists(st.builds(Pause, times, st.floats(0.2, 12)), max_size=4)
+
+
+@given(
+    *(steps_made, st.floats(0, 10), st.floats(0.5, 50), st.sampled_from([0, 0.05, 0.07, 0.2])),
+    pauses_made,
+)
+def test_it_is_what_brute_force_finds_in_the_steps(steps, late, length, clock_error, pauses):
     begin = BEGIN + late
-    found = counted(steps).result(begin, begin + length, clock_error)
+    found = counted(steps).result(begin, begin + length, clock_error, pauses)
     wide = {0: 1, 0.05: 1, 0.07: 2, 0.2: 4}[clock_error]
-    expected, slots = silences(steps, begin, begin + length, wide)
+    expected, slots, unknown_s = silences(steps, begin, begin + length, wide, pauses)
+    measured_s = max(0.0, length - unknown_s)
+    assert found.measured_s == pytest.approx(measured_s, abs=1e-6)
     assert [s.begin for s in found.silences] == pytest.approx([b for b, _ in expected])
     assert [s.seconds for s in found.silences] == pytest.approx([s for _, s in expected])
     assert found.slots == slots
     assert found.slot_s == pytest.approx(wide / 10)
-    if not slots:
+    if not slots or not found.measured_s:
         assert (found.rate, found.longest_silence_s) == (None, None)
         return
     assert found.longest_silence_s == pytest.approx(
         max((s for _, s in expected), default=0), abs=1e-6
     )
-    assert found.rate == pytest.approx(1 - sum(s for _, s in expected) / length, abs=1e-6)
+    silent_s = sum(s for _, s in expected)
+    assert found.rate == pytest.approx(max(0.0, 1 - silent_s / found.measured_s), abs=1e-6)
+
+
+def test_a_pause_of_the_generator_is_no_silence_and_an_outage_across_it_is_one():
+    asked = [Step(BEGIN + s / 10, BEGIN + s / 10 + 0.05, ok=True) for s in range(100)]
+    waited = Step(BEGIN + 3.02, BEGIN + 6.31, ok=True)  # it was read when the process went on
+    paused = [Pause(BEGIN + 3.0, 3.3)]
+    steps = [step for step in asked if not BEGIN + 3.0 < step.begin < BEGIN + 6.3] + [waited]
+    alone = counted(steps).result(BEGIN, BEGIN + 10)
+    assert alone.longest_silence_s == pytest.approx(3.2, abs=0.2)
+    found = counted(steps).result(BEGIN, BEGIN + 10, 0.0, paused)
+    assert (found.rate, found.longest_silence_s, found.silences) == (1.0, 0.0, [])
+    assert found.measured_s == pytest.approx(10 - 3.3, abs=0.2)
+    dead = [step for step in steps if step.begin < BEGIN + 2.0] + [
+        Step(BEGIN + s, BEGIN + s + 0.05, ok=False) for s in (2.0, 2.2, 2.4, 6.5, 7.0, 7.9)
+    ]
+    found = counted(dead).result(BEGIN, BEGIN + 8, 0.0, paused)
+    assert found.longest_silence_s == pytest.approx(6, abs=0.1)
+    assert found.measured_s == pytest.approx(8)
+    assert found.rate == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_pause_outside_of_the_run_or_longer_than_all_of_it_is_no_fault():
+    service = counted([Step(BEGIN + 1, BEGIN + 2.5, ok=False)])
+    far = [Pause(0.0, 5.0), Pause(2.0**40, 2.0**20), Pause(BEGIN - 9, 3)]
+    assert service.result(BEGIN, BEGIN + 9, 0.0, far) == service.result(BEGIN, BEGIN + 9)
+    found = service.result(BEGIN, BEGIN + 9, 0.0, [Pause(BEGIN - 9, 99)])
+    assert (found.rate, found.slots, found.measured_s) == (None, 0, 0.0)
 
 
 @given(steps_made, st.randoms())

@@ -68,15 +68,19 @@ def of_service(document: Document, its: list[Span]) -> dict[str, Any]:
         if kind == "ok":
             good |= slots if lasted <= cap_s else {slot(last, wide)}
     within = range(slot(begin, wide), slot(end, wide) + 1)
-    silences = [
-        (begin_s := max(first * wide / 10, begin), min((last + 1) * wide / 10, end) - begin_s)
-        for first, last in stretches(flight, good, within)
-        if (last - first + 1) * wide >= 10
-    ]
+    left_out = paused(document, wide) - good
+    flight -= left_out
+    silences = []
+    for first, last in stretches(flight, good, within):
+        if (last - first + 1) * wide >= 10:
+            begin_s = max(first * wide / 10, begin)
+            silences.append((begin_s, min((last + 1) * wide / 10, end) - begin_s))
+            left_out -= {*range(first, last)}
+    measured_s = end - begin - len(left_out & {*within}) * wide / 10
     silent_s = sum(seconds for _, seconds in silences)
     slots = len([one for one in flight if one in within])
     return {
-        "rate": 1 - silent_s / (end - begin) if slots else None,
+        "rate": 1 - silent_s / measured_s if slots else None,
         "longest_silence_s": max((s for _, s in silences), default=0.0) if slots else None,
         "silent_s": silent_s,
         "silence_count": len(silences),
@@ -84,7 +88,19 @@ def of_service(document: Document, its: list[Span]) -> dict[str, Any]:
         "slots": slots,
         "slot_s": wide / 10,
         "cap_s": cap_s,
-        "measured_s": end - begin,
+        "measured_s": measured_s,
+    }
+
+
+def paused(document: Document, wide: int) -> set[int]:
+    """Slots in which a process of the load generator stood still, and the two beside each time."""
+    return {
+        number
+        for worker in document["completeness"]["workers"]
+        for pause in worker["pauses"]
+        for number in range(
+            slot(pause["begin"], wide) - 1, slot(pause["begin"] + pause["seconds"], wide) + 2
+        )
     }
 
 
