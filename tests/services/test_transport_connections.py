@@ -7,6 +7,8 @@ import socket
 import gevent
 import psutil
 import pytest
+from gevent.monkey import get_original
+from standin.process import Standin
 from tcp.full_listener import full_listener
 from tcp.raw_server import CLOSE, HALF_CLOSE, HOLD, RESET, RawServer, answer, script
 from tcp.until import until
@@ -18,6 +20,7 @@ from mcstress.services.http.transport import Transport
 
 OK = b"HTTP/1.1 200 OK\r\n"
 JSON = "application/json"
+SEARCH = b'{"query_text": "welders", "corpora": ["workers"], "k": 8, "per_corpus_k": 8}'
 
 
 def sockets_to(port):
@@ -226,6 +229,15 @@ def test_a_time_out_ends_with_its_call(transport_to):
         gevent.sleep(0.25)  # for longer than its time-out, which must not ring in the next call
         assert transport.get("/").status == 200
         assert server.connections == 1
+
+
+def test_an_answer_that_came_while_this_process_stood_still_is_no_time_out(transport_to):
+    with Standin(fault="slow", slow_s=0.1) as standin:  # a process of its own, which goes on
+        transport = transport_to(standin, timeout_s=0.5)
+        asked = gevent.spawn(transport.post, "/v1/matrix/search", SEARCH)
+        gevent.sleep(0.02)
+        get_original("time", "sleep")(1.0)
+        assert asked.get(timeout=10).status == 200
 
 
 def test_small_requests_are_not_held_back_by_the_kernel(transport_to):

@@ -48,7 +48,9 @@ class Connection:
         self.keep_alive = False
         # A stopped timer of libev, and so gevent.Timeout, starts again with what was left of it;
         # only one that repeats can be had again in full.
-        self._timer = get_hub().loop.timer(timeout_s, timeout_s)
+        # After what came in, by its priority: a process that stood still meanwhile would else take
+        # an answer that had long come for overdue.
+        self._timer = get_hub().loop.timer(timeout_s, timeout_s, priority=-1)
 
     @property
     def reusable(self) -> bool:
