@@ -5,6 +5,7 @@ Prints each table and, where all were run, writes benchmarks/RESULTS.md.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import platform
@@ -89,4 +90,9 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(MODULES))
+    chosen = parser.parse_args().names
+    if unknown := [name for name in chosen if not RESULTS.with_name(f"{name}.py").is_file()]:
+        parser.error(f"NAME: there is no {', '.join(unknown)}; all of them: {', '.join(MODULES)}")
+    main(chosen)

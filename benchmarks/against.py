@@ -20,6 +20,7 @@ events hold all that they do now, and the other's do not: the difference is what
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -56,7 +57,6 @@ EVENTS, TRIOS = 10_000, 20
 """What events are made for ``event_cost``: at least as many as a half takes of them."""
 ALWAYS = {"question", "found"}
 """What each event has since there were any: without them, it is read as one of an older version."""
-CPU_ONLY, INSTRUCTIONS_ONLY = "--cpu", "--instructions"
 NUMBERS = (1000, 4000)
 """Events or steps whose instructions are counted, each in a process of its own: they differ by the
 events of one delta."""
@@ -194,20 +194,36 @@ def _leave(values: dict[str, Any], names: set[str]) -> None:
         del values[name]
 
 
-def main(other: str, names: list[str], flags: set[str]) -> None:
+def asked() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.against")
+    parser.add_argument("other", metavar="OTHER", type=Path, help="a checkout of an earlier state")
+    parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(NAMES))
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--cpu", action="store_true", help="CPU time only")
+    only.add_argument("--instructions", action="store_true", help="instructions only")
+    found = parser.parse_args()
+    if not (found.other / "mcstress").is_dir():
+        parser.error(f"OTHER: {found.other} is no checkout of this project")
+    if unknown := [name for name in found.names if name not in NAMES]:
+        parser.error(f"NAME: there is no {', '.join(unknown)}; expected: {', '.join(NAMES)}")
+    return found
+
+
+def main(options: argparse.Namespace) -> None:
     """Print a line or two for each benchmark."""
-    there = Path(other).resolve()
+    there, other = options.other.resolve(), options.other
     with fixed_server() as url, tempfile.TemporaryDirectory() as folder:
         make_events(there, folder)
-        for name in names or NAMES:
-            if CPU_ONLY not in flags and counter():
+        for name in options.names or NAMES:
+            if not options.cpu and counter():
                 here_n, there_n = (instructions(at, name, url) for at in (HERE, there))
                 print(
                     f"{name:24} {here_n / there_n:.3f} of {other}, instructions "
                     f"({here_n:,.0f} of {there_n:,.0f})",
                     flush=True,
                 )
-            if INSTRUCTIONS_ONLY not in flags:
+            if not options.instructions:
                 found = list(cpu_ratios(there, name, url))
                 interval = quantile_test(found, q=1, p=0.5).confidence_interval(0.95)
                 print(
@@ -218,6 +234,4 @@ def main(other: str, names: list[str], flags: set[str]) -> None:
 
 
 if __name__ == "__main__":
-    FLAGS = {CPU_ONLY, INSTRUCTIONS_ONLY}
-    OTHER, *CHOSEN = (argument for argument in sys.argv[1:] if argument not in FLAGS)
-    main(OTHER, CHOSEN, FLAGS.intersection(sys.argv))
+    main(asked())
