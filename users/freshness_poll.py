@@ -7,6 +7,7 @@ the time at which it began and the users that there were, when it is known when 
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import gevent
@@ -22,6 +23,8 @@ from mcstress.users.run import Seat
 POLL_EVERY_S = 0.25
 VISIBLE_WITHIN_S = 10.0
 """From the answer to the add on: an index that is refreshed each second is sound."""
+MOST_LATE_S = 1.0
+"""After that time: with more, looks were left out that would have told."""
 MOST_POLLS = 100
 """At once, in a process: each has a connection. A resume beyond is not looked for again."""
 
@@ -63,9 +66,7 @@ class FreshnessPoll:
     def run(self) -> None:
         """Look until it is seen or the time is over, then fire the event; also where it is cut."""
         try:
-            if not self._is_seen:
-                self._wait()
-            self._decided = True
+            self._decided = self._is_seen or self._wait()
             if self._is_seen and can_change(self._scope.coordinator.can):
                 Changes(self._scope, self._target, self._search, self._item).run()
         except BaseException as cut:
@@ -85,11 +86,14 @@ class FreshnessPoll:
     def _is_seen(self) -> bool:
         return isinstance(self._scope.event.visible_after_s, float)
 
-    def _wait(self) -> None:
-        left_s = self._added_s + VISIBLE_WITHIN_S - ended_s(self._scope.steps[-1])
-        with gevent.Timeout(max(left_s, 0.0), _QUIETLY):
+    def _wait(self) -> bool:
+        """Whether it is known then: not where the process stood still when the time was over."""
+        left_s = max(self._added_s + VISIBLE_WITHIN_S - ended_s(self._scope.steps[-1]), 0.0)
+        end_s = perf_counter() + left_s
+        with gevent.Timeout(left_s, _QUIETLY):
             while not self._look():
                 pass
+        return self._is_seen or perf_counter() < end_s + MOST_LATE_S
 
     def _look(self) -> bool:
         gevent.sleep(POLL_EVERY_S)

@@ -9,6 +9,7 @@ import gevent
 import msgspec
 import pytest
 from gevent.event import Event as Signal
+from gevent.monkey import get_original
 
 from mcstress.metrics.event import Hit
 from mcstress.metrics.figures import Figures
@@ -199,6 +200,19 @@ def test_what_is_never_seen_fails_and_its_looks_are_in_no_other_figure(monkeypat
     assert result["metrics"]["errors"]["failed"] == 0
     assert result["latency"].keys() == {"index_add", "queue", "phases", "phases_service"}
     assert sum(slot["steps"] for slot in result["timeline"]["slots"]) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_whether_it_is_seen_is_not_known_where_the_process_stood_still_to_the_end(monkeypatch):
+    monkeypatch.setattr(freshness_poll, "VISIBLE_WITHIN_S", 0.5)
+    context = Context(Replicas(shown_at=10**9))
+    walk(context.coordinator())
+    while len(context.target.searches) < 3:
+        gevent.sleep(0.001)
+    get_original("time", "sleep")(0.5 + freshness_poll.MOST_LATE_S)
+    join(context)
+    found = figures_of(context)["metrics"]["freshness"]
+    assert (found["undecided"], found["never"], found["visible_rate"]) == (1, 0, None)
 
 
 @pytest.mark.usefixtures("quick")
