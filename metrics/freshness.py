@@ -38,7 +38,8 @@ from mcstress.metrics.tally import Tally
 
 LOOK_STEPS = frozenset({LOOK, POLL})
 NEVER, VISIBLE, UNDECIDED = "never", "visible", "undecided"
-"""Not seen to the end; seen; cut by the end of the run, or beyond the polls that there may be."""
+"""Not seen to the end; seen; not looked for to the end: the run or the process
+did not go on so long, or there were as many polls as there may be."""
 
 RANGES = (
     Range(">=", 0.95, "healthy", "new {new_items} are found within 10 s"),
@@ -241,7 +242,7 @@ def _visible() -> Iterator[MetricName]:
     yield of("judged_questions", COUNT, "different texts among them, whatever the name")
     yield of("visible", COUNT, "new resumes that were seen, at once or within 10 s")
     yield of("never", COUNT, "new resumes that were looked for for 10 s and never seen")
-    undecided = "new resumes not seen whose looks were cut by the end of the run, or were too many"
+    undecided = "new resumes not seen, and not looked for to the end (cut, paused or too many)"
     yield of("undecided", COUNT, undecided)
     yield of(
         "visible_rate",
