@@ -4,8 +4,9 @@ Estimator: Cristian's (1989) with NTP's four times (RFC 5905): of a message that
 ``sent`` and whose answer came at ``received`` (this clock), and that the master got at ``got`` and
 answered at ``answered`` (its clock), the offset is ((got - sent) + (answered - received)) / 2, and
 it is wrong by at most half of the round trip, whatever the two ways' shares in it. The smallest
-round trip wins. A trip grows old, since two clocks drift apart: its error grows by 100 µs a second
-(quartz: up to 50), so that a newer trip wins in time. Source: VERDICT.md, section 2.
+round trip wins. A trip grows old, since two clocks drift apart: from ``sent`` on its error grows by
+100 µs a second (quartz: up to 50), so that a newer trip wins in time. Source: VERDICT.md, section
+2.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class ClockOffset:
         trip = (received - sent) - (answered - got)
         if trip < 0 or answered < got:
             return
-        error, known = trip / 2, self.error(received)
+        error, known = trip / 2 + DRIFT * (received - sent), self.error(received)
         offset = ((got - sent) + (answered - received)) / 2
         if known is not None and abs(offset - self.offset) > error + known:
             known = None  # both cannot be true: a clock was set, or a machine slept

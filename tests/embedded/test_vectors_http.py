@@ -153,6 +153,6 @@ def test_others_are_answered_while_thousands_are_embedded_and_added(stack, clien
     loaded_s = time.monotonic() - begin_s
     assert answered >= 10
     # Of the three thousands, one alone takes a third of it; a busy machine makes all of it slower.
-    assert slowest_s < max(2, loaded_s / 6)
+    assert slowest_s < max(2, loaded_s / 3)
     body = {"query_text": texts[7], "corpora": ["crowd"], "k": 8}
     assert len(client.post(SEARCH, json=body).json()["results"]) == 8

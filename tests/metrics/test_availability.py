@@ -6,7 +6,7 @@ import json
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from outages import BEGIN, Loop, Outage, Step, around, asked_edges, later, silences
 
@@ -264,6 +264,7 @@ def exchange(clock, offset, out_s, back_s, work_s=0.0):
 
 
 @given(st.floats(-1e5, 1e5), st.floats(-50e-6, 50e-6), st.integers(0, 999))
+@example(0.0, 50e-6, 125)  # the clocks drift apart while the message is on its way, too
 def test_the_offset_is_never_wrong_by_more_than_is_said(offset, drift, seed):
     random, clock, known = Random(seed), BEGIN, ClockOffset()
     for _ in range(50):
@@ -275,7 +276,7 @@ def test_the_offset_is_never_wrong_by_more_than_is_said(offset, drift, seed):
         known.add(*trip)
         later = trip[-1] + random.uniform(0, 30)
         now = offset + drift * (later - BEGIN)
-        assert abs(known.offset - now) <= known.error(later) + 1e-5
+        assert abs(known.offset - now) <= known.error(later) + 1e-6  # of a float: 0.24 µs
 
 
 def test_the_smallest_round_trip_wins_until_it_is_old():
@@ -284,12 +285,13 @@ def test_the_smallest_round_trip_wins_until_it_is_old():
     known.add(*exchange(100.0, 5.0, 0.08, 0.02))
     assert known.offset == pytest.approx(5.03)
     known.add(*exchange(101.0, 5.0, 0.001, 0.001))
-    assert (known.offset, known.error(101.002)) == (pytest.approx(5.0), pytest.approx(0.001))
+    assert known.offset == pytest.approx(5.0)
+    assert known.error(101.002) == pytest.approx(0.001 + 0.002 * DRIFT)
     known.add(*exchange(102.0, 5.0, 0.02, 0.0))
     assert known.offset == pytest.approx(5.0)
     known.add(*exchange(500.0, 5.0, 0.02, 0.0))
     assert known.offset == pytest.approx(5.01)
-    assert known.error(600.02) == pytest.approx(0.01 + 100 * DRIFT)
+    assert known.error(600.02) == pytest.approx(0.01 + 100.02 * DRIFT)
 
 
 def test_a_trip_in_which_a_clock_was_set_is_none():
