@@ -94,6 +94,9 @@ def test_each_has_its_list_and_that_of_its_control():
         assert one["expected"]["id"] == memory.expected
 
 
+WHOLE = figures_of(EVENTS).state()["examples"]
+
+
 @settings(max_examples=15)
 @given(takes=st.integers(1, 200), data=st.data())
 def test_any_split_and_order_keeps_the_same(takes, data):
@@ -106,7 +109,7 @@ def test_any_split_and_order_keeps_the_same(takes, data):
     master = Figures(K)
     for number in data.draw(st.permutations(range(len(parts)))):
         master.merge(Figures.from_state(json.loads(json.dumps(parts[number]))))
-    assert master.state()["examples"] == figures_of(EVENTS).state()["examples"]
+    assert master.state()["examples"] == WHOLE
 
 
 def test_what_a_service_said_is_cut_in_length():
@@ -125,7 +128,8 @@ def test_what_a_service_said_is_cut_in_length():
 def test_queries_can_be_left_out_of_a_state():
     state = figures_of(EVENTS).state()
     bare = without_queries(state)
-    assert not any(event.query in json.dumps(bare) for event in EVENTS if event.query)
+    told = json.dumps(bare)
+    assert not any(event.query in told for event in EVENTS if event.query)
     found = Figures.from_state(bare).result()
     assert {one["query"] for one in found["worst_reissues"]} == {""}
     assert names(found["examples"]["slowest_searches"]) == [one[2:] for one in slowest(EVENTS)]
