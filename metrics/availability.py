@@ -42,6 +42,7 @@ GATEWAY, LLM = "gateway", "llm"
 """The services that are told apart."""
 
 SLOT_S = 0.1
+SHORTEST_S = 1.0
 SHORTEST_SLOTS = 10
 """A silence of fewer slots does not count."""
 SILENCES_SHOWN = 20
@@ -76,7 +77,7 @@ class ServiceFigures(msgspec.Struct, frozen=True):
 
     ``slots`` counts those in flight, of ``slot_s`` each: what it was measured over. ``silences``
     has the first twenty of ``silence_count``. ``cap_s``: a success that took longer vouches for the
-    slot of its end only. ``measured_s``: the run's time without what was left out.
+    slot of its end only. ``measured_s``: the run's time without ``paused_s``, which was left out.
     """
 
     rate: float | None
@@ -88,6 +89,7 @@ class ServiceFigures(msgspec.Struct, frozen=True):
     slot_s: float
     cap_s: float
     measured_s: float
+    paused_s: float
 
 
 class ServiceSlots(Accumulator):
@@ -183,7 +185,8 @@ class ServiceSlots(Accumulator):
                 silences.append(_clipped(*run, begin_s, end_s))
                 left_out[begin : last + 1] = False
         slots, silent_s = int(flight.sum()), sum(silence.seconds for silence in silences)
-        measured_s = max(0.0, end_s - begin_s - int(left_out.sum()) * wide * SLOT_S)
+        paused_s = min(int(left_out.sum()) * wide * SLOT_S, max(0.0, end_s - begin_s))
+        measured_s = max(0.0, end_s - begin_s) - paused_s
         cap, measured = self.cap_edge(), slots > 0 and measured_s > 0
         return ServiceFigures(
             rate=max(0.0, 1 - silent_s / measured_s) if measured else None,
@@ -195,6 +198,7 @@ class ServiceSlots(Accumulator):
             slot_s=wide * SLOT_S,
             cap_s=EDGES_S[min(cap, len(EDGES_S) - 1)],
             measured_s=measured_s,
+            paused_s=paused_s,
         )
 
     def extent(self) -> list[int]:

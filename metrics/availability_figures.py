@@ -77,4 +77,6 @@ def _of_service(
     yield of("slots", COUNT, f"slots in which a request to the {service} was in flight")
     yield of("slot_s", SECONDS, "width of a slot")
     yield of("cap_s", SECONDS, "a success that took longer vouches for the slot of its end only")
-    yield of("measured_s", SECONDS, "length of the run, without pauses of the load generator")
+    yield of("measured_s", SECONDS, "length of the run, without paused_s")
+    paused = "time that is left out: the load generator itself stood still, and nothing succeeded"
+    yield of("paused_s", SECONDS, paused)

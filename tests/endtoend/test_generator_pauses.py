@@ -46,8 +46,11 @@ def test_a_pause_of_the_load_generator_is_none_of_the_service(deploy, tmp_path):
     ran_s = (
         datetime.fromisoformat(ran["ended"]) - datetime.fromisoformat(ran["started"])
     ).total_seconds()
-    assert found["measured_s"] < ran_s - STOOD_STILL_S / 2
+    assert STOOD_STILL_S / 2 < found["paused_s"] == pytest.approx(ran_s - found["measured_s"])
     again = report_again(deployment.report_dir, "json")
     assert again["metrics"]["availability"] == found
     report = (deployment.report_dir / "multi_coord_stress_001.md").read_text()
-    assert "The load generator itself stood still" in report
+    told = f"{found['paused_s']:.1f} s, in which the load generator itself stood still"
+    assert told in report.split("## Availability")[0], "the head"
+    assert f"Left out: {told}, longest from" in report
+    assert told in deployment.output

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 OF_TIME = {
-    "availability": {"slots", "slot_s", "measured_s"},  # slots are wider where clocks err
+    # Slots are wider where clocks err.
+    "availability": {"slots", "slot_s", "measured_s", "paused_s"},
     "freshness": {"time_to_top_k_s", "time_to_top1_s"},
 }
 LATENCIES = {"p50_ms", "p95_ms"}

@@ -10,6 +10,7 @@ from mcstress.evidence.document_parts import Service
 from mcstress.evidence.report.head import SHOWN_MARKS, in_a_line, marks
 from mcstress.evidence.report.readings import Reading, reading, verdict_of
 from mcstress.evidence.report.sections.checks_and_completeness import checks
+from mcstress.evidence.report.sections.over_time import availability
 from mcstress.evidence.report.sections.speed import latency
 from mcstress.evidence.report.view import view
 from mcstress.metrics.results import FigureReading
@@ -60,7 +61,34 @@ def test_silences_are_told_with_the_longest(head):
     metrics = head["metrics"] | {"availability": found}
     assert mark(typed(head | {"metrics": metrics}), "Silences") == "Silences: 1 (the longest 3.5 s)"
     metrics = head["metrics"] | {"availability": found | {"silence_count": 0}}
-    assert mark(typed(head | {"metrics": metrics}), "Silences").startswith("Silences: none")
+    told = mark(typed(head | {"metrics": metrics}), "Silences")
+    assert told == "Silences: none (something succeeded all the time)"
+
+
+@pytest.mark.parametrize(("paused_s", "is_told"), [(0.9, False), (2.75, True)])
+def test_pauses_of_the_load_generator_are_told_where_they_can_hide_a_silence(
+    head, paused_s, is_told
+):
+    sound = {"rate": 1.0, "silence_count": 0, "longest_silence_s": 0.0, "measured_s": 9.0}
+    found = head["metrics"]["availability"] | sound | {"paused_s": paused_s}
+    workers = [
+        {"name": f"worker-{n}", "pauses": [{"begin": 1_700_000_000.0 + n, "seconds": seconds}]}
+        for n, seconds in enumerate((0.5, 2.25))
+    ]
+    document = typed(
+        head
+        | {"metrics": head["metrics"] | {"availability": found}}
+        | {"completeness": head["completeness"] | {"workers": workers}}
+    )
+    still = "2.8 s, in which the load generator itself stood still"
+    told = f"Silences: none (something succeeded all the time but for {still})"
+    assert (mark(document, "Silences") == told) == is_told
+    (section,) = availability(document)
+    note = (
+        f"Left out: {still}, longest from 22:13:21 UTC for 2.2 s. Latencies of what was on its way "
+        "then include it."
+    )
+    assert (note in section.notes) == is_told
 
 
 @pytest.mark.parametrize(

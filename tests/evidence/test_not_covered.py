@@ -150,20 +150,3 @@ def test_each_way_in_which_events_end_early_is_counted(head):
         assert words in said
     whole = with_figures(head, events=head["metrics"]["events"] | {"by_outcome": {"ok": 97}})
     assert not beginning(notes(whole | {"faults": {}}), "Incomplete events: ")
-
-
-def test_pauses_of_the_load_generator_are_said_where_they_can_make_a_silence(head):
-    def told(*lengths):
-        workers = [
-            {"name": f"worker-{n}", "pauses": [{"begin": 1_700_000_000.0 + n, "seconds": seconds}]}
-            for n, seconds in enumerate(lengths)
-        ]
-        changed = head | {"completeness": head["completeness"] | {"workers": workers}}
-        return beginning(not_covered(typed(changed)).notes, "The load generator itself stood still")
-
-    assert told() == told(0.4, 0.5) == ""
-    assert told(0.5, 2.25) == (
-        "The load generator itself stood still, longest from 22:13:21 UTC for 2.2 s (2 pauses of "
-        "its processes, 2.8 s in all). Latencies of what was on its way then include it; "
-        "availability leaves these times out."
-    )

@@ -49,6 +49,7 @@ def test_it_is_what_brute_force_finds_in_the_steps(steps, late, length, clock_er
     expected, slots, unknown_s = silences(steps, begin, begin + length, wide, pauses)
     measured_s = max(0.0, length - unknown_s)
     assert found.measured_s == pytest.approx(measured_s, abs=1e-6)
+    assert found.paused_s == pytest.approx(length - measured_s, abs=1e-6)
     assert [s.begin for s in found.silences] == pytest.approx([b for b, _ in expected])
     assert [s.seconds for s in found.silences] == pytest.approx([s for _, s in expected])
     assert found.slots == slots

@@ -76,7 +76,8 @@ def of_service(document: Document, its: list[Span]) -> dict[str, Any]:
             begin_s = max(first * wide / 10, begin)
             silences.append((begin_s, min((last + 1) * wide / 10, end) - begin_s))
             left_out -= {*range(first, last)}
-    measured_s = end - begin - len(left_out & {*within}) * wide / 10
+    paused_s = min(len(left_out & {*within}) * wide / 10, end - begin)
+    measured_s = end - begin - paused_s
     silent_s = sum(seconds for _, seconds in silences)
     slots = len([one for one in flight if one in within])
     return {
@@ -89,6 +90,7 @@ def of_service(document: Document, its: list[Span]) -> dict[str, Any]:
         "slot_s": wide / 10,
         "cap_s": cap_s,
         "measured_s": measured_s,
+        "paused_s": paused_s,
     }
 
 

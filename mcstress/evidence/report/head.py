@@ -18,7 +18,7 @@ from mcstress.evidence.report.sections.speed import headline as speed
 from mcstress.evidence.report.sections.speed import speed_is_judged
 from mcstress.evidence.report.verdict_line import GATEWAY
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.availability import LLM
+from mcstress.metrics.availability import LLM, SHORTEST_S
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.metric import UNSENT_STEPS
 from mcstress.metrics.names import METRICS
@@ -93,7 +93,10 @@ def _silences(document: RunDocument) -> Mark | None:
         return None
     number = sum(one["silence_count"] for one in both)
     if not number:
-        return Mark("Silences", "none", "something succeeded all the time", "availability")
+        told = "something succeeded all the time"
+        if (paused_s := gateway.get("paused_s", 0.0)) >= SHORTEST_S:
+            told += f" but for {paused_s:.1f} s, in which the load generator itself stood still"
+        return Mark("Silences", "none", told, "availability")
     longest_s = max(one["longest_silence_s"] for one in both)
     told = f"the longest {longest_s:.1f} s"
     is_healthy = longest_s <= METRICS[LONGEST_SILENCE].ranges[0].limit

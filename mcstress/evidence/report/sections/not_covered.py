@@ -8,14 +8,12 @@ from mcstress.evidence.document_parts import (
 from mcstress.evidence.report import formatting
 from mcstress.evidence.report.section import Section, Verbatim, figures
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.event import utc
 from mcstress.metrics.metric import UNSENT_STEPS
 from mcstress.metrics.phase import MIX_NAMES, PHASES
 
 RULE_BASED = "no language model"
 NOT_SENT = "not sent"
 _FEWEST_TRIOS = 5
-_LEAST_PAUSED_S = 1.0
 MOST_LATE = 0.05
 """Of its seconds: with fewer in which a process was late itself, no percentile up to p95 tells."""
 _NO_SCHEDULE = (
@@ -37,7 +35,6 @@ def not_covered(document: RunDocument) -> Section:
             *_understood(document),
             *_reach(document),
             *_generator(document),
-            *_pauses(document),
             *_kept(run),
             *([] if document.completeness.has_schedule else [_NO_SCHEDULE]),
         ],
@@ -177,21 +174,6 @@ def _generator(document: RunDocument) -> list[str]:
         )
     note = f"Latencies and silences may include waits of the load generator: {found}. "
     return [note + "Use more workers or cores, or fewer users."]
-
-
-def _pauses(document: RunDocument) -> list[str]:
-    """Shorter ones make no silence."""
-    pauses = [one for worker in document.completeness.workers for one in worker.pauses]
-    if not pauses or sum(pause.seconds for pause in pauses) < _LEAST_PAUSED_S:
-        return []
-    longest = max(pauses, key=lambda pause: pause.seconds)
-    note = (
-        f"The load generator itself stood still, longest from {utc(longest.begin):%H:%M:%S} UTC "
-        f"for {longest.seconds:.1f} s ({formatting.plural(len(pauses), 'pause')} of its processes, "
-        f"{sum(pause.seconds for pause in pauses):.1f} s in all). Latencies of what "
-        "was on its way then include it; availability leaves these times out."
-    )
-    return [note]
 
 
 def _kept(run: RunSection) -> list[str]:

@@ -11,7 +11,7 @@ from mcstress.evidence.report.section import Section, Table, figures
 from mcstress.evidence.report.sections.load import SEARCH
 from mcstress.evidence.report.sections.speed import spikes
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.availability import LLM, Silence
+from mcstress.metrics.availability import LLM, SHORTEST_S, Silence
 from mcstress.metrics.event import utc
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.number_format import shown_hour
@@ -40,7 +40,8 @@ def availability(document: RunDocument) -> list[Section]:
     if not asked:
         return []
     one = next(iter(asked.values()))
-    notes += [_measured(one), *_clocks(document), _MEANING.format(cap_s=one["cap_s"])]
+    notes += [_measured(one), *_paused(document, one.get("paused_s", 0.0)), *_clocks(document)]
+    notes.append(_MEANING.format(cap_s=one["cap_s"]))
     section = Section(
         key="availability",
         title="Availability",
@@ -93,6 +94,20 @@ def _measured(figure: FigureSection) -> str:
         f"Measured over {formatting.duration(figure['measured_s'])}, in slots of "
         f"{figure['slot_s'] * 1000:.0f} ms."
     )
+
+
+def _paused(document: RunDocument, paused_s: float) -> list[str]:
+    """When the load generator itself stood still; shorter pauses make no silence."""
+    pauses = [one for worker in document.completeness.workers for one in worker.pauses]
+    if not pauses or paused_s < SHORTEST_S:
+        return []
+    longest = max(pauses, key=lambda pause: pause.seconds)
+    told = (
+        f"Left out: {paused_s:.1f} s, in which the load generator itself stood still, longest from "
+        f"{utc(longest.begin):%H:%M:%S} UTC for {longest.seconds:.1f} s. Latencies of what was on "
+        "its way then include it."
+    )
+    return [told]
 
 
 def _clocks(document: RunDocument) -> list[str]:
