@@ -39,6 +39,7 @@ def test_a_worker_that_is_already_spawning_asks_for_the_run():
         lifecycle = Lifecycle(environment, worker)
         until(lambda: heard)
         assert heard == [hello(lifecycle.worker.boot, heard[0].sent_s)]
+        lifecycle.worker._connection.close()  # it would listen to the end of all tests
     finally:
         worker.quit()
         master.quit()
@@ -80,8 +81,9 @@ def test_a_forked_worker_imports_its_target_when_it_begins(slow):
     worker = environment.create_worker_runner("127.0.0.1", master.server.port)
     try:
         assert not is_imported()
-        Lifecycle(environment, worker)
+        lifecycle = Lifecycle(environment, worker)
         assert is_imported()
+        lifecycle.worker._connection.close()
     finally:
         worker.quit()
         master.quit()
