@@ -8,6 +8,8 @@ from endtoend.locust_run import run_locust
 from recomputation.document import differences
 from standin.process import Standin
 
+COORDINATORS = 3
+
 
 def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
     with Standin("crowded", crowd=10) as standin:
@@ -22,8 +24,10 @@ def test_the_curve_finds_the_points_where_quality_falls(tmp_path):
     _holds_all_wordings_at_rest(document)
     alone, crowded = document["load_curve"][0], document["load_curve"][-1]
     assert alone["users_from"] < 10 <= crowded["users_from"]
-    assert alone["determinism"]["mean_jaccard"] == 1.0
-    assert alone["handover"]["verbatim"]["top1_rate"] == 1.0
+    # What was on its way when the crowd came counts to either side: one search of each coordinator.
+    same, verbatim = alone["determinism"], alone["handover"]["verbatim"]
+    assert 0 <= 1 - same["mean_jaccard"] <= COORDINATORS * (2 / 9) / same["pairs"] + 1e-9 < 0.05
+    assert 0 <= 1 - verbatim["top1_rate"] <= COORDINATORS / verbatim["queries"] < 0.2
     low, high = crowded["determinism"]["ci95"]
     assert low <= 7 / 9 <= high
     verbatim = crowded["handover"]["verbatim"]
