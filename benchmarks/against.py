@@ -204,7 +204,7 @@ def asked() -> argparse.Namespace:
     only.add_argument("--instructions", action="store_true", help="instructions only")
     found = parser.parse_args()
     if not (found.other / "mcstress").is_dir():
-        parser.error(f"OTHER: {found.other} is no checkout of this project")
+        parser.error(f"OTHER: {found.other} is not a checkout of this project")
     if unknown := [name for name in found.names if name not in NAMES]:
         parser.error(f"NAME: there is no {', '.join(unknown)}; expected: {', '.join(NAMES)}")
     return found

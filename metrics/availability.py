@@ -43,8 +43,8 @@ GATEWAY, LLM = "gateway", "llm"
 
 SLOT_S = 0.1
 SHORTEST_S = 1.0
-SHORTEST_SLOTS = 10
-"""A silence of fewer slots does not count."""
+"""A silence that is shorter does not count."""
+SHORTEST_SLOTS = round(SHORTEST_S * SLOTS_A_SECOND)
 SILENCES_SHOWN = 20
 ERROR_OF_A_SLOT_S = SLOT_S / 2
 """The error of a worker's clock above which slots are widened."""
