@@ -48,6 +48,8 @@ SHORTEST_SLOTS = round(SHORTEST_S * SLOTS_A_SECOND)
 SILENCES_SHOWN = 20
 ERROR_OF_A_SLOT_S = SLOT_S / 2
 """The error of a worker's clock above which slots are widened."""
+PAUSES_KEPT = 100
+"""Of one worker, the longest: what is shorter counts as the services' time."""
 
 
 class Silence(msgspec.Struct, frozen=True):

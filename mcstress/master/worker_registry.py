@@ -11,11 +11,8 @@ from gevent.lock import RLock
 from mcstress.cluster.messages import LOCAL, Delta, Drained, RoundTrip
 from mcstress.load.schedule import ArrivalCounts
 from mcstress.master.stages import WORKER_CHANGES, WorkerStage, changed
-from mcstress.metrics.availability import Pause
+from mcstress.metrics.availability import PAUSES_KEPT, Pause
 from mcstress.tracing.delivery_counts import ProcessCounts, counts_of
-
-MOST_PAUSES = 100
-"""Of one worker: a shorter one that is left out counts as the services' time."""
 
 
 class WorkerState(msgspec.Struct):
@@ -120,7 +117,7 @@ class WorkerState(msgspec.Struct):
         self.seconds_saturated += len(saturated)
         self.own_wait_s += sum(second.own_wait_s for second in saturated)
         self.pauses = nlargest(
-            MOST_PAUSES, self.pauses + delta.pauses, key=lambda pause: pause.seconds
+            PAUSES_KEPT, self.pauses + delta.pauses, key=lambda pause: pause.seconds
         )
         if delta.tracing:
             self.tracing = counts_of(delta.tracing)

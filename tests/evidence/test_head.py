@@ -13,6 +13,7 @@ from mcstress.evidence.report.sections.checks_and_completeness import checks
 from mcstress.evidence.report.sections.over_time import availability
 from mcstress.evidence.report.sections.speed import latency
 from mcstress.evidence.report.view import view
+from mcstress.metrics.availability import PAUSES_KEPT
 from mcstress.metrics.results import FigureReading
 
 GATEWAY = Service(name="gateway", url="http://gateway:3110")
@@ -89,6 +90,23 @@ def test_pauses_of_the_load_generator_are_told_where_they_can_hide_a_silence(
         "then include it."
     )
     assert (note in section.notes) == is_told
+
+
+@pytest.mark.parametrize("number", [PAUSES_KEPT - 1, PAUSES_KEPT])
+def test_pauses_that_are_not_left_out_are_told(head, number):
+    sound = {"rate": 1.0, "longest_silence_s": 0.0, "measured_s": 9.0, "paused_s": 20.0}
+    found = head["metrics"]["availability"] | sound
+    pauses = [{"begin": 1_700_000_000.0 + n, "seconds": 0.2} for n in range(number)]
+    workers = [{"name": "worker-1", "pauses": pauses}, {"name": "worker-2", "pauses": pauses[:1]}]
+    document = typed(
+        head
+        | {"metrics": head["metrics"] | {"availability": found}}
+        | {"completeness": head["completeness"] | {"workers": workers}}
+    )
+    (section,) = availability(document)
+    (told,) = (note for note in section.notes if note.startswith("Left out: 20.0 s"))
+    limit = " Of worker-1 only the 100 longest pauses are left out."
+    assert told.endswith(limit) == (number == PAUSES_KEPT)
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ from mcstress.master.offered_load import (
     totals_of,
 )
 from mcstress.master.stages import WorkerStage
-from mcstress.master.worker_registry import MOST_PAUSES, WorkerState
+from mcstress.master.worker_registry import WorkerState
 from mcstress.metrics.arrivals import OfferedSecond
-from mcstress.metrics.availability import Pause
+from mcstress.metrics.availability import PAUSES_KEPT, Pause
 from mcstress.metrics.verdict import evaluate, parse_check
 from mcstress.process.loop_lag import LoopSecond
 
@@ -245,12 +245,12 @@ def test_every_arrival_of_workers_that_handed_over_is_known(made_run, parts):
 def test_of_a_workers_pauses_the_longest_are_kept(made_run):
     part = made_run.registry.enter("a", "client-a", "boot")
     random = Random(3)
-    lengths = [random.uniform(0.2, 5) for _ in range(3 * MOST_PAUSES)]
+    lengths = [random.uniform(0.2, 5) for _ in range(3 * PAUSES_KEPT)]
     for number, seconds in enumerate(lengths, 1):
         pauses = [Pause(float(number), seconds)]
         part.takes(Delta("u", "a", "boot", number, 0, [], {}, {}, pauses=pauses))
     kept = completeness(made_run, 0, 0).workers[0].pauses
-    assert sorted(pause.seconds for pause in kept) == sorted(lengths)[-MOST_PAUSES:]
+    assert sorted(pause.seconds for pause in kept) == sorted(lengths)[-PAUSES_KEPT:]
     assert [pause.begin for pause in kept] == sorted(pause.begin for pause in kept)
 
 

@@ -11,7 +11,7 @@ from mcstress.evidence.report.section import Section, Table, figures
 from mcstress.evidence.report.sections.load import SEARCH
 from mcstress.evidence.report.sections.speed import spikes
 from mcstress.evidence.run_document import RunDocument
-from mcstress.metrics.availability import LLM, SHORTEST_S, Silence
+from mcstress.metrics.availability import LLM, PAUSES_KEPT, SHORTEST_S, Silence
 from mcstress.metrics.event import utc
 from mcstress.metrics.load_curve import pace
 from mcstress.metrics.number_format import shown_hour
@@ -107,6 +107,9 @@ def _paused(document: RunDocument, paused_s: float) -> list[str]:
         f"{utc(longest.begin):%H:%M:%S} UTC for {longest.seconds:.1f} s. Latencies of what was on "
         "its way then include it."
     )
+    for worker in document.completeness.workers:
+        if len(worker.pauses) >= PAUSES_KEPT:
+            told += f" Of {worker.name} only the {PAUSES_KEPT} longest pauses are left out."
     return [told]
 
 
