@@ -214,7 +214,7 @@ def test_in_the_foreground_it_says_its_url_and_ends_quietly_on_ctrl_c():
         url = process.stdout.readline().strip()
         assert httpx.get(f"{url}/health").is_success
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == ""
 
@@ -229,5 +229,5 @@ def test_in_the_foreground_it_says_its_url_and_ends_quietly_on_ctrl_c():
 )
 def test_in_the_foreground_bad_input_is_refused_with_exit_code_2(arguments, words):
     with run_in_foreground(*arguments) as process:
-        assert process.wait(20) == 2
+        assert process.wait(60) == 2
         assert words in process.stderr.read()

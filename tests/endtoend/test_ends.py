@@ -87,4 +87,4 @@ def check(document: dict, deployment: Deployment, standin: Standin) -> None:
     assert files == ["index.html", *reports]
     assert "Traceback" not in output, output
     for worker in deployment.workers:
-        assert worker.wait(20) == 0, worker.output
+        assert worker.wait(60) == 0, worker.output

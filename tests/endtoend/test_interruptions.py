@@ -61,7 +61,7 @@ def test_a_second_ctrl_c_gives_up_the_report_and_leaves_what_it_can_be_made_from
             deployment.master.send(signal.SIGINT)
             until(lambda: "Press Ctrl-C again to quit" in deployment.master.output)  # noqa: B023
             deployment.master.send(signal.SIGINT)
-            assert deployment.master.wait(10) == 128 + signal.SIGINT, deployment.output
+            assert deployment.master.wait(30) == 128 + signal.SIGINT, deployment.output
             assert "Quit without a report" in deployment.master.output
             assert not deployment.master.output.count("Traceback"), deployment.output
             for worker in deployment.workers:

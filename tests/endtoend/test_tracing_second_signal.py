@@ -53,8 +53,8 @@ def test_each_worker_spools_all_that_it_traced(tmp_path):
             time.sleep(later_s)  # the very thing that is tried
             for worker in workers:
                 worker.send_signal(signal.SIGINT)
-            assert run.master.wait(20) == 130, run.output
-            assert not psutil.wait_procs(workers, timeout=20)[1]
+            assert run.master.wait(60) == 130, run.output
+            assert not psutil.wait_procs(workers, timeout=60)[1]
             made = Counter()
             for event in run.master.document()["events"]:
                 made[event["worker"]] += len(event["steps"])

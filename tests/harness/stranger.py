@@ -51,7 +51,7 @@ class Stranger:
     def hears(self, kind):
         """The data of the next message of a kind."""
         while True:
-            with gevent.Timeout(10):
+            with gevent.Timeout(60):
                 message = Message.unserialize(self._socket.recv())
             if message.type == kind:
                 return message.data
@@ -59,7 +59,7 @@ class Stranger:
 
 def until(condition):
     """Wait until the condition is true."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         gevent.sleep(0.01)

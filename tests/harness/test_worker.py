@@ -83,7 +83,7 @@ def test_a_user_has_the_seat_that_it_was_granted_until_it_is_taken_away(run, wir
     until(lambda: wire.of(messages.SeatRequest))
     (asked,) = wire.of(messages.SeatRequest)
     wire.say(messages.SeatGranted(asked.ticket, ALICE, users=3))
-    assert user.get(timeout=5) == ALICE
+    assert user.get(timeout=60) == ALICE
     assert (run.users, run.holds(ALICE), run.moves(ALICE)) == (3, True, False)
     wire.say(messages.Move(ALICE))
     assert run.moves(ALICE)
@@ -100,7 +100,7 @@ def test_a_seat_that_was_asked_for_is_asked_for_again_when_the_master_forgot_it(
     first, again = wire.of(messages.SeatRequest)
     assert again == first
     wire.say(messages.SeatGranted(first.ticket, ALICE, users=3))
-    assert user.get(timeout=5) == ALICE
+    assert user.get(timeout=60) == ALICE
     second = msgspec.structs.replace(ALICE, trio=2)
     wire.say(messages.SeatGranted(first.ticket, second, users=3))
     assert wire.of(messages.Release) == [messages.Release(run.run.uid, second)]
@@ -126,7 +126,7 @@ def test_mail_is_handed_out_once_and_counted_when_somebody_begins_with_it(run, w
     user = gevent.spawn(run.take_mail)
     until(lambda: wire.of(messages.TakeMail))
     wire.say(messages.MailBlock(1, [MAIL]))
-    assert user.get(timeout=5) == MAIL
+    assert user.get(timeout=60) == MAIL
     run.mail_begun()
     wire.say(messages.MailBlock(2, []))
     assert run.take_mail() is None, "all are used up"
@@ -265,13 +265,13 @@ def test_a_signal_to_it_alone_hands_all_over_and_waits_until_it_may_go(worker, r
     wire.say(messages.SendPiece(run.run.uid, 0))
     assert not leaving.ready(), "its evidence is asked for yet"
     wire.say(messages.Dismissed(run.run.uid, copied=False))
-    leaving.get(timeout=5)
+    leaving.get(timeout=60)
     assert len(wire.of(messages.Drained)) == 1
     assert Path(run.recorder.segment.path).is_file()
 
 
 def test_a_signal_while_the_master_is_gone_waits_for_nobody(worker, run, wire, caplog):
-    gevent.spawn(worker.drain_on_signal).get(timeout=5)
+    gevent.spawn(worker.drain_on_signal).get(timeout=60)
     assert wire.of(messages.Drained)
     assert f"the master is gone; what was seen is in {run.recorder.segment.path}" in caplog.text
 

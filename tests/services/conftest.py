@@ -14,7 +14,7 @@ __all__ = ["served"]
 
 @pytest.fixture(autouse=True)
 def _no_hang():
-    with gevent.Timeout(20):
+    with gevent.Timeout(60):
         yield
 
 

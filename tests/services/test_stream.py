@@ -39,7 +39,7 @@ def test_what_finds_no_room_at_all_waits_and_arrives_whole_and_in_order(pair):
     got = b""
     while len(got) < begun + len(rest):
         got += far.recv(1 << 20)
-    sender.get(timeout=5)
+    sender.get(timeout=60)
     stream.close()
     assert got == b"a" * begun + rest
 
@@ -57,7 +57,7 @@ def test_bytes_that_somebody_else_read_are_waited_for_anew(pair):
     gevent.sleep(0)
     assert not reader.ready()
     far.send(b"there")
-    assert reader.get(timeout=5) == b"there"
+    assert reader.get(timeout=60) == b"there"
     stream.close()
 
 

@@ -84,7 +84,7 @@ def test_corpora_are_asked_at_once(served):
         came.append(request.path)
         if len(came) == 2:
             both.set()
-        assert both.wait(5)
+        assert both.wait(60)
         return {"results": []}
 
     _, target = served(

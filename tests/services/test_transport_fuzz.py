@@ -151,7 +151,7 @@ def test_the_same_over_a_socket(data):
 @settings(max_examples=60)
 @given(st.one_of(st.binary(max_size=400), damaged()))
 def test_any_bytes_over_a_socket(noise):
-    with RawServer(lambda _: [noise, CLOSE]) as server, gevent.Timeout(5):
+    with RawServer(lambda _: [noise, CLOSE]) as server, gevent.Timeout(60):
         transport = Transport(server.url, connect_timeout_s=5, timeout_s=5)
         for _ in range(2):
             outcome = outcome_of(lambda: transport.post("/x", b""))

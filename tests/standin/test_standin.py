@@ -201,7 +201,7 @@ def test_it_keeps_the_trace_that_a_request_came_with(client):
 def test_it_ends_with_whoever_started_it():
     with Standin() as standin:
         standin.process.stdin.close()
-        assert standin.process.wait(5) == 0
+        assert standin.process.wait(60) == 0
         standin.process.stdin = None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import gevent
 
 
-def until(holds: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Let others run until ``holds()``; fail where it does not within ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
     while not holds():

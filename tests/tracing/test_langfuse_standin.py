@@ -234,7 +234,7 @@ def test_as_a_process_of_its_own(trace_to):
             for fired, steps in round_events():
                 tracer.record(fired, steps)
             httpx.post(f"{url}/admin/behave", json={"mode": "ok"}).raise_for_status()
-            counts = tracer.finish(5)
+            counts = tracer.finish(60)
             state = httpx.get(f"{url}/admin/state").json()
             assert counts.delivered + counts.spooled == counts.made
             assert len(state["observations"]) == counts.delivered

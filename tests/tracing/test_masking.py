@@ -138,7 +138,7 @@ def test_the_messages_of_the_scenario(newest, trace_to):
     steps = [(message, inbox_step(message), ask(message.body)) for message in MESSAGES]
     for number, (_, recorded, parsed) in enumerate(steps):
         tracer.record(event("inbox", number=number), [recorded, parsed])
-    assert tracer.finish(10).delivered == 2 * len(MESSAGES) >= 40
+    assert tracer.finish(60).delivered == 2 * len(MESSAGES) >= 40
     for message, recorded, parsed in steps:
         stored = newest.observations[recorded.span_id]
         sent = json.loads(stored["input"])
@@ -186,7 +186,7 @@ def test_only_what_somebody_says_is_masked(newest, trace_to):
     }
     tracer = trace_to(newest.url)
     tracer.record(event("inbox"), list(steps.values()))
-    tracer.finish(10)
+    tracer.finish(60)
     assert json.loads(sent(newest, steps["query"])[0]) == query | {"query_text": "call [phone] now"}
     assert sent(newest, steps["query"])[1] == answer.decode()
     assert json.loads(sent(newest, steps["record"])[0]) == record | {"query_text": "[email]"}
@@ -215,7 +215,7 @@ def test_json_spells_as_it_likes(newest, trace_to, request_body, expected):
     tracer = trace_to(newest.url)
     done = step("matrix.search", request=request_body)
     tracer.record(event("surge"), [done])
-    assert tracer.finish(10).delivered == 1
+    assert tracer.finish(60).delivered == 1
     assert json.loads(sent(newest, done)[0]) == {"query_text": expected}
 
 
@@ -263,7 +263,7 @@ def test_a_body_that_is_cut_leaves_no_part_of_a_number(newest, trace_to):
         for name in ("matrix.search", "of ones own"):
             body = json.dumps({"query_text": text}).encode()
             tracer.record(event("surge", number=length), [step(name, request=body, response=b"")])
-    tracer.finish(10)
+    tracer.finish(60)
     assert len(newest.observations) == 80
     for each in newest.observations.values():
         assert "[cut: 100 of" in each["input"]
@@ -277,7 +277,7 @@ def test_what_users_add_themselves(standin, trace_to):
     fired = event("inbox")
     tracer.record(fired, [done])
     tracer.score("note", "pass", trace_id=fired.trace_id, comment=PHONE)
-    assert balanced(tracer.finish(10))
+    assert balanced(tracer.finish(60))
     (stored,) = standin.observations.values()
     assert (stored["input"], stored["output"]) == ("call [phone] now", '["[email]"]')
     assert [each["comment"] for each in standin.scores.values()] == ["call [phone] now"]
@@ -290,7 +290,7 @@ def test_each_level(standin, trace_to, level):
     done = chat_step("llm.judge_top1", "Judge.", f"{SENTINEL}: {PHONE}", SENTINEL)
     refused = step("matrix.search", error=f"HTTP 422: {SENTINEL}", response=SENTINEL.encode())
     tracer.record(event("inbox"), [done, refused])
-    assert balanced(tracer.finish(10))
+    assert balanced(tracer.finish(60))
     everything = json.dumps(standin.state())
     assert ("414-555-0134" in everything) == (level == "off")
     assert (SENTINEL in everything) == (level != "strict")
@@ -340,7 +340,7 @@ def test_a_fault_in_masking_sends_nothing(newest, trace_to, monkeypatch):
     monkeypatch.setattr(Masker, "entry", lambda *_: 1 / 0)
     tracer = trace_to(newest.url)
     tracer.record(event("surge"), [step("matrix.search")])
-    counts = tracer.finish(5)
+    counts = tracer.finish(60)
     assert balanced(counts)
     assert counts.delivered == 0
     assert newest.observations == {}

@@ -38,7 +38,7 @@ def test_a_failed_answer_may_say_what_it_was_asked(newest, trace_to, name, answe
     tracer = trace_to(newest.url)
     done = step(name, response=answer, status=422, error="HTTP 422: no such query: 414-555-0134")
     tracer.record(event("surge"), [done])
-    tracer.finish(10)
+    tracer.finish(60)
     assert newest.observations[done.span_id]["output"] == expected
     assert newest.observations[done.span_id]["message"] == "HTTP 422: no such query: [phone]"
 
@@ -92,6 +92,6 @@ def test_a_service_that_says_what_it_recorded_gives_nothing_away(newest, trace_t
     done = step(name, request=b"{}", response=json.dumps(answer).encode())
     tracer = trace_to(newest.url)
     tracer.record(event("inbox"), [done])
-    assert tracer.finish(5).delivered == 1
+    assert tracer.finish(60).delivered == 1
     expected = {"id": "414-555-0134", "recorded": {"sender": "[email]", "body": "call [phone] now"}}
     assert json.loads(newest.observations[done.span_id]["output"]) == expected

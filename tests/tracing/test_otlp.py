@@ -75,7 +75,7 @@ def record_rounds(tracer, rounds=1, trio=1):
 def test_every_observation_arrives_once(receiver, trace_to, gzip):
     tracer = trace_to(receiver.url, gzip=gzip)
     made = record_rounds(tracer, rounds=5)
-    counts = tracer.finish(10)
+    counts = tracer.finish(60)
     assert (counts.made, counts.delivered, counts.spooled, counts.dropped) == (made, made, 0, {})
     assert len(receiver.ids) == made
     assert set(receiver.ids.values()) == {1}
@@ -90,7 +90,7 @@ def test_every_observation_arrives_once(receiver, trace_to, gzip):
 def test_two_workers_meet_in_the_same_traces(receiver, trace_to):
     first, second = trace_to(receiver.url), trace_to(receiver.url)
     made = record_rounds(first, trio=1) + record_rounds(second, trio=1)
-    delivered = first.finish(10).delivered + second.finish(10).delivered
+    delivered = first.finish(60).delivered + second.finish(60).delivered
     assert delivered == made == len(receiver.ids)
     assert {span.trace_id.hex() for span in receiver.stored} == {
         Trace.of_phase(RUN, 1, 1, phase).id
@@ -103,7 +103,7 @@ def one(receiver, trace_to, name, **details):
     made = step(name, **details)
     tracer = trace_to(receiver.url)
     tracer.record(event("inbox", namespace="playbook_alpha"), [made])
-    tracer.finish(10)
+    tracer.finish(60)
     (span,) = receiver.spans
     assert span.span_id.hex() == made.span_id
     assert span.end_time_unix_nano - span.start_time_unix_nano == round(made.latency_ms * 1e6)
@@ -166,7 +166,7 @@ def test_an_event_is_a_subtree(receiver, trace_to):
     tracer = trace_to(receiver.url)
     steps = [step(name) for name in ("observerd.inbox.record", "llm.parse_demand")]
     tracer.record(event("inbox"), steps)
-    tracer.finish(10)
+    tracer.finish(60)
     head, other = sorted(receiver.spans, key=lambda span: span.parent_span_id)
     assert head.parent_span_id == b""
     assert other.parent_span_id == head.span_id
@@ -202,7 +202,7 @@ def test_a_score_is_a_span_under_what_it_is_about(receiver, trace_to, value, num
     score = Score(name="determinism", value=value, trace_id=fired.trace_id, at_ns=1234)
     score.observation_id, score.comment = made.span_id, f"ask {MAIL}"
     tracer.add_scores([score])
-    counts = tracer.finish(10)
+    counts = tracer.finish(60)
     assert (counts.scores.made, counts.scores.delivered) == (1, 1)
     (span,) = receiver.scores
     assert span.trace_id.hex() == fired.trace_id
@@ -218,7 +218,7 @@ def test_a_score_is_a_span_under_what_it_is_about(receiver, trace_to, value, num
 def test_the_verdict_has_a_trace_of_the_run(receiver, trace_to):
     tracer = trace_to(receiver.url)
     tracer.score("verdict", "pass")
-    assert tracer.finish(10).scores.delivered == 1
+    assert tracer.finish(60).scores.delivered == 1
     (span,) = receiver.scores
     assert span.trace_id.hex() == run_trace_id(RUN.uid)
     assert attributes(span)["session.id"] == RUN.uid
@@ -229,7 +229,7 @@ def test_a_collector_that_is_busy_for_a_while_gets_all_of_it(receiver, trace_to,
     receiver.behave("status", times=2, status=status)
     tracer = trace_to(receiver.url)
     made = record_rounds(tracer)
-    counts = tracer.finish(10)
+    counts = tracer.finish(60)
     assert (counts.delivered, counts.spooled, counts.dropped) == (made, 0, {})
     assert set(receiver.ids.values()) == {1}
 
@@ -291,7 +291,7 @@ def test_what_a_collector_rejects_of_a_body_is_counted_and_not_sent_again(
     receiver.behave("partial", times=1, rejects=rejects)
     tracer = trace_to(receiver.url)
     made = record_rounds(tracer)
-    counts = tracer.finish(10)
+    counts = tracer.finish(60)
     assert balanced(counts)
     assert counts.dropped == {"rejected by the collector": rejects}
     assert counts.delivered == made - rejects == len(receiver.stored)
@@ -336,7 +336,7 @@ def test_masking_holds_for_both_sinks(receiver, trace_to, tmp_path, mask):
         fired, steps = event("surge", run=run), [step("matrix.search", request=body)]
         for sink in sinks:
             sink.record(fired, steps)
-        assert [sink.finish(10).delivered for sink in sinks] == [1, 1]
+        assert [sink.finish(60).delivered for sink in sinks] == [1, 1]
         (seen,) = standin.observations.values()
     texts = [repr(seen), *(str(span) for span in receiver.stored)]
     assert len(texts) == 2

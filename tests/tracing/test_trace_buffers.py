@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import gevent
@@ -20,6 +19,7 @@ from trace_rounds import (
     round_events,
     spool_lines,
     step,
+    time_awake,
     wait_for,
 )
 
@@ -75,7 +75,7 @@ def test_buffers_of_the_dead_and_of_the_living_are_drained(newest, trace_to):
     ready.clear()
     living = gevent.spawn(user, stays=True)
     ready.wait()
-    assert tracer.finish(5).delivered == 3
+    assert tracer.finish(60).delivered == 3
     living.kill()
 
 
@@ -83,10 +83,10 @@ def test_recording_waits_for_no_network(trace_to):
     with StandIn(mode="hang") as standin:
         tracer = trace_to(standin.url, limits={"timeout_s": 30.0})
         wait_for(lambda: standin.requests)
-        began = time.process_time(), time.monotonic()
-        for number in range(1000):
-            tracer.record(event("surge", number=number), [step("matrix.search")])
-        assert time.monotonic() - began[1] < time.process_time() - began[0] + 1
+        with time_awake() as awake:
+            for number in range(1000):
+                tracer.record(event("surge", number=number), [step("matrix.search")])
+        assert awake.seconds < 1
         assert balanced(tracer.finish(0.2))
 
 
@@ -143,7 +143,7 @@ def test_many_users_with_a_step_each(newest, trace_to):
 
     gevent.joinall([gevent.spawn(user, number) for number in range(3000)])
     wait_for(lambda: not tracer._buffers)
-    counts = tracer.finish(10)
+    counts = tracer.finish(60)
     assert counts.delivered == len(newest.observations) == 3000
 
 
@@ -157,7 +157,7 @@ def test_scores_gather_for_a_request_of_their_own(newest, trace_to):
             tracer.score(f"score {number}", 1.0, trace_id=fired.trace_id)
     wait_for(lambda: len(newest.observations) >= 1000)
     assert newest.scores == {}
-    counts = tracer.finish(10)
+    counts = tracer.finish(60)
     assert (counts.delivered, counts.scores.delivered) == (1500, 38)
     assert len(newest.scores) == 38
     assert newest.score_batches == [15, 22, 1]
@@ -189,7 +189,7 @@ def test_a_later_score_takes_the_place_of_an_earlier_one(version, trace_to):
             tracer.score("quality", value, trace_id="0" * 31 + "1")
             for number in range(60):
                 tracer.record(event("surge", number=number), [step("matrix.search")])
-        assert tracer.finish(5).scores.delivered == 2
+        assert tracer.finish(60).scores.delivered == 2
         assert [score["value"] for score in standin.scores.values()] == [2.0]
 
 
@@ -237,7 +237,7 @@ def test_scores_that_are_none_harm_nobody(newest, trace_to):
     tracer = trace_to(newest.url)
     tracer.add_scores([None])
     tracer.score("verdict", "pass")
-    counts = tracer.finish(5)
+    counts = tracer.finish(60)
     assert balanced(counts)
     assert (counts.scores.made, counts.scores.delivered) == (2, 1)
 
@@ -245,10 +245,10 @@ def test_scores_that_are_none_harm_nobody(newest, trace_to):
 def test_a_step_after_the_end_is_counted(newest, trace_to):
     tracer = trace_to(newest.url)
     tracer.record(event("surge"), [step("matrix.search")])
-    tracer.finish(5)
+    tracer.finish(60)
     tracer.record(event("surge"), [step("matrix.search")])
     tracer.score("verdict", "pass")
-    counts = tracer.finish(5)
+    counts = tracer.finish(60)
     assert balanced(counts)
     assert (counts.made, counts.delivered, counts.dropped) == (2, 1, {"after the end": 1})
 
@@ -274,7 +274,7 @@ def test_sampling_keeps_whole_traces_everywhere(newest, trace_to):
         for number, (fired, steps) in enumerate(round_events(trio=trio)):
             (first if number % 2 else second).record(fired, steps)
             first.score("hit", 1.0, trace_id=fired.trace_id)
-    counts = TraceCounts.total([first.finish(10), second.finish(10)])
+    counts = TraceCounts.total([first.finish(60), second.finish(60)])
     assert balanced(counts)
     assert counts.sampled_out > 0
     assert counts.delivered == len(newest.observations) > 0
@@ -307,7 +307,7 @@ def test_a_forked_worker_has_its_own(tmp_path):
         child = os.fork()
         for number in range(10 if child else 3):
             tracer.record(event("surge", number=number), [step("matrix.search")])
-        counts = tracer.finish(5)
+        counts = tracer.finish(60)
         print(json.dumps([bool(child), msgspec.to_builtins(counts)]), flush=True)
         if child:
             os.waitpid(child, 0)

@@ -12,7 +12,15 @@ import pytest
 from free_ports import free_port
 from langfuse_standin import PUBLIC_KEY, SECRET_KEY, StandIn
 from tcp.raw_server import RawServer
-from trace_rounds import STEPS_PER_ROUND, balanced, event, round_events, step, wait_for
+from trace_rounds import (
+    STEPS_PER_ROUND,
+    balanced,
+    event,
+    round_events,
+    step,
+    time_awake,
+    wait_for,
+)
 
 from mcstress.tracing.delivery import SEND_POLICY
 from mcstress.tracing.http.delivery_outcome import excerpt, keys_fault
@@ -38,11 +46,11 @@ def settings(url):
     return LangfuseSettings(url, PUBLIC_KEY, SECRET_KEY)
 
 
-def finish_in_time(tracer, deadline_s=2.0):
+def finish_in_time(tracer, deadline_s=2.0, within_s=None):
     """Finish, and see to it that the deadline holds and nothing is dropped."""
-    began = time.monotonic()
-    counts = tracer.finish(deadline_s)
-    assert time.monotonic() - began <= deadline_s
+    with time_awake() as awake:
+        counts = tracer.finish(deadline_s)
+    assert awake.seconds <= (within_s or deadline_s)
     assert balanced(counts)
     assert counts.dropped == counts.scores.dropped == {}
     return counts
@@ -105,7 +113,7 @@ def test_what_is_sent_twice_has_the_same_ids_though_its_steps_had_none(newest, t
     newest.behave("slow", seconds=0.3, times=1, posts_only=True)
     tracer = trace_to(newest.url, limits=HASTY)
     tracer.record(event("surge"), [step("matrix.search", span_id=name) for name in ("", "XYZ")])
-    assert tracer.finish(5).delivered == 2
+    assert tracer.finish(60).delivered == 2
     wait_for(lambda: {one["received"] for one in newest.observations.values()} == {2})
     assert len(newest.observations) == 2
 
@@ -195,7 +203,7 @@ def test_a_body_that_is_too_large_is_split(trace_to, version):
         tracer = trace_to(standin.url)
         for fired, steps in round_events():
             tracer.record(fired, steps)
-        counts = finish_in_time(tracer, 10)
+        counts = finish_in_time(tracer, 60)
         assert (counts.delivered, counts.spooled) == (STEPS_PER_ROUND, 0)
         assert all(each["received"] == 1 for each in standin.observations.values())
 
@@ -206,7 +214,7 @@ def test_large_bodies_are_sent_in_several(newest, trace_to):
     for number in range(12):
         done = step("matrix.search", request=body, response=body)
         tracer.record(event("surge", number=number), [done])
-    counts = finish_in_time(tracer, 10)
+    counts = finish_in_time(tracer, 60)
     assert (counts.delivered, counts.spooled) == (12, 0)
     posts = [each for each in newest.requests if each[0] == "POST"]
     assert len(posts) > 3
@@ -217,7 +225,7 @@ def test_a_server_that_knows_no_otlp_is_found_out(trace_to):
         tracer = trace_to(standin.url, wire="otlp")
         for fired, steps in round_events():
             tracer.record(fired, steps)
-        assert finish_in_time(tracer).delivered == STEPS_PER_ROUND
+        assert finish_in_time(tracer, 60).delivered == STEPS_PER_ROUND
         assert standin.faults == []
 
 
@@ -225,7 +233,7 @@ def test_a_server_that_takes_no_batches_is_found_out(newest, trace_to):
     tracer = trace_to(newest.url, wire="ingestion")
     for fired, steps in round_events():
         tracer.record(fired, steps)
-    assert finish_in_time(tracer, 5).delivered == STEPS_PER_ROUND
+    assert finish_in_time(tracer, 60).delivered == STEPS_PER_ROUND
 
 
 def test_wrong_keys_are_said_once_and_not_tried_for_long(newest, trace_to, caplog):
@@ -268,7 +276,7 @@ def test_the_log_does_not_tell_of_every_request(newest, trace_to, caplog):
     caplog.set_level(logging.DEBUG)
     tracer = trace_to(newest.url)
     record_round(tracer)
-    tracer.finish(5)
+    tracer.finish(60)
     assert [each for each in caplog.records if each.name.startswith(("httpx", "httpcore"))] == []
 
 
@@ -277,9 +285,7 @@ def test_a_server_that_never_answered_does_not_take_the_whole_deadline(trace_to)
         tracer = trace_to(standin.url, limits=HASTY)
         wait_for(lambda: tracer._sender._observation_lane.pause_s)
         record_round(tracer)
-        began = time.monotonic()
-        counts = finish_in_time(tracer, 20.0)
-        assert time.monotonic() - began < 5
+        counts = finish_in_time(tracer, 20.0, within_s=5)
         assert counts.spooled == STEPS_PER_ROUND
 
 
@@ -312,7 +318,7 @@ def test_a_project_that_cannot_be_asked_for_means_no_links_and_no_more(trace_to,
         standin.behave("ok")
         tracer.record(event("surge"), [step("matrix.search")])
         wait_for(lambda: tracer.project_url)
-        assert tracer.finish(2).delivered == 1
+        assert tracer.finish(60).delivered == 1
 
 
 @pytest.mark.parametrize("bad", [None, {"mode": "status", "status": 503, "route": "/projects"}])
@@ -341,7 +347,7 @@ def drip(_):
 
 def test_reading_back_ends_though_the_server_never_does(monkeypatch, caplog):
     monkeypatch.setattr(readback, "_TIMEOUT_S", 0.2)
-    with RawServer(drip) as server, gevent.Timeout(10):
+    with RawServer(drip) as server, gevent.Timeout(60):
         notices = ThrottledWarnings(str)
         found = readback.read_back(
             *(settings(server.url), "run", 1, 0.2, notices), limit=SEND_POLICY.limit

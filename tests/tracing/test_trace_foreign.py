@@ -29,7 +29,7 @@ def spooled_whole(tracer):
     """Whether an observation and a score are spooled, and neither counts as delivered."""
     tracer.record(event("surge"), [step("matrix.search")])
     tracer.score("verdict", "pass")
-    counts = tracer.finish(5)
+    counts = tracer.finish(60)
     assert balanced(counts)
     return (counts.delivered, counts.spooled, counts.scores.spooled) == (0, 1, 1)
 
@@ -44,7 +44,7 @@ def test_whoever_says_yes_to_everything_has_nothing(trace_to, mode, route, caplo
         else:
             tracer.record(event("surge"), [step("matrix.search")])
             tracer.score("verdict", "pass")
-            counts = tracer.finish(5)
+            counts = tracer.finish(60)
             assert counts.delivered == len(standin.observations) == (route != "/otel/")
             assert counts.scores.delivered == len(standin.scores) == (route == "/otel/")
     assert "with what no Langfuse answers: check LANGFUSE_URL: " in caplog.text

@@ -65,5 +65,5 @@ def test_an_end_at_once_waits_for_no_server_that_an_earlier_call_gave_time(waiti
     patient = gevent.spawn(waiting.finish, 600.0)
     gevent.sleep(0.01)
     assert waiting.finish(0.0).spooled == STEPS
-    patient.join(5)
+    patient.join(60)
     assert patient.value.spooled == STEPS

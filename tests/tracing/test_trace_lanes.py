@@ -60,7 +60,7 @@ def test_batches_of_scores_grow_while_the_server_keeps_up(trace_to):
     with StandIn("3.225.4", per_score_s=0.0) as standin:
         tracer = trace_to(standin.url, limits={"timeout_s": 10.0})
         scores(tracer, 300)
-        assert tracer.finish(10).scores.delivered == 300
+        assert tracer.finish(60).scores.delivered == 300
         sizes = standin.score_batches
         assert sizes[:4] == [15, 22, 13, 33]
         assert max(sizes) == 50
@@ -72,7 +72,7 @@ def test_a_slow_server_gets_no_larger_batches(trace_to):
     with StandIn("3.225.4", per_batch_s=0.8) as standin:
         tracer = trace_to(standin.url, limits={"timeout_s": 1.6})
         scores(tracer, 45)
-        assert tracer.finish(10).scores.delivered == 45
+        assert tracer.finish(60).scores.delivered == 45
         assert standin.score_batches == [15, 15, 15]
 
 
@@ -81,7 +81,7 @@ def test_after_a_time_out_batches_are_halved(trace_to):
     with StandIn("3.225.4", per_score_s=0.02) as standin:
         tracer = trace_to(standin.url, limits={"timeout_s": 0.2, "tries": 4})
         scores(tracer, 30)
-        counts = tracer.finish(10)
+        counts = tracer.finish(60)
         sizes = standin.score_batches
         assert sizes[:2] == [15, 7]
         assert counts.scores.delivered > 0
@@ -147,7 +147,7 @@ def test_who_makes_scores_only_knows_by_them_whether_the_server_answers(trace_to
         wait_for(lambda: tracer.project_url)
         standin.behave(mode)
         tracer.score("verdict", "pass")
-        tracer.finish(5)
+        tracer.finish(60)
         assert tracer.answered == (mode == "ok")
 
 

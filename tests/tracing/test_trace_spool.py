@@ -232,7 +232,7 @@ def test_a_replay_that_is_killed_goes_on_where_it_was(spool_file):
     with StandIn(mode="hang", after=4, checked=False) as standin:
         code = textwrap.dedent(script) % standin.url
         process = subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not [each for each in standin.requests if each[2] == "hang"]:
             assert time.monotonic() < end
             gevent.sleep(0.01)

@@ -50,7 +50,7 @@ def record_round(tracer):
 def test_the_inbox_is_six_groups_of_four(standin, trace_to):
     tracer = trace_to(standin.url)
     inbox = record_round(tracer)
-    assert balanced(tracer.finish(10))
+    assert balanced(tracer.finish(60))
     heads = {steps[0].span_id for _, steps in inbox}
     assert groups(standin, "inbox") == {head: list(INBOX_STEPS) for head in heads}
     for _, (head, *others) in inbox:
@@ -62,7 +62,7 @@ def test_the_parts_of_a_step_are_spans_under_it(standin, trace_to):
     head, whole = step("embed"), step("matrix.search")
     whole.parts = [step("embed.query"), step("store.query"), step("store.query", error="closed")]
     tracer.record(event("surge"), [head, whole])
-    counts = tracer.finish(10)
+    counts = tracer.finish(60)
     assert balanced(counts)
     assert counts.made == 5
     parents = {each.span_id: whole.span_id for each in whole.parts} | {whole.span_id: head.span_id}
@@ -75,7 +75,7 @@ def test_the_parts_of_a_step_are_spans_under_it(standin, trace_to):
 def test_the_parent_of_heads_is_in_the_trace_and_never_sent(newest, trace_to):
     tracer = trace_to(newest.url)
     inbox = record_round(tracer)
-    tracer.finish(10)
+    tracer.finish(60)
     root = Trace.of_phase(RUN, 1, 1, "inbox").root_id
     heads = [newest.observations[steps[0].span_id] for _, steps in inbox]
     assert {(head["parent"], head["app_root"]) for head in heads} == {(root, True)}
@@ -87,7 +87,7 @@ def test_a_batch_has_no_parent_that_is_never_sent(trace_to):
     with StandIn("2.95.9") as standin:
         tracer = trace_to(standin.url)
         inbox = record_round(tracer)
-        tracer.finish(10)
+        tracer.finish(60)
         heads = [standin.observations[steps[0].span_id] for _, steps in inbox]
         assert {head["parent"] for head in heads} == {None}
         assert standin.faults == []
@@ -102,7 +102,7 @@ def test_a_replay_makes_the_same(standin, trace_to, body_bytes):
     for fired, steps in round_events():
         away.record(fired, steps)
         there.record(fired, steps)
-    spooled, delivered = away.finish(1), there.finish(10)
+    spooled, delivered = away.finish(1), there.finish(60)
     assert spooled.spooled == delivered.delivered
     with StandIn(standin.version_text) as other:
         replay(away._spool_path, settings(other.url))
@@ -119,12 +119,12 @@ def test_traces_are_said_alike_before_and_after(newest, trace_to):
     first, second = trace_to(newest.url), trace_to(f"http://127.0.0.1:{free_port()}")
     first.record(event("inbox"), [step("matrix.search", error="HTTP 502")])
     second.record(event("inbox", outcome="failed"), [step("llm.judge_top1"), step("x")])
-    first.finish(10)
+    first.finish(60)
     second.finish(1)
     replay(second._spool_path, settings(newest.url))
     first = trace_to(newest.url)
     record_round(first)
-    first.finish(10)
+    first.finish(60)
     (inbox,) = (each for each in newest.traces.values() if "inbox" in each["tags"])
     assert inbox == newest.said_of[phase_trace_id(RUN.uid, 1, 1, "inbox")]
 
@@ -136,7 +136,7 @@ def test_steps_without_ids_are_a_subtree_too(newest, trace_to, bad):
     steps = [step(name, now + n, span_id=bad) for n, name in enumerate(INBOX_STEPS)]
     tracer.record(event("inbox"), steps)
     tracer.record(event("inbox", number=2), [step("embed", span_id=bad), step("index.add")])
-    assert tracer.finish(10).delivered == 6
+    assert tracer.finish(60).delivered == 6
     assert sorted(groups(newest, "inbox").values()) == [["embed", "index.add"], list(INBOX_STEPS)]
 
 
@@ -144,14 +144,14 @@ def test_steps_without_ids_are_a_subtree_too(newest, trace_to, bad):
 def test_a_first_step_that_failed_heads_its_event(newest, trace_to, first):
     tracer = trace_to(newest.url)
     tracer.record(event("inbox"), [step("observerd.inbox.record", **first), step("embed")])
-    assert tracer.finish(10).delivered == 2
+    assert tracer.finish(60).delivered == 2
     assert list(groups(newest, "inbox").values()) == [["observerd.inbox.record", "embed"]]
 
 
 def test_the_first_step_that_exists_heads_its_event(newest, trace_to):
     tracer = trace_to(newest.url)
     tracer.record(event("inbox"), [None, step("embed"), step("index.add")])
-    counts = tracer.finish(10)
+    counts = tracer.finish(60)
     assert balanced(counts)
     assert counts.delivered == 2
     assert list(groups(newest, "inbox").values()) == [["embed", "index.add"]]
@@ -163,7 +163,7 @@ def test_a_step_whose_head_was_not_taken_hangs_under_it_yet(trace_to, version):
         tracer = trace_to(standin.url)
         steps = [step("embed", latency_ms=float("inf")), step("index.add")]
         tracer.record(event("inbox"), steps)
-        assert tracer.finish(10).delivered == 1
+        assert tracer.finish(60).delivered == 1
         (left,) = standin.observations.values()
         assert (left["parent"], left["app_root"]) == (steps[0].span_id, False)
         assert standin.faults == []
@@ -178,7 +178,7 @@ def test_what_a_service_was_told_is_what_is_kept(newest, trace_to):
         told = TraceContext(fired.trace_id, is_sampled(fired.trace_id, 0.5))
         if told.traceparent(steps[0].span_id).endswith("-01"):
             kept |= {each.span_id for each in steps}
-    assert tracer.finish(10).sampled_out > 0
+    assert tracer.finish(60).sampled_out > 0
     assert newest.observations.keys() == kept
 
 

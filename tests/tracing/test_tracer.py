@@ -31,7 +31,7 @@ def test_a_sink_that_could_not_be_made_counts_what_it_did_not_take():
     sink.add_scores([Score(name="hit", value=1.0, trace_id="0" * 32)])
     sink.score("verdict", "pass")
     sink.begin_to_finish(0)
-    counts = sink.finish(10)
+    counts = sink.finish(60)
     assert (counts.made, counts.dropped, counts.scores.made) == (6, {COULD_NOT: 6}, 0)
     assert balanced(counts)
     assert (sink.where, sink.fault, sink.read_back(6, 1.0)) == (where, "no keys", None)
@@ -81,7 +81,7 @@ def test_an_event_without_its_traces_id_is_sampled_as_its_phase_is(newest, trace
     for trio in ids:
         fired = msgspec.structs.replace(event("surge", trio=trio), trace_id=None)
         tracer.record(fired, [step("matrix.search")])
-    counts = tracer.finish(5)
+    counts = tracer.finish(60)
     kept = {trace_id for trace_id in ids.values() if is_sampled(trace_id, 0.5)}
     assert set(newest.traces) == kept
     assert (counts.delivered, counts.sampled_out) == (len(kept), 16 - len(kept))
@@ -132,7 +132,7 @@ def test_what_is_no_text_is_dropped_alone_and_counted(newest, trace_to):
             Score(name="whole", value=1.0, trace_id="0" * 31 + "1"),
         ]
     )
-    counts = tracer.finish(5)
+    counts = tracer.finish(60)
     assert (counts.scores.delivered, counts.scores.dropped) == (1, {UNSERIALISABLE: 1})
     assert balanced(counts)
 
@@ -140,7 +140,7 @@ def test_what_is_no_text_is_dropped_alone_and_counted(newest, trace_to):
 def test_reading_back_harms_nobody(newest, trace_to, monkeypatch, caplog):
     tracer = trace_to(newest.url)
     tracer.record(event("surge"), [step("matrix.search")])
-    assert tracer.finish(5).delivered == 1
+    assert tracer.finish(60).delivered == 1
     monkeypatch.setattr(readback.LangfuseServer, "greet", lambda _: 1 / 0)
     assert tracer.read_back(1, 0.2) is None
     assert "a fault in tracing itself: ZeroDivisionError" in caplog.text

@@ -163,7 +163,7 @@ def test_a_change_that_the_end_of_the_run_cuts_is_a_cut_step():
 
     context = Context(Hanging())
     walk(context.coordinator())
-    assert begun.wait(5)
+    assert begun.wait(60)
     context.polls.cut()
     ((event, steps),) = context.told
     assert [step.name for step in event.steps if step.cut] == ["index.delete"]

@@ -118,7 +118,7 @@ def walk(me):
 def join(context):
     done = Signal()
     context.polls.after(Seat("alice", 1), done.set)
-    assert done.wait(10)
+    assert done.wait(60)
 
 
 def figures_of(context):
@@ -270,7 +270,7 @@ def test_a_coordinator_that_is_cut_while_it_connects_anew_tells_its_event_once()
     """No poll has it yet: fired by both it would stand in the report twice."""
     context = Context(replicas := SlowToConnect())
     greenlet = gevent.spawn(walk, context.coordinator())
-    assert replicas.is_asked.wait(10)
+    assert replicas.is_asked.wait(60)
     greenlet.kill()
     context.polls.cut()
     ((event, steps),) = context.told

@@ -31,7 +31,7 @@ def test_waits_until_the_partner_has_recorded():
     gevent.sleep(0)
     assert not waiter.ready()
     board.put(recordings(round_=1))
-    assert waiter.get(timeout=5) == recordings(1)
+    assert waiter.get(timeout=60) == recordings(1)
 
 
 @pytest.mark.parametrize("first_round", [None, 2])
@@ -41,7 +41,7 @@ def test_a_partner_who_is_gone_or_began_later_is_skipped(first_round):
     board.spawning_complete(complete=True)
     waiter = waiting(board)
     board.present("alice", 1, first_round)
-    assert waiter.get(timeout=5) == "skipped"
+    assert waiter.get(timeout=60) == "skipped"
 
 
 def test_a_partner_who_was_never_there_is_skipped_when_spawning_is_complete():
@@ -49,7 +49,7 @@ def test_a_partner_who_was_never_there_is_skipped_when_spawning_is_complete():
     waiter = waiting(board)
     assert not waiter.ready()
     board.spawning_complete(complete=True)
-    assert waiter.get(timeout=5) == "skipped"
+    assert waiter.get(timeout=60) == "skipped"
 
 
 def test_who_waits_in_a_seat_that_went_to_another_waits_no_longer():
@@ -58,11 +58,11 @@ def test_who_waits_in_a_seat_that_went_to_another_waits_no_longer():
     board.present("alice", 1, 1)
     waiter = waiting(board)
     board.revoke()
-    assert waiter.get(timeout=5) == "revoked"
+    assert waiter.get(timeout=60) == "revoked"
     later = waiting(board)
     assert not later.ready(), "it is of a seat that was had since"
     board.put(recordings())
-    assert later.get(timeout=5) == recordings()
+    assert later.get(timeout=60) == recordings()
 
 
 def test_a_partner_who_is_there_and_silent_is_unmet_at_the_deadline():
