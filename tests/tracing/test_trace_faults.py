@@ -163,6 +163,18 @@ def test_a_server_that_is_not_well(trace_to, version, behaviour):
         assert standin.faults == []
 
 
+@pytest.mark.parametrize(
+    "behaviour", [{"mode": "hang"}, {"mode": "slow", "seconds": 60}, {"mode": "status"}]
+)
+def test_the_deadline_ends_what_would_go_on_for_a_minute(trace_to, behaviour):
+    with StandIn(**behaviour) as standin:
+        tracer = trace_to(standin.url, limits={"timeout_s": 60.0, "tries": 1000})
+        record_round(tracer)
+        wait_for(lambda: standin.requests)
+        counts = finish_in_time(tracer, 1.0)
+        assert (counts.spooled, counts.scores.spooled) == (STEPS_PER_ROUND, 2)
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_that_recovers_gets_everything(newest, trace_to, status):
     newest.behave("status", status=status, times=2, posts_only=True)
