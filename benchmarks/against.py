@@ -202,8 +202,8 @@ def asked() -> argparse.Namespace:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--cpu", action="store_true", help="CPU time only")
     only.add_argument("--instructions", action="store_true", help="instructions only")
-    found = parser.parse_args()
-    if not (found.other / "mcstress").is_dir():
+    found = parser.parse_intermixed_args()
+    if not (found.other / "locustfile.py").is_file():  # the package had other names before
         parser.error(f"OTHER: {found.other} is not a checkout of this project")
     if unknown := [name for name in found.names if name not in NAMES]:
         parser.error(f"NAME: there is no {', '.join(unknown)}; expected: {', '.join(NAMES)}")

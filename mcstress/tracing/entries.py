@@ -25,14 +25,14 @@ class EntryFactory:
     def __init__(self, translator: Translator, border: ErrorBoundary) -> None:
         self._translator = translator
         self._mask = Masker(translator.run.mask)
+        self._is_masked = translator.run.mask != "off"
         self._border = border
 
     def of(self, item: Queued) -> TraceEntry | None:
         """The entry of ``item``, the same each time; None where it cannot be made."""
         with self._border:
-            if not isinstance(item, TracedStep):
-                return self._mask.entry(item)
-            return self._mask.entry(self._translator.observation(item))
+            entry = self._translator.observation(item) if isinstance(item, TracedStep) else item
+            return self._mask.entry(entry) if self._is_masked else entry
         return None
 
     def line(self, item: Queued) -> bytes | None:

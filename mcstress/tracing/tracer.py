@@ -41,6 +41,8 @@ _SWEEP_SLICE = 500
 NO_ROOM = "outbox full"
 TOO_LATE = "after the end"
 
+_traced = TracedStep.of
+
 
 class Tracer:
     """One sink of one process and one run; subclasses say by ``_connect`` where to deliver.
@@ -245,21 +247,24 @@ class Tracer:
         """
         worker = self._worker
         items: list[TracedStep] = []
-        parts: list[TracedStep] = []
+        parts: list[TracedStep] | None = None
         head: str | None = None
         for step in steps:
             try:
-                items.append(TracedStep.of(event, step, worker, head))
-                head = step.span_id if head is None else head
+                items.append(_traced(event, step, worker, head))
+                if head is None:
+                    head = step.span_id
                 if step.parts:
-                    parts += [
-                        TracedStep.of(event, part, worker, step.span_id) for part in step.parts
-                    ]
+                    its = [_traced(event, part, worker, step.span_id) for part in step.parts]
+                    parts = its if parts is None else parts + its
             except AttributeError as fault:
                 self._border.caught(fault)
-        self._counts.drop(UNSERIALISABLE, len(steps) - len(items))
-        self._counts.made += len(parts)
-        return items + parts if parts else items
+        if len(items) < len(steps):
+            self._counts.drop(UNSERIALISABLE, len(steps) - len(items))
+        if parts is not None:
+            self._counts.made += len(parts)
+            items += parts
+        return items
 
     def _buffer(self, items: list[TracedStep]) -> None:
         """Append to the buffer of this greenlet; a full one moves on."""

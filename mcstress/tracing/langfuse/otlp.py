@@ -50,11 +50,14 @@ class _Span(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class _Shared(NamedTuple):
-    """What spans of a trace share: the parent of the topmost, and attributes."""
+    """What spans of a trace share: the parent of the topmost, and attributes, with commas between.
+
+    As one piece they cost a span a quarter of what a dozen pieces do.
+    """
 
     root_id: str
-    of_top: list[msgspec.Raw]
-    of_others: list[msgspec.Raw]
+    of_top: msgspec.Raw
+    of_others: msgspec.Raw
 
 
 class _GzipBody:
@@ -105,19 +108,21 @@ class Otlp:
         """One observation as a span. Scores have no form in OTLP."""
         if isinstance(observation, Score):
             raise TypeError("a score is no span")
-        shared = self._shared_by(observation.trace)
+        trace = observation.trace
+        shared = self._of_trace.get(trace.id) or self._of_trace.put(trace.id, _shared_by(trace))
         is_top = observation.parent_id is None
-        attributes = shared.of_top if is_top else shared.of_others
+        attributes = _attributes(observation)
+        attributes.append(shared.of_top if is_top else shared.of_others)
         return _encode(
             _Span(
-                traceId=observation.trace.id,
+                traceId=trace.id,
                 spanId=observation.span_id,
                 parentSpanId=shared.root_id if is_top else observation.parent_id,
                 name=observation.name,
                 kind=_INTERNAL,
                 startTimeUnixNano=str(observation.start_ns),
                 endTimeUnixNano=str(observation.end_ns),
-                attributes=[*attributes, *_attributes(observation)],
+                attributes=attributes,
                 status=_status(observation),
             )
         )
@@ -126,13 +131,14 @@ class Otlp:
         """An empty body."""
         return _GzipBody()
 
-    def _shared_by(self, trace: Trace) -> _Shared:
-        shared = self._of_trace.get(trace.id)
-        if shared is None:
-            attributes = _trace_attributes(trace)
-            shared = _Shared(trace.root_id, [*attributes, _APP_ROOT], attributes)
-            self._of_trace.put(trace.id, shared)
-        return shared
+
+def _shared_by(trace: Trace) -> _Shared:
+    attributes = _trace_attributes(trace)
+    return _Shared(trace.root_id, _in_a_row([*attributes, _APP_ROOT]), _in_a_row(attributes))
+
+
+def _in_a_row(attributes: list[msgspec.Raw]) -> msgspec.Raw:
+    return msgspec.Raw(b",".join(map(bytes, attributes)))
 
 
 def _trace_attributes(trace: Trace) -> list[msgspec.Raw]:
