@@ -41,7 +41,7 @@ _SWEEP_SLICE = 500
 NO_ROOM = "outbox full"
 TOO_LATE = "after the end"
 
-_traced = TracedStep.of
+_traced = TracedStep.of  # bound once: every step of the run passes here
 
 
 class Tracer:

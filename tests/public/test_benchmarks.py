@@ -1,4 +1,4 @@
-"""The command lines of the benchmarks: what is wrong is said in a line, what is right is taken."""
+"""The command lines of the benchmarks: errors are one line, and names and options may be mixed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AGAINST = "benchmarks.against"
 
 
 def said_of(*arguments: object) -> str:
-    """What a refused command line is told last."""
+    """The last line of the error of a command that is refused."""
     command = [sys.executable, "-m", *map(str, arguments)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 2, ended.stderr
@@ -20,18 +20,18 @@ def said_of(*arguments: object) -> str:
     return ended.stderr.splitlines()[-1]
 
 
-def test_names_of_benchmarks_stand_on_either_side_of_an_option():
-    for arguments in (("--cpu", ".", "stepp"), (".", "--cpu", "stepp"), (".", "stepp", "--cpu")):
-        assert "NAME: there is no stepp; expected: step, search" in said_of(AGAINST, *arguments)
+def test_an_option_may_stand_before_or_after_names():
+    for arguments in (("--cpu", ".", "sprint"), (".", "--cpu", "sprint"), (".", "sprint", "--cpu")):
+        assert "NAME: there is no sprint; expected: step, search" in said_of(AGAINST, *arguments)
 
 
 @pytest.mark.parametrize("package", ["mcstress", "harness"])
-def test_a_checkout_of_before_a_move_is_one(tmp_path, package):
+def test_a_checkout_with_other_folders_is_accepted(tmp_path, package):
     (tmp_path / package).mkdir()
     assert f"OTHER: {tmp_path} is not a checkout" in said_of(AGAINST, tmp_path, "step")
     (tmp_path / "locustfile.py").touch()
-    assert "there is no stepp" in said_of(AGAINST, tmp_path, "stepp")
+    assert "there is no sprint" in said_of(AGAINST, tmp_path, "sprint")
 
 
 def test_a_benchmark_that_is_not_there_is_named():
-    assert "stepp" in said_of("benchmarks", "stepp")
+    assert "sprint" in said_of("benchmarks", "sprint")

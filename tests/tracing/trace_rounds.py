@@ -131,9 +131,10 @@ def wait_for(condition, within_s=60.0):
 
 
 class TimeAwake:
-    """How long this process could run, in s; of one that waits for a core, less than a clock's.
+    """How long this process could run, in s: it counts its sleeps of 10 ms.
 
-    A sleep in it ends late and none is made up for: so a busy machine makes it no longer.
+    A process that has to wait for a core sleeps fewer times. So this is never more than the time by
+    the clock, and on a busy machine it is less.
     """
 
     TICK_S = 0.01
